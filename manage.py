@@ -1,0 +1,19 @@
+#!/usr/bin/env python
+"""Runs the project's commands. Commands named sandbox_… belong to the embedded gateway and use its settings."""
+
+import os
+import sys
+
+
+def main() -> None:
+    """Picks the settings by the command's name and hands over to Django."""
+    sandbox = len(sys.argv) > 1 and sys.argv[1].startswith("sandbox_")
+    settings = "provisioning.sandbox.settings" if sandbox else "portal.settings"
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", settings)
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

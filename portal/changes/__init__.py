@@ -1,0 +1,1 @@
+"""How a write is decided: preview, intent, send, outcome."""

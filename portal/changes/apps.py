@@ -1,0 +1,9 @@
+"""Django's entry for portal.changes."""
+
+from django.apps import AppConfig
+
+
+class ChangesConfig(AppConfig):
+    """portal.changes"""
+
+    name = "portal.changes"

@@ -1,0 +1,33 @@
+"""How a view declares who may use it. The door (portal.staff.middleware) refuses what is undeclared."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django.http import HttpRequest, HttpResponseBase
+
+PUBLIC = "public"
+SIGNED_IN = "signed-in"
+
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
+
+
+def allow(access: str) -> Callable[[View], View]:
+    """Declares a function view or a third party's view: PUBLIC, SIGNED_IN or a permission ("merchant.view")."""
+
+    def declared(view: View) -> View:
+        view.access = access  # type: ignore[attr-defined]
+        return view
+
+    return declared
+
+
+def access_of(view: Callable[..., Any], request: HttpRequest | None = None) -> str | None:
+    """What `view` declares for this request's method; None if it declares nothing.
+
+    A class-based view may declare a map of methods ({"GET": "staff.view", "POST": "staff.update"}).
+    """
+    declared = getattr(view, "access", None)
+    if isinstance(declared, dict):
+        method = request.method if request else "GET"
+        return declared.get("GET" if method == "HEAD" else str(method))
+    return declared

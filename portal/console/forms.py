@@ -1,0 +1,150 @@
+"""PayloadForm: a Django form whose fields are properties of a contract schema, so that it is the request body.
+
+Field names are the API's property names, nested ones with dots ("config.username"). Every entity room
+declares its forms on this base; portal.changes sends what `payload()` or `changes_from()` returns.
+"""
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from django import forms
+
+from provisioning import contract
+from provisioning.gateway.secrets import Sealed
+
+ABSENT: Any = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A titled group of fields, in the order in which they are shown. `advanced` sections start folded."""
+
+    title: str
+    fields: tuple[str, ...]
+    help: str = ""
+    advanced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BoundSection:
+    """A Section with its bound fields, for templates."""
+
+    section: Section
+    fields: list[forms.BoundField]
+
+    @property
+    def open(self) -> bool:
+        """Whether the section is shown unfolded: not advanced, or something in it needs attention."""
+        return not self.section.advanced or any(field.errors for field in self.fields)
+
+
+class PayloadForm(forms.Form):
+    """Base of every form that becomes a request body.
+
+    `schema` names the request schema; `nested` holds fields whose names are no identifiers; `left_out` says for
+    every property that is no field why it is none; `sections` groups all fields. A test compares these
+    with the contract.
+    """
+
+    schema: ClassVar[str] = ""
+    nested: ClassVar[Mapping[str, forms.Field]] = {}
+    left_out: ClassVar[Mapping[str, str]] = {}
+    sections: ClassVar[tuple[Section, ...]] = ()
+    use_required_attribute = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.nested.items():
+            self.fields[name] = copy.deepcopy(field)
+
+    def bound_sections(self) -> Iterator[BoundSection]:
+        """The sections with their bound fields."""
+        for section in self.sections:
+            yield BoundSection(section, [self[name] for name in section.fields if name in self.fields])
+
+    def payload(self) -> dict[str, Any]:
+        """The body of a create: what was filled in, secrets sealed. Call it on a valid form only."""
+        body: dict[str, Any] = {}
+        for name, value in self.cleaned_data.items():
+            if name in self.fields and not _blank(value):
+                place(body, name, self._outgoing(name, value))
+        return body
+
+    def changes_from(self, current: Mapping[str, Any]) -> dict[str, Any]:
+        """The body of an update: what differs from `current` (an entity's values). {} if nothing does.
+
+        A blank secret keeps the stored one. What the contract marks as documented-required is added
+        once something differs, so that both readings of the contract are satisfied.
+        """
+        body: dict[str, Any] = {}
+        for name in self.fields:
+            value = self.cleaned_data.get(name)
+            if self.differs(name, value, look_up(current, name)):
+                place(body, name, self._outgoing(name, value))
+        if body:
+            self._add_documented_required(body, current)
+        return body
+
+    def differs(self, name: str, value: Any, stored: Any) -> bool:
+        """Whether the typed value of one field is another than the stored one (ABSENT if there is none)."""
+        if self.is_secret(name):
+            return not _blank(value) and stored != Sealed(value)
+        if stored is ABSENT or stored is None:
+            return not _blank(value) and value is not False
+        return bool(_comparable(value) != _comparable(stored))
+
+    def is_secret(self, name: str) -> bool:
+        """Whether the contract marks the property as secret."""
+        return tuple(name.split(".")) in contract.secret_paths(self.schema)
+
+    @classmethod
+    def initial_from(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Initial data of an edit form from an entity's values; secrets stay out."""
+        names = [*cls.base_fields, *cls.nested]
+        found = {name: look_up(values, name) for name in names}
+        return {name: value for name, value in found.items() if value is not ABSENT and not isinstance(value, Sealed)}
+
+    def refuse(self, *, field: str, message: str) -> None:
+        """Puts a refusal of the gateway onto the field it names, or onto the form if no field has that name."""
+        self.add_error(field if field in self.fields else None, message)
+
+    def _outgoing(self, name: str, value: Any) -> Any:
+        value = "" if value is None else value
+        return Sealed(value) if self.is_secret(name) else value
+
+    def _add_documented_required(self, body: dict[str, Any], current: Mapping[str, Any]) -> None:
+        for name in contract.schema(self.schema).get("x-documented-required", []):
+            value = look_up(current, name)
+            if name not in body and value is not ABSENT and value is not None:
+                body[name] = value
+
+
+def look_up(values: Mapping[str, Any], name: str) -> Any:
+    """The value at a dotted name, or ABSENT."""
+    node: Any = values
+    for part in name.split("."):
+        if not isinstance(node, Mapping) or part not in node:
+            return ABSENT
+        node = node[part]
+    return node
+
+
+def place(body: dict[str, Any], name: str, value: Any) -> None:
+    """Sets a value at a dotted name, making the objects in between."""
+    *parents, leaf = name.split(".")
+    for part in parents:
+        body = body.setdefault(part, {})
+    body[leaf] = value
+
+
+def _blank(value: Any) -> bool:
+    return value is None or value in ("", [], {})
+
+
+def _comparable(value: Any) -> Any:
+    """Sets of choices compare without order; None and "" are both nothing."""
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return sorted(value)
+    return "" if value is None else value

@@ -1,0 +1,26 @@
+"""The base of every page: it does not exist without a declared access."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpResponseBase
+from django.views import View
+
+
+class PortalView(View):
+    """A page. `access` is PUBLIC, SIGNED_IN, a permission, or a map of methods to those.
+
+    `as_view()` raises ImproperlyConfigured without it, so an undeclared page fails when the urls are imported.
+    """
+
+    access: ClassVar[str | dict[str, str]] = ""
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
+        """The callable for urls.py, carrying its access for the door."""
+        if not cls.access:
+            raise ImproperlyConfigured(f"{cls.__name__} does not declare its access.")
+        view = super().as_view(**initkwargs)
+        view.access = cls.access  # type: ignore[attr-defined]
+        return view

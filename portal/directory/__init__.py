@@ -1,0 +1,1 @@
+"""The local index of gateway entities, without secrets: lists, search, age."""

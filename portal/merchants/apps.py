@@ -1,0 +1,9 @@
+"""Django's entry for portal.merchants."""
+
+from django.apps import AppConfig
+
+
+class MerchantsConfig(AppConfig):
+    """portal.merchants"""
+
+    name = "portal.merchants"

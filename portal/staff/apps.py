@@ -1,0 +1,9 @@
+"""Django's entry for portal.staff."""
+
+from django.apps import AppConfig
+
+
+class StaffConfig(AppConfig):
+    """portal.staff"""
+
+    name = "portal.staff"

@@ -1,0 +1,9 @@
+"""Django's entry for portal.tenants."""
+
+from django.apps import AppConfig
+
+
+class TenantsConfig(AppConfig):
+    """portal.tenants"""
+
+    name = "portal.tenants"

@@ -1,0 +1,1 @@
+"""The gateway side: everything that touches the provisioning gateway."""

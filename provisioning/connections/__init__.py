@@ -1,0 +1,1 @@
+"""Where the API key rests: Connection, Credential and their reset."""

@@ -1,0 +1,28 @@
+"""Reads the vendored contract (openapi.yaml): schemas, validators, examples and which paths are secret.
+
+Called by `operations`, `entities`, `gateway` and the sandbox. Knows nothing of HTTP or Django.
+"""
+
+from provisioning.contract.reader import (
+    ContractOperation,
+    contract_examples,
+    contract_operations,
+    document,
+    enum_descriptions,
+    published_examples,
+    schema,
+    secret_paths,
+    validator,
+)
+
+__all__ = [
+    "ContractOperation",
+    "contract_examples",
+    "contract_operations",
+    "document",
+    "enum_descriptions",
+    "published_examples",
+    "schema",
+    "secret_paths",
+    "validator",
+]

@@ -1,0 +1,148 @@
+"""The contract as data: every schema, operation and example of openapi.yaml, read once per process."""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator, FormatChecker
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+
+CONTRACT_FILE = Path(__file__).with_name("openapi.yaml")
+_BASE_URI = "urn:provisioning-contract"
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+Schema = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ContractOperation:
+    """One operation as the contract states it; schema names refer to `components/schemas`."""
+
+    operation_id: str
+    method: str
+    path: str
+    request_schema: str | None
+    response_schema: str
+    idempotent: bool
+    returns_secrets: bool
+    side_effects: str
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The whole contract as parsed YAML. Treat it as read-only: it is shared by the process."""
+    loaded: dict[str, Any] = yaml.load(CONTRACT_FILE.read_bytes(), Loader=_Loader)  # noqa: S506 - safe loader
+    return loaded
+
+
+def schema(name: str) -> Schema:
+    """The component schema `name`, references unresolved. Raises KeyError for an unknown name."""
+    found: Schema = document()["components"]["schemas"][name]
+    return found
+
+
+@cache
+def validator(name: str) -> Draft202012Validator:
+    """A JSON Schema 2020-12 validator of the component schema `name`, formats asserted."""
+    schema(name)
+    reference = {"$ref": f"{_BASE_URI}#/components/schemas/{name}"}
+    return Draft202012Validator(reference, registry=_registry(), format_checker=FormatChecker())
+
+
+@cache
+def contract_operations() -> dict[str, ContractOperation]:
+    """All operations of the contract by operationId."""
+    return {
+        spec["operationId"]: _operation(path, method, spec)
+        for path, methods in document()["paths"].items()
+        for method, spec in methods.items()
+    }
+
+
+@cache
+def secret_paths(name: str) -> frozenset[tuple[str, ...]]:
+    """Paths of the secret properties of schema `name` (x-secret), for example ("config", "password").
+
+    Array levels are written "*". A secret object or map is named itself: everything below it is secret.
+    """
+    return frozenset(_secrets(schema(name), (), frozenset()))
+
+
+def enum_descriptions(name: str) -> dict[str, str]:
+    """Value → description of an enum schema (x-enum-descriptions), in the contract's order."""
+    return dict(schema(name).get("x-enum-descriptions", {}))
+
+
+def contract_examples(operation_id: str) -> dict[str, Any]:
+    """Request examples of an operation by name: bodies that satisfy the request schema."""
+    content = _spec(operation_id).get("requestBody", {}).get("content", {}).get("application/json", {})
+    return {key: resolve(example)["value"] for key, example in content.get("examples", {}).items()}
+
+
+def published_examples(operation_id: str) -> dict[str, Any]:
+    """Request bodies as published although they contradict the schema (x-as-published-examples)."""
+    content = _spec(operation_id).get("requestBody", {}).get("content", {}).get("application/json", {})
+    return {key: example["value"] for key, example in content.get("x-as-published-examples", {}).items()}
+
+
+def resolve(node: dict[str, Any]) -> dict[str, Any]:
+    """Follows a local `$ref` (`#/a/b`) until the node itself; siblings of the reference win."""
+    while "$ref" in node:
+        target: Any = document()
+        for part in node["$ref"].removeprefix("#/").split("/"):
+            target = target[part]
+        node = {**target, **{key: value for key, value in node.items() if key != "$ref"}}
+    return node
+
+
+@cache
+def _registry() -> Registry[Any]:
+    resource = Resource.from_contents(document(), default_specification=DRAFT202012)
+    return Registry().with_resource(_BASE_URI, resource)
+
+
+def _spec(operation_id: str) -> dict[str, Any]:
+    found = contract_operations()[operation_id]
+    spec: dict[str, Any] = document()["paths"][found.path][found.method.lower()]
+    return spec
+
+
+def _operation(path: str, method: str, spec: dict[str, Any]) -> ContractOperation:
+    request = spec.get("requestBody")
+    return ContractOperation(
+        operation_id=spec["operationId"],
+        method=method.upper(),
+        path=path,
+        request_schema=_schema_name(request) if request else None,
+        response_schema=_schema_name(spec["responses"]["200"]),
+        idempotent=bool(spec.get("x-idempotent", False)),
+        returns_secrets=bool(spec.get("x-returns-secrets", False)),
+        side_effects=spec.get("x-side-effects", ""),
+    )
+
+
+def _schema_name(part: dict[str, Any]) -> str:
+    reference: str = part["content"]["application/json"]["schema"]["$ref"]
+    return reference.rsplit("/", 1)[1]
+
+
+def _secrets(node: Schema, path: tuple[str, ...], seen: frozenset[str]) -> list[tuple[str, ...]]:
+    reference = node.get("$ref", "")
+    if reference in seen:
+        return []
+    seen = seen | {reference} if reference else seen
+    node = resolve(node)
+    if node.get("x-secret"):
+        return [path]
+    found: list[tuple[str, ...]] = []
+    for key, child in node.get("properties", {}).items():
+        found += _secrets(child, (*path, key), seen)
+    if isinstance(node.get("items"), dict):
+        found += _secrets(node["items"], (*path, "*"), seen)
+    for branch in ("anyOf", "oneOf", "allOf"):
+        for child in node.get(branch, []):
+            found += _secrets(child, path, seen)
+    return found

@@ -1,0 +1,148 @@
+"""The gateway's entities as the portal sees them: property names of the API, secrets sealed.
+
+Source: the response schemas of the contract. The published slips are read too (README of the contract,
+contradictions 1, 4, 5, 6): misspelt keys, permissions as one string, empty maps as empty arrays.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any, ClassVar, Self
+
+Values = Mapping[str, Any]
+
+# Published spellings → the contract's. Contradiction 1: "looks like an editing accident".
+_SPELLINGS = {
+    "Adapter": "adapter",
+    "APIKey": "apiKey",
+    "APISecret": "apiSecret",
+    "MerchantGUID": "merchantGuid",
+    "PostbackFormat": "postbackFormat",
+    "ScheduleApiAvailable": "scheduleApiAvailable",
+    "scheduleAPIAvailable": "scheduleApiAvailable",
+    "Refund:ui-enabled": "refund:ui-enabled",
+}
+# Maps that the gateway writes as [] when they are empty.
+_MAPS = ("apiUserSettings", "settings", "config", "extraData", "vault", "trids")
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """One entity. `values` holds every property under the contract's names; absent and null are both absent.
+
+    `parent` is the guid it hangs under: a merchant's tenant, a user's or connector's merchant, "" for tenants.
+    """
+
+    kind: ClassVar[str] = ""
+    name_property: ClassVar[str] = "name"
+
+    guid: str
+    parent: str
+    values: Values
+
+    @classmethod
+    def from_answer(cls, answer: Values, *, parent: str = "") -> Self:
+        """Builds the entity from one parsed answer object. Raises ValueError if it carries no guid."""
+        values = {key: value for key, value in _spelled(dict(answer)).items() if value is not None}
+        guid = values.get("guid")
+        if not isinstance(guid, str) or not guid:
+            raise ValueError(f"{cls.kind} without guid")
+        return cls(guid=guid, parent=parent, values=MappingProxyType(cls.normalise(values)))
+
+    @classmethod
+    def normalise(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Irons out what this kind is known to answer differently from its schema."""
+        return values
+
+    @property
+    def name(self) -> str:
+        """What people call it; the guid if it has no name."""
+        return str(self.values.get(self.name_property) or self.guid)
+
+    @property
+    def disabled(self) -> bool:
+        """Switched off at the gateway."""
+        return bool(self.values.get("disabled"))
+
+    @property
+    def archived(self) -> bool:
+        """Archived at the gateway."""
+        return bool(self.values.get("archived"))
+
+    @property
+    def created_at(self) -> datetime | None:
+        """When the gateway created it (UTC), if it says so."""
+        return instant(self.values.get("createdAt"))
+
+
+class Tenant(Entity):
+    """Schema Tenant (list-tenants)."""
+
+    __slots__ = ()
+    kind = "tenant"
+
+
+class Merchant(Entity):
+    """Schema Merchant (list-merchants)."""
+
+    __slots__ = ()
+    kind = "merchant"
+
+
+class MerchantUser(Entity):
+    """Schema MerchantUser (list-merchant-users)."""
+
+    __slots__ = ()
+    kind = "merchant_user"
+    name_property = "username"
+
+    @classmethod
+    def normalise(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Permissions are an array in the schema and one space-separated string in a published answer."""
+        permissions = values.get("permissions")
+        if isinstance(permissions, str):
+            values["permissions"] = permissions.split()
+        return values
+
+
+class Connector(Entity):
+    """Schema Connector (list-connectors)."""
+
+    __slots__ = ()
+    kind = "connector"
+
+    @property
+    def is_meta(self) -> bool:
+        """Routes to other connectors instead of a PSP."""
+        values = self.values
+        return bool(
+            values.get("isMetaConnector")
+            or values.get("routingMetaConnector")
+            or values.get("multiMethodMetaConnector")
+            or values.get("adapter") == "MetaConnector"
+        )
+
+
+ENTITY_KINDS: dict[str, type[Entity]] = {kind.kind: kind for kind in (Tenant, Merchant, MerchantUser, Connector)}
+
+
+def instant(value: object) -> datetime | None:
+    """Reads both published spellings of a date; without offset it is UTC (inferred). None if it is no date."""
+    if not isinstance(value, str):
+        return None
+    try:
+        parsed = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _spelled(values: dict[str, Any]) -> dict[str, Any]:
+    spelled: dict[str, Any] = {}
+    for key, value in values.items():
+        name = _SPELLINGS.get(key, key)
+        if name in _MAPS and value == []:
+            value = {}
+        spelled[name] = _spelled(value) if isinstance(value, dict) else value
+    return spelled

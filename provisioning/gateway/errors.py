@@ -1,0 +1,58 @@
+"""What can go wrong at the gateway, as one tree. Raised by reads; returned as the outcome of writes.
+
+    ProvisioningError
+    ├── NotSent            nothing reached the gateway: refused connection, name look-up, TLS, no credential
+    ├── Refused            the gateway answered no: `code`, `field`, `gateway_message`
+    │   ├── NotAuthorised  401 / 1000: the stored credential is not accepted
+    │   └── EntityNotFound 1007, or not in the parent's list
+    └── OutcomeUnknown     sent, but no verdict: time-out, reset, cut off, 5xx, not JSON, too large, redirect
+
+The text of an error is for people and holds no secret; decisions are made on the class and `code`.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class ProvisioningError(Exception):
+    """Base of the tree.
+
+    `explanation` is one sentence for people, `detail` technical and without secrets. `code` is the
+    gateway's errorCode (int, or "NOT_ALLOWED", or None), `field` the property the message names ("" if none),
+    `http_status` 0 if no answer came, `duration_ms` wall clock of the exchange.
+    """
+
+    explanation: str = ""
+    detail: str = ""
+    code: int | str | None = None
+    field: str = ""
+    gateway_message: str = ""
+    http_status: int = 0
+    request_id: str = ""
+    duration_ms: int = 0
+
+    def __str__(self) -> str:
+        return self.explanation
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+class NotSent(ProvisioningError):
+    """Nothing was sent: safe to try again."""
+
+
+class Refused(ProvisioningError):
+    """The gateway understood and said no: nothing changed there."""
+
+
+class NotAuthorised(Refused):
+    """The gateway does not accept the stored credential (401, code 1000)."""
+
+
+class EntityNotFound(Refused):
+    """The entity does not exist, or this API key may not see it (code 1007)."""
+
+
+class OutcomeUnknown(ProvisioningError):
+    """The request went out and no verdict came back. A write may have happened."""

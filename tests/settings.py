@@ -1,0 +1,15 @@
+"""Settings of the test run: the portal's own, with keys made for this process alone."""
+
+import base64
+import os
+import secrets
+import tempfile
+
+os.environ["PORTAL_ENV"] = "test"
+os.environ["PORTAL_ENV_FILE"] = "/nonexistent/portal.env"
+os.environ.setdefault("PORTAL_DATA_DIR", tempfile.mkdtemp(prefix="portal-test-"))
+os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(50))
+for name in ("PORTAL_ENCRYPTION_KEYS", "PORTAL_AUDIT_KEYS"):
+    os.environ.setdefault(name, "test-1:" + base64.b64encode(secrets.token_bytes(32)).decode())
+
+from portal.settings import *  # noqa: E402, F403
