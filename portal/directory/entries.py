@@ -1,0 +1,138 @@
+"""Finding and keeping single index rows; the public names are imported from portal.directory.services."""
+
+import time
+from collections.abc import Iterable, Iterator
+
+from django.db.models import Q, QuerySet
+from django.http import Http404
+from django.utils import timezone
+
+from portal.directory.models import Entry, Scope
+from portal.directory.records import folded, index_complete, index_row
+from portal.directory.scopes import ScopeState, rows_store, scope_ensure, tenant_of
+from provisioning.entities import Entity
+
+# How long somebody who follows a link to an entity nobody has listed yet waits for us to look for it.
+LOOK_BUDGET = 3.0
+# A list read this recently is not read again to find something that was not in it.
+_JUST_READ = 5.0
+_PARENT_KIND = {"merchant": "tenant", "merchant_user": "merchant", "connector": "merchant"}
+
+
+class EntryMissing(Http404):
+    """No such entity is known, and the gateway does not list it. `gateway_away`: it could not be asked."""
+
+    def __init__(self, *, connection: str, kind: str, guid: str, gateway_away: bool) -> None:
+        self.kind, self.guid, self.gateway_away = kind, guid, gateway_away
+        noun = kind.replace("_", " ")
+        reason = (
+            "The gateway does not answer at the moment, so it could not be asked."
+            if gateway_away
+            else f"The gateway behind “{connection}” does not list it where the portal looked."
+        )
+        super().__init__(f"No {noun} with the id {guid} is known. {reason}")
+
+
+def entry_find(*, connection: str, kind: str, guid: str) -> Entry:
+    """The row of one entity; looks at the gateway (for a few seconds at most) before raising EntryMissing."""
+    found = _known(connection, kind, guid)
+    if found:
+        return found
+    away = False
+    for state in _looked_up(connection, kind):
+        away = away or state.away
+        found = _known(connection, kind, guid)
+        if found or away:
+            break
+    if found is None:
+        raise EntryMissing(connection=connection, kind=kind, guid=guid, gateway_away=away)
+    return found
+
+
+def entry_store(*, connection: str, entity: Entity, tenant_guid: str = "") -> Entry | None:
+    """Keeps what an own change answered. None if the gateway's guid cannot be stored.
+
+    An entity without parent keeps the one it is known under.
+    """
+    known = _known(connection, entity.kind, entity.guid)
+    parent = entity.parent or (known.parent_guid if known else "")
+    tenant = tenant_guid or tenant_of(connection, entity.kind, parent) or (known.tenant_guid if known else "")
+    row = index_row(entity, connection=connection, parent=parent, tenant=tenant, seen_at=timezone.now())
+    if row is None:
+        return None
+    rows_store([index_complete(row)])
+    _facets_extend(row)
+    return _known(connection, entity.kind, entity.guid)
+
+
+def entry_parents(entry: Entry) -> list[Entry]:
+    """The known rows above an entity, tenant first: for breadcrumbs."""
+    above = {entry.tenant_guid, entry.parent_guid} - {"", entry.guid}
+    if not above:
+        return []
+    rows = Entry.objects.defer("search").filter(
+        connection=entry.connection, kind__in=("tenant", "merchant"), guid__in=above
+    )
+    return sorted(rows, key=lambda row: row.kind != "tenant")
+
+
+def entries_matching(rows: QuerySet[Entry], text: str) -> QuerySet[Entry]:
+    """Narrows rows to those that contain every word of the text, without regard to case."""
+    for word in folded(text).split()[:8]:
+        rows = rows.filter(search__contains=word)
+    return rows
+
+
+def entries_search(*, text: str, kinds: Iterable[str], limit: int, connection: str = "") -> list[Entry]:
+    """At most `limit` rows over all connections (or one); an exact guid comes first, then by name."""
+    text = text.replace("\x00", "").strip()[:200]
+    if not text:
+        return []
+    rows = Entry.objects.defer("search").filter(kind__in=list(kinds))
+    if connection:
+        rows = rows.filter(connection=connection)
+    exact = list(rows.filter(guid=text)[:limit])
+    matching = entries_matching(rows, text).exclude(guid=text).order_by("archived", "sort_key")
+    return exact + list(matching[: limit - len(exact)])
+
+
+def _known(connection: str, kind: str, guid: str) -> Entry | None:
+    return Entry.objects.defer("search").filter(connection=connection, kind=kind, guid=guid).first()
+
+
+def _looked_up(connection: str, kind: str) -> Iterator[ScopeState]:
+    """Reads the lists in which the entity could be, the ones never read first, until the budget is spent."""
+    ends = time.monotonic() + LOOK_BUDGET
+    yield scope_ensure(connection=connection, kind="tenant", max_age=_JUST_READ)
+    if kind == "tenant":
+        return
+    if kind != "merchant":
+        yield from _lists(connection, "merchant", ends, None)
+    yield from _lists(connection, kind, ends, _JUST_READ)
+
+
+def _lists(connection: str, kind: str, ends: float, max_age: float | None) -> Iterator[ScopeState]:
+    parents = Entry.objects.filter(connection=connection, kind=_PARENT_KIND[kind])
+    read = dict(
+        Scope.objects.filter(connection=connection, kind=kind, refreshed_at__isnull=False).values_list(
+            "parent_guid", "refreshed_at"
+        )
+    )
+    guids = list(parents.order_by("-seen_at").values_list("guid", flat=True))
+    for parent in sorted(guids, key=lambda guid: read[guid].timestamp() if guid in read else 0.0):
+        if time.monotonic() > ends:
+            return
+        yield scope_ensure(connection=connection, kind=kind, parent=parent, max_age=max_age)
+
+
+def _facets_extend(row: Entry) -> None:
+    """A country or currency that is new to the list becomes a filter at once."""
+    scope = Scope.objects.filter(
+        Q(refreshed_at__isnull=False), connection=row.connection, kind=row.kind, parent_guid=row.parent_guid
+    ).first()
+    if scope is None:
+        return
+    wanted = {"country": row.country, "currency": row.currency}
+    facets = {name: sorted({*scope.facets.get(name, []), value} - {""}) for name, value in wanted.items()}
+    if facets != scope.facets:
+        Scope.objects.filter(pk=scope.pk).update(facets=facets)

@@ -1,0 +1,74 @@
+"""The local index: one row per gateway entity, one row per list that was read. Nothing here is a secret."""
+
+from django.db import models
+
+
+class Entry(models.Model):
+    """What is known of one entity. `fields` holds its properties without secrets, under the contract's names.
+
+    `search` and `sort_key` are case-folded in Python, so that both databases find and order alike. `digest`
+    tells a refresh whether anything changed; `seen_at` is when this row was last written.
+    """
+
+    connection = models.CharField(max_length=64)
+    kind = models.CharField(max_length=32)
+    guid = models.CharField(max_length=100)
+    parent_guid = models.CharField(max_length=100, blank=True, default="")
+    tenant_guid = models.CharField(max_length=100, blank=True, default="")
+    disabled = models.BooleanField(default=False)
+    archived = models.BooleanField(default=False)
+    country = models.CharField(max_length=8, blank=True, default="")
+    currency = models.CharField(max_length=8, blank=True, default="")
+    sort_key = models.CharField(max_length=120, blank=True, default="")
+    name = models.CharField(max_length=255, blank=True, default="")
+    digest = models.CharField(max_length=32, blank=True, default="")
+    seen_at = models.DateTimeField()
+    search = models.TextField(blank=True, default="")
+    fields = models.JSONField(default=dict)
+
+    class Meta:
+        """Indexed for what lists ask: everything of a kind, and the children of one parent, both by name."""
+
+        constraints = [models.UniqueConstraint(fields=["connection", "kind", "guid"], name="entry_once")]
+        indexes = [
+            models.Index(fields=["connection", "kind", "archived", "sort_key"], name="entry_by_name"),
+            models.Index(
+                fields=["connection", "kind", "parent_guid", "archived", "sort_key"], name="entry_of_parent"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.guid
+
+    @property
+    def status(self) -> str:
+        """One word for the badge: archived, disabled or active."""
+        return "archived" if self.archived else "disabled" if self.disabled else "active"
+
+
+class Scope(models.Model):
+    """One list of the gateway: a connection's tenants, a tenant's merchants, a merchant's users or connectors.
+
+    `failed_at` is the last failed try, `away_since` the first of a row of them. `claimed_at` is set while one
+    worker reads the list; `facets` holds the countries and currencies that occur.
+    """
+
+    connection = models.CharField(max_length=64)
+    kind = models.CharField(max_length=32)
+    parent_guid = models.CharField(max_length=100, blank=True, default="")
+    refreshed_at = models.DateTimeField(null=True)
+    failed_at = models.DateTimeField(null=True)
+    away_since = models.DateTimeField(null=True)
+    failure = models.TextField(blank=True, default="")
+    claimed_at = models.DateTimeField(null=True)
+    facets = models.JSONField(default=dict)
+
+    class Meta:
+        """A list exists once."""
+
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "kind", "parent_guid"], name="scope_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.connection}: {self.kind} of {self.parent_guid or 'everything'}"

@@ -1,0 +1,243 @@
+"""Reading lists of the gateway into the index: when, by whom, and what happens if it does not answer."""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from portal.directory.models import Entry, Scope
+from portal.directory.records import index_complete, index_row
+from provisioning import service
+from provisioning.entities import Entity
+from provisioning.gateway.errors import ProvisioningError
+
+# A list that just failed is not asked again by every page that wants it; "refresh now" does ask.
+RETRY_AFTER = timedelta(seconds=15)
+# Whoever claimed a list and never came back was killed.
+CLAIM_LIFE = timedelta(seconds=60)
+FIRST_LOAD_WAIT = 5.0
+_BATCH = 500
+_WELL: dict[str, Any] = {"failed_at": None, "away_since": None, "failure": ""}
+_WRITTEN = [field.attname for field in Entry._meta.concrete_fields if not field.primary_key]
+_IDENTITY = ["connection", "kind", "guid"]
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeState:
+    """How current a list is. `refreshed_at` None: never read. `away_since` is set while reading fails."""
+
+    refreshed_at: datetime | None = None
+    away_since: datetime | None = None
+    failure: str = ""
+    facets: dict[str, Any] | None = None
+    loading: bool = False
+    stale: int = 0
+
+    @property
+    def away(self) -> bool:
+        """Whether the gateway did not answer the last time it was asked."""
+        return self.away_since is not None
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the list was ever read."""
+        return self.refreshed_at is not None
+
+
+def scope_refresh(*, connection: str, kind: str, parent: str = "") -> ScopeState:
+    """Reads one list now, unless somebody else is just doing so. A failure is told, not raised."""
+    scope = _scope(connection, kind, parent)
+    return _refreshed(scope) if _claimed(scope) else _state(_waited(scope))
+
+
+def scope_ensure(*, connection: str, kind: str, parent: str = "", max_age: float | None = None) -> ScopeState:
+    """The state of one list, read first if it is older than `max_age` seconds (settings.DIRECTORY_MAX_AGE).
+
+    Only one worker reads it; the others serve what is there. A failed read leaves the rows and is told.
+    """
+    found = Scope.objects.filter(connection=connection, kind=kind, parent_guid=parent).first()
+    scope = found or _scope(connection, kind, parent)
+    if not _due(scope, max_age):
+        return _state(scope)
+    return _refreshed(scope) if _claimed(scope) else _state(_waited(scope))
+
+
+def scopes_ensure(*, connection: str, kind: str, parents: Sequence[str], budget: float = 2.0) -> ScopeState:
+    """The common state of several lists; stale ones are read, oldest first, until `budget` seconds are over.
+
+    `refreshed_at` is the oldest of them, `stale` how many are still older than they should be.
+    """
+    known = {scope.parent_guid: scope for scope in Scope.objects.filter(connection=connection, kind=kind)}
+    for parent in parents:
+        known.setdefault(parent, Scope(connection=connection, kind=kind, parent_guid=parent))
+    states = {parent: _state(known[parent]) for parent in parents}
+    due = sorted((known[parent] for parent in parents if _due(known[parent], None)), key=_oldest_first)
+    ends = time.monotonic() + budget
+    left = len(due)
+    for scope in due:
+        if time.monotonic() > ends:
+            break
+        states[scope.parent_guid] = scope_ensure(connection=connection, kind=kind, parent=scope.parent_guid)
+        left -= 1
+        if states[scope.parent_guid].away:
+            break
+    return _summary(list(states.values()), left)
+
+
+def _summary(states: list[ScopeState], stale: int) -> ScopeState:
+    ages = [state.refreshed_at for state in states if state.refreshed_at]
+    failed = next((state for state in states if state.away), None)
+    facets: dict[str, set[str]] = {}
+    for state in states:
+        for name, values in (state.facets or {}).items():
+            facets.setdefault(name, set()).update(values)
+    return ScopeState(
+        refreshed_at=min(ages) if ages else None,
+        away_since=failed.away_since if failed else None,
+        failure=failed.failure if failed else "",
+        facets={name: sorted(values) for name, values in facets.items()},
+        stale=stale,
+    )
+
+
+def _scope(connection: str, kind: str, parent: str) -> Scope:
+    return Scope.objects.get_or_create(connection=connection, kind=kind, parent_guid=parent)[0]
+
+
+def _state(scope: Scope) -> ScopeState:
+    return ScopeState(
+        refreshed_at=scope.refreshed_at,
+        away_since=scope.away_since,
+        failure=scope.failure,
+        facets=scope.facets,
+        loading=scope.claimed_at is not None and timezone.now() - scope.claimed_at < CLAIM_LIFE,
+    )
+
+
+def _due(scope: Scope, max_age: float | None) -> bool:
+    age = timedelta(seconds=settings.DIRECTORY_MAX_AGE if max_age is None else max_age)
+    now = timezone.now()
+    if scope.failed_at and now - scope.failed_at < RETRY_AFTER:
+        return False
+    return scope.refreshed_at is None or now - scope.refreshed_at > age
+
+
+def _oldest_first(scope: Scope) -> tuple[bool, float]:
+    """A list never read comes before every other."""
+    return scope.refreshed_at is not None, scope.refreshed_at.timestamp() if scope.refreshed_at else 0.0
+
+
+def _claimed(scope: Scope) -> bool:
+    """Takes the list for this worker: one conditional UPDATE, so exactly one of many gets it."""
+    now = timezone.now()
+    free = Q(claimed_at=None) | Q(claimed_at__lt=now - CLAIM_LIFE)
+    return Scope.objects.filter(free, pk=scope.pk).update(claimed_at=now) == 1
+
+
+def _waited(scope: Scope) -> Scope:
+    """Who finds nothing yet waits for the first load; who finds old rows does not."""
+    ends = time.monotonic() + FIRST_LOAD_WAIT
+    scope.refresh_from_db()
+    while scope.refreshed_at is None and scope.claimed_at is not None and time.monotonic() < ends:
+        time.sleep(0.05)
+        scope.refresh_from_db()
+    return scope
+
+
+def _refreshed(scope: Scope) -> ScopeState:
+    """Reads, writes the difference, records the outcome and lets go of the claim, whatever happens."""
+    started = timezone.now()
+    try:
+        entities = _read(scope)
+        facets = _reconcile(scope, entities, started)
+        outcome: dict[str, Any] = {"refreshed_at": started, **_WELL, "facets": facets}
+    except ProvisioningError as error:
+        failed_at = timezone.now()
+        outcome = {
+            "failed_at": failed_at,
+            "away_since": scope.away_since or failed_at,
+            "failure": _told(error),
+        }
+    except BaseException:
+        Scope.objects.filter(pk=scope.pk).update(claimed_at=None)
+        raise
+    Scope.objects.filter(pk=scope.pk).update(claimed_at=None, **outcome)
+    scope.refresh_from_db()
+    return _state(scope)
+
+
+def _told(error: ProvisioningError) -> str:
+    return str(error)[:500] or type(error).__name__
+
+
+def _read(scope: Scope) -> Sequence[Entity]:
+    if scope.kind == "tenant":
+        return service.tenant_list(connection=scope.connection)
+    if scope.kind == "merchant":
+        return service.merchant_list(connection=scope.connection, tenant_guid=scope.parent_guid)
+    if scope.kind == "merchant_user":
+        return service.merchant_user_list(connection=scope.connection, merchant_guid=scope.parent_guid)
+    return service.connector_list(connection=scope.connection, merchant_guid=scope.parent_guid)
+
+
+def _reconcile(scope: Scope, entities: Sequence[Entity], started: datetime) -> dict[str, list[str]]:
+    """Writes only what differs. A row written after the read began is newer than the answer and stays."""
+    mine = Entry.objects.filter(connection=scope.connection, kind=scope.kind, parent_guid=scope.parent_guid)
+    known = {guid: (digest, seen) for guid, digest, seen in mine.values_list("guid", "digest", "seen_at")}
+    tenant = tenant_of(scope.connection, scope.kind, scope.parent_guid)
+    place: dict[str, Any] = {"connection": scope.connection, "parent": scope.parent_guid, "tenant": tenant}
+    seen: set[str] = set()
+    changed: dict[str, Entry] = {}
+    for entity in entities:
+        row = index_row(entity, **place, seen_at=started)
+        if row is None:
+            continue
+        seen.add(row.guid)
+        digest, written = known.get(row.guid, ("", None))
+        if digest != row.digest and (written is None or written < started):
+            changed[row.guid] = index_complete(row)
+    vanished = [guid for guid, (_, written) in known.items() if guid not in seen and written < started]
+    _write(scope, list(changed.values()), vanished)
+    return _facets(mine) if changed or vanished else scope.facets
+
+
+def _write(scope: Scope, changed: list[Entry], vanished: list[str]) -> None:
+    with transaction.atomic():
+        rows_store(changed)
+        for guids in _batches(vanished):
+            here = {"connection": scope.connection}
+            Entry.objects.filter(**here, kind=scope.kind, guid__in=guids).delete()
+            Entry.objects.filter(**here, parent_guid__in=guids).delete()
+            Scope.objects.filter(**here, parent_guid__in=guids).delete()
+
+
+def rows_store(rows: list[Entry]) -> None:
+    """Inserts or overwrites rows in few statements, alike on both databases."""
+    update = [name for name in _WRITTEN if name not in _IDENTITY]
+    Entry.objects.bulk_create(
+        rows, batch_size=_BATCH, update_conflicts=True, unique_fields=_IDENTITY, update_fields=update
+    )
+
+
+def tenant_of(connection: str, kind: str, parent: str) -> str:
+    """The tenant under which children of `parent` live; "" for tenants themselves."""
+    if kind in ("tenant", "merchant"):
+        return parent
+    merchants = Entry.objects.filter(connection=connection, kind="merchant", guid=parent)
+    return merchants.values_list("tenant_guid", flat=True).first() or ""
+
+
+def _facets(rows: Any) -> dict[str, list[str]]:
+    """The countries and currencies that occur, kept so that no list page has to collect them."""
+    columns = ("country", "currency")
+    return {name: sorted(set(rows.exclude(**{name: ""}).values_list(name, flat=True))) for name in columns}
+
+
+def _batches(guids: list[str]) -> Iterable[list[str]]:
+    return (guids[start : start + _BATCH] for start in range(0, len(guids), _BATCH))

@@ -1,0 +1,24 @@
+"""What the rest of the portal may ask of the local index: lists with their age, single rows, search."""
+
+from portal.directory.entries import (
+    EntryMissing,
+    entries_matching,
+    entries_search,
+    entry_find,
+    entry_parents,
+    entry_store,
+)
+from portal.directory.scopes import ScopeState, scope_ensure, scope_refresh, scopes_ensure
+
+__all__ = [
+    "EntryMissing",
+    "ScopeState",
+    "entries_matching",
+    "entries_search",
+    "entry_find",
+    "entry_parents",
+    "entry_store",
+    "scope_ensure",
+    "scope_refresh",
+    "scopes_ensure",
+]
