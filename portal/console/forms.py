@@ -64,6 +64,18 @@ class PayloadForm(forms.Form):
         for section in self.sections:
             yield BoundSection(section, [self[name] for name in section.fields if name in self.fields])
 
+    def clean(self) -> dict[str, Any]:
+        """Refuses on an update what the contract has no words for: emptying a value that may not be empty.
+
+        How to clear a field is a gap of the documentation (README of the contract, "Gaps").
+        """
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        for name in self.fields if self.schema.endswith("Update") else ():
+            emptied = not _blank(self.initial.get(name)) and _blank(cleaned.get(name))
+            if emptied and name not in self.errors and not self._may_be_empty(name):
+                self.add_error(name, "The API has no way to empty this field once it is set: give another value.")
+        return cleaned
+
     def payload(self) -> dict[str, Any]:
         """The body of a create: what was filled in, secrets sealed. Call it on a valid form only."""
         body: dict[str, Any] = {}
@@ -109,6 +121,13 @@ class PayloadForm(forms.Form):
     def refuse(self, *, field: str, message: str) -> None:
         """Puts a refusal of the gateway onto the field it names, or onto the form if no field has that name."""
         self.add_error(field if field in self.fields else None, message)
+
+    def _may_be_empty(self, name: str) -> bool:
+        body: dict[str, Any] = {}
+        place(body, name, [] if isinstance(self.initial.get(name), list) else "")
+        path = name.split(".")
+        errors = contract.validator(self.schema).iter_errors(body)
+        return not any(list(error.absolute_path)[: len(path)] == path for error in errors)
 
     def _outgoing(self, name: str, value: Any) -> Any:
         value = "" if value is None else value
