@@ -8,7 +8,7 @@ from django.http import Http404
 from django.utils import timezone
 
 from portal.directory.models import Entry, Scope
-from portal.directory.records import folded, index_complete, index_row
+from portal.directory.records import folded, index_draft, index_row
 from portal.directory.scopes import ScopeState, rows_store, scope_ensure, tenant_of
 from provisioning.entities import Entity
 
@@ -57,10 +57,11 @@ def entry_store(*, connection: str, entity: Entity, tenant_guid: str = "") -> En
     known = _known(connection, entity.kind, entity.guid)
     parent = entity.parent or (known.parent_guid if known else "")
     tenant = tenant_guid or tenant_of(connection, entity.kind, parent) or (known.tenant_guid if known else "")
-    row = index_row(entity, connection=connection, parent=parent, tenant=tenant, seen_at=timezone.now())
-    if row is None:
+    draft = index_draft(entity, parent=parent, tenant=tenant)
+    if draft is None:
         return None
-    rows_store([index_complete(row)])
+    row = index_row(draft, connection=connection, seen_at=timezone.now())
+    rows_store([row])
     _facets_extend(row)
     return _known(connection, entity.kind, entity.guid)
 

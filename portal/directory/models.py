@@ -47,7 +47,7 @@ class Entry(models.Model):
 
 
 class Scope(models.Model):
-    """One list of the gateway: a connection's tenants, a tenant's merchants, a merchant's users or connectors.
+    """One list of the gateway: the tenants, a tenant's merchants, a merchant's users or connectors.
 
     `failed_at` is the last failed try, `away_since` the first of a row of them. `claimed_at` is set while one
     worker reads the list; `facets` holds the countries and currencies that occur.

@@ -6,6 +6,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from portal.directory.models import Entry
 from provisioning import contract
 from provisioning.entities import Entity
-from provisioning.gateway.secrets import Sealed
+from provisioning.gateway.secrets import MASK, Sealed
 
 GUID_LIMIT = 100
 _SCHEMAS = {
@@ -31,8 +32,21 @@ _SEARCHED = (
     "name", "guid", "externalId", "username", "email", "firstName", "lastName", "apiKey", "adapter", "method",
     "homepage", "city", "zipCode", "domain", "description",
 )  # fmt: skip
-# In JSON text: NUL, any surrogate, NaN and the infinities. PostgreSQL refuses them after the answer has come.
-_SUSPICIOUS = re.compile(r"\\u0000|\\ud[89a-f]|NaN|Infinity")
+# In JSON text: NUL, any surrogate, NaN and the infinities (PostgreSQL refuses them), the dots of a masked secret.
+_SUSPICIOUS = re.compile(r"\\u0000|\\ud[89a-f]|\\u2022|NaN|Infinity")
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str).encode
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What an index row would hold: cheap to make for every entity of a long list; few of them changed."""
+
+    kind: str
+    guid: str
+    parent: str
+    tenant: str
+    fields: dict[str, Any]
+    digest: str
 
 
 def folded(text: str) -> str:
@@ -41,53 +55,56 @@ def folded(text: str) -> str:
 
 
 def index_fields(entity: Entity) -> dict[str, Any]:
-    """The entity's properties that may be kept: declared by the contract, not secret, storable everywhere."""
-    declared = _declared(entity.kind)
-    kept = {key: value for key, value in entity.values.items() if key in declared and not _sealed(value)}
+    """The entity's properties that may be kept: declared by the contract and not secret."""
+    values = entity.values
+    kept = {key: values[key] for key in _declared(entity.kind) if key in values}
     config = kept.pop("config", None)
-    if isinstance(config, Mapping):
-        facts = {key: config[key] for key in _CONFIG_KEPT if key in config and not _sealed(config[key])}
+    if isinstance(config, dict):
+        facts = {key: config[key] for key in _CONFIG_KEPT if key in config}
         kept |= {"config": facts} if facts else {}
     return kept
 
 
-def index_row(
-    entity: Entity, *, connection: str, parent: str, tenant: str, seen_at: datetime
-) -> Entry | None:
-    """The row for an entity, still without what `index_complete` adds; None if its guid cannot be stored."""
-    tenant = entity.guid if entity.kind == "tenant" else tenant
+def index_draft(entity: Entity, *, parent: str, tenant: str) -> Draft | None:
+    """What a row for the entity would hold, and its digest; None if its guid cannot be stored."""
     if len(entity.guid) > GUID_LIMIT or storable(entity.guid) != entity.guid:
         return None
+    tenant = entity.guid if entity.kind == "tenant" else tenant
     fields = index_fields(entity)
-    text = json.dumps(fields, sort_keys=True, separators=(",", ":"), default=str)
+    text = _canonical(fields)
     if _SUSPICIOUS.search(text):
         fields = storable(fields)
+    digest = hashlib.blake2b(f"{parent} {tenant} {text}".encode(), digest_size=16).hexdigest()
+    return Draft(entity.kind, entity.guid, parent, tenant, fields, digest)
+
+
+def index_row(draft: Draft, *, connection: str, seen_at: datetime) -> Entry:
+    """The row, with everything lists filter, sort and search by."""
+    fields = draft.fields
+    name = str(fields.get("username" if draft.kind == "merchant_user" else "name") or draft.guid)[:255]
     return Entry(
         connection=connection,
-        kind=entity.kind,
-        guid=entity.guid,
-        parent_guid=parent,
-        tenant_guid=tenant,
-        fields=fields,
-        digest=hashlib.blake2b(f"{parent} {tenant} {text}".encode(), digest_size=16).hexdigest(),
+        kind=draft.kind,
+        guid=draft.guid,
+        parent_guid=draft.parent,
+        tenant_guid=draft.tenant,
+        disabled=bool(fields.get("disabled")),
+        archived=bool(fields.get("archived")),
+        country=str(fields.get("country") or fields.get("businessCountry") or "")[:8],
+        currency=str(fields.get("defaultCurrency") or "")[:8],
+        sort_key=folded(name)[:120],
+        name=name,
+        digest=draft.digest,
         seen_at=seen_at,
+        search=folded("\n".join(str(fields[key]) for key in _SEARCHED if fields.get(key))),
+        fields=fields,
     )
 
 
-def index_complete(row: Entry) -> Entry:
-    """Fills in what lists filter, sort and search by; only rows that are written need it."""
-    fields = row.fields
-    row.name = str(fields.get("username" if row.kind == "merchant_user" else "name") or row.guid)[:255]
-    row.sort_key = folded(row.name)[:120]
-    row.disabled, row.archived = bool(fields.get("disabled")), bool(fields.get("archived"))
-    row.country = str(fields.get("country") or fields.get("businessCountry") or "")[:8]
-    row.currency = str(fields.get("defaultCurrency") or "")[:8]
-    row.search = folded("\n".join(str(fields[key]) for key in _SEARCHED if fields.get(key)))
-    return row
-
-
 def storable(value: Any) -> Any:
-    """A copy of a JSON value that both databases take: no NUL, no lone surrogate, no NaN, no infinity."""
+    """A copy of a JSON value that both databases take: no NUL, lone surrogate, NaN or infinity; no secret."""
+    if isinstance(value, Sealed):
+        return MASK
     if isinstance(value, str):
         return value.replace("\x00", "").encode("utf-8", "replace").decode()
     if isinstance(value, Mapping):
@@ -103,11 +120,3 @@ def _declared(kind: str) -> frozenset[str]:
     secret = {path[0] for path in contract.secret_paths(name) if len(path) == 1}
     extra = {"own"} if kind == "tenant" else set()
     return frozenset(contract.schema(name)["properties"]) - secret - _LEFT_OUT | extra
-
-
-def _sealed(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return False
-    if isinstance(value, list):
-        return any(_sealed(item) for item in value)
-    return isinstance(value, Sealed)

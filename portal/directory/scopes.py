@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from portal.directory.models import Entry, Scope
-from portal.directory.records import index_complete, index_row
+from portal.directory.records import Draft, index_draft, index_row
 from provisioning import service
 from provisioning.entities import Entity
 from provisioning.gateway.errors import ProvisioningError
@@ -191,20 +191,20 @@ def _reconcile(scope: Scope, entities: Sequence[Entity], started: datetime) -> d
     mine = Entry.objects.filter(connection=scope.connection, kind=scope.kind, parent_guid=scope.parent_guid)
     known = {guid: (digest, seen) for guid, digest, seen in mine.values_list("guid", "digest", "seen_at")}
     tenant = tenant_of(scope.connection, scope.kind, scope.parent_guid)
-    place: dict[str, Any] = {"connection": scope.connection, "parent": scope.parent_guid, "tenant": tenant}
-    seen: set[str] = set()
-    changed: dict[str, Entry] = {}
-    for entity in entities:
-        row = index_row(entity, **place, seen_at=started)
-        if row is None:
-            continue
-        seen.add(row.guid)
-        digest, written = known.get(row.guid, ("", None))
-        if digest != row.digest and (written is None or written < started):
-            changed[row.guid] = index_complete(row)
-    vanished = [guid for guid, (_, written) in known.items() if guid not in seen and written < started]
-    _write(scope, list(changed.values()), vanished)
+    drafts = [index_draft(entity, parent=scope.parent_guid, tenant=tenant) for entity in entities]
+    listed = {draft.guid: draft for draft in drafts if draft}
+    changed = [
+        index_row(draft, connection=scope.connection, seen_at=started)
+        for draft in listed.values()
+        if _is_news(draft, known.get(draft.guid), started)
+    ]
+    vanished = [guid for guid, (_, written) in known.items() if guid not in listed and written < started]
+    _write(scope, changed, vanished)
     return _facets(mine) if changed or vanished else scope.facets
+
+
+def _is_news(draft: Draft, known: tuple[str, datetime] | None, started: datetime) -> bool:
+    return known is None or (known[0] != draft.digest and known[1] < started)
 
 
 def _write(scope: Scope, changed: list[Entry], vanished: list[str]) -> None:

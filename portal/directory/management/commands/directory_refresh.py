@@ -1,0 +1,50 @@
+"""`manage.py directory_refresh`: reads every known list of the gateways into the local index, for cron."""
+
+from argparse import ArgumentParser
+from collections.abc import Iterator
+
+from django.core.management.base import BaseCommand, CommandError
+
+from portal.directory.models import Entry, Scope
+from portal.directory.services import scope_refresh
+from provisioning.connections.models import Connection
+
+
+class Command(BaseCommand):
+    """One line per list; exits 1 if a list could not be read (its rows stay as they are)."""
+
+    help = (
+        "Reads tenants, their merchants, and the user and connector lists opened before into the local index."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """`--connection sandbox` limits it to one connection."""
+        parser.add_argument("--connection", default="", help="slug of one connection; all of them without it")
+
+    def handle(self, *args: object, connection: str = "", **options: object) -> None:
+        """Refreshes all connections, going on after a failure."""
+        known = list(Connection.objects.order_by("slug").values_list("slug", flat=True))
+        if connection and connection not in known:
+            raise CommandError(f"There is no connection “{connection}”. Known: {', '.join(known) or 'none'}.")
+        failed = sum(self._refresh(slug) for slug in ([connection] if connection else known))
+        if failed:
+            raise CommandError(f"{failed} lists could not be read; their rows are as old as before.")
+
+    def _refresh(self, connection: str) -> int:
+        """How many lists of the connection failed."""
+        failed = 0
+        for kind, parent in _lists(connection):
+            state = scope_refresh(connection=connection, kind=kind, parent=parent)
+            failed += state.away
+            told = f"failed: {state.failure}" if state.away else "read"
+            self.stdout.write(f"{connection}  {kind}  {parent or '-'}  {told}")
+        return failed
+
+
+def _lists(connection: str) -> Iterator[tuple[str, str]]:
+    """Tenants, then the merchants of each, then what people opened; looked up late, after the parents were read."""
+    yield "tenant", ""
+    tenants = Entry.objects.filter(connection=connection, kind="tenant").order_by("sort_key")
+    yield from (("merchant", guid) for guid in tenants.values_list("guid", flat=True))
+    opened = Scope.objects.filter(connection=connection, kind__in=("merchant_user", "connector"))
+    yield from opened.order_by("refreshed_at").values_list("kind", "parent_guid")
