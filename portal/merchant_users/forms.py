@@ -1,0 +1,247 @@
+"""Forms of merchant users: create (web or api) and edit, the latter sending differences, never whole lists."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django import forms
+
+from portal.console.forms import ABSENT, PayloadForm, Section, look_up, place
+from portal.merchant_users import passwords
+from portal.merchant_users.fields import MerchantsField, MomentField, PasswordField, PermissionsField
+from portal.merchant_users.permissions import unknown_to_the_api
+from provisioning.entities import instant
+
+TYPES = (("web", "Web – a person who signs in"), ("api", "API – a machine"))
+WEB_ONLY = ("permissions", "sendInitialPassword", "resetPassword")
+API_FLAGS = "apiUserSettings."
+_WORDS = {"web": "web user", "api": "API user"}
+
+
+def _flag(label: str, help_text: str) -> forms.BooleanField:
+    return forms.BooleanField(label=label, help_text=help_text, required=False)
+
+
+_FLAGS: dict[str, forms.Field] = {
+    "apiUserSettings.push-api": _flag("Push API", "May push transactions made elsewhere to the platform."),
+    "apiUserSettings.fees-api": _flag("Fees API", "May read the fees of transactions."),
+    "apiUserSettings.pay-by-link-api": _flag("Pay-by-link API", "May create and cancel payment links."),
+    "apiUserSettings.cde-login-enabled": _flag("CDE sign-in", "May sign in to the cardholder data environment."),
+    "apiUserSettings.snapshot-retrieval-enabled": _flag("Snapshot retrieval", "May fetch snapshots of data."),
+}
+_PERSON = Section("Person", ("username", "email", "firstName", "lastName"))
+_ACCESS = Section(
+    "Access",
+    ("multiMerchantAccess", "validUntil", "disabled"),
+    help="The home merchant is always accessible; name further merchants here.",
+)
+_PERMISSIONS = Section("Permissions", ("permissions",), help="What a web user may see and do on the platform.")
+_API = Section(
+    "API access", tuple(_FLAGS), help="Which further interfaces the user may call with these credentials.", advanced=True
+)
+
+
+class _MerchantUserForm(PayloadForm):
+    """What create and edit share."""
+
+    nested = _FLAGS
+    username = forms.CharField(
+        label="User name", min_length=3, help_text="The login name, at least 3 characters. It cannot be used twice."
+    )
+    email = forms.EmailField(
+        label="E-mail", required=False, help_text="Mandatory for web users: invitations and reset links go there."
+    )
+    password = PasswordField(label="Password", required=False)
+    firstName = forms.CharField(label="First name", required=False, help_text="Recommended for people.")  # noqa: N815
+    lastName = forms.CharField(label="Last name", required=False)  # noqa: N815
+    validUntil = MomentField(  # noqa: N815
+        label="Valid until",
+        required=False,
+        help_text="No sign-in after this moment, in your time zone. Typed as YYYY-MM-DD hh:mm:ss it is taken as UTC.",
+    )
+    disabled = forms.BooleanField(
+        label="Disabled", required=False, help_text="A disabled user cannot sign in or call the API."
+    )
+    multiMerchantAccess = MerchantsField(  # noqa: N815
+        label="Further merchants",
+        required=False,
+        help_text="Choose from the known merchants, or write guids or exact names, separated by commas.",
+    )
+    permissions = PermissionsField(label="Permissions", required=False)
+    sendInitialPassword = forms.BooleanField(  # noqa: N815
+        label="Mail an initial password",
+        required=False,
+        help_text="The platform mails a link to set a password, valid for 7 days.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user_type = self._chosen_type()
+        if self.user_type == "api":
+            for name in WEB_ONLY:
+                self.fields.pop(name, None)
+
+    def _chosen_type(self) -> str:
+        return str(self.initial.get("type") or "web")
+
+    def _require(self, name: str, message: str) -> None:
+        if not self.cleaned_data.get(name) and name not in self.errors:
+            self.add_error(name, message)
+
+
+class MerchantUserCreateForm(_MerchantUserForm):
+    """POST createMerchantUser. Fields that do not apply to the chosen type are no fields: they are never sent."""
+
+    schema = "MerchantUserCreate"
+    sections = (
+        Section("Type", ("type",)),
+        _PERSON,
+        Section("Password", ("password", "sendInitialPassword")),
+        _ACCESS,
+        _PERMISSIONS,
+        _API,
+    )
+    type = forms.ChoiceField(label="Type", choices=TYPES, widget=forms.HiddenInput)
+
+    def _chosen_type(self) -> str:
+        chosen = self.data.get(self.add_prefix("type")) if self.is_bound else self.initial.get("type")
+        return "api" if chosen == "api" else "web"
+
+    def bound_sections(self) -> Any:
+        """The sections that apply to the type; the hidden type itself is drawn by the page."""
+        return (bound for bound in super().bound_sections() if bound.fields and bound.section.title != "Type")
+
+    def clean(self) -> dict[str, Any]:
+        """The conditions of the contract: e-mail for web users, a password unless one is mailed."""
+        cleaned = super().clean()
+        if self.user_type == "web":
+            self._require("email", "A web user needs an e-mail address.")
+        if self.user_type == "api":
+            self._require("password", "An API user needs a password.")
+        elif not cleaned.get("sendInitialPassword"):
+            self._require("password", "Give a password, or let the platform mail an initial one.")
+        return cleaned
+
+    def payload(self) -> dict[str, Any]:
+        """The body; API flags only where they are switched on, and no empty object for none."""
+        body = super().payload()
+        on = {flag: True for flag, value in body.pop("apiUserSettings", {}).items() if value}
+        return {**body, "apiUserSettings": on} if on else body
+
+
+class MerchantUserEditForm(_MerchantUserForm):
+    """PUT updateMerchantUser. Lists are sent as additions and removals only.
+
+    The overwriting `permissions` and `multiMerchantAccess` are never sent: what the portal does not know,
+    such as permissions granted on the platform alone, survives every edit.
+    """
+
+    schema = "MerchantUserUpdate"
+    editing = True
+    left_out = {
+        "type": "Chosen when the user is created; the current one is sent along.",
+        "addPermissions": "Worked out from the permissions ticked.",
+        "removePermissions": "Worked out from the permissions unticked.",
+        "addMultiMerchantAccess": "Worked out from the merchants added.",
+        "removeMultiMerchantAccess": "Worked out from the merchants taken away.",
+    }
+    sections = (
+        _PERSON,
+        _ACCESS,
+        _PERMISSIONS,
+        Section("Password", ("password", "sendInitialPassword", "resetPassword"), advanced=True),
+        _API,
+    )
+    resetPassword = forms.BooleanField(  # noqa: N815
+        label="Reset the password",
+        required=False,
+        help_text="The current password stops working and a link, valid for 24 hours, is mailed.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password"].help_text = f"Leave blank to keep the current one. {passwords.HELP}"
+
+    @classmethod
+    def initial_from(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Initial data; the access list comes from `merchantAccess`, as the answer calls it."""
+        permissions = values.get("permissions") or []
+        return super().initial_from(values) | {
+            "type": values.get("type"),
+            "permissions": permissions,
+            "multiMerchantAccess": _guids(values),
+        }
+
+    def kept_permissions(self) -> list[str]:
+        """Permissions the user holds that the API does not name: shown, never touched."""
+        return unknown_to_the_api(self.initial.get("permissions") or [])
+
+    def keep_home(self, guid: str) -> None:
+        """Takes the home merchant out of the list of further ones: its access is not for editing."""
+        access = self.initial.get("multiMerchantAccess") or []
+        self.initial = {**self.initial, "multiMerchantAccess": [other for other in access if other != guid]}
+
+    def clean(self) -> dict[str, Any]:
+        """A web user keeps an e-mail address; a new password and a mailed one exclude each other."""
+        cleaned = super().clean()
+        if self.user_type == "web":
+            self._require("email", "A web user needs an e-mail address.")
+        if cleaned.get("password") and (cleaned.get("resetPassword") or cleaned.get("sendInitialPassword")):
+            self.add_error("password", "Either set a password here or have one mailed, not both.")
+        return cleaned
+
+    def differs(self, name: str, value: Any, stored: Any) -> bool:
+        """Dates compare as moments, for the gateway writes them in two spellings."""
+        if name == "validUntil" and value and instant(stored):
+            return instant(value) != instant(stored)
+        return super().differs(name, value, stored)
+
+    def changes_from(self, current: Mapping[str, Any]) -> dict[str, Any]:
+        """The body of the update: plain fields that differ, lists as what is added and removed."""
+        plain = {name: value for name, value in current.items() if name not in ("permissions", "multiMerchantAccess")}
+        body = super().changes_from(plain)
+        for name in ("permissions", "multiMerchantAccess"):
+            body.pop(name, None)
+        flags = self._flags(current) if "apiUserSettings" in body else {}
+        lists = self._lists(current)
+        body = body | flags | lists
+        if lists:
+            self._add_documented_required(body, current)
+        return {} if set(body) <= {"type"} else body
+
+    def _lists(self, current: Mapping[str, Any]) -> dict[str, Any]:
+        held = _guids(current)
+        shown = [guid for guid in self.initial.get("multiMerchantAccess") or [] if guid in held]
+        found = _difference("MultiMerchantAccess", self.cleaned_data["multiMerchantAccess"], held, shown)
+        if "permissions" in self.fields:
+            held = list(current.get("permissions") or [])
+            known = [name for name in held if name not in unknown_to_the_api(held)]
+            found |= _difference("Permissions", self.cleaned_data["permissions"], held, known)
+        return found
+
+    def _flags(self, current: Mapping[str, Any]) -> dict[str, Any]:
+        """All known flags with a value: whether the gateway merges or replaces the map is not documented."""
+        body: dict[str, Any] = {}
+        for name in _FLAGS:
+            if self.cleaned_data[name] or look_up(current, name) is not ABSENT:
+                place(body, name, self.cleaned_data[name])
+        return body
+
+
+class PasswordForm(PayloadForm):
+    """A new password for an API user, as an update of its own."""
+
+    schema = "MerchantUserUpdate"
+    password = PasswordField(label="New password")
+    sections = (Section("Password", ("password",)),)
+
+
+def _guids(values: Mapping[str, Any]) -> list[str]:
+    links: Iterable[Any] = values.get("merchantAccess") or []
+    return [str(link["guid"]) for link in links if isinstance(link, Mapping) and link.get("guid")]
+
+
+def _difference(partner: str, wanted: list[str], held: list[str], shown: list[str]) -> dict[str, list[str]]:
+    """{"add…": …, "remove…": …}: only what was shown can be taken away."""
+    added = [item for item in wanted if item not in held]
+    removed = [item for item in shown if item not in wanted]
+    return {key: items for key, items in ((f"add{partner}", added), (f"remove{partner}", removed)) if items}

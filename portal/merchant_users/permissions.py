@@ -1,0 +1,130 @@
+"""Permissions of web users for people: areas, plain descriptions and presets, all as data.
+
+The list itself and its descriptions are the contract's (schema MerchantUserPermission).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from provisioning import contract
+
+DESCRIPTIONS: dict[str, str] = contract.enum_descriptions("MerchantUserPermission")
+UNEXPLAINED = "(not explained in the documentation)"
+
+# Area → the second words of the permission names that belong to it, in the order shown.
+AREAS: dict[str, tuple[str, ...]] = {
+    "Dashboard": ("dashboard",),
+    "Transactions": ("transaction",),
+    "Virtual terminal": ("virtual-terminal", "payment-template"),
+    "Customer profiles": ("customer-profiles",),
+    "Schedules": ("schedule",),
+    "Blocklist and allowlist": ("blacklist", "whitelist"),
+    "Disputes and documents": ("representment", "postprocessing"),
+    "Users": ("users",),
+    "Connectors": ("show-connectors",),
+}
+OTHER = "Other"
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A named selection of permissions that a button ticks."""
+
+    key: str
+    title: str
+    help: str
+    permissions: tuple[str, ...]
+
+    @property
+    def value(self) -> str:
+        """The permissions as one word list, for the button's data attribute."""
+        return " ".join(self.permissions)
+
+
+def _of(*areas: str) -> tuple[str, ...]:
+    """All permissions of some areas."""
+    words = [f"frontend.{word}." for area in areas for word in AREAS[area]]
+    return tuple(name for name in DESCRIPTIONS if name.startswith(tuple(words)))
+
+
+_READING = (
+    "frontend.blacklist.show",
+    "frontend.customer-profiles.show",
+    "frontend.customer-profiles.transactions",
+    "frontend.dashboard.show",
+    "frontend.representment.show",
+    "frontend.schedule.show",
+    "frontend.show-connectors.meta-connectors",
+    "frontend.show-connectors.real-connectors",
+    "frontend.transaction.adapter-txid-visible",
+    "frontend.transaction.risk-check-result",
+    "frontend.transaction.settlement-state",
+    "frontend.users.index",
+    "frontend.whitelist.show",
+)
+_MONEY = (
+    "frontend.dashboard.financial-summary",
+    "frontend.dashboard.payout-forecast",
+    "frontend.postprocessing.documents",
+    "frontend.transaction.data-export",
+    "frontend.transaction.detailed-fees",
+)
+
+PRESETS: tuple[Preset, ...] = (
+    Preset("read-only", "Read only", "Sees everything but money reports, changes nothing.", _READING),
+    Preset(
+        "support",
+        "Support",
+        "Reads, and helps customers: captures, refunds, voids, customer profiles, schedules.",
+        tuple(
+            dict.fromkeys(
+                (
+                    *_READING,
+                    "frontend.transaction.capture",
+                    "frontend.transaction.refund",
+                    "frontend.transaction.void",
+                    "frontend.customer-profiles.update",
+                    "frontend.customer-profiles.prefer",
+                    *_of("Schedules"),
+                )
+            )
+        ),
+    ),
+    Preset(
+        "finance",
+        "Finance",
+        "Reads, with financial summary, fees, documents and exports.",
+        (*_READING, *_MONEY),
+    ),
+    Preset("full", "Full", "Everything the API can grant.", tuple(DESCRIPTIONS)),
+)
+
+
+def preset_named(key: str) -> Preset | None:
+    """The preset with this key, or None."""
+    return next((preset for preset in PRESETS if preset.key == key), None)
+
+
+def area_of(permission: str) -> str:
+    """The area a permission belongs to; Other for one nobody has sorted yet."""
+    word = permission.removeprefix("frontend.").split(".")[0]
+    return next((area for area, words in AREAS.items() if word in words), OTHER)
+
+
+def described(permission: str) -> str:
+    """What the permission allows, in plain words; the name itself where nobody explains it."""
+    text = DESCRIPTIONS.get(permission, UNEXPLAINED)
+    return f"{permission} {UNEXPLAINED}" if text == UNEXPLAINED else text
+
+
+def grouped(permissions: Iterable[str] = tuple(DESCRIPTIONS)) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Permissions by area as Django's grouped choices: [(area, [(name, description), …]), …]."""
+    found: dict[str, list[tuple[str, str]]] = {area: [] for area in (*AREAS, OTHER)}
+    for name in permissions:
+        found[area_of(name)].append((name, described(name)))
+    return [(area, rows) for area, rows in found.items() if rows]
+
+
+def unknown_to_the_api(permissions: Iterable[str]) -> list[str]:
+    """Stored permissions that the API list does not name: granted on the platform, kept as they are."""
+    return [name for name in permissions if name not in DESCRIPTIONS]
