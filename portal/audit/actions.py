@@ -1,0 +1,107 @@
+"""What can happen, as a registry: action → sentence for people. An action that is not here is an error."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from portal.audit.models import Event
+
+# {actor} who, {object} what, {verb} "create", {verbed} "created", {code} and {message} what the record says.
+ACTIONS: dict[str, str] = {
+    "change.prepared": "{actor} prepared to {verb} {object}",
+    "change.cancelled": "{actor} decided not to {verb} {object}",
+    "change.intent": "{actor} asked the gateway to {verb} {object}",
+    "change.accepted": "{actor} {verbed} {object}",
+    "change.refused": "{actor} tried to {verb} {object}, and the gateway refused{code}",
+    "change.not_sent": "{actor} tried to {verb} {object}, and nothing reached the gateway",
+    "change.unknown": "{actor} tried to {verb} {object}, and the outcome is unknown",
+    "change.conflict": "{actor} could not {verb} {object}: it had changed meanwhile",
+    "change.reconciled": "{actor} settled the open outcome of the attempt to {verb} {object}{message}",
+    "secret.revealed": "{actor} was shown the secrets of {object}",
+    "access.denied": "{actor} was refused{message}",
+    "session.signed_in": "{actor} signed in",
+    "session.sign_in_failed": "Someone failed to sign in as {object}",
+    "session.signed_out": "{actor} signed out",
+    "staff.created": "{actor} added {object}{message}",
+    "staff.role_changed": "{actor} changed the role of {object}{message}",
+    "staff.disabled": "{actor} disabled {object}",
+    "staff.enabled": "{actor} enabled {object}",
+    "staff.password_link_made": "{actor} made a one-time link for {object} to set a password",
+    "staff.password_changed": "{actor} set a new password for {object}",
+    "credential.reset": "{actor} reset the stored credential of {object}",
+    "credential.tested": "{actor} tested the stored credential of {object}{message}",
+    "connection.created": "{actor} added {object}",
+    "audit.verified": "{actor} verified the audit trail{message}",
+    "audit.exported": "{actor} exported the audit trail{message}",
+}
+
+KINDS = {
+    "tenant": "tenant",
+    "merchant": "merchant",
+    "merchant_user": "merchant user",
+    "connector": "connector",
+    "routing": "routing",
+    "nt_enrollment": "network token enrolment",
+    "person": "person",
+    "connection": "connection",
+    "change": "change",
+    "page": "page",
+}
+VERBED = {
+    "create": "created",
+    "change": "changed",
+    "disable": "disabled",
+    "enable": "enabled",
+    "archive": "archived",
+    "restore": "restored",
+    "replace": "replaced",
+}
+_FLAGS = {
+    ("disabled", True): "disable",
+    ("disabled", False): "enable",
+    ("archived", True): "archive",
+    ("archived", False): "restore",
+}
+
+
+def action_title(action: str) -> str:
+    """A short name for lists and filters: "change.not_sent" → "Change not sent"."""
+    return action.replace(".", " ").replace("_", " ").capitalize()
+
+
+def object_words(kind: str, name: str, guid: str) -> str:
+    """merchant “Example Shop”; the guid stands in for an unknown name, "something" for both."""
+    words = KINDS.get(kind, kind.replace("_", " "))
+    called = name or guid
+    return " ".join(part for part in (words, f"“{called}”" if called else "") if part) or "something"
+
+
+def actor_words(name: str, role: str) -> str:
+    """Ana (Support agent); "Someone" for a person who is not signed in."""
+    return f"{name or 'Someone'} ({role})" if role else name or "Someone"
+
+
+def verb_of(event: "Event") -> str:
+    """What the event's operation does: from its name, or from the values when only a flag changed."""
+    verb = event.operation.partition(".")[2]
+    if verb in ("create", "replace"):
+        return verb
+    after: Any = event.after_data
+    if isinstance(after, dict) and len(after) == 1:
+        key, value = next(iter(after.items()))
+        return _FLAGS.get((key, value), "change") if isinstance(value, bool) else "change"
+    # An event written without its operation: no values before means that there was nothing.
+    return "create" if not verb and after and not event.before else "change"
+
+
+def sentence_of(event: "Event") -> str:
+    """The event as a sentence, the person's reason after a colon."""
+    verb = verb_of(event)
+    sentence = ACTIONS.get(event.action, "{actor}: " + event.action).format(
+        actor=actor_words(event.actor_name, event.actor_role),
+        object=object_words(event.object_kind, event.object_name, event.object_guid),
+        verb=verb,
+        verbed=VERBED[verb],
+        code=f" (code {event.code})" if event.code else "",
+        message=f": {event.message}" if event.message else "",
+    )
+    return f"{sentence}: {event.reason}" if event.reason else sentence

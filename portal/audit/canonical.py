@@ -1,0 +1,62 @@
+"""Text as the audit table stores it and the hash covers it: made harmless, in one and only one form."""
+
+import json
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from provisioning.gateway.secrets import MASK, Sealed
+
+FORMAT = "portal-audit-1"
+DEEPEST = 100
+_NOT_STORABLE = dict.fromkeys([0, *range(0xD800, 0xE000)], "\N{REPLACEMENT CHARACTER}")
+
+# What the hash covers, in this order. A new column means a new FORMAT.
+HASHED_FIELDS = (
+    "sequence", "time", "actor_id", "actor_name", "actor_role", "session", "address", "request_id", "connection",
+    "action", "operation", "object_kind", "object_guid", "object_name", "parent_guid", "parent_name", "change_id",
+    "reason", "outcome", "code", "gateway_request_id", "request", "answer", "before", "after", "message",
+    "duration_ms", "key_id", "previous_hash",
+)  # fmt: skip
+
+
+def text_clean(text: object) -> str:
+    """`text` without what a database refuses: NUL and lone surrogates become U+FFFD."""
+    return str(text).translate(_NOT_STORABLE)
+
+
+def json_clean(value: Any, depth: int = 0) -> Any:
+    """A copy of a JSON value that every database stores: clean text, no secret, no NaN, bounded depth."""
+    if depth > DEEPEST:
+        return "…"
+    if isinstance(value, Sealed):
+        return MASK
+    if isinstance(value, dict):
+        return {text_clean(key): json_clean(child, depth + 1) for key, child in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [json_clean(child, depth + 1) for child in value]
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    return text_clean(value)
+
+
+def json_text(value: Any) -> str:
+    """The one canonical JSON text of `value`, secrets masked; "" for None."""
+    return "" if value is None else _dumped(json_clean(value), sort_keys=True)
+
+
+def row_text(values: Sequence[Any]) -> str:
+    """The canonical text of a row given as the values of HASHED_FIELDS: what is hashed."""
+    return _dumped([FORMAT, values[0], _moment(values[1]), *values[2:]])
+
+
+def _moment(time: datetime | None) -> str:
+    """Always UTC with six digits, whatever the database's driver makes of it. None is a time nobody can read."""
+    return time.astimezone(UTC).isoformat(timespec="microseconds") if time else ""
+
+
+def _dumped(value: Any, *, sort_keys: bool = False) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=sort_keys, default=str)

@@ -1,0 +1,44 @@
+"""The keys of the audit chain: from PORTAL_AUDIT_KEYS, outside the database, the first one signs."""
+
+import base64
+import binascii
+import hmac
+from functools import lru_cache
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+
+def audit_keys() -> dict[str, bytes]:
+    """Key id → key, the current one first. Raises ImproperlyConfigured for a key that is none."""
+    return _parsed(settings.PORTAL_AUDIT_KEYS)
+
+
+def current_key_id() -> str:
+    """Id of the key that signs new rows."""
+    return next(iter(audit_keys()))
+
+
+def keyed_digest(key_id: str, text: str) -> str:
+    """HMAC-SHA256 of `text` in hexadecimal. Raises KeyError for an unknown key."""
+    return hmac.digest(audit_keys()[key_id], text.encode("utf-8", "surrogatepass"), "sha256").hex()
+
+
+@lru_cache(maxsize=4)
+def _parsed(setting: str) -> dict[str, bytes]:
+    keys: dict[str, bytes] = {}
+    for item in setting.split(","):
+        key_id, _, encoded = item.strip().partition(":")
+        keys[key_id] = _decoded(key_id, encoded)
+    return keys
+
+
+def _decoded(key_id: str, encoded: str) -> bytes:
+    try:
+        key = base64.b64decode(encoded, validate=True)
+    except binascii.Error:
+        key = b""
+    if not key_id or len(key_id) > 64 or len(key) < 32:
+        # Neither the value nor a part of it: the message ends in logs.
+        raise ImproperlyConfigured("PORTAL_AUDIT_KEYS must be id:base64 of at least 32 bytes, comma-separated.")
+    return key

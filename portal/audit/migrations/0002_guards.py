@@ -1,0 +1,20 @@
+"""The head of the chain and the database's guards: from here on the trail only grows."""
+
+from django.db import migrations
+
+from portal.audit.guards import guards_install, guards_remove
+
+
+def begin(apps, schema_editor):
+    apps.get_model("audit", "Head").objects.create(pk=1)
+    guards_install(schema_editor.connection)
+
+
+def end(apps, schema_editor):
+    guards_remove(schema_editor.connection)
+
+
+class Migration(migrations.Migration):
+    dependencies = [("audit", "0001_initial")]
+
+    operations = [migrations.RunPython(begin, end)]

@@ -1,0 +1,107 @@
+"""The audit table and the head of its chain. Only portal.audit.services writes them."""
+
+import json
+from typing import Any
+
+from django.db import models
+from django.utils import timezone
+
+from portal.audit import actions
+
+GENESIS = "0" * 64
+
+
+class Event(models.Model):
+    """One thing that happened, for good: the database refuses to change or delete a row.
+
+    People and objects are frozen as names. `request`, `answer`, `before` and `after` are canonical JSON text
+    without secrets ("" if there is none): the hash covers text, which no database may reformat.
+    """
+
+    sequence = models.BigAutoField(primary_key=True)
+    time = models.DateTimeField()
+    actor_id = models.BigIntegerField(null=True)
+    actor_name = models.TextField(blank=True)
+    actor_role = models.CharField(max_length=64, blank=True)
+    session = models.CharField(max_length=64, blank=True)
+    address = models.CharField(max_length=64, blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    connection = models.CharField(max_length=64, blank=True)
+    action = models.CharField(max_length=64)
+    operation = models.CharField(max_length=64, blank=True)
+    object_kind = models.CharField(max_length=64, blank=True)
+    object_guid = models.CharField(max_length=128, blank=True)
+    object_name = models.TextField(blank=True)
+    parent_guid = models.CharField(max_length=128, blank=True)
+    parent_name = models.TextField(blank=True)
+    change_id = models.CharField(max_length=64, blank=True)
+    reason = models.TextField(blank=True)
+    outcome = models.CharField(max_length=64, blank=True)
+    code = models.CharField(max_length=64, blank=True)
+    gateway_request_id = models.CharField(max_length=128, blank=True)
+    request = models.TextField(blank=True)
+    answer = models.TextField(blank=True)
+    before = models.TextField(blank=True)
+    after = models.TextField(blank=True)
+    message = models.TextField(blank=True)
+    duration_ms = models.BigIntegerField(null=True)
+    key_id = models.CharField(max_length=64)
+    previous_hash = models.CharField(max_length=64, unique=True)
+    hash = models.CharField(max_length=64, unique=True)
+
+    class Meta:
+        """Newest first, as people read it."""
+
+        ordering = ["-sequence"]
+        indexes = [
+            models.Index(fields=["connection", "object_guid", "-sequence"], name="audit_by_object"),
+            models.Index(fields=["parent_guid", "-sequence"], name="audit_by_parent"),
+            models.Index(fields=["change_id"], name="audit_by_change"),
+            models.Index(fields=["action", "-sequence"], name="audit_by_action"),
+        ]
+
+    @property
+    def sentence(self) -> str:
+        """What happened, as a sentence for people."""
+        return actions.sentence_of(self)
+
+    @property
+    def request_data(self) -> Any:
+        """The request as it was sent, secrets masked; None if there was none."""
+        return _loaded(self.request)
+
+    @property
+    def answer_data(self) -> Any:
+        """The gateway's answer, secrets masked; None if there was none."""
+        return _loaded(self.answer)
+
+    @property
+    def before_data(self) -> Any:
+        """The values before, secrets masked; None if unknown."""
+        return _loaded(self.before)
+
+    @property
+    def after_data(self) -> Any:
+        """The values after, secrets masked; None if unknown."""
+        return _loaded(self.after)
+
+
+class Head(models.Model):
+    """The end of the chain, one row: locked by each writer, and the proof that no tail was cut off."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    sequence = models.BigIntegerField(default=0)
+    count = models.BigIntegerField(default=0)
+    hash = models.CharField(max_length=64, default=GENESIS)
+    key_id = models.CharField(max_length=64, blank=True)
+    seal = models.CharField(max_length=64, blank=True)
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        """There is one head."""
+
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="audit_one_head")]
+
+
+def _loaded(text: str) -> Any:
+    return json.loads(text) if text else None

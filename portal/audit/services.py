@@ -1,0 +1,188 @@
+"""The audit trail's door: record an event, read a history. Everything that happens in the portal comes here."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import Error as DatabaseFailure
+from django.db import transaction
+from django.http import HttpRequest
+
+from portal.audit import actions
+from portal.audit.canonical import HASHED_FIELDS, json_text, row_text, text_clean
+from portal.audit.keys import current_key_id, keyed_digest
+from portal.audit.models import Event, Head
+
+
+class UnknownAction(Exception):
+    """The action is not in portal.audit.actions: a mistake in the program."""
+
+
+class AuditUnavailable(Exception):
+    """The event could not be written. Whoever wanted to act must not: no record, no change."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Who and from where, frozen as text. `session` is a digest, never the session's key."""
+
+    actor_id: int | None
+    actor_name: str
+    actor_role: str
+    session: str
+    address: str
+    request_id: str
+
+
+@dataclass(frozen=True)
+class ObjectRef:
+    """What an event is about, with the names of that moment."""
+
+    kind: str
+    guid: str
+    name: str
+    parent_guid: str = ""
+    parent_name: str = ""
+
+
+def origin_of(request: HttpRequest) -> Origin:
+    """The person behind `request`; someone without a name if nobody is signed in."""
+    user: Any = getattr(request, "user", None)
+    known = user is not None and user.is_authenticated
+    return Origin(
+        actor_id=user.pk if known else None,
+        actor_name=(user.get_full_name() or user.get_username()) if known else "",
+        actor_role=getattr(user, "role", "") if known else "",
+        session=session_digest(getattr(getattr(request, "session", None), "session_key", None)),
+        address=address_of(request),
+        request_id=getattr(request, "request_id", ""),
+    )
+
+
+def origin_system(name: str) -> Origin:
+    """The program itself, by the name of the task that acts."""
+    return Origin(None, name, "system", "", "", "")
+
+
+def session_digest(session_key: str | None) -> str:
+    """What tells sessions apart without being able to take one over."""
+    return keyed_digest(current_key_id(), f"session:{session_key}")[:16] if session_key else ""
+
+
+def address_of(request: HttpRequest) -> str:
+    """Where the request came from; behind trusted proxies the address that the outermost of them saw."""
+    proxies: int = getattr(settings, "ALLAUTH_TRUSTED_PROXY_COUNT", 0)
+    forwarded = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+    if proxies and len(forwarded) >= proxies:
+        return forwarded[-proxies]
+    return str(request.META.get("REMOTE_ADDR", ""))
+
+
+def event_record(
+    *,
+    action: str,
+    origin: Origin,
+    outcome: str = "",
+    connection: str = "",
+    object: ObjectRef | None = None,
+    operation: str = "",
+    change_id: str = "",
+    reason: str = "",
+    code: str = "",
+    gateway_request_id: str = "",
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+    request: dict[str, Any] | None = None,
+    answer: dict[str, Any] | None = None,
+    message: str = "",
+    duration_ms: int | None = None,
+) -> Event:
+    """Appends one event to the chain, in the open transaction or one of its own, and returns it.
+
+    Sealed values are masked and unstorable characters replaced. Raises UnknownAction, and AuditUnavailable
+    if the row cannot be written: then nothing may be done either.
+    """
+    if action not in actions.ACTIONS:
+        raise UnknownAction(action)
+    values = _origin_values(origin) | _object_values(object) | {
+        "action": action, "outcome": outcome, "connection": connection, "operation": operation,
+        "change_id": change_id or "", "reason": reason, "code": "" if code is None else code,
+        "gateway_request_id": gateway_request_id, "before": json_text(before), "after": json_text(after),
+        "request": json_text(request), "answer": json_text(answer), "message": message, "duration_ms": duration_ms,
+    }  # fmt: skip
+    return _appended({name: _fitting(name, value) for name, value in values.items()})
+
+
+def history_of(*, connection: str, guid: str, limit: int = 50) -> list[Event]:
+    """The newest events about one entity at one connection."""
+    return list(Event.objects.filter(connection=connection, object_guid=guid)[:limit])
+
+
+def _origin_values(origin: Origin) -> dict[str, Any]:
+    return {
+        "actor_id": origin.actor_id,
+        "actor_name": origin.actor_name,
+        "actor_role": origin.actor_role,
+        "session": origin.session,
+        "address": origin.address,
+        "request_id": origin.request_id,
+    }
+
+
+def _object_values(about: ObjectRef | None) -> dict[str, Any]:
+    ref = about or ObjectRef("", "", "")
+    return {
+        "object_kind": ref.kind,
+        "object_guid": ref.guid,
+        "object_name": ref.name,
+        "parent_guid": ref.parent_guid,
+        "parent_name": ref.parent_name,
+    }
+
+
+def _fitting(name: str, value: Any) -> Any:
+    """Text that fits its column: what comes from outside must not be able to stop the record."""
+    if value is None or isinstance(value, int):
+        return value if name in ("actor_id", "duration_ms") else str(value)
+    return text_clean(value)[: Event._meta.get_field(name).max_length]
+
+
+def _appended(values: dict[str, Any]) -> Event:
+    try:
+        with transaction.atomic():
+            return _linked(values)
+    except (DatabaseFailure, Head.DoesNotExist) as error:
+        raise AuditUnavailable("The audit trail cannot be written, so nothing was done.") from error
+
+
+def _linked(values: dict[str, Any]) -> Event:
+    """Chains the row to the last one. The head's lock makes writers queue: without it the chain forks."""
+    head = Head.objects.select_for_update().get(pk=1)
+    key_id = current_key_id()
+    row = values | {
+        "sequence": head.sequence + 1,
+        "time": datetime.now(UTC),
+        "key_id": key_id,
+        "previous_hash": head.hash,
+    }
+    row["hash"] = keyed_digest(key_id, row_text([row[name] for name in HASHED_FIELDS]))
+    event = Event.objects.create(**row)
+    _head_move(event, head.count + 1)
+    return event
+
+
+def _head_move(event: Event, count: int) -> None:
+    Head.objects.filter(pk=1).update(
+        sequence=event.sequence,
+        count=count,
+        hash=event.hash,
+        key_id=event.key_id,
+        seal=head_seal(event.key_id, event.sequence, count, event.hash),
+        updated_at=event.time,
+    )
+
+
+def head_seal(key_id: str, sequence: int, count: int, last_hash: str) -> str:
+    """What shows that the head was written by the portal. Raises KeyError for an unknown key."""
+    return keyed_digest(key_id, f"head:{sequence}:{count}:{last_hash}")

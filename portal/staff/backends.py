@@ -1,0 +1,36 @@
+"""Where Django asks what a person may: their role says it, nothing else does."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.backends import ModelBackend
+
+
+class StaffBackend(ModelBackend):
+    """Passwords and rights of staff. Rights come from the role alone: no superuser, no personal rights."""
+
+    def user_can_authenticate(self, user: Any) -> bool:
+        """Not disabled, and in production not a person of the demo. Asked at each request, not only at sign-in."""
+        return bool(user and user.is_active and not (settings.PRODUCTION and user.is_demo))
+
+    def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
+        """Names of the rights of the person's role; none for a disabled person or a single object."""
+        if obj is not None or user_obj.is_anonymous or not self.user_can_authenticate(user_obj):
+            return set()
+        return self.get_group_permissions(user_obj)
+
+    def get_group_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
+        """The role's rights, read once per person object, that is once per request."""
+        if not hasattr(user_obj, "_role_permissions"):
+            rows = self._get_group_permissions(user_obj).values_list("content_type__app_label", "codename")
+            user_obj._role_permissions = {f"{room}.{right}" for room, right in rows.order_by()}
+        permissions: set[str] = user_obj._role_permissions
+        return permissions
+
+    def get_user_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
+        """Nobody has rights of their own."""
+        return set()
+
+    def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
+        """Whether the person's role holds `perm`."""
+        return perm in self.get_all_permissions(user_obj, obj)

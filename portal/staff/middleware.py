@@ -1,0 +1,63 @@
+"""The door: nobody reaches a view that they may not use, and a view that says nothing about it opens to nobody."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
+from django.shortcuts import render
+
+from portal.audit.services import ObjectRef, event_record, origin_of
+from portal.console.access import PUBLIC, SIGNED_IN, access_of
+from portal.staff.roles import PERMISSIONS, permission_words, roles_with
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class AccessMiddleware:
+    """Compares what the view declares (portal.console.access) with what the person's role holds."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Nothing to do before the view is known."""
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., HttpResponseBase], args: Any, kwargs: Any
+    ) -> HttpResponseBase | None:
+        """None lets the request pass; otherwise the sign-in page, 403 or 405."""
+        needed = access_of(view, request)
+        if needed == PUBLIC:
+            return None
+        if not request.user.is_authenticated:
+            return _to_sign_in(request)
+        if needed is None and isinstance(getattr(view, "access", None), dict):
+            return HttpResponseNotAllowed(sorted(view.access))  # type: ignore[attr-defined]
+        if needed == SIGNED_IN or (needed in PERMISSIONS and request.user.has_perm(str(needed))):
+            return None
+        return access_denied(request, needed)
+
+
+def access_denied(request: HttpRequest, needed: str | None) -> HttpResponse:
+    """Records the refusal and says in plain words which right is missing and who has it.
+
+    `needed` is a permission; None for a page that declares nothing. Raises AuditUnavailable.
+    """
+    words = permission_words(needed) if needed else "use a page that does not say who may use it"
+    event_record(
+        action="access.denied",
+        origin=origin_of(request),
+        outcome="denied",
+        code=needed or "undeclared",
+        object=ObjectRef("page", "", request.path),
+        message=f"{request.method} {request.path} needs the right to {words}",
+    )
+    context = {"missing": words, "roles": roles_with(needed) if needed else [], "permission": needed}
+    return render(request, "staff/denied.html", context, status=403)
+
+
+def _to_sign_in(request: HttpRequest) -> HttpResponse:
+    """Back to the wanted page after sign-in; a form that was sent is not sent again."""
+    return redirect_to_login(request.get_full_path() if request.method in ("GET", "HEAD") else "/")

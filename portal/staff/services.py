@@ -1,0 +1,164 @@
+"""What an admin does with people: add, change the role, disable, enable, make a one-time link. All audited."""
+
+from django.contrib.auth.models import Group
+from django.contrib.auth.tokens import default_token_generator
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import transaction
+from django.urls import reverse
+from django.utils.http import int_to_base36
+
+from portal.audit.services import ObjectRef, Origin, event_record
+from portal.staff.models import User
+from portal.staff.roles import ADMIN, ROLES
+
+
+class StaffRefused(Exception):
+    """The change of a person is not allowed; the text says why, for people."""
+
+
+def staff_create(
+    *,
+    by: User | None,
+    origin: Origin,
+    username: str,
+    role: str,
+    first_name: str = "",
+    last_name: str = "",
+    email: str = "",
+    is_demo: bool = False,
+) -> User:
+    """Adds a person without a password (see password_link_make). `by` None is the program itself.
+
+    Raises StaffRefused for a taken user name, an unknown role or someone without the right; AuditUnavailable.
+    """
+    with transaction.atomic():
+        _staff_lock()
+        _authorise(by, "staff.create")
+        if User.objects.filter(username__iexact=username).exists():
+            raise StaffRefused("A person with this user name exists already.")
+        person = User(username=username, first_name=first_name, last_name=last_name, email=email, is_demo=is_demo)
+        person.set_unusable_password()
+        person.save()
+        person.groups.set([_group(role)])
+        event_record(
+            action="staff.created",
+            origin=origin,
+            object=person_ref(person),
+            after={"username": username, "role": role, "email": email, "is_demo": is_demo},
+            message=role,
+        )
+    return person
+
+
+def role_change(*, by: User | None, origin: Origin, person: User, role: str) -> None:
+    """Gives `person` another role, from the next request on. Raises StaffRefused, AuditUnavailable."""
+    with transaction.atomic():
+        _staff_lock()
+        person = _changeable(by, person)
+        old = person.role
+        if old == role:
+            return
+        if old == ADMIN:
+            _another_admin_stays(person)
+        person.groups.set([_group(role)])
+        event_record(
+            action="staff.role_changed",
+            origin=origin,
+            object=person_ref(person),
+            before={"role": old},
+            after={"role": role},
+            message=f"{old or 'none'} → {role}",
+        )
+
+
+def staff_disable(*, by: User | None, origin: Origin, person: User) -> None:
+    """Shuts `person` out from the next request on. Raises StaffRefused, AuditUnavailable."""
+    with transaction.atomic():
+        _staff_lock()
+        person = _changeable(by, person)
+        if person.role == ADMIN:
+            _another_admin_stays(person)
+        _active_set(person, False, "staff.disabled", origin)
+
+
+def staff_enable(*, by: User | None, origin: Origin, person: User) -> None:
+    """Lets `person` in again. Raises StaffRefused, AuditUnavailable."""
+    with transaction.atomic():
+        _staff_lock()
+        _active_set(_changeable(by, person), True, "staff.enabled", origin)
+
+
+def password_link_make(*, by: User | None, origin: Origin, person: User) -> str:
+    """The path of a page on which `person` sets a password: works once, for PASSWORD_RESET_TIMEOUT seconds.
+
+    The old password, open sessions and earlier links stop working. Raises StaffRefused, AuditUnavailable.
+    """
+    with transaction.atomic():
+        _staff_lock()
+        person = _changeable(by, person)
+        person.set_unusable_password()
+        person.save(update_fields=["password"])
+        event_record(action="staff.password_link_made", origin=origin, object=person_ref(person))
+    key = default_token_generator.make_token(person)
+    return reverse("account_reset_password_from_key", kwargs={"uidb36": int_to_base36(person.pk), "key": key})
+
+
+def password_set(*, origin: Origin, person: User, password: str) -> None:
+    """Stores a new password that was validated before. Raises AuditUnavailable."""
+    with transaction.atomic():
+        person.set_password(password)
+        person.save(update_fields=["password"])
+        event_record(action="staff.password_changed", origin=origin, object=person_ref(person))
+
+
+def person_ref(person: User) -> ObjectRef:
+    """The person as the object of an audit event."""
+    return ObjectRef("person", str(person.pk), person.called)
+
+
+def _authorise(by: User | None, permission: str) -> None:
+    """Asks again, with fresh eyes: the door may be forgotten, and the role may have changed since."""
+    if by is not None and not User.objects.get(pk=by.pk).has_perm(permission):
+        raise StaffRefused("Your role does not allow this.")
+
+
+def _changeable(by: User | None, person: User) -> User:
+    """The person as stored now, if `by` may change them."""
+    _authorise(by, "staff.update")
+    if by is not None and by.pk == person.pk:
+        raise StaffRefused("Nobody changes their own rights. Ask another admin.")
+    return User.objects.get(pk=person.pk)
+
+
+def _another_admin_stays(person: User) -> None:
+    others = User.objects.filter(groups__name=ADMIN, is_active=True).exclude(pk=person.pk)
+    if person.is_active and not others.exists():
+        raise StaffRefused("This is the last active admin. Make another one first.")
+
+
+def _active_set(person: User, active: bool, action: str, origin: Origin) -> None:
+    if person.is_active == active:
+        return
+    person.is_active = active
+    person.save(update_fields=["is_active"])
+    event_record(
+        action=action,
+        origin=origin,
+        object=person_ref(person),
+        before={"is_active": not active},
+        after={"is_active": active},
+    )
+
+
+def _staff_lock() -> None:
+    """Changes of staff queue: two admins who demote each other at once must not leave none."""
+    list(Group.objects.select_for_update().filter(name=ADMIN))
+
+
+def _group(role: str) -> Group:
+    if role not in ROLES:
+        raise StaffRefused("There is no such role.")
+    try:
+        return Group.objects.get(name=role)
+    except ObjectDoesNotExist as error:
+        raise StaffRefused("The roles are missing from the database: run migrate.") from error

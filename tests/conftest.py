@@ -1,0 +1,109 @@
+"""The cast of the tests and databases with real commits."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import connections
+from django.test import Client
+
+PASSPHRASE = "correct horse battery staple"
+_KEPT = {
+    "django_migrations", "django_content_type", "auth_permission", "auth_group", "auth_group_permissions",
+}  # fmt: skip
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest) -> None:
+    """Whichever database the test asked for: rolled back at the end (`db`) or with real commits."""
+    committing = {"committed_db", "transactional_db", "live_server"} & set(request.fixturenames)
+    request.getfixturevalue("committed_db" if committing else "db")
+
+
+@pytest.fixture
+def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Real commits, for threads and servers. Emptied by hand: the audit trail's guards stop Django's flush."""
+    with django_db_blocker.unblock():
+        try:
+            yield
+        finally:
+            _emptied()
+
+
+@pytest.fixture
+def transactional_db(committed_db: None) -> None:
+    """pytest-django's name for it, so that live_server uses the one that works here."""
+
+
+@pytest.fixture
+def person(database: None) -> Callable[..., Any]:
+    """Makes a person, without an audit event: person("ana", role="Manager", password=…)."""
+    from django.contrib.auth.models import Group
+
+    from portal.staff.models import User
+
+    def make(username: str, role: str = "", password: str = "", **values: Any) -> Any:
+        made = User.objects.create_user(username=username, password=password or None, **values)
+        if role:
+            made.groups.add(Group.objects.get(name=role))
+        return made
+
+    return make
+
+
+@pytest.fixture
+def agent(person: Callable[..., Any]) -> Any:
+    """Ana, a support agent."""
+    return person("ana", "Support agent", first_name="Ana", last_name="Agent")
+
+
+@pytest.fixture
+def manager(person: Callable[..., Any]) -> Any:
+    """Max, a manager."""
+    return person("max", "Manager", first_name="Max", last_name="Manager")
+
+
+@pytest.fixture
+def admin(person: Callable[..., Any]) -> Any:
+    """Ada, an admin."""
+    return person("ada", "Admin", first_name="Ada", last_name="Admin")
+
+
+@pytest.fixture
+def outsider(person: Callable[..., Any]) -> Any:
+    """Otto, who can sign in and has no role."""
+    return person("otto", first_name="Otto", last_name="Outsider")
+
+
+@pytest.fixture
+def client_of() -> Callable[[Any], Client]:
+    """A signed-in browser of a person; client_of(None) is nobody's."""
+
+    def client(user: Any) -> Client:
+        browser = Client()
+        if user is not None:
+            browser.force_login(user)
+        return browser
+
+    return client
+
+
+def _emptied() -> None:
+    """The test database as migrate left it: roles and head in place, guards on, everything else gone."""
+    from django.db import connection
+
+    from portal.audit.guards import guards_install, guards_remove
+    from portal.audit.models import Head
+
+    guards_remove(connection)
+    tables = set(connection.introspection.table_names()) - _KEPT
+    with connection.constraint_checks_disabled(), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            names = ", ".join(connection.ops.quote_name(table) for table in sorted(tables))
+            cursor.execute(f"TRUNCATE {names} RESTART IDENTITY")
+        else:
+            for table in sorted(tables):
+                cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")
+    Head.objects.create(pk=1)
+    guards_install(connection)
+    connections.close_all()
