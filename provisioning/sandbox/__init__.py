@@ -1,0 +1,1 @@
+"""The embedded gateway: all 19 operations of the contract over real HTTP, own settings, own database."""

@@ -1,0 +1,95 @@
+"""One view for all operations: who calls, which body, which handler, and how the answer is written."""
+
+import logging
+from collections.abc import Callable
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.views.decorators.csrf import csrf_exempt
+
+from provisioning.contract import contract_operations
+from provisioning.sandbox import connectors, enrollments, merchant_users, merchants, routing, tenants
+from provisioning.sandbox.access import caller
+from provisioning.sandbox.bodies import JsonObject, body_read
+from provisioning.sandbox.models import ApiKey
+from provisioning.sandbox.records import dumped
+from provisioning.sandbox.refusals import Code, Refusal
+
+_log = logging.getLogger(__name__)
+
+Answer = JsonObject | str
+_READS: dict[str, Callable[..., Answer]] = {
+    "listTenants": tenants.listed,
+    "listMerchants": merchants.listed,
+    "listMerchantUsers": merchant_users.listed,
+    "listConnectors": connectors.listed,
+    "getConnectorSettings": connectors.settings_read,
+    "getConnectorSettingsVault": connectors.vault_settings_read,
+    "listRoutingConstraints": routing.constraints_listed,
+    "getConnectorRouting": routing.read,
+    "getConnectorMultiMethodRouting": routing.multi_method_read,
+}
+_WRITES: dict[str, Callable[..., Answer]] = {
+    "updateTenant": tenants.update,
+    "createMerchant": merchants.create,
+    "updateMerchant": merchants.update,
+    "createMerchantUser": merchant_users.create,
+    "updateMerchantUser": merchant_users.update,
+    "createConnector": connectors.create,
+    "updateConnector": connectors.update,
+    "setConnectorRouting": routing.replace,
+    "setConnectorMultiMethodRouting": routing.multi_method_change,
+    "createNtEnrollment": enrollments.create,
+}
+_ROUTING_DOCUMENTS = ("setConnectorRouting", "setConnectorMultiMethodRouting")
+
+
+@csrf_exempt
+def operation_view(request: HttpRequest, operation_id: str, **parameters: str) -> HttpResponse:
+    """Answers one operation of the contract; whatever goes wrong, the answer is the error envelope."""
+    if request.method != contract_operations()[operation_id].method:
+        return _not_allowed(operation_id)
+    try:
+        return _response(_answer(request, caller(request), operation_id, parameters))
+    except Refusal as refusal:
+        return _refused(refusal)
+    except Exception:
+        _log.exception("%s failed", operation_id)
+        return _refused(Refusal(Code.INTERNAL, "Internal server error", status=500))
+
+
+@csrf_exempt
+def unknown_path_view(request: HttpRequest) -> HttpResponse:
+    """Any other path below the API's base: the contract does not say, so 404 with the error envelope."""
+    return _refused(Refusal(Code.REQUEST_INVALID, "Request invalid: no such operation", status=404))
+
+
+def _answer(request: HttpRequest, key: ApiKey, operation_id: str, parameters: dict[str, str]) -> Answer:
+    if operation_id in _READS:
+        return _READS[operation_id](key, **parameters)
+    unusable = Code.DOCUMENT_UNUSABLE if operation_id in _ROUTING_DOCUMENTS else Code.REQUEST_INVALID
+    body = body_read(request, unusable)
+    # One IMMEDIATE transaction per write: what a handler checks is still true when it stores.
+    with transaction.atomic():
+        return _WRITES[operation_id](key, body, **parameters)
+
+
+def _response(answer: Answer, status: int = 200) -> HttpResponse:
+    text = answer if isinstance(answer, str) else dumped(answer)
+    response = HttpResponse(text, content_type="application/json", status=status)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _refused(refusal: Refusal) -> HttpResponse:
+    response = _response(refusal.body, refusal.status)
+    if refusal.status == 401:
+        response["WWW-Authenticate"] = 'Basic realm="Provisioning API", charset="UTF-8"'
+    return response
+
+
+def _not_allowed(operation_id: str) -> HttpResponse:
+    allowed = contract_operations()[operation_id].method
+    response = _refused(Refusal(Code.REQUEST_INVALID, f"Request invalid: use {allowed}", status=405))
+    response["Allow"] = HttpResponseNotAllowed([allowed])["Allow"]
+    return response

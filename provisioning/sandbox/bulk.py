@@ -1,0 +1,85 @@
+"""Generated tenants and merchants for size; their GUIDs are stable, so a second run adds nothing."""
+
+import hashlib
+from typing import Any
+
+from provisioning.sandbox.models import Record
+from provisioning.sandbox.records import MERCHANT, TENANT, dumped
+from provisioning.sandbox.seed import OWN_TENANT, tenant_ensure
+
+_PLACES = (
+    ("Vienna", "AT", "EUR", "Europe/Vienna"),
+    ("Berlin", "DE", "EUR", "Europe/Berlin"),
+    ("London", "GB", "GBP", "Europe/London"),
+    ("New York", "US", "USD", "America/New_York"),
+    ("Tokyo", "JP", "JPY", "Asia/Tokyo"),
+    ("Zürich", "CH", "CHF", "Europe/Zurich"),
+)
+_TRADES = ("Books", "Bikes", "Coffee", "Garden", "Music", "Shoes", "Toys", "Travel", "Wine", "Tools")
+_WORDS = (
+    "Amber",
+    "Birch",
+    "Cedar",
+    "Dune",
+    "Ember",
+    "Fjord",
+    "Grove",
+    "Heath",
+    "Island",
+    "Jade",
+    "Krill",
+    "Lark",
+)
+
+
+def bulk_seed(*, tenants: int, merchants: int, single: bool) -> list[str]:
+    """Makes sure the generated tenants and merchants exist; returns the GUIDs of the tenants.
+
+    Merchants are dealt out in turn, or all put into the first tenant; without tenants into the own one.
+    """
+    guids = [_guid("TE", TENANT, index) for index in range(tenants)]
+    for index, guid in enumerate(guids):
+        tenant_ensure(guid, OWN_TENANT, f"Generated Tenant {index + 1:03d}")
+    owners = (guids or [OWN_TENANT])[: 1 if single else None]
+    records = [_merchant(index, owners[index % len(owners)]) for index in range(merchants)]
+    Record.objects.bulk_create(records, batch_size=500, ignore_conflicts=True)
+    return guids
+
+
+def _merchant(index: int, tenant: str) -> Record:
+    guid = _guid("ME", MERCHANT, index)
+    # Far behind the positions of merchants created by hand.
+    position = 1_000_000 + index
+    document = dumped(_document(index, guid))
+    return Record(guid=guid, kind=MERCHANT, parent=tenant, position=position, document=document)
+
+
+def _document(index: int, guid: str) -> dict[str, Any]:
+    city, country, currency, timezone = _PLACES[index % len(_PLACES)]
+    word, trade = _WORDS[index % len(_WORDS)], _TRADES[index // len(_WORDS) % len(_TRADES)]
+    host = f"shop{index:05d}.example.com"
+    return {
+        "guid": guid,
+        "name": f"{word} {trade} {index + 1:05d}",
+        "address": f"Main Street {index % 200 + 1}",
+        "administrativeEmail": f"office@{host}",
+        "archived": index % 50 == 49,
+        "city": city,
+        "country": country,
+        "createdAt": f"2024-{index % 12 + 1:02d}-{index % 28 + 1:02d}T{index % 24:02d}:00:00+00:00",
+        "defaultCurrency": currency,
+        "disabled": index % 25 == 24,
+        "disabledTransactionTypes": [],
+        "externalId": f"gen-{index + 1:05d}",
+        "homepage": f"https://{host}",
+        "isPciEnabled": False,
+        "networkTokenizationEnabled": "not_enabled",
+        "technicalEmail": f"tech@{host}",
+        "timezone": timezone,
+        "zipCode": f"{index % 9000 + 1000}",
+    }
+
+
+def _guid(prefix: str, kind: str, index: int) -> str:
+    digits = hashlib.sha256(f"{kind}:{index}".encode()).hexdigest()[:24]
+    return "-".join([prefix, *(digits[start : start + 4] for start in range(0, 24, 4))])

@@ -1,0 +1,98 @@
+"""What a connector may be: adapter and method, kind of meta-connector, adapter fields, references."""
+
+from typing import Any
+
+from provisioning.sandbox.adapters import Descriptor, adapter_named
+from provisioning.sandbox.bodies import JsonObject
+from provisioning.sandbox.models import Record
+from provisioning.sandbox.records import CONNECTOR, document_of
+from provisioning.sandbox.refusals import Code, field_refusal
+
+META = "MetaConnector"
+KINDS = ("routingMetaConnector", "multiMethodMetaConnector")
+_PREDEFINED = "not one of the predefined values"
+
+
+def kind_check(document: JsonObject, body: JsonObject, before: JsonObject | None = None) -> None:
+    """Adapter, method and kind of meta-connector fit together; marks the document as meta-connector or not."""
+    adapter = adapter_named(document["adapter"])
+    if adapter is None:
+        raise field_refusal(Code.RULE_BROKEN, ["adapter"], _PREDEFINED)
+    if document["method"] not in adapter.methods:
+        raise field_refusal(Code.RULE_BROKEN, ["method"], f"{_PREDEFINED} of this adapter")
+    kinds = [kind for kind in KINDS if kind in document]
+    if len(kinds) > 1:
+        raise field_refusal(
+            Code.NOT_APPLICABLE, [kinds[1]], "the connector is the other kind of meta-connector"
+        )
+    if kinds and document["adapter"] != META:
+        raise field_refusal(Code.NOT_APPLICABLE, kinds, "only applicable to meta-connectors")
+    if not kinds and document["adapter"] == META:
+        text = "a meta-connector needs routingMetaConnector or multiMethodMetaConnector"
+        raise field_refusal(Code.MANDATORY_MISSING, [KINDS[0]], text)
+    document["isMetaConnector"] = bool(kinds)
+    if before and before["isMetaConnector"] != document["isMetaConnector"]:
+        raise field_refusal(
+            Code.NOT_APPLICABLE, ["adapter"], "a regular connector cannot become a meta-connector"
+        )
+
+
+def config_check(document: JsonObject, body: JsonObject) -> None:
+    """Known adapter fields hold what their descriptor says. Fields the descriptors do not name are kept, and
+    required ones are not insisted on, because the published examples do neither."""
+    adapter = adapter_named(document["adapter"])
+    values = body.get("config", {}).get("extraData")
+    if adapter and isinstance(values, dict):
+        _fields_check(adapter.fields, values, ("config", "extraData"))
+
+
+def references_check(document: JsonObject, body: JsonObject) -> None:
+    """The default connector of a routing meta-connector is an enabled regular one of the same merchant."""
+    target = body.get("routingMetaConnector", {}).get("defaultConnector")
+    if target is None:
+        return
+    reason = connector_refused(target, document["merchantGuid"])
+    if reason == "does not exist":
+        raise field_refusal(Code.UNKNOWN_ENTITY, ["routingMetaConnector", "defaultConnector"], reason)
+    if reason:
+        raise field_refusal(Code.RULE_BROKEN, ["routingMetaConnector", "defaultConnector"], reason)
+
+
+def connector_refused(guid: str, merchant: str, usable_only: bool = True) -> str:
+    """Why rules of the merchant may not refer to a connector; empty when they may.
+
+    Conditions may name disabled connectors (`usable_only=False`): they look back at past transactions.
+    """
+    record = Record.objects.filter(guid=guid, kind=CONNECTOR).first()
+    if record is None:
+        return "does not exist"
+    found = document_of(record)
+    reasons = {
+        "belongs to another merchant": record.parent != merchant,
+        "is a meta-connector": found["isMetaConnector"],
+        "is archived": usable_only and found["archived"],
+        "is disabled": usable_only and found["disabled"],
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")
+
+
+def _fields_check(descriptors: list[Descriptor], values: dict[str, Any], path: tuple[object, ...]) -> None:
+    known = {descriptor["name"]: descriptor for descriptor in descriptors if "name" in descriptor}
+    for name, value in values.items():
+        if name in known:
+            _field_check(known[name], value, (*path, name))
+
+
+def _field_check(descriptor: Descriptor, value: object, path: tuple[object, ...]) -> None:
+    kind, choices = descriptor["type"], descriptor.get("enum")
+    wanted = {"object": dict, "array": list, "string": str, "select": str}.get(kind)
+    if wanted and not isinstance(value, wanted):
+        raise field_refusal(Code.REQUEST_INVALID, path, f"must be {'a choice' if kind == 'select' else kind}")
+    if isinstance(choices, list) and value not in choices:
+        raise field_refusal(Code.RULE_BROKEN, path, _PREDEFINED)
+    if isinstance(value, dict):
+        _fields_check(descriptor.get("properties", []), value, path)
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            if isinstance(item, dict):
+                _fields_check(descriptor.get("items", {}).get("properties", []), item, (*path, index))

@@ -1,0 +1,89 @@
+"""Which faults there are, how they are asked for, and which one the next request gets. Never in production."""
+
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import Q
+
+from provisioning.contract import contract_operations
+from provisioning.sandbox.models import ArmedFault
+
+# Kind → what the caller meets, and the meaning and default of its number (None: takes no number).
+KINDS: dict[str, tuple[str, float | None]] = {
+    "latency": ("the answer comes late, by this many seconds", 2),
+    "401": ("refused with 401 and code 1000; nothing is carried out", None),
+    "422": ("refused with 422 and code 1001; nothing is carried out", None),
+    "500": ("internal error, 500 and code 9999; nothing is carried out", None),
+    "reset": ("the connection is reset (TCP RST) before anything is carried out", None),
+    "hang": ("no answer; the connection closes after this many seconds", 60),
+    "truncated": ("carried out, but only half of the announced body arrives", None),
+    "html": ("an HTML error page with status 502; nothing is carried out", None),
+    "drip": ("carried out, but the body arrives byte by byte over this many seconds", 30),
+    "huge": ("a body of this many MiB; nothing is carried out", 80),
+    "redirect": ("302 to another address; nothing is carried out", None),
+    "garbage": ("status 200 with a body that is not JSON; nothing is carried out", None),
+    "commit-then-drop": ("carried out, then the connection closes without an answer", None),
+}
+LARGEST_NUMBER = 600.0
+MOST_REQUESTS = 10_000
+
+
+class FaultUnknown(ValueError):
+    """What was asked for is no fault, no operation or out of bounds; the message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A fault to commit; `amount` is in seconds, for `huge` in MiB."""
+
+    kind: str
+    amount: float
+
+
+def fault_parse(text: str) -> Fault:
+    """Reads `<kind>[=<number>]`. Raises FaultUnknown."""
+    kind, equals, number = text.strip().partition("=")
+    if kind not in KINDS:
+        raise FaultUnknown(f"Unknown fault. Choose one of: {', '.join(KINDS)}.")
+    default = KINDS[kind][1]
+    if not equals:
+        return Fault(kind, default or 0)
+    try:
+        amount = float(number)
+    except ValueError:
+        raise FaultUnknown("The number behind = is not a number.") from None
+    if default is None or not 0 <= amount <= LARGEST_NUMBER:
+        raise FaultUnknown(f"The fault takes no number, or one from 0 to {LARGEST_NUMBER:.0f}.")
+    return Fault(kind, amount)
+
+
+def fault_arm(*, fault: Fault, requests: int = 1, operation: str = "") -> ArmedFault:
+    """Arms a fault for the next requests, of one operation or of any. Raises FaultUnknown."""
+    if operation and operation not in contract_operations():
+        raise FaultUnknown(f"'{operation[:60]}' is not an operation.")
+    if not 1 <= requests <= MOST_REQUESTS:
+        raise FaultUnknown(f"Arm a fault for 1 to {MOST_REQUESTS} requests.")
+    return ArmedFault.objects.create(
+        kind=fault.kind, amount=fault.amount, operation=operation, remaining=requests
+    )
+
+
+def fault_take(operation: str) -> Fault | None:
+    """The armed fault that meets a request of this operation, counted down; None when nothing is armed."""
+    if not ArmedFault.objects.exists():
+        return None
+    with transaction.atomic():
+        armed = ArmedFault.objects.filter(Q(operation="") | Q(operation=operation)).order_by("pk").first()
+        if armed is None:
+            return None
+        armed.remaining -= 1
+        if armed.remaining:
+            armed.save()
+        else:
+            armed.delete()
+    return Fault(armed.kind, armed.amount or 0)
+
+
+def faults_disarm() -> None:
+    """Disarms everything."""
+    ArmedFault.objects.all().delete()

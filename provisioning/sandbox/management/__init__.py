@@ -1,0 +1,1 @@
+"""Commands of the embedded gateway; manage.py runs them with its settings."""

@@ -1,0 +1,1 @@
+"""sandbox_serve, sandbox_key and sandbox_seed."""

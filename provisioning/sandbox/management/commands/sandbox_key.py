@@ -1,0 +1,56 @@
+"""manage.py sandbox_key create|reset|list: API keys of the embedded gateway, as JSON."""
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from provisioning.sandbox.keys import (
+    DEFAULT_ADDRESSES,
+    PROVISIONING,
+    KeyRefused,
+    key_create,
+    key_reset,
+    key_shown,
+)
+from provisioning.sandbox.models import ApiKey
+from provisioning.sandbox.preparation import database_prepare
+from provisioning.sandbox.seed import OWN_TENANT, root_tenants_ensure
+
+
+class Command(BaseCommand):
+    """What the System Setup page does, for scripts. A password is printed when it is made, and never again."""
+
+    help = "Creates, resets and lists API keys of the embedded gateway. Prints JSON."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """One sub-command each for create, reset and list."""
+        commands = parser.add_subparsers(dest="action", required=True)
+        create = commands.add_parser("create")
+        create.add_argument("--name", default="")
+        create.add_argument("--service", default=PROVISIONING)
+        create.add_argument("--addresses", default=DEFAULT_ADDRESSES)
+        create.add_argument("--tenant", default=OWN_TENANT, help="the key's own tenant")
+        commands.add_parser("reset").add_argument("key")
+        commands.add_parser("list")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Prints one JSON object, for list a JSON array."""
+        database_prepare()
+        root_tenants_ensure()
+        try:
+            printed = self._done(options)
+        except KeyRefused as refused:
+            raise CommandError(str(refused)) from None
+        self.stdout.write(json.dumps(printed))
+
+    def _done(self, options: dict[str, Any]) -> object:
+        if options["action"] == "list":
+            return [key_shown(key) for key in ApiKey.objects.order_by("created_at", "pk")]
+        if options["action"] == "reset":
+            key, password = key_reset(key=options["key"])
+        else:
+            wanted = {name: options[name] for name in ("service", "addresses", "tenant", "name")}
+            key, password = key_create(**wanted)
+        return key_shown(key) | {"password": password}

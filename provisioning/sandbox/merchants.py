@@ -1,0 +1,67 @@
+"""listMerchants, createMerchant and updateMerchant, with what archiving a merchant takes along."""
+
+from provisioning.sandbox.bodies import JsonObject, body_check
+from provisioning.sandbox.models import ApiKey
+from provisioning.sandbox.records import (
+    CONNECTOR,
+    MERCHANT,
+    TENANT,
+    USER,
+    children,
+    document_of,
+    iso_now,
+    new_guid,
+    reachable,
+    record_add,
+    record_save,
+    texts_of,
+)
+from provisioning.sandbox.refusals import Code, field_refusal
+
+_DEFAULTS: JsonObject = {
+    "archived": False,
+    "disabled": False,
+    "disabledTransactionTypes": [],
+    "isPciEnabled": False,
+    "networkTokenizationEnabled": "not_enabled",
+}
+
+
+def listed(key: ApiKey, tenantGuid: str) -> str:  # noqa: N803 - the contract's name
+    """All merchants of a tenant, disabled and archived ones included, those of sub-tenants not."""
+    tenant = reachable(key, TENANT, tenantGuid)
+    return f'{{"success":true,"merchants":{texts_of(MERCHANT, tenant.guid)}}}'
+
+
+def create(key: ApiKey, body: JsonObject, tenantGuid: str) -> JsonObject:  # noqa: N803 - the contract's name
+    """A new merchant. Neither name nor externalId is unique, so sending twice makes two merchants."""
+    body_check("MerchantCreate", body)
+    tenant = reachable(key, TENANT, tenantGuid)
+    document = {"guid": new_guid(MERCHANT), "createdAt": iso_now()} | _DEFAULTS | body
+    if document["archived"]:
+        document["disabled"] = True
+    record_add(kind=MERCHANT, parent=tenant.guid, document=document)
+    return {"success": True, "merchant": document}
+
+
+def update(key: ApiKey, body: JsonObject, merchantGuid: str) -> JsonObject:  # noqa: N803 - the contract's name
+    """Changes the sent fields; a change of `archived` reaches the merchant's connectors and users."""
+    body_check("MerchantUpdate", body)
+    record = reachable(key, MERCHANT, merchantGuid)
+    before = document_of(record)
+    document = before | body
+    if before["archived"] and document["archived"] and body.get("disabled") is False:
+        raise field_refusal(Code.NOT_APPLICABLE, ["disabled"], "an archived merchant stays disabled")
+    if document["archived"] and not before["archived"]:
+        document["disabled"] = True
+    if document["archived"] != before["archived"]:
+        _pass_on(record.guid, archived=document["archived"])
+    record_save(record, document)
+    return {"success": True, "merchant": document}
+
+
+def _pass_on(merchant: str, *, archived: bool) -> None:
+    """Archiving archives and disables; un-archiving takes the mark off and leaves everything disabled, because
+    the platform's question which of them to restore cannot be asked through the API."""
+    for record in [*children(CONNECTOR, merchant), *children(USER, merchant)]:
+        record_save(record, document_of(record) | {"archived": archived, "disabled": True})

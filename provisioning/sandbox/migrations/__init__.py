@@ -1,0 +1,1 @@
+"""The database of the embedded gateway, step by step."""

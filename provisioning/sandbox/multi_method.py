@@ -1,0 +1,109 @@
+"""Documents of multi-method meta-connectors: one block per payment method the merchant has a connector for."""
+
+from typing import Any
+
+from provisioning.sandbox.bodies import JsonObject
+from provisioning.sandbox.models import Record
+from provisioning.sandbox.records import CONNECTOR, children, document_of, private_of, record_save
+from provisioning.sandbox.refusals import Code, tree_refusal
+from provisioning.sandbox.trees import TreeCheck
+
+_KIND = "multiMethodMetaConnector"
+# Document field → field of the connector that is taken for the same value.
+_MIRRORED = {
+    "defaultActionDisable": "defaultActionDisableConnector",
+    "paymentSelectionMaxRetries": "retries",
+    "paymentSelectionExpiryHours": "expiry",
+}
+_SWITCHES = ("disabled", "rerouteRecurring", "convertDebitToPreauth")
+_TREES = {"availability": "action", "routing": "route"}
+# The connector's own field documents this limit, the routing document none.
+_MOST_RETRIES = 9
+
+
+def linked_methods(merchant: str) -> list[str]:
+    """The payment methods of the merchant's regular connectors. As the manual says they appear by themselves."""
+    connectors = [document_of(record) for record in children(CONNECTOR, merchant)]
+    usable = [found for found in connectors if not found["isMetaConnector"] and not found["archived"]]
+    return list(dict.fromkeys(found["method"] for found in usable))
+
+
+def blocks_read(record: Record, check: TreeCheck, body: JsonObject) -> dict[str, JsonObject]:
+    """The checked blocks by method in canonical spelling. Raises the routing refusals."""
+    methods = body.get("methods")
+    if not isinstance(methods, list):
+        raise tree_refusal(Code.DOCUMENT_UNUSABLE, "methods", "The methods must be a list")
+    linked = {method.casefold(): method for method in linked_methods(record.parent)}
+    blocks: dict[str, JsonObject] = {}
+    for index, block in enumerate(methods):
+        path = f"methods/{index}"
+        name = block.get("method") if isinstance(block, dict) else None
+        method = linked.get(name.casefold()) if isinstance(name, str) else None
+        if method is None or method in blocks:
+            text = "The method occurs twice" if method else "The method is not linked to this connector"
+            raise tree_refusal(Code.DOCUMENT_UNUSABLE, f"{path}/method", text)
+        blocks[method] = _block(check, block, path)
+    return blocks
+
+
+def store(record: Record, check: TreeCheck, body: JsonObject, blocks: dict[str, JsonObject]) -> None:
+    """Stores the blocks over the stored ones and mirrors the three values in the connector itself."""
+    private, document = private_of(record), document_of(record)
+    stored = private.get("methods", {})
+    private["methods"] = stored | {name: stored.get(name, {}) | block for name, block in blocks.items()}
+    private["ruleIds"] = sorted(check.issued)
+    for field, own in _MIRRORED.items():
+        if body.get(field) is not None:
+            private[field] = body[field]
+            document[_KIND][own] = min(body[field], _MOST_RETRIES) if own == "retries" else body[field]
+    record_save(record, document, private)
+
+
+def answer(record: Record) -> JsonObject:
+    """The stored document: every linked method, and the three values that were ever set."""
+    private, kind = private_of(record), document_of(record)[_KIND]
+    methods = private.get("methods", {})
+    values = {field: _value(private.get(field), kind.get(own)) for field, own in _MIRRORED.items()}
+    routing = {"version": "1"} | {field: value for field, value in values.items() if value is not None}
+    shown = [_shown(method, methods.get(method)) for method in linked_methods(record.parent)]
+    return {"success": True, "routing": routing | {"methods": shown}}
+
+
+def _value(document: Any, own: Any) -> Any:
+    """The connector's value wins once it was changed there; retries beyond its limit stand in the document only."""
+    beyond = isinstance(document, int) and document > _MOST_RETRIES and own == _MOST_RETRIES
+    return document if beyond or own is None else own
+
+
+def _shown(method: str, block: JsonObject | None) -> JsonObject:
+    switches = dict.fromkeys(_SWITCHES, False)
+    empty: JsonObject = {"method": method, "defaultConnector": None} | switches
+    empty |= {"availability": None, "routing": None}
+    # A method nobody has configured yet is off (manual: they appear disabled).
+    return empty | ({"disabled": True} if block is None else block)
+
+
+def _block(check: TreeCheck, block: JsonObject, path: str) -> JsonObject:
+    """A sent block resets left-out switches to their default and keeps left-out trees and default connectors."""
+    read: JsonObject = {switch: block.get(switch, False) for switch in _SWITCHES}
+    default = block.get("defaultConnector")
+    if default is not None:
+        if not isinstance(default, dict) or set(default) != {"connector"}:
+            raise tree_refusal(
+                Code.DOCUMENT_UNUSABLE, f"{path}/defaultConnector", "It must name its connector"
+            )
+        check.reference(default["connector"], f"{path}/defaultConnector/connector")
+        read["defaultConnector"] = default
+    for field, leaf in _TREES.items():
+        if field in block:
+            read[field] = _tree(check, block[field], f"{path}/{field}", leaf)
+    return read
+
+
+def _tree(check: TreeCheck, sent: Any, path: str, leaf: str) -> JsonObject | None:
+    if sent is None:
+        return None
+    if not isinstance(sent, dict) or "tree" not in sent:
+        raise tree_refusal(Code.DOCUMENT_UNUSABLE, path, "Rules must be an object with a tree")
+    tree = check.tree(sent["tree"], f"{path}/tree", leaf)
+    return {"tree": tree} if tree else None

@@ -1,0 +1,183 @@
+"""The gateway's own small pages: System Setup → API Keys, outbox, faults, and the health check.
+
+They ask for no sign-in, so they answer on this machine only (`PageProtection`).
+"""
+
+import ipaddress
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from django.conf import settings
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseForbidden, JsonResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from provisioning.contract import contract_operations
+from provisioning.sandbox.faults import KINDS, FaultUnknown, fault_arm, fault_parse, faults_disarm
+from provisioning.sandbox.keys import DEFAULT_ADDRESSES, SERVICES, KeyRefused, key_create, key_reset
+from provisioning.sandbox.models import ApiKey, ArmedFault, Mail, Record
+from provisioning.sandbox.records import TENANT, document_of
+
+_POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+_OPEN = ("/api/provisioning", "/healthz")
+_MAILS_SHOWN = 200
+
+
+class PageProtection:
+    """Keeps the pages on this machine and gives them strict headers. The API has its own access check."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Refuses page requests from elsewhere with 403, unless the server was started to allow them."""
+        if request.path.startswith(_OPEN):
+            return self._get_response(request)
+        if not settings.ALLOW_REMOTE_PAGES and not _from_here(request):
+            return HttpResponseForbidden("These pages answer on the gateway's own machine only.")
+        response = self._get_response(request)
+        response["Content-Security-Policy"] = _POLICY
+        response["X-Content-Type-Options"] = "nosniff"
+        response["Referrer-Policy"] = "no-referrer"
+        response.setdefault("Cache-Control", "no-store")
+        return response
+
+
+@require_GET
+def health(request: HttpRequest) -> HttpResponse:
+    """200 when the gateway can reach its database."""
+    ApiKey.objects.exists()
+    return JsonResponse({"status": "ok"})
+
+
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    """Leads to the only page people come for."""
+    return redirect("api-keys")
+
+
+@require_GET
+def api_keys(request: HttpRequest) -> HttpResponse:
+    """All API keys, without their passwords, which nobody can read again."""
+    return render(request, "sandbox/api_keys.html", {"keys": ApiKey.objects.order_by("created_at", "pk")})
+
+
+@require_http_methods(["GET", "POST"])
+def api_key_new(request: HttpRequest) -> HttpResponse:
+    """+ New API Key: choose the service, enter addresses, Create. The answer shows the password once."""
+    entered = {
+        "name": request.POST.get("name", ""),
+        "service": request.POST.get("service", SERVICES[0]),
+        "addresses": request.POST.get("addresses", DEFAULT_ADDRESSES),
+        "tenant": request.POST.get("tenant", ""),
+    }
+    refusal = ""
+    if request.method == "POST":
+        try:
+            key, password = key_create(**entered)
+        except KeyRefused as refused:
+            refusal = str(refused)
+        else:
+            return _password_shown(request, key, password)
+    tenants = [
+        document_of(record) for record in Record.objects.filter(kind=TENANT).order_by("parent", "position")
+    ]
+    context = {"entered": entered, "refusal": refusal, "services": SERVICES, "tenants": tenants}
+    return render(request, "sandbox/api_key_new.html", context, status=422 if refusal else 200)
+
+
+@require_POST
+def api_key_reset(request: HttpRequest, key: str) -> HttpResponse:
+    """A new password for a key; the old one stops working at once."""
+    try:
+        found, password = key_reset(key=key)
+    except KeyRefused as refused:
+        return HttpResponse(str(refused), status=404, content_type="text/plain; charset=utf-8")
+    return _password_shown(request, found, password)
+
+
+@require_GET
+def outbox(request: HttpRequest) -> HttpResponse:
+    """The mails the platform would have sent, newest first."""
+    return render(request, "sandbox/outbox.html", {"mails": Mail.objects.order_by("-pk")[:_MAILS_SHOWN]})
+
+
+@require_http_methods(["GET", "POST"])
+def faults(request: HttpRequest) -> HttpResponse:
+    """Arms and disarms faults for people; programs use the header or `faults_control`."""
+    refusal = ""
+    if request.method == "POST":
+        try:
+            _faults_changed(request.POST.dict())
+        except FaultUnknown as unknown:
+            refusal = str(unknown)
+        else:
+            return redirect("faults")
+    context = {
+        "refusal": refusal,
+        "kinds": [(kind, text, default) for kind, (text, default) in KINDS.items()],
+        "operations": sorted(contract_operations()),
+        "armed": ArmedFault.objects.order_by("pk"),
+    }
+    return render(request, "sandbox/faults.html", context, status=422 if refusal else 200)
+
+
+@csrf_exempt
+@require_http_methods(["GET", "POST", "DELETE"])
+def faults_control(request: HttpRequest) -> HttpResponse:
+    """The same for programs: POST {"fault": "latency=2", "requests": 3, "operation": ""}, GET, DELETE.
+
+    No CSRF token, but only JSON is taken, which another site's form cannot send.
+    """
+    if request.method == "DELETE":
+        faults_disarm()
+    if request.method == "POST":
+        try:
+            _faults_ordered(request)
+        except (FaultUnknown, ValueError) as wrong:
+            return JsonResponse({"error": str(wrong)}, status=422)
+    armed = ArmedFault.objects.order_by("pk").values("kind", "amount", "operation", "remaining")
+    return JsonResponse({"armed": list(armed)})
+
+
+@require_GET
+def stylesheet(request: HttpRequest) -> FileResponse:
+    """The one stylesheet of these pages."""
+    return FileResponse(
+        Path(__file__).with_name("sandbox.css").open("rb"), content_type="text/css; charset=utf-8"
+    )
+
+
+def _faults_ordered(request: HttpRequest) -> None:
+    if request.content_type != "application/json":
+        raise ValueError("Send JSON with the content type application/json.")
+    order = json.loads(request.body)
+    if not isinstance(order, dict):
+        raise ValueError("Send a JSON object.")
+    _faults_changed({name: str(value) for name, value in order.items()})
+
+
+def _faults_changed(order: dict[str, str]) -> None:
+    if order.get("disarm"):
+        faults_disarm()
+        return
+    number = order.get("amount", "").strip()
+    fault = fault_parse(order.get("fault", "") + (f"={number}" if number else ""))
+    try:
+        requests = int(order.get("requests") or 1)
+    except ValueError:
+        raise FaultUnknown("The number of requests is not a number.") from None
+    fault_arm(fault=fault, requests=requests, operation=order.get("operation", ""))
+
+
+def _password_shown(request: HttpRequest, key: ApiKey, password: str) -> HttpResponse:
+    return render(request, "sandbox/api_key_password.html", {"key": key, "password": password})
+
+
+def _from_here(request: HttpRequest) -> bool:
+    try:
+        return ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
+    except ValueError:
+        return False

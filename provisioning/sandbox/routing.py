@@ -1,0 +1,108 @@
+"""The five routing operations: catalogue, rules of routing meta-connectors, and (see `multi_method`) the others."""
+
+from provisioning.contract import validator
+from provisioning.sandbox import multi_method
+from provisioning.sandbox.bodies import JsonObject
+from provisioning.sandbox.conditions import catalogue
+from provisioning.sandbox.models import ApiKey, Record
+from provisioning.sandbox.records import CONNECTOR, document_of, private_of, reachable, record_save
+from provisioning.sandbox.refusals import Code, Refusal, tree_refusal
+from provisioning.sandbox.trees import TreeCheck
+
+ROUTING, MULTI_METHOD = "routingMetaConnector", "multiMethodMetaConnector"
+
+
+def constraints_listed(key: ApiKey) -> JsonObject:
+    """All 27 conditions: this gateway restricts none of its tenants."""
+    return {"success": True, "constraints": list(catalogue().values())}
+
+
+def read(key: ApiKey, connectorGuid: str) -> JsonObject:  # noqa: N803 - the contract's name
+    """The stored document of a routing meta-connector. Refusals: 404/1007, 1016, 1018."""
+    return _answer(_addressed(key, connectorGuid, ROUTING))
+
+
+def replace(key: ApiKey, body: JsonObject, connectorGuid: str) -> JsonObject:  # noqa: N803 - the contract's name
+    """Replaces the whole document: what is not sent is gone. Refusals as in `read`, and 1010 to 1015."""
+    record = _addressed(key, connectorGuid, ROUTING)
+    document_check(body, {"version", "default", "rerouteRecurring", "tree"})
+    private = private_of(record)
+    check = TreeCheck(merchant=record.parent, issued=set(private.get("ruleIds", [])), restricted=False)
+    tree = check.tree(body.get("tree"), "tree", "route")
+    default = default_read(check, body.get("default"), "default")
+    schema_check("RoutingDocument", body)
+    # The document and the connector's own fields are taken for the same values (README of the contract, gaps).
+    kind = {"reRouteRecurring": body.get("rerouteRecurring", False)}
+    kind |= {"defaultConnector": default} if default else {}
+    private |= {"tree": tree, "ruleIds": sorted(check.issued)}
+    record_save(record, document_of(record) | {ROUTING: kind}, private)
+    return _answer(record)
+
+
+def multi_method_read(key: ApiKey, connectorGuid: str) -> JsonObject:  # noqa: N803 - the contract's name
+    """The stored document of a multi-method meta-connector. Refusals: 404/1007, 1016, 1017."""
+    return multi_method.answer(_addressed(key, connectorGuid, MULTI_METHOD))
+
+
+def multi_method_change(key: ApiKey, body: JsonObject, connectorGuid: str) -> JsonObject:  # noqa: N803 - as above
+    """Changes the listed methods and the sent values; everything else stays."""
+    record = _addressed(key, connectorGuid, MULTI_METHOD)
+    known = {"version", "defaultActionDisable", "paymentSelectionMaxRetries", "paymentSelectionExpiryHours"}
+    document_check(body, known | {"methods"})
+    check = TreeCheck(
+        merchant=record.parent, issued=set(private_of(record).get("ruleIds", [])), restricted=True
+    )
+    blocks = multi_method.blocks_read(record, check, body)
+    schema_check("MultiMethodRoutingDocument", body)
+    multi_method.store(record, check, body, blocks)
+    return multi_method.answer(record)
+
+
+def document_check(body: JsonObject, known: set[str]) -> None:
+    """Unknown fields and versions: 1010."""
+    unknown = sorted(set(body) - known)
+    if unknown:
+        raise tree_refusal(Code.DOCUMENT_UNUSABLE, unknown[0], "Unknown field")
+    if body.get("version") != "1":
+        raise tree_refusal(Code.DOCUMENT_UNUSABLE, "version", "Unsupported version")
+
+
+def schema_check(name: str, body: JsonObject) -> None:
+    """Whatever the walk through the trees did not look at must still satisfy the contract: 1010."""
+    for error in validator(name).iter_errors(body):
+        path = "/".join(str(part) for part in error.absolute_path)
+        raise tree_refusal(Code.DOCUMENT_UNUSABLE, path, "The document does not have the documented form")
+
+
+def default_read(check: TreeCheck, sent: object, path: str) -> str:
+    """GUID of a default connector, empty for null or absent."""
+    if sent is None:
+        return ""
+    if not isinstance(sent, dict) or set(sent) != {"connector"}:
+        raise tree_refusal(Code.DOCUMENT_UNUSABLE, path, "A default must name its connector")
+    check.reference(sent["connector"], f"{path}/connector")
+    return str(sent["connector"])
+
+
+def _addressed(key: ApiKey, guid: str, wanted: str) -> Record:
+    record = reachable(key, CONNECTOR, guid, status=404)
+    document = document_of(record)
+    if wanted in document:
+        return record
+    if MULTI_METHOD in document:
+        raise Refusal(Code.MULTI_METHOD_CONNECTOR, f"Connector '{guid}' is a multi-method meta-connector")
+    if ROUTING in document:
+        raise Refusal(Code.ROUTING_CONNECTOR, f"Connector '{guid}' is a routing meta-connector")
+    raise Refusal(Code.REGULAR_CONNECTOR, f"Connector '{guid}' is not a meta-connector")
+
+
+def _answer(record: Record) -> JsonObject:
+    kind = document_of(record)[ROUTING]
+    default = kind.get("defaultConnector")
+    routing = {
+        "version": "1",
+        "default": {"connector": default} if default else None,
+        "rerouteRecurring": kind.get("reRouteRecurring", False),
+        "tree": private_of(record).get("tree"),
+    }
+    return {"success": True, "routing": routing}

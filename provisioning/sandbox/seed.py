@@ -1,0 +1,162 @@
+"""Demo data: the published examples under their published GUIDs, and a small company. Running it again is harmless."""
+
+from typing import Any
+
+from provisioning.contract import document
+from provisioning.sandbox.company import COMPANY, Customer
+from provisioning.sandbox.connector_values import new_integration_key, new_shared_secret
+from provisioning.sandbox.enrollments import ABILITY_ACCEPT, ABILITY_CREATE
+from provisioning.sandbox.merchant_users import user_record
+from provisioning.sandbox.models import Record
+from provisioning.sandbox.published import published_seed
+from provisioning.sandbox.records import CONNECTOR, MERCHANT, TENANT, new_guid, record_add
+
+JsonObject = dict[str, Any]
+
+OWN_TENANT = "TE-0000-0000-0000-0000-0000-0001"
+# A second tree that keys of the first one must not reach; it may not ask for network tokenization either.
+FOREIGN_TENANT = "TE-9000-0000-0000-0000-0000-0009"
+FOREIGN_MERCHANT = "ME-9000-0000-0000-0000-0000-0009"
+
+
+def root_tenants_ensure() -> None:
+    """The two root tenants exist; keys are bound to one of them."""
+    tenant_ensure(OWN_TENANT, "", "Demo Payments", abilities=[ABILITY_CREATE])
+    tenant_ensure(FOREIGN_TENANT, "", "Unrelated Payments")
+
+
+def company_seed() -> None:
+    """Everything the small demo consists of. Entities that exist already stay as they are."""
+    root_tenants_ensure()
+    tenants = document()["components"]["examples"]["TenantList"]["value"]["tenants"]
+    for index, tenant in enumerate(tenants):
+        abilities = [ABILITY_ACCEPT] if index == 0 else []
+        _tenant_store(tenant, OWN_TENANT, abilities)
+    published_seed(tenants[0]["guid"])
+    _merchant_ensure(FOREIGN_MERCHANT, FOREIGN_TENANT, {"name": "Out of Reach Ltd"})
+    for tenant_guid, tenant_name, customers in COMPANY:
+        tenant_ensure(tenant_guid, OWN_TENANT, tenant_name)
+        for customer in customers:
+            _customer_seed(tenant_guid, customer)
+
+
+def counts() -> dict[str, int]:
+    """How many entities there are of each kind."""
+    kinds = {"tenants": TENANT, "merchants": MERCHANT, "merchantUsers": "user", "connectors": CONNECTOR}
+    return {name: Record.objects.filter(kind=kind).count() for name, kind in kinds.items()}
+
+
+def tenant_ensure(guid: str, parent: str, name: str, abilities: list[str] | None = None) -> None:
+    """A tenant with the usual fields; nothing happens when it exists."""
+    domain = f"{name.lower().replace(' ', '-').replace('&', 'and')}.example.org"
+    values = {
+        "guid": guid,
+        "name": name,
+        "defaultCurrency": "EUR",
+        "mailSenderName": name,
+        "mailSenderAddress": f"noreply@{domain}",
+        "domain": domain,
+    }
+    _tenant_store(values, parent, abilities or [])
+
+
+def _tenant_store(values: JsonObject, parent: str, abilities: list[str]) -> None:
+    if not Record.objects.filter(guid=values["guid"]).exists():
+        record_add(kind=TENANT, parent=parent, document=values, private={"abilities": abilities})
+
+
+def _merchant_ensure(guid: str, tenant: str, values: JsonObject) -> bool:
+    if Record.objects.filter(guid=guid).exists():
+        return False
+    base: JsonObject = {
+        "guid": guid,
+        "archived": False,
+        "createdAt": "2024-03-04T08:15:00+00:00",
+        "disabled": False,
+        "disabledTransactionTypes": [],
+        "homepage": "https://www.example.org",
+        "isPciEnabled": False,
+        "networkTokenizationEnabled": "not_enabled",
+        "timezone": "UTC",
+    }
+    record_add(kind=MERCHANT, parent=tenant, document=base | values)
+    return True
+
+
+def _customer_seed(tenant: str, customer: Customer) -> None:
+    host = f"{customer.slug}.example.com"
+    values = {
+        "name": customer.name,
+        "address": customer.address,
+        "administrativeEmail": f"office@{host}",
+        "city": customer.city,
+        "country": customer.country,
+        "defaultCurrency": customer.currency,
+        "disabled": customer.disabled,
+        "externalId": f"crm-{customer.slug}",
+        "homepage": f"https://www.{host}",
+        "technicalEmail": f"tech@{host}",
+        "timezone": customer.timezone,
+        "zipCode": customer.zip_code,
+    }
+    if not _merchant_ensure(customer.guid, tenant, values):
+        return
+    for method, adapter in customer.connectors:
+        _connector_seed(customer, method, adapter)
+    _user_seed(customer, "web")
+    _user_seed(customer, "api")
+
+
+def _connector_seed(customer: Customer, method: str, adapter: str) -> None:
+    name = f"{customer.name} {customer.country} {method} {adapter}"
+    key = f"{customer.slug}-{method}-{adapter}".lower()
+    values: JsonObject = {
+        "guid": new_guid(CONNECTOR),
+        "name": name,
+        "adapter": adapter,
+        "method": method,
+        "apiKey": key,
+        "publicIntegrationKey": new_integration_key(),
+        "sharedSecret": new_shared_secret(),
+        "archived": False,
+        "businessCountry": customer.country,
+        "config": {
+            "username": f"demo-{customer.slug}",
+            "password": "demo-password",
+            "apiSecret": "demo-api-secret",
+            "extraData": [],
+            "language": "en",
+            "testMode": True,
+        },
+        "createdAt": "2024-03-05T09:30:00+00:00",
+        "description": "Demo connector",
+        "disabled": False,
+        "disabledTransactionTypes": [],
+        "merchantGuid": customer.guid,
+        "isMetaConnector": False,
+        "postbackFormat": "inherit",
+        "scheduleApiAvailable": False,
+        "virtualTerminalAvailable": True,
+        "settings": [],
+        "terminals": [],
+    }
+    record_add(kind=CONNECTOR, parent=customer.guid, document=values, unique_name=key)
+
+
+def _user_seed(customer: Customer, user_type: str) -> None:
+    web = user_type == "web"
+    values: JsonObject = {
+        "guid": new_guid("user"),
+        "username": f"{customer.slug}.{'office' if web else 'api'}",
+        "type": user_type,
+        "createdAt": "2024-03-05 10:00:00",
+        "archived": False,
+        "disabled": False,
+        "requirePasswordChange": web,
+        "passwordValidUntil": "2050-01-01 00:00:00",
+        "permissions": ["frontend.dashboard.show", "frontend.transaction.refund"] if web else [],
+        "apiUserSettings": [] if web else {"push-api": True},
+    }
+    if web:
+        values |= {"email": f"office@{customer.slug}.example.com", "firstName": "Robin", "lastName": "Office"}
+    user_record(document=values, merchant=customer.guid, access=[customer.guid])

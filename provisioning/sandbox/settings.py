@@ -1,0 +1,64 @@
+"""Settings of the embedded gateway. It keeps to its own database and never opens the portal's."""
+
+import os
+import secrets
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+if os.environ.get("PORTAL_ENV") == "production":
+    raise ImproperlyConfigured("The embedded gateway does not run where PORTAL_ENV is production.")
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+DATA_DIR = Path(os.environ.get("PORTAL_DATA_DIR") or CHECKOUT / "var")
+
+DEBUG = False
+# Nothing outlives a process that is signed with it: there are no sessions and no signed cookies.
+SECRET_KEY = secrets.token_urlsafe(48)
+
+# --allow-remote and --allow-remote-pages of sandbox_serve set these for the server process.
+ALLOW_REMOTE = os.environ.get("SANDBOX_ALLOW_REMOTE") == "1"
+ALLOW_REMOTE_PAGES = os.environ.get("SANDBOX_ALLOW_REMOTE_PAGES") == "1"
+ALLOWED_HOSTS = ["*"] if ALLOW_REMOTE else ["127.0.0.1", "localhost", "[::1]"]
+
+INSTALLED_APPS = ["provisioning.sandbox"]
+MIDDLEWARE = [
+    "provisioning.sandbox.pages.PageProtection",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+]
+ROOT_URLCONF = "provisioning.sandbox.urls"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+    }
+]
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": DATA_DIR / "sandbox.sqlite3",
+        "CONN_MAX_AGE": None,
+        "OPTIONS": {
+            "timeout": 30,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON",
+        },
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+TIME_ZONE = "UTC"
+CSRF_COOKIE_NAME = "sandbox_csrftoken"
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Strict"
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "root": {"handlers": ["console"], "level": "ERROR"},
+    # Refusals are everyday answers here, not log lines.
+    "loggers": {"django": {"handlers": ["console"], "level": "ERROR", "propagate": False}},
+}

@@ -1,0 +1,30 @@
+"""The addresses of the embedded gateway: the API under its base path, and the small System Setup pages."""
+
+import re
+
+from django.urls import URLPattern, path, re_path
+
+from provisioning.contract import contract_operations
+from provisioning.sandbox import api, pages
+
+BASE = "api/provisioning"
+
+
+def _operation_pattern(operation_id: str, template: str) -> URLPattern:
+    route = re.sub(r"\{(\w+)\}", r"<str:\1>", template)
+    return path(f"{BASE}{route}", api.operation_view, {"operation_id": operation_id}, name=operation_id)
+
+
+urlpatterns = [
+    *(_operation_pattern(spec.operation_id, spec.path) for spec in contract_operations().values()),
+    re_path(rf"^{BASE}(/.*)?$", api.unknown_path_view),
+    path("healthz", pages.health, name="health"),
+    path("", pages.home, name="home"),
+    path("system-setup/api-keys/", pages.api_keys, name="api-keys"),
+    path("system-setup/api-keys/new/", pages.api_key_new, name="api-key-new"),
+    path("system-setup/api-keys/<str:key>/reset/", pages.api_key_reset, name="api-key-reset"),
+    path("outbox/", pages.outbox, name="outbox"),
+    path("faults/", pages.faults, name="faults"),
+    path("sandbox/faults", pages.faults_control, name="faults-control"),
+    path("sandbox.css", pages.stylesheet, name="stylesheet"),
+]
