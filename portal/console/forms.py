@@ -52,6 +52,7 @@ class PayloadForm(forms.Form):
     nested: ClassVar[Mapping[str, forms.Field]] = {}
     left_out: ClassVar[Mapping[str, str]] = {}
     sections: ClassVar[tuple[Section, ...]] = ()
+    by_difference: ClassVar[frozenset[str]] = frozenset()
     use_required_attribute = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -91,13 +92,18 @@ class PayloadForm(forms.Form):
         once something differs, so that both readings of the contract are satisfied.
         """
         body: dict[str, Any] = {}
-        for name in self.fields:
+        for name in [name for name in self.fields if name not in self.by_difference]:
             value = self.cleaned_data.get(name)
             if self.differs(name, value, look_up(current, name)):
                 place(body, name, self._outgoing(name, value))
+        body |= self.partner_changes(current)
         if body:
             self._add_documented_required(body, current)
         return body
+
+    def partner_changes(self, current: Mapping[str, Any]) -> dict[str, Any]:
+        """What an update sends for the fields in `by_difference`: the contract's add… and remove… partners."""
+        return {}
 
     def differs(self, name: str, value: Any, stored: Any) -> bool:
         """Whether the typed value of one field is another than the stored one (ABSENT if there is none)."""

@@ -137,6 +137,7 @@ class MerchantUserEditForm(_MerchantUserForm):
 
     schema = "MerchantUserUpdate"
     editing = True
+    by_difference = frozenset({"permissions", "multiMerchantAccess", *_FLAGS})
     left_out = {
         "type": "Chosen when the user is created; the current one is sent along.",
         "addPermissions": "Worked out from the permissions ticked.",
@@ -195,20 +196,8 @@ class MerchantUserEditForm(_MerchantUserForm):
             return instant(value) != instant(stored)
         return super().differs(name, value, stored)
 
-    def changes_from(self, current: Mapping[str, Any]) -> dict[str, Any]:
-        """The body of the update: plain fields that differ, lists as what is added and removed."""
-        plain = {name: value for name, value in current.items() if name not in ("permissions", "multiMerchantAccess")}
-        body = super().changes_from(plain)
-        for name in ("permissions", "multiMerchantAccess"):
-            body.pop(name, None)
-        flags = self._flags(current) if "apiUserSettings" in body else {}
-        lists = self._lists(current)
-        body = body | flags | lists
-        if lists:
-            self._add_documented_required(body, current)
-        return {} if set(body) <= {"type"} else body
-
-    def _lists(self, current: Mapping[str, Any]) -> dict[str, Any]:
+    def partner_changes(self, current: Mapping[str, Any]) -> dict[str, Any]:
+        """Permissions and access as what is added and removed; API flags completely, once one differs."""
         held = _guids(current)
         shown = [guid for guid in self.initial.get("multiMerchantAccess") or [] if guid in held]
         found = _difference("MultiMerchantAccess", self.cleaned_data["multiMerchantAccess"], held, shown)
@@ -216,7 +205,8 @@ class MerchantUserEditForm(_MerchantUserForm):
             held = list(current.get("permissions") or [])
             known = [name for name in held if name not in unknown_to_the_api(held)]
             found |= _difference("Permissions", self.cleaned_data["permissions"], held, known)
-        return found
+        flagged = any(self.differs(name, self.cleaned_data[name], look_up(current, name)) for name in _FLAGS)
+        return found | self._flags(current) if flagged else found
 
     def _flags(self, current: Mapping[str, Any]) -> dict[str, Any]:
         """All known flags with a value: whether the gateway merges or replaces the map is not documented."""
