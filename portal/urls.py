@@ -1,5 +1,12 @@
 """Every address of the portal. The connection is the first segment of what concerns a gateway."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("portal.console.urls")),
+]
+
+handler400 = "portal.console.errors.bad_request"
+handler403 = "portal.console.errors.forbidden"
+handler404 = "portal.console.errors.not_found"
+handler500 = "portal.console.errors.broken"

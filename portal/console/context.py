@@ -1,10 +1,56 @@
-"""What the frame of every page needs to know."""
+"""What the frame of every page needs to know: navigation, environment, request id. At most one query of its own."""
 
 from typing import Any
 
 from django.http import HttpRequest
 
+from portal.console.navigation import Group, navigation_for
+from provisioning.connections.models import Connection
+
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """Template context of the layout."""
-    return {"request_id": getattr(request, "request_id", "")}
+    """Template context of the layout. What costs a query is a callable, which templates call when they need it.
+
+    `connection` is the one in the address, None on pages without; `environment` is the one to show: that, or the
+    only one there is.
+    """
+    return {
+        "request_id": getattr(request, "request_id", ""),
+        "connections": lambda: connections_of(request),
+        "connection": lambda: connection_of(request),
+        "environment": lambda: environment_of(request),
+        "navigation": lambda: _navigation(request),
+    }
+
+
+def connections_of(request: HttpRequest) -> list[Connection]:
+    """All connections, read once per request; none for those who are not signed in."""
+    known: list[Connection] | None = getattr(request, "_connections", None)
+    if known is None:
+        known = list(Connection.objects.order_by("name")) if _signed_in(request) else []
+        request._connections = known  # type: ignore[attr-defined]
+    return known
+
+
+def connection_of(request: HttpRequest) -> Connection | None:
+    """The connection whose slug is the first segment of the address; None if it has none."""
+    match = request.resolver_match
+    slug = match.kwargs.get("connection") if match else None
+    return next((known for known in connections_of(request) if known.slug == slug), None) if slug else None
+
+
+def environment_of(request: HttpRequest) -> Connection | None:
+    """The connection of the page, or the only one there is; None if several could be meant."""
+    known = connections_of(request)
+    return connection_of(request) or (known[0] if len(known) == 1 else None)
+
+
+def _navigation(request: HttpRequest) -> list[Group]:
+    if not _signed_in(request):
+        return []
+    return navigation_for(request, environment_of(request))
+
+
+def _signed_in(request: HttpRequest) -> bool:
+    user = getattr(request, "user", None)
+    return bool(user and user.is_authenticated)

@@ -74,7 +74,9 @@ class PayloadForm(forms.Form):
         for name in self.fields if self.schema.endswith("Update") else ():
             emptied = not _blank(self.initial.get(name)) and _blank(cleaned.get(name))
             if emptied and name not in self.errors and not self._may_be_empty(name):
-                self.add_error(name, "The API has no way to empty this field once it is set: give another value.")
+                self.add_error(
+                    name, "The API has no way to empty this field once it is set: give another value."
+                )
         return cleaned
 
     def payload(self) -> dict[str, Any]:
@@ -122,7 +124,11 @@ class PayloadForm(forms.Form):
         """Initial data of an edit form from an entity's values; secrets stay out."""
         names = [*cls.base_fields, *cls.nested]
         found = {name: look_up(values, name) for name in names}
-        return {name: value for name, value in found.items() if value is not ABSENT and not isinstance(value, Sealed)}
+        return {
+            name: value
+            for name, value in found.items()
+            if value is not ABSENT and not isinstance(value, Sealed)
+        }
 
     def refuse(self, *, field: str, message: str) -> None:
         """Puts a refusal of the gateway onto the field it names, or onto the form if no field has that name."""

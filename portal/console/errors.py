@@ -1,0 +1,41 @@
+"""The pages for requests that fail: what happened, what to do next, and the request id that logs and audit know."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template import loader
+
+from portal.console.access import PUBLIC, allow
+
+
+@allow(PUBLIC)
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400, without the frame: the request may not even have a person."""
+    return _bare(request, "400.html", 400)
+
+
+@allow(PUBLIC)
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """403, naming what the person would need if the door said so."""
+    return render(request, "403.html", {"layout": _layout(request), "reason": str(exception)}, status=403)
+
+
+@allow(PUBLIC)
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404, the same for what does not exist and for what the person may not know."""
+    return render(request, "404.html", {"layout": _layout(request)}, status=404)
+
+
+@allow(PUBLIC)
+def broken(request: HttpRequest) -> HttpResponse:
+    """500. Neither context processors nor static tags nor the database: any of them may be what broke."""
+    return _bare(request, "500.html", 500)
+
+
+def _bare(request: HttpRequest, template: str, status: int) -> HttpResponse:
+    page = loader.render_to_string(template, {"request_id": getattr(request, "request_id", "")})
+    return HttpResponse(page, status=status)
+
+
+def _layout(request: HttpRequest) -> str:
+    user = getattr(request, "user", None)
+    return "layout.html" if user and user.is_authenticated else "layout_card.html"

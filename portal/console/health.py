@@ -1,0 +1,76 @@
+"""Whether the portal lives and can work, for load balancers and container platforms. Public, and tells no secrets."""
+
+import base64
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, JsonResponse
+
+from portal.console.access import PUBLIC, allow
+from provisioning.keyring import keys_check
+
+Check = Callable[[], None]
+
+
+class NotReady(Exception):
+    """A check failed; the message is public."""
+
+
+@allow(PUBLIC)
+def live(request: HttpRequest) -> JsonResponse:
+    """200 as long as the process answers at all."""
+    return JsonResponse({"status": "alive"})
+
+
+@allow(PUBLIC)
+def ready(request: HttpRequest) -> JsonResponse:
+    """200 when every check passes, 503 otherwise, with the verdict of each."""
+    verdicts = {name: _verdict(check) for name, check in CHECKS.items()}
+    whole = all(verdict == "ok" for verdict in verdicts.values())
+    body = {"status": "ready" if whole else "not ready", "checks": verdicts}
+    return JsonResponse(body, status=200 if whole else 503)
+
+
+def _verdict(check: Check) -> str:
+    try:
+        check()
+    except NotReady as failure:
+        return str(failure)
+    except Exception as failure:  # a check must report, whatever breaks; only the kind is public
+        return f"failed ({type(failure).__name__})"
+    return "ok"
+
+
+def _database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+_migrated: set[str] = set()
+
+
+def _migrations() -> None:
+    """Applied migrations stay applied, so that a process looks only until it has seen them all."""
+    if connection.alias in _migrated:
+        return
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise NotReady("migrations are waiting: run manage.py migrate")
+    _migrated.add(connection.alias)
+
+
+def _audit_keys() -> None:
+    for pair in settings.PORTAL_AUDIT_KEYS.split(","):
+        name, _, key = pair.strip().partition(":")
+        if not name or len(base64.b64decode(key, validate=True)) < 32:
+            raise NotReady("PORTAL_AUDIT_KEYS is not id:base64 of at least 32 bytes")
+
+
+CHECKS: dict[str, Check] = {
+    "database": _database,
+    "migrations": _migrations,
+    "encryption keys": keys_check,
+    "audit keys": _audit_keys,
+}

@@ -1,0 +1,69 @@
+"""Times as people read them: in their own zone, with the exact UTC beside it."""
+
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+NOTHING = "—"
+_STEPS = ((60, "minute"), (3600, "hour"), (86400, "day"), (86400 * 30, "month"), (86400 * 365, "year"))
+
+
+def instant_of(value: object) -> datetime | None:
+    """An aware datetime from a datetime or an ISO 8601 text; None if it is neither. Naive times are UTC."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+    if not isinstance(value, datetime):
+        return None
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def zone_named(name: str) -> tzinfo:
+    """The time zone of that IANA name; UTC if there is none."""
+    try:
+        return ZoneInfo(name or "UTC")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
+
+
+def moment_shown(value: object, zone: tzinfo) -> SafeString | str:
+    """A <time> element: day, time and zone as text, exact UTC in the title. "—" without a time."""
+    when = instant_of(value)
+    if when is None:
+        return str(value) if value else NOTHING
+    local = when.astimezone(zone)
+    return _element(when, f"{local.day} {local:%b %Y, %H:%M}")
+
+
+def age_shown(value: object) -> SafeString | str:
+    """A <time> element saying how long ago (or ahead) it is, exact UTC in the title. "never" without a time."""
+    when = instant_of(value)
+    if when is None:
+        return "never"
+    seconds = (timezone.now() - when).total_seconds()
+    return _element(when, f"in {_span(-seconds)}" if seconds < -1 else _ago(seconds))
+
+
+def _ago(seconds: float) -> str:
+    return "just now" if seconds < 10 else f"{_span(seconds)} ago"
+
+
+def _span(seconds: float) -> str:
+    size, unit = 1, "second"
+    for step, name in _STEPS:
+        if seconds >= step:
+            size, unit = step, name
+    count = int(seconds // size)
+    return f"{count} {unit}{'' if count == 1 else 's'}"
+
+
+def _element(when: datetime, text: str) -> SafeString:
+    exact = when.astimezone(UTC)
+    stamp = exact.isoformat(timespec="seconds").replace("+00:00", "Z")
+    title = f"{exact:%Y-%m-%d %H:%M:%S} UTC"
+    return format_html('<time datetime="{}" title="{}">{}</time>', stamp, title, text)

@@ -1,0 +1,67 @@
+"""The words and colours of badges: one table, so that a state looks the same on every page."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A word for people and the colour it is shown in (a class of portal.css: green, red, amber, blue, grey)."""
+
+    label: str
+    colour: str
+
+
+STATES: dict[str, State] = {
+    # entities
+    "active": State("Active", "green"),
+    "enabled": State("Enabled", "green"),
+    "disabled": State("Disabled", "amber"),
+    "archived": State("Archived", "grey"),
+    "own": State("Own tenant", "blue"),
+    "test_mode": State("Test mode", "amber"),
+    "live": State("Live", "green"),
+    "expired": State("Expired", "red"),
+    # changes and audit outcomes
+    "prepared": State("Waiting for review", "blue"),
+    "sending": State("Sending", "blue"),
+    "intent": State("Intent", "blue"),
+    "accepted": State("Accepted", "green"),
+    "refused": State("Refused", "red"),
+    "not_sent": State("Not sent", "amber"),
+    "unknown": State("Outcome unknown", "red"),
+    "conflict": State("Conflict", "amber"),
+    "cancelled": State("Cancelled", "grey"),
+    "reconciled": State("Reconciled", "green"),
+    "denied": State("Denied", "red"),
+    "success": State("Success", "green"),
+    "failed": State("Failed", "red"),
+    # credentials and connections
+    "previous": State("Previous", "grey"),
+    "revoked": State("Revoked", "red"),
+    "sandbox": State("Sandbox", "green"),
+    "production": State("Production", "red"),
+    "paused": State("Paused", "amber"),
+}
+COLOURS = frozenset({"green", "red", "amber", "blue", "grey", "purple"})
+# What a connection's colour may be called elsewhere.
+_ALIASES = {
+    "orange": "amber",
+    "yellow": "amber",
+    "gray": "grey",
+    "teal": "green",
+    "azure": "blue",
+    "violet": "purple",
+}
+
+
+def state_named(name: str, colour: str = "") -> State:
+    """The state of that name; an unlisted one is shown as written, grey unless a colour is given."""
+    known = STATES.get(str(name).lower().replace(" ", "_").replace("-", "_"))
+    found = known or State(str(name), "grey")
+    return State(found.label, colour_named(colour)) if colour else found
+
+
+def colour_named(name: str) -> str:
+    """One of COLOURS: a colour nobody styled becomes grey instead of an unreadable badge."""
+    colour = _ALIASES.get(name, name)
+    return colour if colour in COLOURS else "grey"

@@ -1,0 +1,182 @@
+/* What pages do beyond HTML. Everything here is an addition: forms and links work without it.
+   Hooks: data-copy, data-guarded, data-generate-password, data-rows, data-preset, data-menu, data-nav-toggle,
+   data-theme-choice, data-form-errors, select[data-searchable]. */
+(function () {
+  "use strict";
+
+  var script = document.currentScript;
+  var all = function (selector, root) { return Array.from((root || document).querySelectorAll(selector)); };
+
+  /* Says something to those who listen instead of looking. */
+  var speaker = document.createElement("div");
+  speaker.className = "visually-hidden";
+  speaker.setAttribute("role", "status");
+  function say(words) { speaker.textContent = ""; setTimeout(function () { speaker.textContent = words; }, 50); }
+
+  /* ---- copy buttons ------------------------------------------------------------------------------------- */
+  function selectText(node) {
+    var range = document.createRange();
+    range.selectNodeContents(node);
+    getSelection().removeAllRanges();
+    getSelection().addRange(range);
+  }
+  function copy(button) {
+    var code = button.parentNode.querySelector("code");
+    var done = function () {
+      button.classList.add("copied");
+      say("Copied");
+      setTimeout(function () { button.classList.remove("copied"); }, 1500);
+    };
+    var byHand = function () { selectText(code); say("Press Control and C to copy"); };
+    if (navigator.clipboard) navigator.clipboard.writeText(code.textContent).then(done, byHand);
+    else byHand();
+  }
+
+  /* ---- forms: sent once, not lost by accident ------------------------------------------------------------ */
+  function guard(form) {
+    var sent = false, changed = false;
+    form.addEventListener("input", function () { changed = true; });
+    form.addEventListener("change", function () { changed = true; });
+    form.addEventListener("submit", function (event) {
+      if (sent) { event.preventDefault(); return; }
+      if (event.defaultPrevented) return;
+      sent = true;
+      /* After the browser has collected the form: a disabled button would not be part of it. */
+      setTimeout(function () {
+        all("button:not([type=button]), input[type=submit]", form).forEach(function (button) {
+          button.disabled = true;
+          button.classList.add("is-busy");
+        });
+        say("Sending");
+      }, 0);
+    });
+    addEventListener("beforeunload", function (event) {
+      if (changed && !sent && form.isConnected && !form.hasAttribute("data-unwatched")) event.preventDefault();
+    });
+    /* Back from the next page: the browser may show this page as it was left. */
+    addEventListener("pageshow", function (event) {
+      if (!event.persisted) return;
+      sent = false;
+      all(".is-busy", form).forEach(function (button) { button.disabled = false; button.classList.remove("is-busy"); });
+    });
+  }
+
+  /* ---- passwords ------------------------------------------------------------------------------------------ */
+  var KINDS = ["abcdefghijkmnpqrstuvwxyz", "ABCDEFGHJKLMNPQRSTUVWXYZ", "23456789", "!#$%*+-=?@_"];
+  function below(limit) {
+    var box = new Uint32Array(1), ceiling = Math.floor(0x100000000 / limit) * limit;
+    do crypto.getRandomValues(box); while (box[0] >= ceiling);
+    return box[0] % limit;
+  }
+  function strongPassword(length) {
+    var pick = function (from) { return from[below(from.length)]; };
+    var signs = KINDS.map(pick);
+    while (signs.length < length) signs.push(pick(KINDS.join("")));
+    for (var i = signs.length - 1; i > 0; i--) {
+      var j = below(i + 1), kept = signs[i];
+      signs[i] = signs[j];
+      signs[j] = kept;
+    }
+    return signs.join("");
+  }
+  function offerPassword(button) {
+    var password = strongPassword(Number(button.dataset.length) || 20);
+    button.dataset.generatePassword.split(" ").forEach(function (id) {
+      var field = document.getElementById(id);
+      if (!field) return;
+      field.type = "text";
+      field.value = password;
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+    });
+    say("A strong password was filled in");
+  }
+
+  /* ---- rows that can be added and removed ----------------------------------------------------------------- */
+  function addRow(box) {
+    var mould = box.querySelector("template");
+    var number = Number(box.dataset.next || all("[data-row]", box).length);
+    box.dataset.next = number + 1;
+    var holder = document.createElement("div");
+    holder.innerHTML = mould.innerHTML.replaceAll("__index__", number);
+    var row = holder.firstElementChild;
+    (box.querySelector("[data-row-list]") || mould.parentNode).append(row);
+    prepare(row);
+    var first = row.querySelector("input:not([type=hidden]), select, textarea");
+    if (first) first.focus();
+    box.dispatchEvent(new Event("change", { bubbles: true }));
+    say("Row added");
+  }
+  function removeRow(button) {
+    var row = button.closest("[data-row]"), box = button.closest("[data-rows]");
+    row.remove();
+    box.dispatchEvent(new Event("change", { bubbles: true }));
+    box.querySelector("[data-row-add]").focus();
+    say("Row removed");
+  }
+
+  /* ---- presets of checkbox groups: the values one per line, "*" is all of them ------------------------------ */
+  function applyPreset(button) {
+    var wanted = button.dataset.preset.split("\n");
+    all("input[type=checkbox]:not(:disabled)", button.closest("fieldset")).forEach(function (box) {
+      box.checked = wanted.includes("*") || wanted.includes(box.value);
+    });
+    button.closest("fieldset").dispatchEvent(new Event("change", { bubbles: true }));
+    say(button.textContent.trim() + " chosen");
+  }
+
+  /* ---- menus, navigation, theme --------------------------------------------------------------------------- */
+  function closeMenus(except) {
+    all("details[data-menu][open]").forEach(function (menu) { if (menu !== except) menu.open = false; });
+  }
+  function toggleNavigation(button) {
+    var menu = document.getElementById(button.getAttribute("aria-controls"));
+    button.setAttribute("aria-expanded", String(menu.classList.toggle("shown")));
+  }
+  function showThemeChoice() {
+    all("[data-theme-choice] button").forEach(function (button) {
+      button.setAttribute("aria-pressed", String(button.value === window.portalTheme.choice()));
+    });
+  }
+
+  /* ---- wiring --------------------------------------------------------------------------------------------- */
+  var ON_CLICK = {
+    "[data-copy]": copy,
+    "[data-generate-password]": offerPassword,
+    "[data-row-add]": function (button) { addRow(button.closest("[data-rows]")); },
+    "[data-row-remove]": removeRow,
+    "[data-preset]": applyPreset,
+    "[data-nav-toggle]": toggleNavigation,
+    "[data-theme-choice] button": function (button) { window.portalTheme.choose(button.value); showThemeChoice(); },
+  };
+  document.addEventListener("click", function (event) {
+    closeMenus(event.target.closest("details[data-menu]"));
+    Object.keys(ON_CLICK).forEach(function (selector) {
+      var found = event.target.closest(selector);
+      if (found) ON_CLICK[selector](found);
+    });
+  });
+  document.addEventListener("keydown", function (event) {
+    if (event.key === "Escape") {
+      var open = document.querySelector("details[data-menu][open]");
+      if (open) { open.open = false; open.querySelector("summary").focus(); }
+    }
+    if (event.key === "/" && !event.target.closest("input, textarea, select, [contenteditable]")) {
+      var search = document.getElementById("global-search");
+      if (search) { event.preventDefault(); search.focus(); }
+    }
+  });
+  /* Makes usable what is hidden where there is no JavaScript, in the page or in a row added to it. */
+  function prepare(root) {
+    all("[data-copy], [data-generate-password], [data-row-add], [data-row-remove], [data-presets], [data-theme-choice]", root)
+      .forEach(function (node) { node.hidden = false; });
+    if (all("select[data-searchable]", root).length) {
+      import(script.dataset.searchable).then(function (module) { module.enhance(root); });
+    }
+  }
+  document.body.append(speaker);
+  prepare(document);
+  showThemeChoice();
+  all("form[method=post]").forEach(guard);
+  var errors = document.querySelector("[data-form-errors]");
+  if (errors) errors.focus();
+})();
