@@ -1,4 +1,4 @@
-"""Starts the real embedded gateway as a process of its own. Every test package that needs a gateway imports this."""
+"""Starts the real embedded gateway as a process of its own, for every test that needs a gateway."""
 
 import json
 import os

@@ -19,7 +19,7 @@ _NAMES = {
 
 @cache
 def catalogue() -> dict[str, dict[str, Any]]:
-    """Identifier → entry of listRoutingConstraints (identifier, name, paramsSchema), in the contract's order."""
+    """Identifier → entry of listRoutingConstraints, in the contract's order."""
     entries = schema("RoutingCondition")["x-condition-catalogue"]
     return {
         entry["identifier"]: {

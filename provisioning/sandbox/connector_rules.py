@@ -14,7 +14,7 @@ _PREDEFINED = "not one of the predefined values"
 
 
 def kind_check(document: JsonObject, body: JsonObject, before: JsonObject | None = None) -> None:
-    """Adapter, method and kind of meta-connector fit together; marks the document as meta-connector or not."""
+    """Adapter, method and kind of meta-connector fit together; sets isMetaConnector."""
     adapter = adapter_named(document["adapter"])
     if adapter is None:
         raise field_refusal(Code.RULE_BROKEN, ["adapter"], _PREDEFINED)

@@ -19,8 +19,8 @@ def new_integration_key() -> str:
 
 
 def merged_config(stored: JsonObject, sent: JsonObject) -> JsonObject:
-    """Field by field, as the published update shows. extraData and vault replace as a whole: their merge is not
-    documented, and replacing is what every other map of the API does. Empty maps become []."""
+    """Field by field, as the published update shows. extraData and vault replace as a whole: their merge
+    is not documented, and replacing is what every other map of the API does. Empty maps become []."""
     merged = stored | sent
     for field in ("extraData", "vault"):
         if field in merged:

@@ -6,7 +6,7 @@ Answers carry sharedSecret, config.password and config.apiSecret in clear, as do
 from typing import Any
 
 from provisioning.sandbox.adapters import adapter_named
-from provisioning.sandbox.bodies import JsonObject, body_check
+from provisioning.sandbox.bodies import JsonObject
 from provisioning.sandbox.connector_rules import config_check, kind_check, references_check
 from provisioning.sandbox.connector_values import (
     merged_config,
@@ -29,6 +29,7 @@ from provisioning.sandbox.records import (
     texts_of,
 )
 from provisioning.sandbox.refusals import Code, field_refusal, unknown_entity
+from provisioning.sandbox.violations import body_check
 
 _DEFAULTS: JsonObject = {
     "archived": False,

@@ -1,6 +1,6 @@
 """createNtEnrollment: network tokenization is asked for here and decided elsewhere."""
 
-from provisioning.sandbox.bodies import JsonObject, body_check
+from provisioning.sandbox.bodies import JsonObject
 from provisioning.sandbox.models import ApiKey, Record
 from provisioning.sandbox.records import (
     ENROLLMENT,
@@ -16,6 +16,7 @@ from provisioning.sandbox.records import (
     tenants_above,
 )
 from provisioning.sandbox.refusals import Refusal
+from provisioning.sandbox.violations import body_check
 
 ABILITY_CREATE = "tokenization.network-tokenization.enrollment.create"
 ABILITY_ACCEPT = "tokenization.network-tokenization.enrollment.auto-accept-via-provisioning-api"

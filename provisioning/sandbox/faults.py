@@ -1,4 +1,4 @@
-"""Which faults there are, how they are asked for, and which one the next request gets. Never in production."""
+"""Which faults there are, how they are asked for, and which one the next request gets."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ LARGEST_NUMBER = 600.0
 MOST_REQUESTS = 10_000
 
 
-class FaultUnknown(ValueError):
+class FaultUnknown(ValueError):  # noqa: N818 - the domain word
     """What was asked for is no fault, no operation or out of bounds; the message says which."""
 
 

@@ -1,4 +1,4 @@
-"""Commits faults on the wire: a WSGI application around Django that can reset, cut, drip or withhold answers."""
+"""Commits faults on the wire: a WSGI application that can reset, cut, drip or withhold answers."""
 
 import errno
 import json
@@ -16,7 +16,7 @@ from provisioning.sandbox.refusals import Code, Refusal
 
 PREFIX = "/api/provisioning/"
 _MEBIBYTE = 1024 * 1024
-_HTML = b"<!doctype html><html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>"
+_HTML = b"<!doctype html><html><title>502 Bad Gateway</title><body><h1>Bad Gateway</h1></body></html>"
 _REFUSALS = {
     "401": Refusal(Code.UNAUTHORIZED, "Unauthorized", status=401),
     "422": Refusal(Code.REQUEST_INVALID, "Request invalid", status=422),
@@ -171,6 +171,6 @@ def _wait(environ: WSGIEnvironment, seconds: float) -> None:
 
 
 def _drain(environ: WSGIEnvironment) -> None:
-    """Takes the request body off the socket, so that what becomes readable later is only the client leaving."""
+    """Takes the request body off the socket: what becomes readable later is the client leaving."""
     length = int(environ.get("CONTENT_LENGTH") or 0)
     environ["wsgi.input"] = BytesIO(environ["wsgi.input"].read(length))

@@ -1,4 +1,4 @@
-"""API keys: create, reset, list, verify. Called by the System Setup page, the sandbox_key command and `access`."""
+"""API keys: create, reset, verify. Called by the System Setup page, sandbox_key and `access`."""
 
 import hashlib
 import hmac
@@ -17,7 +17,7 @@ _PASSWORD_CHARACTERS = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz2345678
 _PASSWORD_LENGTH = 40
 
 
-class KeyRefused(ValueError):
+class KeyRefused(ValueError):  # noqa: N818 - the domain word
     """A key cannot be created or reset as asked; the message says why, for people."""
 
 
@@ -81,7 +81,7 @@ def key_shown(key: ApiKey) -> dict[str, str | None]:
 
 
 def addresses_check(addresses: str) -> None:
-    """Comma-separated addresses or CIDR ranges without blanks, as on the platform's page. Raises KeyRefused."""
+    """Comma-separated addresses or CIDR ranges, without blanks (platform's page). Raises KeyRefused."""
     if any(character.isspace() for character in addresses):
         raise KeyRefused("Addresses: separate them by commas, without blanks.")
     if len(addresses) > 1000:
@@ -100,9 +100,8 @@ def address_allowed(key: ApiKey, remote: str) -> bool:
     except ValueError:
         return False
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return any(
-        (mapped or address) in ipaddress.ip_network(part, strict=False) for part in key.addresses.split(",")
-    )
+    address = mapped or address
+    return any(address in ipaddress.ip_network(part, strict=False) for part in key.addresses.split(","))
 
 
 def _new_password() -> str:

@@ -5,7 +5,7 @@ import re
 import secrets
 from datetime import UTC
 
-from provisioning.sandbox.bodies import JsonObject, body_check
+from provisioning.sandbox.bodies import JsonObject
 from provisioning.sandbox.models import ApiKey, Mail, Record
 from provisioning.sandbox.records import (
     MERCHANT,
@@ -18,10 +18,12 @@ from provisioning.sandbox.records import (
     private_of,
     reachable,
     record_add,
+    record_new,
     record_save,
 )
 from provisioning.sandbox.refusals import Code, field_refusal
 from provisioning.sandbox.values import moment
+from provisioning.sandbox.violations import body_check
 
 _WEB_ONLY = ("permissions", "addPermissions", "removePermissions", "sendInitialPassword", "resetPassword")
 _PLAIN = ("username", "email", "firstName", "lastName", "disabled")
@@ -60,7 +62,7 @@ def create(key: ApiKey, body: JsonObject, merchantGuid: str) -> JsonObject:  # n
         "apiUserSettings": [],
     }
     private = {"access": [merchant.guid], "password": ""}
-    return _stored(key, body, document, private, record_of_merchant=merchant.guid)
+    return _stored(key, body, record_new(kind=USER, parent=merchant.guid, document=document, private=private))
 
 
 def update(key: ApiKey, body: JsonObject, merchantUserGuid: str) -> JsonObject:  # noqa: N803 - the contract's name
@@ -73,18 +75,11 @@ def update(key: ApiKey, body: JsonObject, merchantUserGuid: str) -> JsonObject: 
     _applicable_check(body, document["type"])
     if document["archived"] and body.get("disabled") is False:
         raise field_refusal(Code.NOT_APPLICABLE, ["disabled"], "an archived user stays disabled")
-    return _stored(key, body, document, private_of(record), record=record)
+    return _stored(key, body, record)
 
 
-def _stored(
-    key: ApiKey,
-    body: JsonObject,
-    document: JsonObject,
-    private: JsonObject,
-    record: Record | None = None,
-    record_of_merchant: str = "",
-) -> JsonObject:
-    home = record.parent if record else record_of_merchant
+def _stored(key: ApiKey, body: JsonObject, record: Record) -> JsonObject:
+    document, private = document_of(record), private_of(record)
     document |= {field: body[field] for field in _PLAIN if field in body}
     _username_check(document["username"], document["guid"])
     if "validUntil" in body:
@@ -92,15 +87,11 @@ def _stored(
     if "apiUserSettings" in body:
         document["apiUserSettings"] = body["apiUserSettings"] or []
     document["permissions"] = _permissions(body, document["permissions"])
-    private["access"] = _access(key, body, private["access"], home)
+    private["access"] = _access(key, body, private["access"], record.parent)
     if "password" in body:
         private["password"] = _hashed(body["password"])
-    unique = document["username"].casefold()[:255]
-    if record is None:
-        record = record_add(kind=USER, parent=home, document=document, private=private, unique_name=unique)
-    else:
-        record.unique_name = unique
-        record_save(record, document, private)
+    record.unique_name = document["username"].casefold()[:255]
+    record_save(record, document, private)
     _mail(body, document)
     return {"success": True, "merchantUser": _shown(record)}
 
@@ -172,8 +163,8 @@ def _mail(body: JsonObject, document: JsonObject) -> None:
             )
 
 
-def user_record(*, document: JsonObject, merchant: str, access: list[str]) -> Record:
+def user_record(*, document: JsonObject, merchant: str, access: list[str]) -> None:
     """A user as seed data: stored as it stands, without password."""
     private = {"access": access, "password": ""}
     unique = document["username"].casefold()[:255]
-    return record_add(kind=USER, parent=merchant, document=document, private=private, unique_name=unique)
+    record_add(kind=USER, parent=merchant, document=document, private=private, unique_name=unique)

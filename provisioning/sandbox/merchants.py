@@ -1,6 +1,6 @@
 """listMerchants, createMerchant and updateMerchant, with what archiving a merchant takes along."""
 
-from provisioning.sandbox.bodies import JsonObject, body_check
+from provisioning.sandbox.bodies import JsonObject
 from provisioning.sandbox.models import ApiKey
 from provisioning.sandbox.records import (
     CONNECTOR,
@@ -17,6 +17,7 @@ from provisioning.sandbox.records import (
     texts_of,
 )
 from provisioning.sandbox.refusals import Code, field_refusal
+from provisioning.sandbox.violations import body_check
 
 _DEFAULTS: JsonObject = {
     "archived": False,
@@ -37,7 +38,8 @@ def create(key: ApiKey, body: JsonObject, tenantGuid: str) -> JsonObject:  # noq
     """A new merchant. Neither name nor externalId is unique, so sending twice makes two merchants."""
     body_check("MerchantCreate", body)
     tenant = reachable(key, TENANT, tenantGuid)
-    document = {"guid": new_guid(MERCHANT), "createdAt": iso_now()} | _DEFAULTS | body
+    start: JsonObject = {"guid": new_guid(MERCHANT), "createdAt": iso_now()}
+    document = start | _DEFAULTS | body
     if document["archived"]:
         document["disabled"] = True
     record_add(kind=MERCHANT, parent=tenant.guid, document=document)
@@ -61,7 +63,7 @@ def update(key: ApiKey, body: JsonObject, merchantGuid: str) -> JsonObject:  # n
 
 
 def _pass_on(merchant: str, *, archived: bool) -> None:
-    """Archiving archives and disables; un-archiving takes the mark off and leaves everything disabled, because
+    """Archiving archives and disables; un-archiving leaves everything disabled, because
     the platform's question which of them to restore cannot be asked through the API."""
     for record in [*children(CONNECTOR, merchant), *children(USER, merchant)]:
         record_save(record, document_of(record) | {"archived": archived, "disabled": True})

@@ -1,4 +1,4 @@
-"""What the embedded gateway keeps: entities as JSON text, API keys, mails it would have sent, armed faults."""
+"""What the embedded gateway keeps: entities as JSON text, API keys, unsent mails, armed faults."""
 
 from typing import ClassVar
 
@@ -28,7 +28,7 @@ class Record(models.Model):
 
 
 class ApiKey(models.Model):
-    """An API key of System Setup: bound to a service, to addresses and to the tenant whose data it reaches."""
+    """An API key, bound to a service, to addresses and to the tenant whose data it reaches."""
 
     guid = models.CharField(max_length=40, unique=True)
     key = models.CharField(max_length=40, unique=True)

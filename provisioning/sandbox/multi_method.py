@@ -1,4 +1,4 @@
-"""Documents of multi-method meta-connectors: one block per payment method the merchant has a connector for."""
+"""Documents of multi-method meta-connectors: one block per payment method of the merchant."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ _MOST_RETRIES = 9
 
 
 def linked_methods(merchant: str) -> list[str]:
-    """The payment methods of the merchant's regular connectors. As the manual says they appear by themselves."""
+    """The methods of the merchant's regular connectors; they link by themselves (manual)."""
     connectors = [document_of(record) for record in children(CONNECTOR, merchant)]
     usable = [found for found in connectors if not found["isMetaConnector"] and not found["archived"]]
     return list(dict.fromkeys(found["method"] for found in usable))
@@ -70,7 +70,7 @@ def answer(record: Record) -> JsonObject:
 
 
 def _value(document: Any, own: Any) -> Any:
-    """The connector's value wins once it was changed there; retries beyond its limit stand in the document only."""
+    """The connector's value wins; retries beyond its limit stand in the document only."""
     beyond = isinstance(document, int) and document > _MOST_RETRIES and own == _MOST_RETRIES
     return document if beyond or own is None else own
 
@@ -84,7 +84,7 @@ def _shown(method: str, block: JsonObject | None) -> JsonObject:
 
 
 def _block(check: TreeCheck, block: JsonObject, path: str) -> JsonObject:
-    """A sent block resets left-out switches to their default and keeps left-out trees and default connectors."""
+    """A sent block resets left-out switches; left-out trees and default connectors stay."""
     read: JsonObject = {switch: block.get(switch, False) for switch in _SWITCHES}
     default = block.get("defaultConnector")
     if default is not None:

@@ -35,7 +35,7 @@ class PageProtection:
         """Refuses page requests from elsewhere with 403, unless the server was started to allow them."""
         if request.path.startswith(_OPEN):
             return self._get_response(request)
-        if not settings.ALLOW_REMOTE_PAGES and not _from_here(request):
+        if not getattr(settings, "SANDBOX_PAGES_REMOTE", False) and not _from_here(request):
             return HttpResponseForbidden("These pages answer on the gateway's own machine only.")
         response = self._get_response(request)
         response["Content-Security-Policy"] = _POLICY

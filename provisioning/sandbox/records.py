@@ -62,7 +62,7 @@ def private_of(record: Record) -> JsonObject:
     return found
 
 
-def record_add(
+def record_new(
     *,
     kind: str,
     parent: str,
@@ -70,11 +70,10 @@ def record_add(
     private: JsonObject | None = None,
     unique_name: str | None = None,
 ) -> Record:
-    """Stores a new entity at the end of its parent's list; the document's guid is its key."""
+    """An entity not stored yet, with its place at the end of its parent's list."""
     last = Record.objects.filter(parent=parent, kind=kind).aggregate(last=Max("position"))["last"]
-    guid = document.get("guid") or new_guid(kind)
-    return Record.objects.create(
-        guid=guid,
+    return Record(
+        guid=document["guid"],
         kind=kind,
         parent=parent,
         position=(last or 0) + 1,
@@ -82,6 +81,19 @@ def record_add(
         document=dumped(document),
         private=dumped(private or {}),
     )
+
+
+def record_add(
+    *,
+    kind: str,
+    parent: str,
+    document: JsonObject,
+    private: JsonObject | None = None,
+    unique_name: str | None = None,
+) -> None:
+    """Stores a new entity at the end of its parent's list; the document's guid is its key."""
+    record = record_new(kind=kind, parent=parent, document=document, private=private, unique_name=unique_name)
+    record.save(force_insert=True)
 
 
 def record_save(record: Record, document: JsonObject, private: JsonObject | None = None) -> None:

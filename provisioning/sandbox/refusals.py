@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from enum import IntEnum
 
+_LONGEST_MESSAGE = 500
+
 
 class Code(IntEnum):
     """Error codes of the contract: GeneralErrorCode and RoutingErrorCode."""
@@ -27,14 +29,15 @@ class Code(IntEnum):
     INTERNAL = 9999
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 - the domain word
     """A request the gateway refuses: HTTP status, error code and the message people read."""
 
     def __init__(self, code: Code | str, message: str, status: int = 422) -> None:
         """`code` is numeric except for createNtEnrollment's NOT_ALLOWED."""
         super().__init__(message)
         self.code = code
-        self.message = message
+        # Messages name fields of the request, which may hold what no answer can carry.
+        self.message = message.encode("utf-8", "replace").decode()[:_LONGEST_MESSAGE]
         self.status = status
 
     @property

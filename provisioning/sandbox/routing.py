@@ -1,4 +1,4 @@
-"""The five routing operations: catalogue, rules of routing meta-connectors, and (see `multi_method`) the others."""
+"""The five routing operations; what is special to multi-method documents is in `multi_method`."""
 
 from provisioning.contract import validator
 from provisioning.sandbox import multi_method
@@ -27,11 +27,11 @@ def replace(key: ApiKey, body: JsonObject, connectorGuid: str) -> JsonObject:  #
     record = _addressed(key, connectorGuid, ROUTING)
     document_check(body, {"version", "default", "rerouteRecurring", "tree"})
     private = private_of(record)
-    check = TreeCheck(merchant=record.parent, issued=set(private.get("ruleIds", [])), restricted=False)
+    check = TreeCheck(merchant=record.parent, issued=_issued(record), restricted=False)
     tree = check.tree(body.get("tree"), "tree", "route")
     default = default_read(check, body.get("default"), "default")
     schema_check("RoutingDocument", body)
-    # The document and the connector's own fields are taken for the same values (README of the contract, gaps).
+    # The document and the connector's own fields are taken for the same values (a gap of the contract).
     kind = {"reRouteRecurring": body.get("rerouteRecurring", False)}
     kind |= {"defaultConnector": default} if default else {}
     private |= {"tree": tree, "ruleIds": sorted(check.issued)}
@@ -49,9 +49,7 @@ def multi_method_change(key: ApiKey, body: JsonObject, connectorGuid: str) -> Js
     record = _addressed(key, connectorGuid, MULTI_METHOD)
     known = {"version", "defaultActionDisable", "paymentSelectionMaxRetries", "paymentSelectionExpiryHours"}
     document_check(body, known | {"methods"})
-    check = TreeCheck(
-        merchant=record.parent, issued=set(private_of(record).get("ruleIds", [])), restricted=True
-    )
+    check = TreeCheck(merchant=record.parent, issued=_issued(record), restricted=True)
     blocks = multi_method.blocks_read(record, check, body)
     schema_check("MultiMethodRoutingDocument", body)
     multi_method.store(record, check, body, blocks)
@@ -94,6 +92,10 @@ def _addressed(key: ApiKey, guid: str, wanted: str) -> Record:
     if ROUTING in document:
         raise Refusal(Code.ROUTING_CONNECTOR, f"Connector '{guid}' is a routing meta-connector")
     raise Refusal(Code.REGULAR_CONNECTOR, f"Connector '{guid}' is not a meta-connector")
+
+
+def _issued(record: Record) -> set[str]:
+    return set(private_of(record).get("ruleIds", []))
 
 
 def _answer(record: Record) -> JsonObject:

@@ -1,4 +1,4 @@
-"""Demo data: the published examples under their published GUIDs, and a small company. Running it again is harmless."""
+"""Demo data: the published examples under their GUIDs, and a small company. May be run again."""
 
 from typing import Any
 

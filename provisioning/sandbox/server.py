@@ -3,13 +3,13 @@
 import os
 from typing import Any
 
-from gunicorn.app.base import BaseApplication
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 # Enough for slow callers and a few hanging faults at once; SQLite does not write in parallel anyway.
 THREADS = 16
 
 
-class GatewayServer(BaseApplication):
+class GatewayServer(BaseApplication):  # type: ignore[misc]
     """gunicorn with options from code: no command line, no configuration file, no environment."""
 
     def __init__(self, host: str, port: int) -> None:

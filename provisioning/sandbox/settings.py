@@ -16,10 +16,10 @@ DEBUG = False
 # Nothing outlives a process that is signed with it: there are no sessions and no signed cookies.
 SECRET_KEY = secrets.token_urlsafe(48)
 
-# --allow-remote and --allow-remote-pages of sandbox_serve set these for the server process.
-ALLOW_REMOTE = os.environ.get("SANDBOX_ALLOW_REMOTE") == "1"
-ALLOW_REMOTE_PAGES = os.environ.get("SANDBOX_ALLOW_REMOTE_PAGES") == "1"
-ALLOWED_HOSTS = ["*"] if ALLOW_REMOTE else ["127.0.0.1", "localhost", "[::1]"]
+# Other names are refused, so that a web page elsewhere cannot reach the pages by a name of its own
+# (DNS rebinding); sandbox_serve --allow-remote opens the API and --allow-remote-pages the pages.
+ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
+SANDBOX_PAGES_REMOTE = False
 
 INSTALLED_APPS = ["provisioning.sandbox"]
 MIDDLEWARE = [

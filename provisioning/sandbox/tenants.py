@@ -1,8 +1,9 @@
 """listTenants and updateTenant. There is no operation that creates, disables or archives a tenant."""
 
-from provisioning.sandbox.bodies import JsonObject, body_check
+from provisioning.sandbox.bodies import JsonObject
 from provisioning.sandbox.models import ApiKey
 from provisioning.sandbox.records import TENANT, document_of, reachable, record_save, tenants_below
+from provisioning.sandbox.violations import body_check
 
 
 def listed(key: ApiKey) -> str:

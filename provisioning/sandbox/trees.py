@@ -1,4 +1,4 @@
-"""Walks the rule trees of routing documents: checks every node, hands out rule ids, names the offending part."""
+"""Walks the trees of routing documents: checks nodes, hands out rule ids, names the offending part."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class TreeCheck:
     met: set[str] = field(default_factory=set)
 
     def tree(self, node: Any, path: str, leaf: str) -> JsonObject | None:
-        """The checked tree with an id in every node, or None for an empty one. Raises the routing refusals."""
+        """The checked tree with an id in every node, or None for none. Raises the routing refusals."""
         if node is None:
             return None
         if not isinstance(node, dict):

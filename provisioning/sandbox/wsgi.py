@@ -1,4 +1,4 @@
-"""The WSGI application of the embedded gateway: Django, the faults around it, a request id on every answer."""
+"""The WSGI application: Django, the faults around it, and a request id on every answer."""
 
 import os
 import uuid

@@ -19,7 +19,7 @@ from provisioning.sandbox.seed import OWN_TENANT, root_tenants_ensure
 
 
 class Command(BaseCommand):
-    """What the System Setup page does, for scripts. A password is printed when it is made, and never again."""
+    """What the System Setup page does, for scripts. A password is printed once, when it is made."""
 
     help = "Creates, resets and lists API keys of the embedded gateway. Prints JSON."
     requires_system_checks: list[str] = []

@@ -1,9 +1,9 @@
 """manage.py sandbox_serve: runs the embedded gateway."""
 
 import ipaddress
-import os
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from provisioning.sandbox.preparation import database_prepare
@@ -31,24 +31,14 @@ class Command(BaseCommand):
             raise CommandError(
                 "Other machines would reach this address. Add --allow-remote if that is wanted."
             )
-        # The worker loads its settings in a process of its own making, so they travel by environment.
-        os.environ["SANDBOX_ALLOW_REMOTE"] = "1" if options["allow_remote"] else ""
-        os.environ["SANDBOX_ALLOW_REMOTE_PAGES"] = "1" if options["allow_remote_pages"] else ""
-        _settings_renew()
+        # The worker is forked from this process, so it sees these settings too.
+        if options["allow_remote"]:
+            settings.ALLOWED_HOSTS = ["*"]
+        settings.SANDBOX_PAGES_REMOTE = options["allow_remote_pages"]
         database_prepare()
         from provisioning.sandbox.server import GatewayServer
 
         GatewayServer(host, options["port"]).run()
-
-
-def _settings_renew() -> None:
-    """This process has read the settings before the options were known."""
-    from django.conf import settings
-
-    settings.ALLOW_REMOTE = os.environ["SANDBOX_ALLOW_REMOTE"] == "1"
-    settings.ALLOW_REMOTE_PAGES = os.environ["SANDBOX_ALLOW_REMOTE_PAGES"] == "1"
-    if settings.ALLOW_REMOTE:
-        settings.ALLOWED_HOSTS = ["*"]
 
 
 def _loopback(host: str) -> bool:
