@@ -14,15 +14,15 @@ _KEPT = {
 
 
 @pytest.fixture
-def database(request: pytest.FixtureRequest) -> None:
-    """Whichever database the test asked for: rolled back at the end (`db`) or with real commits."""
-    committing = {"committed_db", "transactional_db", "live_server"} & set(request.fixturenames)
-    request.getfixturevalue("committed_db" if committing else "db")
+def db(request: pytest.FixtureRequest) -> None:
+    """Rolled back at the end, unless the test asks for real commits, directly or through live_server."""
+    committing = {"transactional_db", "live_server"} & set(request.fixturenames)
+    request.getfixturevalue("transactional_db" if committing else "_django_db_helper")
 
 
 @pytest.fixture
-def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """Real commits, for threads and servers. Emptied by hand: the audit trail's guards stop Django's flush."""
+def transactional_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Real commits. Emptied by hand: the audit trail's guards refuse Django's flush."""
     with django_db_blocker.unblock():
         try:
             yield
@@ -31,12 +31,12 @@ def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None
 
 
 @pytest.fixture
-def transactional_db(committed_db: None) -> None:
-    """pytest-django's name for it, so that live_server uses the one that works here."""
+def committed_db(transactional_db: None) -> None:
+    """Real commits, for threads and servers."""
 
 
 @pytest.fixture
-def person(database: None) -> Callable[..., Any]:
+def person(db: None) -> Callable[..., Any]:
     """Makes a person, without an audit event: person("ana", role="Manager", password=…)."""
     from django.contrib.auth.models import Group
 
