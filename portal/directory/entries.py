@@ -66,6 +66,14 @@ def entry_store(*, connection: str, entity: Entity, tenant_guid: str = "") -> En
     return _known(connection, entity.kind, entity.guid)
 
 
+def entry_follow(*, entry: Entry, entity: Entity) -> Entry:
+    """Brings a row up to a fresh read of its entity; nothing is written if nothing differs."""
+    draft = index_draft(entity, parent=entry.parent_guid, tenant=entry.tenant_guid)
+    if draft is None or draft.digest == entry.digest:
+        return entry
+    return entry_store(connection=entry.connection, entity=entity, tenant_guid=entry.tenant_guid) or entry
+
+
 def entry_parents(entry: Entry) -> list[Entry]:
     """The known rows above an entity, tenant first: for breadcrumbs."""
     above = {entry.tenant_guid, entry.parent_guid} - {"", entry.guid}
@@ -114,13 +122,10 @@ def _looked_up(connection: str, kind: str) -> Iterator[ScopeState]:
 
 def _lists(connection: str, kind: str, ends: float, max_age: float | None) -> Iterator[ScopeState]:
     parents = Entry.objects.filter(connection=connection, kind=_PARENT_KIND[kind])
-    read = dict(
-        Scope.objects.filter(connection=connection, kind=kind, refreshed_at__isnull=False).values_list(
-            "parent_guid", "refreshed_at"
-        )
-    )
+    scopes = Scope.objects.filter(connection=connection, kind=kind)
+    read = {scope.parent_guid: scope.refreshed_at.timestamp() for scope in scopes if scope.refreshed_at}
     guids = list(parents.order_by("-seen_at").values_list("guid", flat=True))
-    for parent in sorted(guids, key=lambda guid: read[guid].timestamp() if guid in read else 0.0):
+    for parent in sorted(guids, key=lambda guid: read.get(guid, 0.0)):
         if time.monotonic() > ends:
             return
         yield scope_ensure(connection=connection, kind=kind, parent=parent, max_age=max_age)

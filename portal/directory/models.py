@@ -21,6 +21,7 @@ class Entry(models.Model):
     currency = models.CharField(max_length=8, blank=True, default="")
     sort_key = models.CharField(max_length=120, blank=True, default="")
     name = models.CharField(max_length=255, blank=True, default="")
+    created_at = models.DateTimeField(null=True)
     digest = models.CharField(max_length=32, blank=True, default="")
     seen_at = models.DateTimeField()
     search = models.TextField(blank=True, default="")

@@ -13,7 +13,7 @@ from typing import Any
 
 from portal.directory.models import Entry
 from provisioning import contract
-from provisioning.entities import Entity
+from provisioning.entities import Entity, instant
 from provisioning.gateway.secrets import MASK, Sealed
 
 GUID_LIMIT = 100
@@ -32,7 +32,7 @@ _SEARCHED = (
     "name", "guid", "externalId", "username", "email", "firstName", "lastName", "apiKey", "adapter", "method",
     "homepage", "city", "zipCode", "domain", "description",
 )  # fmt: skip
-# In JSON text: NUL, any surrogate, NaN and the infinities (PostgreSQL refuses them), the dots of a masked secret.
+# In JSON text: NUL, any surrogate, NaN and infinities (PostgreSQL refuses them), the dots of a masked secret.
 _SUSPICIOUS = re.compile(r"\\u0000|\\ud[89a-f]|\\u2022|NaN|Infinity")
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str).encode
 
@@ -94,6 +94,7 @@ def index_row(draft: Draft, *, connection: str, seen_at: datetime) -> Entry:
         currency=str(fields.get("defaultCurrency") or "")[:8],
         sort_key=folded(name)[:120],
         name=name,
+        created_at=instant(fields.get("createdAt")),
         digest=draft.digest,
         seen_at=seen_at,
         search=folded("\n".join(str(fields[key]) for key in _SEARCHED if fields.get(key))),

@@ -33,6 +33,7 @@ class ScopeState:
     """How current a list is. `refreshed_at` None: never read. `away_since` is set while reading fails."""
 
     refreshed_at: datetime | None = None
+    failed_at: datetime | None = None
     away_since: datetime | None = None
     failure: str = ""
     facets: dict[str, Any] | None = None
@@ -99,6 +100,7 @@ def _summary(states: list[ScopeState], stale: int) -> ScopeState:
             facets.setdefault(name, set()).update(values)
     return ScopeState(
         refreshed_at=min(ages) if ages else None,
+        failed_at=failed.failed_at if failed else None,
         away_since=failed.away_since if failed else None,
         failure=failed.failure if failed else "",
         facets={name: sorted(values) for name, values in facets.items()},
@@ -113,6 +115,7 @@ def _scope(connection: str, kind: str, parent: str) -> Scope:
 def _state(scope: Scope) -> ScopeState:
     return ScopeState(
         refreshed_at=scope.refreshed_at,
+        failed_at=scope.failed_at,
         away_since=scope.away_since,
         failure=scope.failure,
         facets=scope.facets,
@@ -189,7 +192,8 @@ def _read(scope: Scope) -> Sequence[Entity]:
 def _reconcile(scope: Scope, entities: Sequence[Entity], started: datetime) -> dict[str, list[str]]:
     """Writes only what differs. A row written after the read began is newer than the answer and stays."""
     mine = Entry.objects.filter(connection=scope.connection, kind=scope.kind, parent_guid=scope.parent_guid)
-    known = {guid: (digest, seen) for guid, digest, seen in mine.values_list("guid", "digest", "seen_at")}
+    columns = mine.values_list("guid", "digest", "seen_at", "archived")
+    known = {guid: (digest, seen, archived) for guid, digest, seen, archived in columns}
     tenant = tenant_of(scope.connection, scope.kind, scope.parent_guid)
     drafts = [index_draft(entity, parent=scope.parent_guid, tenant=tenant) for entity in entities]
     listed = {draft.guid: draft for draft in drafts if draft}
@@ -198,12 +202,17 @@ def _reconcile(scope: Scope, entities: Sequence[Entity], started: datetime) -> d
         for draft in listed.values()
         if _is_news(draft, known.get(draft.guid), started)
     ]
-    vanished = [guid for guid, (_, written) in known.items() if guid not in listed and written < started]
+    vanished = [
+        guid
+        for guid, (_, written, archived) in known.items()
+        # Whether lists contain what is archived is not documented: what was archived stays known.
+        if guid not in listed and written < started and not archived
+    ]
     _write(scope, changed, vanished)
     return _facets(mine) if changed or vanished else scope.facets
 
 
-def _is_news(draft: Draft, known: tuple[str, datetime] | None, started: datetime) -> bool:
+def _is_news(draft: Draft, known: tuple[str, datetime, bool] | None, started: datetime) -> bool:
     return known is None or (known[0] != draft.digest and known[1] < started)
 
 

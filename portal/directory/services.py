@@ -5,6 +5,7 @@ from portal.directory.entries import (
     entries_matching,
     entries_search,
     entry_find,
+    entry_follow,
     entry_parents,
     entry_store,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "entries_matching",
     "entries_search",
     "entry_find",
+    "entry_follow",
     "entry_parents",
     "entry_store",
     "scope_ensure",

@@ -27,6 +27,7 @@ class Migration(migrations.Migration):
                 ('currency', models.CharField(blank=True, default='', max_length=8)),
                 ('sort_key', models.CharField(blank=True, default='', max_length=120)),
                 ('name', models.CharField(blank=True, default='', max_length=255)),
+                ('created_at', models.DateTimeField(null=True)),
                 ('digest', models.CharField(blank=True, default='', max_length=32)),
                 ('seen_at', models.DateTimeField()),
                 ('search', models.TextField(blank=True, default='')),

@@ -42,7 +42,7 @@ class Command(BaseCommand):
 
 
 def _lists(connection: str) -> Iterator[tuple[str, str]]:
-    """Tenants, then the merchants of each, then what people opened; looked up late, after the parents were read."""
+    """Tenants, then the merchants of each, then what people opened; each looked up when it is due."""
     yield "tenant", ""
     tenants = Entry.objects.filter(connection=connection, kind="tenant").order_by("sort_key")
     yield from (("merchant", guid) for guid in tenants.values_list("guid", flat=True))
