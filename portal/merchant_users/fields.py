@@ -7,9 +7,11 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
 from django.utils import timezone
 
 from portal.merchant_users import passwords, permissions
+from provisioning import contract
 from provisioning.entities import instant
 
 PUBLISHED_FORMAT = "%Y-%m-%d %H:%M:%S"
@@ -47,6 +49,7 @@ class MomentField(forms.CharField):
     """
 
     widget = forms.DateTimeInput(attrs={"type": "datetime-local", "step": "1"})
+    default_validators = [RegexValidator(contract.schema("IxoDateTime")["pattern"])]
 
     def to_python(self, value: Any) -> str:
         """The published spelling, "" for nothing. Raises ValidationError for what is no moment."""

@@ -14,7 +14,7 @@ from provisioning.entities import instant
 TYPES = (("web", "Web – a person who signs in"), ("api", "API – a machine"))
 WEB_ONLY = ("permissions", "sendInitialPassword", "resetPassword")
 API_FLAGS = "apiUserSettings."
-_WORDS = {"web": "web user", "api": "API user"}
+_FLAGS_ARE_FIELDS = "Each of its flags is a field of its own."
 
 
 def _flag(label: str, help_text: str) -> forms.BooleanField:
@@ -92,6 +92,7 @@ class MerchantUserCreateForm(_MerchantUserForm):
     """POST createMerchantUser. Fields that do not apply to the chosen type are no fields: they are never sent."""
 
     schema = "MerchantUserCreate"
+    left_out = {"apiUserSettings": _FLAGS_ARE_FIELDS}
     sections = (
         Section("Type", ("type",)),
         _PERSON,
@@ -139,6 +140,7 @@ class MerchantUserEditForm(_MerchantUserForm):
     editing = True
     by_difference = frozenset({"permissions", "multiMerchantAccess", *_FLAGS})
     left_out = {
+        "apiUserSettings": _FLAGS_ARE_FIELDS,
         "type": "Chosen when the user is created; the current one is sent along.",
         "addPermissions": "Worked out from the permissions ticked.",
         "removePermissions": "Worked out from the permissions unticked.",

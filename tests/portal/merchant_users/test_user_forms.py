@@ -7,6 +7,7 @@ from portal.merchant_users import passwords, permissions
 from portal.merchant_users.forms import MerchantUserCreateForm, MerchantUserEditForm, PasswordForm
 from provisioning import contract
 from provisioning.gateway.secrets import Sealed, reveal_all
+from tests.contract_forms import form_follows_contract
 
 STORED = {
     "guid": "US-1",
@@ -203,3 +204,11 @@ def test_an_unexplained_permission_shows_its_name():
     assert permissions.described("frontend.dashboard.show").startswith("frontend.dashboard.show")
     assert permissions.described("frontend.new.thing").startswith("frontend.new.thing")
     assert permissions.area_of("frontend.new.thing") == permissions.OTHER
+
+
+@pytest.mark.parametrize("form_class", [MerchantUserCreateForm, MerchantUserEditForm])
+def test_the_forms_follow_the_contract(form_class):
+    flags = tuple(name for name in form_class.nested if name.startswith("apiUserSettings."))
+    assert form_follows_contract(form_class, foreign=flags) == []
+    published = contract.resolve(contract.schema("ApiUserSettingsIn"))["oneOf"][0]["properties"]
+    assert {name.split(".")[1] for name in flags} == set(published)

@@ -1,0 +1,241 @@
+"""Forms of regular connectors: create and edit. Secrets are sealed, blank ones keep, settings go as differences."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django import forms
+from django.core.validators import RegexValidator
+
+from portal.connectors.fields import JsonObjectField, SuggestField, SuggestInput, TerminalsField, terminals_as_stored
+from portal.console.choices import country_choices, language_choices
+from portal.console.forms import ABSENT, PayloadForm, Section, look_up
+from provisioning import contract
+from provisioning.gateway.secrets import Sealed, seal_paths
+
+_INT64 = {"min_value": -(2**63), "max_value": 2**63 - 1}
+_SECRET_SETTINGS = {path[1] for path in contract.secret_paths("ConnectorCreate") if path[0] == "settings"}
+_ANOTHER_ROOM = "Meta-connectors and their rules are not edited in this form."
+_GENERATED = "Left blank, the gateway generates one, shown once after creation."
+TRANSACTION_TYPES = [
+    (name, name.replace("_", " ").capitalize()) for name in contract.schema("TransactionType")["enum"]
+]
+POSTBACK_FORMATS = [("", "Not set"), *contract.enum_descriptions("PostbackFormat").items()]
+
+
+def _text(label: str, help_text: str = "", **options: Any) -> forms.CharField:
+    return forms.CharField(label=label, help_text=help_text, required=False, **options)
+
+
+def _secret(label: str, help_text: str = "", **options: Any) -> forms.CharField:
+    widget = forms.PasswordInput(attrs={"autocomplete": "new-password"})
+    return _text(label, help_text, strip=False, widget=widget, **options)
+
+
+def _flag(label: str, help_text: str = "", **options: Any) -> forms.BooleanField:
+    return forms.BooleanField(label=label, help_text=help_text, required=False, **options)
+
+
+def _number(label: str, help_text: str) -> forms.IntegerField:
+    return forms.IntegerField(label=label, help_text=help_text, required=False, **_INT64)
+
+
+def _suggested(label: str, help_text: str, *seen: str) -> SuggestField:
+    field = SuggestField(label=label, help_text=help_text, widget=SuggestInput)
+    field.widget.suggestions = seen
+    return field
+
+
+def _object(label: str, help_text: str, *, within: str) -> JsonObjectField:
+    return JsonObjectField(label=label, help_text=help_text, required=False, within=within)
+
+
+class _ConnectorForm(PayloadForm):
+    """What create and edit share."""
+
+    sections = (
+        Section("Connector", ("name", "adapter", "method", "description", "businessCountry", "disabled")),
+        Section("Keys", ("apiKey", "publicIntegrationKey", "sharedSecret"), help="How shops address this connector."),
+        Section(
+            "Credentials at the provider",
+            ("config.testMode", "config.username", "config.password", "config.apiSecret", "config.language"),
+            help="Stored by the gateway and never shown again. A connector that is not in test mode is live.",
+        ),
+        Section(
+            "Transactions",
+            ("disabledTransactionTypes", "postbackFormat", "scheduleApiAvailable", "virtualTerminalAvailable"),
+        ),
+        Section(
+            "Risk, profiles and provider",
+            ("provider", "alias", "customerProfileContainer", "defaultRiskRuleSet", "vtRiskRuleSet"),
+            help="Ids as the platform shows them: no operation of the API lists them.",
+            advanced=True,
+        ),
+        Section(
+            "Terminals",
+            ("terminals",),
+            help="Only for ISO 8583 connectors. STAN and capture reference are set, never read back.",
+            advanced=True,
+        ),
+        Section(
+            "Gateway settings and adapter values",
+            ("settings", "config.extraData", "config.vault"),
+            help="For now as JSON, exactly as the API takes it. A form for every setting and adapter is to come.",
+            advanced=True,
+        ),
+    )
+    nested = {
+        "config.username": _text("User name"),
+        "config.password": _secret("Password"),
+        "config.apiSecret": _secret("API secret"),
+        "config.extraData": _object(
+            "Adapter values", "A JSON object. Masked once stored, for it may hold secrets.", within="config.extraData"
+        ),
+        "config.language": forms.ChoiceField(
+            label="Language", required=False, choices=language_choices, widget=forms.Select({"data-searchable": ""})
+        ),
+        "config.testMode": _flag("Test mode", "Switched off, this connector is live: it moves real money."),
+        "config.vault": _object(
+            "Vault values",
+            "A JSON object for vault adapters, for example threeDV2Config. Masked once stored.",
+            within="config.vault",
+        ),
+    }
+    name = forms.CharField(
+        label="Name", min_length=3, help_text="Recommended: merchant, country, method, provider (“ACME AR CC Xyz”)."
+    )
+    adapter = _suggested("Adapter", "How the gateway speaks to the provider.", "Simulator", "SimulatorPci")
+    method = _suggested("Method", "The payment method.", "Creditcard", "DirectDebit", "Paypal")
+    apiKey = forms.CharField(  # noqa: N815
+        label="API key",
+        max_length=50,
+        validators=[RegexValidator(r"^\S+$", "An API key has no blanks.")],
+        help_text="Selects this connector in the transaction API. Unique, no blanks, at most 50 characters.",
+    )
+    publicIntegrationKey = _text("Public integration key", f"For payment.js in the browser. {_GENERATED}")  # noqa: N815
+    sharedSecret = _secret("Shared secret", f"Signs requests; at most 50 characters. {_GENERATED}", max_length=50)  # noqa: N815
+    businessCountry = forms.ChoiceField(  # noqa: N815
+        label="Business country",
+        required=False,
+        choices=country_choices,
+        widget=forms.Select({"data-searchable": ""}),
+    )
+    customerProfileContainer = _number("Customer-profile container", "Id of the container.")  # noqa: N815
+    defaultRiskRuleSet = _number("Risk rule set", "Id of the rule set for transactions.")  # noqa: N815
+    vtRiskRuleSet = _number("Risk rule set, virtual terminal", "Id of the rule set for the virtual terminal.")  # noqa: N815
+    description = _text("Description", widget=forms.Textarea({"rows": 2}))
+    disabled = _flag("Disabled", "A disabled connector processes nothing and cannot be a target of routing.")
+    disabledTransactionTypes = forms.MultipleChoiceField(  # noqa: N815
+        label="Transaction types switched off",
+        required=False,
+        choices=TRANSACTION_TYPES,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    postbackFormat = forms.ChoiceField(label="Postback format", required=False, choices=POSTBACK_FORMATS)  # noqa: N815
+    provider = _text("Provider", "Guid of the provider, like PR-1234-….", max_length=40)
+    scheduleApiAvailable = _flag("Scheduler", "Recurring schedules may be created.")  # noqa: N815
+    virtualTerminalAvailable = _flag("Virtual terminal", "May be used in the virtual terminal.")  # noqa: N815
+    alias = _text("Alias", "For global routing profiles: letters, digits, blank, _ ( ) [ ]. Made on the platform.")
+    terminals = TerminalsField(label="Terminals", required=False)
+    settings = _object("Gateway settings", 'Like {"tx:expiration-minutes": 900}.', within="settings")
+
+    def suggest(self, *, adapters: Iterable[str], methods: Iterable[str]) -> None:
+        """Offers the adapters and methods that are known from other connectors."""
+        for name, values in (("adapter", adapters), ("method", methods)):
+            field = self.fields[name]
+            if isinstance(field, SuggestField):
+                field.suggest(values)
+
+    def is_secret(self, name: str) -> bool:
+        """As the contract marks it; settings too as soon as a secret one is typed among them."""
+        if name == "settings" and self.is_bound:
+            typed = str(self.data.get(self.add_prefix(name), ""))
+            return any(key in typed for key in _SECRET_SETTINGS)
+        return super().is_secret(name)
+
+    def _outgoing(self, name: str, value: Any) -> Any:
+        return value if name == "settings" else super()._outgoing(name, value)
+
+
+class ConnectorCreateForm(_ConnectorForm):
+    """POST createConnector, for regular connectors. Blank secrets are not sent: the gateway generates them."""
+
+    schema = "ConnectorCreate"
+    left_out = {"routingMetaConnector": _ANOTHER_ROOM, "multiMethodMetaConnector": _ANOTHER_ROOM}
+
+    def __init__(self, *args: Any, initial: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        defaults = {"config.testMode": True, "postbackFormat": "inherit"}
+        super().__init__(*args, initial={**defaults, **(initial or {})}, **kwargs)
+
+    def payload(self) -> dict[str, Any]:
+        """The body, secret settings sealed as well."""
+        body: dict[str, Any] = seal_paths(super().payload(), contract.secret_paths(self.schema))
+        return body
+
+
+class ConnectorEditForm(_ConnectorForm):
+    """PUT updateConnector. Settings go as addSettings and removeSettings, so that none is lost by replacing."""
+
+    schema = "ConnectorUpdate"
+    editing = True
+    by_difference = frozenset({"settings"})
+    left_out = {
+        "routingMetaConnector": _ANOTHER_ROOM,
+        "multiMethodMetaConnector": _ANOTHER_ROOM,
+        "addSettings": "Worked out from the settings added or changed.",
+        "removeSettings": "Worked out from the settings taken away.",
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._keep_stored_choices()
+        self.fields["sharedSecret"].help_text = "Signs requests; at most 50 characters. It is never sent empty."
+        self.fields["publicIntegrationKey"].help_text = "For payment.js in the browser."
+        for name in ("config.extraData", "config.vault"):
+            self.fields[name].help_text = "A JSON object that takes the place of the stored one; write it completely."
+
+    def mark_kept(self, values: Mapping[str, Any]) -> None:
+        """Says at every secret field whether the gateway holds a value that a blank field keeps."""
+        for name, field in self.fields.items():
+            if super().is_secret(name):
+                field.kept = look_up(values, name) is not ABSENT  # type: ignore[attr-defined]
+
+    def differs(self, name: str, value: Any, stored: Any) -> bool:
+        """Terminals compare by what the gateway tells of them; what it never tells is a change when typed."""
+        if name == "terminals":
+            written = any("stan" in row or "captureRef" in row for row in value)
+            return written or terminals_as_stored(value) != terminals_as_stored(stored)
+        return super().differs(name, value, stored)
+
+    def partner_changes(self, current: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings added or changed, and removed. A stored secret setting is not shown, so its absence keeps it."""
+        wanted: dict[str, Any] = self.cleaned_data["settings"]
+        stored: Mapping[str, Any] = current.get("settings") or {}
+        added = {key: value for key, value in wanted.items() if not _same(stored.get(key, ABSENT), value)}
+        removed = {
+            key: value for key, value in stored.items() if key not in wanted and not isinstance(value, Sealed)
+        }
+        body = {name: found for name, found in (("addSettings", added), ("removeSettings", removed)) if found}
+        sealed: dict[str, Any] = seal_paths(body, contract.secret_paths(self.schema))
+        return sealed
+
+    def _may_be_empty(self, name: str) -> bool:
+        """An emptied integration key might make the gateway generate another one: nobody would expect that."""
+        return name != "publicIntegrationKey" and super()._may_be_empty(name)
+
+    def _keep_stored_choices(self) -> None:
+        """A stored value that the lists do not know stays chosen, instead of silently becoming the first one."""
+        for name, field in self.fields.items():
+            if not isinstance(field, forms.ChoiceField):
+                continue
+            stored = self.initial.get(name)
+            values = stored if isinstance(stored, list) else [stored] if stored else []
+            choices = list(field.choices)  # type: ignore[arg-type]
+            known = {str(value) for value, _ in choices}
+            field.choices = choices + [(value, f"{value} (as stored)") for value in values if str(value) not in known]
+
+
+def _same(stored: Any, typed: Any) -> bool:
+    """Equal with the same JSON type: 900 and "900" are two spellings, and the typed one is meant."""
+    if isinstance(stored, Sealed):
+        return bool(stored == Sealed(typed))
+    return type(stored) is type(typed) and bool(stored == typed)
