@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Runs the project's commands. Commands named sandbox_… belong to the embedded gateway and use its settings."""
+"""Runs the project's commands. Those named sandbox_… belong to the embedded gateway and use its settings."""
 
 import os
 import sys
@@ -10,6 +10,10 @@ def main() -> None:
     sandbox = len(sys.argv) > 1 and sys.argv[1].startswith("sandbox_")
     settings = "provisioning.sandbox.settings" if sandbox else "portal.settings"
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", settings)
+    if sys.argv[1:2] == ["demo"]:
+        from portal.demo.bootstrap import environment_ensure
+
+        environment_ensure()
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)

@@ -1,0 +1,13 @@
+"""Django's entry for portal.demo."""
+
+from django.apps import AppConfig
+
+
+class DemoConfig(AppConfig):
+    """portal.demo"""
+
+    name = "portal.demo"
+
+    def ready(self) -> None:
+        """Registers the check that production holds nothing of a demo."""
+        from portal.demo import checks  # noqa: F401

@@ -1,0 +1,99 @@
+"""manage.py demo, which `make run` calls: prepares and runs portal and gateway, ends both with Ctrl-C."""
+
+import os
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
+
+from portal.demo import furnishing
+from portal.demo.household import Household, HouseholdError, port_check
+
+WELCOME = """
+  Provisioning Portal   {portal}
+  Sign in as            {people}
+  Passphrase            {passphrase}
+  Embedded gateway      {gateway}   (its own System Setup page)
+  Kept in               {data}
+
+  Ctrl-C ends both.
+"""
+
+
+class Command(BaseCommand):
+    """The whole demo in the foreground."""
+
+    help = (
+        "Runs a demo portal with an embedded gateway on this machine. PORT and SANDBOX_PORT choose the ports."
+    )
+    requires_system_checks: list[str] = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Returns after Ctrl-C or SIGTERM. Raises CommandError if anything ends or fails before."""
+        if settings.PORTAL_ENV != "demo":
+            raise CommandError(
+                f"This portal is configured for {settings.PORTAL_ENV}; a demo keeps away from it."
+            )
+        ports = _port("PORT", 8000), _port("SANDBOX_PORT", 8001)
+        try:
+            with Household() as household:
+                self._run(household, *ports)
+        except KeyboardInterrupt:
+            self.stdout.write("\nEnded. The data is kept.")
+        except HouseholdError as error:
+            raise CommandError(str(error)) from None
+
+    def _run(self, household: Household, port: int, sandbox_port: int) -> None:
+        port_check(port, "PORT")
+        port_check(sandbox_port, "SANDBOX_PORT")
+        self.stdout.write("Preparing the demo …")
+        furnishing.database_ensure()
+        furnishing.gateway_ensure(base_url=f"http://127.0.0.1:{sandbox_port}/api/provisioning")
+        self._start_gateway(household, sandbox_port)
+        furnishing.people_ensure()
+        furnishing.static_ensure()
+        connections.close_all()
+        self._start_portal(household, port)
+        household.wait_for("The embedded gateway", sandbox_port, "/")
+        household.wait_for("The portal", port, "/healthz/ready")
+        self._welcome(port, sandbox_port)
+        household.watch()
+
+    def _start_gateway(self, household: Household, port: int) -> None:
+        household.start(
+            "The embedded gateway",
+            str(settings.BASE_DIR / "manage.py"),
+            "sandbox_serve",
+            "--port",
+            str(port),
+            environment=furnishing.gateway_environment(),
+            quiet=True,
+        )
+
+    def _start_portal(self, household: Household, port: int) -> None:
+        own = {"PORTAL_BIND": f"127.0.0.1:{port}", "DJANGO_SETTINGS_MODULE": "portal.settings"}
+        household.start(
+            "The portal",
+            *("-m", "gunicorn", "-c", "python:portal.serving", "portal.wsgi"),
+            environment={**os.environ, "WEB_LOG_LEVEL": "warning", **own},
+        )
+
+    def _welcome(self, port: int, sandbox_port: int) -> None:
+        text = WELCOME.format(
+            portal=f"http://127.0.0.1:{port}/",
+            people=", ".join(furnishing.PEOPLE),
+            passphrase=furnishing.passphrase(),
+            gateway=f"http://127.0.0.1:{sandbox_port}/",
+            data=settings.DATA_DIR,
+        )
+        self.stdout.write(text)
+        self.stdout.flush()
+
+
+def _port(variable: str, default: int) -> int:
+    """A port number from the environment. Raises CommandError."""
+    text = os.environ.get(variable) or str(default)
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
+        raise CommandError(f"{variable} must be a port number, not “{text}”.")
+    return int(text)

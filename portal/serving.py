@@ -1,0 +1,18 @@
+"""How gunicorn serves the portal, in demo and container: gunicorn -c python:portal.serving portal.wsgi"""
+
+import os
+
+bind = os.environ.get("PORTAL_BIND", "127.0.0.1:8000")
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_WORKERS", "2"))
+threads = int(os.environ.get("WEB_THREADS", "4"))
+# Above GATEWAY_DEADLINE: a worker never ends while one exchange with the gateway is still allowed to run.
+timeout = 60
+graceful_timeout = 20
+keepalive = 5
+# A control socket would be written into the home folder, which the container's user does not have.
+control_socket_disable = True
+# Addresses carry names people searched for; the proxy in front keeps the access log that operators want.
+accesslog = None
+errorlog = "-"
+loglevel = os.environ.get("WEB_LOG_LEVEL", "info")

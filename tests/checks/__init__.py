@@ -1,0 +1,1 @@
+"""Linters, types, import rules and house rules, as tests."""

@@ -1,0 +1,102 @@
+"""What the project brings along and how it is described: pinned, licensed, documented, complete."""
+
+import ast
+import re
+import shlex
+
+import yaml
+
+from tests.checks.tree import CHECKOUT, project_files, text_of
+
+PINNED = re.compile(r"^[A-Za-z0-9._-]+(\[[a-z,]+\])?==[0-9][A-Za-z0-9.+]*$")
+
+
+def test_every_requirement_is_pinned() -> None:
+    for name in ("requirements.txt", "tests/requirements.txt"):
+        lines = [line.strip() for line in text_of(name).splitlines() if line.strip() and line[0] not in "#-"]
+        assert lines
+        assert [line for line in lines if not PINNED.match(line)] == []
+
+
+def test_everything_vendored_has_its_licence_beside_it() -> None:
+    packages = {
+        "/".join(name.split("/")[:3]) for name in project_files() if name.startswith("static/vendor/")
+    }
+    folders = {name for name in packages if (CHECKOUT / name).is_dir()}
+    assert folders, "nothing is vendored"
+    unlicensed = [name for name in folders if not list((CHECKOUT / name).glob("LICEN[CS]E*"))]
+    assert not unlicensed
+
+
+def test_ci_runs_what_people_run() -> None:
+    script = text_of(".ci/run")
+    assert "set -euo pipefail" in script
+    assert script.splitlines()[-1] == "make test"
+
+
+def settings_read() -> set[str]:
+    """Names of the environment variables that portal/settings.py and portal/serving.py read."""
+    calls = [
+        node
+        for name in ("portal/settings.py", "portal/serving.py")
+        for node in ast.walk(ast.parse(text_of(name)))
+        if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant)
+    ]
+    readers = re.compile(r"^(env(\.\w+)?|_required|os\.environ\.get)$")
+    return {
+        str(call.args[0].value)  # type: ignore[attr-defined]
+        for call in calls
+        if readers.match(ast.unparse(call.func)) and str(call.args[0].value).isupper()  # type: ignore[attr-defined]
+    }
+
+
+def settings_documented() -> set[str]:
+    """First column of the README's table under "Configuration"."""
+    section = text_of("README.md").split("## Configuration", 1)[1].split("\n## ", 1)[0]
+    return set(re.findall(r"^\| `([A-Z_]+)`", section, re.M))
+
+
+def test_the_configuration_table_names_every_setting_and_no_other() -> None:
+    around_django = {"PORT", "SANDBOX_PORT"}
+    assert settings_documented() - around_django == settings_read()
+
+
+def dockerfile() -> list[list[str]]:
+    """The instructions of the Dockerfile, each as words."""
+    joined = text_of("Dockerfile").replace("\\\n", " ")
+    return [shlex.split(line, comments=True) for line in joined.splitlines() if line and line[0] != "#"]
+
+
+def test_the_container_copies_what_exists_and_runs_as_nobody_special() -> None:
+    instructions = dockerfile()
+    copies = [words[1:] for words in instructions if words[0] == "COPY" and not words[1].startswith("--from")]
+    sources = [source for words in copies for source in words[:-1] if not source.startswith("--")]
+    assert sources
+    assert [source for source in sources if not (CHECKOUT / source).exists()] == []
+    users = [words[1] for words in instructions if words[0] == "USER"]
+    assert users
+    assert users[-1] not in {"root", "0"}
+    assert any(words[0] == "HEALTHCHECK" for words in instructions)
+
+
+def test_the_container_gets_neither_data_nor_keys() -> None:
+    ignored = text_of(".dockerignore").split()
+    assert {"var", ".venv", ".git", "**/*.env", "**/*.sqlite3*"} <= set(ignored)
+    assert not re.search(
+        r"(SECRET_KEY|_KEYS|PASSWORD)=\S", re.sub(r"(?m)^RUN .*?[^\\]$", "", text_of("Dockerfile"))
+    )
+
+
+def test_compose_starts_the_portal_after_its_migrations() -> None:
+    services = yaml.safe_load(text_of("compose.yaml"))["services"]
+    assert set(services) == {"database", "migrate", "portal"}
+    assert services["migrate"]["depends_on"]["database"]["condition"] == "service_healthy"
+    assert services["portal"]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
+    assert "healthcheck" in services["database"]
+    assert all("env_file" in services[name] for name in services)
+
+
+def test_the_picture_of_the_readme_exists() -> None:
+    pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", text_of("README.md"))
+    assert pictures
+    assert [name for name in pictures if not (CHECKOUT / name).is_file()] == []

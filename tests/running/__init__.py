@@ -1,0 +1,1 @@
+"""The portal as people start it: `make run`, its end, and what production refuses."""
