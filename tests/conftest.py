@@ -7,10 +7,20 @@ import pytest
 from django.db import connections
 from django.test import Client
 
+from tests.gateway import Gateway, gateway_started
+
 PASSPHRASE = "correct horse battery staple"
 _KEPT = {
     "django_migrations", "django_content_type", "auth_permission", "auth_group", "auth_group_permissions",
 }  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A seeded embedded gateway in a process of its own, shared by the tests of one worker."""
+    started = gateway_started(tmp_path_factory.mktemp("gateway"))
+    yield started
+    started.stop()
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Tests of the embedded gateway, over HTTP and by its commands."""
