@@ -1,0 +1,143 @@
+"""Takes a prepared change for sending: one sender per change, one write per entity, a last look before."""
+
+from contextlib import suppress
+
+from django.db import DatabaseError, IntegrityError, transaction
+from django.utils import timezone
+
+from portal.audit.services import Origin
+from portal.changes.errors import EntityBusy, ReasonRequired
+from portal.changes.events import change_event, recorded
+from portal.changes.models import Change, State
+from portal.changes.payloads import payload_unseal, storable
+from portal.changes.sending import change_carry_out, intent_record
+from portal.changes.snapshots import Difference, differences, snapshot_of
+from provisioning import service
+from provisioning.connections.models import Connection
+from provisioning.gateway.errors import EntityNotFound, ProvisioningError
+
+
+def claimed_send(*, change: Change, origin: Origin, reason: str, confirmation: str) -> None:
+    """Claims the change, reads the entity once more and sends. Does nothing if somebody else claimed it.
+
+    Raises EntityBusy, ReasonRequired, RecordMissing; the change is then prepared again.
+    """
+    reason = storable(reason).strip()[:2000] or change.reason
+    _reason_check(change, reason, confirmation)
+    if not _claimed(change, reason):
+        return
+    try:
+        change.refresh_from_db()
+        if _unchanged(change, origin) and _intended(change, origin):
+            payload = payload_unseal(change, change.sealed_payload)
+            change_carry_out(change=change, payload=payload, origin=origin)
+    finally:
+        _released(change)
+
+
+def words_wanted(change: Change) -> str:
+    """What a person must type to confirm a dangerous change in production; "" if nothing."""
+    if not change.dangerous or not change.object_name:
+        return ""
+    production = Connection.objects.filter(slug=change.connection, kind="production").exists()
+    return change.object_name if production else ""
+
+
+def _reason_check(change: Change, reason: str, confirmation: str) -> None:
+    if change.dangerous and not reason:
+        raise ReasonRequired(
+            "This change can stop payments: please give a reason. It is kept in the audit trail."
+        )
+    wanted = words_wanted(change)
+    if wanted and confirmation.strip() != wanted.strip():
+        raise ReasonRequired(f"This is production: please type the name “{wanted}” to confirm.")
+
+
+def _claimed(change: Change, reason: str) -> bool:
+    """prepared → sending, by exactly one caller; the unique constraint keeps writes per entity apart."""
+    waiting = Change.objects.filter(pk=change.pk, state=State.PREPARED)
+    with recorded():
+        try:
+            with transaction.atomic():
+                return bool(
+                    waiting.update(
+                        state=State.SENDING,
+                        claimed_at=timezone.now(),
+                        intent_at=None,
+                        reason=reason,
+                        explanation="",
+                    )
+                )
+        except IntegrityError as error:
+            raise EntityBusy(
+                "Another change of the same entity is on its way to the gateway. Nothing of yours was sent. "
+                "Wait a moment, then confirm again: you will be shown if something changed meanwhile."
+            ) from error
+
+
+def _unchanged(change: Change, origin: Origin) -> bool:
+    """Compares the entity with what the person saw; records a conflict or why it could not be read."""
+    if not change.base:
+        return True
+    try:
+        entity = service.entity_read(
+            connection=change.connection, kind=change.kind, parent=change.parent_guid, guid=change.object_guid
+        )
+    except EntityNotFound:
+        _stopped(change, [], "It is no longer listed by the gateway.", origin)
+        return False
+    except ProvisioningError as error:
+        _held(change, error)
+        return False
+    meanwhile = differences(change.base, snapshot_of(entity))
+    if meanwhile:
+        _stopped(change, meanwhile, "Somebody changed it at the gateway after the form was opened.", origin)
+    return not meanwhile
+
+
+def _stopped(change: Change, meanwhile: list[Difference], explanation: str, origin: Origin) -> None:
+    rows = storable([difference.as_row() for difference in meanwhile])
+    with recorded():
+        Change.objects.filter(pk=change.pk, state=State.SENDING).update(
+            state=State.CONFLICT,
+            meanwhile=rows,
+            explanation=explanation,
+            finished_at=timezone.now(),
+            sealed_payload="",
+        )
+        change_event(
+            "change.conflict",
+            change,
+            origin,
+            outcome=State.CONFLICT.value,
+            before={row["field"]: row["was"] for row in rows},
+            after={row["field"]: row["now"] for row in rows},
+            message=explanation,
+        )
+
+
+def _held(change: Change, error: ProvisioningError) -> None:
+    """Back to prepared, saying why: a change is sent only after a look at what it changes."""
+    words = f"Nothing was sent: the entity could not be read once more before sending. {error.explanation}"
+    Change.objects.filter(pk=change.pk, state=State.SENDING).update(
+        state=State.PREPARED, claimed_at=None, explanation=storable(words), code=str(error.code or "")[:64]
+    )
+
+
+def _intended(change: Change, origin: Origin) -> bool:
+    """The durable intent; False if the change was settled as interrupted while it was looked at."""
+    with recorded():
+        now = timezone.now()
+        ours = Change.objects.filter(pk=change.pk, state=State.SENDING, intent_at=None)
+        if not ours.update(claimed_at=now, intent_at=now):
+            return False
+        intent_record(change, origin)
+    return True
+
+
+def _released(change: Change) -> None:
+    """Whatever stopped us before the intent, the change can be confirmed again."""
+    with suppress(DatabaseError):
+        Change.objects.filter(pk=change.pk, state=State.SENDING, intent_at=None).update(
+            state=State.PREPARED, claimed_at=None
+        )

@@ -1,0 +1,128 @@
+"""EntityCreateView: the page of a new entity. One submission is one request, however often it is clicked."""
+
+import uuid
+from typing import Any, ClassVar
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from portal.audit.services import origin_of
+from portal.changes import services
+from portal.changes.errors import RecordMissing
+from portal.changes.links import entity_url
+from portal.changes.models import Change, State
+from portal.changes.typed import typed_data
+from portal.changes.writing import WriteView, change_url, refuse
+from portal.console.forms import PayloadForm
+from portal.directory.models import Entry
+from portal.directory.services import entry_find
+
+
+class EntityCreateView(WriteView):
+    """The page of a new entity below a parent: GET an empty form, POST sends it.
+
+    `parent_kind` is the parent's kind; `parent_guid()` says which one (by default the address's guid).
+    Template context: form, submission, entry (the parent), parents, cancel_url.
+    """
+
+    template_name = "changes/create.html"
+    parent_kind: ClassVar[str] = ""
+    form_class: ClassVar[type[PayloadForm]]
+
+    def parent_guid(self) -> str:
+        """Guid of the parent."""
+        return str(self.kwargs["guid"])
+
+    def initial(self, parent: Entry) -> dict[str, Any]:
+        """What the empty form suggests."""
+        return {}
+
+    def form(self, parent: Entry, **kwargs: Any) -> PayloadForm:
+        """The form; kwargs are `data` or `initial`."""
+        return self.form_class(**kwargs)
+
+    def name_of(self, payload: dict[str, Any]) -> str:
+        """What the new entity is called in lists and in the audit trail."""
+        return str(payload.get("name") or payload.get("username") or "")
+
+    def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """The form: empty, or with what was typed before (`?change=`)."""
+        parent = self.parent()
+        change = self.resumed()
+        if change is None:
+            return self.form_page(parent, self.form(parent, initial=self.initial(parent)))
+        form = self.form(parent, data=typed_data(change.typed), initial=self.initial(parent))
+        if change.state == State.REFUSED:
+            refuse(form, change)
+        return self.form_page(parent, form)
+
+    def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """Sends a valid form once per submission and goes to the new entity's page."""
+        parent = self.parent()
+        form = self.form(parent, data=request.POST, initial=self.initial(parent))
+        if not form.is_valid():
+            return self.form_page(parent, form, status=422)
+        try:
+            return self.answer(parent, form, self.submit(parent, form))
+        except RecordMissing as stop:
+            form.add_error(None, stop.explanation)
+            return self.form_page(parent, form, status=stop.status, submission=_submission(request))
+
+    def parent(self) -> Entry:
+        """The parent's row. Raises EntryMissing, which is a 404."""
+        return entry_find(connection=self.connection, kind=self.parent_kind, guid=self.parent_guid())
+
+    def submit(self, parent: Entry, form: PayloadForm) -> Change:
+        """Hands the form to portal.changes.services."""
+        payload = form.payload()
+        return services.change_submit(
+            user=self.request.user,
+            origin=origin_of(self.request),
+            operation=self.operation,
+            connection=self.connection,
+            target=parent.guid,
+            parent_name=parent.name,
+            tenant_guid=parent.tenant_guid or (parent.guid if parent.kind == "tenant" else ""),
+            object_name=self.name_of(payload),
+            payload=payload,
+            submission=_submission(self.request),
+            trace=self.trace(form),
+        )
+
+    def answer(self, parent: Entry, form: PayloadForm, change: Change) -> HttpResponse:
+        """Accepted → the entity's page; refused → the form with the refusal on its field; else the change's page."""
+        if change.state == State.ACCEPTED and change.object_guid:
+            url = self.page_url(connection=self.connection, guid=change.object_guid)
+            return redirect(url or change_url(change))
+        if change.state == State.REFUSED:
+            refuse(form, change)
+            return self.form_page(parent, form, status=422, change=change)
+        return redirect(change_url(change))
+
+    def form_page(
+        self,
+        parent: Entry,
+        form: PayloadForm,
+        *,
+        status: int = 200,
+        submission: uuid.UUID | None = None,
+        **context: Any,
+    ) -> HttpResponse:
+        """The page with a form whose next submission is a new one, unless nothing came of the last."""
+        cancel = entity_url(parent.kind, self.connection, parent.guid)
+        return self.show(
+            parent,
+            status=status,
+            form=form,
+            submission=submission or uuid.uuid4(),
+            cancel_url=cancel,
+            **context,
+        )
+
+
+def _submission(request: HttpRequest) -> uuid.UUID:
+    """The form's id; a form without a usable one is a submission of its own."""
+    try:
+        return uuid.UUID(request.POST.get("submission", ""))
+    except ValueError:
+        return uuid.uuid4()

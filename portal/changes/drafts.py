@@ -1,0 +1,137 @@
+"""Builds the Change row of a decision before it is written: what is to be sent, masked, sealed, compared."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from portal.changes.models import Change, State
+from portal.changes.payloads import payload_seal, storable
+from portal.changes.rows import rows_of
+from portal.changes.snapshots import snapshot_of
+from portal.staff.models import User
+from provisioning import service
+from provisioning.entities import Entity
+from provisioning.gateway.secrets import mask
+from provisioning.operations import operation_named
+
+
+@dataclass(frozen=True, slots=True)
+class FormTrace:
+    """Where a change was typed, so that a person can go back to it: the form's path, the typed data
+    (name → list of strings, no secrets) and the labels of its fields."""
+
+    path: str = ""
+    typed: Mapping[str, list[str]] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a change concerns. `guid` is "" for a create, whose `target` is the parent."""
+
+    connection: str
+    target: str
+    guid: str = ""
+    name: str = ""
+    parent_guid: str = ""
+    parent_name: str = ""
+    tenant_guid: str = ""
+
+
+def draft_create(
+    *, user: User, operation: str, subject: Subject, payload: dict[str, Any], reason: str, trace: FormTrace
+) -> Change:
+    """An unsaved Change of a new entity. Raises KeyError for an unknown operation."""
+    change = _draft(user, operation, subject, payload, reason=reason, trace=trace)
+    change.rows = storable(rows_of({}, change.body, trace.labels, create=True))
+    return change
+
+
+def draft_update(
+    *,
+    user: User,
+    operation: str,
+    subject: Subject,
+    entity: Entity | None,
+    payload: dict[str, Any],
+    reason: str,
+    trace: FormTrace,
+) -> Change:
+    """An unsaved Change of an entity as it was just read. Raises KeyError for an unknown operation."""
+    change = _draft(user, operation, subject, payload, reason=reason, trace=trace)
+    before = mask(dict(entity.values)) if entity else {}
+    change.before = storable(before)
+    change.base = snapshot_of(entity) if entity else {}
+    change.rows = storable(rows_of(before, change.body, trace.labels))
+    change.dangerous = operation_named(operation).dangerous or _switches_off(before, payload)
+    return change
+
+
+def draft_again(*, change: Change, user: User, payload: dict[str, Any]) -> Change:
+    """An unsaved copy of a change that was not carried out, to be decided anew by `user`."""
+    copied = (
+        "connection",
+        "target",
+        "object_guid",
+        "object_name",
+        "parent_guid",
+        "parent_name",
+        "tenant_guid",
+    )
+    fields = (
+        *copied,
+        "operation",
+        "request",
+        "before",
+        "base",
+        "rows",
+        "typed",
+        "form_path",
+        "dangerous",
+        "reason",
+    )
+    again = Change(state=State.PREPARED, actor=user, actor_name=_name_of(user))
+    for name in fields:
+        setattr(again, name, getattr(change, name))
+    again.sealed_payload = payload_seal(again, payload)
+    return again
+
+
+def _draft(
+    user: User, operation: str, subject: Subject, payload: dict[str, Any], *, reason: str, trace: FormTrace
+) -> Change:
+    operation_named(operation)
+    change = Change(
+        state=State.PREPARED,
+        operation=operation,
+        connection=subject.connection,
+        target=subject.target,
+        object_guid=subject.guid,
+        object_name=storable(subject.name)[:400],
+        parent_guid=subject.parent_guid,
+        parent_name=storable(subject.parent_name)[:400],
+        tenant_guid=subject.tenant_guid,
+        actor=user,
+        actor_name=_name_of(user),
+        reason=storable(reason).strip()[:2000],
+        typed=storable(dict(trace.typed)),
+        form_path=trace.path[:1000],
+    )
+    change.request = storable(
+        service.request_preview(
+            operation, connection=subject.connection, target=subject.target, payload=payload
+        )
+    )
+    change.sealed_payload = payload_seal(change, payload)
+    return change
+
+
+def _name_of(user: User) -> str:
+    return user.get_full_name() or user.get_username()
+
+
+def _switches_off(before: Mapping[str, Any], payload: Mapping[str, Any]) -> bool:
+    """Disabling and archiving stop payments at once; archiving, either way, touches more than one entity."""
+    disables = payload.get("disabled") is True and not before.get("disabled")
+    archives = "archived" in payload and bool(payload["archived"]) != bool(before.get("archived"))
+    return disables or archives

@@ -1,0 +1,225 @@
+"""EntityEditView and EntityActionView: pages that prepare an update of what the gateway has right now."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from portal.audit.services import origin_of
+from portal.changes import services
+from portal.changes.errors import NotPossible, RecordMissing
+from portal.changes.links import entity_url
+from portal.changes.models import Change, State
+from portal.changes.rows import label_of
+from portal.changes.snapshots import Difference, base_read, base_sign, differences, snapshot_of
+from portal.changes.typed import labels_of, merged_initial, typed_data
+from portal.changes.writing import WriteView, change_url, refuse
+from portal.console.forms import PayloadForm
+from portal.directory.models import Entry
+from portal.directory.services import entry_find, entry_parents
+from provisioning import contract, service
+from provisioning.entities import Entity
+
+
+class UpdateView(WriteView):
+    """What edits and actions share: the entity, read fresh, and preparing a change of it."""
+
+    def entry(self) -> Entry:
+        """The entity's row. Raises EntryMissing, which is a 404."""
+        return entry_find(connection=self.connection, kind=self.spec.kind, guid=str(self.kwargs["guid"]))
+
+    def entity(self, entry: Entry) -> Entity:
+        """The entity as the gateway has it now. Raises ProvisioningError."""
+        return service.entity_read(
+            connection=self.connection, kind=entry.kind, parent=entry.parent_guid, guid=entry.guid
+        )
+
+    def prepare(
+        self,
+        entry: Entry,
+        entity: Entity,
+        payload: dict[str, Any],
+        form: PayloadForm | None,
+        reason: str = "",
+    ) -> HttpResponse:
+        """Writes the change down and goes to its review page."""
+        parents = entry_parents(entry)
+        change = services.change_prepare(
+            user=self.request.user,
+            origin=origin_of(self.request),
+            operation=self.operation,
+            connection=self.connection,
+            entity=entity,
+            payload=payload,
+            parent_name=parents[-1].name if parents else "",
+            tenant_guid=entry.tenant_guid,
+            reason=reason,
+            trace=self.trace(form),
+        )
+        return redirect(change_url(change))
+
+
+class EntityEditView(UpdateView):
+    """The edit page of one entity: GET its form, POST prepares what differs and goes to the review.
+
+    Template context: form, entity, entry, parents, base (hidden field), meanwhile (differences made by
+    others since the form was opened), unchanged (nothing was edited), cancel_url.
+    """
+
+    template_name = "changes/edit.html"
+    form_class: ClassVar[type[PayloadForm]]
+
+    def form(self, entity: Entity, **kwargs: Any) -> PayloadForm:
+        """The form; kwargs are `initial` and perhaps `data`."""
+        return self.form_class(**kwargs)
+
+    def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """The form with the gateway's values, or with what was typed before (`?change=`)."""
+        entry = self.entry()
+        entity = self.entity(entry)
+        change = self.resumed()
+        if change is not None and change.typed:
+            return self.resume(entry, entity, change)
+        return self.form_page(
+            entry, entity, self.form(entity, initial=self.form_class.initial_from(entity.values))
+        )
+
+    def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """Prepares the differences; stops when somebody else was faster or nothing differs."""
+        entry = self.entry()
+        entity = self.entity(entry)
+        form = self.form(entity, data=request.POST, initial=self.form_class.initial_from(entity.values))
+        base = base_read(
+            request.POST.get("base", ""), connection=self.connection, kind=self.spec.kind, guid=entry.guid
+        )
+        if base is None:
+            form.add_error(
+                None, "The form had lost its beginning. Please check the values and send it again."
+            )
+        valid, meanwhile = form.is_valid(), self.meanwhile(base, entity)
+        if base is None or not valid or meanwhile:
+            return self.again(entry, entity, form, base, meanwhile)
+        payload = form.changes_from(entity.values)
+        if not payload:
+            return self.form_page(entry, entity, form, unchanged=True)
+        try:
+            return self.prepare(entry, entity, payload, form)
+        except RecordMissing as stop:
+            form.add_error(None, stop.explanation)
+            return self.form_page(entry, entity, form, status=stop.status)
+
+    def resume(self, entry: Entry, entity: Entity, change: Change) -> HttpResponse:
+        """The form as it was typed, on what the gateway has now, with a refusal on its field."""
+        initial = self.form_class.initial_from(entity.values)
+        form = self.form(entity, data=typed_data(change.typed), initial=initial)
+        meanwhile = self.meanwhile(change.base, entity)
+        if form.is_valid() and meanwhile:
+            form = self.form(entity, initial=merged_initial(form, change.base, entity.values))
+        elif change.state == State.REFUSED:
+            refuse(form, change)
+        return self.form_page(entry, entity, form, meanwhile=meanwhile, change=change)
+
+    def again(
+        self,
+        entry: Entry,
+        entity: Entity,
+        form: PayloadForm,
+        base: Mapping[str, Any] | None,
+        meanwhile: list[Difference],
+    ) -> HttpResponse:
+        """The form once more; what others changed and this person did not touch is shown as it is now."""
+        if form.is_valid() and base is not None:
+            form = self.form(entity, initial=merged_initial(form, base, entity.values))
+        status = 409 if meanwhile else 422
+        return self.form_page(entry, entity, form, status=status, meanwhile=meanwhile)
+
+    def meanwhile(self, base: Mapping[str, Any] | None, entity: Entity) -> list[Difference]:
+        """What changed at the gateway since `base`."""
+        return differences(base, snapshot_of(entity)) if base else []
+
+    def form_page(
+        self, entry: Entry, entity: Entity, form: PayloadForm, *, status: int = 200, **context: Any
+    ) -> HttpResponse:
+        """The page; its `base` is what the gateway has now, so sending it again is a decision about that."""
+        base = base_sign(
+            connection=self.connection, kind=self.spec.kind, guid=entry.guid, snapshot=snapshot_of(entity)
+        )
+        context["meanwhile"] = labelled(context.get("meanwhile") or [], form)
+        cancel = self.page_url(connection=self.connection, guid=entry.guid)
+        return self.show(
+            entry, status=status, form=form, entity=entity, base=base, cancel_url=cancel, **context
+        )
+
+
+class EntityActionView(UpdateView):
+    """One small update without a form, such as disabling: GET explains and asks why, POST prepares it.
+
+    `changes` is the payload; `title`, `consequence` and `button` are words for the page. Template
+    context: entity, entry, parents, title, consequence, button, reason_required, cancel_url, nothing_to_do.
+    """
+
+    template_name = "changes/action.html"
+    changes: ClassVar[Mapping[str, Any]] = {}
+    title: ClassVar[str] = ""
+    consequence: ClassVar[str] = ""
+    button: ClassVar[str] = "Continue to review"
+    reason_required: ClassVar[bool] = False
+
+    def payload(self, entity: Entity) -> dict[str, Any]:
+        """The body: the fixed values, and what the contract marks as documented-required."""
+        body = dict(self.changes)
+        required = contract.schema(self.spec.spec.request_schema or "").get("x-documented-required", [])
+        for name in required:
+            if entity.values.get(name) is not None:
+                body.setdefault(name, entity.values[name])
+        return body
+
+    def possible(self, entity: Entity) -> bool:
+        """Whether there is anything to do: an already disabled merchant is not disabled again."""
+        names = [
+            name for name in self.changes if name in entity.values or isinstance(self.changes[name], bool)
+        ]
+        return not names or any(
+            bool(entity.values.get(name)) != self.changes[name]
+            if isinstance(self.changes[name], bool)
+            else entity.values.get(name) != self.changes[name]
+            for name in names
+        )
+
+    def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """What will happen, and the question why."""
+        entry = self.entry()
+        return self.action_page(entry, self.entity(entry))
+
+    def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """Prepares the change and goes to its review."""
+        entry = self.entry()
+        entity = self.entity(entry)
+        reason = request.POST.get("reason", "").strip()
+        if self.reason_required and not reason:
+            return self.action_page(entry, entity, status=422, reason_missing=True)
+        if not self.possible(entity):
+            raise NotPossible("There is nothing to do: the gateway has it that way already.")
+        return self.prepare(entry, entity, self.payload(entity), None, reason)
+
+    def action_page(self, entry: Entry, entity: Entity, *, status: int = 200, **context: Any) -> HttpResponse:
+        """The page of the action."""
+        words = {
+            "title": self.title,
+            "consequence": self.consequence,
+            "button": self.button,
+            "reason_required": self.reason_required,
+            "nothing_to_do": not self.possible(entity),
+            "cancel_url": entity_url(entry.kind, self.connection, entry.guid),
+        }
+        return self.show(entry, status=status, entity=entity, **words, **context)
+
+
+def labelled(meanwhile: list[Difference], form: PayloadForm) -> list[dict[str, Any]]:
+    """Differences with the labels of the form's fields."""
+    labels = labels_of(form)
+    return [
+        {**difference.as_row(), "label": labels.get(difference.field) or label_of(difference.field)}
+        for difference in meanwhile
+    ]

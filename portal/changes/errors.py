@@ -1,0 +1,49 @@
+"""Why a step of a change did not happen; each carries words for the person. Nothing was sent in any of them.
+
+ChangeStopped
+├── EntityBusy       another change of the same entity is being sent right now
+├── ReasonRequired   a dangerous change without a reason
+├── RecordMissing    the database or the audit trail cannot be written
+├── NotPossible      the change is not in a state in which this can be done
+└── SecretsGone      the generated secrets were shown, expired, or belong to somebody else
+"""
+
+
+class ChangeStopped(Exception):  # noqa: N818 - it is an answer, not a fault
+    """Base of the tree. `explanation` says what happened and what to do, `status` is the page's HTTP status."""
+
+    status = 409
+    title = "Nothing was sent"
+
+    def __init__(self, explanation: str) -> None:
+        super().__init__(explanation)
+        self.explanation = explanation
+
+
+class EntityBusy(ChangeStopped):
+    """One write per entity at a time."""
+
+    title = "Somebody else’s change is being sent"
+
+
+class ReasonRequired(ChangeStopped):
+    """A dangerous change says why, and in production names what it touches."""
+
+    status = 422
+
+
+class RecordMissing(ChangeStopped):
+    """No change reaches the gateway without a record."""
+
+    status = 503
+
+
+class NotPossible(ChangeStopped):
+    """Wrong state for this step."""
+
+
+class SecretsGone(ChangeStopped):
+    """Shown once, to one person, for a few minutes."""
+
+    status = 410
+    title = "These secrets cannot be shown"

@@ -1,0 +1,53 @@
+"""The audit events of a change, and the guard that turns an unwritable record into words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import DatabaseError, transaction
+
+from portal.audit.services import AuditUnavailable, ObjectRef, Origin, event_record
+from portal.changes.errors import RecordMissing
+from portal.changes.models import Change
+from provisioning.keyring import KeyringError
+
+
+def change_event(action: str, change: Change, origin: Origin, **details: Any) -> None:
+    """Appends one event about a change. Raises AuditUnavailable."""
+    event_record(
+        action=action,
+        origin=origin,
+        connection=change.connection,
+        object=object_of(change),
+        operation=change.operation,
+        change_id=str(change.pk),
+        reason=change.reason,
+        **details,
+    )
+
+
+def object_of(change: Change) -> ObjectRef:
+    """The change's entity as the audit trail names it."""
+    return ObjectRef(
+        kind=change.kind,
+        guid=change.object_guid,
+        name=change.object_name,
+        parent_guid=change.parent_guid,
+        parent_name=change.parent_name,
+    )
+
+
+@contextmanager
+def recorded() -> Iterator[None]:
+    """A durable transaction for a change and its event: both or none, on disk when the block is left.
+
+    Raises RecordMissing if either cannot be written.
+    """
+    try:
+        with transaction.atomic(durable=True):
+            yield
+    except (AuditUnavailable, DatabaseError, KeyringError) as error:
+        raise RecordMissing(
+            "The portal could not write its record of this change, and no change reaches the gateway without "
+            "one. Nothing was sent. Please try again; if it happens again, tell an administrator."
+        ) from error

@@ -1,0 +1,84 @@
+"""What the gateway's error codes mean and what to do about them. Decisions are made on the code only.
+
+Source: schemas GeneralErrorCode and RoutingErrorCode of the contract.
+"""
+
+from typing import NamedTuple
+
+from provisioning.gateway.errors import ProvisioningError
+
+
+class Explanation(NamedTuple):
+    """`meaning` and `advice` for people, one sentence each."""
+
+    meaning: str
+    advice: str
+
+
+_FIELD = "Correct the field and send it again; what you typed is kept."
+_ROUTING = "Open the routing again, correct it and send it again."
+EXPLANATIONS: dict[str, Explanation] = {
+    "1000": Explanation(
+        "The gateway does not accept the stored credential of this connection.",
+        "Nothing you typed is wrong. Tell an administrator: the credential has to be reset under Connections.",
+    ),
+    "1001": Explanation("The gateway found the request invalid as a whole.", _FIELD),
+    "1002": Explanation("A value breaks one of the gateway’s rules.", _FIELD),
+    "1003": Explanation("A value has the wrong format.", _FIELD),
+    "1004": Explanation("A value contains characters the gateway does not allow.", _FIELD),
+    "1005": Explanation(
+        "A mandatory value is missing.", "Fill in the field the gateway names and send it again."
+    ),
+    "1006": Explanation(
+        "A value does not apply in this situation.", "Leave the field empty and send it again."
+    ),
+    "1007": Explanation(
+        "The gateway does not know the entity, or this connection’s key may not see it.",
+        "Go back to the list and refresh it: it may have been moved or removed.",
+    ),
+    "1010": Explanation("The gateway cannot use the routing document.", _ROUTING),
+    "1011": Explanation("A condition is outside the tenant’s catalogue.", _ROUTING),
+    "1012": Explanation("A condition has wrong parameters.", _ROUTING),
+    "1013": Explanation(
+        "A connector cannot be routed to: unknown, disabled or of another merchant.", _ROUTING
+    ),
+    "1014": Explanation("The routing tree is malformed.", _ROUTING),
+    "1015": Explanation("A rule id occurs twice.", _ROUTING),
+    "1016": Explanation("The connector is a regular one and has no routing.", _ROUTING),
+    "1017": Explanation("This meta-connector lets the customer choose the method.", _ROUTING),
+    "1018": Explanation("This meta-connector routes by rules.", _ROUTING),
+    "9999": Explanation(
+        "The gateway failed inside.",
+        "Do not send it again before you have checked whether it took effect.",
+    ),
+    "NOT_ALLOWED": Explanation(
+        "The gateway does not allow this for the merchant.", "Ask the gateway’s operator to enable it."
+    ),
+}
+_OTHER = Explanation(
+    "The gateway refused this for a reason the portal does not know.",
+    "Read the gateway’s message; if it does not help, pass it on with the request id.",
+)
+
+
+def meaning_of(code: str) -> str:
+    """What the code means; "" without a code."""
+    return EXPLANATIONS.get(code, _OTHER).meaning if code else ""
+
+
+def advice_for(code: str) -> str:
+    """What to do about it; "" without a code."""
+    return EXPLANATIONS.get(code, _OTHER).advice if code else ""
+
+
+def refusal_words(*, code: str, gateway_message: str, explanation: str) -> str:
+    """The message for a form field: our explanation, then the gateway's code and own words."""
+    ours = meaning_of(code) or explanation
+    theirs = f" The gateway says ({code}): “{gateway_message}”" if gateway_message else ""
+    return f"{ours} {advice_for(code)}{theirs}".strip()
+
+
+def failure_words(error: ProvisioningError) -> str:
+    """The same for an error of the tree."""
+    code = str(error.code or "")
+    return refusal_words(code=code, gateway_message=error.gateway_message, explanation=error.explanation)

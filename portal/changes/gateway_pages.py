@@ -1,0 +1,46 @@
+"""The base of pages that talk to the gateway: what goes wrong there becomes a page, never a bare 500."""
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+
+from portal.changes.errors import ChangeStopped
+from portal.changes.explanations import advice_for, meaning_of
+from portal.console.views import PortalView
+from provisioning.gateway.errors import EntityNotFound, NotAuthorised, ProvisioningError
+
+
+class GatewayView(PortalView):
+    """A page whose `get` and `post` may raise ProvisioningError or ChangeStopped.
+
+    EntityNotFound → 404; other failures → changes/gateway_away.html (502, 503 if nothing was reached);
+    ChangeStopped → changes/stopped.html with its own status.
+    """
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Runs the handler and turns what it raises into a page."""
+        try:
+            return super().dispatch(request, *args, **kwargs)
+        except EntityNotFound as error:
+            raise Http404(str(error)) from error
+        except ProvisioningError as error:
+            return gateway_away(request, error)
+        except ChangeStopped as stop:
+            return change_stopped(request, stop)
+
+
+def gateway_away(request: HttpRequest, error: ProvisioningError) -> HttpResponse:
+    """The page for a read that failed: what happened, what it means, what to do."""
+    context = {
+        "error": error,
+        "meaning": meaning_of(str(error.code or "")),
+        "advice": advice_for(str(error.code or "")),
+        "not_authorised": isinstance(error, NotAuthorised),
+    }
+    return render(request, "changes/gateway_away.html", context, status=502 if error.http_status else 503)
+
+
+def change_stopped(request: HttpRequest, stop: ChangeStopped) -> HttpResponse:
+    """The page for a step that could not be taken; nothing was sent."""
+    return render(request, "changes/stopped.html", {"stop": stop, "back": request.path}, status=stop.status)

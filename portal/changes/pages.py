@@ -1,0 +1,189 @@
+"""The pages of changes themselves: the list, review and outcome of one, and the steps a person can take."""
+
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+
+from portal.audit.services import origin_of
+from portal.changes import services
+from portal.changes.claims import words_wanted
+from portal.changes.errors import ReasonRequired
+from portal.changes.explanations import advice_for, meaning_of
+from portal.changes.gateway_pages import GatewayView
+from portal.changes.inquiries import seconds_to_wait
+from portal.changes.links import entity_url
+from portal.changes.models import Change, State
+from portal.changes.writing import change_url
+
+_PER_PAGE = 50
+# Counting and paging stop here: older changes are found from their entity or in the audit trail.
+_NEWEST = 5000
+_REFRESH = "2"
+
+
+class ChangeList(GatewayView):
+    """/changes/: newest first, by state (?state=) and mine (?mine=1)."""
+
+    access = "change.view"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """One page of the list."""
+        services.changes_interrupted_settle()
+        state = request.GET.get("state", "")
+        state = state if state in State.values else ""
+        mine = request.GET.get("mine") == "1"
+        page = Paginator(self.changes(state, mine)[:_NEWEST], _PER_PAGE).get_page(request.GET.get("page"))
+        context = {"page": page, "states": State.choices, "state": state, "mine": mine}
+        return render(request, "changes/list.html", context)
+
+    def changes(self, state: str, mine: bool) -> QuerySet[Change]:
+        """The rows asked for, without their large columns."""
+        rows = Change.objects.defer("sealed_payload", "request", "before", "base", "typed", "inquiry")
+        rows = rows.filter(state=state) if state else rows
+        return rows.filter(actor_id=self.request.user.pk) if mine else rows
+
+
+class ChangeView(GatewayView):
+    """Base of everything below /changes/<id>/."""
+
+    access = "change.view"
+
+    def change(self) -> Change:
+        """The change of the address; interrupted ones are settled first."""
+        services.changes_interrupted_settle()
+        return get_object_or_404(Change, pk=self.kwargs["pk"])
+
+    def acting(self) -> dict[str, Any]:
+        """The arguments every service wants."""
+        return {"user": self.request.user, "origin": origin_of(self.request), "change": self.change()}
+
+    def page(self, change: Change, *, status: int = 200, **context: Any) -> HttpResponse:
+        """Review or outcome; while the change is being sent the page asks again by itself."""
+        response = render(self.request, "changes/page.html", {**self.words(change), **context}, status=status)
+        if change.state == State.SENDING:
+            response["Refresh"] = _REFRESH
+        return response
+
+    def words(self, change: Change) -> dict[str, Any]:
+        """What the template shows beside the change itself."""
+        may_act = self.request.user.has_perm(change.spec.permission)
+        return {
+            "change": change,
+            "rows": [row for row in change.rows if not row["unchanged"]],
+            "along": [row for row in change.rows if row["unchanged"]],
+            "entity_url": entity_url(change.kind, change.connection, change.object_guid),
+            "parent_url": self.parent_url(change),
+            "edit_url": _resume_url(change) if change.actor_id == self.request.user.pk else "",
+            "may_act": may_act,
+            "words_wanted": words_wanted(change) if change.state == State.PREPARED else "",
+            "meaning": meaning_of(change.code),
+            "advice": advice_for(change.code),
+            "wait": seconds_to_wait(change) if change.state == State.UNKNOWN else 0,
+            "again": may_act and change.state == State.NOT_SENT and bool(change.sealed_payload),
+            "secrets_change": services.change_with_secrets(
+                user=self.request.user, connection=change.connection, guid=change.object_guid
+            ),
+        }
+
+    def parent_url(self, change: Change) -> str:
+        """Page of what the change happened below."""
+        return entity_url(
+            "tenant" if change.kind == "merchant" else "merchant", change.connection, change.parent_guid
+        )
+
+
+class ChangePage(ChangeView):
+    """/changes/<id>/."""
+
+    def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """Review while it waits, outcome afterwards."""
+        return self.page(self.change())
+
+
+class ChangeSend(ChangeView):
+    """POST /changes/<id>/send/: the confirmation."""
+
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """Sends once; a second click finds the change sent and shows what came of it."""
+        acting = self.acting()
+        reason, confirmation = request.POST.get("reason", ""), request.POST.get("confirmation", "")
+        try:
+            change = services.change_send(**acting, reason=reason, confirmation=confirmation)
+        except ReasonRequired as stop:
+            return self.page(acting["change"], status=stop.status, problem=stop.explanation, reason=reason)
+        return redirect(change_url(change))
+
+
+class ChangeCancel(ChangeView):
+    """POST /changes/<id>/cancel/: discards what waits for review."""
+
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """Back to the entity, if it has a page."""
+        change = services.change_cancel(**self.acting())
+        url = entity_url(change.kind, change.connection, change.object_guid)
+        return redirect(url if url and change.state == State.CANCELLED else change_url(change))
+
+
+class ChangeAgain(ChangeView):
+    """POST /changes/<id>/again/: tries what was certainly not carried out once more."""
+
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """To the new change."""
+        return redirect(change_url(services.change_again(**self.acting())))
+
+
+class ChangeCheck(ChangeView):
+    """POST /changes/<id>/check/: asks the gateway what became of an unknown outcome."""
+
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """Back to the change, which says what was found."""
+        return redirect(change_url(services.change_check(**self.acting())))
+
+
+class ChangeAdopt(ChangeView):
+    """POST /changes/<id>/adopt/: a person says which entity it is (guid), or that none is (guid empty)."""
+
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """Back to the change."""
+        guid = request.POST.get("guid", "")[:128]
+        return redirect(change_url(services.change_adopt(**self.acting(), guid=guid)))
+
+
+class ChangeReveal(ChangeView):
+    """POST /changes/<id>/reveal/: the generated secrets, once."""
+
+    access = "connector.reveal_secret"
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """A page that is never stored; opening it again does not show them again."""
+        acting = self.acting()
+        change = acting["change"]
+        secrets = services.secrets_reveal(**acting)
+        url = entity_url(change.kind, change.connection, change.object_guid)
+        response = render(
+            request, "changes/reveal.html", {"change": change, "secrets": secrets, "entity_url": url}
+        )
+        response["Cache-Control"] = "no-store"
+        response["Referrer-Policy"] = "no-referrer"
+        return response
+
+
+def _resume_url(change: Change) -> str:
+    """The form it was typed in, with what was typed; built by this program from its own addresses."""
+    if not change.form_path:
+        return ""
+    return f"{change.form_path}{'&' if '?' in change.form_path else '?'}change={change.pk}"

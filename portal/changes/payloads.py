@@ -1,0 +1,69 @@
+"""Request bodies at rest: sealed with the keyring while unsent, and made fit for the database's JSON."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import Model
+
+from provisioning import keyring
+from provisioning.gateway.secrets import Sealed
+
+_SEALED = "$sealed"
+
+
+def payload_seal(change: Model, payload: Mapping[str, Any]) -> str:
+    """The body as one sealed text, bound to the change."""
+    return keyring.seal(json.dumps(_opened(payload)), context=f"change:{change.pk}:payload")
+
+
+def payload_unseal(change: Model, sealed: str) -> dict[str, Any]:
+    """The body again, secrets as Sealed. Raises provisioning.keyring.KeyringError if it was tampered with."""
+    text = keyring.unseal(sealed, context=f"change:{change.pk}:payload").reveal()
+    body: dict[str, Any] = _closed(json.loads(text))
+    return body
+
+
+def secrets_seal(change: Model, secrets: Mapping[str, str]) -> str:
+    """Secrets the gateway generated, as one sealed text bound to the change."""
+    return keyring.seal(json.dumps(dict(secrets)), context=f"change:{change.pk}:secrets")
+
+
+def secrets_unseal(change: Model, sealed: str) -> dict[str, str]:
+    """Those secrets in clear: for the one page that shows them. Raises KeyringError."""
+    found: dict[str, str] = json.loads(keyring.unseal(sealed, context=f"change:{change.pk}:secrets").reveal())
+    return found
+
+
+def storable(value: Any) -> Any:
+    """A copy without what PostgreSQL refuses: NUL, lone surrogates, NaN and infinities (decision 10)."""
+    if isinstance(value, str):
+        return value.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping):
+        return {storable(str(key)): storable(child) for key, child in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [storable(child) for child in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
+
+
+def _opened(value: Any) -> Any:
+    if isinstance(value, Sealed):
+        return {_SEALED: value.reveal()}
+    if isinstance(value, Mapping):
+        return {key: _opened(child) for key, child in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_opened(child) for child in value]
+    return value
+
+
+def _closed(value: Any) -> Any:
+    if isinstance(value, dict):
+        if set(value) == {_SEALED}:
+            return Sealed(value[_SEALED])
+        return {key: _closed(child) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_closed(child) for child in value]
+    return value

@@ -1,0 +1,207 @@
+"""How a write is decided: create at once, or prepare, review, send. Every room writes through here.
+
+Each function authorises again, fresh from the database, and raises PermissionDenied; RecordMissing means
+that the record could not be written and therefore nothing was sent.
+"""
+
+import uuid
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from portal.audit.services import Origin
+from portal.changes.authority import Person, authorise
+from portal.changes.claims import claimed_send
+from portal.changes.drafts import FormTrace, Subject, draft_again, draft_create, draft_update
+from portal.changes.errors import NotPossible
+from portal.changes.events import change_event, recorded
+from portal.changes.generated import change_with_secrets, secrets_reveal
+from portal.changes.inquiries import change_adopt, change_check
+from portal.changes.models import Change, State
+from portal.changes.payloads import payload_unseal
+from portal.changes.sending import after_of, before_of, change_carry_out, intent_record
+from portal.changes.settling import changes_interrupted_settle
+from portal.staff.models import User
+from provisioning.entities import Entity
+from provisioning.operations import operation_named
+
+__all__ = [
+    "FormTrace",
+    "change_adopt",
+    "change_again",
+    "change_cancel",
+    "change_check",
+    "change_prepare",
+    "change_send",
+    "change_submit",
+    "change_with_secrets",
+    "changes_interrupted_settle",
+    "secrets_reveal",
+]
+_NO_TRACE = FormTrace()
+
+
+def change_submit(
+    *,
+    user: Person,
+    origin: Origin,
+    operation: str,
+    connection: str,
+    target: str,
+    object_name: str,
+    payload: dict[str, Any],
+    submission: uuid.UUID,
+    parent: str = "",
+    parent_name: str = "",
+    tenant_guid: str = "",
+    reason: str = "",
+    trace: FormTrace = _NO_TRACE,
+) -> Change:
+    """Creates an entity: intent, one request, outcome. Returns the Change in its final state.
+
+    `target` is the parent's guid. The same `submission` never sends twice: a repeat returns the first
+    Change, which may still be "sending". Raises PermissionDenied, RecordMissing, KeyError (operation).
+    """
+    permission = operation_named(operation).permission
+    person = authorise(user=user, permission=permission, origin=origin, connection=connection)
+    subject = Subject(connection, target, "", object_name, parent or target, parent_name, tenant_guid)
+    change = draft_create(
+        user=person, operation=operation, subject=subject, payload=payload, reason=reason, trace=trace
+    )
+    change.submission = submission
+    return _submitted(change, person, payload, origin)
+
+
+def change_prepare(
+    *,
+    user: Person,
+    origin: Origin,
+    operation: str,
+    connection: str,
+    entity: Entity,
+    payload: dict[str, Any],
+    parent_name: str = "",
+    tenant_guid: str = "",
+    reason: str = "",
+    trace: FormTrace = _NO_TRACE,
+) -> Change:
+    """Writes down an update for review; nothing is sent. `entity` is the fresh read it was decided on.
+
+    Raises PermissionDenied, RecordMissing, KeyError (operation).
+    """
+    permission = operation_named(operation).permission
+    person = authorise(user=user, permission=permission, origin=origin, connection=connection)
+    subject = Subject(
+        connection, entity.guid, entity.guid, entity.name, entity.parent, parent_name, tenant_guid
+    )
+    change = draft_update(
+        user=person,
+        operation=operation,
+        subject=subject,
+        entity=entity,
+        payload=payload,
+        reason=reason,
+        trace=trace,
+    )
+    return _prepared(change, origin)
+
+
+def change_send(
+    *, user: Person, origin: Origin, change: Change, reason: str = "", confirmation: str = ""
+) -> Change:
+    """Sends a prepared change once, if the entity is still what the person saw.
+
+    Returns it accepted, refused, not sent, unknown, in conflict, back in "prepared" (the gateway could not
+    be read), or as it is when it was sent before. Raises PermissionDenied, EntityBusy, ReasonRequired,
+    RecordMissing.
+    """
+    _authorised(user, origin, change)
+    changes_interrupted_settle()
+    change.refresh_from_db()
+    if change.state == State.PREPARED:
+        claimed_send(change=change, origin=origin, reason=reason, confirmation=confirmation)
+        change.refresh_from_db()
+    return change
+
+
+def change_cancel(*, user: Person, origin: Origin, change: Change) -> Change:
+    """Discards a prepared change. A change in another state is returned as it is. Raises as change_send."""
+    _authorised(user, origin, change)
+    with recorded():
+        waiting = Change.objects.filter(pk=change.pk, state=State.PREPARED)
+        if waiting.update(state=State.CANCELLED, finished_at=timezone.now(), sealed_payload=""):
+            change_event("change.cancelled", change, origin, outcome=State.CANCELLED.value)
+    change.refresh_from_db()
+    return change
+
+
+def change_again(*, user: Person, origin: Origin, change: Change) -> Change:
+    """Tries a change again that was certainly not carried out: a create is sent, an update waits for review.
+
+    The new change's submission follows from the old one, so a double click makes one. Raises NotPossible
+    when the change may have happened or its payload is no longer kept.
+    """
+    person = _authorised(user, origin, change)
+    submission = uuid.uuid5(change.pk, "again")
+    repeated = Change.objects.filter(submission=submission).first()
+    if repeated:
+        return repeated
+    if change.state != State.NOT_SENT or not change.sealed_payload:
+        raise NotPossible("This change cannot be sent again as it is. Please make it anew from its form.")
+    payload = payload_unseal(change, change.sealed_payload)
+    again = draft_again(change=change, user=person, payload=payload)
+    again.submission = submission
+    again = _submitted(again, person, payload, origin) if change.is_create else _prepared(again, origin)
+    Change.objects.filter(pk=change.pk).update(sealed_payload="")
+    return again
+
+
+def _submitted(change: Change, person: User, payload: dict[str, Any], origin: Origin) -> Change:
+    """Intent → request → outcome for a create; the unique submission decides who sends."""
+    first = Change.objects.filter(submission=change.submission).first()
+    if first is None:
+        change.state, change.claimed_at, change.intent_at = State.SENDING, timezone.now(), timezone.now()
+        first = _inserted(change, origin)
+    if first is not None:
+        return _own(first, person, change.operation)
+    return change_carry_out(change=change, payload=payload, origin=origin)
+
+
+def _prepared(change: Change, origin: Origin) -> Change:
+    with recorded():
+        try:
+            with transaction.atomic():
+                change.save(force_insert=True)
+        except IntegrityError:
+            return Change.objects.get(submission=change.submission)
+        change_event("change.prepared", change, origin, before=before_of(change), after=after_of(change))
+    return change
+
+
+def _inserted(change: Change, origin: Origin) -> Change | None:
+    """Writes change and intent; None if this caller won, otherwise the Change that was first."""
+    with recorded():
+        try:
+            with transaction.atomic():
+                change.save(force_insert=True)
+        except IntegrityError:
+            return Change.objects.get(submission=change.submission)
+        intent_record(change, origin)
+    return None
+
+
+def _own(change: Change, person: User, operation: str) -> Change:
+    if change.actor_id != person.pk or change.operation != operation:
+        raise NotPossible("This form was sent before by somebody else. Please open it anew.")
+    return change
+
+
+def _authorised(user: Person, origin: Origin, change: Change) -> User:
+    return authorise(
+        user=user,
+        permission=change.spec.permission,
+        origin=origin,
+        connection=change.connection,
+        change_id=str(change.pk),
+    )

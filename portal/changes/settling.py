@@ -1,0 +1,78 @@
+"""Settles what nobody finished: interrupted sends, forgotten reviews, secrets kept past their time."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from portal.audit.services import Origin, origin_system
+from portal.changes.events import change_event, recorded
+from portal.changes.models import Change, State
+
+# Unsent bodies may hold secrets: they are not kept longer than a working day or two.
+KEPT_FOR = timedelta(hours=24)
+_UNKNOWN = (
+    "The portal was interrupted while it sent this change. It may or may not have reached the gateway; "
+    "nothing is sent again until that is known."
+)
+_UNSENT = "The portal was interrupted before it sent this change. Nothing reached the gateway."
+_EXPIRED = "Nobody confirmed this change within 24 hours. Nothing was sent."
+
+
+def changes_interrupted_settle() -> int:
+    """Settles every interrupted or expired change; returns how many. Safe to call from anywhere, any time.
+
+    A send without a recorded intent never left; one with an intent has an unknown outcome.
+    """
+    stale = list(_stale().select_related(None)[:100])
+    settled = sum(_settled(change) for change in stale)
+    _secrets_expire()
+    return settled
+
+
+def _stale() -> QuerySet[Change]:
+    now = timezone.now()
+    interrupted = Q(
+        state=State.SENDING, claimed_at__lt=now - timedelta(seconds=settings.CHANGE_INTERRUPTED_AFTER)
+    )
+    expired = Q(state=State.PREPARED, created_at__lt=now - KEPT_FOR)
+    return Change.objects.filter(interrupted | expired)
+
+
+def _settled(change: Change) -> int:
+    """One change; the conditional UPDATE makes one of several settlers write the event."""
+    state, action, words = _fate(change)
+    unchanged = Change.objects.filter(pk=change.pk, state=change.state, claimed_at=change.claimed_at)
+    with recorded():
+        values = {"state": state, "explanation": words, "finished_at": timezone.now()}
+        if state == State.CANCELLED:
+            values["sealed_payload"] = ""
+        if not unchanged.update(**values):
+            return 0
+        change_event(action, change, _origin(), outcome=str(state), message=words)
+    return 1
+
+
+def _fate(change: Change) -> tuple[State, str, str]:
+    if change.state == State.PREPARED:
+        return State.CANCELLED, "change.cancelled", _EXPIRED
+    if change.intent_at is None:
+        return State.NOT_SENT, "change.not_sent", _UNSENT
+    return State.UNKNOWN, "change.unknown", _UNKNOWN
+
+
+def _secrets_expire() -> None:
+    now = timezone.now()
+    late = Change.objects.filter(secrets_until__lt=now).exclude(sealed_secrets="")
+    old = Change.objects.filter(
+        state__in=(State.NOT_SENT, State.UNKNOWN), created_at__lt=now - KEPT_FOR
+    ).exclude(sealed_payload="")
+    if late.exists():
+        late.update(sealed_secrets="")
+    if old.exists():
+        old.update(sealed_payload="")
+
+
+def _origin() -> Origin:
+    return origin_system("changes_settle")

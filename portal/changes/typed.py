@@ -1,0 +1,74 @@
+"""What was typed into a form: kept without its secrets, and merged with what others changed meanwhile."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import QueryDict
+
+from portal.changes.snapshots import DIGEST
+from portal.console.forms import ABSENT, PayloadForm
+from provisioning import contract
+
+
+def typed_of(form: PayloadForm) -> dict[str, list[str]]:
+    """Name → strings of a bound form, as they were posted; only of declared fields that are no secrets."""
+    data: Any = form.data
+    return {
+        key: data.getlist(key)
+        for key in data
+        if any(_belongs(key, name) for name in form.fields)
+        and not any(_belongs(key, name) for name in form.fields if secret_field(form, name))
+    }
+
+
+def typed_data(typed: Mapping[str, list[str]]) -> QueryDict:
+    """The same as form data again."""
+    data = QueryDict(mutable=True)
+    for key, values in typed.items():
+        data.setlist(key, values)
+    return data
+
+
+def secret_field(form: PayloadForm, name: str) -> bool:
+    """Whether a field is, or lies within, something the contract marks as secret, or is typed unseen."""
+    parts = tuple(name.split("."))
+    inside = any(parts[: len(path)] == path for path in contract.secret_paths(form.schema))
+    return inside or getattr(form.fields[name].widget, "input_type", "") == "password"
+
+
+def labels_of(form: PayloadForm) -> dict[str, str]:
+    """Field → label, for the review page."""
+    return {name: str(field.label or name) for name, field in form.fields.items()}
+
+
+def merged_initial(form: PayloadForm, base: Mapping[str, Any], fresh: Mapping[str, Any]) -> dict[str, Any]:
+    """Initial data for showing a valid form again after somebody else's change.
+
+    What the person touched (it differs from `base`, the values they saw) stays as typed; everything else is
+    as it is now in `fresh`.
+    """
+    seen = form.initial_from(without_digests(base))
+    touched = {
+        name: form.cleaned_data.get(name)
+        for name in form.fields
+        if not secret_field(form, name)
+        and form.differs(name, form.cleaned_data.get(name), seen.get(name, ABSENT))
+    }
+    return {**form.initial_from(fresh), **touched}
+
+
+def without_digests(base: Mapping[str, Any]) -> dict[str, Any]:
+    """A snapshot's values without its secrets."""
+    kept: dict[str, Any] = {}
+    for key, value in base.items():
+        if isinstance(value, Mapping):
+            if DIGEST not in value:
+                kept[key] = without_digests(value)
+        else:
+            kept[key] = value
+    return kept
+
+
+def _belongs(key: str, name: str) -> bool:
+    """Widgets of several inputs add to the field's name: "validUntil_0", "terminals-0-id"."""
+    return key == name or key.startswith((f"{name}_", f"{name}-"))
