@@ -18,7 +18,9 @@ env = environ.Env()
 _env_file = Path(os.environ.get("PORTAL_ENV_FILE") or DATA_DIR / "portal.env")
 if _env_file.is_file():
     if stat.S_IMODE(_env_file.stat().st_mode) & 0o077:
-        raise ImproperlyConfigured(f"{_env_file} holds keys and must be readable by its owner alone (chmod 600).")
+        raise ImproperlyConfigured(
+            f"{_env_file} holds keys and must be readable by its owner alone (chmod 600)."
+        )
     env.read_env(_env_file)
 
 PORTAL_ENV = env("PORTAL_ENV", default="production")
@@ -32,7 +34,9 @@ def _required(name: str) -> str:
     """A setting without which the portal does not start."""
     value: str = env(name, default="")
     if not value:
-        raise ImproperlyConfigured(f"{name} is not set. `make run` makes a demo; README.md lists what production needs.")
+        raise ImproperlyConfigured(
+            f"{name} is not set. `make run` makes a demo; README.md lists what production needs."
+        )
     return value
 
 
@@ -74,12 +78,16 @@ INSTALLED_APPS = [
     "portal.merchants",
     "portal.merchant_users",
     "portal.connectors",
+    "portal.connections",
+    "portal.demo",
 ]
 
 MIDDLEWARE = [
     "portal.console.middleware.RequestIdMiddleware",
+    "portal.console.middleware.HeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.gzip.GZipMiddleware",  # pads at random and CSRF tokens are masked: BREACH finds no length
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -113,8 +121,8 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'portal.sqlite3'}")}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    # IMMEDIATE: deferred transactions lose concurrent writes to "database is locked". FULL: an intent is durable
-    # before the first byte is sent. The lock is unfair, so waiting needs room.
+    # IMMEDIATE: deferred transactions lose concurrent writes to "database is locked". FULL: an intent is
+    # durable before the first byte is sent. The lock is unfair, so waiting needs room.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 30,
@@ -144,7 +152,7 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_RATE_LIMITS = {"login": "120/m/ip", "login_failed": "20/m/ip,5/5m/key"}
-ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105 - a class, not a password
 PASSWORD_RESET_TIMEOUT = 24 * 3600  # seconds that the one-time link of a new person works
 # How many proxies stand before the portal: whose X-Forwarded-For is believed.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
@@ -186,7 +194,9 @@ TIME_ZONE = "UTC"
 USE_I18N = False
 USE_TZ = True
 STATIC_URL = "/static/"
-STATIC_ROOT = Path(env("STATIC_ROOT", default=str(BASE_DIR / "staticfiles")))
+# Everything a demo makes lies in its data folder.
+_static_home = DATA_DIR if PORTAL_ENV == "demo" else BASE_DIR
+STATIC_ROOT = Path(env("STATIC_ROOT", default=str(_static_home / "staticfiles")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
@@ -205,3 +215,15 @@ DIRECTORY_MAX_AGE = env.int("DIRECTORY_MAX_AGE", default=300)
 GATEWAY_DEADLINE = env.float("GATEWAY_DEADLINE", default=15.0)
 # A change still being sent after this many seconds was interrupted: its outcome is unknown.
 CHANGE_INTERRUPTED_AFTER = env.int("CHANGE_INTERRUPTED_AFTER", default=30)
+
+DEFAULT_EXCEPTION_REPORTER = "portal.console.reports.SilentReporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "portal.console.reports.SilentFilter"
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "portal.console.logs.JsonFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stderr"], "level": env("LOG_LEVEL", default="INFO" if PRODUCTION else "WARNING")},
+    # Django's own handlers would mail and print what SilentReporter leaves out.
+    "loggers": {name: {"handlers": [], "propagate": True} for name in ("django", "django.server")},
+}

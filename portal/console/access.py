@@ -12,7 +12,7 @@ View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 
 def allow(access: str) -> Callable[[View], View]:
-    """Declares a function view or a third party's view: PUBLIC, SIGNED_IN or a permission ("merchant.view")."""
+    """Declares a function view or a third party's view: PUBLIC, SIGNED_IN or a permission."""
 
     def declared(view: View) -> View:
         view.access = access  # type: ignore[attr-defined]

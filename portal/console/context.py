@@ -1,4 +1,4 @@
-"""What the frame of every page needs to know: navigation, environment, request id. At most one query of its own."""
+"""What the frame of every page needs to know: navigation, environment, request id. One query at most."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from provisioning.connections.models import Connection
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """Template context of the layout. What costs a query is a callable, which templates call when they need it.
+    """Template context of the layout. What costs a query is a callable, called when a template needs it.
 
-    `connection` is the one in the address, None on pages without; `environment` is the one to show: that, or the
-    only one there is.
+    `connection` is the one in the address, None on pages without; `environment` is the one to show: that,
+    or the only one there is.
     """
     return {
         "request_id": getattr(request, "request_id", ""),

@@ -1,4 +1,4 @@
-"""The pages for requests that fail: what happened, what to do next, and the request id that logs and audit know."""
+"""The pages for requests that fail: what happened, what to do next, the request id that logs know."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render

@@ -12,6 +12,8 @@ from django import forms
 from django.forms.boundfield import BoundField
 from django.utils.safestring import SafeString
 
+from portal.console.forms import PayloadForm
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -63,11 +65,10 @@ def field_part(bound: BoundField) -> Part:
 
 def is_secret(bound: BoundField) -> bool:
     """Whether the field's value must not be shown: the contract says so, or it is a password field."""
-    declared = getattr(bound.form, "is_secret", None)
-    schema = getattr(bound.form, "schema", "")
-    return isinstance(bound.field.widget, forms.PasswordInput) or bool(
-        declared and schema and declared(bound.name)
-    )
+    if isinstance(bound.field.widget, forms.PasswordInput):
+        return True
+    form = bound.form
+    return isinstance(form, PayloadForm) and bool(form.schema) and form.is_secret(bound.name)
 
 
 def element_id(bound: BoundField) -> str:
@@ -97,11 +98,8 @@ def _class(widget: forms.Widget) -> str:
 def _widget(bound: BoundField, kind: str, secret: bool) -> SafeString:
     if kind == "hidden":
         return bound.as_hidden()
-    widget, attrs = bound.field.widget, {}
-    if secret:
-        widget = forms.PasswordInput(
-            attrs={"autocomplete": "new-password", **widget.attrs, "spellcheck": "false"}
-        )
+    widget = _secret_widget(bound.field.widget) if secret else bound.field.widget
+    attrs: dict[str, str | None] = {}
     marks = [widget.attrs.get("class", ""), _class(widget), "is-invalid" if bound.errors else ""]
     attrs["class"] = " ".join(filter(None, marks))
     attrs["aria-describedby"] = _described(bound) or None
@@ -109,6 +107,11 @@ def _widget(bound: BoundField, kind: str, secret: bool) -> SafeString:
     if bound.field.required and kind == "input":
         attrs["aria-required"] = "true"
     return bound.as_widget(widget=widget, attrs={key: value for key, value in attrs.items() if value})
+
+
+def _secret_widget(widget: forms.Widget) -> forms.PasswordInput:
+    """Never carries the typed value back to the page, whatever the form declared."""
+    return forms.PasswordInput(attrs={"autocomplete": "new-password", "spellcheck": "false", **widget.attrs})
 
 
 def _described(bound: BoundField) -> str:
@@ -123,9 +126,8 @@ def _groups(bound: BoundField) -> Iterator[tuple[str, list[Choice]]]:
     widget = bound.field.widget
     attrs = bound.build_widget_attrs({"id": bound.auto_id}, widget)
     found: dict[str, list[Choice]] = {}
-    for name, options, _index in widget.get_context(bound.html_name, bound.value(), attrs)["widget"][
-        "optgroups"
-    ]:
+    drawn = widget.get_context(bound.html_name, bound.value(), attrs)["widget"]
+    for name, options, _index in drawn["optgroups"]:
         found.setdefault(str(name or ""), []).extend(_choice(bound, option) for option in options)
     yield from found.items()
 

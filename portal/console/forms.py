@@ -1,4 +1,4 @@
-"""PayloadForm: a Django form whose fields are properties of a contract schema, so that it is the request body.
+"""PayloadForm: a Django form whose fields are properties of a contract schema, so that it is the body.
 
 Field names are the API's property names, nested ones with dots ("config.username"). Every entity room
 declares its forms on this base; portal.changes sends what `payload()` or `changes_from()` returns.
@@ -43,8 +43,8 @@ class BoundSection:
 class PayloadForm(forms.Form):
     """Base of every form that becomes a request body.
 
-    `schema` names the request schema; `nested` holds fields whose names are no identifiers; `left_out` says for
-    every property that is no field why it is none; `sections` groups all fields. A test compares these
+    `schema` names the request schema; `nested` holds fields whose names are no identifiers; `left_out` says
+    for every property that is no field why it is none; `sections` groups all fields. A test compares these
     with the contract.
     """
 
@@ -104,7 +104,7 @@ class PayloadForm(forms.Form):
         return body
 
     def partner_changes(self, current: Mapping[str, Any]) -> dict[str, Any]:
-        """What an update sends for the fields in `by_difference`: the contract's add… and remove… partners."""
+        """What an update sends for fields in `by_difference`: the contract's add… and remove… partners."""
         return {}
 
     def differs(self, name: str, value: Any, stored: Any) -> bool:
@@ -131,7 +131,7 @@ class PayloadForm(forms.Form):
         }
 
     def refuse(self, *, field: str, message: str) -> None:
-        """Puts a refusal of the gateway onto the field it names, or onto the form if no field has that name."""
+        """Puts a refusal of the gateway onto the field it names, onto the form if no field has that name."""
         self.add_error(field if field in self.fields else None, message)
 
     def _may_be_empty(self, name: str) -> bool:

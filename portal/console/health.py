@@ -1,4 +1,4 @@
-"""Whether the portal lives and can work, for load balancers and container platforms. Public, and tells no secrets."""
+"""Whether the portal lives and can work, for load balancers and containers. Public, tells no secrets."""
 
 import base64
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from provisioning.keyring import keys_check
 Check = Callable[[], None]
 
 
-class NotReady(Exception):
+class NotReadyError(Exception):
     """A check failed; the message is public."""
 
 
@@ -36,7 +36,7 @@ def ready(request: HttpRequest) -> JsonResponse:
 def _verdict(check: Check) -> str:
     try:
         check()
-    except NotReady as failure:
+    except NotReadyError as failure:
         return str(failure)
     except Exception as failure:  # a check must report, whatever breaks; only the kind is public
         return f"failed ({type(failure).__name__})"
@@ -57,7 +57,7 @@ def _migrations() -> None:
         return
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        raise NotReady("migrations are waiting: run manage.py migrate")
+        raise NotReadyError("migrations are waiting: run manage.py migrate")
     _migrated.add(connection.alias)
 
 
@@ -65,7 +65,7 @@ def _audit_keys() -> None:
     for pair in settings.PORTAL_AUDIT_KEYS.split(","):
         name, _, key = pair.strip().partition(":")
         if not name or len(base64.b64decode(key, validate=True)) < 32:
-            raise NotReady("PORTAL_AUDIT_KEYS is not id:base64 of at least 32 bytes")
+            raise NotReadyError("PORTAL_AUDIT_KEYS is not id:base64 of at least 32 bytes")
 
 
 CHECKS: dict[str, Check] = {

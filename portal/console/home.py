@@ -40,9 +40,8 @@ def register(card: HomeCard) -> None:
 
 def cards_for(request: HttpRequest) -> list[HomeCard]:
     """The cards the person may see, in order."""
-    allowed = [
-        card for card in _CARDS.values() if card.access == SIGNED_IN or request.user.has_perm(card.access)
-    ]
+    user = request.user
+    allowed = [card for card in _CARDS.values() if card.access == SIGNED_IN or user.has_perm(card.access)]
     return sorted(allowed, key=lambda card: (card.order, card.name))
 
 

@@ -1,11 +1,35 @@
-"""What every request passes: an id that logs and audit rows share, and no copies of signed-in pages."""
+"""What every request passes: an id that logs and audit rows share, and headers that every answer carries."""
 
+import logging
 import secrets
+import time
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
+from portal.console.logs import current_request_id
+
 GetResponse = Callable[[HttpRequest], HttpResponse]
+logger = logging.getLogger("portal.requests")
+
+# None of what a browser could offer to a page is needed, but the clipboard for copy buttons.
+_UNUSED = (
+    "accelerometer",
+    "browsing-topics",
+    "camera",
+    "display-capture",
+    "geolocation",
+    "gyroscope",
+    "hid",
+    "magnetometer",
+    "microphone",
+    "midi",
+    "payment",
+    "serial",
+    "usb",
+    "xr-spatial-tracking",
+)
+PERMISSIONS_POLICY = ", ".join([*(f"{name}=()" for name in _UNUSED), "clipboard-write=(self)"])
 
 
 class RequestIdMiddleware:
@@ -15,10 +39,30 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """A fresh id each time: one from outside could be made to collide."""
+        """A fresh id each time: one from outside could be made to collide. Logs the answer, without query."""
         request.request_id = secrets.token_hex(8)  # type: ignore[attr-defined]
+        mark = current_request_id.set(request.request_id)  # type: ignore[attr-defined]
+        began = time.monotonic()
+        try:
+            response = self.get_response(request)
+            response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+            _log(request, response, began)
+        finally:
+            current_request_id.reset(mark)
+        return response
+
+
+class HeadersMiddleware:
+    """Headers that Django has no setting for, on static files too."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """The page gets no device of the browser, and no other site may embed what it answers."""
         response = self.get_response(request)
-        response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+        response["Permissions-Policy"] = PERMISSIONS_POLICY
+        response["Cross-Origin-Resource-Policy"] = "same-origin"
         return response
 
 
@@ -33,3 +77,16 @@ class NoStoreMiddleware:
         response = self.get_response(request)
         response["Cache-Control"] = "no-store"
         return response
+
+
+def _log(request: HttpRequest, response: HttpResponse, began: float) -> None:
+    # Path, not query: searches and one-time tokens stay out of logs.
+    logger.info(
+        "request",
+        extra={
+            "method": request.method,
+            "path": request.path,
+            "status": response.status_code,
+            "milliseconds": round((time.monotonic() - began) * 1000, 1),
+        },
+    )

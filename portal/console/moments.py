@@ -41,7 +41,7 @@ def moment_shown(value: object, zone: tzinfo) -> SafeString | str:
 
 
 def age_shown(value: object) -> SafeString | str:
-    """A <time> element saying how long ago (or ahead) it is, exact UTC in the title. "never" without a time."""
+    """A <time> element saying how long ago (or ahead) it is, exact UTC in the title; "never" for None."""
     when = instant_of(value)
     if when is None:
         return "never"

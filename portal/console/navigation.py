@@ -62,7 +62,11 @@ GATEWAY = (
 OVERSIGHT = (
     Entry("Audit trail", "audit:list", "history", "audit.view", namespaces=("audit",)),
     Entry(
-        "Connections", "connections:list", "plug-connected", "connection.view", namespaces=("connections",)
+        "Connections",
+        "connections:list",
+        "plug-connected",
+        "connection.view",
+        namespaces=("connections",),
     ),
     Entry("Staff", "staff:list", "users", "staff.view", namespaces=("staff",)),
 )
@@ -70,7 +74,7 @@ ENTRIES: tuple[Entry, ...] = (*WORK, *GATEWAY, *OVERSIGHT)
 
 
 def navigation_for(request: HttpRequest, connection: Any) -> list[Group]:
-    """The groups for the person of `request`; entries of the gateway lead into `connection`, if there is one."""
+    """The groups for the person of `request`; the gateway's entries lead into `connection`, if any."""
     groups = [Group("Work", _links(WORK, request, None))]
     if connection is not None:
         groups.append(Group(connection.name, _links(GATEWAY, request, connection), connection))
@@ -87,9 +91,7 @@ def _resolved(entries: Sequence[Entry], request: HttpRequest, connection: Any) -
         if entry.access != SIGNED_IN and not request.user.has_perm(entry.access):
             continue
         try:
-            url = reverse(
-                entry.url_name, kwargs={"connection": connection.slug} if entry.per_connection else None
-            )
+            url = reverse(entry.url_name, args=[connection.slug] if entry.per_connection else None)
         except NoReverseMatch:
             continue
         yield Link(entry.label, url, entry.icon, _is_current(entry, request))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A word for people and the colour it is shown in (a class of portal.css: green, red, amber, blue, grey)."""
+    """A word for people and the colour it is shown in, one of COLOURS (classes of portal.css)."""
 
     label: str
     colour: str

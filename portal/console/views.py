@@ -11,7 +11,7 @@ from django.views import View
 class PortalView(View):
     """A page. `access` is PUBLIC, SIGNED_IN, a permission, or a map of methods to those.
 
-    `as_view()` raises ImproperlyConfigured without it, so an undeclared page fails when the urls are imported.
+    `as_view()` raises ImproperlyConfigured without it, so an undeclared page fails when urls are imported.
     """
 
     access: ClassVar[str | dict[str, str]] = ""

@@ -1,4 +1,4 @@
-"""Makes static/icons.svg from a folder of @tabler/icons: python static/vendor/icons.py <package>/icons/outline."""
+"""Makes static/icons.svg: python static/vendor/icons.py <unpacked @tabler/icons>/icons/outline."""
 
 import re
 import sys
@@ -20,7 +20,8 @@ def main(folder: Path) -> None:
     names = (HERE / "icons.txt").read_text().split()
     symbols = "\n".join(symbol(name, (folder / f"{name}.svg").read_text()) for name in names)
     (HERE.parent / "icons.svg").write_text(
-        f'<svg xmlns="http://www.w3.org/2000/svg">\n<!-- @tabler/icons, MIT, Paweł Kuna -->\n{symbols}\n</svg>\n'
+        '<svg xmlns="http://www.w3.org/2000/svg">\n'
+        f"<!-- @tabler/icons, MIT, Paweł Kuna -->\n{symbols}\n</svg>\n"
     )
 
 

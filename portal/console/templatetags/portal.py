@@ -18,19 +18,24 @@ from portal.console.states import colour_named, state_named
 from provisioning.gateway.secrets import MASK, Sealed, mask
 
 register = template.Library()
+SVG = 'width="20" height="20" aria-hidden="true" focusable="false"'
+ICON = f'<svg class="icon {{}}" {SVG}><use href="{{}}#{{}}"/></svg>'
+COPY_BUTTON = (
+    '<button type="button" class="btn btn-icon btn-sm btn-ghost-secondary" data-copy hidden aria-label="{}">'
+    "{}</button>"
+)
 NOTHING = format_html('<span class="text-secondary">{}</span>', "empty")
 
 
 @register.simple_tag
 def icon(name: str, extra: str = "") -> SafeString:
     """A decorative drawing from static/icons.svg; say in words what it means beside it."""
-    markup = '<svg class="icon {}" width="20" height="20" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>'
-    return format_html(markup, extra, static("icons.svg"), name)
+    return format_html(ICON, extra, static("icons.svg"), name)
 
 
 @register.simple_tag
 def badge(state: str, colour: str = "") -> SafeString:
-    """A status word in its colour: `{% badge "accepted" %}`, or any text with a colour of portal.console.states."""
+    """A status word in its colour: `{% badge "accepted" %}`, or any text and a colour of the states."""
     found = state_named(state, colour)
     return format_html('<span class="badge state state-{}">{}</span>', found.colour, found.label)
 
@@ -59,12 +64,8 @@ def copyable(value: object, label: str = "value") -> SafeString | str:
     """A machine's value in fixed width with a copy button; without JavaScript one click selects all of it."""
     if value in (None, ""):
         return moments.NOTHING
-    button = '<button type="button" class="btn btn-icon btn-sm btn-ghost-secondary" data-copy hidden aria-label="{}">{}</button>'
-    return format_html(
-        '<span class="copyable"><code>{}</code>{}</span>',
-        value,
-        format_html(button, f"Copy {label}", icon("copy")),
-    )
+    button = format_html(COPY_BUTTON, f"Copy {label}", icon("copy"))
+    return format_html('<span class="copyable"><code>{}</code>{}</span>', value, button)
 
 
 @register.simple_tag(takes_context=True)
@@ -75,7 +76,7 @@ def query_string(context: Context, **changes: object) -> str:
         query.pop(name, None)
         if value not in (None, ""):
             query[name] = str(value)
-    return "?" + query.urlencode()
+    return f"?{query.urlencode()}"
 
 
 @register.simple_tag
@@ -111,7 +112,7 @@ def diff(old: object, new: object) -> SafeString:
 
 
 @register.filter
-def page_numbers(page: Page) -> list[int]:
+def page_numbers(page: Page[Any]) -> list[int]:
     """The page numbers to link, 0 for a gap."""
     elided = page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1)
     return [number if isinstance(number, int) else 0 for number in elided]

@@ -1,0 +1,49 @@
+"""Logs as JSON lines with the request id; of an exception its kind and place, never its text.
+
+An exception's text may repeat what a person typed (`int('…')`, a database's DETAIL line), so it stays out.
+"""
+
+import json
+import logging
+import traceback
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any
+
+# Which request the current thread works on; set by RequestIdMiddleware, empty in commands.
+current_request_id: ContextVar[str] = ContextVar("current_request_id", default="")
+# What code may add to a line with `extra=`; anything else a record carries is left out.
+EXTRAS = ("method", "path", "status", "milliseconds", "operation", "connection", "change_id", "code")
+
+
+class JsonFormatter(logging.Formatter):
+    """One line of JSON per record; line breaks in what is logged cannot forge another line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as JSON text. Source: trust.md, no secret in any log."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            "request_id": current_request_id.get(),
+        }
+        line.update({name: getattr(record, name) for name in EXTRAS if hasattr(record, name)})
+        if record.exc_info and record.exc_info[1]:
+            line["exception"] = exception_chain(record.exc_info[1])
+        return json.dumps(line, ensure_ascii=True, default=str)
+
+
+def exception_chain(error: BaseException | None) -> list[dict[str, Any]]:
+    """The exception and what caused it: kinds and places (file:line function), no texts or values."""
+    chain: list[dict[str, Any]] = []
+    while error is not None and len(chain) < 10:
+        places = traceback.StackSummary.extract(traceback.walk_tb(error.__traceback__), lookup_lines=False)
+        chain.append(
+            {
+                "kind": f"{type(error).__module__}.{type(error).__qualname__}",
+                "places": [f"{place.filename}:{place.lineno} {place.name}" for place in places],
+            }
+        )
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return chain
