@@ -10,21 +10,9 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
-Values = Mapping[str, Any]
+from provisioning.contract.spelling import spelled
 
-# Published spellings → the contract's. Contradiction 1: "looks like an editing accident".
-_SPELLINGS = {
-    "Adapter": "adapter",
-    "APIKey": "apiKey",
-    "APISecret": "apiSecret",
-    "MerchantGUID": "merchantGuid",
-    "PostbackFormat": "postbackFormat",
-    "ScheduleApiAvailable": "scheduleApiAvailable",
-    "scheduleAPIAvailable": "scheduleApiAvailable",
-    "Refund:ui-enabled": "refund:ui-enabled",
-}
-# Maps that the gateway writes as [] when they are empty.
-_MAPS = ("apiUserSettings", "settings", "config", "extraData", "vault", "trids")
+Values = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +32,7 @@ class Entity:
     @classmethod
     def from_answer(cls, answer: Values, *, parent: str = "") -> Self:
         """Builds the entity from one parsed answer object. Raises ValueError if it carries no guid."""
-        values = {key: value for key, value in _spelled(dict(answer)).items() if value is not None}
+        values = {key: value for key, value in spelled(dict(answer)).items() if value is not None}
         guid = values.get("guid")
         if not isinstance(guid, str) or not guid:
             raise ValueError(f"{cls.kind} without guid")
@@ -124,7 +112,9 @@ class Connector(Entity):
         )
 
 
-ENTITY_KINDS: dict[str, type[Entity]] = {kind.kind: kind for kind in (Tenant, Merchant, MerchantUser, Connector)}
+ENTITY_KINDS: dict[str, type[Entity]] = {
+    kind.kind: kind for kind in (Tenant, Merchant, MerchantUser, Connector)
+}
 
 
 def instant(value: object) -> datetime | None:
@@ -136,13 +126,3 @@ def instant(value: object) -> datetime | None:
     except ValueError:
         return None
     return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
-
-
-def _spelled(values: dict[str, Any]) -> dict[str, Any]:
-    spelled: dict[str, Any] = {}
-    for key, value in values.items():
-        name = _SPELLINGS.get(key, key)
-        if name in _MAPS and value == []:
-            value = {}
-        spelled[name] = _spelled(value) if isinstance(value, dict) else value
-    return spelled

@@ -1,13 +1,17 @@
 """The only door of the portal to the gateway: reads, and `perform` for every write.
 
-Each call opens the connection's active credential, speaks to the gateway once (reads at most twice) and forgets it.
-Reads raise the errors of `gateway.errors`; writes return exactly one outcome.
+Each call opens the connection's active credential, speaks to the gateway (a write once, a read at most twice)
+and forgets it. Reads raise the errors of `gateway.errors`; writes return exactly one outcome.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from provisioning.entities import Connector, Entity, Merchant, MerchantUser, Tenant
+from provisioning.connections.channel import address_of, call_send, call_try
+from provisioning.connections.services import connection_named
+from provisioning.entities import ENTITY_KINDS, Connector, Entity, Merchant, MerchantUser, Tenant
+from provisioning.gateway.answers import Answer
+from provisioning.gateway.calls import Call
 from provisioning.gateway.errors import (
     EntityNotFound,
     NotAuthorised,
@@ -17,11 +21,15 @@ from provisioning.gateway.errors import (
     Refused,
 )
 from provisioning.gateway.secrets import Sealed, mask
+from provisioning.operations import Operation, operation_named
+from provisioning.payloads import Payload, payload_check, payload_fields, payload_sealed
+
+AnyEntity = TypeVar("AnyEntity", bound=Entity)
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The gateway did it. `answer` has its secrets sealed; `entity` is None if the answer named none."""
+    """The gateway did it. `answer` has its secrets sealed; `entity` is None if the answer does not show it."""
 
     entity: Entity | None
     answer: dict[str, Any]
@@ -34,52 +42,170 @@ Outcome = Accepted | NotSent | Refused | OutcomeUnknown
 
 
 def tenant_list(*, connection: str) -> list[Tenant]:
-    """The sub-tenants (list-tenants), the key's own tenant put first with values guid, name, own."""
-    raise NotImplementedError
+    """The sub-tenants (list-tenants). The key's own tenant, which the gateway leaves out, comes first.
+
+    It is known from the connection's settings only: its values are guid, name (the connection's) and own: True.
+    Raises ProvisioningError.
+    """
+    listed = _listed(Tenant, _items("tenant.list", connection=connection), "")
+    own = connection_named(connection)
+    if own.tenant_guid and all(tenant.guid != own.tenant_guid for tenant in listed):
+        values = {"guid": own.tenant_guid, "name": own.name, "own": True}
+        listed.insert(0, Tenant.from_answer(values))
+    return listed
 
 
 def merchant_list(*, connection: str, tenant_guid: str) -> list[Merchant]:
-    """The merchants of a tenant (list-merchants)."""
-    raise NotImplementedError
+    """The merchants of a tenant (list-merchants). Raises ProvisioningError."""
+    items = _items("merchant.list", connection=connection, target=tenant_guid)
+    return _listed(Merchant, items, tenant_guid)
 
 
 def merchant_user_list(*, connection: str, merchant_guid: str) -> list[MerchantUser]:
-    """The users of a merchant (list-merchant-users)."""
-    raise NotImplementedError
+    """The users of a merchant (list-merchant-users). Raises ProvisioningError."""
+    items = _items("merchant_user.list", connection=connection, target=merchant_guid)
+    return _listed(MerchantUser, items, merchant_guid)
 
 
 def connector_list(*, connection: str, merchant_guid: str) -> list[Connector]:
-    """The connectors of a merchant (list-connectors), secrets sealed."""
-    raise NotImplementedError
+    """The connectors of a merchant (list-connectors), their secrets sealed. Raises ProvisioningError."""
+    items = _items("connector.list", connection=connection, target=merchant_guid)
+    return _listed(Connector, items, merchant_guid)
 
 
 def entity_read(*, connection: str, kind: str, parent: str, guid: str) -> Entity:
-    """One entity, fresh: lists the parent and finds it. Raises EntityNotFound."""
-    raise NotImplementedError
+    """One entity, fresh. The API reads no single one, so the parent is listed.
+
+    Raises EntityNotFound if it is not listed there, KeyError for an unknown kind, and ProvisioningError.
+    """
+    entity_class = ENTITY_KINDS[kind]
+    found: list[Entity]
+    if entity_class is Tenant:
+        found = [tenant for tenant in tenant_list(connection=connection) if tenant.guid == guid]
+    else:
+        items = _items(f"{kind}.list", connection=connection, target=parent)
+        found = _listed(entity_class, [item for item in items if item.get("guid") == guid][:1], parent)
+    if not found:
+        raise EntityNotFound(f"The gateway does not list {guid} there.", code=1007)
+    return found[0]
+
+
+def document_read(operation: str, *, connection: str, target: str = "", second: str = "") -> dict[str, Any]:
+    """The whole answer of any reading operation, secrets sealed. Raises ProvisioningError; ValueError for a write."""
+    described = operation_named(operation)
+    if described.writes:
+        raise ValueError(f"{operation} writes: it goes through perform().")
+    return call_send(_call(described, target=target, second=second), connection=connection).body
 
 
 def adapter_settings(*, connection: str, adapter: str, merchant_guid: str | None = None) -> dict[str, Any]:
-    """The settings descriptors of an adapter (get-connector-settings, with a merchant …-vault)."""
-    raise NotImplementedError
+    """The settings descriptors of an adapter: {"baseConfig": …}, for a merchant also "vaultConfig".
+
+    Each is, as published, a list of descriptors, a single descriptor or {} (get-connector-settings, …-vault).
+    Raises ProvisioningError.
+    """
+    name = "connector.settings" if merchant_guid is None else "connector.vault_settings"
+    body = document_read(name, connection=connection, target=adapter, second=merchant_guid or "")
+    return {key: body[key] for key in ("baseConfig", "vaultConfig") if key in body}
 
 
 def perform(
     operation: str, *, connection: str, target: str, parent: str = "", payload: dict[str, Any]
 ) -> Outcome:
-    """Validates, opens the sealed values of `payload`, sends one request, never retries. Never raises an outcome."""
-    raise NotImplementedError
+    """Checks `payload` against the contract, opens its sealed values and sends one request, once.
+
+    `target` fills the path parameter ("" if there is none); `parent` is what the entity hangs under, for a create
+    the target itself. Failures are returned, not raised; KeyError or ValueError tell that `operation` is no write.
+    """
+    described = operation_named(operation)
+    if not described.writes:
+        raise ValueError(f"{operation} reads: it has a function of its own.")
+    try:
+        payload_check(described, payload)
+        call = _call(described, target=target, payload=payload_sealed(described, payload))
+        answer = call_send(call, connection=connection)
+    except (NotSent, Refused, OutcomeUnknown) as error:
+        return error
+    entity = _entity_of(described, answer, target, parent)
+    return Accepted(entity, answer.body, answer.request_id, answer.http_status, answer.duration_ms)
 
 
 def request_preview(
     operation: str, *, connection: str, target: str, payload: dict[str, Any]
 ) -> dict[str, Any]:
-    """{"method", "url", "body"} of what `perform` would send, secrets masked."""
-    raise NotImplementedError
+    """{"method", "url", "body"} of what `perform` would send, secrets masked. Raises NotSent, KeyError."""
+    described = operation_named(operation)
+    call = _call(described, target=target, payload=payload_sealed(described, payload))
+    return {
+        "method": call.method,
+        "url": address_of(call, connection=connection),
+        "body": mask(call.payload),
+    }
 
 
 def credential_probe(*, connection: str, api_key: str, password: str) -> None:
-    """Tries a credential with one harmless read. Raises ProvisioningError."""
-    raise NotImplementedError
+    """Tries a credential with one harmless read. Raises ProvisioningError; ValueError for a bad paste."""
+    call_try(_call(operation_named("tenant.list")), connection=connection, api_key=api_key, password=password)
+
+
+def _call(
+    operation: Operation, *, target: str = "", second: str = "", payload: Payload | None = None
+) -> Call:
+    spec = operation.spec
+    return Call(
+        method=spec.method,
+        path=spec.path,
+        target=target,
+        second=second,
+        payload=None if payload is None else dict(payload),
+        secrets=operation.response_secrets,
+        result=operation.result,
+        fields=payload_fields(operation),
+        large=operation.name.endswith(".list"),
+    )
+
+
+def _items(operation: str, *, connection: str, target: str = "") -> list[dict[str, Any]]:
+    described = operation_named(operation)
+    answer = call_send(_call(described, target=target), connection=connection)
+    items = answer.body.get(described.result)
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise _unreadable(f"“{described.result}” is not a list of objects", answer)
+    return items
+
+
+def _listed(entity_class: type[AnyEntity], items: list[dict[str, Any]], parent: str) -> list[AnyEntity]:
+    try:
+        return [entity_class.from_answer(item, parent=parent) for item in items]
+    except ValueError as error:
+        # Leaving out one entry would show a list that looks complete and is not.
+        raise _unreadable(str(error)) from None
+
+
+def _unreadable(detail: str, answer: Answer | None = None) -> OutcomeUnknown:
+    explanation = "The gateway's answer could not be read. Nothing was changed. Try again in a moment."
+    if answer is None:
+        return OutcomeUnknown(explanation, detail)
+    return OutcomeUnknown(
+        explanation,
+        detail,
+        http_status=answer.http_status,
+        request_id=answer.request_id,
+        duration_ms=answer.duration_ms,
+    )
+
+
+def _entity_of(operation: Operation, answer: Answer, target: str, parent: str) -> Entity | None:
+    """The entity the write concerned. updateTenant answers with the whole list (contract README, 3)."""
+    entity_class = ENTITY_KINDS.get(operation.kind)
+    shown = answer.body.get(operation.result)
+    creates = operation.name.endswith(".create")
+    for item in shown if isinstance(shown, list) else [shown]:
+        if entity_class is None or not isinstance(item, dict) or not isinstance(item.get("guid"), str):
+            continue
+        if item["guid"] and (creates or item["guid"] == target):
+            return entity_class.from_answer(item, parent=parent or (target if creates else ""))
+    return None
 
 
 __all__ = [
@@ -95,6 +221,7 @@ __all__ = [
     "adapter_settings",
     "connector_list",
     "credential_probe",
+    "document_read",
     "entity_read",
     "mask",
     "merchant_list",

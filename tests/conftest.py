@@ -117,3 +117,15 @@ def _emptied() -> None:
     Head.objects.create(pk=1)
     guards_install(connection)
     connections.close_all()
+
+
+@pytest.fixture
+def connection(db: None, gateway: Gateway) -> Any:
+    """The connection “sandbox” to the running gateway, with its credential and its key's own tenant."""
+    from provisioning.connections.services import connection_create, credential_reset
+
+    made = connection_create(
+        slug="sandbox", name="Sandbox", base_url=gateway.base_url, tenant_guid=gateway.own_tenant
+    )
+    credential_reset(connection=made, api_key=gateway.api_key, password=gateway.password, by="tests")
+    return made

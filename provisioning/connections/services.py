@@ -14,7 +14,7 @@ from provisioning.gateway.secrets import Sealed
 NOTED_EVERY = timedelta(minutes=1)
 
 
-class CredentialMissing(LookupError):
+class CredentialMissingError(LookupError):
     """The connection has no active credential."""
 
 
@@ -84,18 +84,18 @@ def credential_check(*, api_key: str, password: str) -> None:
 
 
 def credential_active(*, connection: Connection) -> tuple[Sealed, Sealed]:
-    """The API key and password in use, sealed. Raises CredentialMissing, or KeyringError if they do not open."""
+    """The API key and password in use, sealed. Raises CredentialMissingError, or KeyringError if they do not open."""
     return credential_open(credential_current(slug=connection.slug))
 
 
 def credential_current(*, slug: str) -> Credential:
-    """The active credential with its connection, in one query. Raises CredentialMissing."""
+    """The active credential with its connection, in one query. Raises CredentialMissingError."""
     found = Credential.objects.select_related("connection").filter(
         connection__slug=slug, state=Credential.State.ACTIVE
     )
     for credential in found:
         return credential
-    raise CredentialMissing(f"Connection “{slug}” has no credential.")
+    raise CredentialMissingError(f"Connection “{slug}” has no credential.")
 
 
 def credential_open(credential: Credential) -> tuple[Sealed, Sealed]:
@@ -112,7 +112,8 @@ def credential_note(*, credential: Credential, accepted: bool) -> None:
     now = timezone.now()
     noted = getattr(credential, field)
     if noted is None or now - noted >= NOTED_EVERY:
-        Credential.objects.filter(pk=credential.pk).update(**{field: now})
+        with transaction.atomic():
+            Credential.objects.filter(pk=credential.pk).update(**{field: now})
 
 
 def _sealed(credential: Credential, api_key: str, password: str) -> Credential:

@@ -1,10 +1,12 @@
 """Sealed: a secret that no template, log, traceback, JSON dump or pickle can show by accident."""
 
 import hmac
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
 MASK = "••••••"
+
+Path = tuple[str, ...]
 
 
 class Sealed:
@@ -42,11 +44,41 @@ class Sealed:
         raise TypeError("A sealed secret is not pickled.")
 
 
-def seal_paths(body: Any, paths: Iterable[tuple[str, ...]]) -> Any:
-    """Seals, in place, the values of `body` at `paths` ("*" stands for every item of an array); returns it."""
-    for path in paths:
-        _seal(body, path)
+def seal_paths(body: Any, paths: Iterable[Path]) -> Any:
+    """Seals, in place, the values of `body` at `paths` ("*" stands for every item of an array); returns it.
+
+    One object instead of a list, or a list instead of one object, is walked as well; text where an object with
+    secrets was announced is sealed as a whole.
+    """
+    for *above, key in paths:
+        for holder in _holders(body, above):
+            if key in holder:
+                holder[key] = _sealed(holder[key])
     return body
+
+
+def seal_unknown(body: Any, path: Path, known: Collection[str]) -> Any:
+    """Seals, in place, every value of the objects at `path` whose key is not `known`; returns `body`."""
+    for holder in _holders(body, path):
+        for key in holder.keys() - known:
+            holder[key] = _sealed(holder[key])
+    return body
+
+
+def sealed_copy(value: Any) -> Any:
+    """A copy of a JSON value that shares nothing but the Sealed in it."""
+    if isinstance(value, dict):
+        return {key: sealed_copy(child) for key, child in value.items()}
+    return [sealed_copy(child) for child in value] if isinstance(value, list) else value
+
+
+def scrub(text: str, *secrets: Any) -> str:
+    """`text` without the texts sealed anywhere in `secrets`: a gateway may quote what it refuses."""
+    for secret in sorted(
+        {found for value in secrets for found in _secret_texts(value)}, key=len, reverse=True
+    ):
+        text = text.replace(secret, MASK)
+    return text
 
 
 def mask(value: Any) -> Any:
@@ -71,13 +103,42 @@ def reveal_all(value: Any) -> Any:
     return value
 
 
-def _seal(node: Any, path: tuple[str, ...]) -> None:
-    head, rest = path[0], path[1:]
-    if head == "*":
-        for item in node if isinstance(node, list) and rest else ():
-            _seal(item, rest)
-    elif isinstance(node, dict) and head in node and not isinstance(node[head], Sealed):
-        if rest:
-            _seal(node[head], rest)
-        elif node[head] not in (None, "", [], {}):
-            node[head] = Sealed(node[head])
+def _sealed(value: Any) -> Any:
+    return value if value in (None, "", [], {}) or isinstance(value, Sealed) else Sealed(value)
+
+
+def _holders(node: Any, path: Sequence[str]) -> Iterator[dict[str, Any]]:
+    if isinstance(node, list):
+        _seal_texts(node, range(len(node)))
+        for item in node:
+            yield from _holders(item, path[1:] if path and path[0] == "*" else path)
+    elif isinstance(node, dict) and not path:
+        yield node
+    elif isinstance(node, dict) and path[0] == "*":
+        for item in (node, *node.values()):
+            yield from _holders(item, path[1:])
+    elif isinstance(node, dict) and path[0] in node:
+        _seal_texts(node, [path[0]])
+        yield from _holders(node[path[0]], path[1:])
+
+
+def _seal_texts(node: Any, keys: Iterable[Any]) -> None:
+    for key in keys:
+        if isinstance(node[key], str):
+            node[key] = _sealed(node[key])
+
+
+def _secret_texts(value: Any) -> Iterator[str]:
+    if isinstance(value, Sealed):
+        yield from _texts(value.reveal())
+    elif isinstance(value, dict | list):
+        for child in value.values() if isinstance(value, dict) else value:
+            yield from _secret_texts(child)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str) and len(value) > 2:
+        yield value
+    elif isinstance(value, dict | list):
+        for child in value.values() if isinstance(value, dict) else value:
+            yield from _texts(child)

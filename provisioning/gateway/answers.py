@@ -1,0 +1,177 @@
+"""From the bytes of an answer to a verdict: parsed, secrets sealed, and either accepted or raised as an error.
+
+DOMAIN.md of the contract: decide on `errorCode`, and look at `success` and the HTTP status as well.
+"""
+
+import json
+import math
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from provisioning import contract
+from provisioning.contract.spelling import spelled
+from provisioning.gateway.errors import EntityNotFound, NotAuthorised, OutcomeUnknown, Refused
+from provisioning.gateway.secrets import Path, seal_paths, seal_unknown
+
+# What PostgreSQL and UTF-8 refuse: NUL and lone surrogates, as JSON escapes. Pairs match as well and survive.
+_UNSTORABLE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+_LONE = re.compile("[\x00\ud800-\udfff]")
+_FIELD = re.compile(r"([A-Za-z][\w.\[\]:-]*): ")
+_ROUTING_PATH = re.compile(r" at '([^']+)'\s*\Z")
+_NO_CODE = (None, "", 0)
+
+EXPLANATIONS: dict[int | str, str] = {
+    1000: "The gateway does not accept the stored API key or password. Nothing was changed.",
+    1001: "The gateway calls the request invalid. Nothing was changed.",
+    1002: "The gateway refused a value that breaks one of its rules. Nothing was changed.",
+    1003: "The gateway refused a value because of its format. Nothing was changed.",
+    1004: "The gateway refused a value because of characters it does not allow. Nothing was changed.",
+    1005: "The gateway misses a mandatory value. Nothing was changed.",
+    1006: "The gateway does not take one of the values in this situation. Nothing was changed.",
+    1007: "The gateway does not know this entity, or this API key may not see it.",
+    1010: "The gateway cannot use the routing document. Nothing was changed.",
+    1011: "The routing uses a condition this tenant does not have. Nothing was changed.",
+    1012: "The parameters of a routing condition are wrong. Nothing was changed.",
+    1013: "The routing names a connector that cannot be used there. Nothing was changed.",
+    1014: "The routing tree is malformed. Nothing was changed.",
+    1015: "A routing rule occurs twice. Nothing was changed.",
+    1016: "This is a regular connector: it has no routing.",
+    1017: "This is a multi-method meta-connector: it has no routing document of the other kind.",
+    1018: "This is a routing meta-connector: it has no multi-method document.",
+    "NOT_ALLOWED": "The tenant is not enabled for network tokenization. Nothing was changed.",
+}
+_REFUSED = "The gateway refused the request. Nothing was changed."
+_INTERNAL = "The gateway reported an internal error."
+_CONTRADICTORY = "The gateway's answer contradicts itself: it says both yes and no."
+_NO_VERDICT = "The gateway's answer says neither yes nor no."
+
+
+class UnreadableError(Exception):
+    """The answer is not a JSON object that can be trusted. The text says why and quotes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An accepted answer: the parsed body with its secrets sealed."""
+
+    body: dict[str, Any]
+    http_status: int
+    request_id: str
+    duration_ms: int
+
+
+def parsed(body: bytes, *, verdict_once: bool = False) -> dict[str, Any]:
+    """The JSON object in `body`; NaN and infinities read as null, NUL and lone surrogates as U+FFFD.
+
+    `verdict_once` refuses a body that states `success` or `errorCode` twice: two verdicts are none.
+    Raises UnreadableError.
+    """
+    text = body.decode("utf-8-sig", "replace")
+    hook = _verdict_once if verdict_once else None
+    try:
+        value = json.loads(text, parse_constant=_nothing, parse_float=_finite, object_pairs_hook=hook)
+    except RecursionError:
+        raise UnreadableError("the answer is nested too deeply") from None
+    except ValueError:
+        raise UnreadableError("the answer is not valid JSON") from None
+    if not isinstance(value, dict):
+        raise UnreadableError("the answer is JSON but not an object")
+    return dict(_storable(value)) if _UNSTORABLE.search(text) or "\x00" in text else value
+
+
+def sealed(body: dict[str, Any], paths: Collection[Path]) -> dict[str, Any]:
+    """`body` under the contract's spelling, with the values at `paths` sealed; untouched if there are none.
+
+    Under a connector's `config` every key the contract does not name counts as secret.
+    """
+    if not paths:
+        return body
+    return seal_secrets(spelled(body), paths)
+
+
+def seal_secrets(body: dict[str, Any], paths: Collection[Path]) -> dict[str, Any]:
+    """Seals, in place, what the contract marks at `paths` and every unknown key beside a secret of `config`."""
+    for path in {path[:-1] for path in paths if path[-2:-1] == ("config",)}:
+        seal_unknown(body, path, contract.schema("ConnectorConfig")["properties"].keys())
+    seal_paths(body, paths)
+    return body
+
+
+def judge(status: int, body: dict[str, Any], *, result: str, writes: bool, fields: Collection[str]) -> None:
+    """Returns if the gateway accepted. Raises Refused (or a subclass) or OutcomeUnknown.
+
+    `result` is the key of the answer's content, `fields` the properties that were sent.
+    """
+    code, success = _code(body.get("errorCode")), body.get("success")
+    if status >= 500 or code == 9999:
+        raise OutcomeUnknown(_INTERNAL, f"HTTP {status}, code {code}", code, gateway_message=_message(body))
+    if 200 <= status < 300 and code is None:
+        if success is True or ("success" not in body and not writes and result in body):
+            return
+    if 200 <= status < 300 and code is not None and success is not False:
+        raise OutcomeUnknown(_CONTRADICTORY, f"HTTP {status}, no plain “success: false”, code {code}", code)
+    if not (200 <= status < 300 or 400 <= status < 500) or (code is None and success is not False):
+        raise OutcomeUnknown(_NO_VERDICT, f"HTTP {status} without a verdict", gateway_message=_message(body))
+    raise _refusal(code, _message(body), fields)
+
+
+def _refusal(code: int | str | None, message: str, fields: Collection[str]) -> Refused:
+    kind = (
+        {1000: NotAuthorised, 1007: EntityNotFound}.get(code, Refused) if isinstance(code, int) else Refused
+    )
+    explanation = EXPLANATIONS.get(code, _REFUSED) if code is not None else _REFUSED
+    return kind(explanation, code=code, field=_field(message, fields), gateway_message=message)
+
+
+def _field(message: str, fields: Collection[str]) -> str:
+    """The property or, for routing documents, the path that the message names; "" if none."""
+    at_end = _ROUTING_PATH.search(message)
+    if at_end:
+        return at_end[1]
+    leading = _FIELD.match(message)
+    if leading and re.split(r"[.\[:]", leading[1])[0] in fields:
+        return leading[1]
+    return ""
+
+
+def _code(value: object) -> int | str | None:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
+        value = int(value)
+    if value in _NO_CODE or isinstance(value, bool):
+        return None
+    return value if isinstance(value, int) else str(value)[:50]
+
+
+def _message(body: dict[str, Any]) -> str:
+    message = body.get("errorMessage")
+    return message[:2000] if isinstance(message, str) else ""
+
+
+def _verdict_once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in {"success", "errorCode"} and key in found:
+            raise UnreadableError("the answer states two verdicts")
+        found[key] = value
+    return found
+
+
+def _nothing(_: str) -> None:
+    return None
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return _LONE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if isinstance(value, dict):
+        return {_storable(key): _storable(child) for key, child in value.items()}
+    return value

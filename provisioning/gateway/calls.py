@@ -1,0 +1,60 @@
+"""One request to the gateway as data. Built by `provisioning.service`, sent by `client`."""
+
+import json
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from provisioning.gateway.errors import NotSent
+from provisioning.gateway.secrets import Path, reveal_all
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request: what to send where, and how to read the answer.
+
+    `target` fills the first path parameter, `second` the other one if there is one. `payload` is None for reads.
+    `secrets` are the answer's secret paths, `result` the key of its content, `fields` the properties a refusal may
+    name. `large` allows LIST_SIZE_CAP.
+    """
+
+    method: str
+    path: str
+    target: str = ""
+    second: str = ""
+    payload: dict[str, Any] | None = field(default=None, repr=False)
+    secrets: Collection[Path] = ()
+    result: str = ""
+    fields: Collection[str] = ()
+    large: bool = False
+
+    @property
+    def writes(self) -> bool:
+        """Whether it may change something at the gateway."""
+        return self.method != "GET"
+
+    def address(self, base_url: str) -> str:
+        """The full URL. Raises NotSent if a path parameter cannot stand in a path."""
+        path = self.path
+        for value in (self.target, self.second):
+            head, brace, rest = path.partition("{")
+            if brace:
+                path = head + _segment(value) + rest.partition("}")[2]
+        return base_url + path
+
+    def body(self) -> bytes | None:
+        """The request body, sealed values opened. Raises NotSent if it cannot be written as JSON."""
+        if self.payload is None:
+            return None
+        with suppress(ValueError, TypeError, RecursionError):  # NaN, a lone surrogate, not JSON
+            return json.dumps(reveal_all(self.payload), ensure_ascii=False, allow_nan=False).encode("utf-8")
+        raise NotSent("A value cannot be written as JSON.")
+
+
+def _segment(value: str) -> str:
+    bad = not value or len(value) > 200 or value.strip(".") == "" or any(mark in value for mark in "/\\?#%")
+    if bad or not value.isprintable() or " " in value:
+        raise NotSent("The identifier cannot stand in an address.")
+    return quote(value, safe="")

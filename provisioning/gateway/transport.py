@@ -1,0 +1,192 @@
+"""Connections to the gateway that keep one wall-clock deadline, from name look-up to the last byte of the answer.
+
+The timeouts of requests and urllib3 count per socket operation, so an answer that drips outlives them. Here every
+operation of the socket gets only what is left of the deadline. Used by `client` alone.
+"""
+
+import ipaddress
+import queue
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import lru_cache
+from typing import Any
+
+import certifi
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+_deadline: ContextVar[float] = ContextVar("gateway deadline, on the monotonic clock")
+Address = tuple[Any, ...]
+
+
+class NeverSentError(Exception):
+    """The connection was not made, so no byte of the request left. The text is for people.
+
+    Not an OSError on purpose: urllib3 and requests would wrap it and lose the distinction.
+    """
+
+
+@contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    """Everything on the network inside must be over within `seconds`; afterwards operations raise TimeoutError."""
+    token = _deadline.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
+def seconds_left() -> float:
+    """What is left of the deadline. Raises TimeoutError when nothing is."""
+    left = _deadline.get() - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("deadline passed")
+    return left
+
+
+class DeadlineSocket(socket.socket):
+    """A TCP socket whose every operation may last as long as the deadline leaves, and no longer."""
+
+    def recv_into(self, *args: Any) -> int:
+        """As socket.recv_into; http.client reads through it alone."""
+        self.settimeout(seconds_left())
+        return super().recv_into(*args)
+
+    def sendall(self, *args: Any) -> None:
+        """As socket.sendall, whose timeout already covers the whole of it."""
+        self.settimeout(seconds_left())
+        super().sendall(*args)
+
+
+class DeadlineTLSSocket(ssl.SSLSocket):
+    """The same over TLS."""
+
+    def recv_into(self, *args: Any) -> int:
+        """As SSLSocket.recv_into."""
+        self.settimeout(seconds_left())
+        return super().recv_into(*args)
+
+    def send(self, *args: Any) -> int:
+        """As SSLSocket.send; its sendall calls this repeatedly."""
+        self.settimeout(seconds_left())
+        return super().send(*args)
+
+
+@lru_cache(maxsize=4)
+def tls_context(ca_file: str = "") -> ssl.SSLContext:
+    """Verifies certificate and host name, always, against `ca_file` or certifi's list.
+
+    Built by hand: ssl.create_default_context obeys SSL_CERT_FILE and SSLKEYLOGFILE of the environment.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_verify_locations(cafile=ca_file or certifi.where())
+    context.sslsocket_class = DeadlineTLSSocket
+    return context
+
+
+class _Connecting:
+    """How both kinds of connection reach the gateway; mixed in before urllib3's classes."""
+
+    host: str
+    port: int
+
+    def _new_conn(self) -> socket.socket:
+        return _connected(_addresses(self.host, self.port))
+
+
+class DeadlineHTTPConnection(_Connecting, HTTPConnection):
+    """http, for the loopback address only."""
+
+
+class DeadlineHTTPSConnection(_Connecting, HTTPSConnection):
+    """https; a failed handshake is told apart from a failed exchange."""
+
+    def connect(self) -> None:
+        """Raises NeverSentError if the handshake fails: the request is written only after it."""
+        try:
+            super().connect()
+        except ssl.SSLCertVerificationError as error:
+            raise NeverSentError(
+                f"The gateway's certificate was not accepted: {error.verify_message}."
+            ) from None
+        except ssl.SSLError as error:
+            raise NeverSentError(f"The TLS handshake failed: {error.reason or 'broken off'}.") from None
+        except (TimeoutError, OSError) as error:
+            if self.sock is None:
+                raise  # not even connected
+            raise NeverSentError(f"The TLS handshake was not completed: {_plain(error)}.") from None
+
+
+class DeadlineHTTPPool(HTTPConnectionPool):
+    """A pool of DeadlineHTTPConnection."""
+
+    ConnectionCls = DeadlineHTTPConnection
+
+
+class DeadlineHTTPSPool(HTTPSConnectionPool):
+    """A pool of DeadlineHTTPSConnection."""
+
+    ConnectionCls = DeadlineHTTPSConnection
+
+
+POOL_CLASSES = {"http": DeadlineHTTPPool, "https": DeadlineHTTPSPool}
+
+
+def _addresses(host: str, port: int) -> list[Address]:
+    """What the name stands for. Raises NeverSentError if the look-up fails or is not over in time."""
+    host = host.strip("[]")
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return _looked_up(host, port)
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+
+
+def _looked_up(host: str, port: int) -> list[Address]:
+    # getaddrinfo knows no timeout, so it runs aside and is left behind when time is up.
+    results: queue.SimpleQueue[list[Address] | OSError | UnicodeError] = queue.SimpleQueue()
+
+    def look_up() -> None:
+        try:
+            results.put(list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
+        except (OSError, UnicodeError) as error:
+            results.put(error)
+
+    threading.Thread(target=look_up, daemon=True, name="gateway name look-up").start()
+    try:
+        found = results.get(timeout=seconds_left())
+    except (queue.Empty, TimeoutError):
+        raise NeverSentError("The gateway's name was not found in time.") from None
+    if isinstance(found, list) and found:
+        return found
+    raise NeverSentError("The gateway's name was not found.") from None
+
+
+def _connected(addresses: list[Address]) -> socket.socket:
+    """The first address that answers. Raises NeverSentError only if each of them refused."""
+    problem: OSError | None = None
+    for family, kind, protocol, _, address in addresses:
+        sock = DeadlineSocket(family, kind, protocol)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.settimeout(seconds_left())
+            sock.connect(address)
+            sock.settimeout(seconds_left())  # a TLS handshake takes this over
+            return sock
+        except OSError as error:
+            sock.close()
+            if problem is None or not isinstance(error, ConnectionRefusedError):
+                problem = error
+    if isinstance(problem, ConnectionRefusedError):
+        raise NeverSentError("The gateway refused the connection.") from None
+    raise problem or OSError("no address")
+
+
+def _plain(error: OSError) -> str:
+    return "time ran out" if isinstance(error, TimeoutError) else (error.strerror or "broken off").lower()

@@ -1,0 +1,65 @@
+"""Request bodies before they go out: checked against the contract, their secrets sealed. Called by `service`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jsonschema import ValidationError
+from jsonschema.exceptions import best_match
+
+from provisioning import contract
+from provisioning.gateway.answers import seal_secrets
+from provisioning.gateway.errors import NotSent
+from provisioning.gateway.secrets import reveal_all, sealed_copy
+from provisioning.operations import Operation
+
+Payload = Mapping[str, Any]
+
+_RULES = {
+    "enum": "is not one of the allowed values",
+    "const": "is not the only allowed value",
+    "type": "has the wrong type",
+    "pattern": "has the wrong format",
+    "format": "has the wrong format",
+    "minProperties": "is empty: there is nothing to send",
+}
+
+
+def payload_sealed(operation: Operation, payload: Payload) -> dict[str, Any]:
+    """A copy of `payload` in which every secret is sealed, whether it came sealed or not."""
+    return seal_secrets(sealed_copy(dict(payload)), operation.request_secrets)
+
+
+def payload_check(operation: Operation, payload: Payload) -> None:
+    """Raises NotSent, naming the field and the rule but never the value, if the contract does not allow it."""
+    name = operation.spec.request_schema
+    if name is None:
+        raise NotSent("This operation takes no request body. Nothing was sent.")
+    try:
+        problem = best_match(contract.validator(name).iter_errors(reveal_all(dict(payload))))
+    except RecursionError:
+        raise NotSent("The request is nested too deeply. Nothing was sent.") from None
+    if problem is not None:
+        field, said = _said(problem)
+        raise NotSent(f"“{field or 'The request'}” {said}. Nothing was sent.", f"{name}: {said}", field=field)
+
+
+def payload_fields(operation: Operation) -> frozenset[str]:
+    """The properties a request of this operation may hold: what a refusal's message may name."""
+    name = operation.spec.request_schema
+    return frozenset(contract.schema(name).get("properties", {})) if name else frozenset()
+
+
+def _said(problem: ValidationError) -> tuple[str, str]:
+    path = [str(part) for part in problem.absolute_path]
+    rule: Any = problem.validator
+    instance: Any = problem.instance
+    limit: Any = problem.validator_value
+    if rule == "required" and isinstance(limit, list):
+        path.append(next(key for key in limit if key not in instance))
+        return ".".join(path), "is missing"
+    if rule == "additionalProperties" and isinstance(problem.schema, dict):
+        path.append(min(str(key) for key in instance if key not in problem.schema.get("properties", {})))
+        return ".".join(path), "is not part of the gateway's contract"
+    if isinstance(limit, int | float):
+        return ".".join(path), _RULES.get(str(rule), f"breaks the rule {rule} {limit}")
+    return ".".join(path), _RULES.get(str(rule), "does not fit the gateway's contract")
