@@ -4,6 +4,10 @@ from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("portal.console.urls")),
+    path("", include("portal.staff.urls")),
+    path("accounts/", include("portal.staff.accounts")),
+    path("audit/", include("portal.audit.urls")),
+    path("changes/", include("portal.changes.urls")),
 ]
 
 handler400 = "portal.console.errors.bad_request"

@@ -42,6 +42,7 @@ KINDS = {
     "routing": "routing",
     "nt_enrollment": "network token enrolment",
     "person": "person",
+    "unknown_person": "an unknown person",
     "connection": "connection",
     "change": "change",
     "page": "page",

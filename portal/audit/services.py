@@ -114,9 +114,10 @@ def event_record(
     return _appended({name: _fitting(name, value) for name, value in values.items()})
 
 
-def history_of(*, connection: str, guid: str, limit: int = 50) -> list[Event]:
-    """The newest events about one entity at one connection."""
-    return list(Event.objects.filter(connection=connection, object_guid=guid)[:limit])
+def history_of(*, connection: str, guid: str, kind: str = "", limit: int = 50) -> list[Event]:
+    """The newest events about one object; `connection` is "" for what belongs to none, `kind` narrows if given."""
+    events = Event.objects.filter(connection=connection, object_guid=guid)
+    return list((events.filter(object_kind=kind) if kind else events)[:limit])
 
 
 def _origin_values(origin: Origin) -> dict[str, Any]:

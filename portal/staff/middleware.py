@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.shortcuts import render
 
@@ -39,6 +40,11 @@ class AccessMiddleware:
             return None
         return access_denied(request, needed)
 
+    def process_exception(self, request: HttpRequest, exception: Exception) -> None:
+        """Records what a service refused behind the door; the 403 page is the frame's."""
+        if isinstance(exception, PermissionDenied):
+            denial_record(request, "refused", str(exception) or "was not allowed")
+
 
 def access_denied(request: HttpRequest, needed: str | None) -> HttpResponse:
     """Records the refusal and says in plain words which right is missing and who has it.
@@ -46,16 +52,27 @@ def access_denied(request: HttpRequest, needed: str | None) -> HttpResponse:
     `needed` is a permission; None for a page that declares nothing. Raises AuditUnavailable.
     """
     words = permission_words(needed) if needed else "use a page that does not say who may use it"
+    denial_record(request, needed or "undeclared", f"needs the right to {words}")
+    context = {"missing": words, "roles": roles_with(needed) if needed else [], "permission": needed}
+    return render(request, "staff/denied.html", context, status=403)
+
+
+def denial_record(request: HttpRequest, code: str, why: str) -> None:
+    """Writes the denial into the audit trail. Raises AuditUnavailable."""
     event_record(
         action="access.denied",
         origin=origin_of(request),
         outcome="denied",
-        code=needed or "undeclared",
+        connection=_connection(request),
+        code=code,
         object=ObjectRef("page", "", request.path),
-        message=f"{request.method} {request.path} needs the right to {words}",
+        message=f"{request.method} {request.path} {why}",
     )
-    context = {"missing": words, "roles": roles_with(needed) if needed else [], "permission": needed}
-    return render(request, "staff/denied.html", context, status=403)
+
+
+def _connection(request: HttpRequest) -> str:
+    match = request.resolver_match
+    return str(match.kwargs.get("connection", "")) if match else ""
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:

@@ -2,7 +2,7 @@
 
 from django.contrib.auth.models import Group
 from django.contrib.auth.tokens import default_token_generator
-from django.core.exceptions import ObjectDoesNotExist
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import transaction
 from django.urls import reverse
 from django.utils.http import int_to_base36
@@ -38,6 +38,7 @@ def staff_create(
             raise StaffRefused("A person with this user name exists already.")
         person = User(username=username, first_name=first_name, last_name=last_name, email=email, is_demo=is_demo)
         person.set_unusable_password()
+        _names_check(person)
         person.save()
         person.groups.set([_group(role)])
         event_record(
@@ -114,6 +115,13 @@ def password_set(*, origin: Origin, person: User, password: str) -> None:
 def person_ref(person: User) -> ObjectRef:
     """The person as the object of an audit event."""
     return ObjectRef("person", str(person.pk), person.called)
+
+
+def _names_check(person: User) -> None:
+    try:
+        person.clean_fields(exclude=["password"])
+    except ValidationError as error:
+        raise StaffRefused(" ".join(error.messages)) from error
 
 
 def _authorise(by: User | None, permission: str) -> None:

@@ -1,0 +1,11 @@
+"""Addresses of the audit trail."""
+
+from django.urls import path
+
+from portal.audit.views import EventListView, EventView
+
+app_name = "audit"
+urlpatterns = [
+    path("", EventListView.as_view(), name="list"),
+    path("<int:sequence>/", EventView.as_view(), name="page"),
+]

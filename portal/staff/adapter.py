@@ -1,0 +1,80 @@
+"""How sign-in with django-allauth behaves here: nobody signs up, and each attempt is recorded."""
+
+from dataclasses import replace
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import HttpRequest
+
+from portal.audit.services import ObjectRef, Origin, event_record, origin_of
+from portal.staff.models import User
+from portal.staff.services import password_set, person_ref
+
+# The pages say these things themselves.
+_SILENT = {"account/messages/logged_in.txt", "account/messages/logged_out.txt"}
+
+
+class StaffAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    """allauth's hooks. A sign-in that cannot be recorded does not happen (AuditUnavailable)."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        """Only an admin adds people."""
+        return False
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        """Signs in and records it, both or neither."""
+        with transaction.atomic():
+            super().login(request, user)
+            event_record(action="session.signed_in", origin=origin_of(request), outcome="success")
+
+    def logout(self, request: HttpRequest) -> None:
+        """Records who leaves, then signs out."""
+        event_record(action="session.signed_out", origin=origin_of(request), outcome="success")
+        super().logout(request)
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Records an attempt that the limit stopped before the password was looked at."""
+        try:
+            super().pre_authenticate(request, **credentials)
+        except ValidationError:
+            _failure_record(request, credentials, "too_many_attempts")
+            raise
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        """Records a wrong name or password; the page answers the same to both."""
+        _failure_record(request, credentials, "not_accepted")
+
+    def set_password(self, user: User, password: str) -> None:
+        """Stores a password somebody chose for themselves, signed in or with a one-time link."""
+        password_set(origin=_self_origin(self.request, user), person=user, password=password)
+
+    def add_message(
+        self,
+        request: HttpRequest,
+        level: int,
+        message_template: str | None = None,
+        message_context: dict[str, Any] | None = None,
+        extra_tags: str = "",
+        message: str | None = None,
+    ) -> None:
+        """allauth's notices, without those that say what the page shows anyway."""
+        if message_template not in _SILENT:
+            super().add_message(request, level, message_template, message_context, extra_tags, message)
+
+
+def _failure_record(request: HttpRequest, credentials: dict[str, Any], code: str) -> None:
+    """The name only if somebody has it: people type passwords into the wrong field."""
+    person = User.objects.filter(username=credentials.get("username", "")).first()
+    event_record(
+        action="session.sign_in_failed",
+        origin=origin_of(request),
+        outcome="failed",
+        code=code,
+        object=person_ref(person) if person else ObjectRef("unknown_person", "", ""),
+    )
+
+
+def _self_origin(request: HttpRequest, user: User) -> Origin:
+    return replace(origin_of(request), actor_id=user.pk, actor_name=user.called, actor_role=user.role)

@@ -1,0 +1,49 @@
+"""`manage.py staff_create --username ada --role Admin [--passphrase-stdin]`: the first admin, or a demo's people."""
+
+import sys
+from typing import Any
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+
+from portal.audit.services import origin_system
+from portal.staff.models import User
+from portal.staff.roles import ROLES
+from portal.staff.services import StaffRefused, password_link_make, password_set, staff_create
+
+
+class Command(BaseCommand):
+    """Adds a person from the server's console."""
+
+    help = "Adds a person. Without --passphrase-stdin prints the path of a one-time link to set a password."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """The passphrase is never an argument: arguments are seen by everybody on the machine."""
+        parser.add_argument("--username", required=True)
+        parser.add_argument("--role", required=True, choices=list(ROLES))
+        for name in ("first-name", "last-name", "email"):
+            parser.add_argument(f"--{name}", default="")
+        parser.add_argument("--passphrase-stdin", action="store_true", help="Read the passphrase from the input.")
+        parser.add_argument("--demo", action="store_true", help="A demo person, whom production does not let in.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Adds the person. Raises CommandError if it is not possible."""
+        origin = origin_system("staff_create")
+        names = {name: options[name] for name in ("username", "role", "first_name", "last_name", "email")}
+        try:
+            with transaction.atomic():
+                person = staff_create(by=None, origin=origin, is_demo=options["demo"], **names)
+                if options["passphrase_stdin"]:
+                    password_set(origin=origin, person=person, password=_passphrase(person))
+                    return
+                self.stdout.write(password_link_make(by=None, origin=origin, person=person))
+        except (StaffRefused, ValidationError) as error:
+            raise CommandError(" ".join(getattr(error, "messages", [str(error)]))) from error
+
+
+def _passphrase(person: User) -> str:
+    passphrase = sys.stdin.readline().rstrip("\r\n")
+    validate_password(passphrase, person)
+    return passphrase

@@ -1,0 +1,17 @@
+"""Addresses of the people's pages, mounted at the root: /staff/… and /accounts/profile/."""
+
+from django.urls import path
+
+from portal.staff import views
+
+app_name = "staff"
+urlpatterns = [
+    path("staff/", views.StaffListView.as_view(), name="list"),
+    path("staff/new/", views.PersonCreateView.as_view(), name="create"),
+    path("staff/<int:pk>/", views.PersonView.as_view(), name="page"),
+    path("staff/<int:pk>/role/", views.RoleView.as_view(), name="role"),
+    path("staff/<int:pk>/disable/", views.DisableView.as_view(), name="disable"),
+    path("staff/<int:pk>/enable/", views.EnableView.as_view(), name="enable"),
+    path("staff/<int:pk>/link/", views.PasswordLinkView.as_view(), name="link"),
+    path("accounts/profile/", views.ProfileView.as_view(), name="profile"),
+]
