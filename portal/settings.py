@@ -87,7 +87,7 @@ MIDDLEWARE = [
     "portal.console.middleware.HeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.middleware.gzip.GZipMiddleware",  # pads at random and CSRF tokens are masked: BREACH finds no length
+    "django.middleware.gzip.GZipMiddleware",  # BREACH finds no length: it pads at random
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "csp.middleware.CSPMiddleware",

@@ -8,6 +8,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("portal.staff.accounts")),
     path("audit/", include("portal.audit.urls")),
     path("changes/", include("portal.changes.urls")),
+    path("connections/", include("portal.connections.urls")),
 ]
 
 handler400 = "portal.console.errors.bad_request"

@@ -9,6 +9,8 @@ from django.test import Client
 
 from tests.gateway import Gateway, gateway_started
 
+pytest_plugins = ["tests.strict"]
+
 PASSPHRASE = "correct horse battery staple"
 _KEPT = {
     "django_migrations", "django_content_type", "auth_permission", "auth_group", "auth_group_permissions",

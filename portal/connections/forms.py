@@ -1,7 +1,5 @@
 """The form that takes a new API key and password. It never shows again what was typed."""
 
-from typing import ClassVar
-
 from django import forms
 
 from provisioning.connections.services import credential_check
@@ -13,7 +11,7 @@ _WIDGET = {"autocomplete": "new-password", "data-1p-ignore": "true"}
 class CredentialForm(forms.Form):
     """Both halves of a credential, exactly as copied from the gateway's API Keys page."""
 
-    use_required_attribute: ClassVar[bool] = False
+    use_required_attribute = False
 
     api_key = forms.CharField(
         label="API key",
@@ -30,18 +28,20 @@ class CredentialForm(forms.Form):
 
     def clean_api_key(self) -> str:
         """As typed, if it can have been copied correctly."""
-        return _checked(api_key=self.cleaned_data["api_key"], password="-")
+        value = str(self.cleaned_data["api_key"])
+        _check(api_key=value, password=value)
+        return value
 
     def clean_password(self) -> str:
         """As typed, if it can have been copied correctly."""
-        _checked(api_key="-", password=self.cleaned_data["password"])
-        return str(self.cleaned_data["password"])
+        value = str(self.cleaned_data["password"])
+        _check(api_key="-", password=value)
+        return value
 
 
-def _checked(*, api_key: str, password: str) -> str:
-    """The API key; ValidationError says what is wrong with either, without the value."""
+def _check(*, api_key: str, password: str) -> None:
+    """Raises ValidationError, without the value, if one of the two cannot have been copied correctly."""
     try:
         credential_check(api_key=api_key, password=password)
     except ValueError as error:
         raise forms.ValidationError(str(error)) from None
-    return api_key

@@ -18,7 +18,7 @@ from provisioning.service import (
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a credential was not activated: what happened, what it means for the person, how the log calls it."""
+    """Why a credential was not activated: how the log calls it, what happened, what to do next."""
 
     outcome: str
     happened: str
@@ -30,13 +30,13 @@ _NEXT_STEPS: dict[type[ProvisioningError], tuple[str, str, str]] = {
     NotAuthorised: (
         "refused",
         "The gateway does not accept this API key and password.",
-        "Check that both were copied whole, that the key is for the service “Provisioning API”, and that this "
-        "portal's address is on the key's list of allowed addresses.",
+        "Check that both were copied whole, that the key is for the service “Provisioning API”, and that "
+        "this portal's address is on the key's list of allowed addresses.",
     ),
     NotSent: (
         "not_sent",
         "Nothing reached the gateway, so the credential could not be tested.",
-        "The key may be right. Check the connection's address, name look-up, certificate and firewall, then try again.",
+        "The key may be right. Check the connection's address, name look-up, certificate and firewall.",
     ),
     OutcomeUnknown: (
         "unknown",
