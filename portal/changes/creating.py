@@ -16,6 +16,7 @@ from portal.changes.writing import WriteView, change_url, refuse
 from portal.console.forms import PayloadForm
 from portal.directory.models import Entry
 from portal.directory.services import entry_find
+from provisioning.gateway.errors import ProvisioningError
 
 
 class EntityCreateView(WriteView):
@@ -64,9 +65,9 @@ class EntityCreateView(WriteView):
             return self.form_page(parent, form, status=422)
         try:
             return self.answer(parent, form, self.submit(parent, form))
-        except RecordMissing as stop:
+        except (RecordMissing, ProvisioningError) as stop:
             form.add_error(None, stop.explanation)
-            return self.form_page(parent, form, status=stop.status, submission=_submission(request))
+            return self.form_page(parent, form, status=503, submission=_submission(request))
 
     def parent(self) -> Entry:
         """The parent's row. Raises EntryMissing, which is a 404."""
@@ -90,7 +91,7 @@ class EntityCreateView(WriteView):
         )
 
     def answer(self, parent: Entry, form: PayloadForm, change: Change) -> HttpResponse:
-        """Accepted → the entity's page; refused → the form with the refusal on its field; else the change's page."""
+        """Accepted → the entity’s page; refused → the form, the refusal on its field; else the change’s page."""
         if change.state == State.ACCEPTED and change.object_guid:
             url = self.page_url(connection=self.connection, guid=change.object_guid)
             return redirect(url or change_url(change))

@@ -9,17 +9,19 @@ from django.shortcuts import redirect
 from portal.audit.services import origin_of
 from portal.changes import services
 from portal.changes.errors import NotPossible, RecordMissing
+from portal.changes.explanations import failure_words
 from portal.changes.links import entity_url
 from portal.changes.models import Change, State
 from portal.changes.rows import label_of
 from portal.changes.snapshots import Difference, base_read, base_sign, differences, snapshot_of
-from portal.changes.typed import labels_of, merged_initial, typed_data
+from portal.changes.typed import labels_of, merged_initial, typed_data, without_digests
 from portal.changes.writing import WriteView, change_url, refuse
 from portal.console.forms import PayloadForm
 from portal.directory.models import Entry
 from portal.directory.services import entry_find, entry_parents
 from provisioning import contract, service
-from provisioning.entities import Entity
+from provisioning.entities import ENTITY_KINDS, Entity
+from provisioning.gateway.errors import EntityNotFound, ProvisioningError
 
 
 class UpdateView(WriteView):
@@ -88,11 +90,16 @@ class EntityEditView(UpdateView):
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """Prepares the differences; stops when somebody else was faster or nothing differs."""
         entry = self.entry()
-        entity = self.entity(entry)
-        form = self.form(entity, data=request.POST, initial=self.form_class.initial_from(entity.values))
         base = base_read(
             request.POST.get("base", ""), connection=self.connection, kind=self.spec.kind, guid=entry.guid
         )
+        try:
+            entity = self.entity(entry)
+        except EntityNotFound:
+            raise
+        except ProvisioningError as error:
+            return self.kept(entry, base, error)
+        form = self.form(entity, data=request.POST, initial=self.form_class.initial_from(entity.values))
         if base is None:
             form.add_error(
                 None, "The form had lost its beginning. Please check the values and send it again."
@@ -105,9 +112,20 @@ class EntityEditView(UpdateView):
             return self.form_page(entry, entity, form, unchanged=True)
         try:
             return self.prepare(entry, entity, payload, form)
-        except RecordMissing as stop:
+        except (RecordMissing, ProvisioningError) as stop:
             form.add_error(None, stop.explanation)
-            return self.form_page(entry, entity, form, status=stop.status)
+            return self.form_page(entry, entity, form, status=503)
+
+    def kept(self, entry: Entry, base: dict[str, Any] | None, error: ProvisioningError) -> HttpResponse:
+        """The gateway is away just now: the form stays as typed, on the values it was opened with."""
+        if base is None:
+            raise error
+        seen = ENTITY_KINDS[self.spec.kind](
+            guid=entry.guid, parent=entry.parent_guid, values=without_digests(base)
+        )
+        form = self.form(seen, data=self.request.POST, initial=self.form_class.initial_from(seen.values))
+        form.add_error(None, f"Nothing was sent: the gateway could not be read. {failure_words(error)}")
+        return self.form_page(entry, seen, form, status=503, base=self.request.POST["base"])
 
     def resume(self, entry: Entry, entity: Entity, change: Change) -> HttpResponse:
         """The form as it was typed, on what the gateway has now, with a refusal on its field."""
@@ -142,14 +160,15 @@ class EntityEditView(UpdateView):
         self, entry: Entry, entity: Entity, form: PayloadForm, *, status: int = 200, **context: Any
     ) -> HttpResponse:
         """The page; its `base` is what the gateway has now, so sending it again is a decision about that."""
-        base = base_sign(
-            connection=self.connection, kind=self.spec.kind, guid=entry.guid, snapshot=snapshot_of(entity)
-        )
+        context.setdefault("base", self.base_of(entity))
         context["meanwhile"] = labelled(context.get("meanwhile") or [], form)
         cancel = self.page_url(connection=self.connection, guid=entry.guid)
-        return self.show(
-            entry, status=status, form=form, entity=entity, base=base, cancel_url=cancel, **context
-        )
+        return self.show(entry, status=status, form=form, entity=entity, cancel_url=cancel, **context)
+
+    def base_of(self, entity: Entity) -> str:
+        """The hidden field that remembers what the person saw."""
+        kind, seen = self.spec.kind, snapshot_of(entity)
+        return base_sign(connection=self.connection, kind=kind, guid=entity.guid, snapshot=seen)
 
 
 class EntityActionView(UpdateView):

@@ -10,7 +10,7 @@ ChangeStopped
 
 
 class ChangeStopped(Exception):  # noqa: N818 - it is an answer, not a fault
-    """Base of the tree. `explanation` says what happened and what to do, `status` is the page's HTTP status."""
+    """Base of the tree. `explanation` says what happened and what to do, `status` is the HTTP status."""
 
     status = 409
     title = "Nothing was sent"

@@ -25,22 +25,27 @@ class GatewayView(PortalView):
         except EntityNotFound as error:
             raise Http404(str(error)) from error
         except ProvisioningError as error:
-            return gateway_away(request, error)
+            return gateway_away(request, error, back=self.back_url())
         except ChangeStopped as stop:
-            return change_stopped(request, stop)
+            return change_stopped(request, stop, back=self.back_url())
+
+    def back_url(self) -> str:
+        """Where "Back" and "Try again" lead: this page."""
+        return self.request.get_full_path()
 
 
-def gateway_away(request: HttpRequest, error: ProvisioningError) -> HttpResponse:
+def gateway_away(request: HttpRequest, error: ProvisioningError, *, back: str = "") -> HttpResponse:
     """The page for a read that failed: what happened, what it means, what to do."""
     context = {
         "error": error,
         "meaning": meaning_of(str(error.code or "")),
         "advice": advice_for(str(error.code or "")),
+        "back": back or request.get_full_path(),
         "not_authorised": isinstance(error, NotAuthorised),
     }
     return render(request, "changes/gateway_away.html", context, status=502 if error.http_status else 503)
 
 
-def change_stopped(request: HttpRequest, stop: ChangeStopped) -> HttpResponse:
+def change_stopped(request: HttpRequest, stop: ChangeStopped, *, back: str) -> HttpResponse:
     """The page for a step that could not be taken; nothing was sent."""
-    return render(request, "changes/stopped.html", {"stop": stop, "back": request.path}, status=stop.status)
+    return render(request, "changes/stopped.html", {"stop": stop, "back": back}, status=stop.status)

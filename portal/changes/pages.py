@@ -6,6 +6,7 @@ from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 
 from portal.audit.services import origin_of
 from portal.changes import services
@@ -56,6 +57,10 @@ class ChangeView(GatewayView):
         services.changes_interrupted_settle()
         return get_object_or_404(Change, pk=self.kwargs["pk"])
 
+    def back_url(self) -> str:
+        """The change's page: most addresses below it only take POST."""
+        return reverse("changes:page", args=[self.kwargs["pk"]])
+
     def acting(self) -> dict[str, Any]:
         """The arguments every service wants."""
         return {"user": self.request.user, "origin": origin_of(self.request), "change": self.change()}
@@ -72,6 +77,7 @@ class ChangeView(GatewayView):
         may_act = self.request.user.has_perm(change.spec.permission)
         return {
             "change": change,
+            "state_template": f"changes/states/{change.state}.html",
             "rows": [row for row in change.rows if not row["unchanged"]],
             "along": [row for row in change.rows if row["unchanged"]],
             "entity_url": entity_url(change.kind, change.connection, change.object_guid),

@@ -71,7 +71,7 @@ def _performed(change: Change, payload: dict[str, Any]) -> Outcome:
             payload=payload,
         )
     except Exception as error:
-        # Whatever broke, the request may have left. Log the class alone: the message of an unforeseen error may hold parts of the body.
+        # Whatever broke, the request may have left. The message may hold parts of the body: log the class.
         _log.error("Sending change %s broke: %s", change.pk, type(error).__name__)
         return OutcomeUnknown("The portal failed while it sent the change.", detail=type(error).__name__)
 

@@ -1,4 +1,4 @@
-"""What an entity looked like: snapshots without secrets, their comparison, the signed `base` of edit forms."""
+"""What an entity looked like: snapshots without secrets, comparison, the signed `base` of edit forms."""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -70,5 +70,5 @@ def without_digests(base: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _belongs(key: str, name: str) -> bool:
-    """Widgets of several inputs add to the field's name: "validUntil_0", "terminals-0-id"."""
-    return key == name or key.startswith((f"{name}_", f"{name}-"))
+    """Widgets of several inputs add to the field's name: "validUntil_0", "terminals.0.terminalId"."""
+    return key == name or key.startswith((f"{name}_", f"{name}-", f"{name}."))

@@ -7,6 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
+from portal.audit.actions import KINDS
 from portal.changes import services
 from portal.changes.explanations import refusal_words
 from portal.changes.gateway_pages import GatewayView
@@ -27,7 +28,7 @@ class WriteView(GatewayView):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if cls.operation and not cls.access:
+        if "operation" in cls.__dict__ and "access" not in cls.__dict__:
             cls.access = operation_named(cls.operation).permission
 
     @property
@@ -50,7 +51,12 @@ class WriteView(GatewayView):
 
     def show(self, entry: Entry | None, *, status: int = 200, **context: Any) -> HttpResponse:
         """Renders the page: entry, parents (its breadcrumbs), operation and what a subclass adds."""
-        frame = {"entry": entry, "parents": entry_parents(entry) if entry else [], "operation": self.spec}
+        frame = {
+            "entry": entry,
+            "parents": entry_parents(entry) if entry else [],
+            "operation": self.spec,
+            "kind_words": KINDS.get(self.spec.kind, ""),
+        }
         return render(
             self.request, self.template_name, {**frame, **context, **self.page_context(entry)}, status=status
         )
