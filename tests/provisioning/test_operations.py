@@ -1,0 +1,38 @@
+"""The table of operations is the contract's, no more and no less."""
+
+import pytest
+
+from provisioning import contract
+from provisioning.operations import OPERATIONS, operation_named
+
+
+def test_every_operation_of_the_contract_stands_in_the_table_once():
+    assert sorted(operation.operation_id for operation in OPERATIONS.values()) == sorted(
+        contract.contract_operations()
+    )
+    assert len(OPERATIONS) == 19
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+def test_what_the_table_says_is_what_the_contract_says(operation):
+    assert operation.writes is (operation.spec.method == "POST") is (operation.spec.request_schema is not None)
+    assert operation.result in contract.schema(operation.spec.response_schema)["properties"]
+    assert operation.spec.returns_secrets is bool(operation.response_secrets)
+    assert operation.permission == (operation.name if operation.writes else f"{operation.kind}.view")
+
+
+def test_the_secrets_of_connectors_are_where_the_contract_marks_them():
+    assert operation_named("connector.create").request_secrets >= {
+        ("sharedSecret",),
+        ("config", "password"),
+        ("config", "apiSecret"),
+        ("config", "extraData"),
+        ("config", "vault"),
+    }
+    assert ("connectors", "*", "sharedSecret") in operation_named("connector.list").response_secrets
+    assert operation_named("merchant_user.create").request_secrets == {("password",)}
+
+
+def test_an_unknown_operation_is_an_error():
+    with pytest.raises(KeyError):
+        operation_named("merchant.destroy")
