@@ -9,6 +9,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("audit/", include("portal.audit.urls")),
     path("changes/", include("portal.changes.urls")),
     path("connections/", include("portal.connections.urls")),
+    path("", include("portal.directory.urls")),
+    path("<slug:connection>/", include("portal.tenants.urls")),
+    path("<slug:connection>/", include("portal.merchants.urls")),
 ]
 
 handler400 = "portal.console.errors.bad_request"

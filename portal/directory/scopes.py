@@ -69,7 +69,9 @@ def scope_ensure(*, connection: str, kind: str, parent: str = "", max_age: float
     return _refreshed(scope) if _claimed(scope) else _state(_waited(scope))
 
 
-def scopes_ensure(*, connection: str, kind: str, parents: Sequence[str], budget: float = 2.0) -> ScopeState:
+def scopes_ensure(
+    *, connection: str, kind: str, parents: Sequence[str], budget: float = 2.0, max_age: float | None = None
+) -> ScopeState:
     """The common state of several lists; stale ones are read, oldest first, until `budget` seconds are over.
 
     `refreshed_at` is the oldest of them, `stale` how many are still older than they should be.
@@ -78,13 +80,15 @@ def scopes_ensure(*, connection: str, kind: str, parents: Sequence[str], budget:
     for parent in parents:
         known.setdefault(parent, Scope(connection=connection, kind=kind, parent_guid=parent))
     states = {parent: _state(known[parent]) for parent in parents}
-    due = sorted((known[parent] for parent in parents if _due(known[parent], None)), key=_oldest_first)
+    due = sorted((known[parent] for parent in parents if _due(known[parent], max_age)), key=_oldest_first)
     ends = time.monotonic() + budget
     left = len(due)
     for scope in due:
         if time.monotonic() > ends:
             break
-        states[scope.parent_guid] = scope_ensure(connection=connection, kind=kind, parent=scope.parent_guid)
+        states[scope.parent_guid] = scope_ensure(
+            connection=connection, kind=kind, parent=scope.parent_guid, max_age=max_age
+        )
         left -= 1
         if states[scope.parent_guid].away:
             break

@@ -10,7 +10,7 @@ from jsonschema import FormatChecker
 
 from provisioning import contract
 
-Choices = Iterable[tuple[str, str]]
+Choices = Iterable[tuple[str, Any]]
 
 TRANSACTION_TYPES = {
     "initial_debit": ("Debit", "First or single debits."),
@@ -60,7 +60,7 @@ class CodeField(forms.ChoiceField):
     def keep(self, stored: object) -> None:
         """Offers what the gateway has stored, whether or not the list knows it."""
         known = list(self.offered())
-        if isinstance(stored, str) and stored and stored not in {code for code, _ in known}:
+        if isinstance(stored, str) and stored and not self.valid_value(stored):
             self.choices = [*known, (stored, f"{stored} (as stored)")]
 
 

@@ -37,6 +37,6 @@ class TenantEditForm(PayloadForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         stored = str(self.initial.get("defaultCurrency") or "")
-        known = currency_choices()
-        if stored and stored not in {code for code, _ in known}:
-            self.fields["defaultCurrency"].choices = [*known, (stored, f"{stored} (as stored)")]  # type: ignore[attr-defined]
+        currency = self.fields["defaultCurrency"]
+        if isinstance(currency, forms.ChoiceField) and stored and not currency.valid_value(stored):
+            currency.choices = [*currency_choices(), (stored, f"{stored} (as stored)")]

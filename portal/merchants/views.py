@@ -1,0 +1,168 @@
+"""The merchants' pages that read: the list, and a merchant with its tabs."""
+
+from functools import cached_property
+from typing import Any, ClassVar
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from portal.audit.services import history_of
+from portal.console.choices import country_choices, currency_choices
+from portal.console.views import PortalView
+from portal.directory.listing import STATUSES, ListFilter, asked, options_named
+from portal.directory.models import Entry
+from portal.directory.pages import entity_reading
+from portal.directory.services import (
+    ScopeState,
+    entry_find,
+    entry_parents,
+    scope_ensure,
+    scope_refresh,
+    scopes_ensure,
+)
+from portal.directory.views import ConnectionMixin, EntryListView
+from portal.merchants.facts import merchant_facts, next_steps
+
+# How long a list over all tenants waits for stale ones; the rest says how old it is.
+REFRESH_BUDGET = 2.0
+
+
+class MerchantListView(EntryListView):
+    """`/<connection>/merchants/`: all merchants, or those of `?tenant=`."""
+
+    access = "merchant.view"
+    kind = "merchant"
+    template_name = "merchants/list.html"
+
+    @cached_property
+    def tenants(self) -> dict[str, str]:
+        """Guid → name of the known tenants, by name."""
+        scope_ensure(connection=self.connection, kind="tenant")
+        rows = Entry.objects.filter(connection=self.connection, kind="tenant").order_by("sort_key")
+        return dict(rows.values_list("guid", "name"))
+
+    @property
+    def tenant(self) -> str:
+        """Guid of the chosen tenant; "" for all, or for one nobody knows."""
+        wanted = asked(self.request.GET, "tenant")
+        return wanted if wanted in self.tenants else ""
+
+    def ensure(self) -> ScopeState:
+        """The chosen tenant's list; otherwise as many stale ones as the budget allows."""
+        if self.tenant:
+            return scope_ensure(connection=self.connection, kind=self.kind, parent=self.tenant)
+        parents = list(self.tenants)
+        if not parents:
+            return scope_ensure(connection=self.connection, kind="tenant")
+        return scopes_ensure(
+            connection=self.connection, kind=self.kind, parents=parents, budget=REFRESH_BUDGET
+        )
+
+    def refresh(self) -> None:
+        """Reads the chosen tenant's merchants, or the tenants and every list of theirs within the budget."""
+        if self.tenant:
+            scope_refresh(connection=self.connection, kind=self.kind, parent=self.tenant)
+            return
+        scope_refresh(connection=self.connection, kind="tenant")
+        scopes_ensure(
+            connection=self.connection,
+            kind=self.kind,
+            parents=list(self.tenants),
+            budget=3 * REFRESH_BUDGET,
+            max_age=0,
+        )
+
+    def filters(self, state: ScopeState) -> list[ListFilter]:
+        """By tenant, status, country and currency; only countries and currencies that occur are offered."""
+        facets = state.facets or {}
+        return [
+            self.choice("tenant", "Tenant", list(self.tenants.items())),
+            self.choice("status", "Status", list(STATUSES)),
+            self.choice("country", "Country", options_named(facets.get("country", []), country_choices())),
+            self.choice(
+                "currency", "Currency", options_named(facets.get("currency", []), currency_choices())
+            ),
+        ]
+
+    def page_context(self, context: dict[str, Any]) -> dict[str, Any]:
+        """Adds the tenant's name to every row."""
+        for row in context["page"].object_list:
+            row["tenant"] = self.tenants.get(row["tenant_guid"], row["tenant_guid"])
+        return {"tenant": self.tenant, "tenant_name": self.tenants.get(self.tenant, "")}
+
+
+class MerchantTab(ConnectionMixin, PortalView):
+    """A tab of one merchant; the entry comes from the index, or is looked for at the gateway."""
+
+    access = "merchant.view"
+    tab: ClassVar[str] = ""
+
+    @cached_property
+    def entry(self) -> Entry:
+        """The merchant's row. Raises EntryMissing (404)."""
+        return entry_find(connection=self.kwargs["connection"], kind="merchant", guid=self.kwargs["guid"])
+
+    def frame(self, entry: Entry) -> dict[str, Any]:
+        """What every tab shows around its content."""
+        return {"entry": entry, "parents": entry_parents(entry), "tab": self.tab}
+
+
+class MerchantPage(MerchantTab):
+    """`…/merchants/<guid>/`: the overview, read fresh."""
+
+    tab = "overview"
+
+    def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
+        """Facts in groups, and what is still missing before the merchant can go live."""
+        reading = entity_reading(self.entry)
+        context = {
+            "reading": reading,
+            "facts": merchant_facts(reading.values),
+            "steps": next_steps(reading.entry, look=reading.fresh),
+        }
+        return render(request, "merchants/page.html", self.frame(reading.entry) | context)
+
+
+class MerchantHistory(MerchantTab):
+    """`…/merchants/<guid>/history/`: who changed what, when and why."""
+
+    tab = "history"
+
+    def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
+        """The latest events about this merchant."""
+        events = history_of(connection=connection, guid=self.entry.guid)
+        return render(request, "merchants/history.html", self.frame(self.entry) | {"events": events})
+
+
+class MerchantChildren(MerchantTab, EntryListView):
+    """A tab that lists what belongs to the merchant."""
+
+    def ensure(self) -> ScopeState:
+        """The list of this merchant, which must exist."""
+        return scope_ensure(connection=self.connection, kind=self.kind, parent=self.entry.guid)
+
+    def refresh(self) -> None:
+        """As above, whatever its age."""
+        scope_refresh(connection=self.connection, kind=self.kind, parent=self.entry.guid)
+
+    def page_context(self, context: dict[str, Any]) -> dict[str, Any]:
+        """The merchant around the list."""
+        return self.frame(self.entry)
+
+
+class MerchantUsers(MerchantChildren):
+    """`…/merchants/<guid>/users/`."""
+
+    access = "merchant_user.view"
+    kind = "merchant_user"
+    tab = "users"
+    template_name = "merchants/users.html"
+
+
+class MerchantConnectors(MerchantChildren):
+    """`…/merchants/<guid>/connectors/`."""
+
+    access = "connector.view"
+    kind = "connector"
+    tab = "connectors"
+    template_name = "merchants/connectors.html"

@@ -1,0 +1,103 @@
+"""The tenants' pages: list, page with history, edit. There is no create: the API has no operation for it."""
+
+from functools import cached_property
+from typing import Any, ClassVar
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from portal.audit.services import history_of
+from portal.changes.errors import NotPossible
+from portal.changes.views import EntityEditView
+from portal.console.choices import currency_choices
+from portal.console.views import PortalView
+from portal.directory.listing import ListFilter
+from portal.directory.models import Entry
+from portal.directory.pages import entity_reading
+from portal.directory.services import ScopeState, entry_find
+from portal.directory.views import ConnectionMixin, EntryListView
+from portal.tenants.forms import TenantEditForm
+
+OWN_WORDS = (
+    "This is the tenant the API key itself belongs to. The API lists and changes only the tenants below it: "
+    "it can be changed in the platform’s own interface alone."
+)
+
+
+class TenantListView(EntryListView):
+    """`/<connection>/tenants/`."""
+
+    access = "tenant.view"
+    kind = "tenant"
+    template_name = "tenants/list.html"
+
+    def filters(self, state: ScopeState) -> list[ListFilter]:
+        """None: tenants are few, and can be neither disabled nor archived."""
+        return []
+
+
+class TenantTab(ConnectionMixin, PortalView):
+    """A tab of one tenant."""
+
+    access = "tenant.view"
+    tab: ClassVar[str] = ""
+
+    @cached_property
+    def entry(self) -> Entry:
+        """The tenant's row. Raises EntryMissing (404)."""
+        return entry_find(connection=self.kwargs["connection"], kind="tenant", guid=self.kwargs["guid"])
+
+    def frame(self, entry: Entry) -> dict[str, Any]:
+        """What every tab shows around its content."""
+        own = bool(entry.fields.get("own"))
+        return {"entry": entry, "tab": self.tab, "own": own, "own_words": OWN_WORDS}
+
+
+class TenantPage(TenantTab):
+    """`…/tenants/<guid>/`: the overview, read fresh."""
+
+    tab = "overview"
+
+    def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
+        """The tenant's properties, and the way to its merchants."""
+        reading = entity_reading(self.entry)
+        merchants = Entry.objects.filter(connection=connection, kind="merchant", parent_guid=guid)
+        context = {
+            "reading": reading,
+            "facts": tenant_facts(dict(reading.values)),
+            "merchants": merchants.count(),
+        }
+        return render(request, "tenants/page.html", self.frame(reading.entry) | context)
+
+
+class TenantHistory(TenantTab):
+    """`…/tenants/<guid>/history/`."""
+
+    tab = "history"
+
+    def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
+        """The latest events about this tenant."""
+        events = history_of(connection=connection, guid=guid)
+        return render(request, "tenants/history.html", self.frame(self.entry) | {"events": events})
+
+
+class TenantEdit(ConnectionMixin, EntityEditView):
+    """`…/tenants/<guid>/edit/`."""
+
+    operation = "tenant.update"
+    form_class = TenantEditForm
+
+    def entry(self) -> Entry:
+        """The tenant's row. Raises NotPossible for the key's own tenant."""
+        entry = super().entry()
+        if entry.fields.get("own"):
+            raise NotPossible(OWN_WORDS)
+        return entry
+
+
+def tenant_facts(values: dict[str, Any]) -> list[tuple[str, Any]]:
+    """(label, value to show) of every property, the currency with its name."""
+    labels = {name: str(field.label or name) for name, field in TenantEditForm.base_fields.items()}
+    code = values.get("defaultCurrency")
+    shown = values | {"defaultCurrency": dict(currency_choices()).get(str(code), code)}
+    return [(label, shown.get(name)) for name, label in labels.items()] + [("Domain", values.get("domain"))]
