@@ -14,10 +14,10 @@ _NOT_STORABLE = dict.fromkeys([0, *range(0xD800, 0xE000)], "\N{REPLACEMENT CHARA
 
 # What the hash covers, in this order. A new column means a new FORMAT.
 HASHED_FIELDS = (
-    "sequence", "time", "actor_id", "actor_name", "actor_role", "session", "address", "request_id", "connection",
-    "action", "operation", "object_kind", "object_guid", "object_name", "parent_guid", "parent_name", "change_id",
-    "reason", "outcome", "code", "gateway_request_id", "request", "answer", "before", "after", "message",
-    "duration_ms", "key_id", "previous_hash",
+    "sequence", "time", "actor_id", "actor_name", "actor_role", "session", "address", "request_id",
+    "connection", "action", "operation", "object_kind", "object_guid", "object_name", "parent_guid",
+    "parent_name", "change_id", "reason", "outcome", "code", "gateway_request_id", "request", "answer",
+    "before", "after", "message", "duration_ms", "key_id", "previous_hash",
 )  # fmt: skip
 
 
@@ -30,17 +30,14 @@ def json_clean(value: Any, depth: int = 0) -> Any:
     """A copy of a JSON value that every database stores: clean text, no secret, no NaN, bounded depth."""
     if depth > DEEPEST:
         return "…"
-    if isinstance(value, Sealed):
-        return MASK
     if isinstance(value, dict):
         return {text_clean(key): json_clean(child, depth + 1) for key, child in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [json_clean(child, depth + 1) for child in value]
-    if value is None or isinstance(value, bool | int):
-        return value
-    if isinstance(value, float) and math.isfinite(value):
-        return value
-    return text_clean(value)
+    if isinstance(value, Sealed):
+        return MASK
+    harmless = value is None or isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+    return value if harmless else text_clean(value)
 
 
 def json_text(value: Any) -> str:
@@ -54,9 +51,11 @@ def row_text(values: Sequence[Any]) -> str:
 
 
 def _moment(time: datetime | None) -> str:
-    """Always UTC with six digits, whatever the database's driver makes of it. None is a time nobody can read."""
+    """Always UTC with six digits, whatever the database's driver makes of it. None is an unreadable time."""
     return time.astimezone(UTC).isoformat(timespec="microseconds") if time else ""
 
 
 def _dumped(value: Any, *, sort_keys: bool = False) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=sort_keys, default=str)
+    return json.dumps(
+        value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=sort_keys, default=str
+    )

@@ -7,15 +7,17 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 EVENT, HEAD = "audit_event", "audit_head"
 
-# SQLite: INSERT OR REPLACE deletes the old row without firing delete triggers (unless recursive_triggers is on), so
+# SQLite: INSERT OR REPLACE deletes the old row and fires no delete trigger (unless recursive_triggers is on):
 # a second row with the same key is refused before. NEW.sequence is -1 there when the database chooses it.
 _SQLITE = {
     "audit_event_no_update": f"BEFORE UPDATE ON {EVENT} BEGIN {{abort}} END",
     "audit_event_no_delete": f"BEFORE DELETE ON {EVENT} BEGIN {{abort}} END",
-    "audit_event_no_replace": f"""BEFORE INSERT ON {EVENT} WHEN EXISTS (SELECT 1 FROM {EVENT} WHERE
-        sequence = NEW.sequence OR hash = NEW.hash OR previous_hash = NEW.previous_hash) BEGIN {{abort}} END""",
+    "audit_event_no_replace": """BEFORE INSERT ON audit_event WHEN EXISTS (SELECT 1 FROM audit_event
+        WHERE sequence = NEW.sequence OR hash = NEW.hash OR previous_hash = NEW.previous_hash)
+        BEGIN {abort} END""",
     "audit_head_no_delete": f"BEFORE DELETE ON {HEAD} BEGIN {{abort}} END",
-    "audit_head_no_replace": f"BEFORE INSERT ON {HEAD} WHEN EXISTS (SELECT 1 FROM {HEAD}) BEGIN {{abort}} END",
+    "audit_head_no_replace": """BEFORE INSERT ON audit_head WHEN EXISTS (SELECT 1 FROM audit_head)
+        BEGIN {abort} END""",
     "audit_head_forward": f"""BEFORE UPDATE ON {HEAD} WHEN NEW.id IS NOT OLD.id OR NEW.sequence IS NOT
         OLD.sequence + 1 OR NEW.count IS NOT OLD.count + 1 BEGIN {{abort}} END""",
 }
@@ -57,7 +59,9 @@ def _install_statements(vendor: str) -> list[str]:
         raise NotImplementedError(f"No guards for {vendor}.")
     statements = [_FUNCTION]
     for name, (table, event) in _POSTGRESQL.items():
-        statements.append(f"CREATE TRIGGER {name} {event.format(table=table)} EXECUTE FUNCTION audit_refuse()")
+        statements.append(
+            f"CREATE TRIGGER {name} {event.format(table=table)} EXECUTE FUNCTION audit_refuse()"
+        )
         # ALWAYS: not even session_replication_role = replica gets past it.
         statements.append(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}")
     return statements

@@ -40,5 +40,7 @@ def _decoded(key_id: str, encoded: str) -> bytes:
         key = b""
     if not key_id or len(key_id) > 64 or len(key) < 32:
         # Neither the value nor a part of it: the message ends in logs.
-        raise ImproperlyConfigured("PORTAL_AUDIT_KEYS must be id:base64 of at least 32 bytes, comma-separated.")
+        raise ImproperlyConfigured(
+            "PORTAL_AUDIT_KEYS must be id:base64 of at least 32 bytes, comma-separated."
+        )
     return key

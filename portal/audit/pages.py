@@ -39,7 +39,8 @@ def _filtered(wanted: dict[str, str]) -> QuerySet[Event]:
     if wanted["object"]:
         text = wanted["object"]
         events = events.filter(
-            Q(object_name__icontains=text) | Q(object_guid=text) | Q(parent_name__icontains=text) | Q(parent_guid=text)
+            Q(object_name__icontains=text) | Q(parent_name__icontains=text)
+            | Q(object_guid=text) | Q(parent_guid=text)
             | Q(request_id=text) | Q(change_id=text) | Q(gateway_request_id=text)
         )  # fmt: skip
     return events

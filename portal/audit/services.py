@@ -1,4 +1,4 @@
-"""The audit trail's door: record an event, read a history. Everything that happens in the portal comes here."""
+"""The audit trail's door: record an event, read a history. Everything that happens comes here."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,11 +15,11 @@ from portal.audit.keys import current_key_id, keyed_digest
 from portal.audit.models import Event, Head
 
 
-class UnknownAction(Exception):
+class UnknownAction(Exception):  # noqa: N818 - reads as what happened
     """The action is not in portal.audit.actions: a mistake in the program."""
 
 
-class AuditUnavailable(Exception):
+class AuditUnavailable(Exception):  # noqa: N818 - reads as what happened
     """The event could not be written. Whoever wanted to act must not: no record, no change."""
 
 
@@ -73,9 +73,11 @@ def session_digest(session_key: str | None) -> str:
 def address_of(request: HttpRequest) -> str:
     """Where the request came from; behind trusted proxies the address that the outermost of them saw."""
     proxies: int = getattr(settings, "ALLAUTH_TRUSTED_PROXY_COUNT", 0)
-    forwarded = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+    forwarded = [
+        hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()
+    ]
     if proxies and len(forwarded) >= proxies:
-        return forwarded[-proxies]
+        return str(forwarded[-proxies])
     return str(request.META.get("REMOTE_ADDR", ""))
 
 
@@ -109,13 +111,14 @@ def event_record(
         "action": action, "outcome": outcome, "connection": connection, "operation": operation,
         "change_id": change_id or "", "reason": reason, "code": "" if code is None else code,
         "gateway_request_id": gateway_request_id, "before": json_text(before), "after": json_text(after),
-        "request": json_text(request), "answer": json_text(answer), "message": message, "duration_ms": duration_ms,
+        "request": json_text(request), "answer": json_text(answer), "message": message,
+        "duration_ms": duration_ms,
     }  # fmt: skip
     return _appended({name: _fitting(name, value) for name, value in values.items()})
 
 
 def history_of(*, connection: str, guid: str, kind: str = "", limit: int = 50) -> list[Event]:
-    """The newest events about one object; `connection` is "" for what belongs to none, `kind` narrows if given."""
+    """The newest events about one object; `connection` "" is for what belongs to none, `kind` narrows."""
     events = Event.objects.filter(connection=connection, object_guid=guid)
     return list((events.filter(object_kind=kind) if kind else events)[:limit])
 
@@ -146,7 +149,7 @@ def _fitting(name: str, value: Any) -> Any:
     """Text that fits its column: what comes from outside must not be able to stop the record."""
     if value is None or isinstance(value, int):
         return value if name in ("actor_id", "duration_ms") else str(value)
-    return text_clean(value)[: Event._meta.get_field(name).max_length]
+    return text_clean(value)[: getattr(Event._meta.get_field(name), "max_length", None)]
 
 
 def _appended(values: dict[str, Any]) -> Event:

@@ -71,7 +71,7 @@ def audit_verify() -> Report:
 
 
 def _rows_check(report: Report, walk: _Walk, until: int | None) -> None:
-    # One by one if a whole chunk cannot be read, to name the row: SQLite stores what is not of its column's type.
+    # Once more one by one if a chunk cannot be read, to name the row: SQLite stores what is not of its type.
     for chunk in (CHUNK, 1):
         try:
             for row in _rows(walk.last, until, chunk):
@@ -102,7 +102,9 @@ def _row_check(report: Report, walk: _Walk, row: Sequence[Any]) -> None:
     elif not _genuine(row, sequence):
         report.add(sequence, *_diagnosis(row, walk))
     elif row[_PREVIOUS] != walk.previous:
-        report.add(sequence, "reordered", "it does not follow the row before it: rows were replaced or reordered.")
+        report.add(
+            sequence, "reordered", "it does not follow the row before it: rows were replaced or reordered."
+        )
     walk.last, walk.previous = sequence, row[_HASH]
 
 
@@ -140,7 +142,9 @@ def _head_check(report: Report, walk: _Walk, head: Head | None) -> None:
     elif head.sequence > walk.last:
         report.add(walk.last + 1, "cut off", f"the end was cut off: rows up to {head.sequence} are missing.")
     elif head.sequence < walk.last:
-        report.add(head.sequence + 1, "inserted", f"rows were inserted after the end, which is row {head.sequence}.")
+        report.add(
+            head.sequence + 1, "inserted", f"rows were inserted after the end, which is row {head.sequence}."
+        )
     elif report.whole and (head.hash != walk.previous or head.count != report.rows):
         report.add(head.sequence, "head", "the head of the chain does not fit the last row.")
 

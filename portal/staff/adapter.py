@@ -50,7 +50,7 @@ class StaffAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """Stores a password somebody chose for themselves, signed in or with a one-time link."""
         password_set(origin=_self_origin(self.request, user), person=user, password=password)
 
-    def add_message(
+    def add_message(  # noqa: PLR0917 - allauth's signature
         self,
         request: HttpRequest,
         level: int,

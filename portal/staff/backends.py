@@ -4,13 +4,14 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.models import Permission
 
 
 class StaffBackend(ModelBackend):
     """Passwords and rights of staff. Rights come from the role alone: no superuser, no personal rights."""
 
     def user_can_authenticate(self, user: Any) -> bool:
-        """Not disabled, and in production not a person of the demo. Asked at each request, not only at sign-in."""
+        """Not disabled, and in production not a person of the demo. Asked at each request."""
         return bool(user and user.is_active and not (settings.PRODUCTION and user.is_demo))
 
     def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
@@ -22,8 +23,9 @@ class StaffBackend(ModelBackend):
     def get_group_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
         """The role's rights, read once per person object, that is once per request."""
         if not hasattr(user_obj, "_role_permissions"):
-            rows = self._get_group_permissions(user_obj).values_list("content_type__app_label", "codename")
-            user_obj._role_permissions = {f"{room}.{right}" for room, right in rows.order_by()}
+            rows = Permission.objects.filter(group__user=user_obj).order_by()
+            named = rows.values_list("content_type__app_label", "codename")
+            user_obj._role_permissions = {f"{room}.{right}" for room, right in named}
         permissions: set[str] = user_obj._role_permissions
         return permissions
 

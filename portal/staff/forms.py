@@ -18,12 +18,14 @@ class PersonForm(forms.Form):
         max_length=150,
         validators=User._meta.get_field("username").validators,
         label="User name",
-        help_text="What the person types to sign in. Letters, digits and @ . + - _ only; it cannot be changed later.",
+        help_text="What the person types to sign in: letters, digits and @ . + - _ only. It stays.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none"}),
     )
     first_name = forms.CharField(max_length=150, required=False, label="First name")
     last_name = forms.CharField(max_length=150, required=False, label="Last name")
-    email = forms.EmailField(required=False, label="E-mail", help_text="For people; the portal sends no mail.")
+    email = forms.EmailField(
+        required=False, label="E-mail", help_text="For people; the portal sends no mail."
+    )
     role = forms.ChoiceField(choices=_roles, initial=AGENT, label="Role")
 
     def clean_username(self) -> str:
@@ -37,7 +39,9 @@ class PersonForm(forms.Form):
 class RoleForm(forms.Form):
     """Another role for a person."""
 
-    role = forms.ChoiceField(choices=_roles, label="Role", help_text="Takes effect at the person's next click.")
+    role = forms.ChoiceField(
+        choices=_roles, label="Role", help_text="Takes effect at the person's next click."
+    )
 
 
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -1,4 +1,4 @@
-"""The door: nobody reaches a view that they may not use, and a view that says nothing about it opens to nobody."""
+"""The door: nobody reaches a view that they may not use, and a view that declares nothing opens to nobody."""
 
 from collections.abc import Callable
 from typing import Any

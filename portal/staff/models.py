@@ -34,7 +34,7 @@ class User(AbstractUser):
         return self.get_full_name() or self.username
 
     def has_perm(self, perm: str, obj: Any = None) -> bool:
-        """Whether the role holds `perm`. Django's own answers yes to every superuser; here the role decides."""
+        """Whether the role holds `perm`. Django's own says yes to every superuser; not here."""
         return any(backend.has_perm(self, perm, obj) for backend in get_backends())
 
     def has_perms(self, perm_list: Iterable[str], obj: Any = None) -> bool:

@@ -1,4 +1,4 @@
-"""What an admin does with people: add, change the role, disable, enable, make a one-time link. All audited."""
+"""What an admin does with people: add, change the role, disable, enable, make a link. All audited."""
 
 from django.contrib.auth.models import Group
 from django.contrib.auth.tokens import default_token_generator
@@ -12,7 +12,7 @@ from portal.staff.models import User
 from portal.staff.roles import ADMIN, ROLES
 
 
-class StaffRefused(Exception):
+class StaffRefused(Exception):  # noqa: N818 - reads as what happened
     """The change of a person is not allowed; the text says why, for people."""
 
 
@@ -36,7 +36,9 @@ def staff_create(
         _authorise(by, "staff.create")
         if User.objects.filter(username__iexact=username).exists():
             raise StaffRefused("A person with this user name exists already.")
-        person = User(username=username, first_name=first_name, last_name=last_name, email=email, is_demo=is_demo)
+        person = User(
+            username=username, first_name=first_name, last_name=last_name, email=email, is_demo=is_demo
+        )
         person.set_unusable_password()
         _names_check(person)
         person.save()

@@ -80,7 +80,9 @@ class RoleView(PortalView):
         person, form = get_object_or_404(User, pk=pk), RoleForm(request.POST)
         if not form.is_valid():
             return _person_page(request, person, form, 422)
-        return _done(request, person, role_change, f"{person.called} has a new role.", role=form.cleaned_data["role"])
+        return _done(
+            request, person, role_change, f"{person.called} has a new role.", role=form.cleaned_data["role"]
+        )
 
 
 class DisableView(PortalView):
@@ -157,7 +159,9 @@ def _person_page(
         "is_self": reader.pk == person.pk,
         "may_change": reader.pk != person.pk and reader.has_perm("staff.update"),
         "rights": sorted(permission_words(name) for name in ROLES.get(person.role, ())),
-        "events": history_of(connection="", guid=str(person.pk), kind="person") if reader.has_perm("audit.view") else [],
+        "events": history_of(connection="", guid=str(person.pk), kind="person")
+        if reader.has_perm("audit.view")
+        else [],
     }
     return render(request, "staff/page.html", context, status=status)
 

@@ -1,4 +1,4 @@
-"""`manage.py staff_create --username ada --role Admin [--passphrase-stdin]`: the first admin, or a demo's people."""
+"""`manage.py staff_create --username ada --role Admin [--passphrase-stdin]`: a first admin."""
 
 import sys
 from typing import Any
@@ -25,8 +25,12 @@ class Command(BaseCommand):
         parser.add_argument("--role", required=True, choices=list(ROLES))
         for name in ("first-name", "last-name", "email"):
             parser.add_argument(f"--{name}", default="")
-        parser.add_argument("--passphrase-stdin", action="store_true", help="Read the passphrase from the input.")
-        parser.add_argument("--demo", action="store_true", help="A demo person, whom production does not let in.")
+        parser.add_argument(
+            "--passphrase-stdin", action="store_true", help="Read the passphrase from the input."
+        )
+        parser.add_argument(
+            "--demo", action="store_true", help="A demo person, whom production does not let in."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Adds the person. Raises CommandError if it is not possible."""

@@ -1,0 +1,92 @@
+"""The database itself refuses to change what was recorded, on SQLite and PostgreSQL."""
+
+import pytest
+from django.db import Error, connection, transaction
+
+from portal.audit.guards import guards_install, guards_remove
+from portal.audit.models import Event, Head
+from portal.audit.services import event_record, origin_system
+
+pytestmark = pytest.mark.django_db
+COLUMNS = ", ".join(f'"{field.column}"' for field in Event._meta.concrete_fields)
+
+
+@pytest.fixture(autouse=True)
+def events():
+    """Two rows to attack."""
+    return [event_record(action="session.signed_in", origin=origin_system("x")) for _ in range(2)]
+
+
+def refused(statement):
+    """Runs the statement; True if the database refused and nothing changed."""
+    before = list(Event.objects.values()), list(Head.objects.values())
+    with pytest.raises(Error) as caught, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
+    assert (list(Event.objects.values()), list(Head.objects.values())) == before
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit_event SET message = 'x' WHERE sequence = 1",
+        "UPDATE audit_event SET sequence = 99 WHERE sequence = 1",
+        "DELETE FROM audit_event WHERE sequence = 2",
+        "DELETE FROM audit_event",
+        "DELETE FROM audit_head",
+        "UPDATE audit_head SET sequence = 1, count = 1",
+        "UPDATE audit_head SET id = 2",
+    ],
+)
+def test_changing_and_deleting_is_refused(statement):
+    assert "append-only" in refused(statement)
+
+
+def test_truncating_is_refused():
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has no TRUNCATE")
+    for table in ("audit_event", "audit_head", "audit_event, audit_head CASCADE"):
+        assert "append-only" in refused(f"TRUNCATE {table}")
+
+
+def test_the_guards_hold_for_a_replica_role_too():
+    if connection.vendor != "postgresql":
+        pytest.skip("PostgreSQL's session_replication_role")
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+    assert "append-only" in refused("DELETE FROM audit_event")
+
+
+@pytest.mark.parametrize("changed", ["sequence", "hash", "previous_hash"])
+def test_replacing_a_row_is_refused(changed):
+    """INSERT OR REPLACE, keeping one unique column of an old row so that it would be pushed out."""
+    if connection.vendor != "sqlite":
+        pytest.skip("SQLite's INSERT OR REPLACE")
+    fresh = {"sequence": "77", "hash": "'h'", "previous_hash": "'p'"}
+    fresh.pop(changed)
+    values = ", ".join(fresh.get(field.column, f'"{field.column}"') for field in Event._meta.concrete_fields)
+    for verb in ("INSERT OR REPLACE", "REPLACE", "INSERT OR IGNORE", "INSERT"):
+        statement = f"{verb} INTO audit_event ({COLUMNS}) SELECT {values} FROM audit_event WHERE sequence = 1"
+        assert "append-only" in refused(statement)
+
+
+def test_other_ways_of_sqlite_to_overwrite_are_refused():
+    if connection.vendor != "sqlite":
+        pytest.skip("SQLite's dialect")
+    upsert = f"INSERT INTO audit_event ({COLUMNS}) SELECT {COLUMNS} FROM audit_event WHERE sequence = 1"
+    refused(f"{upsert} ON CONFLICT DO UPDATE SET message = 'x'")
+    refused("UPDATE OR REPLACE audit_event SET hash = (SELECT hash FROM audit_event WHERE sequence = 2)")
+    refused("INSERT OR REPLACE INTO audit_head SELECT * FROM audit_head")
+
+
+def test_the_guards_can_be_put_back():
+    guards_remove(connection)
+    Event.objects.filter(pk=1).update(message="edited")
+    guards_install(connection)
+    assert "append-only" in refused("DELETE FROM audit_event")
+
+
+def test_a_database_without_guards_is_not_used(monkeypatch):
+    monkeypatch.setattr(connection, "vendor", "oracle")
+    with pytest.raises(NotImplementedError):
+        guards_install(connection)
