@@ -1,0 +1,105 @@
+"""A merchant at the real gateway, a browser, and a relay that counts what reaches the gateway."""
+
+import re
+import uuid
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from portal.audit.models import Event
+from portal.audit.services import Origin
+from portal.changes.models import Change
+from provisioning import service
+from tests.portal.changes.relay import Relay
+
+ORIGIN = Origin(None, "Ana Agent", "Support agent", "", "127.0.0.1", "r1")
+
+
+@pytest.fixture(autouse=True)
+def rooms(settings):
+    """The test's own rooms, and a short wait for a silent gateway."""
+    settings.ROOT_URLCONF = "tests.portal.changes.rooms"
+    settings.GATEWAY_DEADLINE = 2.0
+
+
+@pytest.fixture
+def relay(gateway, connection):
+    """Between the portal and the gateway."""
+    parts = urlsplit(gateway.base_url)
+    made = Relay(parts.hostname, parts.port)
+    connection.base_url = gateway.base_url.replace(f":{parts.port}", f":{made.port}")
+    connection.save()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def fault(gateway):
+    """Arms a fault at the gateway for the next request of an operation: fault("500", "createMerchant")."""
+
+    def arm(kind, operation, times=1):
+        order = {"fault": kind, "operation": operation, "requests": times}
+        requests.post(f"{gateway.root_url}/sandbox/faults", json=order, timeout=5).raise_for_status()
+
+    yield arm
+    requests.delete(f"{gateway.root_url}/sandbox/faults", timeout=5)
+
+
+@pytest.fixture
+def tenant(connection):
+    """Guid of the key's own tenant."""
+    return connection.tenant_guid
+
+
+@pytest.fixture
+def merchant(connection, tenant):
+    """A merchant of our own, fresh at the gateway."""
+    return merchant_made(tenant)
+
+
+@pytest.fixture
+def browser(agent, client_of):
+    """Ana's browser."""
+    return client_of(agent)
+
+
+def merchant_made(tenant, **values):
+    """Creates a merchant behind the portal's back; returns the entity."""
+    body = {"name": f"Shop {uuid.uuid4().hex[:10]}", "homepage": "https://shop.example", "timezone": "UTC", **values}
+    made = service.perform("merchant.create", connection="sandbox", target=tenant, parent=tenant, payload=body)
+    assert isinstance(made, service.Accepted), made
+    return made.entity
+
+
+def merchant_now(merchant):
+    """What the gateway has."""
+    return service.entity_read(
+        connection="sandbox", kind="merchant", parent=merchant.parent, guid=merchant.guid
+    ).values
+
+
+def edited(merchant, **values):
+    """Changes the merchant behind the portal's back."""
+    made = service.perform(
+        "merchant.update", connection="sandbox", target=merchant.guid, parent=merchant.parent, payload=values
+    )
+    assert isinstance(made, service.Accepted), made
+
+
+def hidden(response, name):
+    """Value of a hidden field of a page."""
+    found = re.search(rf'name="{name}" value="([^"]*)"', response.content.decode())
+    assert found, response.content.decode()
+    return found.group(1)
+
+
+def actions(change):
+    """The audit events of a change, oldest first."""
+    events = Event.objects.filter(change_id=str(change.pk)).order_by("sequence")
+    return [event.action for event in events]
+
+
+def only_change():
+    """The one change there is."""
+    return Change.objects.get()

@@ -1,0 +1,105 @@
+"""Small rooms on the generic views, and the addresses of the tests: what portal.changes needs above itself."""
+
+from django import forms
+from django.http import HttpResponse
+from django.urls import include, path
+
+from portal.changes.views import EntityActionView, EntityCreateView, EntityEditView, GatewayView
+from portal.console.forms import PayloadForm, Section
+
+
+class MerchantForm(PayloadForm):
+    """A few properties of a merchant."""
+
+    schema = "MerchantCreate"
+    name = forms.CharField(label="Name")
+    homepage = forms.CharField(label="Web site", required=False)
+    timezone = forms.CharField(label="Time zone", required=False)
+    city = forms.CharField(label="City", required=False)
+    zipCode = forms.CharField(label="Post code", required=False)  # noqa: N815
+    sections = (Section("All", ("name", "homepage", "timezone", "city", "zipCode")),)
+
+
+class MerchantEditForm(MerchantForm):
+    """The same for an update."""
+
+    schema = "MerchantUpdate"
+    disabled = forms.BooleanField(label="Disabled", required=False)
+    sections = (Section("All", ("name", "homepage", "timezone", "city", "zipCode", "disabled")),)
+
+
+class ConnectorForm(PayloadForm):
+    """Base data and two secrets of a connector."""
+
+    schema = "ConnectorCreate"
+    name = forms.CharField(label="Name")
+    adapter = forms.CharField(label="Adapter")
+    method = forms.CharField(label="Method")
+    apiKey = forms.CharField(label="API key")  # noqa: N815
+    sharedSecret = forms.CharField(label="Shared secret", required=False)  # noqa: N815
+    nested = {"config.password": forms.CharField(label="Password", required=False, widget=forms.PasswordInput)}
+    sections = (Section("All", ("name", "adapter", "method", "apiKey", "sharedSecret", "config.password")),)
+
+
+class ConnectorEditForm(ConnectorForm):
+    """The same for an update."""
+
+    schema = "ConnectorUpdate"
+
+
+class MerchantCreate(EntityCreateView):
+    operation = "merchant.create"
+    parent_kind = "tenant"
+    form_class = MerchantForm
+
+
+class MerchantEdit(EntityEditView):
+    operation = "merchant.update"
+    form_class = MerchantEditForm
+
+
+class MerchantDisable(EntityActionView):
+    operation = "merchant.update"
+    changes = {"disabled": True}
+    title = "Disable the merchant"
+    consequence = "Its connectors and users are switched off at once."
+    reason_required = True
+
+
+class ConnectorCreate(EntityCreateView):
+    operation = "connector.create"
+    parent_kind = "merchant"
+    form_class = ConnectorForm
+
+
+class ConnectorEdit(EntityEditView):
+    operation = "connector.update"
+    form_class = ConnectorEditForm
+
+
+class Page(GatewayView):
+    access = "merchant.view"
+
+    def get(self, request, connection, guid):
+        return HttpResponse(f"page of {guid}")
+
+
+def room(name, *patterns):
+    page = path(f"{name}/<str:guid>/", Page.as_view(), name="page")
+    return path("<slug:connection>/", include(([*patterns, page], name)))
+
+
+urlpatterns = [
+    path("", include("portal.console.urls")),
+    path("changes/", include("portal.changes.urls")),
+    room("tenants", path("tenants/<str:guid>/merchants/new/", MerchantCreate.as_view(), name="create")),
+    room(
+        "merchants",
+        path("merchants/<str:guid>/edit/", MerchantEdit.as_view(), name="edit"),
+        path("merchants/<str:guid>/disable/", MerchantDisable.as_view(), name="disable"),
+        path("merchants/<str:guid>/connectors/new/", ConnectorCreate.as_view(), name="connect"),
+    ),
+    room("connectors", path("connectors/<str:guid>/edit/", ConnectorEdit.as_view(), name="edit")),
+]
+handler403 = "portal.console.errors.forbidden"
+handler404 = "portal.console.errors.not_found"
