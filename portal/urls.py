@@ -12,6 +12,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("portal.directory.urls")),
     path("<slug:connection>/", include("portal.tenants.urls")),
     path("<slug:connection>/", include("portal.merchants.urls")),
+    path("<slug:connection>/", include("portal.merchant_users.urls")),
+    path("<slug:connection>/", include("portal.connectors.urls")),
 ]
 
 handler400 = "portal.console.errors.bad_request"

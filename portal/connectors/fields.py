@@ -42,7 +42,7 @@ class SuggestField(forms.CharField):
 
 
 class JsonObjectField(forms.CharField):
-    """A JSON object typed as text; {} for nothing. `within` is the property of ConnectorCreate it must fit."""
+    """A JSON object typed as text; {} for nothing. `within` is the connector's property it must fit."""
 
     widget = forms.Textarea(attrs={"rows": 5, "spellcheck": "false", "autocomplete": "off"})
 
@@ -91,14 +91,18 @@ class TerminalsWidget(forms.Widget):
 
     def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> list[dict[str, Any]]:
         """The rows as typed, in the order of their numbers; empty ones dropped."""
-        pattern = re.compile(rf"^{re.escape(name)}\.(\d{{1,6}})\.({'|'.join((*TERMINAL_TEXTS, 'disabled'))})$")
+        pattern = re.compile(
+            rf"^{re.escape(name)}\.(\d{{1,6}})\.({'|'.join((*TERMINAL_TEXTS, 'disabled'))})$"
+        )
         rows: dict[int, dict[str, Any]] = {}
         for key in data:
             found = pattern.match(key)
             if found:
                 value = data.get(key)
                 on = str(value).lower() not in ("", "false", "0")
-                rows.setdefault(int(found[1]), {})[found[2]] = on if found[2] == "disabled" else str(value).strip()
+                rows.setdefault(int(found[1]), {})[found[2]] = (
+                    on if found[2] == "disabled" else str(value).strip()
+                )
         return [row for _, row in sorted(rows.items()) if any(row.get(text) for text in TERMINAL_TEXTS)]
 
     def value_omitted_from_data(self, data: Mapping[str, Any], files: Any, name: str) -> bool:
@@ -142,7 +146,9 @@ class TerminalsField(forms.Field):
 def terminals_as_stored(rows: Any) -> list[tuple[str, bool]]:
     """What the gateway tells of terminals: id and disabled. STAN and capture reference are never returned."""
     found = rows if isinstance(rows, list) else []
-    return [(str(row.get("terminalId")), bool(row.get("disabled"))) for row in found if isinstance(row, Mapping)]
+    return [
+        (str(row.get("terminalId")), bool(row.get("disabled"))) for row in found if isinstance(row, Mapping)
+    ]
 
 
 def _refuse_constant(name: str) -> NoReturn:

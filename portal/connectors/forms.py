@@ -1,4 +1,4 @@
-"""Forms of regular connectors: create and edit. Secrets are sealed, blank ones keep, settings go as differences."""
+"""Forms of regular connectors: secrets are sealed, blank ones keep, settings go as differences."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -6,7 +6,13 @@ from typing import Any
 from django import forms
 from django.core.validators import RegexValidator
 
-from portal.connectors.fields import JsonObjectField, SuggestField, SuggestInput, TerminalsField, terminals_as_stored
+from portal.connectors.fields import (
+    JsonObjectField,
+    SuggestField,
+    SuggestInput,
+    TerminalsField,
+    terminals_as_stored,
+)
 from portal.console.choices import country_choices, language_choices
 from portal.console.forms import ABSENT, PayloadForm, Section, look_up
 from provisioning import contract
@@ -49,12 +55,16 @@ def _object(label: str, help_text: str, *, within: str) -> JsonObjectField:
     return JsonObjectField(label=label, help_text=help_text, required=False, within=within)
 
 
-class _ConnectorForm(PayloadForm):
+class ConnectorForm(PayloadForm):
     """What create and edit share."""
 
     sections = (
         Section("Connector", ("name", "adapter", "method", "description", "businessCountry", "disabled")),
-        Section("Keys", ("apiKey", "publicIntegrationKey", "sharedSecret"), help="How shops address this connector."),
+        Section(
+            "Keys",
+            ("apiKey", "publicIntegrationKey", "sharedSecret"),
+            help="How shops address this connector.",
+        ),
         Section(
             "Credentials at the provider",
             ("config.testMode", "config.username", "config.password", "config.apiSecret", "config.language"),
@@ -62,7 +72,12 @@ class _ConnectorForm(PayloadForm):
         ),
         Section(
             "Transactions",
-            ("disabledTransactionTypes", "postbackFormat", "scheduleApiAvailable", "virtualTerminalAvailable"),
+            (
+                "disabledTransactionTypes",
+                "postbackFormat",
+                "scheduleApiAvailable",
+                "virtualTerminalAvailable",
+            ),
         ),
         Section(
             "Risk, profiles and provider",
@@ -79,7 +94,7 @@ class _ConnectorForm(PayloadForm):
         Section(
             "Gateway settings and adapter values",
             ("settings", "config.extraData", "config.vault"),
-            help="For now as JSON, exactly as the API takes it. A form for every setting and adapter is to come.",
+            help="For now as JSON, as the API takes it; a form for every setting and adapter is to come.",
             advanced=True,
         ),
     )
@@ -88,10 +103,15 @@ class _ConnectorForm(PayloadForm):
         "config.password": _secret("Password"),
         "config.apiSecret": _secret("API secret"),
         "config.extraData": _object(
-            "Adapter values", "A JSON object. Masked once stored, for it may hold secrets.", within="config.extraData"
+            "Adapter values",
+            "A JSON object. Masked once stored, for it may hold secrets.",
+            within="config.extraData",
         ),
         "config.language": forms.ChoiceField(
-            label="Language", required=False, choices=language_choices, widget=forms.Select({"data-searchable": ""})
+            label="Language",
+            required=False,
+            choices=language_choices,
+            widget=forms.Select({"data-searchable": ""}),
         ),
         "config.testMode": _flag("Test mode", "Switched off, this connector is live: it moves real money."),
         "config.vault": _object(
@@ -101,7 +121,9 @@ class _ConnectorForm(PayloadForm):
         ),
     }
     name = forms.CharField(
-        label="Name", min_length=3, help_text="Recommended: merchant, country, method, provider (“ACME AR CC Xyz”)."
+        label="Name",
+        min_length=3,
+        help_text="Recommended: merchant, country, method, provider (“ACME AR CC Xyz”).",
     )
     adapter = _suggested("Adapter", "How the gateway speaks to the provider.", "Simulator", "SimulatorPci")
     method = _suggested("Method", "The payment method.", "Creditcard", "DirectDebit", "Paypal")
@@ -112,7 +134,9 @@ class _ConnectorForm(PayloadForm):
         help_text="Selects this connector in the transaction API. Unique, no blanks, at most 50 characters.",
     )
     publicIntegrationKey = _text("Public integration key", f"For payment.js in the browser. {_GENERATED}")  # noqa: N815
-    sharedSecret = _secret("Shared secret", f"Signs requests; at most 50 characters. {_GENERATED}", max_length=50)  # noqa: N815
+    sharedSecret = _secret(  # noqa: N815
+        "Shared secret", f"Signs requests; at most 50 characters. {_GENERATED}", max_length=50
+    )
     businessCountry = forms.ChoiceField(  # noqa: N815
         label="Business country",
         required=False,
@@ -134,9 +158,18 @@ class _ConnectorForm(PayloadForm):
     provider = _text("Provider", "Guid of the provider, like PR-1234-….", max_length=40)
     scheduleApiAvailable = _flag("Scheduler", "Recurring schedules may be created.")  # noqa: N815
     virtualTerminalAvailable = _flag("Virtual terminal", "May be used in the virtual terminal.")  # noqa: N815
-    alias = _text("Alias", "For global routing profiles: letters, digits, blank, _ ( ) [ ]. Made on the platform.")
+    alias = _text(
+        "Alias", "For global routing profiles: letters, digits, blank, _ ( ) [ ]. Made on the platform."
+    )
     terminals = TerminalsField(label="Terminals", required=False)
     settings = _object("Gateway settings", 'Like {"tx:expiration-minutes": 900}.', within="settings")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        typed = str(self.data.get(self.add_prefix("settings"), ""))
+        if any(key in typed for key in _SECRET_SETTINGS):
+            # Typed among secrets, the whole text is treated as one: never drawn again, never remembered.
+            self.fields["settings"].widget = forms.PasswordInput()
 
     def suggest(self, *, adapters: Iterable[str], methods: Iterable[str]) -> None:
         """Offers the adapters and methods that are known from other connectors."""
@@ -145,19 +178,9 @@ class _ConnectorForm(PayloadForm):
             if isinstance(field, SuggestField):
                 field.suggest(values)
 
-    def is_secret(self, name: str) -> bool:
-        """As the contract marks it; settings too as soon as a secret one is typed among them."""
-        if name == "settings" and self.is_bound:
-            typed = str(self.data.get(self.add_prefix(name), ""))
-            return any(key in typed for key in _SECRET_SETTINGS)
-        return super().is_secret(name)
 
-    def _outgoing(self, name: str, value: Any) -> Any:
-        return value if name == "settings" else super()._outgoing(name, value)
-
-
-class ConnectorCreateForm(_ConnectorForm):
-    """POST createConnector, for regular connectors. Blank secrets are not sent: the gateway generates them."""
+class ConnectorCreateForm(ConnectorForm):
+    """POST createConnector, for regular connectors. Blank secrets are not sent but generated."""
 
     schema = "ConnectorCreate"
     left_out = {"routingMetaConnector": _ANOTHER_ROOM, "multiMethodMetaConnector": _ANOTHER_ROOM}
@@ -172,8 +195,8 @@ class ConnectorCreateForm(_ConnectorForm):
         return body
 
 
-class ConnectorEditForm(_ConnectorForm):
-    """PUT updateConnector. Settings go as addSettings and removeSettings, so that none is lost by replacing."""
+class ConnectorEditForm(ConnectorForm):
+    """PUT updateConnector. Settings go as addSettings and removeSettings: none is lost by replacing."""
 
     schema = "ConnectorUpdate"
     editing = True
@@ -188,10 +211,14 @@ class ConnectorEditForm(_ConnectorForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._keep_stored_choices()
-        self.fields["sharedSecret"].help_text = "Signs requests; at most 50 characters. It is never sent empty."
+        self.fields[
+            "sharedSecret"
+        ].help_text = "Signs requests; at most 50 characters. It is never sent empty."
         self.fields["publicIntegrationKey"].help_text = "For payment.js in the browser."
         for name in ("config.extraData", "config.vault"):
-            self.fields[name].help_text = "A JSON object that takes the place of the stored one; write it completely."
+            self.fields[
+                name
+            ].help_text = "A JSON object that takes the place of the stored one; write it completely."
 
     def mark_kept(self, values: Mapping[str, Any]) -> None:
         """Says at every secret field whether the gateway holds a value that a blank field keeps."""
@@ -207,7 +234,7 @@ class ConnectorEditForm(_ConnectorForm):
         return super().differs(name, value, stored)
 
     def partner_changes(self, current: Mapping[str, Any]) -> dict[str, Any]:
-        """Settings added or changed, and removed. A stored secret setting is not shown, so its absence keeps it."""
+        """Settings added or changed, and removed. A secret one is not shown, so its absence keeps it."""
         wanted: dict[str, Any] = self.cleaned_data["settings"]
         stored: Mapping[str, Any] = current.get("settings") or {}
         added = {key: value for key, value in wanted.items() if not _same(stored.get(key, ABSENT), value)}
@@ -219,11 +246,11 @@ class ConnectorEditForm(_ConnectorForm):
         return sealed
 
     def _may_be_empty(self, name: str) -> bool:
-        """An emptied integration key might make the gateway generate another one: nobody would expect that."""
+        """An emptied integration key might make the gateway generate another one unexpectedly."""
         return name != "publicIntegrationKey" and super()._may_be_empty(name)
 
     def _keep_stored_choices(self) -> None:
-        """A stored value that the lists do not know stays chosen, instead of silently becoming the first one."""
+        """A stored value that the lists do not know stays chosen, instead of becoming the first one."""
         for name, field in self.fields.items():
             if not isinstance(field, forms.ChoiceField):
                 continue
@@ -231,7 +258,9 @@ class ConnectorEditForm(_ConnectorForm):
             values = stored if isinstance(stored, list) else [stored] if stored else []
             choices = list(field.choices)  # type: ignore[arg-type]
             known = {str(value) for value, _ in choices}
-            field.choices = choices + [(value, f"{value} (as stored)") for value in values if str(value) not in known]
+            field.choices = choices + [
+                (value, f"{value} (as stored)") for value in values if str(value) not in known
+            ]
 
 
 def _same(stored: Any, typed: Any) -> bool:

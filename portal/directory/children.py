@@ -11,14 +11,14 @@ from portal.directory.models import Entry
 from portal.directory.services import ScopeState, scope_ensure, scope_refresh, scopes_ensure
 from portal.directory.views import EntryListView
 
-# The gateway has one list per merchant. With more merchants than this a page shows what is known and how old it
-# is; only "refresh" reads lists then, the oldest first.
+# The gateway has one list per merchant. With more merchants than this a page shows what is known and
+# how old it is; only "refresh" reads lists then, the oldest first.
 READ_AT_ONCE = 40
 REFRESH_BUDGET = 2.0
 
 
 class MerchantChildrenListView(EntryListView):
-    """Every row gets merchant_name and merchant_url. Context besides the list's own: merchant, merchant_name."""
+    """Rows get merchant_name and merchant_url. Context besides the list's own: merchant, merchant_name."""
 
     @property
     def parent(self) -> str:

@@ -43,7 +43,7 @@ class PermissionsField(forms.MultipleChoiceField):
 
 
 class MomentField(forms.CharField):
-    """A moment, typed in the person's own time zone, sent as the API publishes it: `YYYY-MM-DD hh:mm:ss`, UTC.
+    """A moment, typed in the person's own time zone, sent as published: `YYYY-MM-DD hh:mm:ss`, UTC.
 
     A value typed in the published spelling is taken as it stands; one with an offset is converted.
     """
@@ -71,7 +71,11 @@ class MomentField(forms.CharField):
         """A stored moment in the person's time zone, as the date control reads it."""
         moment = instant(value)
         typed_here = bool(_LOCAL.match(str(value)))
-        return value if moment is None or typed_here else timezone.localtime(moment).strftime("%Y-%m-%dT%H:%M:%S")
+        return (
+            value
+            if moment is None or typed_here
+            else timezone.localtime(moment).strftime("%Y-%m-%dT%H:%M:%S")
+        )
 
     def _existing(self, text: str) -> str:
         if text and instant(text) is None:
@@ -115,7 +119,9 @@ class MerchantsField(forms.Field):
         return list(dict.fromkeys(self._guid(text) for text in value or []))
 
     def _guid(self, text: str) -> str:
-        if re.fullmatch(r"ME(-[0-9A-Za-z]{1,8}){3,8}", text) or text in {key for key, _ in self.widget.choices}:
+        if re.fullmatch(r"ME(-[0-9A-Za-z]{1,8}){3,8}", text) or text in {
+            key for key, _ in self.widget.choices
+        }:
             return text
         found = self.resolve(text) if self.resolve else [text]
         if len(found) != 1 or len(found[0]) > MAX_GUID:

@@ -1,4 +1,4 @@
-"""Forms of merchant users: create (web or api) and edit, the latter sending differences, never whole lists."""
+"""Forms of merchant users: create (web or api), and edit, which sends differences, never whole lists."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -25,7 +25,9 @@ _FLAGS: dict[str, forms.Field] = {
     "apiUserSettings.push-api": _flag("Push API", "May push transactions made elsewhere to the platform."),
     "apiUserSettings.fees-api": _flag("Fees API", "May read the fees of transactions."),
     "apiUserSettings.pay-by-link-api": _flag("Pay-by-link API", "May create and cancel payment links."),
-    "apiUserSettings.cde-login-enabled": _flag("CDE sign-in", "May sign in to the cardholder data environment."),
+    "apiUserSettings.cde-login-enabled": _flag(
+        "CDE sign-in", "May sign in to the cardholder data environment."
+    ),
     "apiUserSettings.snapshot-retrieval-enabled": _flag("Snapshot retrieval", "May fetch snapshots of data."),
 }
 _PERSON = Section("Person", ("username", "email", "firstName", "lastName"))
@@ -34,21 +36,30 @@ _ACCESS = Section(
     ("multiMerchantAccess", "validUntil", "disabled"),
     help="The home merchant is always accessible; name further merchants here.",
 )
-_PERMISSIONS = Section("Permissions", ("permissions",), help="What a web user may see and do on the platform.")
+_PERMISSIONS = Section(
+    "Permissions", ("permissions",), help="What a web user may see and do on the platform."
+)
 _API = Section(
-    "API access", tuple(_FLAGS), help="Which further interfaces the user may call with these credentials.", advanced=True
+    "API access",
+    tuple(_FLAGS),
+    help="Which further interfaces the user may call with these credentials.",
+    advanced=True,
 )
 
 
-class _MerchantUserForm(PayloadForm):
+class MerchantUserForm(PayloadForm):
     """What create and edit share."""
 
     nested = _FLAGS
     username = forms.CharField(
-        label="User name", min_length=3, help_text="The login name, at least 3 characters. It cannot be used twice."
+        label="User name",
+        min_length=3,
+        help_text="The login name, at least 3 characters. It cannot be used twice.",
     )
     email = forms.EmailField(
-        label="E-mail", required=False, help_text="Mandatory for web users: invitations and reset links go there."
+        label="E-mail",
+        required=False,
+        help_text="Mandatory for web users: invitations and reset links go there.",
     )
     password = PasswordField(label="Password", required=False)
     firstName = forms.CharField(label="First name", required=False, help_text="Recommended for people.")  # noqa: N815
@@ -56,7 +67,7 @@ class _MerchantUserForm(PayloadForm):
     validUntil = MomentField(  # noqa: N815
         label="Valid until",
         required=False,
-        help_text="No sign-in after this moment, in your time zone. Typed as YYYY-MM-DD hh:mm:ss it is taken as UTC.",
+        help_text="No sign-in afterwards. In your time zone; typed as YYYY-MM-DD hh:mm:ss it is UTC.",
     )
     disabled = forms.BooleanField(
         label="Disabled", required=False, help_text="A disabled user cannot sign in or call the API."
@@ -88,8 +99,8 @@ class _MerchantUserForm(PayloadForm):
             self.add_error(name, message)
 
 
-class MerchantUserCreateForm(_MerchantUserForm):
-    """POST createMerchantUser. Fields that do not apply to the chosen type are no fields: they are never sent."""
+class MerchantUserCreateForm(MerchantUserForm):
+    """POST createMerchantUser. What does not apply to the chosen type is no field: it is never sent."""
 
     schema = "MerchantUserCreate"
     left_out = {"apiUserSettings": _FLAGS_ARE_FIELDS}
@@ -129,7 +140,7 @@ class MerchantUserCreateForm(_MerchantUserForm):
         return {**body, "apiUserSettings": on} if on else body
 
 
-class MerchantUserEditForm(_MerchantUserForm):
+class MerchantUserEditForm(MerchantUserForm):
     """PUT updateMerchantUser. Lists are sent as additions and removals only.
 
     The overwriting `permissions` and `multiMerchantAccess` are never sent: what the portal does not know,
@@ -162,24 +173,29 @@ class MerchantUserEditForm(_MerchantUserForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.home = ""
         self.fields["password"].help_text = f"Leave blank to keep the current one. {passwords.HELP}"
 
     @classmethod
     def initial_from(cls, values: Mapping[str, Any]) -> dict[str, Any]:
         """Initial data; the access list comes from `merchantAccess`, as the answer calls it."""
-        permissions = values.get("permissions") or []
+        held = values.get("permissions") or []
+        kept = unknown_to_the_api(held)
         return super().initial_from(values) | {
             "type": values.get("type"),
-            "permissions": permissions,
+            "permissions": [name for name in held if name not in kept],
+            "keptPermissions": kept,
             "multiMerchantAccess": _guids(values),
         }
 
     def kept_permissions(self) -> list[str]:
         """Permissions the user holds that the API does not name: shown, never touched."""
-        return unknown_to_the_api(self.initial.get("permissions") or [])
+        kept: list[str] = self.initial.get("keptPermissions") or []
+        return kept
 
     def keep_home(self, guid: str) -> None:
         """Takes the home merchant out of the list of further ones: its access is not for editing."""
+        self.home = guid
         access = self.initial.get("multiMerchantAccess") or []
         self.initial = {**self.initial, "multiMerchantAccess": [other for other in access if other != guid]}
 
@@ -193,7 +209,9 @@ class MerchantUserEditForm(_MerchantUserForm):
         return cleaned
 
     def differs(self, name: str, value: Any, stored: Any) -> bool:
-        """Dates compare as moments, for the gateway writes them in two spellings."""
+        """Dates compare as moments, for the gateway writes them in two spellings; access without the home."""
+        if name == "multiMerchantAccess" and isinstance(stored, list):
+            return {*value} - {self.home} != {*stored} - {self.home}
         if name == "validUntil" and value and instant(stored):
             return instant(value) != instant(stored)
         return super().differs(name, value, stored)

@@ -58,7 +58,9 @@ def edit_form(values, **changes):
     """The bound edit form of a connector in which a person changed some fields."""
     initial = ConnectorEditForm.initial_from(values)
     shown = {name: value for name, value in initial.items() if value is not None}
-    shown["settings"] = {key: value for key, value in (shown.get("settings") or {}).items() if not isinstance(value, Sealed)}
+    shown["settings"] = {
+        key: value for key, value in (shown.get("settings") or {}).items() if not isinstance(value, Sealed)
+    }
     return ConnectorEditForm(posted({**shown, **changes}), initial=initial)
 
 
@@ -77,7 +79,11 @@ def test_the_forms_follow_the_contract(form_class):
 def test_the_documented_bodies_of_regular_connectors_pass_through_the_form(name):
     example = contract.contract_examples("createConnector")[name]
     body = created(example)
-    added = {path for path in ("disabled", "scheduleApiAvailable", "virtualTerminalAvailable") if path not in example}
+    added = {
+        path
+        for path in ("disabled", "scheduleApiAvailable", "virtualTerminalAvailable")
+        if path not in example
+    }
     assert {key: value for key, value in body.items() if key not in (*added, "config")} == {
         key: value for key, value in example.items() if key != "config"
     }
@@ -89,7 +95,7 @@ def test_the_documented_bodies_of_regular_connectors_pass_through_the_form(name)
 def test_secrets_are_sealed_and_blank_ones_are_not_sent():
     form = ConnectorCreateForm(posted({**REGULAR, "settings": {"kount:api_key": "canary-key", "x": 1}}))
     assert form.is_valid()
-    assert form.is_secret("settings")
+    assert "canary-key" not in str(form["settings"])
     masked = mask(form.payload())
     assert masked["sharedSecret"] == MASK
     assert masked["config"]["vault"] == masked["config"]["extraData"] == masked["config"]["password"] == MASK
@@ -161,8 +167,16 @@ def test_opening_and_sending_an_edit_form_unchanged_sends_nothing():
 
 def test_secrets_never_come_into_an_edit_form():
     initial = ConnectorEditForm.initial_from(stored())
-    assert not {"sharedSecret", "config.password", "config.apiSecret", "config.vault", "config.extraData"} & set(initial)
-    drawn = ConnectorEditForm(initial=ConnectorEditForm.initial_from(stored(settings={"kount:api_key": "canary", "x": 1})))
+    assert not {
+        "sharedSecret",
+        "config.password",
+        "config.apiSecret",
+        "config.vault",
+        "config.extraData",
+    } & set(initial)
+    drawn = ConnectorEditForm(
+        initial=ConnectorEditForm.initial_from(stored(settings={"kount:api_key": "canary", "x": 1}))
+    )
     assert "canary" not in str(drawn["settings"])
     assert "&quot;x&quot;: 1" in str(drawn["settings"])
 
@@ -177,7 +191,10 @@ def test_an_edit_form_says_which_secrets_are_kept():
 
 def test_a_typed_secret_is_sent_unless_it_is_the_stored_one():
     body = edited(stored(), **{"sharedSecret": "fresh", "config.password": "pw"})
-    assert body == {"sharedSecret": "fresh", **{key: REGULAR[key] for key in ("name", "adapter", "method", "apiKey")}}
+    assert body == {
+        "sharedSecret": "fresh",
+        **{key: REGULAR[key] for key in ("name", "adapter", "method", "apiKey")},
+    }
 
 
 def test_settings_are_sent_as_differences():

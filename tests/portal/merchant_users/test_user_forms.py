@@ -18,7 +18,10 @@ STORED = {
     "lastName": "Smith",
     "disabled": False,
     "validUntil": "2030-10-10 00:00:00",
-    "merchantAccess": [{"guid": "ME-home-0000-0000", "name": "Home"}, {"guid": "ME-other-0000-0000", "name": "Other"}],
+    "merchantAccess": [
+        {"guid": "ME-home-0000-0000", "name": "Home"},
+        {"guid": "ME-other-0000-0000", "name": "Other"},
+    ],
     "permissions": ["frontend.blacklist.show", "frontend.blacklist.edit", "frontend.transaction.show"],
     "apiUserSettings": {"push-api": True, "beta-api": True},
 }
@@ -55,7 +58,12 @@ def edited(stored=STORED, **changes):
     shown = {name: value for name, value in form.initial.items() if "." not in name}
     shown["permissions"] = [name for name in shown["permissions"] if name in permissions.DESCRIPTIONS]
     flags = {name: True for name, value in form.initial.items() if "." in name and value}
-    data = {"password": "", **{k: v for k, v in shown.items() if v is not None and k in form.fields}, **flags, **changes}
+    data = {
+        "password": "",
+        **{k: v for k, v in shown.items() if v is not None and k in form.fields},
+        **flags,
+        **changes,
+    }
     bound = MerchantUserEditForm(posted(data), initial=initial)
     bound.keep_home("ME-home-0000-0000")
     assert bound.is_valid(), bound.errors
@@ -72,7 +80,9 @@ def test_the_documented_create_bodies_pass_through_the_form(name):
 
 
 def test_a_password_is_sealed_in_the_body():
-    form = MerchantUserCreateForm(posted(contract.contract_examples("createMerchantUser")["merchantUserCreateApi"]))
+    form = MerchantUserCreateForm(
+        posted(contract.contract_examples("createMerchantUser")["merchantUserCreateApi"])
+    )
     assert form.is_valid()
     assert isinstance(form.payload()["password"], Sealed)
 
@@ -181,7 +191,12 @@ def test_a_stored_end_of_validity_cannot_be_emptied_and_a_web_user_keeps_an_emai
 
 
 def test_a_password_is_set_or_mailed_but_not_both():
-    data = {"username": "abc", "email": "a@example.org", "password": "Example-Passw0rd!", "resetPassword": True}
+    data = {
+        "username": "abc",
+        "email": "a@example.org",
+        "password": "Example-Passw0rd!",
+        "resetPassword": True,
+    }
     assert set(MerchantUserEditForm(posted(data)).errors) == {"password"}
 
 

@@ -1,0 +1,176 @@
+"""Pages of connectors: list, page, history, create, edit, disable, enable."""
+
+from functools import cached_property
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from portal.audit.services import history_of
+from portal.changes.services import change_with_secrets
+from portal.changes.views import EntityActionView, EntityCreateView, EntityEditView
+from portal.connectors.forms import ConnectorCreateForm, ConnectorEditForm, ConnectorForm
+from portal.connectors.profile import Profile
+from portal.console.forms import PayloadForm
+from portal.console.views import PortalView
+from portal.directory.children import MerchantChildrenListView
+from portal.directory.listing import STATUSES, ListFilter, asked
+from portal.directory.models import Entry
+from portal.directory.pages import entity_reading
+from portal.directory.services import ScopeState, entry_find, entry_parents
+from portal.directory.views import ConnectionMixin
+from provisioning.entities import Entity
+
+MODES = [("live", "Live"), ("test", "Test mode")]
+
+
+class ConnectorList(MerchantChildrenListView):
+    """`…/connectors/`: all known connectors of a connection, or of one merchant (`?merchant=`)."""
+
+    access = "connector.view"
+    kind = "connector"
+    template_name = "connectors/list.html"
+
+    def rows(self) -> QuerySet[Entry]:
+        """Rows in one mode, if one is asked for; what says nothing of a test mode is live."""
+        rows, wanted = super().rows(), asked(self.request.GET, "mode")
+        if wanted == "test":
+            return rows.filter(fields__config__testMode=True)
+        return rows.exclude(fields__config__testMode=True) if wanted == "live" else rows
+
+    def page_context(self, context: dict[str, Any]) -> dict[str, Any]:
+        """The drop-down of modes, and the merchants' names."""
+        chosen = self.choice("mode", "Mode", MODES)
+        narrowed = bool(context["narrowed"] or chosen.value)
+        return super().page_context(context) | {
+            "filters": [*context["filters"], chosen],
+            "narrowed": narrowed,
+        }
+
+    def filters(self, state: ScopeState) -> list[ListFilter]:
+        """By status."""
+        return [self.choice("status", "Status", list(STATUSES))]
+
+
+class ConnectorTab(ConnectionMixin, PortalView):
+    """A tab of one connector."""
+
+    access = "connector.view"
+    tab: ClassVar[str] = ""
+
+    @cached_property
+    def entry(self) -> Entry:
+        """The connector's row. Raises EntryMissing (404)."""
+        return entry_find(connection=self.kwargs["connection"], kind="connector", guid=self.kwargs["guid"])
+
+    def frame(self, entry: Entry) -> dict[str, Any]:
+        """What every tab shows around its content."""
+        return {"entry": entry, "parents": entry_parents(entry), "tab": self.tab}
+
+
+class ConnectorPage(ConnectorTab):
+    """`…/connectors/<guid>/`: the overview, read fresh; secrets only as "stored" or "not set"."""
+
+    tab = "overview"
+
+    def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
+        """Facts, credentials, terminals, settings, and what the gateway generated, to be shown once."""
+        reading = entity_reading(self.entry)
+        change = change_with_secrets(user=request.user, connection=connection, guid=guid)
+        context = {
+            "reading": reading,
+            "profile": Profile(reading.values, fresh=reading.fresh),
+            "change_with_secrets": change,
+        }
+        return render(request, "connectors/page.html", self.frame(reading.entry) | context)
+
+
+class ConnectorHistory(ConnectorTab):
+    """`…/connectors/<guid>/history/`: what happened to one connector, from the audit trail."""
+
+    tab = "history"
+
+    def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
+        """The latest events."""
+        events = history_of(connection=connection, guid=self.entry.guid)
+        return render(request, "connectors/history.html", self.frame(self.entry) | {"events": events})
+
+
+class ConnectorCreate(ConnectionMixin, EntityCreateView):
+    """A new regular connector of a merchant."""
+
+    operation = "connector.create"
+    parent_kind = "merchant"
+    form_class = ConnectorCreateForm
+    template_name = "connectors/create.html"
+
+    def form(self, parent: Entry, **kwargs: Any) -> PayloadForm:
+        """The form, with known adapters and methods to choose from."""
+        return suggested(self.form_class(**kwargs), self.connection)
+
+    def initial(self, parent: Entry) -> dict[str, Any]:
+        """In test mode, in the merchant's country: going live is a decision of its own."""
+        country = parent.fields.get("country", "")
+        return {"config.testMode": True, "postbackFormat": "inherit", "businessCountry": country}
+
+
+class ConnectorEdit(ConnectionMixin, EntityEditView):
+    """Edit a connector; settings are sent as differences, blank secrets keep what is stored."""
+
+    operation = "connector.update"
+    form_class = ConnectorEditForm
+    template_name = "connectors/edit.html"
+
+    def form(self, entity: Entity, **kwargs: Any) -> PayloadForm:
+        """The form, saying which secrets are stored."""
+        form = self.form_class(**kwargs)
+        if isinstance(form, ConnectorEditForm):
+            form.mark_kept(entity.values)
+        return suggested(form, self.connection)
+
+    def show(self, entry: Entry | None, *, status: int = 200, **context: Any) -> HttpResponse:
+        """Says whether the connector is live, as the gateway has it now."""
+        live = not Profile(context["entity"].values).test_mode
+        return super().show(entry, status=status, **context, live=live)
+
+
+class ConnectorDisable(ConnectionMixin, EntityActionView):
+    """Stop a connector."""
+
+    operation = "connector.update"
+    changes = {"disabled": True}
+    title = "Disable this connector"
+    consequence = (
+        "It processes nothing from then on. Routing rules that lead to it lead nowhere: look at the "
+        "merchant’s meta-connectors first. Enabling undoes it."
+    )
+    button = "Review: disable"
+    reason_required = True
+
+
+class ConnectorEnable(ConnectionMixin, EntityActionView):
+    """Start a connector again."""
+
+    operation = "connector.update"
+    changes = {"disabled": False}
+    title = "Enable this connector"
+    consequence = (
+        "It processes transactions again. If it is not in test mode, it takes real payments at once."
+    )
+    button = "Review: enable"
+
+
+def suggested(form: PayloadForm, connection: str) -> PayloadForm:
+    """Offers the adapters and methods of the connectors that the index knows."""
+    if isinstance(form, ConnectorForm):
+        known = Entry.objects.filter(connection=connection, kind="connector")
+        found = {name: _distinct(known, name) for name in ("adapter", "method")}
+        form.suggest(adapters=found["adapter"], methods=found["method"])
+    return form
+
+
+def _distinct(rows: QuerySet[Entry], name: str) -> list[str]:
+    column = f"fields__{name}"
+    values = rows.order_by(column).values_list(column, flat=True).distinct()[:100]
+    return [value for value in values if isinstance(value, str)]

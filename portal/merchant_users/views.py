@@ -1,0 +1,200 @@
+"""Pages of merchant users: list, page, history, create, edit, disable, enable, passwords."""
+
+from functools import cached_property
+from typing import Any, ClassVar
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from portal.audit.services import history_of
+from portal.changes.errors import NotPossible
+from portal.changes.views import EntityActionView, EntityCreateView, EntityEditView
+from portal.console.forms import PayloadForm
+from portal.console.views import PortalView
+from portal.directory.children import MerchantChildrenListView
+from portal.directory.listing import asked
+from portal.directory.models import Entry
+from portal.directory.pages import entity_reading
+from portal.directory.services import entry_find, entry_parents
+from portal.directory.views import ConnectionMixin
+from portal.merchant_users import passwords, permissions
+from portal.merchant_users.access import merchants_offer
+from portal.merchant_users.forms import (
+    TYPES,
+    MerchantUserCreateForm,
+    MerchantUserEditForm,
+    MerchantUserForm,
+    PasswordForm,
+)
+from portal.merchant_users.profile import Profile
+from provisioning.entities import Entity
+
+
+class MerchantUserList(MerchantChildrenListView):
+    """All known merchant users of a connection, or of one merchant (`?merchant=`)."""
+
+    access = "merchant_user.view"
+    kind = "merchant_user"
+    template_name = "merchant_users/list.html"
+
+    def page_context(self, context: dict[str, Any]) -> dict[str, Any]:
+        """The drop-down of types, and the merchants' names."""
+        chosen = self.choice("type", "Type", [("web", "Web"), ("api", "API")])
+        narrowed = bool(context["narrowed"] or chosen.value)
+        return super().page_context(context) | {
+            "filters": [*context["filters"], chosen],
+            "narrowed": narrowed,
+        }
+
+    def rows(self) -> Any:
+        """Rows of one type, if one is asked for."""
+        rows, wanted = super().rows(), asked(self.request.GET, "type")
+        return rows.filter(fields__type=wanted) if wanted else rows
+
+
+class MerchantUserTab(ConnectionMixin, PortalView):
+    """A tab of one merchant user."""
+
+    access = "merchant_user.view"
+    tab: ClassVar[str] = ""
+
+    @cached_property
+    def entry(self) -> Entry:
+        """The user's row. Raises EntryMissing (404)."""
+        return entry_find(
+            connection=self.kwargs["connection"], kind="merchant_user", guid=self.kwargs["guid"]
+        )
+
+    def frame(self, entry: Entry) -> dict[str, Any]:
+        """What every tab shows around its content."""
+        return {"entry": entry, "parents": entry_parents(entry), "tab": self.tab}
+
+
+class MerchantUserPage(MerchantUserTab):
+    """`…/users/<guid>/`: the overview, read fresh."""
+
+    tab = "overview"
+
+    def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
+        """Facts, access, permissions and API flags."""
+        reading = entity_reading(self.entry)
+        profile = Profile(connection, reading.entry.parent_guid, reading.values)
+        context = {"reading": reading, "profile": profile}
+        return render(request, "merchant_users/page.html", self.frame(reading.entry) | context)
+
+
+class MerchantUserHistory(MerchantUserTab):
+    """`…/users/<guid>/history/`: what happened to one merchant user, from the audit trail."""
+
+    tab = "history"
+
+    def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
+        """The latest events."""
+        events = history_of(connection=connection, guid=self.entry.guid)
+        return render(request, "merchant_users/history.html", self.frame(self.entry) | {"events": events})
+
+
+class MerchantUserCreate(ConnectionMixin, EntityCreateView):
+    """A new user of a merchant: `?type=web` (the default) or `?type=api`, `?preset=` ticks permissions."""
+
+    operation = "merchant_user.create"
+    parent_kind = "merchant"
+    form_class = MerchantUserCreateForm
+    template_name = "merchant_users/create.html"
+
+    def initial(self, parent: Entry) -> dict[str, Any]:
+        """The type asked for; a web user is mailed a link and gets no permission unless a preset is named."""
+        if asked(self.request.GET, "type") == "api":
+            return {"type": "api"}
+        preset = permissions.preset_named(asked(self.request.GET, "preset"))
+        ticked = list(preset.permissions) if preset else []
+        return {"type": "web", "sendInitialPassword": True, "permissions": ticked}
+
+    def form(self, parent: Entry, **kwargs: Any) -> PayloadForm:
+        """The form; a submission that names no type is of the one in the address."""
+        data = kwargs.get("data")
+        if data is not None and "type" not in data:
+            kwargs["data"] = data.copy()
+            kwargs["data"]["type"] = kwargs["initial"]["type"]
+        form = self.form_class(**kwargs)
+        if isinstance(form, MerchantUserForm):
+            merchants_offer(form, connection=self.connection, tenant=parent.tenant_guid, home=parent.guid)
+        return form
+
+    def page_context(self, entry: Entry | None) -> dict[str, Any]:
+        """The types to switch between, the presets, and a password for those without JavaScript."""
+        return {"types": TYPES, "presets": permissions.PRESETS, "proposal": passwords.password_propose()}
+
+
+class MerchantUserEdit(ConnectionMixin, EntityEditView):
+    """Edit a user; lists are sent as differences only."""
+
+    operation = "merchant_user.update"
+    form_class = MerchantUserEditForm
+    template_name = "merchant_users/edit.html"
+
+    def form(self, entity: Entity, **kwargs: Any) -> PayloadForm:
+        """The form without the home merchant among the further ones."""
+        form = self.form_class(**kwargs)
+        if isinstance(form, MerchantUserEditForm):
+            form.keep_home(entity.parent)
+            tenant = self.entry().tenant_guid
+            merchants_offer(form, connection=self.connection, tenant=tenant, home=entity.parent)
+        return form
+
+    def page_context(self, entry: Entry | None) -> dict[str, Any]:
+        """A password for those without JavaScript."""
+        return {"proposal": passwords.password_propose()}
+
+
+class MerchantUserPassword(MerchantUserEdit):
+    """Set a new password for an API user; a web user is mailed a link instead."""
+
+    form_class = PasswordForm
+    template_name = "merchant_users/password.html"
+
+    def entity(self, entry: Entry) -> Entity:
+        """The user, who must be an API user."""
+        return _of_type("api", super().entity(entry))
+
+
+class MerchantUserDisable(ConnectionMixin, EntityActionView):
+    """Lock a user out."""
+
+    operation = "merchant_user.update"
+    changes = {"disabled": True}
+    title = "Disable this user"
+    consequence = "The user can no longer sign in or call the API. Nothing else changes; enabling undoes it."
+
+
+class MerchantUserEnable(ConnectionMixin, EntityActionView):
+    """Let a user in again."""
+
+    operation = "merchant_user.update"
+    changes = {"disabled": False}
+    title = "Enable this user"
+    consequence = "The user can sign in or call the API again, with the same permissions as before."
+
+
+class MerchantUserResetPassword(ConnectionMixin, EntityActionView):
+    """Have the platform mail a web user a link to a new password."""
+
+    operation = "merchant_user.update"
+    changes = {"resetPassword": True}
+    title = "Reset this user’s password"
+    consequence = (
+        "The current password stops working. A link to set a new one, valid for 24 hours, is mailed."
+    )
+
+    def entity(self, entry: Entry) -> Entity:
+        """The user, who must be a web user."""
+        return _of_type("web", super().entity(entry))
+
+
+def _of_type(wanted: str, entity: Entity) -> Entity:
+    """Raises NotPossible for a user of the other type: the gateway would refuse it (code 1006)."""
+    if entity.values.get("type", wanted) != wanted:
+        raise NotPossible(
+            "Passwords of web users are reset by mail, those of API users are set here: not so this user’s."
+        )
+    return entity
