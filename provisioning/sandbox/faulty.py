@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import select
 import socket
 import struct
@@ -94,8 +95,13 @@ def _closed() -> OSError:
 
 
 def _reset(fault: Fault, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
-    # With lingering switched off, closing sends RST instead of FIN.
-    environ["gunicorn.socket"].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection: socket.socket = environ["gunicorn.socket"]
+    # With lingering switched off, closing sends RST. gunicorn would say goodbye (FIN) before it closes, so the
+    # connection is closed here, by putting another socket in its place: gunicorn then has one to close.
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    stand_in, other_end = socket.socketpair()
+    with stand_in, other_end:
+        os.dup2(stand_in.fileno(), connection.fileno())
     raise _closed()
 
 

@@ -17,7 +17,7 @@ def _operation_pattern(operation_id: str, template: str) -> URLPattern:
 
 urlpatterns = [
     *(_operation_pattern(spec.operation_id, spec.path) for spec in contract_operations().values()),
-    re_path(rf"^{BASE}(/.*)?$", api.unknown_path_view),
+    re_path(rf"^{BASE}(?:/.*)?$", api.unknown_path_view),
     path("healthz", pages.health, name="health"),
     path("", pages.home, name="home"),
     path("system-setup/api-keys/", pages.api_keys, name="api-keys"),

@@ -24,8 +24,12 @@ from tests.provisioning.sandbox.documents import broken_documents, routing_docum
 _CONFIG = {"checks": {"positive_data_acceptance": {"expected-statuses": ["200", "404", "422"]}}}
 _SCHEMA = schemathesis.openapi.from_dict(document(), config=schemathesis.Config.from_dict(_CONFIG))
 _OPERATIONS = {found.ok().definition.raw["operationId"]: found.ok() for found in _SCHEMA.get_all_operations()}
-_EXAMPLES = [(operation, name) for operation in contract_operations() for name in contract_examples(operation)]
-_PUBLISHED = [(operation, name) for operation in contract_operations() for name in published_examples(operation)]
+_EXAMPLES = [
+    (operation, name) for operation in contract_operations() for name in contract_examples(operation)
+]
+_PUBLISHED = [
+    (operation, name) for operation in contract_operations() for name in published_examples(operation)
+]
 _GENERATED = [
     (name, mode)
     for name, operation in sorted(_OPERATIONS.items())
@@ -54,7 +58,9 @@ def test_the_contract_has_nineteen_operations() -> None:
 
 
 @pytest.mark.parametrize(("operation_id", "name"), _EXAMPLES)
-def test_every_example_of_the_contract_is_accepted(own_gateway: Gateway, operation_id: str, name: str) -> None:
+def test_every_example_of_the_contract_is_accepted(
+    own_gateway: Gateway, operation_id: str, name: str
+) -> None:
     body = contract_examples(operation_id)[name]
     response = Caller(own_gateway)(operation_id, *_path(operation_id), body=body)
     assert response.status_code == 200, response.text

@@ -1,0 +1,160 @@
+"""Faults as they arrive on the wire, read from raw sockets where an HTTP client would hide them."""
+
+import base64
+import json
+import socket
+import time
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from tests.provisioning.sandbox.conftest import TENANT_A
+
+_MERCHANT = {"name": "Faulty Shop", "homepage": "https://shop.example.org", "timezone": "UTC"}
+
+
+def _sent(
+    gateway, fault: str, method: str = "GET", path: str = "/listTenants", body: bytes = b""
+) -> socket.socket:
+    """Sends one request by hand and returns the connection, nothing read yet."""
+    where = urlsplit(gateway.base_url)
+    connection = socket.create_connection((where.hostname, where.port), timeout=10)
+    credential = base64.b64encode(":".join(gateway.auth).encode()).decode()
+    head = (
+        f"{method} {where.path}{path} HTTP/1.1\r\nHost: {where.netloc}\r\nX-Sandbox-Fault: {fault}\r\n"
+        f"Authorization: Basic {credential}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    connection.sendall(head.encode() + body)
+    return connection
+
+
+def _received(connection: socket.socket) -> bytes:
+    """Everything until the server closes. Raises ConnectionResetError for RST."""
+    received = b""
+    with connection:
+        while part := connection.recv(65536):
+            received += part
+    return received
+
+
+def _merchants(call, name: str) -> int:
+    return sum(one["name"] == name for one in call("listMerchants", TENANT_A).json()["merchants"])
+
+
+def _faulty(call, fault: str, **more):
+    return call("listTenants", headers={"X-Sandbox-Fault": fault}, **more)
+
+
+@pytest.mark.parametrize(("fault", "code"), [("401", 1000), ("422", 1001), ("500", 9999)])
+def test_ordered_refusals_look_like_real_ones(call, fault, code) -> None:
+    response = _faulty(call, fault)
+    assert (response.status_code, response.json()["errorCode"]) == (int(fault), code)
+    assert response.headers["X-Request-Id"]
+
+
+def test_latency_answers_late_and_right(call) -> None:
+    started = time.monotonic()
+    assert _faulty(call, "latency=0.4").json()["success"] is True
+    assert 0.4 <= time.monotonic() - started < 5
+
+
+def test_a_reset_arrives_as_rst_and_nothing_is_carried_out(gateway, call) -> None:
+    body = json.dumps(_MERCHANT | {"name": "Reset Shop"}).encode()
+    with pytest.raises(ConnectionResetError):
+        _received(_sent(gateway, "reset", "POST", f"/createMerchant/{TENANT_A}", body))
+    assert _merchants(call, "Reset Shop") == 0
+
+
+def test_commit_then_drop_is_carried_out_and_closes_without_a_byte(gateway, call) -> None:
+    body = json.dumps(_MERCHANT | {"name": "Dropped Shop"}).encode()
+    assert _received(_sent(gateway, "commit-then-drop", "POST", f"/createMerchant/{TENANT_A}", body)) == b""
+    assert _merchants(call, "Dropped Shop") == 1
+
+
+def test_a_truncated_body_ends_before_its_announced_length(gateway) -> None:
+    head, _, body = _received(_sent(gateway, "truncated")).partition(b"\r\n\r\n")
+    announced = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+    assert 0 < len(body) < announced
+    with pytest.raises(ValueError, match=r"Unterminated|Expecting|delimiter"):
+        json.loads(body)
+
+
+def test_a_hanging_request_gets_no_byte_until_the_connection_closes(gateway) -> None:
+    started = time.monotonic()
+    assert _received(_sent(gateway, "hang=0.6")) == b""
+    assert 0.6 <= time.monotonic() - started < 5
+
+
+def test_hanging_ends_when_the_caller_leaves(gateway, call) -> None:
+    for _ in range(24):
+        _sent(gateway, "hang=60").close()
+    time.sleep(0.6)
+    assert call("listTenants").status_code == 200
+
+
+def test_a_dripping_body_takes_its_time_byte_by_byte(gateway) -> None:
+    connection = _sent(gateway, "drip=1", path="/getConnectorSettings/CashLine")
+    parts, started = [], time.monotonic()
+    connection.settimeout(5)
+    while b"}}" not in b"".join(parts) and (part := connection.recv(4096)):
+        parts.append(part)
+    connection.close()
+    assert time.monotonic() - started >= 0.8
+    assert len(parts) > 10
+
+
+def test_an_html_page_a_redirect_and_garbage_are_no_json(call) -> None:
+    page = _faulty(call, "html")
+    assert (page.status_code, page.headers["Content-Type"]) == (502, "text/html; charset=utf-8")
+    moved = _faulty(call, "redirect", allow_redirects=False)
+    assert (moved.status_code, moved.headers["Location"]) == (302, "/healthz?redirected=1")
+    garbage = _faulty(call, "garbage")
+    assert garbage.status_code == 200
+    with pytest.raises(requests.JSONDecodeError):
+        garbage.json()
+
+
+def test_a_huge_answer_has_the_ordered_size(call) -> None:
+    assert len(_faulty(call, "huge=3").content) > 3 * 1024 * 1024
+
+
+@pytest.mark.parametrize("fault", ["explode", "latency=soon", "latency=-1", "latency=1000", "500=1"])
+def test_an_unknown_fault_is_refused_so_that_no_test_passes_by_accident(call, fault) -> None:
+    response = _faulty(call, fault)
+    assert response.status_code == 422
+    assert response.json()["errorMessage"].startswith("X-Sandbox-Fault: ")
+
+
+def test_an_armed_fault_meets_the_next_requests_of_its_operation(gateway, call) -> None:
+    control = f"{gateway.root_url}/sandbox/faults"
+    order = {"fault": "500", "requests": 2, "operation": "listTenants"}
+    armed = requests.post(control, json=order, timeout=10).json()["armed"]
+    assert armed == [{"kind": "500", "amount": 0.0, "operation": "listTenants", "remaining": 2}]
+    assert call("listRoutingConstraints").status_code == 200
+    assert [call("listTenants").status_code for _ in range(3)] == [500, 500, 200]
+
+
+def test_armed_faults_are_listed_and_disarmed(gateway, call) -> None:
+    control = f"{gateway.root_url}/sandbox/faults"
+    requests.post(control, json={"fault": "html", "requests": 100}, timeout=10)
+    assert requests.delete(control, timeout=10).json() == {"armed": []}
+    assert call("listTenants").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        ('{"fault": "explode"}', "application/json"),
+        ('{"fault": "500", "operation": "listCoffee"}', "application/json"),
+        ("[]", "application/json"),
+        ("{", "application/json"),
+        ("fault=500", "application/x-www-form-urlencoded"),
+    ],
+)
+def test_the_control_takes_only_faults_as_json(gateway, data, kind) -> None:
+    control = f"{gateway.root_url}/sandbox/faults"
+    response = requests.post(control, data=data, headers={"Content-Type": kind}, timeout=10)
+    assert response.status_code == 422
+    assert requests.get(control, timeout=10).json() == {"armed": []}
