@@ -1,0 +1,92 @@
+"""Partials of lists and the confirmation page."""
+
+from datetime import timedelta
+from types import SimpleNamespace
+
+from django.core.paginator import Paginator
+from django.template.loader import render_to_string
+from django.test import RequestFactory
+from django.utils import timezone
+
+
+def paged(number: int, count: int) -> str:
+    page = Paginator(range(count), 10).get_page(number)
+    request = RequestFactory().get("/?q=cafe")
+    return " ".join(render_to_string("partials/pagination.html", {"page": page}, request=request).split())
+
+
+def aged(**state: object) -> str:
+    context = {"state": SimpleNamespace(**state), "refresh_url": "/refresh/"}
+    return render_to_string("partials/data_age.html", context, request=RequestFactory().get("/list/?q=a"))
+
+
+def test_pages_link_with_the_filters_kept() -> None:
+    shown = paged(5, 1000)
+    assert "?q=cafe&amp;page=4" in shown
+    assert "?q=cafe&amp;page=6" in shown
+    assert "…" in shown
+    assert "41–50 of 1000" in shown
+
+
+def test_the_ends_have_no_way_further() -> None:
+    assert "Previous" not in paged(1, 30)
+    assert "Next" not in paged(3, 30)
+
+
+def test_one_page_needs_no_links_and_none_says_so() -> None:
+    assert "<nav" not in paged(1, 5)
+    assert "Nothing to show" in paged(1, 0)
+
+
+def test_the_age_of_the_data_is_shown_with_a_way_to_refresh() -> None:
+    shown = aged(refreshed_at=timezone.now() - timedelta(minutes=5), failed_at=None, failure="")
+    assert "5 minutes ago" in shown
+    assert 'action="/refresh/"' in shown
+    assert "could not be read" not in shown
+
+
+def test_a_gateway_that_is_away_is_said_with_the_time() -> None:
+    now = timezone.now()
+    shown = aged(refreshed_at=now - timedelta(hours=2), failed_at=now, failure="connection refused")
+    assert "could not be read" in shown
+    assert "connection refused" in shown
+    assert "2 hours ago" in shown
+
+
+def test_a_gateway_that_never_answered_is_said() -> None:
+    assert "Nothing has been read" in aged(refreshed_at=None, failed_at=timezone.now(), failure="")
+
+
+def test_an_empty_page_offers_the_next_step() -> None:
+    context = {
+        "title": "No connectors yet",
+        "text": "They link.",
+        "action_url": "/new/",
+        "action_label": "New",
+    }
+    shown = render_to_string("partials/empty.html", context)
+    assert 'href="/new/"' in shown
+    assert "No connectors yet" in shown
+
+
+def test_a_confirmation_asks_explains_and_can_be_left() -> None:
+    context = {
+        "heading": "Archive merchant",
+        "question": "Archive Blue Café?",
+        "explanation": "Its connectors are archived too.",
+        "facts": {"Connectors": 3},
+        "confirm_label": "Archive",
+        "danger": True,
+        "cancel_url": "/back/",
+    }
+    shown = render_to_string("console/confirm.html", context, request=RequestFactory().get("/"))
+    for words in ("Archive Blue Café?", "archived too", "btn-danger", 'href="/back/"', "<dt>Connectors</dt>"):
+        assert words in shown
+
+
+def test_messages_stay_on_the_page_in_their_colour() -> None:
+    messages = [SimpleNamespace(tags="success"), SimpleNamespace(tags="error"), SimpleNamespace(tags="")]
+    shown = render_to_string("partials/messages.html", {"messages": messages})
+    assert "notice-green" in shown
+    assert "notice-red" in shown
+    assert "notice-blue" in shown
