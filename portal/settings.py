@@ -51,7 +51,7 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 if PRODUCTION:
     if DEBUG:
         raise ImproperlyConfigured("DEBUG must be off in production.")
-    if PORTAL_DEMO_PASSPHRASE or "demo" in PORTAL_ENCRYPTION_KEYS + PORTAL_AUDIT_KEYS:
+    if PORTAL_DEMO_PASSPHRASE or "demo-" in SECRET_KEY + PORTAL_ENCRYPTION_KEYS + PORTAL_AUDIT_KEYS:
         raise ImproperlyConfigured("Demo credentials are refused in production: make keys of your own.")
     if not ALLOWED_HOSTS:
         raise ImproperlyConfigured("ALLOWED_HOSTS is not set.")

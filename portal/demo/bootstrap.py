@@ -14,6 +14,7 @@ def environment_ensure() -> Path:
 
     Nothing is written where PORTAL_ENV names another kind of portal.
     """
+    os.umask(0o077)
     data = Path(os.environ.get("PORTAL_DATA_DIR") or CHECKOUT / "var").resolve()
     os.environ["PORTAL_DATA_DIR"] = str(data)
     path = Path(os.environ.get("PORTAL_ENV_FILE") or data / "portal.env")

@@ -1,0 +1,57 @@
+"""manage.py connection_create: makes a gateway known. Its credential is set on its page afterwards."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+
+from portal.audit.services import AuditUnavailable, ObjectRef, event_record, origin_system
+from provisioning.connections.models import Connection
+from provisioning.connections.services import connection_create
+
+
+class Command(BaseCommand):
+    """Adds one connection, on record."""
+
+    help = (
+        "Adds a connection. An admin sets its API key and password on /connections/<slug>/reset/ afterwards."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """The slug becomes the first segment of the connection's pages and cannot be changed."""
+        parser.add_argument("slug")
+        parser.add_argument("--name", required=True, help="as people call it")
+        parser.add_argument("--base-url", required=True, help="https://…/api/provisioning")
+        parser.add_argument("--kind", choices=Connection.Kind.values, default=Connection.Kind.SANDBOX.value)
+        parser.add_argument("--tenant", default="", help="GUID of the API key's own tenant")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Raises CommandError for a taken slug or an address that must not get an API key."""
+        try:
+            made = _created(options)
+        except ValidationError as error:
+            raise CommandError("; ".join(error.messages)) from None
+        except AuditUnavailable as error:
+            raise CommandError(str(error)) from None
+        self.stdout.write(f"Added. An admin sets its credential on /connections/{made.slug}/reset/.")
+
+
+@transaction.atomic
+def _created(options: dict[str, Any]) -> Connection:
+    made = connection_create(
+        slug=options["slug"],
+        name=options["name"],
+        base_url=options["base_url"],
+        kind=options["kind"],
+        colour="red" if options["kind"] == Connection.Kind.PRODUCTION else "green",
+        tenant_guid=options["tenant"],
+    )
+    event_record(
+        action="connection.created",
+        origin=origin_system("manage.py connection_create"),
+        connection=made.slug,
+        object=ObjectRef("connection", made.slug, made.name),
+        after={"base_url": made.base_url, "kind": made.kind, "tenant_guid": made.tenant_guid},
+    )
+    return made

@@ -1,0 +1,162 @@
+"""`make run`: what it makes, that it comes back quickly with its data, and that nothing stays behind."""
+
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.checks.tree import CHECKOUT
+from tests.running.demo import Demo, demo_environment, demo_started, free_port
+
+PASSPHRASE = "demo passphrase 'with' #odd $signs"
+
+
+def rows(data: Path, query: str) -> list[tuple]:
+    """What the portal's database answers."""
+    with closing(sqlite3.connect(data / "portal.sqlite3")) as database:
+        return database.execute(query).fetchall()
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder that the demos of this module share; it does not exist at first."""
+    return tmp_path_factory.mktemp("demo") / "var"
+
+
+@pytest.fixture(scope="module")
+def demo(data: Path) -> Iterator[Demo]:
+    """A first `make run`."""
+    started = demo_started(data, PORTAL_DEMO_PASSPHRASE=PASSPHRASE)
+    yield started
+    if started.process.poll() is None:
+        started.end()
+    assert started.all_gone()
+
+
+def test_the_first_run_prints_all_that_a_newcomer_needs(demo) -> None:
+    printed = demo.log.read_text()
+    for text in (demo.url, "agent, manager, admin", PASSPHRASE, f"http://127.0.0.1:{demo.sandbox_port}/"):
+        assert text in printed
+
+
+def test_the_portal_is_ready_and_everything_lies_in_the_data_folder(demo) -> None:
+    assert requests.get(f"{demo.url}/healthz/ready", timeout=30).status_code == 200
+    assert {"portal.sqlite3", "sandbox.sqlite3", "portal.env"} <= {path.name for path in demo.data.iterdir()}
+    for path in (demo.data / "portal.env", demo.data / "portal.sqlite3"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(demo.data.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("name", ["agent", "manager", "admin"])
+def test_each_person_signs_in_with_the_passphrase(demo, name) -> None:
+    session = demo.signed_in(name, PASSPHRASE)
+    home = session.get(f"{demo.url}/", timeout=30)
+    assert home.status_code == 200
+    assert not home.url.endswith("/accounts/login/?next=/")
+
+
+def test_the_key_works_and_its_password_is_nowhere_in_clear(demo) -> None:
+    page = demo.signed_in("admin", PASSPHRASE).get(f"{demo.url}/connections/sandbox/", timeout=30)
+    assert f"http://127.0.0.1:{demo.sandbox_port}/api/provisioning" in page.text
+    ((sealed, tenant),) = rows(
+        demo.data,
+        "SELECT sealed_password, tenant_guid FROM connections_credential c "
+        "JOIN connections_connection n ON n.id = c.connection_id WHERE state = 'active'",
+    )
+    assert sealed.startswith("v1.demo-1.")
+    assert tenant.startswith("TE-")
+    assert 'password":' not in demo.log.read_text()
+
+
+def test_a_second_run_is_quick_keeps_the_data_and_follows_a_changed_port(demo, data) -> None:
+    before = rows(data, "SELECT id, sealed_password FROM connections_credential")
+    assert demo.end() in {0, 2, 130, -signal.SIGINT}
+    assert demo.all_gone()
+    again = demo_started(data)
+    try:
+        assert again.seconds < 5
+        assert rows(data, "SELECT id, sealed_password FROM connections_credential") == before
+        assert rows(data, "SELECT base_url FROM connections_connection") == [
+            (f"http://127.0.0.1:{again.sandbox_port}/api/provisioning",)
+        ]
+        assert again.signed_in("agent", PASSPHRASE).get(f"{again.url}/", timeout=30).status_code == 200
+    finally:
+        again.end()
+    assert again.all_gone()
+
+
+def test_a_lost_gateway_database_is_made_anew_with_a_new_key(demo, data) -> None:
+    assert demo.process.poll() is not None, "the demo before has ended"
+    before = rows(data, "SELECT max(version) FROM connections_credential")
+    for path in data.glob("sandbox.sqlite3*"):
+        path.unlink()
+    again = demo_started(data)
+    try:
+        assert rows(data, "SELECT max(version) FROM connections_credential") == [(before[0][0] + 1,)]
+    finally:
+        again.end()
+
+
+@pytest.mark.parametrize("who", ["terminated", "killed", "a child died"])
+def test_however_it_ends_nothing_stays_behind(demo, data, who) -> None:
+    running = demo_started(data)
+    assert len(running.children()) >= 3
+    if who == "a child died":
+        os.kill(running.children()[0], signal.SIGKILL)
+        assert running.process.wait(timeout=60) != 0
+        assert "ended by itself" in running.log.read_text()
+    else:
+        os.kill(running.supervisor(), signal.SIGTERM if who == "terminated" else signal.SIGKILL)
+        running.process.wait(timeout=60)
+    assert running.all_gone(40)
+
+
+def refused(data: Path, **settings: str) -> str:
+    """What `manage.py demo` says when it does not start."""
+    command = [str(CHECKOUT / ".venv/bin/python"), "manage.py", "demo"]
+    environment = demo_environment(data, **settings)
+    done = subprocess.run(
+        command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode != 0
+    return done.stderr
+
+
+def test_a_taken_port_is_said_before_anything_is_made(tmp_path) -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        said = refused(tmp_path / "var", PORT=str(taken.getsockname()[1]), SANDBOX_PORT=str(free_port()))
+    assert "is taken" in said
+    assert not (tmp_path / "var" / "portal.sqlite3").exists()
+
+
+@pytest.mark.parametrize("port", ["zero", "0", "70000", "²"])
+def test_a_port_that_is_none_is_refused_in_words(tmp_path, port) -> None:
+    assert "must be a port number" in refused(tmp_path / "var", PORT=port)
+
+
+def test_a_demo_keeps_away_from_a_production_portal(tmp_path) -> None:
+    from tests.running.production import production_environment
+
+    settings = production_environment(tmp_path)
+    assert "configured for production" in refused(tmp_path, **settings)
+    assert not list(tmp_path.iterdir())
+
+
+def test_keys_that_others_can_read_are_not_used(tmp_path) -> None:
+    (tmp_path / "portal.env").write_text("PORTAL_ENV=demo\n")
+    (tmp_path / "portal.env").chmod(0o644)
+    began = time.monotonic()
+    assert "readable by its owner alone" in refused(tmp_path)
+    assert time.monotonic() - began < 30
