@@ -96,8 +96,8 @@ def _closed() -> OSError:
 
 def _reset(fault: Fault, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
     connection: socket.socket = environ["gunicorn.socket"]
-    # With lingering switched off, closing sends RST. gunicorn would say goodbye (FIN) before it closes, so the
-    # connection is closed here, by putting another socket in its place: gunicorn then has one to close.
+    # With lingering switched off, closing sends RST. gunicorn would say goodbye (FIN) before it closes, so
+    # the connection is closed here, by putting another socket in its place for gunicorn to close.
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     stand_in, other_end = socket.socketpair()
     with stand_in, other_end:
