@@ -35,9 +35,10 @@ class ConnectorList(MerchantChildrenListView):
     def rows(self) -> QuerySet[Entry]:
         """Rows in one mode, if one is asked for; what says nothing of a test mode is live."""
         rows, wanted = super().rows(), asked(self.request.GET, "mode")
+        tested = rows.filter(fields__config__testMode=True)
         if wanted == "test":
-            return rows.filter(fields__config__testMode=True)
-        return rows.exclude(fields__config__testMode=True) if wanted == "live" else rows
+            return tested
+        return rows.exclude(pk__in=tested.values("pk")) if wanted == "live" else rows
 
     def page_context(self, context: dict[str, Any]) -> dict[str, Any]:
         """The drop-down of modes, and the merchants' names."""
