@@ -141,10 +141,14 @@ def _oldest_first(scope: Scope) -> tuple[bool, float]:
 
 
 def _claimed(scope: Scope) -> bool:
-    """Takes the list for this worker: one conditional UPDATE, so exactly one of many gets it."""
+    """Takes the list for this worker: one conditional UPDATE, so exactly one of many gets it.
+
+    Whoever decided on a state that another worker has meanwhile renewed does not get it either.
+    """
     now = timezone.now()
     free = Q(claimed_at=None) | Q(claimed_at__lt=now - CLAIM_LIFE)
-    return Scope.objects.filter(free, pk=scope.pk).update(claimed_at=now) == 1
+    seen = {"refreshed_at": scope.refreshed_at, "failed_at": scope.failed_at}
+    return Scope.objects.filter(free, pk=scope.pk, **seen).update(claimed_at=now) == 1
 
 
 def _waited(scope: Scope) -> Scope:

@@ -1,0 +1,176 @@
+"""List pages and the global search, through the browser's eyes and a real gateway."""
+
+import uuid
+
+import pytest
+
+from portal.directory import views
+from portal.directory.models import Entry, Scope
+from portal.directory.services import scope_refresh
+from provisioning import service
+from provisioning.connections.models import Connection
+
+
+@pytest.fixture
+def browser(agent, client_of, connection):
+    """Ana's browser."""
+    return client_of(agent)
+
+
+def made(tenant, name, **values):
+    """A merchant made behind the portal's back."""
+    body = {"name": name, "homepage": "https://shop.example", "timezone": "UTC", **values}
+    return service.perform(
+        "merchant.create", connection="sandbox", target=tenant, parent=tenant, payload=body
+    ).entity
+
+
+def listed(response):
+    """The names on a list page, in order, without the test's word."""
+    return [row["name"].partition(" ")[2] for row in response.context["page"].object_list]
+
+
+@pytest.fixture
+def word():
+    """A word that no other test's merchants bear: the gateway lives longer than one test."""
+    return f"zebra{uuid.uuid4().hex[:10]}"
+
+
+@pytest.fixture
+def shops(connection, word):
+    """Three shops of the own tenant that differ in everything lists filter by."""
+    tenant = connection.tenant_guid
+    return [
+        made(tenant, f"{word} Ärzte", country="AT", defaultCurrency="EUR", externalId=f"{word}-1"),
+        made(tenant, f"{word} Disabled", country="DE", defaultCurrency="EUR", disabled=True),
+        made(tenant, f"{word} Archived", country="CH", defaultCurrency="CHF", archived=True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("q=zebra", ["Disabled", "Ärzte", "Archived"]),
+        ("q=ZEBRA+ärzte", ["Ärzte"]),
+        ("q=zebra-1", ["Ärzte"]),
+        ("q=zebra&status=active", ["Ärzte"]),
+        ("q=zebra&status=disabled", ["Disabled"]),
+        ("q=zebra&status=archived", ["Archived"]),
+        ("q=zebra&country=DE", ["Disabled"]),
+        ("q=zebra&currency=CHF", ["Archived"]),
+        ("q=zebra&sort=-name", ["Ärzte", "Disabled", "Archived"]),
+        ("q=zebra&sort=nonsense&page=nonsense", ["Disabled", "Ärzte", "Archived"]),
+        ("q=zebra&country=nonsense", []),
+        (
+            "q=%00zebra&page=9999999999999999999999",
+            ["Disabled", "Ärzte", "Archived"],
+        ),
+    ],
+)
+def test_search_filters_and_order_are_in_the_address(browser, shops, word, query, names):
+    query = query.replace("zebra", word).replace("ZEBRA", word.upper())
+    response = browser.get(f"/sandbox/merchants/?{query}")
+    assert response.status_code == 200
+    assert listed(response) == names
+
+
+def test_only_what_occurs_is_offered_and_a_strange_value_stays_chosen(browser, shops):
+    response = browser.get("/sandbox/merchants/?country=XX")
+    country = next(each for each in response.context["filters"] if each.name == "country")
+    codes = [code for code, _ in country.options]
+    assert {"AT", "DE", "CH", "XX"} <= set(codes)
+    assert "FJ" not in codes
+    assert "Nothing matches" in response.content.decode()
+
+
+def test_one_tenants_list_is_its_own(browser, shops, word, connection):
+    other = Entry.objects.filter(kind="tenant").exclude(guid=connection.tenant_guid)
+    response = browser.get(f"/sandbox/merchants/?tenant={connection.tenant_guid}&q={word}")
+    assert len(listed(response)) == 3
+    assert response.context["tenant_name"]
+    assert listed(browser.get(f"/sandbox/merchants/?tenant={other.first().guid}&q={word}")) == []
+    assert not Scope.objects.filter(parent_guid="TE-NOBODY").exists()
+    browser.get("/sandbox/merchants/?tenant=TE-NOBODY")
+    assert not Scope.objects.filter(parent_guid="TE-NOBODY").exists()
+
+
+def test_long_lists_have_pages(browser, shops, word, monkeypatch):
+    monkeypatch.setattr(views, "PAGE_SIZE", 2)
+    first = browser.get(f"/sandbox/merchants/?q={word}")
+    assert listed(first) == ["Disabled", "Ärzte"]
+    assert f"?q={word}&amp;page=2" in first.content.decode()
+    assert listed(browser.get(f"/sandbox/merchants/?q={word}&page=2")) == ["Archived"]
+
+
+def test_a_list_takes_few_queries_whatever_its_length(browser, shops, django_assert_max_num_queries):
+    browser.get("/sandbox/merchants/")
+    with django_assert_max_num_queries(12):
+        browser.get("/sandbox/merchants/")
+
+
+def test_refresh_on_demand_reads_what_was_made_elsewhere(browser, connection):
+    for query in ("", f"?tenant={connection.tenant_guid}"):
+        browser.get(f"/sandbox/merchants/{query}")
+        name = f"Made elsewhere {query[:3]}"
+        made(connection.tenant_guid, name)
+        assert name not in browser.get(f"/sandbox/merchants/{query}").content.decode()
+        response = browser.post(f"/sandbox/merchants/{query}")
+        assert response.url == f"/sandbox/merchants/{query}"
+        assert name in browser.get(response.url).content.decode()
+
+
+def test_the_list_stays_readable_when_the_gateway_is_away(browser, shops, word, connection):
+    browser.get("/sandbox/merchants/")
+    Connection.objects.update(base_url="http://127.0.0.1:9/api/provisioning")
+    browser.post(f"/sandbox/merchants/?tenant={connection.tenant_guid}")
+    response = browser.get(f"/sandbox/merchants/?tenant={connection.tenant_guid}&q={word}")
+    assert len(listed(response)) == 3
+    assert "The gateway could not be read since" in response.content.decode()
+    assert "The gateway could not be read since" in browser.get("/sandbox/merchants/").content.decode()
+
+
+def test_a_connection_whose_gateway_never_answered_says_so(browser):
+    Connection.objects.update(base_url="http://127.0.0.1:9/api/provisioning")
+    text = browser.get("/sandbox/merchants/").content.decode()
+    assert "Nothing has been read from it yet" in text
+
+
+def test_an_unknown_connection_is_not_found_and_asks_nobody(browser):
+    assert browser.get("/nowhere/merchants/").status_code == 404
+    assert browser.get("/nowhere/tenants/TE-1/").status_code == 404
+    assert not Scope.objects.filter(connection="nowhere").exists()
+
+
+def test_search_groups_what_it_finds_by_kind(browser, shops, word, connection):
+    scope_refresh(connection="sandbox", kind="tenant")
+    scope_refresh(connection="sandbox", kind="merchant", parent=connection.tenant_guid)
+    response = browser.get(f"/search/?q={word}")
+    assert [group["title"] for group in response.context["groups"]] == ["Merchants"]
+    assert len(response.context["groups"][0]["rows"]) == 3
+    assert "Sandbox" in response.content.decode()
+
+
+def test_search_is_bounded(browser, shops, word, connection, monkeypatch):
+    monkeypatch.setattr(views.SearchView, "limit", 2)
+    scope_refresh(connection="sandbox", kind="merchant", parent=connection.tenant_guid)
+    group = browser.get(f"/search/?q={word}").context["groups"][0]
+    assert len(group["rows"]) == 2
+    assert group["more"]
+
+
+def test_a_pasted_guid_leads_to_its_page(browser, shops, word, connection):
+    scope_refresh(connection="sandbox", kind="merchant", parent=connection.tenant_guid)
+    assert browser.get(f"/search/?q={shops[0].guid}").url == f"/sandbox/merchants/{shops[0].guid}/"
+
+
+@pytest.mark.parametrize(
+    ("query", "words"), [("", "What are you looking for?"), ("?q=qqqq", "Nothing found")]
+)
+def test_an_empty_search_explains_itself(browser, query, words):
+    assert words in browser.get(f"/search/{query}").content.decode()
+
+
+def test_search_shows_nobody_what_they_may_not_see(outsider, client_of, shops, connection):
+    scope_refresh(connection="sandbox", kind="merchant", parent=connection.tenant_guid)
+    response = client_of(outsider).get(f"/search/?q={shops[0].guid}")
+    assert response.context["groups"] == []
