@@ -66,14 +66,14 @@ def test_replacing_a_row_is_refused(changed):
     fresh.pop(changed)
     values = ", ".join(fresh.get(field.column, f'"{field.column}"') for field in Event._meta.concrete_fields)
     for verb in ("INSERT OR REPLACE", "REPLACE", "INSERT OR IGNORE", "INSERT"):
-        statement = f"{verb} INTO audit_event ({COLUMNS}) SELECT {values} FROM audit_event WHERE sequence = 1"
+        statement = f"{verb} INTO audit_event ({COLUMNS}) SELECT {values} FROM audit_event LIMIT 1"  # noqa: S608
         assert "append-only" in refused(statement)
 
 
 def test_other_ways_of_sqlite_to_overwrite_are_refused():
     if connection.vendor != "sqlite":
         pytest.skip("SQLite's dialect")
-    upsert = f"INSERT INTO audit_event ({COLUMNS}) SELECT {COLUMNS} FROM audit_event WHERE sequence = 1"
+    upsert = f"INSERT INTO audit_event ({COLUMNS}) SELECT {COLUMNS} FROM audit_event WHERE 1"  # noqa: S608
     refused(f"{upsert} ON CONFLICT DO UPDATE SET message = 'x'")
     refused("UPDATE OR REPLACE audit_event SET hash = (SELECT hash FROM audit_event WHERE sequence = 2)")
     refused("INSERT OR REPLACE INTO audit_head SELECT * FROM audit_head")

@@ -1,0 +1,141 @@
+"""THE table: every address × person × method → the status. A URL that is missing fails the tests.
+
+A row is for one URL name. `kwargs` fills its address, with things that do not exist unless said otherwise, so
+that whoever may pass the door gets 404. PUBLIC rows answer everybody; the others send those not signed in to
+the sign-in page (302). Statuses are in the order outsider, agent, manager, admin.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+PEOPLE = ("outsider", "agent", "manager", "admin")
+NOT_ALLOWED = (405, 405, 405, 405)
+NO_RIGHT = 403
+
+
+@dataclass(frozen=True)
+class Row:
+    """One address. `get` and `post` are one status for everybody or one for each of PEOPLE."""
+
+    get: int | tuple[int, int, int, int]
+    post: int | tuple[int, int, int, int] = NOT_ALLOWED
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    public: bool = False
+    anonymous: dict[str, int] = field(default_factory=dict)
+
+    def status(self, method: str, person: str | None) -> int:
+        """What is expected for `method` ("get", "post") and the person, None for nobody."""
+        expected = getattr(self, method)
+        if person is None and not self.public:
+            return 302
+        if person is None:
+            return self.anonymous.get(method, expected if isinstance(expected, int) else expected[0])
+        return expected if isinstance(expected, int) else expected[PEOPLE.index(person)]
+
+
+def only(status: int, *people: str) -> tuple[int, int, int, int]:
+    """`status` for these people, 403 for the others."""
+    return tuple(status if person in people else NO_RIGHT for person in PEOPLE)  # type: ignore[return-value]
+
+
+NOWHERE = "nowhere"
+NOBODY = {"pk": 999_999}
+CONNECTION = {"connection": NOWHERE}
+ENTITY = {"connection": NOWHERE, "guid": "00000000000000000000"}
+CHANGE = {"pk": "00000000-0000-4000-8000-000000000000"}
+
+
+def reading(kwargs: dict[str, Any]) -> Row:
+    """A page about entities: for everybody with a role; POST refreshes the index."""
+    return Row(get=only(404, *PEOPLE[1:]), post=only(404, *PEOPLE[1:]), kwargs=kwargs)
+
+
+def looking(kwargs: dict[str, Any]) -> Row:
+    """A page for everybody with a role, and nothing to post."""
+    return Row(get=only(404, *PEOPLE[1:]), post=only(405, *PEOPLE[1:]), kwargs=kwargs)
+
+
+def writing(kwargs: dict[str, Any]) -> Row:
+    """A form that changes entities: for those who may write."""
+    return Row(get=only(404, "agent", "admin"), post=only(404, "agent", "admin"), kwargs=kwargs)
+
+
+def step(kwargs: dict[str, Any], *people: str) -> Row:
+    """A button: POST alone."""
+    return Row(get=only(405, *people), post=only(404, *people), kwargs=kwargs)
+
+
+TABLE: dict[str, Row] = {
+    # the frame
+    "home": Row(get=200),
+    "health_live": Row(get=200, post=200, public=True),
+    "health_ready": Row(get=200, post=200, public=True),
+    # sign-in
+    "account_login": Row(get=302, post=302, public=True, anonymous={"get": 200, "post": 200}),
+    "account_logout": Row(get=200, post=302, public=True, anonymous={"get": 302}),
+    "account_inactive": Row(get=200, public=True),
+    "account_change_password": Row(get=302, post=302),  # the cast has no passwords
+    "account_reset_password_from_key": Row(
+        get=200, post=200, kwargs={"uidb36": "1", "key": "no-key"}, public=True
+    ),
+    "account_reset_password_from_key_done": Row(get=200, public=True),
+    # staff
+    "staff:profile": Row(get=200, post=422),
+    "staff:list": Row(get=only(200, "manager", "admin"), post=only(405, "manager", "admin")),
+    "staff:create": Row(get=only(200, "admin"), post=only(422, "admin")),
+    "staff:page": Row(get=only(404, "manager", "admin"), post=only(405, "manager", "admin"), kwargs=NOBODY),
+    "staff:role": Row(get=only(405, "admin"), post=only(404, "admin"), kwargs=NOBODY),
+    "staff:disable": Row(get=only(405, "admin"), post=only(404, "admin"), kwargs=NOBODY),
+    "staff:enable": Row(get=only(405, "admin"), post=only(404, "admin"), kwargs=NOBODY),
+    "staff:link": Row(get=only(405, "admin"), post=only(404, "admin"), kwargs=NOBODY),
+    # audit
+    "audit:list": Row(get=only(200, "manager", "admin"), post=only(405, "manager", "admin")),
+    "audit:page": Row(
+        get=only(404, "manager", "admin"), post=only(405, "manager", "admin"), kwargs={"sequence": 999_999}
+    ),
+    # changes: whoever may look reaches the steps; the service asks for the operation's own right
+    "changes:list": Row(get=only(200, *PEOPLE[1:]), post=only(405, *PEOPLE[1:])),
+    "changes:page": looking(CHANGE),
+    "changes:send": step(CHANGE, *PEOPLE[1:]),
+    "changes:cancel": step(CHANGE, *PEOPLE[1:]),
+    "changes:again": step(CHANGE, *PEOPLE[1:]),
+    "changes:check": step(CHANGE, *PEOPLE[1:]),
+    "changes:adopt": step(CHANGE, *PEOPLE[1:]),
+    "changes:reveal": step(CHANGE, "agent", "admin"),
+    # stored credentials
+    "connections:list": Row(get=only(200, *PEOPLE[1:]), post=only(405, *PEOPLE[1:])),
+    "connections:page": looking(CONNECTION),
+    "connections:reset": Row(get=only(404, "admin"), post=only(404, "admin"), kwargs=CONNECTION),
+    # what the gateway knows
+    "search": Row(get=200),
+    "tenants:list": reading(CONNECTION),
+    "tenants:page": reading(ENTITY),
+    "tenants:edit": writing(ENTITY),
+    "tenants:history": reading(ENTITY),
+    "merchants:list": reading(CONNECTION),
+    "merchants:create": writing(CONNECTION),
+    "merchants:page": reading(ENTITY),
+    "merchants:edit": writing(ENTITY),
+    "merchants:disable": writing(ENTITY),
+    "merchants:enable": writing(ENTITY),
+    "merchants:archive": writing(ENTITY),
+    "merchants:users": reading(ENTITY),
+    "merchants:connectors": reading(ENTITY),
+    "merchants:history": reading(ENTITY),
+    "merchant_users:list": reading(CONNECTION),
+    "merchant_users:create": writing(ENTITY),
+    "merchant_users:page": reading(ENTITY),
+    "merchant_users:edit": writing(ENTITY),
+    "merchant_users:disable": writing(ENTITY),
+    "merchant_users:enable": writing(ENTITY),
+    "merchant_users:password": writing(ENTITY),
+    "merchant_users:reset_password": writing(ENTITY),
+    "merchant_users:history": reading(ENTITY),
+    "connectors:list": reading(CONNECTION),
+    "connectors:create": writing(ENTITY),
+    "connectors:page": reading(ENTITY),
+    "connectors:edit": writing(ENTITY),
+    "connectors:disable": writing(ENTITY),
+    "connectors:enable": writing(ENTITY),
+    "connectors:history": reading(ENTITY),
+}

@@ -1,0 +1,106 @@
+"""kill -9 in the middle of a write: the intent survives, the outcome is unknown, nothing is sent twice."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+from django.db import connection as database
+
+from tests.portal.changes.relay import Relay
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def own_database(tmp_path, db):
+    """DATABASE_URL of an empty database of the kind the tests run on."""
+    if database.vendor == "sqlite":
+        yield f"sqlite:///{tmp_path / 'crash.sqlite3'}"
+        return
+    name = f"portal_crash_{os.getpid()}"
+    url = os.environ["DATABASE_URL"]
+    with database._nodb_cursor() as cursor:
+        cursor.execute(f'CREATE DATABASE "{name}"')
+    base, _, query = url.partition("?")
+    yield base.rsplit("/", 1)[0] + f"/{name}" + (f"?{query}" if query else "")
+    with database._nodb_cursor() as cursor:
+        cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def victim(own_database, gateway):
+    """Runs or starts victim.py on that database, through a relay."""
+    host, port = gateway.root_url.removeprefix("http://").split(":")
+    relay = Relay(host, int(port))
+    base_url = gateway.base_url.replace(f":{port}", f":{relay.port}")
+    environment = {**os.environ, "DATABASE_URL": own_database, "PYTHONPATH": str(CHECKOUT)}
+
+    def start(*arguments):
+        command = [sys.executable, str(Path(__file__).with_name("victim.py")), *arguments]
+        return subprocess.Popen(command, env=environment, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True)
+
+    def run(*arguments):
+        process = start(*arguments)
+        out, _ = process.communicate(timeout=60)
+        assert process.returncode == 0
+        return out
+
+    run("setup", base_url, gateway.own_tenant, gateway.api_key, gateway.password)
+    start.run, start.relay = run, relay
+    yield start
+    relay.close()
+
+
+def test_killed_while_the_gateway_hangs(victim, gateway, fault_at):
+    fault_at("hang=10")
+    submission = str(uuid.uuid4())
+    process = victim("send", gateway.own_tenant, submission)
+    assert process.stdout.readline() == "ready\n"
+    waited = time.monotonic() + 15
+    while victim.relay.writes == 0 and time.monotonic() < waited:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    seen = json.loads(victim.run("settle"))
+    assert seen == {"changes": {submission: "unknown"}, "intents": 1}
+    victim.run("send", gateway.own_tenant, submission)
+    assert victim.relay.writes == 1
+
+
+def test_killed_at_any_moment_no_request_without_intent_and_none_twice(victim, gateway, fault_at):
+    """Moments from before the intent to after the outcome."""
+    for delay in (0.0, 0.02, 0.05, 0.1, 0.25, 0.5):
+        fault_at("latency=0.2")
+        submission = str(uuid.uuid4())
+        before = victim.relay.writes
+        process = victim("send", gateway.own_tenant, submission)
+        process.stdout.readline()
+        time.sleep(delay)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        time.sleep(0.1)
+        seen = json.loads(victim.run("settle"))
+        sent = victim.relay.writes - before
+        assert sent <= 1
+        assert sent == 0 or submission in seen["changes"]
+        assert victim.relay.writes <= seen["intents"]
+        assert set(seen["changes"].values()) <= {"unknown", "accepted"}
+
+
+@pytest.fixture
+def fault_at(gateway):
+    """Arms a fault for the next create."""
+    import requests
+
+    def arm(kind):
+        order = {"fault": kind, "operation": "createMerchant", "requests": 1}
+        requests.post(f"{gateway.root_url}/sandbox/faults", json=order, timeout=5).raise_for_status()
+
+    yield arm
+    requests.delete(f"{gateway.root_url}/sandbox/faults", timeout=5)

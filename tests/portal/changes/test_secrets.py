@@ -1,0 +1,168 @@
+"""Secrets: sealed while unsent, shown once if the gateway made them, in clear nowhere in the database."""
+
+import base64
+import json
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from urllib.parse import quote
+
+import pytest
+from django.apps import apps
+from django.db import connection as database
+from django.db import connections
+from django.test import RequestFactory
+from django.urls import resolve
+from django.utils import timezone
+
+from portal.audit.models import Event
+from portal.changes import services
+from portal.changes.errors import SecretsGone
+from portal.changes.models import Change, State
+from portal.changes.payloads import payload_seal, payload_unseal, storable
+from portal.changes.templatetags.changes import generated_secrets
+from provisioning import service
+from provisioning.gateway.secrets import Sealed
+from provisioning.keyring import KeyringError
+from tests.portal.changes.conftest import ORIGIN, hidden, only_change
+
+CANARY = 'canary/"&<ü>-7f3a'
+
+
+@pytest.fixture
+def create(browser, merchant):
+    """Posts the connector form."""
+
+    def post(**values):
+        form = {
+            "name": "ACME CC",
+            "adapter": "Simulator",
+            "method": "Creditcard",
+            "apiKey": f"key-{uuid.uuid4().hex[:8]}",
+            "submission": str(uuid.uuid4()),
+            **values,
+        }
+        return browser.post(f"/sandbox/merchants/{merchant.guid}/connectors/new/", form)
+
+    return post
+
+
+def rows_as_text():
+    """Everything in every table."""
+    text = []
+    for model in apps.get_models():
+        table = database.ops.quote_name(model._meta.db_table)
+        with database.cursor() as cursor:
+            cursor.execute(f"SELECT * FROM {table}")  # noqa: S608 - the tables' own names
+            text += [repr(row) for row in cursor.fetchall()]
+    return "\n".join(text)
+
+
+def spellings(secret):
+    raw = secret.encode()
+    return {secret, json.dumps(secret)[1:-1], quote(secret, safe=""), base64.b64encode(raw).decode(), repr(secret)[1:-1]}
+
+
+def test_a_generated_secret_is_shown_once_after_it_was_recorded(create, browser, relay):
+    create()
+    change = only_change()
+    assert change.state == State.ACCEPTED, change.gateway_message
+    assert "Show the generated secrets once" in browser.get(f"/changes/{change.pk}/").content.decode()
+    shown = browser.post(f"/changes/{change.pk}/reveal/")
+    there = service.entity_read(
+        connection="sandbox", kind="connector", parent=change.parent_guid, guid=change.object_guid
+    )
+    assert there.values["sharedSecret"].reveal() in shown.content.decode()
+    assert there.values["publicIntegrationKey"] in shown.content.decode()
+    assert shown["Cache-Control"] == "no-store"
+    assert Event.objects.filter(action="secret.revealed", change_id=str(change.pk)).count() == 1
+    assert browser.post(f"/changes/{change.pk}/reveal/").status_code == 410
+    assert there.values["sharedSecret"].reveal() not in rows_as_text()
+
+
+def test_parallel_reveals_show_it_once(transactional_db, create, agent, relay):
+    create()
+    change = only_change()
+
+    def reveal(_turn):
+        try:
+            return services.secrets_reveal(user=agent, origin=ORIGIN, change=change)
+        except SecretsGone:
+            return None
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as pool:
+        shown = [found for found in pool.map(reveal, range(8)) if found]
+    assert len(shown) == 1
+    assert Event.objects.filter(action="secret.revealed").count() == 1
+
+
+def test_only_the_author_in_time_sees_them(create, browser, admin, client_of, relay):
+    create()
+    change = only_change()
+    assert client_of(admin).post(f"/changes/{change.pk}/reveal/").status_code == 410
+    Change.objects.update(secrets_until=timezone.now() - timedelta(seconds=1))
+    assert browser.post(f"/changes/{change.pk}/reveal/").status_code == 410
+    services.changes_interrupted_settle()
+    assert only_change().sealed_secrets == ""
+
+
+def test_the_banner_is_offered_on_the_entity_s_page(create, agent, relay):
+    create()
+    change = only_change()
+    request = RequestFactory().get("/")
+    request.user = agent
+    request.resolver_match = resolve(f"/sandbox/merchants/{change.parent_guid}/")
+    offer = generated_secrets({"request": request}, change.object_guid)
+    assert offer["change"] == change
+    assert generated_secrets({"request": request}, "CO-other")["change"] is None
+
+
+def test_given_secrets_are_not_offered(create, relay):
+    create(sharedSecret="given-by-hand")
+    kept = only_change()
+    assert "given-by-hand" not in rows_as_text()
+    assert kept.body["sharedSecret"] == "••••••"
+
+
+@pytest.mark.parametrize("state", ["accepted", "refused", "unknown", "prepared"])
+def test_a_secret_is_nowhere_in_the_database_in_clear(create, browser, merchant, relay, fault, state):
+    if state == "refused":
+        fault("422", "createConnector")
+    if state == "unknown":
+        fault("500", "createConnector")
+    create(**{"sharedSecret": CANARY, "config.password": CANARY})
+    change = only_change()
+    if state == "prepared":
+        entity = service.entity_read(
+            connection="sandbox", kind="connector", parent=merchant.guid, guid=change.object_guid
+        )
+        url = f"/sandbox/connectors/{entity.guid}/edit/"
+        page = browser.get(url)
+        assert CANARY not in page.content.decode()
+        form = {**page.context["form"].initial, "base": hidden(page, "base"), "sharedSecret": CANARY + "2"}
+        response = browser.post(url, {name: value for name, value in form.items() if value is not None})
+        change = Change.objects.get(pk=response.url.split("/")[2])
+        assert "secret, never shown" in browser.get(response.url).content.decode()
+    assert change.state == state
+    text = rows_as_text()
+    for spelling in spellings(CANARY):
+        assert spelling not in text
+    for event in Event.objects.all():
+        assert CANARY not in str(event.__dict__)
+
+
+def test_a_sealed_payload_opens_for_its_own_change_only(agent):
+    one, other = Change(), Change()
+    sealed = payload_seal(one, {"a": Sealed("x"), "b": [1, {"c": Sealed("y")}]})
+    opened = payload_unseal(one, sealed)
+    assert opened["a"].reveal() == "x"
+    assert opened["b"][1]["c"].reveal() == "y"
+    with pytest.raises(KeyringError):
+        payload_unseal(other, sealed)
+
+
+def test_what_postgresql_refuses_is_made_storable():
+    odd = {"a\x00": ["\ud800", float("nan"), float("inf"), 1.5, None]}
+    assert storable(odd) == {"a\ufffd": ["?", "nan", "inf", 1.5, None]}
