@@ -1,7 +1,9 @@
 """The process itself: starting, stopping, keeping data, many callers, size, and where it must not run."""
 
+import contextlib
 import json
 import signal
+import sqlite3
 import threading
 import time
 from pathlib import Path
@@ -142,3 +144,16 @@ def _at_once(actions: list) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+def test_an_internal_error_is_9999_and_gives_nothing_away(tmp_path: Path) -> None:
+    gateway = gateway_started(tmp_path)
+    try:
+        with contextlib.closing(sqlite3.connect(tmp_path / "sandbox.sqlite3")) as database:
+            database.execute("ALTER TABLE sandbox_record RENAME TO elsewhere")
+        response = Caller(gateway)("listTenants")
+        assert response.status_code == 500
+        envelope = {"success": False, "errorCode": 9999, "errorMessage": "Internal server error"}
+        assert response.json() == envelope
+    finally:
+        gateway.stop()
