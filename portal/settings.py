@@ -213,6 +213,8 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 DIRECTORY_MAX_AGE = env.int("DIRECTORY_MAX_AGE", default=300)
 # One deadline for a whole exchange with the gateway, in seconds of wall clock.
 GATEWAY_DEADLINE = env.float("GATEWAY_DEADLINE", default=15.0)
+# Whose certificates vouch for the gateway: a PEM file instead of the public list.
+GATEWAY_CA_FILE = env("GATEWAY_CA_FILE", default="")
 # A change still being sent after this many seconds was interrupted: its outcome is unknown.
 CHANGE_INTERRUPTED_AFTER = env.int("CHANGE_INTERRUPTED_AFTER", default=30)
 

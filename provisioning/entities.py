@@ -19,7 +19,7 @@ Values = Mapping[str, Any]
 class Entity:
     """One entity. `values` holds every property under the contract's names; absent and null are both absent.
 
-    `parent` is the guid it hangs under: a merchant's tenant, a user's or connector's merchant, "" for tenants.
+    `parent` is the guid it hangs under: a merchant's tenant, a user's or connector's merchant, or "".
     """
 
     kind: ClassVar[str] = ""
@@ -32,7 +32,9 @@ class Entity:
     @classmethod
     def from_answer(cls, answer: Values, *, parent: str = "") -> Self:
         """Builds the entity from one parsed answer object. Raises ValueError if it carries no guid."""
-        values = {key: value for key, value in spelled(dict(answer)).items() if value is not None}
+        values = spelled(answer)
+        for key in [key for key, value in values.items() if value is None]:
+            del values[key]
         guid = values.get("guid")
         if not isinstance(guid, str) or not guid:
             raise ValueError(f"{cls.kind} without guid")
@@ -118,7 +120,7 @@ ENTITY_KINDS: dict[str, type[Entity]] = {
 
 
 def instant(value: object) -> datetime | None:
-    """Reads both published spellings of a date; without offset it is UTC (inferred). None if it is no date."""
+    """Reads both published spellings of a date; without offset it is UTC. None if it is no date."""
     if not isinstance(value, str):
         return None
     try:

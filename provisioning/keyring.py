@@ -27,7 +27,7 @@ class KeyringError(Exception):
 
 
 def seal(plaintext: str, *, context: str) -> str:
-    """Encrypts `plaintext` under the current key; it opens only with the same `context`. Returns a text token.
+    """Encrypts `plaintext` under the current key into a token that opens only with the same `context`.
 
     Raises KeyringError if the keys are unusable. The token reads `v1.<key id>.<nonce>.<ciphertext>`.
     """
@@ -38,7 +38,7 @@ def seal(plaintext: str, *, context: str) -> str:
 
 
 def unseal(token: str, *, context: str) -> Sealed:
-    """Opens a token of `seal`. Raises KeyringError for a changed token, another row's token or an unknown key."""
+    """Opens a token of `seal`. Raises KeyringError if it was altered, moved, or sealed with another key."""
     key_id, nonce, box = _parts(token)
     key = _keys().get(key_id)
     if key is None:
@@ -47,7 +47,7 @@ def unseal(token: str, *, context: str) -> Sealed:
         return Sealed(AESGCM(key).decrypt(nonce, box, _bound(key_id, context)).decode("utf-8"))
     except (InvalidTag, ValueError):
         raise KeyringError(
-            "The stored secret does not open: it was altered, belongs to another row, or the key is another one."
+            "The stored secret does not open: it was altered, belongs to another row, or the key is wrong."
         ) from None
 
 
@@ -66,7 +66,7 @@ def current_key_id() -> str:
 
 
 def fingerprint(secret: str) -> str:
-    """16 hex digits that tell two secrets apart without revealing them; keyed, so they cannot be guessed at."""
+    """16 hex digits that tell secrets apart without revealing them; keyed, so guessing does not help."""
     key = hmac.digest(_keys()[current_key_id()], b"fingerprint", hashlib.sha256)
     return hmac.new(key, secret.encode("utf-8"), hashlib.sha256).hexdigest()[:16]
 

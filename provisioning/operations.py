@@ -68,7 +68,9 @@ _TABLE = (
     _read("routing.read", "getConnectorRouting", "routing", "routing"),
     _write("routing.replace", "setConnectorRouting", "routing", "routing", dangerous=True),
     _read("routing.read_multi_method", "getConnectorMultiMethodRouting", "routing", "routing"),
-    _write("routing.update_multi_method", "setConnectorMultiMethodRouting", "routing", "routing", dangerous=True),
+    _write(
+        "routing.update_multi_method", "setConnectorMultiMethodRouting", "routing", "routing", dangerous=True
+    ),
     _write("nt_enrollment.create", "createNtEnrollment", "nt_enrollment", "enrollmentId", dangerous=True),
 )
 

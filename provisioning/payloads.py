@@ -1,4 +1,4 @@
-"""Request bodies before they go out: checked against the contract, their secrets sealed. Called by `service`."""
+"""Request bodies before they go out: checked against the contract, secrets sealed. Called by `service`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -30,7 +30,7 @@ def payload_sealed(operation: Operation, payload: Payload) -> dict[str, Any]:
 
 
 def payload_check(operation: Operation, payload: Payload) -> None:
-    """Raises NotSent, naming the field and the rule but never the value, if the contract does not allow it."""
+    """Raises NotSent, naming field and rule but never the value, if the contract does not allow it."""
     name = operation.spec.request_schema
     if name is None:
         raise NotSent("This operation takes no request body. Nothing was sent.")

@@ -29,7 +29,7 @@ AnyEntity = TypeVar("AnyEntity", bound=Entity)
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The gateway did it. `answer` has its secrets sealed; `entity` is None if the answer does not show it."""
+    """The gateway did it. `answer` has its secrets sealed; `entity` is None if the answer shows none."""
 
     entity: Entity | None
     answer: dict[str, Any]
@@ -44,7 +44,7 @@ Outcome = Accepted | NotSent | Refused | OutcomeUnknown
 def tenant_list(*, connection: str) -> list[Tenant]:
     """The sub-tenants (list-tenants). The key's own tenant, which the gateway leaves out, comes first.
 
-    It is known from the connection's settings only: its values are guid, name (the connection's) and own: True.
+    It is known from the connection's settings only: values guid, name (the connection's) and own: True.
     Raises ProvisioningError.
     """
     listed = _listed(Tenant, _items("tenant.list", connection=connection), "")
@@ -91,7 +91,7 @@ def entity_read(*, connection: str, kind: str, parent: str, guid: str) -> Entity
 
 
 def document_read(operation: str, *, connection: str, target: str = "", second: str = "") -> dict[str, Any]:
-    """The whole answer of any reading operation, secrets sealed. Raises ProvisioningError; ValueError for a write."""
+    """The whole answer of a reading operation, secrets sealed. Raises ProvisioningError, ValueError."""
     described = operation_named(operation)
     if described.writes:
         raise ValueError(f"{operation} writes: it goes through perform().")
@@ -114,8 +114,8 @@ def perform(
 ) -> Outcome:
     """Checks `payload` against the contract, opens its sealed values and sends one request, once.
 
-    `target` fills the path parameter ("" if there is none); `parent` is what the entity hangs under, for a create
-    the target itself. Failures are returned, not raised; KeyError or ValueError tell that `operation` is no write.
+    `target` fills the path parameter ("" if there is none); `parent` is what the entity hangs under, by
+    default a create's target. Failures are returned, not raised; KeyError or ValueError: it is no write.
     """
     described = operation_named(operation)
     if not described.writes:
@@ -177,9 +177,9 @@ def _items(operation: str, *, connection: str, target: str = "") -> list[dict[st
 def _listed(entity_class: type[AnyEntity], items: list[dict[str, Any]], parent: str) -> list[AnyEntity]:
     try:
         return [entity_class.from_answer(item, parent=parent) for item in items]
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         # Leaving out one entry would show a list that looks complete and is not.
-        raise _unreadable(str(error)) from None
+        raise _unreadable(type(error).__name__) from None
 
 
 def _unreadable(detail: str, answer: Answer | None = None) -> OutcomeUnknown:

@@ -4,7 +4,6 @@ Called by `provisioning.service` alone. What stands in the way is found here, be
 """
 
 import logging
-from dataclasses import replace
 
 from django.conf import settings
 from django.db import DatabaseError
@@ -78,8 +77,8 @@ def _opened(slug: str) -> tuple[GatewayClient, Credential]:
 def _client(connection: Connection, api_key: Sealed, password: Sealed) -> GatewayClient:
     if connection.is_paused:
         raise NotSent(f"The connection “{connection.name}” is paused. Nothing was sent.")
-    client = GatewayClient(_base_url(connection), api_key, password, deadline=settings.GATEWAY_DEADLINE)
-    return replace(client, ca_file=str(getattr(settings, "GATEWAY_CA_FILE", "")))
+    base_url, deadline = _base_url(connection), settings.GATEWAY_DEADLINE
+    return GatewayClient(base_url, api_key, password, deadline=deadline, ca_file=settings.GATEWAY_CA_FILE)
 
 
 def _base_url(connection: Connection) -> str:

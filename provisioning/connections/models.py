@@ -11,8 +11,31 @@ from provisioning.connections.addresses import base_url_checked
 
 # A connection's slug is the first segment of its pages' addresses: these belong to the portal itself.
 RESERVED_SLUGS = frozenset(
-    "accounts admin api audit changes connections favicon-ico health healthz imports media metrics onboarding "
-    "robots-txt search staff static system tenants merchants users connectors routing".split()
+    {
+        "accounts",
+        "admin",
+        "api",
+        "audit",
+        "changes",
+        "connections",
+        "connectors",
+        "favicon-ico",
+        "health",
+        "healthz",
+        "imports",
+        "media",
+        "merchants",
+        "metrics",
+        "onboarding",
+        "robots-txt",
+        "routing",
+        "search",
+        "staff",
+        "static",
+        "system",
+        "tenants",
+        "users",
+    }
 )
 
 slug_form = RegexValidator(
@@ -42,7 +65,7 @@ class Connection(models.Model):
     colour = models.CharField(max_length=20, default="blue")
     kind = models.CharField(max_length=20, choices=Kind, default=Kind.SANDBOX)
     base_url = models.CharField(max_length=300)
-    # The key's own tenant: listTenants leaves it out, so it has to be told (contract README, "Worth knowing").
+    # The key's own tenant: listTenants leaves it out, so it has to be told (contract README).
     tenant_guid = models.CharField(max_length=40, blank=True, default="")
     is_paused = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)

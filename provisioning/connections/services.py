@@ -27,7 +27,7 @@ def connection_create(
     colour: str = "blue",
     tenant_guid: str = "",
 ) -> Connection:
-    """A new connection, without credential. Raises ValidationError for a taken or reserved slug or a bad address."""
+    """A new connection without credential. Raises ValidationError for a taken slug or an unsafe address."""
     connection = Connection(
         slug=slug, name=name, base_url=base_url, kind=kind, colour=colour, tenant_guid=tenant_guid
     )
@@ -48,7 +48,7 @@ def connection_all() -> QuerySet[Connection]:
 
 @transaction.atomic
 def credential_reset(*, connection: Connection, api_key: str, password: str, by: str) -> Credential:
-    """Replaces the credential: the new version is active at once in every worker, the old ones can no longer be used.
+    """Replaces the credential: the new version works at once in every worker, the old ones are gone.
 
     `by` is the name of the person, frozen into the row. Nothing is stripped or guessed: raises ValueError, in
     words for people and without the value, for what was pasted wrongly; KeyringError if it cannot be sealed.
@@ -84,7 +84,7 @@ def credential_check(*, api_key: str, password: str) -> None:
 
 
 def credential_active(*, connection: Connection) -> tuple[Sealed, Sealed]:
-    """The API key and password in use, sealed. Raises CredentialMissingError, or KeyringError if they do not open."""
+    """The API key and password in use, sealed. Raises CredentialMissingError or KeyringError."""
     return credential_open(credential_current(slug=connection.slug))
 
 

@@ -101,7 +101,8 @@ def resolve(node: dict[str, Any]) -> dict[str, Any]:
 @cache
 def _registry() -> Registry[Any]:
     resource = Resource.from_contents(document(), default_specification=DRAFT202012)
-    return Registry().with_resource(_BASE_URI, resource)
+    registry: Registry[Any] = Registry().with_resource(_BASE_URI, resource)
+    return registry
 
 
 def _spec(operation_id: str) -> dict[str, Any]:

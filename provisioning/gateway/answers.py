@@ -1,4 +1,4 @@
-"""From the bytes of an answer to a verdict: parsed, secrets sealed, and either accepted or raised as an error.
+"""From the bytes of an answer to a verdict: parsed, sealed, and either accepted or raised as an error.
 
 DOMAIN.md of the contract: decide on `errorCode`, and look at `success` and the HTTP status as well.
 """
@@ -20,6 +20,8 @@ _UNSTORABLE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 _LONE = re.compile("[\x00\ud800-\udfff]")
 _FIELD = re.compile(r"([A-Za-z][\w.\[\]:-]*): ")
 _ROUTING_PATH = re.compile(r" at '([^']+)'\s*\Z")
+_DEEP = "the answer is nested too deeply"
+_LEVELS = 100  # the routing documents, the deepest there are, need a few levels per rule
 _NO_CODE = (None, "", 0)
 
 EXPLANATIONS: dict[int | str, str] = {
@@ -62,22 +64,24 @@ class Answer:
     duration_ms: int
 
 
-def parsed(body: bytes, *, verdict_once: bool = False) -> dict[str, Any]:
+def parsed(body: bytes, *, strict: bool = False) -> dict[str, Any]:
     """The JSON object in `body`; NaN and infinities read as null, NUL and lone surrogates as U+FFFD.
 
-    `verdict_once` refuses a body that states `success` or `errorCode` twice: two verdicts are none.
-    Raises UnreadableError.
+    `strict`, for answers to writes, refuses a body that states `success` or `errorCode` twice (two verdicts
+    are none) and one nested so deeply that recording it would fail. Raises UnreadableError.
     """
     text = body.decode("utf-8-sig", "replace")
-    hook = _verdict_once if verdict_once else None
+    hook = _verdict_once if strict else None
     try:
         value = json.loads(text, parse_constant=_nothing, parse_float=_finite, object_pairs_hook=hook)
     except RecursionError:
-        raise UnreadableError("the answer is nested too deeply") from None
+        raise UnreadableError(_DEEP) from None
     except ValueError:
         raise UnreadableError("the answer is not valid JSON") from None
     if not isinstance(value, dict):
         raise UnreadableError("the answer is JSON but not an object")
+    if strict and _too_deep(value):
+        raise UnreadableError(_DEEP)
     return dict(_storable(value)) if _UNSTORABLE.search(text) or "\x00" in text else value
 
 
@@ -92,7 +96,7 @@ def sealed(body: dict[str, Any], paths: Collection[Path]) -> dict[str, Any]:
 
 
 def seal_secrets(body: dict[str, Any], paths: Collection[Path]) -> dict[str, Any]:
-    """Seals, in place, what the contract marks at `paths` and every unknown key beside a secret of `config`."""
+    """Seals, in place, what the contract marks at `paths` and every unknown key of a `config`."""
     for path in {path[:-1] for path in paths if path[-2:-1] == ("config",)}:
         seal_unknown(body, path, contract.schema("ConnectorConfig")["properties"].keys())
     seal_paths(body, paths)
@@ -107,9 +111,9 @@ def judge(status: int, body: dict[str, Any], *, result: str, writes: bool, field
     code, success = _code(body.get("errorCode")), body.get("success")
     if status >= 500 or code == 9999:
         raise OutcomeUnknown(_INTERNAL, f"HTTP {status}, code {code}", code, gateway_message=_message(body))
-    if 200 <= status < 300 and code is None:
-        if success is True or ("success" not in body and not writes and result in body):
-            return
+    implied = "success" not in body and not writes and result in body
+    if 200 <= status < 300 and code is None and (success is True or implied):
+        return
     if 200 <= status < 300 and code is not None and success is not False:
         raise OutcomeUnknown(_CONTRADICTORY, f"HTTP {status}, no plain “success: false”, code {code}", code)
     if not (200 <= status < 300 or 400 <= status < 500) or (code is None and success is not False):
@@ -156,6 +160,14 @@ def _verdict_once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
             raise UnreadableError("the answer states two verdicts")
         found[key] = value
     return found
+
+
+def _too_deep(value: dict[str, Any]) -> bool:
+    level: list[Any] = [value]
+    for _ in range(_LEVELS):
+        children = (node.values() if isinstance(node, dict) else node for node in level)
+        level = [child for group in children for child in group if isinstance(child, dict | list)]
+    return bool(level)
 
 
 def _nothing(_: str) -> None:

@@ -19,7 +19,7 @@ class Raw(Protocol):
 
 
 def decoded(raw: Raw, *, coding: str, cap: int) -> bytes:
-    """The body, `cap` bytes at most. Raises UnreadableError if it is larger, or coded in a way nobody asked for."""
+    """The body, `cap` bytes at most. Raises UnreadableError if it is larger or oddly coded."""
     coding = coding.strip().lower()
     if coding in {"", "identity"}:
         return _joined(_chunks(raw), cap)

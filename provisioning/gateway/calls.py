@@ -15,9 +15,9 @@ from provisioning.gateway.secrets import Path, reveal_all
 class Call:
     """One request: what to send where, and how to read the answer.
 
-    `target` fills the first path parameter, `second` the other one if there is one. `payload` is None for reads.
-    `secrets` are the answer's secret paths, `result` the key of its content, `fields` the properties a refusal may
-    name. `large` allows LIST_SIZE_CAP.
+    `target` fills the first path parameter, `second` the other one if there is one. `payload` is None for
+    reads and may hold sealed values. `secrets` are the answer's secret paths, `result` is the key of its
+    content, `fields` are the properties a refusal may name. `large` allows a list's size.
     """
 
     method: str

@@ -1,7 +1,7 @@
 """The one place that speaks HTTP to the gateway. Called by `provisioning.service` alone.
 
-One base URL, certificates always verified, no redirects, no cookies, nothing from the environment, one deadline, a cap
-on the decoded size. Every failure leaves as an error of `errors.py` that holds neither request nor credential.
+One base URL, certificates always verified, no redirects, no cookies, nothing from the environment, one
+deadline, a cap on the decoded size. Every failure leaves as an error without request or credential.
 """
 
 import base64
@@ -39,7 +39,7 @@ _MEANING_OF_READ = " Nothing was changed. Try again in a moment."
 
 @dataclass(frozen=True, slots=True)
 class GatewayClient:
-    """Speaks to one gateway. `deadline` is in seconds of wall clock for a whole call, repeated reads included."""
+    """Speaks to one gateway. `deadline`: seconds of wall clock for a whole call, a repeated read included."""
 
     base_url: str
     api_key: Sealed = field(repr=False)
@@ -66,7 +66,7 @@ class GatewayClient:
         url, data = call.address(self.base_url), call.body()
         status, headers, raw = self._exchange(call, url, data)
         try:
-            body = sealed(parsed(raw, verdict_once=call.writes), call.secrets)
+            body = sealed(parsed(raw, strict=call.writes), call.secrets)
         except UnreadableError as error:
             raise OutcomeUnknown(_UNREADABLE, f"HTTP {status}: {error}", http_status=status) from None
         answer = Answer(body, status, _request_id(headers), _milliseconds(started))
@@ -129,7 +129,7 @@ class GatewayClient:
 
 
 class _Adapter(HTTPAdapter):
-    """requests' way to urllib3, led over the connections of `transport`; verification lies in its TLS context."""
+    """requests' way to urllib3, over the connections of `transport`, whose TLS context verifies."""
 
     def __init__(self, ca_file: str) -> None:
         self._ca_file = ca_file

@@ -38,11 +38,11 @@ class ProvisioningError(Exception):
         return id(self)
 
 
-class NotSent(ProvisioningError):  # noqa: N818 - agreed names
+class NotSent(ProvisioningError):  # noqa: N818
     """Nothing was sent: safe to try again."""
 
 
-class Refused(ProvisioningError):  # noqa: N818 - agreed names
+class Refused(ProvisioningError):  # noqa: N818
     """The gateway understood and said no: nothing changed there."""
 
 
@@ -54,5 +54,5 @@ class EntityNotFound(Refused):
     """The entity does not exist, or this API key may not see it (code 1007)."""
 
 
-class OutcomeUnknown(ProvisioningError):  # noqa: N818 - agreed names
+class OutcomeUnknown(ProvisioningError):  # noqa: N818
     """The request went out and no verdict came back. A write may have happened."""

@@ -47,8 +47,8 @@ class Sealed:
 def seal_paths(body: Any, paths: Iterable[Path]) -> Any:
     """Seals, in place, the values of `body` at `paths` ("*" stands for every item of an array); returns it.
 
-    One object instead of a list, or a list instead of one object, is walked as well; text where an object with
-    secrets was announced is sealed as a whole.
+    One object instead of a list, or a list instead of one object, is walked as well; text where an object was
+    announced is sealed as a whole.
     """
     for *above, key in paths:
         for holder in _holders(body, above):

@@ -1,7 +1,7 @@
-"""Connections to the gateway that keep one wall-clock deadline, from name look-up to the last byte of the answer.
+"""Connections to the gateway that keep one wall-clock deadline, from name look-up to the last byte.
 
-The timeouts of requests and urllib3 count per socket operation, so an answer that drips outlives them. Here every
-operation of the socket gets only what is left of the deadline. Used by `client` alone.
+The timeouts of requests and urllib3 count per socket operation, so an answer that drips outlives them. Here
+every operation of the socket gets only what is left of the deadline. Used by `client` alone.
 """
 
 import ipaddress
@@ -33,7 +33,7 @@ class NeverSentError(Exception):
 
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """Everything on the network inside must be over within `seconds`; afterwards operations raise TimeoutError."""
+    """Everything on the network inside must be over within `seconds`; later operations raise TimeoutError."""
     token = _deadline.set(time.monotonic() + seconds)
     try:
         yield

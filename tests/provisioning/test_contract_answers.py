@@ -1,4 +1,4 @@
-"""Every answer the contract documents, contradictory ones included, goes through the service and is understood."""
+"""Every answer the contract documents, contradictory ones included, is understood by the service."""
 
 import json
 

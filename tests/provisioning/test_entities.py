@@ -9,7 +9,14 @@ from provisioning.entities import Connector, Merchant, MerchantUser, Tenant, ins
 
 def test_misspelt_keys_and_empty_maps_are_ironed_out():
     connector = Connector.from_answer(
-        {"guid": "CO-1", "Adapter": "Simulator", "MerchantGUID": "ME-1", "config": [], "settings": [], "alias": None},
+        {
+            "guid": "CO-1",
+            "Adapter": "Simulator",
+            "MerchantGUID": "ME-1",
+            "config": [],
+            "settings": [],
+            "alias": None,
+        },
         parent="ME-1",
     )
     assert dict(connector.values) == {
@@ -33,7 +40,9 @@ def test_both_spellings_of_a_date_are_read_as_utc():
     expected = datetime(2020, 12, 18, 14, 4, 55, tzinfo=UTC)
     assert instant("2020-12-18 14:04:55") == instant("2020-12-18T15:04:55+01:00") == expected
     assert instant("yesterday") is None and instant(None) is None
-    merchant = Merchant.from_answer({"guid": "ME-1", "createdAt": "2020-12-18T14:04:55+00:00", "archived": True})
+    merchant = Merchant.from_answer(
+        {"guid": "ME-1", "createdAt": "2020-12-18T14:04:55+00:00", "archived": True}
+    )
     assert merchant.created_at == expected and merchant.archived and not merchant.disabled
 
 

@@ -15,7 +15,9 @@ def test_every_operation_of_the_contract_stands_in_the_table_once():
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
 def test_what_the_table_says_is_what_the_contract_says(operation):
-    assert operation.writes is (operation.spec.method == "POST") is (operation.spec.request_schema is not None)
+    assert (
+        operation.writes is (operation.spec.method == "POST") is (operation.spec.request_schema is not None)
+    )
     assert operation.result in contract.schema(operation.spec.response_schema)["properties"]
     assert operation.spec.returns_secrets is bool(operation.response_secrets)
     assert operation.permission == (operation.name if operation.writes else f"{operation.kind}.view")

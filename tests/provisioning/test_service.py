@@ -94,6 +94,22 @@ def test_a_payload_outside_the_contract_is_not_sent(connection, gateway):
         assert outcome.field == field and str(outcome).endswith("Nothing was sent.")
 
 
+def test_a_payload_too_deep_to_check_is_not_sent(connection):
+    deep = {}
+    for _ in range(5000):
+        deep = {"a": deep}
+    payload = {"config": {"extraData": deep}}
+    outcome = service.perform("connector.update", connection="sandbox", target="CO-1", payload=payload)
+    assert isinstance(outcome, service.NotSent)
+
+
+def test_a_number_beyond_its_limit_is_named_with_the_limit(connection):
+    payload = {"multiMethodMetaConnector": {"retries": 99}}
+    outcome = service.perform("connector.update", connection="sandbox", target="CO-1", payload=payload)
+    assert isinstance(outcome, service.NotSent)
+    assert outcome.field == "multiMethodMetaConnector.retries" and "9" in str(outcome)
+
+
 def test_adapter_settings_come_as_published(connection):
     settings = service.adapter_settings(connection="sandbox", adapter="Simulator")
     assert set(settings) == {"baseConfig"}

@@ -50,8 +50,8 @@ def test_an_unsafe_or_broken_address_is_refused(url):
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     "slug",
-    ["changes", "audit", "connections", "staff", "accounts", "healthz", "static", "search", "Upper", "a b", "-a", "a--b",
-     "", "ä", "a\n", "x" * 41],
+    ["changes", "audit", "connections", "staff", "accounts", "healthz", "metrics", "static", "search",
+     "Upper", "a b", "-a", "a--b", "", "ä", "a\n", "x" * 41],
 )  # fmt: skip
 def test_a_slug_that_belongs_to_the_portal_or_does_not_fit_an_address_is_refused(slug):
     with pytest.raises(ValidationError):

@@ -50,9 +50,9 @@ def test_a_reset_leaves_one_active_version_and_no_secret_of_the_others(office):
         (3, "active"), (2, "previous"), (1, "revoked"),
     ]  # fmt: skip
     assert credential_active(connection=office)[1].reveal() == "canary-3"
-    assert set(Credential.objects.exclude(state="active").values_list("sealed_api_key", "sealed_password")) == {
-        ("", "")
-    }
+    assert set(
+        Credential.objects.exclude(state="active").values_list("sealed_api_key", "sealed_password")
+    ) == {("", "")}
 
 
 def test_the_database_itself_allows_one_active_credential(office):
@@ -123,7 +123,9 @@ def test_a_database_that_fails_while_noting_changes_no_outcome(connection, gatew
 
     monkeypatch.setattr(channel, "credential_note", fails)
     payload = {"name": "Rosa", "homepage": "https://rosa.example.org", "timezone": "UTC"}
-    made = service.perform("merchant.create", connection="sandbox", target=gateway.own_tenant, payload=payload)
+    made = service.perform(
+        "merchant.create", connection="sandbox", target=gateway.own_tenant, payload=payload
+    )
     assert isinstance(made, service.Accepted)
 
 

@@ -112,6 +112,25 @@ def test_a_reset_leaves_the_outcome_unknown_and_only_a_read_tries_again(call):
     assert len(server.requests) == (1 if call is WRITE else 2)
 
 
+def test_an_answer_too_deep_to_record_is_no_verdict_for_a_write():
+    deep = '{"success": true, "merchant": ' + "[" * 150 + "]" * 150 + "}"
+    with wire(says(deep)) as server:
+        assert "nested too deeply" in unknown(server.url).detail
+
+
+def test_a_slip_of_this_program_after_sending_leaves_the_outcome_unknown(monkeypatch):
+    monkeypatch.setattr("provisioning.gateway.client.judge", lambda *_, **__: 1 / 0)
+    with wire(says(ACCEPTING)) as server:
+        assert unknown(server.url).detail == "ZeroDivisionError"
+    assert len(server.requests) == 1
+
+
+def test_a_gzip_answer_with_something_behind_it_is_not_trusted():
+    body = gzip.compress(ACCEPTING.encode()) + b"more"
+    with wire(says(body, headers="Content-Encoding: gzip\r\n")) as server:
+        assert "gzip" in unknown(server.url).detail
+
+
 def test_a_write_never_states_two_verdicts():
     with wire(says('{"success": false, "errorCode": 1002, "success": true, "errorCode": null}')) as server:
         assert "could not be read" in str(unknown(server.url))

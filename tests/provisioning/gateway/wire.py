@@ -1,4 +1,4 @@
-"""Servers that speak badly on purpose: each hands the raw socket of every connection to a function of the test."""
+"""Servers that speak badly on purpose: a function of the test gets the raw socket of every connection."""
 
 import datetime
 import ipaddress
