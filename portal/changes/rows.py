@@ -1,11 +1,13 @@
 """The review table: one row per property that is sent, old → new, secrets only as "changed"."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from portal.changes.snapshots import leaves, same
 from provisioning.gateway.secrets import MASK
 
+_PARTNER = re.compile(r"^(add|remove)([A-Z]\w*)(\..+)?$")
 _ACRONYMS = {"api": "API", "url": "URL", "guid": "GUID", "pci": "PCI", "id": "id", "vt": "VT", "ui": "UI"}
 
 
@@ -19,6 +21,10 @@ def rows_of(
     """
     old_values, rows = dict(leaves(before)), []
     for field, new in leaves(body):
+        partner = _PARTNER.match(field)
+        if partner:
+            rows.append(_partner_row(partner, labels, old_values, new))
+            continue
         old = None if create else old_values.get(field)
         rows.append(_row(field, labels.get(field) or label_of(field), old, new))
     return rows
@@ -29,6 +35,19 @@ def label_of(field: str) -> str:
     parts = [" ".join(_words(part)) for part in field.split(".")]
     text = ": ".join(parts)
     return text[:1].upper() + text[1:]
+
+
+def _partner_row(
+    partner: re.Match[str], labels: Mapping[str, str], old_values: Mapping[str, Any], new: Any
+) -> dict[str, Any]:
+    """The partners add… and remove… say what becomes of the property they belong to."""
+    field, adds = partner[0], partner[1] == "add"
+    concerned = partner[2][0].lower() + partner[2][1:] + (partner[3] or "")
+    label = labels.get(concerned) or label_of(field)
+    if isinstance(new, list):
+        row = _row(field, label, [], new)
+        return row if adds else {**row, "added": [], "removed": new}
+    return _row(field, label, old_values.get(concerned), new) if adds else _row(field, label, new, None)
 
 
 def _row(field: str, label: str, old: Any, new: Any) -> dict[str, Any]:

@@ -41,7 +41,7 @@ class SuggestField(forms.CharField):
         self.widget.suggestions = tuple(dict.fromkeys(known))
 
 
-class JsonObjectField(forms.CharField):
+class JsonObjectField(forms.Field):
     """A JSON object typed as text; {} for nothing. `within` is the connector's property it must fit."""
 
     widget = forms.Textarea(attrs={"rows": 5, "spellcheck": "false", "autocomplete": "off"})

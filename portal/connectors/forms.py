@@ -18,7 +18,7 @@ from portal.console.forms import ABSENT, PayloadForm, Section, look_up
 from provisioning import contract
 from provisioning.gateway.secrets import Sealed, seal_paths
 
-_INT64 = {"min_value": -(2**63), "max_value": 2**63 - 1}
+_INT64 = 2**63
 _SECRET_SETTINGS = {path[1] for path in contract.secret_paths("ConnectorCreate") if path[0] == "settings"}
 _ANOTHER_ROOM = "Meta-connectors and their rules are not edited in this form."
 _GENERATED = "Left blank, the gateway generates one, shown once after creation."
@@ -42,7 +42,13 @@ def _flag(label: str, help_text: str = "", **options: Any) -> forms.BooleanField
 
 
 def _number(label: str, help_text: str) -> forms.IntegerField:
-    return forms.IntegerField(label=label, help_text=help_text, required=False, **_INT64)
+    return forms.IntegerField(
+        label=label,
+        help_text=help_text,
+        required=False,
+        min_value=-_INT64,
+        max_value=_INT64 - 1,
+    )
 
 
 def _suggested(label: str, help_text: str, *seen: str) -> SuggestField:

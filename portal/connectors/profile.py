@@ -58,7 +58,9 @@ class Profile:
     @property
     def meta_facts(self) -> Rows:
         """The base data of the meta-connector, as the gateway names it."""
-        found = next((self.values[name] for name in _META if isinstance(self.values.get(name), Mapping)), {})
+        found: Mapping[str, Any] = next(
+            (self.values[name] for name in _META if isinstance(self.values.get(name), Mapping)), {}
+        )
         return [(str(key), value) for key, value in found.items()]
 
     @property

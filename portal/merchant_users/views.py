@@ -130,7 +130,7 @@ class MerchantUserEdit(ConnectionMixin, EntityEditView):
     """Edit a user; lists are sent as differences only."""
 
     operation = "merchant_user.update"
-    form_class = MerchantUserEditForm
+    form_class: ClassVar[type[PayloadForm]] = MerchantUserEditForm
     template_name = "merchant_users/edit.html"
 
     def form(self, entity: Entity, **kwargs: Any) -> PayloadForm:

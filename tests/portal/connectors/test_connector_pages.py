@@ -292,3 +292,24 @@ def test_an_outsider_may_not_and_a_manager_may_only_read(client_of, outsider, ma
     assert client_of(manager).get(url_of("page", connector)).status_code == 200
     assert client_of(manager).get(url_of("edit", connector)).status_code == 403
     assert client_of(manager).post(create_url(merchant), {}).status_code == 403
+
+
+def test_going_live_is_a_dangerous_change_that_needs_a_reason(browser, connection, merchant):
+    connector = connector_made(connection, merchant, config={"testMode": True})
+    response = edit(browser, connector, **{"config.testMode": None})
+    change = Change.objects.latest("created_at")
+    assert response.status_code == 302
+    assert change.dangerous
+    assert change.request["body"]["config"] == {"testMode": False}
+    browser.post(reverse("changes:send", args=[change.pk]), {"reason": ""})
+    change.refresh_from_db()
+    assert change.state == "prepared"
+
+
+def test_the_review_says_which_settings_come_and_go(browser, connection, merchant):
+    settings = {"tx:expiration-minutes": 900, "refund:ui-enabled": 1}
+    connector = connector_made(connection, merchant, settings=settings)
+    edit(browser, connector, settings={"tx:expiration-minutes": 100})
+    rows = {row["field"]: (row["old"], row["new"]) for row in Change.objects.latest("created_at").rows}
+    assert rows["addSettings.tx:expiration-minutes"] == (900, 100)
+    assert rows["removeSettings.refund:ui-enabled"] == (1, None)

@@ -144,6 +144,9 @@ def test_an_edit_sends_differences_so_that_unknown_permissions_survive(browser, 
     assert change.state == "accepted", change.explanation
     body = change.request["body"]
     assert not {"permissions", "multiMerchantAccess"} & set(body)
+    moved = {row["field"]: (row["added"], row["removed"]) for row in change.rows if "added" in row}
+    assert moved["removePermissions"] == ([], ["frontend.blacklist.edit"])
+    assert moved["addMultiMerchantAccess"] == ([third.guid], [])
     stored = read(connection, "merchant_user", merchant.guid, user.guid).values
     assert sorted(stored["permissions"]) == ["frontend.blacklist.show", "frontend.dashboard.show"]
     assert {link["guid"] for link in stored["merchantAccess"]} == {merchant.guid, third.guid}
@@ -197,7 +200,8 @@ def test_the_page_shows_facts_access_and_permissions(browser, connection, mercha
     other = merchant_made(connection)
     user = user_made(
         connection, merchant, firstName="Jo", lastName="Doe", validUntil="2020-01-01 00:00:00",
-        multiMerchantAccess=[other.guid], permissions=["frontend.users.index"], apiUserSettings={"fees-api": True},
+        multiMerchantAccess=[other.guid], permissions=["frontend.users.index"],
+        apiUserSettings={"fees-api": True},
     )  # fmt: skip
     markup = browser.get(url_of("page", user)).content.decode()
     for words in ("Jo Doe", "Expired", other.name, "home merchant", "See the users section", "Fees API"):
