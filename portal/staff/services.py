@@ -34,8 +34,6 @@ def staff_create(
     with transaction.atomic():
         _staff_lock()
         _authorise(by, "staff.create")
-        if User.objects.filter(username__iexact=username).exists():
-            raise StaffRefused("A person with this user name exists already.")
         person = User(
             username=username, first_name=first_name, last_name=last_name, email=email, is_demo=is_demo
         )
@@ -124,6 +122,9 @@ def _names_check(person: User) -> None:
         person.clean_fields(exclude=["password"])
     except ValidationError as error:
         raise StaffRefused(" ".join(error.messages)) from error
+    # After the check above: a NUL in a query is an error of its own.
+    if User.objects.filter(username__iexact=person.username).exists():
+        raise StaffRefused("A person with this user name exists already.")
 
 
 def _authorise(by: User | None, permission: str) -> None:

@@ -1,0 +1,151 @@
+"""The audit trail's pages: list, filters, paging, one event in full, History."""
+
+import pytest
+from django.template.loader import render_to_string
+from django.test import RequestFactory
+
+from portal.audit.diffs import field_changes
+from portal.audit.pages import PER_PAGE
+from portal.audit.services import ObjectRef, Origin, event_record, history_of, origin_system
+from provisioning.gateway.secrets import Sealed
+
+ANA = Origin(7, "Ana <b>", "Support agent", "abcd", "192.0.2.1", "r-1")
+SHOP = ObjectRef("merchant", "g-1", "Example Shop", "t-1", "Tenant")
+
+
+@pytest.fixture
+def browser(manager, client_of):
+    """A manager's browser."""
+    return client_of(manager)
+
+
+def record(**values):
+    """One accepted change."""
+    defaults = {"action": "change.accepted", "origin": ANA, "object": SHOP, "connection": "sandbox"}
+    return event_record(**defaults | {"outcome": "accepted"} | values)
+
+
+def test_an_empty_trail_says_what_it_is_for(browser):
+    assert b"No events" in browser.get("/audit/").content
+
+
+def test_the_list_is_newest_first_and_escapes(browser):
+    record(operation="merchant.create")
+    record(after={"disabled": True}, reason="risk review")
+    text = browser.get("/audit/").content.decode()
+    assert text.index("disabled merchant") < text.index("created merchant") and ": risk review" in text
+    assert "Ana &lt;b&gt; (Support agent)" in text and "Ana <b>" not in text
+
+
+def test_the_list_is_bounded_and_pages_by_sequence(browser):
+    for number in range(PER_PAGE + 10):
+        record(object=ObjectRef("merchant", f"g-{number}", f"Shop{number:03}"))
+    first = browser.get("/audit/?actor=ana").content.decode()
+    assert first.count("Shop") == PER_PAGE and "Newest</a>" not in first
+    address = "?actor=ana&amp;before=11"
+    assert address in first
+    older = browser.get("/audit/?actor=ana&before=11").content.decode()
+    assert older.count("Shop") == 10 and "Older" not in older and "Newest</a>" in older
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("action=secret.revealed", 1),
+        ("actor=ANA", 2),
+        ("object=example", 2),
+        ("object=g-1", 2),
+        ("object=t-1", 2),
+        ("object=r-1", 2),
+        ("object=c-7", 1),
+        ("connection=sandbox", 2),
+        ("connection=production", 0),
+        ("outcome=accepted", 2),
+        ("outcome=refused", 0),
+        ("actor=nobody", 0),
+        ("before=2", 1),
+        ("before=nonsense", 3),
+        ("before=99999999999999999999999", 3),
+        ("before=%00&actor=%00", 3),
+    ],
+)
+def test_filters_are_in_the_address(browser, query, found):
+    record()
+    record(action="secret.revealed", change_id="c-7")
+    event_record(action="staff.created", origin=origin_system("x"))
+    assert len(browser.get(f"/audit/?{query}").context["events"]) == found
+
+
+def test_a_search_without_result_says_so(browser):
+    assert b"No event matches" in browser.get("/audit/?actor=nobody").content
+
+
+def test_one_event_shows_who_what_why_and_the_exact_request(browser):
+    intent = record(action="change.intent", change_id="c-1", outcome="intent")
+    event = record(
+        change_id="c-1",
+        reason="risk review",
+        code="1005",
+        gateway_request_id="gw-1",
+        message="Fine",
+        before={"name": "Old", "address": {"city": "Graz"}, "same": 1, "secret": Sealed("x")},
+        after={"name": "New", "address": {"city": "Wien"}, "same": 1, "secret": Sealed("canary")},
+        request={
+            "method": "POST",
+            "url": "https://gateway.example/merchants",
+            "body": {"secret": Sealed("canary")},
+        },
+        answer={"merchant": {"guid": "g-1"}},
+        duration_ms=42,
+    )
+    text = browser.get(f"/audit/{event.sequence}/").content.decode()
+    for part in (
+        "risk review",
+        "Graz",
+        "Wien",
+        "address.city",
+        "gw-1",
+        "42 ms",
+        "https://gateway.example/merchants",
+    ):
+        assert part in text
+    assert "canary" not in text and "secret, not recorded" in text and event.hash in text
+    assert f"/audit/{intent.sequence}/" in text and "asked the gateway to change" in text
+
+
+def test_a_bare_event_has_a_page_too(browser):
+    event = event_record(action="session.signed_in", origin=origin_system("x"))
+    assert browser.get(f"/audit/{event.sequence}/").status_code == 200
+    assert browser.get("/audit/999/").status_code == 404
+
+
+@pytest.mark.django_db
+def test_the_diff_is_field_by_field():
+    event = record(
+        before={"a": None, "b": True, "c": ["x"], "gone": "y", "same": "s", "o": {}},
+        after={"a": "", "b": False, "c": [], "new": 5, "same": "s", "o": {"k": [1, True]}},
+    )
+    changes = {change.name: (change.old, change.new) for change in field_changes(event)}
+    assert changes == {
+        "a": ("—", "—"),
+        "b": ("yes", "no"),
+        "c": ("x", "—"),
+        "gone": ("y", "—"),
+        "new": ("—", "5"),
+        "o": ("{}", "—"),
+        "o.k": ("—", "1, yes"),
+    }
+    assert field_changes(record()) == []
+
+
+def test_history_links_only_for_those_who_may_read_the_trail(agent, manager):
+    record()
+    for reader, linked in ((agent, False), (manager, True)):
+        request = RequestFactory().get("/")
+        request.user = reader
+        context = {"events": history_of(connection="sandbox", guid="g-1")}
+        text = render_to_string("audit/partials/history.html", context, request=request)
+        assert "changed merchant “Example Shop”" in text and ('href="/audit/' in text) is linked
+    assert "No history yet" in render_to_string(
+        "audit/partials/history.html", {"events": []}, request=request
+    )

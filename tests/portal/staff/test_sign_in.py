@@ -1,0 +1,215 @@
+"""Sign-in, sign-out, passwords: recorded, limited, and the same answer to a known and an unknown name."""
+
+import re
+
+import pytest
+from django.db import connection
+from django.urls import NoReverseMatch, reverse
+
+from portal.audit.models import Event
+from portal.audit.services import AuditUnavailable, origin_system
+from portal.staff.models import User
+from portal.staff.services import password_link_make
+from tests.conftest import PASSPHRASE
+
+LOGIN = "/accounts/login/"
+
+
+@pytest.fixture
+def browser(client_of):
+    """Nobody's browser."""
+    return client_of(None)
+
+
+@pytest.fixture
+def ana(person):
+    """Ana, with a passphrase."""
+    return person("ana", "Support agent", PASSPHRASE)
+
+
+def sign_in(browser, name="ana", passphrase=PASSPHRASE, **more):
+    """Sends the sign-in form."""
+    return browser.post(LOGIN, {"login": name, "password": passphrase}, **more)
+
+
+def actions():
+    """What was recorded, oldest first."""
+    return list(Event.objects.order_by("sequence").values_list("action", flat=True))
+
+
+def test_the_right_passphrase_opens_the_portal_and_is_recorded(browser, ana):
+    assert sign_in(browser)["Location"] == "/"
+    assert browser.get("/").status_code == 200
+    event = Event.objects.get()
+    assert (event.action, event.actor_id, event.actor_role) == ("session.signed_in", ana.pk, "Support agent")
+    assert event.session and browser.session.session_key not in event.session
+
+
+def test_signing_out_is_recorded_and_takes_a_post(browser, ana):
+    sign_in(browser)
+    assert browser.get("/accounts/logout/").status_code == 200
+    assert browser.post("/accounts/logout/").status_code == 302
+    assert actions() == ["session.signed_in", "session.signed_out"]
+    assert Event.objects.first().actor_name == "ana"
+    assert browser.get("/")["Location"].startswith(LOGIN)
+
+
+def test_a_new_session_begins_at_sign_in(browser, ana):
+    browser.get(LOGIN)
+    sign_in(browser)
+    first = browser.session.session_key
+    browser.post("/accounts/logout/")
+    sign_in(browser)
+    assert browser.session.session_key != first
+
+
+def test_after_sign_in_the_wanted_page_opens_and_no_foreign_one(browser, ana):
+    wanted = browser.get("/accounts/profile/")["Location"]
+    assert (
+        browser.post(wanted, {"login": "ana", "password": PASSPHRASE, "next": "/accounts/profile/"})[
+            "Location"
+        ]
+        == "/accounts/profile/"
+    )
+    browser.post("/accounts/logout/")
+    evil = browser.post(LOGIN, {"login": "ana", "password": PASSPHRASE, "next": "https://evil.example/"})
+    assert evil["Location"] == "/"
+
+
+def plain(response):
+    """The page without what differs from request to request, and without the name that was typed."""
+    text = re.sub(r'value="[^"]*"|<code>[^<]*</code>', "", response.content.decode())
+    return response.status_code, text
+
+
+def test_known_unknown_and_disabled_names_get_the_same_answer(browser, ana, person):
+    disabled = person("dis", "Support agent", PASSPHRASE, is_active=False)
+    answers = {
+        plain(sign_in(browser, passphrase="wrong")),
+        plain(sign_in(browser, name="nobody")),
+        plain(sign_in(browser, name=disabled.username)),
+    }
+    assert len(answers) == 1
+    assert actions() == ["session.sign_in_failed"] * 3
+
+
+def test_a_failed_attempt_names_the_person_but_never_what_was_typed_instead(browser, ana):
+    sign_in(browser, passphrase="wrong")
+    sign_in(browser, name="my-secret-passphrase")
+    unknown, known = Event.objects.all()
+    assert known.object_name == "ana" and known.code == "not_accepted" and known.actor_id is None
+    assert "my-secret-passphrase" not in str(Event.objects.values()[:])
+    assert unknown.sentence == "Someone failed to sign in as an unknown person"
+
+
+def test_after_five_failures_even_the_right_passphrase_waits(browser, ana):
+    for _ in range(5):
+        sign_in(browser, passphrase="wrong")
+    assert sign_in(browser).status_code == 200
+    assert Event.objects.first().code == "too_many_attempts"
+    assert browser.get("/").status_code == 302
+
+
+def test_too_many_requests_get_a_page_of_their_own(browser, settings, db):
+    settings.ACCOUNT_RATE_LIMITS = {"login": "1/m/ip"}
+    sign_in(browser)
+    response = sign_in(browser)
+    assert response.status_code == 429 and b"Wait a minute" in response.content
+
+
+@pytest.mark.parametrize(
+    "name", ["\0", "x" * 300, "ana\0", "\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16")]
+)
+def test_strange_names_are_refused_and_break_nothing(browser, ana, name):
+    assert sign_in(browser, name=name).status_code == 200
+    assert browser.get("/").status_code == 302
+
+
+def test_a_sign_in_that_cannot_be_recorded_does_not_happen(browser, ana):
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE audit_event RENAME TO gone")
+    with pytest.raises(AuditUnavailable):
+        sign_in(browser)
+    assert browser.get("/").status_code == 302
+
+
+def test_a_token_protects_the_forms(ana):
+    from django.test import Client
+
+    assert sign_in(Client(enforce_csrf_checks=True)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "name", ["account_signup", "account_reset_password", "account_email", "account_set_password"]
+)
+def test_nobody_signs_up_or_resets_by_mail(name):
+    with pytest.raises(NoReverseMatch):
+        reverse(name)
+
+
+@pytest.mark.parametrize("path", ["/accounts/signup/", "/accounts/password/reset/", "/accounts/email/"])
+def test_those_addresses_do_not_exist(db, browser, path):
+    assert browser.get(path).status_code == 404
+
+
+def test_the_adapter_is_closed_for_sign_up(rf):
+    from portal.staff.adapter import StaffAdapter
+
+    assert not StaffAdapter().is_open_for_signup(rf.get("/"))
+
+
+def link_for(person):
+    """A one-time link."""
+    return password_link_make(by=None, origin=origin_system("tests"), person=person)
+
+
+def test_a_one_time_link_sets_a_password_once(browser, ana):
+    link = link_for(ana)
+    assert sign_in(browser).status_code == 200  # the old one is gone
+    form = browser.get(link)["Location"]
+    new = "a new and long passphrase"
+    assert (
+        browser.post(form, {"password1": new, "password2": new})["Location"] == "/accounts/password/set/done/"
+    )
+    assert browser.get("/accounts/password/set/done/").status_code == 200
+    assert sign_in(browser, passphrase=new).status_code == 302
+    changed = Event.objects.get(action="staff.password_changed")
+    assert changed.actor_name == "ana" and changed.object_guid == str(ana.pk)
+    assert b"does not work" in browser.get(link).content
+
+
+def test_a_newer_link_ends_the_older(browser, ana):
+    older, newer = link_for(ana), link_for(ana)
+    assert b"does not work" in browser.get(older).content
+    assert browser.get(newer).status_code == 302
+
+
+def test_a_new_link_ends_open_sessions(browser, ana):
+    sign_in(browser)
+    link_for(ana)
+    assert browser.get("/").status_code == 302
+
+
+def test_a_weak_password_is_refused_with_the_reason(browser, ana):
+    form = browser.get(link_for(ana))["Location"]
+    response = browser.post(form, {"password1": "short", "password2": "short"})
+    assert response.status_code == 200 and b"at least 15" in response.content
+
+
+def test_people_change_their_own_password_and_stay_signed_in(browser, ana):
+    sign_in(browser)
+    page, new = reverse("account_change_password"), "another long passphrase"
+    assert browser.get(page).status_code == 200
+    wrong = browser.post(page, {"oldpassword": "wrong", "password1": new, "password2": new})
+    assert wrong.status_code == 200 and Event.objects.count() == 1
+    assert (
+        browser.post(page, {"oldpassword": PASSPHRASE, "password1": new, "password2": new}).status_code == 302
+    )
+    assert browser.get("/").status_code == 200
+    assert actions() == ["session.signed_in", "staff.password_changed"]
+    assert User.objects.get().check_password(new)
+
+
+def test_without_a_password_there_is_none_to_change(outsider, client_of):
+    response = client_of(outsider).get(reverse("account_change_password"), follow=True)
+    assert b"You have no password" in response.content

@@ -1,0 +1,133 @@
+"""Adding people and changing their rights: authorised again, audited, and never without an admin."""
+
+import threading
+
+import pytest
+from django.db import connection, connections
+
+from portal.audit.models import Event
+from portal.audit.services import AuditUnavailable, origin_system
+from portal.staff import services
+from portal.staff.models import User
+from portal.staff.roles import ADMIN, AGENT, MANAGER
+from portal.staff.services import StaffRefused
+
+ORIGIN = origin_system("tests")
+
+
+def change(by, person, role=AGENT):
+    """Shorthand."""
+    services.role_change(by=by, origin=ORIGIN, person=person, role=role)
+
+
+@pytest.fixture
+def second_admin(person):
+    """Adi, another admin."""
+    return person("adi", ADMIN)
+
+
+def test_an_admin_adds_a_person_who_has_no_password_yet(admin):
+    made = services.staff_create(by=admin, origin=ORIGIN, username="new", role=MANAGER, email="n@example.com")
+    assert made.role == MANAGER and not made.has_usable_password()
+    event = Event.objects.get()
+    assert (event.action, event.object_name, event.after_data["role"]) == ("staff.created", "new", MANAGER)
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"username": "ANA"}, "exists"),
+        ({"username": "no spaces"}, "valid username"),
+        ({"username": "nul\0"}, "valid username"),
+        ({"username": "x" * 300}, "150"),
+        ({"role": "King"}, "no such role"),
+        ({"email": "nonsense"}, "email"),
+    ],
+)
+def test_a_person_who_cannot_be_added_is_refused_with_the_reason(admin, agent, values, why):
+    with pytest.raises(StaffRefused, match=f"(?i){why}"):
+        services.staff_create(by=admin, origin=ORIGIN, **{"username": "new", "role": AGENT} | values)
+    assert not Event.objects.exists() and not User.objects.filter(username="new").exists()
+
+
+def test_the_service_authorises_again(agent, manager, outsider):
+    for by in (agent, manager, outsider):
+        with pytest.raises(StaffRefused, match="role does not allow"):
+            services.staff_create(by=by, origin=ORIGIN, username="new", role=AGENT)
+        for service in (services.staff_disable, services.staff_enable, services.password_link_make):
+            with pytest.raises(StaffRefused, match="role does not allow"):
+                service(by=by, origin=ORIGIN, person=agent)
+
+
+def test_nobody_changes_their_own_rights(admin, second_admin):
+    for service in (services.staff_disable, services.staff_enable, services.password_link_make):
+        with pytest.raises(StaffRefused, match="own rights"):
+            service(by=admin, origin=ORIGIN, person=admin)
+    with pytest.raises(StaffRefused, match="own rights"):
+        change(admin, admin)
+
+
+def test_the_last_active_admin_stays(admin, second_admin):
+    services.staff_disable(by=admin, origin=ORIGIN, person=second_admin)
+    with pytest.raises(StaffRefused, match="last active admin"):
+        services.staff_disable(by=None, origin=ORIGIN, person=admin)
+    with pytest.raises(StaffRefused, match="last active admin"):
+        change(None, admin)
+    change(admin, second_admin)  # a disabled one may go
+    assert User.objects.get(pk=second_admin.pk).role == AGENT
+
+
+def test_role_changes_and_disabling_are_recorded_once(admin, agent):
+    for _ in range(2):
+        change(admin, agent, MANAGER)
+        services.staff_disable(by=admin, origin=ORIGIN, person=agent)
+    for _ in range(2):
+        services.staff_enable(by=admin, origin=ORIGIN, person=agent)
+    events = list(Event.objects.order_by("sequence"))
+    assert [event.action for event in events] == ["staff.role_changed", "staff.disabled", "staff.enabled"]
+    assert (events[0].before_data, events[0].after_data) == ({"role": AGENT}, {"role": MANAGER})
+    assert "Support agent → Manager" in events[0].sentence
+
+
+def test_without_a_record_nothing_changes(admin, agent):
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE audit_event RENAME TO gone")
+    with pytest.raises(AuditUnavailable):
+        change(admin, agent, MANAGER)
+    with pytest.raises(AuditUnavailable):
+        services.staff_create(by=admin, origin=ORIGIN, username="new", role=AGENT)
+    with pytest.raises(AuditUnavailable):
+        services.password_set(origin=ORIGIN, person=agent, password="x")
+    assert User.objects.get(pk=agent.pk).role == AGENT
+    assert not User.objects.filter(username="new").exists()
+    assert not User.objects.get(pk=agent.pk).has_usable_password()
+
+
+def test_missing_roles_are_named(admin):
+    from django.contrib.auth.models import Group
+
+    Group.objects.filter(name=MANAGER).delete()
+    with pytest.raises(StaffRefused, match="run migrate"):
+        services.staff_create(by=admin, origin=ORIGIN, username="new", role=MANAGER)
+
+
+def test_two_admins_who_demote_each_other_at_once_do_not_leave_none(committed_db, admin, second_admin):
+    refusals, ready = [], threading.Barrier(2)
+
+    def demote(by, person):
+        try:
+            ready.wait()
+            change(by, person)
+        except StaffRefused as refusal:
+            refusals.append(refusal)
+        finally:
+            connections.close_all()
+
+    pairs = ((admin, second_admin), (second_admin, admin))
+    threads = [threading.Thread(target=demote, args=pair) for pair in pairs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(refusals) == 1
+    assert User.objects.filter(groups__name=ADMIN, is_active=True).count() == 1
