@@ -5,11 +5,13 @@ import gzip
 import json
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
 from provisioning.gateway.calls import Call
-from provisioning.gateway.errors import NotSent
+from provisioning.gateway.errors import NotSent, OutcomeUnknown
 from tests.provisioning.gateway.callers import KEY, PASSWORD, PAYLOAD_SECRET, READ, WRITE, accepted, client
 from tests.provisioning.gateway.wire import certificate, response, says, wire
 
@@ -120,3 +122,23 @@ def test_what_json_cannot_carry_is_not_sent(value):
 def test_the_clients_repr_shows_no_credential():
     shown = repr(client("http://127.0.0.1:1")) + repr(WRITE)
     assert not any(secret in shown for secret in (KEY, PASSWORD, PAYLOAD_SECRET))
+
+
+def test_readers_in_parallel_each_get_their_own_answer_and_deadline():
+    def talk(connection: socket.socket) -> None:
+        asked = server.asked[connection.getpeername()]
+        if asked.endswith("slow"):
+            time.sleep(3)
+        connection.sendall(response(json.dumps({"success": True, "merchants": [asked]})))
+
+    def one(number: int) -> object:
+        target = f"TE-{number}-slow" if number % 8 == 0 else f"TE-{number}"
+        call = replace(READ, target=target)
+        deadline = 0.5 if number % 8 == 0 else 5.0
+        try:
+            return client(server.url, deadline=deadline).send(call).body["merchants"] == [target]
+        except OutcomeUnknown:
+            return number % 8 == 0
+
+    with wire(talk, keep=True) as server, ThreadPoolExecutor(16) as pool:
+        assert all(pool.map(one, range(200)))

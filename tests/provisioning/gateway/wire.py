@@ -19,10 +19,14 @@ Talk = Callable[[socket.socket], None]
 
 @dataclass
 class Wire:
-    """A running server: `requests` holds the bytes of each request, `port` where it listens."""
+    """A running server: `requests` holds the bytes of each request, `port` where it listens.
+
+    `asked` is the last path segment each peer asked for last.
+    """
 
     port: int
     requests: list[bytes] = field(default_factory=list)
+    asked: dict[object, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -42,6 +46,7 @@ def wire(talk: Talk, *, tls: ssl.SSLContext | None = None, keep: bool = False) -
             with peer:
                 while request := received(peer):
                     server.requests.append(request)
+                    server.asked[peer.getpeername()] = request.split(b" ")[1].decode().rpartition("/")[2]
                     talk(peer)
                     if not keep:
                         return
