@@ -34,10 +34,10 @@ $(VENV)/run.stamp: requirements.txt
 	test -n "$$found" || { echo "The portal needs Python 3.11 or newer, and none was found. Set PYTHON to one."; exit 1; }; \
 	echo "Installing what requirements.txt names into $(VENV) (once)."; \
 	test -x $(PY) || "$$found" -m venv $(VENV); \
-	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(PY) -m pip install --quiet --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/run.stamp tests/requirements.txt
 	@echo "Installing what tests/requirements.txt names into $(VENV) (once)."
-	@$(PY) -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@$(PY) -m pip install --quiet --quiet --disable-pip-version-check -r tests/requirements.txt
 	@touch $@

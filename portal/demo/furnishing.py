@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
+from django.utils.crypto import salted_hmac
 
 from portal.audit.services import ObjectRef, event_record, origin_system
 from portal.demo.bootstrap import PASSPHRASE
@@ -80,6 +81,9 @@ def gateway_ensure(*, base_url: str) -> None:
 
 def people_ensure() -> None:
     """One person for each role, all with the demo's passphrase, and refused by every production portal."""
+    stamp = Path(settings.DATA_DIR) / "people.stamp"
+    if stamp.is_file() and stamp.read_text() == _people_state():
+        return
     for username, (role, first_name, last_name) in PEOPLE.items():
         person = User.objects.filter(username=username).first() or staff_create(
             by=None,
@@ -92,6 +96,15 @@ def people_ensure() -> None:
         )
         if person.is_demo and not person.check_password(passphrase()):
             password_set(origin=ORIGIN, person=person, password=passphrase())
+    stamp.write_text(_people_state())
+
+
+def _people_state() -> str:
+    """Changes whenever a demo password or the passphrase does; checking three passwords would take a second."""
+    stored = User.objects.filter(username__in=PEOPLE).order_by("username").values_list("username", "password")
+    return salted_hmac(
+        "portal.demo.people", json.dumps([passphrase(), *stored]), algorithm="sha256"
+    ).hexdigest()
 
 
 def _connection_ensure(base_url: str) -> Connection:
