@@ -1,6 +1,7 @@
 """Request bodies as JSON: size, depth, content type. What is in them is checked by `violations`."""
 
 import json
+import math
 from typing import Any, NoReturn
 
 from django.http import HttpRequest
@@ -21,7 +22,7 @@ def body_read(request: HttpRequest, unusable: Code = Code.REQUEST_INVALID) -> Js
     if len(raw) > LARGEST_BODY:
         raise Refusal(unusable, "Request invalid: the body is larger than 1 MiB")
     try:
-        parsed = json.loads(raw, parse_constant=_refuse_constant)
+        parsed = json.loads(raw, parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError):
         raise Refusal(unusable, "Request invalid: the body is not JSON") from None
     if not isinstance(parsed, dict):
@@ -39,6 +40,14 @@ def _depth(value: object, level: int = 1) -> int:
     if isinstance(value, list):
         return max((_depth(child, level + 1) for child in value), default=level)
     return level
+
+
+def _finite(text: str) -> float:
+    """1e999 is JSON to read, but infinity is none to answer with."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("too large a number")
+    return number
 
 
 def _refuse_constant(name: str) -> NoReturn:

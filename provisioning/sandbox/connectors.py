@@ -7,7 +7,7 @@ from typing import Any
 
 from provisioning.sandbox.adapters import adapter_named
 from provisioning.sandbox.bodies import JsonObject
-from provisioning.sandbox.connector_rules import config_check, kind_check, references_check
+from provisioning.sandbox.connector_rules import KINDS, config_check, kind_check, references_check
 from provisioning.sandbox.connector_values import (
     merged_config,
     merged_settings,
@@ -102,6 +102,9 @@ def _changed(document: JsonObject, body: JsonObject) -> JsonObject:
     changed = document | {field: value for field, value in body.items() if field not in _BY_RULE}
     changed["config"] = merged_config(document["config"], body.get("config", {}))
     changed["settings"] = merged_settings(document["settings"], body)
+    for kind in KINDS:
+        if kind in body:
+            changed[kind] = document.get(kind, {}) | body[kind]
     if "terminals" in body:
         changed["terminals"] = shown_terminals(body["terminals"])
     if "sharedSecret" in body:

@@ -3,6 +3,7 @@
 from provisioning.contract import validator
 from provisioning.sandbox import multi_method
 from provisioning.sandbox.bodies import JsonObject
+from provisioning.sandbox.characters import characters_check
 from provisioning.sandbox.conditions import catalogue
 from provisioning.sandbox.models import ApiKey, Record
 from provisioning.sandbox.records import CONNECTOR, document_of, private_of, reachable, record_save
@@ -57,10 +58,12 @@ def multi_method_change(key: ApiKey, body: JsonObject, connectorGuid: str) -> Js
 
 
 def document_check(body: JsonObject, known: set[str]) -> None:
-    """Unknown fields and versions: 1010."""
+    """Unknown fields and versions, unusable characters: 1010."""
     unknown = sorted(set(body) - known)
     if unknown:
         raise tree_refusal(Code.DOCUMENT_UNUSABLE, unknown[0], "Unknown field")
+    if characters_check(body):
+        raise tree_refusal(Code.DOCUMENT_UNUSABLE, "", "The document holds characters that cannot be stored")
     if body.get("version") != "1":
         raise tree_refusal(Code.DOCUMENT_UNUSABLE, "version", "Unsupported version")
 

@@ -35,6 +35,7 @@ def test_a_key_is_created_and_its_password_shown_exactly_once(gateway, browser) 
     assert Caller(gateway, (key, password))("listTenants").status_code == 200
     listed = browser.get(f"{gateway.root_url}/").text
     assert key in listed
+    assert 'aria-current="page">API Keys' in listed
     assert "From the page" in listed
     assert password not in listed
 

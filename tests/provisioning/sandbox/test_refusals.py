@@ -159,6 +159,7 @@ def test_the_message_about_characters_reads_as_published(call) -> None:
         (b"[]", "application/json"),
         (b'"text"', "application/json"),
         (b'{"name": NaN}', "application/json"),
+        (b'{"defaultRiskRuleSet": 1e999}', "application/json"),
         (b"\xff", "application/json"),
         (b'{"name": ' + b"[" * 200 + b"]" * 200 + b"}", "application/json"),
         (b"[" * 100_000, "application/json"),

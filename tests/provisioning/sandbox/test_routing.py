@@ -65,12 +65,13 @@ def test_a_wrong_rule_is_refused_with_code_and_path(call, tree, code, path) -> N
         ({"version": "2"}, "version"),
         ({"version": "1", "rules": []}, "rules"),
         ({"version": "1", "default": _A}, "default"),
+        ({"version": "1", "default": {"connector": "\ud800"}}, "stored"),
         ({"version": "1", "rerouteRecurring": "yes"}, "rerouteRecurring"),
     ],
 )
 def test_an_unusable_document_is_refused_with_1010(call, body, path) -> None:
     refused, message = call.refused("setConnectorRouting", ROUTING_CONNECTOR, body=body)
-    assert (refused, message.rsplit(" ", 1)[1]) == (1010, f"'{path}'")
+    assert (refused, message.rsplit(" ", 1)[1].strip("'")) == (1010, path)
 
 
 def test_the_published_refusals_are_worded_as_published(call) -> None:
@@ -122,6 +123,8 @@ def test_what_is_left_out_of_a_routing_document_is_gone(call, connector) -> None
     meta = connector(adapter="MetaConnector", method="MetaConnector", routingMetaConnector=kind)["guid"]
     routing = call("getConnectorRouting", meta).json()["routing"]
     assert (routing["default"], routing["rerouteRecurring"]) == ({"connector": target}, True)
+    kept = call("updateConnector", meta, body={"routingMetaConnector": {"reRouteRecurring": False}}).json()
+    assert kept["connector"]["routingMetaConnector"] == kind | {"reRouteRecurring": False}
     routing = call("setConnectorRouting", meta, body={"version": "1"}).json()["routing"]
     assert (routing["default"], routing["rerouteRecurring"], routing["tree"]) == (None, False, None)
 
