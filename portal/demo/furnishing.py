@@ -100,7 +100,7 @@ def people_ensure() -> None:
 
 
 def _people_state() -> str:
-    """Changes whenever a demo password or the passphrase does; checking three passwords would take a second."""
+    """Changes whenever a demo password or the passphrase does. Checking three passwords takes a second."""
     stored = User.objects.filter(username__in=PEOPLE).order_by("username").values_list("username", "password")
     return salted_hmac(
         "portal.demo.people", json.dumps([passphrase(), *stored]), algorithm="sha256"
