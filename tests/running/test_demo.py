@@ -84,7 +84,7 @@ def ended(demo: Demo) -> None:
 
 
 def restarted_quickly(data: Path) -> Demo:
-    """A demo that started within 5 s, the best of three; on a machine busy with other things they count longer."""
+    """A demo that started within 5 s, the best of three; a busy machine gets longer."""
     for _ in range(3):
         again = demo_started(data)
         if again.seconds < 5 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)):
