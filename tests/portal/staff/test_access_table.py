@@ -60,8 +60,9 @@ def test_an_address_is_public_in_the_table_exactly_if_its_view_says_so():
 def test_the_table_is_what_happens(request, client_of, name, who):
     row = TABLE[name]
     user = request.getfixturevalue(who) if who else None
+    browser = client_of(user)
     for method in ("get", "post"):
-        response = getattr(client_of(user), method)(reverse(name, kwargs=row.kwargs))
+        response = getattr(browser, method)(reverse(name, kwargs=row.kwargs))
         assert response.status_code == row.status(method, who), f"{method} {name} as {who}"
         if who is None and not row.public:
             assert response["Location"].startswith(reverse("account_login"))
@@ -72,9 +73,10 @@ def test_the_table_is_what_happens(request, client_of, name, who):
 @pytest.mark.parametrize("name", TABLE)
 def test_other_methods_open_nothing(client_of, outsider, name):
     row = TABLE[name]
+    nobody, somebody = client_of(None), client_of(outsider)
     for method in ("put", "patch", "delete", "head"):
-        response = getattr(client_of(None), method)(reverse(name, kwargs=row.kwargs))
+        response = getattr(nobody, method)(reverse(name, kwargs=row.kwargs))
         assert row.public or response.status_code == 302
         if not row.public and method != "head" and name != "account_change_password":
-            answer = getattr(client_of(outsider), method)(reverse(name, kwargs=row.kwargs))
+            answer = getattr(somebody, method)(reverse(name, kwargs=row.kwargs))
             assert answer.status_code in (403, 405)

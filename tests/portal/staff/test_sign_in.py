@@ -65,6 +65,9 @@ def test_a_new_session_begins_at_sign_in(browser, ana):
 
 def test_after_sign_in_the_wanted_page_opens_and_no_foreign_one(browser, ana):
     wanted = browser.get("/accounts/profile/")["Location"]
+    assert b'name="next" value="/accounts/profile/"' in browser.get(wanted).content.replace(
+        b'type="hidden" ', b""
+    )
     assert (
         browser.post(wanted, {"login": "ana", "password": PASSPHRASE, "next": "/accounts/profile/"})[
             "Location"
