@@ -13,6 +13,7 @@ from django.forms.boundfield import BoundField
 from django.utils.safestring import SafeString
 
 from portal.console.forms import PayloadForm
+from portal.console.selects import select_drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +100,17 @@ def _widget(bound: BoundField, kind: str, secret: bool) -> SafeString:
     if kind == "hidden":
         return bound.as_hidden()
     widget = _secret_widget(bound.field.widget) if secret else bound.field.widget
-    attrs: dict[str, str | None] = {}
+    attrs: dict[str, Any] = {}
     marks = [widget.attrs.get("class", ""), _class(widget), "is-invalid" if bound.errors else ""]
     attrs["class"] = " ".join(filter(None, marks))
     attrs["aria-describedby"] = _described(bound) or None
     attrs["aria-invalid"] = "true" if bound.errors else None
     if bound.field.required and kind == "input":
         attrs["aria-required"] = "true"
-    return bound.as_widget(widget=widget, attrs={key: value for key, value in attrs.items() if value})
+    attrs = {key: value for key, value in attrs.items() if value}
+    if type(widget) is forms.Select:
+        return select_drawn(bound, widget, attrs)
+    return bound.as_widget(widget=widget, attrs=attrs)
 
 
 def _secret_widget(widget: forms.Widget) -> forms.PasswordInput:

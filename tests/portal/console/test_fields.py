@@ -5,8 +5,10 @@ from typing import Any
 from django import forms
 from django.template import Context, Template
 from django.template.loader import render_to_string
+from django.test.html import parse_html
 
 from portal.console.forms import PayloadForm, Section
+from portal.console.selects import select_drawn
 
 LOAD = "{% load portal %}"
 
@@ -153,3 +155,19 @@ def test_sections_are_titled_and_rare_ones_folded() -> None:
 
 def test_a_folded_section_opens_when_something_in_it_is_wrong() -> None:
     assert '<details class="card section" open>' in sections(Merchant({"name": "Blue", "externalId": "abc"}))
+
+
+class Choosy(forms.Form):
+    """Grouped, numbered and hostile choices."""
+
+    zone = forms.ChoiceField(choices=[("", "—"), ("Europe", [("Europe/Vienna", "Vienna")]), ("<x>", "<b>")])
+    number = forms.TypedChoiceField(choices=[(None, "none"), (1, "one")], coerce=int, required=False)
+
+
+def test_a_select_is_drawn_as_django_would() -> None:
+    for data in (None, {"zone": "Europe/Vienna", "number": "1"}, {"zone": "<x>"}):
+        form = Choosy(data)
+        for name in ("zone", "number"):
+            bound = form[name]
+            ours = select_drawn(bound, bound.field.widget, {"class": "form-select"})
+            assert parse_html(ours) == parse_html(bound.as_widget(attrs={"class": "form-select"}))

@@ -1,0 +1,31 @@
+"""Draws a <select> in one go: Django renders a template per option, and zones and countries have hundreds."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django import forms
+from django.forms.boundfield import BoundField
+from django.forms.utils import flatatt
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+
+def select_drawn(bound: BoundField, widget: forms.Select, attrs: Mapping[str, Any]) -> SafeString:
+    """The same markup as Django's widget template for a plain Select."""
+    if bound.auto_id and "id" not in widget.attrs:
+        attrs = {"id": bound.auto_id, **attrs}
+    everything = widget.build_attrs(widget.attrs, bound.build_widget_attrs(dict(attrs), widget))
+    chosen = set(widget.format_value(bound.value()))
+    options = mark_safe("".join(_options(widget.choices, chosen)))  # noqa: S308 - every part is escaped below
+    return format_html('<select name="{}"{}>{}</select>', bound.html_name, flatatt(everything), options)
+
+
+def _options(choices: Iterable[Any], chosen: set[str]) -> Iterable[str]:
+    for value, label in choices:
+        if isinstance(label, list | tuple):
+            inner = mark_safe("".join(_options(label, chosen)))  # noqa: S308 - escaped one level down
+            yield format_html('<optgroup label="{}">{}</optgroup>', value, inner)
+        else:
+            text = "" if value is None else str(value)
+            mark = mark_safe(" selected") if text in chosen else ""
+            yield format_html('<option value="{}"{}>{}</option>', text, mark, label)
