@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from django import forms
@@ -50,6 +50,7 @@ class MomentField(forms.CharField):
 
     widget = forms.DateTimeInput(attrs={"type": "datetime-local", "step": "1"})
     default_validators = [RegexValidator(contract.schema("IxoDateTime")["pattern"])]
+    zone: tzinfo | None = None
 
     def to_python(self, value: Any) -> str:
         """The published spelling, "" for nothing. Raises ValidationError for what is no moment."""
@@ -61,7 +62,7 @@ class MomentField(forms.CharField):
         except ValueError as error:
             raise ValidationError("Enter a date and time, for example 2030-12-31 23:59:59.") from error
         if moment.tzinfo is None:
-            moment = timezone.make_aware(moment)
+            moment = timezone.make_aware(moment, self.zone)
         try:
             return moment.astimezone(UTC).strftime(PUBLISHED_FORMAT)
         except OverflowError as error:
@@ -70,12 +71,9 @@ class MomentField(forms.CharField):
     def prepare_value(self, value: Any) -> Any:
         """A stored moment in the person's time zone, as the date control reads it."""
         moment = instant(value)
-        typed_here = bool(_LOCAL.match(str(value)))
-        return (
-            value
-            if moment is None or typed_here
-            else timezone.localtime(moment).strftime("%Y-%m-%dT%H:%M:%S")
-        )
+        if moment is None or _LOCAL.match(str(value)):
+            return value
+        return timezone.localtime(moment, self.zone).strftime("%Y-%m-%dT%H:%M:%S")
 
     def _existing(self, text: str) -> str:
         if text and instant(text) is None:

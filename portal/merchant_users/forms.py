@@ -1,6 +1,7 @@
 """Forms of merchant users: create (web or api), and edit, which sends differences, never whole lists."""
 
 from collections.abc import Iterable, Mapping
+from datetime import tzinfo
 from typing import Any
 
 from django import forms
@@ -67,7 +68,7 @@ class MerchantUserForm(PayloadForm):
     validUntil = MomentField(  # noqa: N815
         label="Valid until",
         required=False,
-        help_text="No sign-in afterwards. In your time zone; typed as YYYY-MM-DD hh:mm:ss it is UTC.",
+        help_text="No sign-in after this moment, in your time zone.",
     )
     disabled = forms.BooleanField(
         label="Disabled", required=False, help_text="A disabled user cannot sign in or call the API."
@@ -90,6 +91,12 @@ class MerchantUserForm(PayloadForm):
         if self.user_type == "api":
             for name in WEB_ONLY:
                 self.fields.pop(name, None)
+
+    def in_zone(self, zone: tzinfo) -> None:
+        """Moments are typed and shown in the person's time zone."""
+        field = self.fields["validUntil"]
+        if isinstance(field, MomentField):
+            field.zone = zone
 
     def _chosen_type(self) -> str:
         return str(self.initial.get("type") or "web")

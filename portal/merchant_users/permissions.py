@@ -112,9 +112,10 @@ def area_of(permission: str) -> str:
 
 
 def described(permission: str) -> str:
-    """What the permission allows, in plain words; the name itself where nobody explains it."""
+    """What the permission allows, in plain words; the end of its name where nobody explains it."""
     text = DESCRIPTIONS.get(permission, UNEXPLAINED)
-    return f"{permission} {UNEXPLAINED}" if text == UNEXPLAINED else text
+    word = permission.rsplit(".", 1)[-1].replace("-", " ").capitalize()
+    return f"{word} {UNEXPLAINED}" if text == UNEXPLAINED else text
 
 
 def grouped(permissions: Iterable[str] = tuple(DESCRIPTIONS)) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -10,6 +10,7 @@ from portal.audit.services import history_of
 from portal.changes.errors import NotPossible
 from portal.changes.views import EntityActionView, EntityCreateView, EntityEditView
 from portal.console.forms import PayloadForm
+from portal.console.moments import zone_named
 from portal.console.views import PortalView
 from portal.directory.children import MerchantChildrenListView
 from portal.directory.listing import asked
@@ -118,6 +119,7 @@ class MerchantUserCreate(ConnectionMixin, EntityCreateView):
             kwargs["data"]["type"] = kwargs["initial"]["type"]
         form = self.form_class(**kwargs)
         if isinstance(form, MerchantUserForm):
+            form.in_zone(zone_named(getattr(self.request.user, "timezone", "")))
             merchants_offer(form, connection=self.connection, tenant=parent.tenant_guid, home=parent.guid)
         return form
 
@@ -137,6 +139,7 @@ class MerchantUserEdit(ConnectionMixin, EntityEditView):
         """The form without the home merchant among the further ones."""
         form = self.form_class(**kwargs)
         if isinstance(form, MerchantUserEditForm):
+            form.in_zone(zone_named(getattr(self.request.user, "timezone", "")))
             form.keep_home(entity.parent)
             tenant = self.entry().tenant_guid
             merchants_offer(form, connection=self.connection, tenant=tenant, home=entity.parent)

@@ -215,9 +215,9 @@ def test_every_permission_of_the_contract_has_an_area_and_presets_hold_only_know
         assert len(set(preset.permissions)) == len(preset.permissions)
 
 
-def test_an_unexplained_permission_shows_its_name():
-    assert permissions.described("frontend.dashboard.show").startswith("frontend.dashboard.show")
-    assert permissions.described("frontend.new.thing").startswith("frontend.new.thing")
+def test_an_unexplained_permission_is_called_by_the_end_of_its_name():
+    assert permissions.described("frontend.dashboard.show").startswith("Show (not explained")
+    assert permissions.described("frontend.new.some-thing").startswith("Some thing (not explained")
     assert permissions.area_of("frontend.new.thing") == permissions.OTHER
 
 

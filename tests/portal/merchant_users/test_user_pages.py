@@ -279,3 +279,16 @@ def test_a_stored_password_is_nowhere_on_the_pages(browser, merchant):
         page = browser.get(reverse(f"merchant_users:{name}", args=["sandbox", guid]))
         assert page.status_code == 200
         assert "Canary-Passw0rd-9!" not in page.content.decode()
+
+
+def test_a_moment_is_typed_and_shown_in_the_persons_time_zone(client_of, agent, connection, merchant):
+    agent.timezone = "Europe/Vienna"
+    agent.save()
+    browser = client_of(agent)
+    data = {"type": "api", "username": f"m-{unique()}", "password": "Example-Passw0rd!"}
+    guid = landed(browser.post(create_url(merchant), {**data, "validUntil": "2031-07-01T12:00"}))
+    assert (
+        read(connection, "merchant_user", merchant.guid, guid).values["validUntil"] == "2031-07-01 10:00:00"
+    )
+    page = browser.get(reverse("merchant_users:edit", args=["sandbox", guid]))
+    assert 'value="2031-07-01T12:00:00"' in page.content.decode()
