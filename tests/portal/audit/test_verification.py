@@ -2,13 +2,10 @@
 
 import base64
 import random
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management import call_command
 from django.db import connection, transaction
 
 from portal.audit.canonical import HASHED_FIELDS
@@ -239,46 +236,6 @@ def test_300_random_tamperings_are_all_found(chain):
             assert not audit_verify().whole, what
             transaction.set_rollback(True)
     assert audit_verify().whole
-
-
-def test_the_command_says_that_the_chain_is_whole_and_records_it(capsys, chain):
-    guards_install(connection)
-    call_command("verify_audit")
-    assert f"whole: {ROWS} rows" in capsys.readouterr().out
-    assert Event.objects.first().action == "audit.verified"
-
-
-def test_the_command_names_the_broken_row_and_exits_1(capsys, chain):
-    edit(7, message="x")
-    with pytest.raises(SystemExit) as caught:
-        call_command("verify_audit")
-    printed = capsys.readouterr()
-    assert caught.value.code == 1 and "Row 7: it was edited" in printed.out and "row 7" in printed.err
-
-
-def test_the_command_answers_a_shell_with_its_exit_code(tmp_path):
-    """A process of its own on a database of its own: 0 whole, 1 broken."""
-    program = (
-        "import django; django.setup();"
-        "from django.core.management import call_command as call; from django.db import connection;"
-        "call('migrate', verbosity=0);"
-        "from portal.audit.services import *; from portal.audit.guards import *;"
-        "from portal.audit.models import Event;"
-        "event_record(action='session.signed_in', origin=origin_system('x'));"
-        "guards_remove(connection); Event.objects.update(message='x') if {} else None;"
-        "guards_install(connection);"
-        "call('verify_audit')"
-    )
-    for broken in (0, 1):
-        path = tmp_path / f"audit-{broken}.sqlite3"
-        ran = subprocess.run(
-            [sys.executable, "-c", program.format(broken)],
-            env={"DJANGO_SETTINGS_MODULE": "tests.settings", "DATABASE_URL": f"sqlite:///{path}", "PATH": ""},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert ran.returncode == broken, ran.stderr
 
 
 def test_ten_thousand_rows_are_verified_in_a_second_or_two(chain):
