@@ -12,8 +12,8 @@ from django import forms
 from django.forms.boundfield import BoundField
 from django.utils.safestring import SafeString
 
+from portal.console.dropdowns import select_drawn
 from portal.console.forms import PayloadForm
-from portal.console.selects import select_drawn
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from django.template import Context, Template
 from django.template.loader import render_to_string
 from django.test.html import parse_html
 
+from portal.console.dropdowns import select_drawn
 from portal.console.forms import PayloadForm, Section
-from portal.console.selects import select_drawn
 
 LOAD = "{% load portal %}"
 
