@@ -35,6 +35,8 @@
   /* ---- forms: sent once, not lost by accident ------------------------------------------------------------ */
   function guard(form) {
     var sent = false, changed = false;
+    /* Nobody misses half a password: forms outside the frame are left without asking. */
+    var watched = !form.closest(".page-center") && !form.hasAttribute("data-unwatched");
     form.addEventListener("input", function () { changed = true; });
     form.addEventListener("change", function () { changed = true; });
     form.addEventListener("submit", function (event) {
@@ -51,7 +53,7 @@
       }, 0);
     });
     addEventListener("beforeunload", function (event) {
-      if (changed && !sent && form.isConnected && !form.hasAttribute("data-unwatched")) event.preventDefault();
+      if (changed && !sent && watched && form.isConnected) event.preventDefault();
     });
     /* Back from the next page: the browser may show this page as it was left. */
     addEventListener("pageshow", function (event) {
