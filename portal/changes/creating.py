@@ -91,7 +91,7 @@ class EntityCreateView(WriteView):
         )
 
     def answer(self, parent: Entry, form: PayloadForm, change: Change) -> HttpResponse:
-        """Accepted → the entity’s page; refused → the form, the refusal on its field; else the change’s page."""
+        """Accepted → the entity’s page; refused → the form again; anything else → the change’s page."""
         if change.state == State.ACCEPTED and change.object_guid:
             url = self.page_url(connection=self.connection, guid=change.object_guid)
             return redirect(url or change_url(change))

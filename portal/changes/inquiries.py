@@ -52,7 +52,7 @@ def change_check(*, user: Person, origin: Origin, change: Change) -> Change:
     chooses (change_adopt). Update: all sent values there → accepted; none (after 60 s) → not carried out.
     Raises PermissionDenied, NotPossible, RecordMissing and ProvisioningError when the gateway cannot be read.
     """
-    _authorised(user, origin, change)
+    _authorised(user, change)
     return _create_checked(change, origin) if change.is_create else _update_checked(change, origin)
 
 
@@ -61,7 +61,7 @@ def change_adopt(*, user: Person, origin: Origin, change: Change, guid: str) -> 
 
     Raises PermissionDenied, NotPossible, RecordMissing, ProvisioningError.
     """
-    _authorised(user, origin, change)
+    _authorised(user, change)
     if not change.is_create:
         raise NotPossible("Only a new entity can be looked for.")
     if not guid:
@@ -189,14 +189,7 @@ def _noted(change: Change, result: str, candidates: list[dict[str, Any]]) -> Cha
     return change
 
 
-def _authorised(user: Person, origin: Origin, change: Change) -> None:
-    permission = change.spec.permission
-    authorise(
-        user=user,
-        permission=permission,
-        origin=origin,
-        connection=change.connection,
-        change_id=str(change.pk),
-    )
+def _authorised(user: Person, change: Change) -> None:
+    authorise(user=user, permission=change.spec.permission)
     if change.state != State.UNKNOWN:
         raise NotPossible("The outcome of this change is known.")

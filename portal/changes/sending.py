@@ -85,7 +85,13 @@ def _outcome_record(change: Change, outcome: Outcome, origin: Origin) -> None:
         for name, value in values.items():
             setattr(change, name, value)
         change_event(
-            f"change.{values['state']}", change, origin, outcome=str(values["state"]), **_details(outcome)
+            f"change.{values['state']}",
+            change,
+            origin,
+            outcome=str(values["state"]),
+            before=before_of(change),
+            after=after_of(change),
+            **_details(outcome),
         )
 
 

@@ -64,7 +64,7 @@ def change_submit(
     Change, which may still be "sending". Raises PermissionDenied, RecordMissing, KeyError (operation).
     """
     permission = operation_named(operation).permission
-    person = authorise(user=user, permission=permission, origin=origin, connection=connection)
+    person = authorise(user=user, permission=permission)
     subject = Subject(connection, target, "", object_name, parent or target, parent_name, tenant_guid)
     change = draft_create(
         user=person, operation=operation, subject=subject, payload=payload, reason=reason, trace=trace
@@ -91,7 +91,7 @@ def change_prepare(
     Raises PermissionDenied, RecordMissing, KeyError (operation).
     """
     permission = operation_named(operation).permission
-    person = authorise(user=user, permission=permission, origin=origin, connection=connection)
+    person = authorise(user=user, permission=permission)
     subject = Subject(
         connection, entity.guid, entity.guid, entity.name, entity.parent, parent_name, tenant_guid
     )
@@ -116,7 +116,7 @@ def change_send(
     be read), or as it is when it was sent before. Raises PermissionDenied, EntityBusy, ReasonRequired,
     RecordMissing.
     """
-    _authorised(user, origin, change)
+    _authorised(user, change)
     changes_interrupted_settle()
     change.refresh_from_db()
     if change.state == State.PREPARED:
@@ -127,7 +127,7 @@ def change_send(
 
 def change_cancel(*, user: Person, origin: Origin, change: Change) -> Change:
     """Discards a prepared change. A change in another state is returned as it is. Raises as change_send."""
-    _authorised(user, origin, change)
+    _authorised(user, change)
     with recorded():
         waiting = Change.objects.filter(pk=change.pk, state=State.PREPARED)
         if waiting.update(state=State.CANCELLED, finished_at=timezone.now(), sealed_payload=""):
@@ -142,7 +142,7 @@ def change_again(*, user: Person, origin: Origin, change: Change) -> Change:
     The new change's submission follows from the old one, so a double click makes one. Raises NotPossible
     when the change may have happened or its payload is no longer kept.
     """
-    person = _authorised(user, origin, change)
+    person = _authorised(user, change)
     submission = uuid.uuid5(change.pk, "again")
     repeated = Change.objects.filter(submission=submission).first()
     if repeated:
@@ -197,11 +197,5 @@ def _own(change: Change, person: User, operation: str) -> Change:
     return change
 
 
-def _authorised(user: Person, origin: Origin, change: Change) -> User:
-    return authorise(
-        user=user,
-        permission=change.spec.permission,
-        origin=origin,
-        connection=change.connection,
-        change_id=str(change.pk),
-    )
+def _authorised(user: Person, change: Change) -> User:
+    return authorise(user=user, permission=change.spec.permission)

@@ -66,8 +66,15 @@ def browser(agent, client_of):
 
 def merchant_made(tenant, **values):
     """Creates a merchant behind the portal's back; returns the entity."""
-    body = {"name": f"Shop {uuid.uuid4().hex[:10]}", "homepage": "https://shop.example", "timezone": "UTC", **values}
-    made = service.perform("merchant.create", connection="sandbox", target=tenant, parent=tenant, payload=body)
+    body = {
+        "name": f"Shop {uuid.uuid4().hex[:10]}",
+        "homepage": "https://shop.example",
+        "timezone": "UTC",
+        **values,
+    }
+    made = service.perform(
+        "merchant.create", connection="sandbox", target=tenant, parent=tenant, payload=body
+    )
     assert isinstance(made, service.Accepted), made
     return made.entity
 

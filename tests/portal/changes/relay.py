@@ -1,5 +1,6 @@
 """A TCP relay in front of the gateway that counts the requests which really arrive there."""
 
+import contextlib
 import re
 import socket
 import threading
@@ -47,8 +48,6 @@ class Relay:
         except OSError:
             pass
         for end in (source, sink):
-            try:
+            with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
             end.close()

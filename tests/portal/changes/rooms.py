@@ -1,4 +1,4 @@
-"""Small rooms on the generic views, and the addresses of the tests: what portal.changes needs above itself."""
+"""Small rooms on the generic views, and the tests' addresses: what portal.changes needs above itself."""
 
 from django import forms
 from django.http import HttpResponse
@@ -37,7 +37,9 @@ class ConnectorForm(PayloadForm):
     method = forms.CharField(label="Method")
     apiKey = forms.CharField(label="API key")  # noqa: N815
     sharedSecret = forms.CharField(label="Shared secret", required=False)  # noqa: N815
-    nested = {"config.password": forms.CharField(label="Password", required=False, widget=forms.PasswordInput)}
+    nested = {
+        "config.password": forms.CharField(label="Password", required=False, widget=forms.PasswordInput)
+    }
     sections = (Section("All", ("name", "adapter", "method", "apiKey", "sharedSecret", "config.password")),)
 
 

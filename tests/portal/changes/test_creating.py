@@ -118,7 +118,7 @@ def test_an_invalid_form_sends_nothing(browser, tenant, relay):
         ("commit-then-drop", State.UNKNOWN),
     ],
 )
-def test_every_fault_of_the_gateway_has_its_outcome(browser, tenant, relay, fault, kind, state):
+def test_every_fault_of_the_gateway_has_its_outcome(*, browser, tenant, relay, fault, kind, state):
     fault(kind, "createMerchant")
     response = browser.post(new(tenant), {**FIELDS, "submission": str(uuid.uuid4())})
     change = only_change()

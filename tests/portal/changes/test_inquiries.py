@@ -36,7 +36,9 @@ def unknown(browser, tenant, relay, fault):
 
 
 def later(change, **by):
-    Change.objects.filter(pk=change.pk).update(intent_at=change.intent_at - timedelta(**(by or {"seconds": 61})))
+    Change.objects.filter(pk=change.pk).update(
+        intent_at=change.intent_at - timedelta(**(by or {"seconds": 61}))
+    )
 
 
 def test_a_create_that_happened_is_adopted(browser, unknown, relay):
@@ -115,7 +117,7 @@ def test_what_another_change_made_is_no_match(browser, unknown, tenant, relay):
 
 
 @pytest.mark.parametrize(("kind", "state"), [("commit-then-drop", State.ACCEPTED), ("500", State.NOT_SENT)])
-def test_an_unknown_update_is_settled_by_reading(browser, merchant, relay, fault, kind, state):
+def test_an_unknown_update_is_settled_by_reading(*, browser, merchant, relay, fault, kind, state):
     change = prepared(browser, merchant, city="Linz")
     fault(kind, "updateMerchant")
     browser.post(f"/changes/{change.pk}/send/")
@@ -145,7 +147,9 @@ def test_an_update_changed_by_others_since_stays_unknown_and_says_so(browser, me
     assert "reading cannot tell" in browser.get(f"/changes/{change.pk}/").content.decode()
 
 
-def test_the_check_needs_the_right_and_an_unknown_outcome(browser, manager, agent, client_of, unknown, merchant):
+def test_the_check_needs_the_right_and_an_unknown_outcome(
+    *, browser, manager, agent, client_of, unknown, merchant
+):
     change = unknown("500")
     assert client_of(manager).post(f"/changes/{change.pk}/check/").status_code == 403
     update = prepared(browser, merchant, city="Linz")

@@ -60,7 +60,13 @@ def rows_as_text():
 
 def spellings(secret):
     raw = secret.encode()
-    return {secret, json.dumps(secret)[1:-1], quote(secret, safe=""), base64.b64encode(raw).decode(), repr(secret)[1:-1]}
+    return {
+        secret,
+        json.dumps(secret)[1:-1],
+        quote(secret, safe=""),
+        base64.b64encode(raw).decode(),
+        repr(secret)[1:-1],
+    }
 
 
 def test_a_generated_secret_is_shown_once_after_it_was_recorded(create, browser, relay):
@@ -127,7 +133,7 @@ def test_given_secrets_are_not_offered(create, relay):
 
 
 @pytest.mark.parametrize("state", ["accepted", "refused", "unknown", "prepared"])
-def test_a_secret_is_nowhere_in_the_database_in_clear(create, browser, merchant, relay, fault, state):
+def test_a_secret_is_nowhere_in_the_database_in_clear(*, create, browser, merchant, relay, fault, state):
     if state == "refused":
         fault("422", "createConnector")
     if state == "unknown":

@@ -30,7 +30,9 @@ def prepared(browser, merchant, **typed):
 
 def form_of(page, **typed):
     """The form as a browser would send it back."""
-    shown = {name: value for name, value in page.context["form"].initial.items() if value not in (None, False)}
+    shown = {
+        name: value for name, value in page.context["form"].initial.items() if value not in (None, False)
+    }
     return {**shown, "base": hidden(page, "base"), **typed}
 
 
@@ -210,7 +212,7 @@ def test_the_counter_refuses_whom_the_door_let_in(browser, manager, client_of, m
     change = prepared(browser, merchant, city="Linz")
     assert client_of(manager).get(f"/changes/{change.pk}/").status_code == 200
     assert client_of(manager).post(f"/changes/{change.pk}/send/").status_code == 403
-    assert Event.objects.filter(action="access.denied", change_id=str(change.pk)).exists()
+    assert Event.objects.filter(action="access.denied", message__contains=str(change.pk)).exists()
     assert relay.writes == 0
 
 
@@ -229,7 +231,7 @@ def test_the_gateway_away_is_a_page_and_an_unknown_entity_a_404(browser, merchan
 
 
 def test_two_editors_a_hundred_times_no_silent_overwrite(transactional_db, agent, admin, merchant, relay):
-    """Both saw the same values; whoever comes second is stopped, or (busy) may try again and is stopped then."""
+    """Both saw the same values; the second is stopped, or, told "busy", stopped when trying again."""
 
     def send(pair):
         person, change = pair
@@ -247,7 +249,8 @@ def test_two_editors_a_hundred_times_no_silent_overwrite(transactional_db, agent
                 connection="sandbox", kind="merchant", parent=merchant.parent, guid=merchant.guid
             )
             pairs = [
-                (person, change_of(person, entity, city=f"{person.username}-{turn}")) for person in (agent, admin)
+                (person, change_of(person, entity, city=f"{person.username}-{turn}"))
+                for person in (agent, admin)
             ]
             rounds.shuffle(pairs)
             states = list(pool.map(send, pairs))
@@ -256,7 +259,9 @@ def test_two_editors_a_hundred_times_no_silent_overwrite(transactional_db, agent
             for pair, state in zip(pairs, states, strict=True):
                 if state == "busy":
                     assert send(pair) == State.CONFLICT
-            winner = next(person for (person, _), state in zip(pairs, states, strict=True) if state == "accepted")
+            winner = next(
+                person for (person, _), state in zip(pairs, states, strict=True) if state == "accepted"
+            )
             assert merchant_now(merchant)["city"] == f"{winner.username}-{turn}"
     assert relay.writes == 100
 
