@@ -121,7 +121,7 @@ def ready(address: str, process: subprocess.Popen) -> None:
         try:
             if requests.get(address + "/healthz/ready", timeout=5).status_code == 200:
                 return
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             time.sleep(0.1)
     raise AssertionError(process.stderr.read() if process.poll() is not None else "not ready in time")
 
