@@ -8,8 +8,10 @@ import sys
 def main() -> None:
     """Picks the settings by the command's name and hands over to Django."""
     sandbox = len(sys.argv) > 1 and sys.argv[1].startswith("sandbox_")
-    settings = "provisioning.sandbox.settings" if sandbox else "portal.settings"
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", settings)
+    if sandbox:
+        # Not a default: where the portal's settings are exported, the gateway's commands still have their own.
+        os.environ["DJANGO_SETTINGS_MODULE"] = "provisioning.sandbox.settings"
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     if sys.argv[1:2] == ["demo"]:
         from portal.demo.bootstrap import environment_ensure
 

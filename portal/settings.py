@@ -84,6 +84,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "portal.console.middleware.RequestIdMiddleware",
+    "portal.console.middleware.ServerTimingMiddleware",
     "portal.console.middleware.HeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -21,6 +21,7 @@ from provisioning.gateway.errors import (
     Refused,
 )
 from provisioning.gateway.secrets import Sealed, mask
+from provisioning.gateway.waiting import waited_reset, waited_seconds
 from provisioning.operations import Operation, operation_named
 from provisioning.payloads import Payload, payload_check, payload_fields, payload_sealed
 
@@ -229,4 +230,6 @@ __all__ = [
     "perform",
     "request_preview",
     "tenant_list",
+    "waited_reset",
+    "waited_seconds",
 ]

@@ -22,6 +22,7 @@ from provisioning.gateway.bodies import decoded
 from provisioning.gateway.calls import Call
 from provisioning.gateway.errors import NotSent, OutcomeUnknown, ProvisioningError
 from provisioning.gateway.secrets import Sealed, scrub
+from provisioning.gateway.waiting import waiting
 
 SIZE_CAP = 1024 * 1024
 LIST_SIZE_CAP = 64 * SIZE_CAP
@@ -64,7 +65,8 @@ class GatewayClient:
 
     def _answered(self, call: Call, started: float) -> Answer:
         url, data = call.address(self.base_url), call.body()
-        status, headers, raw = self._exchange(call, url, data)
+        with waiting():
+            status, headers, raw = self._exchange(call, url, data)
         try:
             body = sealed(parsed(raw, strict=call.writes), call.secrets)
         except UnreadableError as error:

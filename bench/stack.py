@@ -1,0 +1,88 @@
+"""Starts what is measured: portal and embedded gateway in a data folder of their own."""
+
+import json
+import os
+import re
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def port_free() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+class Stack:
+    """`make run` with a seeded gateway: `base` is the portal's address, people use `passphrase`."""
+
+    def __init__(self, merchants: int) -> None:
+        self.folder = tempfile.TemporaryDirectory(prefix="portal-bench-")
+        self.passphrase = "demo-" + secrets.token_hex(12)
+        ports = port_free(), port_free()
+        self.base = f"http://127.0.0.1:{ports[0]}"
+        self.environment = os.environ | {
+            "PORTAL_DATA_DIR": self.folder.name,
+            "PORT": str(ports[0]),
+            "SANDBOX_PORT": str(ports[1]),
+            "PORTAL_DEMO_PASSPHRASE": self.passphrase,
+            "DIRECTORY_MAX_AGE": "86400",
+        }
+        self.seed = json.loads(
+            self._manage("sandbox_seed", "--tenants", "1", "--merchants", str(merchants), "--single-tenant")
+        )
+        self.process = subprocess.Popen(
+            ["make", "--no-print-directory", "run"],
+            cwd=ROOT,
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self._wait()
+
+    def stop(self) -> None:
+        """Ends everything, as Ctrl-C does, and removes the data."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGINT)
+        self.process.wait(timeout=30)
+        self.folder.cleanup()
+
+    def worker_memory(self) -> list[int]:
+        """Resident memory of the portal's gunicorn workers, in KiB (VmRSS), largest first."""
+        found = []
+        for status in Path("/proc").glob("[0-9]*/status"):
+            with suppress(OSError):
+                command = (status.parent / "cmdline").read_bytes().decode(errors="replace")
+                environment = (status.parent / "environ").read_bytes()
+                if "portal.wsgi" in command and self.folder.name.encode() in environment:
+                    match = re.search(r"VmRSS:\s+(\d+)", status.read_text())
+                    found.append(int(match.group(1)) if match else 0)
+        return sorted(found, reverse=True)
+
+    def _manage(self, *arguments: str) -> str:
+        command = [sys.executable, "manage.py", *arguments]
+        done = subprocess.run(command, cwd=ROOT, env=self.environment, check=True, stdout=subprocess.PIPE)
+        return done.stdout.decode()
+
+    def _wait(self) -> None:
+        for _ in range(600):
+            with (
+                suppress(OSError),
+                urllib.request.urlopen(self.base + "/healthz/ready", timeout=5) as answer,  # noqa: S310
+            ):
+                if answer.status == 200:
+                    return
+            time.sleep(0.2)
+        raise RuntimeError("the portal did not become ready within two minutes")
