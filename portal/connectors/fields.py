@@ -41,13 +41,23 @@ class SuggestField(forms.CharField):
         self.widget.suggestions = tuple(dict.fromkeys(known))
 
 
+class SecretTextarea(forms.Textarea):
+    """Room for a long secret that is seen while it is typed, and never drawn again."""
+
+    never_drawn = True
+
+    def format_value(self, value: Any) -> str:
+        """Nothing, whatever was typed or stored."""
+        return ""
+
+
 class JsonObjectField(forms.Field):
     """A JSON object typed as text; {} for nothing. `within` is the connector's property it must fit."""
 
-    widget = forms.Textarea(attrs={"rows": 5, "spellcheck": "false", "autocomplete": "off"})
-
     def __init__(self, *, within: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        secret = tuple(within.split(".")) in contract.secret_paths("ConnectorUpdate")
+        kind = SecretTextarea if secret else forms.Textarea
+        super().__init__(widget=kind({"rows": 5, "spellcheck": "false", "autocomplete": "off"}), **kwargs)
         self.within = within
 
     def to_python(self, value: Any) -> dict[str, Any]:

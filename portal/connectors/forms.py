@@ -139,7 +139,9 @@ class ConnectorForm(PayloadForm):
         validators=[RegexValidator(r"^\S+$", "An API key has no blanks.")],
         help_text="Selects this connector in the transaction API. Unique, no blanks, at most 50 characters.",
     )
-    publicIntegrationKey = _text("Public integration key", f"For payment.js in the browser. {_GENERATED}")  # noqa: N815
+    publicIntegrationKey = _text(  # noqa: N815
+        "Public integration key", "For payment.js in the browser. Left blank, the gateway generates one."
+    )
     sharedSecret = _secret(  # noqa: N815
         "Shared secret", f"Signs requests; at most 50 characters. {_GENERATED}", max_length=50
     )

@@ -113,8 +113,13 @@ def _widget(bound: BoundField, kind: str, secret: bool) -> SafeString:
     return bound.as_widget(widget=widget, attrs=attrs)
 
 
-def _secret_widget(widget: forms.Widget) -> forms.PasswordInput:
-    """Never carries the typed value back to the page, whatever the form declared."""
+def _secret_widget(widget: forms.Widget) -> forms.Widget:
+    """Never carries the typed value back to the page, whatever the form declared.
+
+    A widget that says `never_drawn` keeps that promise itself.
+    """
+    if getattr(widget, "never_drawn", False):
+        return widget
     return forms.PasswordInput(attrs={"autocomplete": "new-password", "spellcheck": "false", **widget.attrs})
 
 

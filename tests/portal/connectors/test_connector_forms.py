@@ -4,6 +4,7 @@ import json
 
 import pytest
 from django.http import QueryDict
+from django.template.loader import render_to_string
 
 from portal.connectors.forms import ConnectorCreateForm, ConnectorEditForm
 from portal.console.forms import look_up
@@ -263,3 +264,10 @@ def test_terminal_rows_are_drawn_with_spare_ones():
     assert 'name="terminals.2.terminalId"' in markup
     assert 'value="ID-0001"' in markup
     assert "__index__" in markup
+
+
+def test_a_long_secret_has_room_and_is_not_drawn_again():
+    form = ConnectorCreateForm(posted({**BARE, "config.vault": {"key": "canary-vault"}, "apiKey": ""}))
+    markup = render_to_string("partials/form_sections.html", {"form": form})
+    assert '<textarea name="config.vault"' in markup
+    assert "canary-vault" not in markup
