@@ -8,13 +8,6 @@ from django.conf import settings
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Makes the marks known."""
-    config.addinivalue_line(
-        "markers", "sqlite: about SQLite alone, left out where the tests run on PostgreSQL"
-    )
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves out, and counts as deselected, what belongs to the other database: its own run has it."""
     on_sqlite = settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")

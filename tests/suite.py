@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 
@@ -86,10 +87,10 @@ def _may_create(host: str, user: str) -> bool:
 
 
 def _url(host: str, user: str) -> str:
-    secret = f":{os.environ['PGPASSWORD']}" if os.environ.get("PGPASSWORD") else ""
+    """As a query, the host may be a socket's folder as well."""
+    secret = f":{quote(os.environ['PGPASSWORD'], safe='')}" if os.environ.get("PGPASSWORD") else ""
     port = os.environ.get("PGPORT") or "5432"
-    place = host.replace("/", "%2F")
-    return f"postgres://{user}{secret}@{place}:{port}/portal"
+    return f"postgres://{user}{secret}@/portal?host={quote(host, safe='')}&port={port}"
 
 
 def headline(text: str) -> None:

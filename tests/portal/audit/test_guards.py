@@ -42,26 +42,23 @@ def test_changing_and_deleting_is_refused(statement):
     assert "append-only" in refused(statement)
 
 
+@pytest.mark.postgresql
 def test_truncating_is_refused():
-    if connection.vendor != "postgresql":
-        pytest.skip("SQLite has no TRUNCATE")
     for table in ("audit_event", "audit_head", "audit_event, audit_head CASCADE"):
         assert "append-only" in refused(f"TRUNCATE {table}")
 
 
+@pytest.mark.postgresql
 def test_the_guards_hold_for_a_replica_role_too():
-    if connection.vendor != "postgresql":
-        pytest.skip("PostgreSQL's session_replication_role")
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
     assert "append-only" in refused("DELETE FROM audit_event")
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("changed", ["sequence", "hash", "previous_hash"])
 def test_replacing_a_row_is_refused(changed):
     """INSERT OR REPLACE, keeping one unique column of an old row so that it would be pushed out."""
-    if connection.vendor != "sqlite":
-        pytest.skip("SQLite's INSERT OR REPLACE")
     fresh = {"sequence": "77", "hash": "'h'", "previous_hash": "'p'"}
     fresh.pop(changed)
     values = ", ".join(fresh.get(field.column, f'"{field.column}"') for field in Event._meta.concrete_fields)
@@ -70,9 +67,8 @@ def test_replacing_a_row_is_refused(changed):
         assert "append-only" in refused(statement)
 
 
+@pytest.mark.sqlite
 def test_other_ways_of_sqlite_to_overwrite_are_refused():
-    if connection.vendor != "sqlite":
-        pytest.skip("SQLite's dialect")
     upsert = f"INSERT INTO audit_event ({COLUMNS}) SELECT {COLUMNS} FROM audit_event WHERE 1"  # noqa: S608
     refused(f"{upsert} ON CONFLICT DO UPDATE SET message = 'x'")
     refused("UPDATE OR REPLACE audit_event SET hash = (SELECT hash FROM audit_event WHERE sequence = 2)")
