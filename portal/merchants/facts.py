@@ -19,7 +19,6 @@ class Steps:
 
     users: int | None
     connectors: int | None
-    live: int
 
     @property
     def open(self) -> bool:
@@ -40,12 +39,7 @@ def merchant_facts(values: Mapping[str, Any]) -> Facts:
 def next_steps(entry: Entry, *, look: bool) -> Steps:
     """Counts from the index; a list that was never read is read first if `look`."""
     counts = {kind: _count(entry, kind, look) for kind in ("merchant_user", "connector")}
-    children = Entry.objects.filter(connection=entry.connection, parent_guid=entry.guid, disabled=False)
-    configs = children.filter(kind="connector", archived=False).values_list(
-        "fields__config__testMode", flat=True
-    )
-    live = sum(1 for test_mode in configs if test_mode is False)
-    return Steps(counts["merchant_user"], counts["connector"], live)
+    return Steps(counts["merchant_user"], counts["connector"])
 
 
 def _count(entry: Entry, kind: str, look: bool) -> int | None:
