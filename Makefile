@@ -20,7 +20,7 @@ test: $(VENV)/test.stamp ## every check and test, on SQLite and PostgreSQL, with
 lint: $(VENV)/test.stamp ## linters, types, import rules and house rules alone
 	@$(PY) -m pytest -q -p no:cacheprovider tests/checks
 
-bench: $(VENV)/test.stamp ## the figures of bench/README.md, with their method
+bench: $(VENV)/test.stamp ## the figures of the portal, with their method
 	@$(PY) -m bench
 
 clean: ## removes what the commands made, the demo's data excepted
