@@ -1,19 +1,14 @@
 """Reading lists into the index over real HTTP: when, once, by difference, and what a failure leaves."""
 
 import threading
-from datetime import timedelta
 
 import pytest
-import requests
-from django.core.management import CommandError, call_command
 from django.db import connections
 from django.utils import timezone
 
-from portal.directory import entries, scopes
+from portal.directory import scopes
 from portal.directory.models import Entry, Scope
 from portal.directory.services import (
-    EntryMissing,
-    entry_find,
     entry_store,
     scope_ensure,
     scope_refresh,
@@ -21,27 +16,7 @@ from portal.directory.services import (
 )
 from provisioning import service
 from provisioning.entities import Merchant
-
-NOWHERE = "http://127.0.0.1:9/api/provisioning"
-
-
-@pytest.fixture
-def calls(monkeypatch):
-    """Counts the reads that leave for the gateway, and lets them through."""
-    counted = []
-
-    def count(name):
-        real = getattr(service, name)
-
-        def read(**place):
-            counted.append(name)
-            return real(**place)
-
-        monkeypatch.setattr(service, name, read)
-
-    for name in ("tenant_list", "merchant_list", "merchant_user_list", "connector_list"):
-        count(name)
-    return counted
+from tests.portal.directory.conftest import aged, away, made
 
 
 @pytest.fixture
@@ -50,27 +25,6 @@ def merchants(connection):
     place = {"connection": "sandbox", "kind": "merchant", "parent": connection.tenant_guid}
     assert scope_refresh(**place).loaded
     return place
-
-
-def away(connection):
-    """From here on nobody answers."""
-    connection.base_url = NOWHERE
-    connection.save()
-
-
-def aged(**ages):
-    """Makes what was read older: aged(refreshed_at=600) seconds."""
-    moments = {name: timezone.now() - timedelta(seconds=seconds) for name, seconds in ages.items()}
-    Scope.objects.update(**moments)
-    Entry.objects.update(seen_at=timezone.now() - timedelta(seconds=900))
-
-
-def made(tenant, name):
-    """A merchant made behind the portal's back."""
-    body = {"name": name, "homepage": "https://shop.example", "timezone": "UTC", "country": "AT"}
-    return service.perform(
-        "merchant.create", connection="sandbox", target=tenant, parent=tenant, payload=body
-    ).entity
 
 
 def test_a_list_is_read_once_and_then_served_until_it_is_old(connection, calls):
@@ -242,66 +196,3 @@ def test_many_lists_are_given_up_after_the_first_failure(connection, calls):
     state = scopes_ensure(connection="sandbox", kind="merchant", parents=tenants, budget=30)
     assert len(calls) == 1
     assert state.away
-
-
-def test_an_unlisted_merchant_is_looked_for_at_the_gateway(connection):
-    shop = made(connection.tenant_guid, "Looked for")
-    found = entry_find(connection="sandbox", kind="merchant", guid=shop.guid)
-    assert found.name == "Looked for"
-    assert found.parent_guid == connection.tenant_guid
-
-
-def test_an_unlisted_user_is_looked_for_too(connection, monkeypatch):
-    monkeypatch.setattr(entries, "LOOK_BUDGET", 30.0)
-    shop = made(connection.tenant_guid, "With a user")
-    body = {"type": "web", "username": "zoe.finder", "email": "zoe@shop.example", "sendInitialPassword": True}
-    user = service.perform(
-        "merchant_user.create", connection="sandbox", target=shop.guid, parent=shop.guid, payload=body
-    ).entity
-    found = entry_find(connection="sandbox", kind="merchant_user", guid=user.guid)
-    assert (found.name, found.parent_guid) == ("zoe.finder", shop.guid)
-
-
-@pytest.mark.parametrize("kind", ["tenant", "merchant", "connector"])
-def test_what_nobody_lists_is_missing(connection, kind):
-    with pytest.raises(EntryMissing) as raised:
-        entry_find(connection="sandbox", kind=kind, guid="XX-NOBODY")
-    assert not raised.value.gateway_away
-    assert "does not list it" in str(raised.value)
-
-
-def test_missing_says_when_the_gateway_could_not_be_asked(connection):
-    away(connection)
-    with pytest.raises(EntryMissing) as raised:
-        entry_find(connection="sandbox", kind="merchant", guid="ME-NOBODY")
-    assert raised.value.gateway_away
-
-
-def test_looking_stops_when_its_time_is_over(connection, monkeypatch, calls):
-    monkeypatch.setattr(entries, "LOOK_BUDGET", -1.0)
-    with pytest.raises(EntryMissing):
-        entry_find(connection="sandbox", kind="connector", guid="CO-NOBODY")
-    assert calls == ["tenant_list"]
-
-
-def test_the_command_refreshes_everything_known(connection, capsys):
-    shop = made(connection.tenant_guid, "For cron")
-    scope_ensure(connection="sandbox", kind="connector", parent=shop.guid)
-    call_command("directory_refresh", "--connection", "sandbox")
-    printed = capsys.readouterr().out
-    assert "sandbox  tenant  -  read" in printed
-    assert f"sandbox  merchant  {connection.tenant_guid}  read" in printed
-    assert f"sandbox  connector  {shop.guid}  read" in printed
-
-
-def test_the_command_fails_when_a_list_could_not_be_read(connection):
-    away(connection)
-    with pytest.raises(CommandError, match="could not be read"):
-        call_command("directory_refresh")
-    with pytest.raises(CommandError, match="no connection “other”"):
-        call_command("directory_refresh", connection="other")
-
-
-def test_the_gateway_is_asked_over_http(gateway):
-    """The gateway of these tests is a process of its own."""
-    assert requests.get(gateway.root_url, timeout=5).status_code < 500
