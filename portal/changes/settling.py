@@ -7,6 +7,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from portal.audit.services import Origin, origin_system
+from portal.changes.errors import RecordMissing
 from portal.changes.events import change_event, recorded
 from portal.changes.models import Change, State
 
@@ -26,7 +27,7 @@ def changes_interrupted_settle() -> int:
     A send without a recorded intent never left; one with an intent has an unknown outcome.
     """
     stale = list(_stale().select_related(None)[:100])
-    settled = sum(_settled(change) for change in stale)
+    settled = sum(_settled_or_left(change) for change in stale)
     _secrets_expire()
     return settled
 
@@ -38,6 +39,14 @@ def _stale() -> QuerySet[Change]:
     )
     expired = Q(state=State.PREPARED, created_at__lt=now - KEPT_FOR)
     return Change.objects.filter(interrupted | expired)
+
+
+def _settled_or_left(change: Change) -> int:
+    """Pages that only show something must not fail because a settling cannot be recorded now; it waits."""
+    try:
+        return _settled(change)
+    except RecordMissing:
+        return 0
 
 
 def _settled(change: Change) -> int:

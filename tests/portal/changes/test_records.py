@@ -137,3 +137,12 @@ def change_of_now(merchant):
     return service.entity_read(
         connection="sandbox", kind="merchant", parent=merchant.parent, guid=merchant.guid
     )
+
+
+def test_a_settling_that_cannot_be_recorded_waits_and_breaks_no_page(browser, merchants, relay, audit_away):
+    change = prepared(browser, merchants, city="Linz")
+    Change.objects.update(state=State.SENDING, claimed_at=timezone.now() - timedelta(minutes=1))
+    audit_away()
+    assert browser.get("/changes/").status_code == 200
+    change.refresh_from_db()
+    assert change.state == State.SENDING
