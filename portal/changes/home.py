@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 
 from portal.changes.models import Change, State
+from portal.changes.settling import changes_interrupted_settle
 from portal.console.home import HomeCard, register
 
 SHOWN = 8
@@ -14,6 +15,7 @@ SHOWN = 8
 
 def open_changes(request: HttpRequest) -> Mapping[str, Any]:
     """`changes`: what the person prepared and did not send, and what nobody knows the outcome of."""
+    changes_interrupted_settle()
     waiting = Q(state=State.PREPARED, actor_id=request.user.pk)
     columns = (
         "id",
