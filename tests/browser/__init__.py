@@ -1,0 +1,1 @@
+"""The portal as people use it: `make run`, driven in a real Chromium."""
