@@ -46,7 +46,7 @@ class Script:
         return landed.url.rstrip("/").rsplit("/", 1)[1]
 
     def edit(self, path: str, **changes: Any) -> str:
-        """Opens an edit form, changes fields (None empties one), confirms the review. Returns the last page."""
+        """Changes fields of an edit form (None empties one), confirms the review. Returns the last page."""
         seen = self.form(path, "base")
         unticked: Fields = {name: [] for name, value in changes.items() if value in (None, False)}
         review = self.post(path, {**seen, **as_fields(changes), **unticked}, seen=seen)

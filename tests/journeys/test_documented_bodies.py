@@ -1,6 +1,6 @@
 """The documented bodies through the forms, as a script sends them, against a twin that got them directly.
 
-Whatever the portal does on the way, the gateway must have the same in the end as after the documented request.
+Whatever the portal does on the way, the gateway must have in the end what the documented request leaves.
 """
 
 from typing import Any
@@ -164,3 +164,14 @@ def test_tenant_update_typical(script: Script, direct: Direct) -> None:
     script.edit(f"/sandbox/tenants/{guid}/edit/", **body)
     stored = direct.stored("listTenants", "", guid)
     assert {name: stored[name] for name in body} == body
+
+
+def test_a_script_that_posts_a_name_the_form_does_not_know_is_told_so(script: Script, direct: Direct) -> None:
+    merchant = direct.merchant()
+    path = f"/sandbox/merchants/{merchant}/connectors/new/"
+    body = {"name": "Card", "adapter": "Simulator", "method": "Creditcard", "apiKey": f"key-{unique()}"}
+    seen = script.form(path, "submission")
+    page = script.post(path, {"submission": seen["submission"], **body, "username": "shop"}, seen=seen)
+    assert page.status_code == 422
+    assert "Did you mean “config.username”?" in page.text
+    assert direct.call("listConnectors", merchant)["connectors"] == []
