@@ -35,7 +35,7 @@ def list_measure(agent: Browser, path: str) -> None:
     answers = [agent.get(path) for _ in range(LIST_READS)]
     report(
         "Merchants list of a tenant with 10,000 merchants, alone",
-        f"{spread([answer.milliseconds for answer in answers])}; first visit, loading the index, {loading:.2f} s",
+        f"{spread([each.milliseconds for each in answers])}; first visit, loading the index, {loading:.2f} s",
         "p95 ≤ 150 ms",
         f"{LIST_READS} GETs one after the other on one connection, full answer read",
     )

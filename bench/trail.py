@@ -16,7 +16,7 @@ def links_of(browser: Browser, path: str, room: str) -> list[str]:
 
 
 def entities_find(browser: Browser, *, without: str) -> dict[str, list[str]]:
-    """At most five pages of each kind in the tenants of ordinary size. Raises RuntimeError if there are none."""
+    """At most five pages of each kind in tenants of ordinary size. Raises RuntimeError if there are none."""
     tenants = [page for page in links_of(browser, "/sandbox/tenants/", "tenants") if without not in page]
     found: dict[str, list[str]] = {kind: [] for kind in ROOMS}
     for tenant in tenants:
