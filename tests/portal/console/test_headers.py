@@ -8,7 +8,7 @@ pytestmark = pytest.mark.django_db
 ANSWERS = {
     "page": {"path": "/accounts/login/"},
     "refused host": {"path": "/accounts/login/", "HTTP_HOST": "evil.example"},
-    "refused encoding": {"path": "/", "CONTENT_TYPE": "text/plain; charset=hex"},
+    "refused path": {"path": "/sandbox/merchants/%00/"},
     "nothing there": {"path": "/nothing/there/at/all/"},
     "health": {"path": "/healthz/live"},
 }
