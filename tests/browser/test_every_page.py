@@ -34,7 +34,7 @@ PAGES = [
 ]  # fmt: skip
 # Pages that only exist within a flow; the agent's day looks at them.
 ELSEWHERE = re.compile(
-    r"^(healthz|changes/<|accounts/(login|inactive|password/set)|staff/<int:\w+>/\w+|static)"
+    r"^(healthz|changes/<|accounts/(login|inactive|password/set)|staff/<int:\w+>/\w+|static|audit/export)"
 )
 
 
