@@ -39,7 +39,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def _request_id(record: logging.LogRecord) -> str:
-    """The id of the request that Django hangs on a record: it logs refusals after the middleware has ended."""
+    """The id of the request that Django hangs on a record: it logs refusals after the middleware."""
     return str(getattr(getattr(record, "request", None), "request_id", ""))
 
 
