@@ -115,7 +115,7 @@ class ChangeSend(ChangeView):
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        """Sends once; a second click finds the change sent and shows what came of it. Refused: to the field."""
+        """Sends once; a second click finds the change sent and shows what came of it."""
         acting = self.acting()
         reason, confirmation = request.POST.get("reason", ""), request.POST.get("confirmation", "")
         try:
@@ -125,7 +125,7 @@ class ChangeSend(ChangeView):
         return redirect(self.correction_url(change) or change_url(change))
 
     def correction_url(self, change: Change) -> str:
-        """The form, where a refusal stands on its field; "" if there is no form or the refusal names no field."""
+        """The form, where a refusal stands on its field; "" without a form or a field."""
         typed_here = change.typed and change.actor_id == self.request.user.pk
         return _resume_url(change) if typed_here and change.state == State.REFUSED and change.field else ""
 
