@@ -131,7 +131,7 @@ def _stopped(change: Change, meanwhile: list[Difference], explanation: str, orig
 
 def _held(change: Change, error: ProvisioningError) -> None:
     """Back to prepared, saying why: a change is sent only after a look at what it changes."""
-    words = f"Nothing was sent: the entity could not be read once more before sending. {error.explanation}"
+    words = f"The entity could not be read once more before sending. {error.explanation}"
     Change.objects.filter(pk=change.pk, state=State.SENDING).update(
         state=State.PREPARED, claimed_at=None, explanation=storable(words), code=str(error.code or "")[:64]
     )
