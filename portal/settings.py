@@ -133,7 +133,7 @@ DATABASES["default"]["CONN_MAX_AGE"] = 60
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"]["ATOMIC_REQUESTS"] = False  # an intent must be committed before its request goes out
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# Shared by all workers: allauth counts sign-in attempts in it.
+# Shared by all workers: allauth limits requests with it.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "portal_cache"}}
 
 AUTH_USER_MODEL = "staff.User"
@@ -152,7 +152,11 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = False
-ACCOUNT_RATE_LIMITS = {"login": "120/m/ip", "login_failed": "20/m/ip,5/5m/key"}
+ACCOUNT_RATE_LIMITS = {"login": "120/m/ip"}
+# Wrong passwords before a name, or an address, has to wait, and for how many seconds.
+SIGN_IN_ATTEMPTS = env.int("SIGN_IN_ATTEMPTS", default=5)
+SIGN_IN_ADDRESS_ATTEMPTS = env.int("SIGN_IN_ADDRESS_ATTEMPTS", default=100)
+SIGN_IN_LOCK_SECONDS = env.int("SIGN_IN_LOCK_SECONDS", default=30 * 60)
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105 - a class, not a password
 PASSWORD_RESET_TIMEOUT = 24 * 3600  # seconds that the one-time link of a new person works
 # How many proxies stand before the portal: whose X-Forwarded-For is believed.

@@ -87,6 +87,7 @@ TABLE: dict[str, Row] = {
     "staff:role": Row(get=only(405, "admin"), post=only(404, "admin"), kwargs=NOBODY),
     "staff:disable": Row(get=only(405, "admin"), post=only(404, "admin"), kwargs=NOBODY),
     "staff:enable": Row(get=only(405, "admin"), post=only(404, "admin"), kwargs=NOBODY),
+    "staff:unlock": Row(get=only(405, "admin"), post=only(404, "admin"), kwargs=NOBODY),
     "staff:link": Row(get=only(405, "admin"), post=only(404, "admin"), kwargs=NOBODY),
     # audit
     "audit:list": Row(get=only(200, "manager", "admin"), post=only(405, "manager", "admin")),

@@ -44,3 +44,16 @@ class User(AbstractUser):
     def has_module_perms(self, app_label: str) -> bool:
         """Whether the role holds any right of that room."""
         return any(name.startswith(f"{app_label}.") for name in self.get_all_permissions())
+
+
+class Attempts(models.Model):
+    """How many wrong secrets were tried for one slot (portal.staff.attempts) and until when that counts."""
+
+    slot = models.CharField(max_length=64, primary_key=True)
+    count = models.PositiveIntegerField()
+    ends_at = models.DateTimeField()
+
+    class Meta:
+        """Not for people: no order."""
+
+        db_table = "staff_attempts"

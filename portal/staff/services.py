@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.http import int_to_base36
 
 from portal.audit.services import ObjectRef, Origin, event_record
+from portal.staff.attempts import person_unlock
 from portal.staff.models import User
 from portal.staff.roles import ADMIN, ROLES
 
@@ -89,6 +90,14 @@ def staff_enable(*, by: User | None, origin: Origin, person: User) -> None:
         _active_set(_changeable(by, person), True, "staff.enabled", origin)
 
 
+def staff_unlock(*, by: User | None, origin: Origin, person: User) -> None:
+    """Forgets the failed attempts of `person`, who can try again at once. Raises StaffRefused, AuditUnavailable."""
+    with transaction.atomic():
+        person = _changeable(by, person)
+        if person_unlock(person):
+            event_record(action="staff.unlocked", origin=origin, object=person_ref(person))
+
+
 def password_link_make(*, by: User | None, origin: Origin, person: User) -> str:
     """The path of a page on which `person` sets a password: works once, for PASSWORD_RESET_TIMEOUT seconds.
 
@@ -108,6 +117,7 @@ def password_set(*, origin: Origin, person: User, password: str) -> None:
     """Stores a new password that was validated before. Raises AuditUnavailable."""
     with transaction.atomic():
         person.set_password(password)
+        person_unlock(person)
         person.save(update_fields=["password"])
         event_record(action="staff.password_changed", origin=origin, object=person_ref(person))
 

@@ -12,6 +12,7 @@ urlpatterns = [
     path("staff/<int:pk>/role/", views.RoleView.as_view(), name="role"),
     path("staff/<int:pk>/disable/", views.DisableView.as_view(), name="disable"),
     path("staff/<int:pk>/enable/", views.EnableView.as_view(), name="enable"),
+    path("staff/<int:pk>/unlock/", views.UnlockView.as_view(), name="unlock"),
     path("staff/<int:pk>/link/", views.PasswordLinkView.as_view(), name="link"),
     path("accounts/profile/", views.ProfileView.as_view(), name="profile"),
 ]
