@@ -67,6 +67,7 @@ INSTALLED_APPS = [
     "django.forms",  # FORM_RENDERER finds the widget templates through it
     "allauth",
     "allauth.account",
+    "allauth.usersessions",
     "csp",
     "provisioning.connections",
     "portal.console",
@@ -96,6 +97,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "portal.staff.sessions.SessionLimitsMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "portal.console.middleware.NoStoreMiddleware",
     "portal.staff.middleware.AccessMiddleware",
@@ -163,7 +165,10 @@ PASSWORD_RESET_TIMEOUT = 24 * 3600  # seconds that the one-time link of a new pe
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
 ACCOUNT_PREVENT_ENUMERATION = True
 
-SESSION_COOKIE_AGE = 8 * 3600
+# Seconds: a session ends so long after it began, after the last click, and how fresh a step-up must be.
+SESSION_COOKIE_AGE = env.int("SESSION_MAX_AGE", default=8 * 3600)
+SESSION_IDLE_SECONDS = env.int("SESSION_IDLE_SECONDS", default=15 * 60)
+STEP_UP_MAX_AGE = ACCOUNT_REAUTHENTICATION_TIMEOUT = env.int("STEP_UP_MAX_AGE", default=10 * 60)
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 if PRODUCTION:

@@ -74,6 +74,7 @@ TABLE: dict[str, Row] = {
     "account_login": Row(get=302, post=302, public=True, anonymous={"get": 200, "post": 200}),
     "account_logout": Row(get=200, post=302, public=True, anonymous={"get": 302}),
     "account_inactive": Row(get=200, public=True),
+    "account_reauthenticate": Row(get=403, post=403),  # the cast has no passwords
     "account_change_password": Row(get=302, post=302),  # the cast has no passwords
     "account_reset_password_from_key": Row(
         get=200, post=200, kwargs={"uidb36": "1", "key": "no-key"}, public=True
@@ -81,6 +82,8 @@ TABLE: dict[str, Row] = {
     "account_reset_password_from_key_done": Row(get=200, public=True),
     # staff
     "staff:profile": Row(get=200, post=422),
+    "staff:sessions": Row(get=200, post=302),
+    "staff:keep_alive": Row(get=200),
     "staff:list": Row(get=only(200, "manager", "admin"), post=only(405, "manager", "admin")),
     "staff:create": Row(get=only(200, "admin"), post=only(422, "admin")),
     "staff:page": Row(get=only(404, "manager", "admin"), post=only(405, "manager", "admin"), kwargs=NOBODY),

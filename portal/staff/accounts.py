@@ -26,6 +26,7 @@ class PasswordChangePage(views.PasswordChangeView):  # type: ignore[misc]
 urlpatterns = [
     path("login/", allow(PUBLIC)(views.login), name="account_login"),
     path("logout/", allow(PUBLIC)(views.logout), name="account_logout"),
+    path("confirm/", allow(SIGNED_IN)(views.reauthenticate), name="account_reauthenticate"),
     path("inactive/", allow(PUBLIC)(views.account_inactive), name="account_inactive"),
     path("password/change/", allow(SIGNED_IN)(PasswordChangePage.as_view()), name="account_change_password"),
     re_path(

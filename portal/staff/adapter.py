@@ -17,7 +17,9 @@ from portal.staff.attempts import (
     name_slot,
 )
 from portal.staff.models import User
-from portal.staff.services import password_set, person_ref
+from portal.staff.people import person_ref
+from portal.staff.services import password_set
+from portal.staff.sessions import step_up_is_fresh
 
 # The pages say these things themselves.
 _SILENT = {"account/messages/logged_in.txt", "account/messages/logged_out.txt"}
@@ -67,6 +69,10 @@ class StaffAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         _failure_record(request, credentials, "not_accepted")
         if self._number == settings.SIGN_IN_ATTEMPTS:
             _failure_record(request, credentials, "locked", "session.sign_in_locked")
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """allauth asks again what the door asked already (portal.staff.middleware)."""
+        return not step_up_is_fresh(self.request)
 
     def set_password(self, user: User, password: str) -> None:
         """Stores a password somebody chose for themselves, signed in or with a one-time link."""

@@ -7,9 +7,10 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils.http import int_to_base36
 
-from portal.audit.services import ObjectRef, Origin, event_record
+from portal.audit.services import Origin, event_record
 from portal.staff.attempts import person_unlock
 from portal.staff.models import User
+from portal.staff.people import person_ref
 from portal.staff.roles import ADMIN, ROLES
 
 
@@ -91,7 +92,7 @@ def staff_enable(*, by: User | None, origin: Origin, person: User) -> None:
 
 
 def staff_unlock(*, by: User | None, origin: Origin, person: User) -> None:
-    """Forgets the failed attempts of `person`, who can try again at once. Raises StaffRefused, AuditUnavailable."""
+    """Lets `person` try to sign in again at once. Raises StaffRefused, AuditUnavailable."""
     with transaction.atomic():
         person = _changeable(by, person)
         if person_unlock(person):
@@ -120,11 +121,6 @@ def password_set(*, origin: Origin, person: User, password: str) -> None:
         person_unlock(person)
         person.save(update_fields=["password"])
         event_record(action="staff.password_changed", origin=origin, object=person_ref(person))
-
-
-def person_ref(person: User) -> ObjectRef:
-    """The person as the object of an audit event."""
-    return ObjectRef("person", str(person.pk), person.called)
 
 
 def _names_check(person: User) -> None:

@@ -1,4 +1,4 @@
-"""The attempt limit: reserved in the database, so that parallel tries are counted before they are looked at."""
+"""The attempt limit, reserved in the database: parallel tries are counted before they are looked at."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,6 +15,7 @@ from portal.staff.services import password_link_make, password_set
 from tests.conftest import PASSPHRASE
 
 LOGIN = "/accounts/login/"
+WRONG = "wrong"
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def ana(person):
     return person("ana", "Support agent", PASSPHRASE)
 
 
-def tried(name="ana", passphrase="wrong", **extra):
+def tried(name="ana", passphrase=WRONG, **extra):
     """One try in a browser of its own; whether it got in."""
     return Client().post(LOGIN, {"login": name, "password": passphrase}, **extra).status_code == 302
 
