@@ -26,7 +26,10 @@ def port_free() -> int:
 
 
 class Stack:
-    """`make run` with a seeded gateway: `base` is the portal's address, people use `passphrase`."""
+    """`make run` with a seeded gateway: `base` is the portal's address, people use `passphrase`.
+
+    `large_tenant` is the guid of the tenant that has all generated merchants.
+    """
 
     def __init__(self, merchants: int) -> None:
         self.folder = tempfile.TemporaryDirectory(prefix="portal-bench-")
@@ -40,9 +43,10 @@ class Stack:
             "PORTAL_DEMO_PASSPHRASE": self.passphrase,
             "DIRECTORY_MAX_AGE": "86400",
         }
-        self.seed = json.loads(
-            self._manage("sandbox_seed", "--tenants", "1", "--merchants", str(merchants), "--single-tenant")
+        seeded = self._manage(
+            "sandbox_seed", "--tenants", "1", "--merchants", str(merchants), "--single-tenant"
         )
+        self.large_tenant: str = json.loads(seeded)["generatedTenants"][0]
         self.process = subprocess.Popen(
             ["make", "--no-print-directory", "run"],
             cwd=ROOT,
@@ -78,6 +82,8 @@ class Stack:
 
     def _wait(self) -> None:
         for _ in range(600):
+            if self.process.poll() is not None:
+                raise RuntimeError("the portal ended before it was ready")
             with (
                 suppress(OSError),
                 urllib.request.urlopen(self.base + "/healthz/ready", timeout=5) as answer,  # noqa: S310

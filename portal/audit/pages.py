@@ -8,7 +8,7 @@ from django.http import QueryDict
 from portal.audit.models import Event
 
 PER_PAGE = 50
-FILTERS = ("action", "actor", "object", "connection", "outcome")
+FILTERS = ("action", "actor", "object", "connection", "outcome", "change")
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,8 @@ def _filtered(wanted: dict[str, str]) -> QuerySet[Event]:
     for name in ("action", "connection", "outcome"):
         if wanted[name]:
             events = events.filter(**{name: wanted[name]})
+    if wanted["change"]:
+        events = events.filter(change_id=wanted["change"])
     if wanted["actor"]:
         events = events.filter(actor_name__icontains=wanted["actor"])
     if wanted["object"]:
