@@ -68,6 +68,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.usersessions",
+    "allauth.mfa",
     "csp",
     "provisioning.connections",
     "portal.console",
@@ -166,6 +167,21 @@ PASSWORD_RESET_TIMEOUT = 24 * 3600  # seconds that the one-time link of a new pe
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
 ACCOUNT_PREVENT_ENUMERATION = True
 
+# Roles that need a second factor; * is everybody.
+SECOND_FACTOR_ROLES = env.list("SECOND_FACTOR_ROLES", default=["*"] if PRODUCTION else [])
+MFA_ADAPTER = "portal.staff.second_factor.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FORMS = {
+    "authenticate": "portal.staff.second_factor_forms.CodeForm",
+    "activate_totp": "portal.staff.second_factor_forms.AppForm",
+    "authenticate_webauthn": "portal.staff.second_factor_forms.PasskeyForm",
+    "reauthenticate_webauthn": "portal.staff.second_factor_forms.PasskeyAgainForm",
+    "add_webauthn": "portal.staff.second_factor_forms.PasskeyAddForm",
+}
+MFA_TOTP_ISSUER = "Provisioning Portal"
+MFA_TOTP_TOLERANCE = 0
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PRODUCTION
 # Seconds: a session ends so long after it began, after the last click, and how fresh a step-up must be.
 SESSION_COOKIE_AGE = env.int("SESSION_MAX_AGE", default=8 * 3600)
 SESSION_IDLE_SECONDS = env.int("SESSION_IDLE_SECONDS", default=15 * 60)

@@ -4,9 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.models import Authenticator
+from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest
+from django.urls import reverse
 
 from portal.audit.services import ObjectRef, Origin, address_of, event_record, origin_of
 from portal.staff.attempts import (
@@ -73,6 +76,15 @@ class StaffAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
         """allauth asks again what the door asked already (portal.staff.middleware)."""
         return not step_up_is_fresh(self.request)
+
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, str]]:
+        """Password or passkey; a code from an app alone is not enough."""
+        methods = []
+        if user.has_usable_password():
+            methods.append({"description": "Use your password", "url": reverse("account_reauthenticate")})
+        if is_mfa_enabled(user, [Authenticator.Type.WEBAUTHN]):
+            methods.append({"description": "Use a passkey", "url": reverse("mfa_reauthenticate_webauthn")})
+        return methods
 
     def set_password(self, user: User, password: str) -> None:
         """Stores a password somebody chose for themselves, signed in or with a one-time link."""

@@ -6,12 +6,13 @@ from typing import Any
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from portal.audit.services import ObjectRef, event_record, origin_of
 from portal.console.access import PUBLIC, SIGNED_IN, access_of
 from portal.staff.roles import PERMISSIONS, STEP_UP, permission_words, roles_with
+from portal.staff.second_factor import second_factor_missing
 from portal.staff.sessions import step_up_is_fresh
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -36,6 +37,8 @@ class AccessMiddleware:
             return None
         if not request.user.is_authenticated:
             return _to_sign_in(request)
+        if not getattr(view, "unenrolled", False) and second_factor_missing(request.user):
+            return redirect("mfa_index")
         if needed is None and isinstance(getattr(view, "access", None), dict):
             return HttpResponseNotAllowed(sorted(view.access))  # type: ignore[attr-defined]
         if needed == SIGNED_IN or (needed in PERMISSIONS and request.user.has_perm(str(needed))):

@@ -11,11 +11,13 @@ from django.db import models
 class User(AbstractUser):
     """A member of staff. The role is the one group they are in; `is_active` off means disabled at once.
 
-    `is_demo` marks people made by the demo: production does not let them in.
+    `is_demo` marks people made by the demo: production does not let them in. `totp_step` is the half minute
+    of the last code that was accepted: neither it nor an earlier one opens anything again.
     """
 
     is_demo = models.BooleanField(default=False)
     timezone = models.CharField(max_length=64, default="UTC")
+    totp_step = models.BigIntegerField(default=0)
 
     class Meta(AbstractUser.Meta):
         """Sorted as people look for each other."""

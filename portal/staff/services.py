@@ -1,5 +1,6 @@
 """What an admin does with people: add, change the role, disable, enable, make a link. All audited."""
 
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import Group
 from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
@@ -12,6 +13,8 @@ from portal.staff.attempts import person_unlock
 from portal.staff.models import User
 from portal.staff.people import person_ref
 from portal.staff.roles import ADMIN, ROLES
+from portal.staff.second_factor import second_factors_of
+from portal.staff.sessions import sessions_end, sessions_of
 
 
 class StaffRefused(Exception):  # noqa: N818 - reads as what happened
@@ -97,6 +100,24 @@ def staff_unlock(*, by: User | None, origin: Origin, person: User) -> None:
         person = _changeable(by, person)
         if person_unlock(person):
             event_record(action="staff.unlocked", origin=origin, object=person_ref(person))
+
+
+def second_factor_reset(*, by: User | None, origin: Origin, person: User) -> None:
+    """Removes every second factor of `person` and ends their sessions.
+
+    Raises StaffRefused, AuditUnavailable.
+    """
+    with transaction.atomic():
+        person = _changeable(by, person)
+        removed = second_factors_of(person)
+        Authenticator.objects.filter(user=person).delete()
+        event_record(
+            action="staff.second_factor_reset",
+            origin=origin,
+            object=person_ref(person),
+            before={"second_factors": removed},
+        )
+        sessions_end(origin=origin, person=person, sessions=sessions_of(person))
 
 
 def password_link_make(*, by: User | None, origin: Origin, person: User) -> str:

@@ -20,6 +20,7 @@ class SessionsView(PortalView):
     """/accounts/sessions/ — where one is signed in."""
 
     access = SIGNED_IN
+    unenrolled = True
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """The list."""
@@ -41,12 +42,13 @@ class SessionsView(PortalView):
 
 
 class KeepAliveView(PortalView):
-    """/accounts/keep-alive/ — for portal.js: the person is still there, and a token for the forms of the page.
+    """/accounts/keep-alive/ — for portal.js: the person is still there, and the page gets a fresh token.
 
-    After signing in again in another tab the token of a form is an old one; what was typed is not lost for that.
+    After signing in again in another tab the token of a form is an old one; what was typed stays.
     """
 
     access = SIGNED_IN
+    unenrolled = True
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Counts as a click."""

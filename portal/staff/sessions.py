@@ -61,17 +61,13 @@ def session_began(*, request: HttpRequest, **_: Any) -> None:
     request.session.update({BEGAN: now, SEEN: now, PROVED: now})
 
 
-def step_up_taken(*, request: HttpRequest, reauthenticated: bool = False, **_: Any) -> None:
-    """The person proved again who they are: from here on under a new session id.
-
-    Receives allauth's authentication_step_completed, which also tells of the steps of a sign-in.
-    """
-    if reauthenticated:
-        before = request.session.session_key
-        request.session[PROVED] = int(time.time())
-        request.session.cycle_key()
-        UserSession.objects.filter(session_key=before).update(session_key=request.session.session_key)
-        event_record(action="session.stepped_up", origin=origin_of(request), outcome="success")
+def step_up_taken(request: HttpRequest) -> None:
+    """The person proved again who they are: recorded, and from here on under a new session id."""
+    event_record(action="session.stepped_up", origin=origin_of(request), outcome="success")
+    before = request.session.session_key
+    request.session[PROVED] = int(time.time())
+    request.session.cycle_key()
+    UserSession.objects.filter(session_key=before).update(session_key=request.session.session_key)
 
 
 def step_up_is_fresh(request: HttpRequest) -> bool:

@@ -13,6 +13,7 @@ urlpatterns = [
     path("staff/<int:pk>/disable/", views.DisableView.as_view(), name="disable"),
     path("staff/<int:pk>/enable/", views.EnableView.as_view(), name="enable"),
     path("staff/<int:pk>/unlock/", views.UnlockView.as_view(), name="unlock"),
+    path("staff/<int:pk>/second-factor/", views.SecondFactorResetView.as_view(), name="second_factor"),
     path("staff/<int:pk>/link/", views.PasswordLinkView.as_view(), name="link"),
     path("accounts/sessions/", session_views.SessionsView.as_view(), name="sessions"),
     path("accounts/keep-alive/", session_views.KeepAliveView.as_view(), name="keep_alive"),

@@ -14,10 +14,12 @@ from portal.staff.attempts import locked_until
 from portal.staff.forms import PersonForm, ProfileForm, RoleForm
 from portal.staff.models import User
 from portal.staff.roles import ROLES, permission_words
+from portal.staff.second_factor import second_factors_of
 from portal.staff.services import (
     StaffRefused,
     password_link_make,
     role_change,
+    second_factor_reset,
     staff_create,
     staff_disable,
     staff_enable,
@@ -120,6 +122,17 @@ class UnlockView(PortalView):
         return _done(request, person, staff_unlock, f"{person.called} can try to sign in again.")
 
 
+class SecondFactorResetView(PortalView):
+    """/staff/<id>/second-factor/ — for somebody who lost their phone or key."""
+
+    access = "staff.update"
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Removes every second factor of the person."""
+        person = get_object_or_404(User, pk=pk)
+        return _done(request, person, second_factor_reset, f"{person.called} has no second factor any more.")
+
+
 class PasswordLinkView(PortalView):
     """/staff/<id>/link/ — a new one-time link; the old password stops working."""
 
@@ -169,6 +182,7 @@ def _person_page(
     context = {
         "person": person,
         "form": form or RoleForm(initial={"role": person.role}),
+        "second_factors": second_factors_of(person),
         "locked_until": locked_until(person),
         "is_self": reader.pk == person.pk,
         "may_change": reader.pk != person.pk and reader.has_perm("staff.update"),

@@ -1,4 +1,4 @@
-"""Step-up: credentials, staff and the audit export open to those who proved a short while ago who they are."""
+"""Step-up: credentials, staff and the audit export open to who proved a short while ago who they are."""
 
 import time
 
