@@ -35,8 +35,10 @@ def measure(stack: Stack) -> None:
     figures.large_tenant_measure(agent, large)
     figures.weight_measure(stack)
     readers = figures.readers_measure(stack, large)
-    pages = [page for some in entities.values() for page in some]
-    figures.memory_measure(stack, readers, [large, "/sandbox/tenants/", "/changes/", *pages])
+    pages = [some[0] for some in entities.values()]
+    figures.memory_measure(
+        stack, readers, [large, f"{large}&page=7", "/sandbox/tenants/", "/changes/", *pages]
+    )
 
 
 if __name__ == "__main__":

@@ -64,16 +64,24 @@ class Stack:
         self.folder.cleanup()
 
     def worker_memory(self) -> list[int]:
-        """Resident memory of the portal's gunicorn workers, in KiB (VmRSS), largest first."""
+        """Resident memory of the portal's gunicorn processes, in KiB (VmRSS)."""
+        found = [re.search(r"VmRSS:\s+(\d+)", (each / "status").read_text()) for each in self._processes()]
+        return [int(match.group(1)) for match in found if match]
+
+    def portal_cpu(self) -> float:
+        """Seconds of CPU that the portal's gunicorn processes have used so far (proc(5): utime and stime)."""
+        fields = [(each / "stat").read_text().rpartition(")")[2].split() for each in self._processes()]
+        return sum(int(stat[11]) + int(stat[12]) for stat in fields) / os.sysconf("SC_CLK_TCK")
+
+    def _processes(self) -> list[Path]:
+        """Their folders in /proc, told from those of other portals by the data folder."""
         found = []
-        for status in Path("/proc").glob("[0-9]*/status"):
+        for process in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
-                command = (status.parent / "cmdline").read_bytes().decode(errors="replace")
-                environment = (status.parent / "environ").read_bytes()
-                if "portal.wsgi" in command and self.folder.name.encode() in environment:
-                    match = re.search(r"VmRSS:\s+(\d+)", status.read_text())
-                    found.append(int(match.group(1)) if match else 0)
-        return sorted(found, reverse=True)
+                own = self.folder.name.encode() in (process / "environ").read_bytes()
+                if own and b"portal.wsgi" in (process / "cmdline").read_bytes():
+                    found.append(process)
+        return found
 
     def _manage(self, *arguments: str) -> str:
         command = [sys.executable, "manage.py", *arguments]

@@ -104,6 +104,7 @@ TABLE: dict[str, Row] = {
     "staff:link": Row(get=only(405, "admin"), post=only(404, "admin"), kwargs=NOBODY),
     # audit
     "audit:list": Row(get=only(200, "manager", "admin"), post=only(405, "manager", "admin")),
+    "audit:export": Row(get=only(200, "manager", "admin"), post=only(405, "manager", "admin")),
     "audit:page": Row(
         get=only(404, "manager", "admin"), post=only(405, "manager", "admin"), kwargs={"sequence": 999_999}
     ),

@@ -21,7 +21,7 @@ class EventPage:
 
 def events_page(query: QueryDict) -> EventPage:
     """The page that the address asks for. Nonsense in the address is ignored, not an error."""
-    events = _filtered({name: query.get(name, "").replace("\0", "").strip()[:200] for name in FILTERS})
+    events = events_filtered(filters_asked(query))
     before = query.get("before", "")
     if before.isascii() and before.isdigit() and len(before) < 19:
         events = events.filter(sequence__lt=int(before))
@@ -29,7 +29,13 @@ def events_page(query: QueryDict) -> EventPage:
     return EventPage(found[:PER_PAGE], found[PER_PAGE - 1].sequence if len(found) > PER_PAGE else None)
 
 
-def _filtered(wanted: dict[str, str]) -> QuerySet[Event]:
+def filters_asked(query: QueryDict) -> dict[str, str]:
+    """Every filter with what the address asks of it, "" for nothing."""
+    return {name: query.get(name, "").replace("\0", "").strip()[:200] for name in FILTERS}
+
+
+def events_filtered(wanted: dict[str, str]) -> QuerySet[Event]:
+    """The events that fit all filters, newest first."""
     events = Event.objects.all()
     for name in ("action", "connection", "outcome"):
         if wanted[name]:

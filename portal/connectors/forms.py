@@ -175,7 +175,8 @@ class ConnectorForm(PayloadForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         typed = str(self.data.get(self.add_prefix("settings"), ""))
-        if any(key in typed for key in _SECRET_SETTINGS):
+        # A key may be written with escapes, in text that is no JSON yet: a backslash is suspicious enough.
+        if "\\" in typed or any(key in typed for key in _SECRET_SETTINGS):
             # Typed among secrets, the whole text is treated as one: never drawn again, never remembered.
             self.fields["settings"].widget = forms.PasswordInput()
 

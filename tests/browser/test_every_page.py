@@ -36,7 +36,8 @@ PAGES = [
 ]  # fmt: skip
 # Pages that only exist within a flow; the agent's day looks at them.
 ELSEWHERE = re.compile(
-    r"^(healthz|changes/<|accounts/(login|keep-alive|second-factor/(code|app/remove|recovery|passkeys/(confirm|<))|inactive|password/set)|staff/<int:\w+>/\w+|static)"
+    r"^(healthz|changes/<|accounts/(login|keep-alive|inactive|password/set)|staff/<int:\w+>/\w+|static|audit/export"
+    r"|accounts/second-factor/(code|app/remove|recovery|passkeys/(confirm|<)))"
 )
 
 

@@ -248,10 +248,7 @@ def test_two_editors_a_hundred_times_no_silent_overwrite(transactional_db, agent
             entity = service.entity_read(
                 connection="sandbox", kind="merchant", parent=merchant.parent, guid=merchant.guid
             )
-            pairs = [
-                (person, change_of(person, entity, city=f"{person.username}-{turn}"))
-                for person in (agent, admin)
-            ]
+            pairs = [(who, change_of(who, entity, city=f"{who.username}-{turn}")) for who in (agent, admin)]
             rounds.shuffle(pairs)
             states = list(pool.map(send, pairs))
             assert states.count(State.ACCEPTED) == 1, states

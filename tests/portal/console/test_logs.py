@@ -43,6 +43,13 @@ def test_a_line_has_time_level_logger_message_and_request() -> None:
     assert "colour" not in written
 
 
+def test_a_one_time_link_leaves_no_key() -> None:
+    path = "/accounts/password/set/1-cx2abc-0123456789abcdef/"
+    written = line("Forbidden (CSRF cookie not set.): %s", path, path=path)
+    assert "cx2abc" not in json.dumps(written)
+    assert written["path"] == "/accounts/password/set/***/"
+
+
 def test_an_exception_leaves_kind_and_place_but_no_text() -> None:
     written = line("it broke", exc_info=failing("CANARY"))
     assert "CANARY" not in json.dumps(written)
