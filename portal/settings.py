@@ -144,12 +144,15 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", 
 
 AUTH_USER_MODEL = "staff.User"
 AUTHENTICATION_BACKENDS = ["portal.staff.backends.StaffBackend"]
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+PASSWORD_HASHERS = ["portal.staff.passwords.Argon2idHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 15}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "portal.staff.passwords.LengthLimitValidator"},
+    {"NAME": "portal.staff.passwords.CommonWordsValidator"},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
+if env.bool("PASSWORD_LETTER_AND_DIGIT", default=False):
+    AUTH_PASSWORD_VALIDATORS += [{"NAME": "portal.staff.passwords.LetterAndDigitValidator"}]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_ADAPTER = "portal.staff.adapter.StaffAdapter"

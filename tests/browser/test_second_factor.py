@@ -1,4 +1,4 @@
-"""A second factor in a real Chromium: an app, and a passkey on a virtual security key; the idle warning, too."""
+"""A second factor in a real Chromium: an app, a passkey on a virtual security key; and the idle warning."""
 
 import re
 import time
