@@ -13,7 +13,8 @@ from portal.console.home import HomeCard, register
 
 SHOWN = 8
 _COLUMNS = (
-    "id", "state", "connection", "operation", "object_name", "object_guid", "created_at", "actor_name",
+    "id", "state", "connection", "operation", "object_name", "object_guid", "created_at", "actor",
+    "actor_name", "rows",
 )  # fmt: skip
 _URGENCY = Case(
     When(state=State.UNKNOWN, then=Value(0)), When(state=State.PREPARED, then=Value(1)), default=2

@@ -115,14 +115,19 @@ class ChangeSend(ChangeView):
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        """Sends once; a second click finds the change sent and shows what came of it."""
+        """Sends once; a second click finds the change sent and shows what came of it. Refused: to the field."""
         acting = self.acting()
         reason, confirmation = request.POST.get("reason", ""), request.POST.get("confirmation", "")
         try:
             change = services.change_send(**acting, reason=reason, confirmation=confirmation)
         except ReasonRequired as stop:
             return self.page(acting["change"], status=stop.status, problem=stop.explanation, reason=reason)
-        return redirect(change_url(change))
+        return redirect(self.correction_url(change) or change_url(change))
+
+    def correction_url(self, change: Change) -> str:
+        """The form, where a refusal stands on its field; "" if there is no form or the refusal names no field."""
+        typed_here = change.typed and change.actor_id == self.request.user.pk
+        return _resume_url(change) if typed_here and change.state == State.REFUSED and change.field else ""
 
 
 class ChangeCancel(ChangeView):

@@ -30,12 +30,17 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
-            "request_id": current_request_id.get(),
+            "request_id": current_request_id.get() or _request_id(record),
         }
         line.update({name: getattr(record, name) for name in EXTRAS if hasattr(record, name)})
         if record.exc_info and record.exc_info[1]:
             line["exception"] = exception_chain(record.exc_info[1])
         return _ONE_TIME_KEY.sub(r"\1***", json.dumps(line, ensure_ascii=True, default=str))
+
+
+def _request_id(record: logging.LogRecord) -> str:
+    """The id of the request that Django hangs on a record: it logs refusals after the middleware."""
+    return str(getattr(getattr(record, "request", None), "request_id", ""))
 
 
 def exception_chain(error: BaseException | None) -> list[dict[str, Any]]:

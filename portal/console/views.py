@@ -20,6 +20,8 @@ class PortalView(View):
     access: ClassVar[str | dict[str, str]] = ""
     step_up: ClassVar[bool] = False
     unenrolled: ClassVar[bool] = False
+    # No others: a method of a page that happens to be called like one (trace, delete) must not be reached.
+    http_method_names = ["get", "post", "head", "options"]
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
