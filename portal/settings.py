@@ -68,6 +68,8 @@ INSTALLED_APPS = [
     "django.forms",  # FORM_RENDERER finds the widget templates through it
     "allauth",
     "allauth.account",
+    "allauth.usersessions",
+    "allauth.mfa",
     "csp",
     "provisioning.connections",
     "portal.console",
@@ -100,6 +102,7 @@ MIDDLEWARE = [
     "portal.console.middleware.TimezoneMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "portal.staff.sessions.SessionLimitsMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "portal.staff.middleware.AccessMiddleware",
 ]
@@ -136,17 +139,20 @@ DATABASES["default"]["CONN_MAX_AGE"] = 60
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"]["ATOMIC_REQUESTS"] = False  # an intent must be committed before its request goes out
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# Shared by all workers: allauth counts sign-in attempts in it.
+# Shared by all workers: allauth limits requests with it.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "portal_cache"}}
 
 AUTH_USER_MODEL = "staff.User"
 AUTHENTICATION_BACKENDS = ["portal.staff.backends.StaffBackend"]
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+PASSWORD_HASHERS = ["portal.staff.passwords.Argon2idHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 15}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "portal.staff.passwords.LengthLimitValidator"},
+    {"NAME": "portal.staff.passwords.CommonWordsValidator"},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
+if env.bool("PASSWORD_LETTER_AND_DIGIT", default=False):
+    AUTH_PASSWORD_VALIDATORS += [{"NAME": "portal.staff.passwords.LetterAndDigitValidator"}]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_ADAPTER = "portal.staff.adapter.StaffAdapter"
@@ -155,14 +161,36 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = False
-ACCOUNT_RATE_LIMITS = {"login": "120/m/ip", "login_failed": "20/m/ip,5/5m/key"}
+ACCOUNT_RATE_LIMITS = {"login": "120/m/ip"}
+# Wrong passwords before a name, or an address, has to wait, and for how many seconds.
+SIGN_IN_ATTEMPTS = env.int("SIGN_IN_ATTEMPTS", default=5)
+SIGN_IN_ADDRESS_ATTEMPTS = env.int("SIGN_IN_ADDRESS_ATTEMPTS", default=100)
+SIGN_IN_LOCK_SECONDS = env.int("SIGN_IN_LOCK_SECONDS", default=30 * 60)
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105 - a class, not a password
 PASSWORD_RESET_TIMEOUT = 24 * 3600  # seconds that the one-time link of a new person works
 # How many proxies stand before the portal: whose X-Forwarded-For is believed.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
 ACCOUNT_PREVENT_ENUMERATION = True
 
-SESSION_COOKIE_AGE = 8 * 3600
+# Roles that need a second factor; * is everybody.
+SECOND_FACTOR_ROLES = env.list("SECOND_FACTOR_ROLES", default=["*"] if PRODUCTION else [])
+MFA_ADAPTER = "portal.staff.second_factor.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FORMS = {
+    "authenticate": "portal.staff.second_factor_forms.CodeForm",
+    "activate_totp": "portal.staff.second_factor_forms.AppForm",
+    "authenticate_webauthn": "portal.staff.second_factor_forms.PasskeyForm",
+    "reauthenticate_webauthn": "portal.staff.second_factor_forms.PasskeyAgainForm",
+    "add_webauthn": "portal.staff.second_factor_forms.PasskeyAddForm",
+}
+MFA_TOTP_ISSUER = "Provisioning Portal"
+MFA_TOTP_TOLERANCE = 0
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PRODUCTION
+# Seconds: a session ends so long after it began, after the last click, and how fresh a step-up must be.
+SESSION_COOKIE_AGE = env.int("SESSION_MAX_AGE", default=8 * 3600)
+SESSION_IDLE_SECONDS = env.int("SESSION_IDLE_SECONDS", default=15 * 60)
+STEP_UP_MAX_AGE = ACCOUNT_REAUTHENTICATION_TIMEOUT = env.int("STEP_UP_MAX_AGE", default=10 * 60)
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 # Not in a cookie of its own, which would carry neither the prefix below nor an end.

@@ -1,6 +1,6 @@
 /* What pages do beyond HTML. Everything here is an addition: forms and links work without it.
    Hooks: data-copy, data-guarded, data-generate-password, data-rows, data-preset, data-menu, data-nav-toggle,
-   data-theme-choice, data-form-errors, select[data-searchable]. */
+   data-theme-choice, data-form-errors, data-idle, select[data-searchable]. */
 (function () {
   "use strict";
 
@@ -140,6 +140,43 @@
     });
   }
 
+  /* ---- before an idle session ends -------------------------------------------------------------------------- */
+  function watchIdle(box) {
+    var limit = Number(box.dataset.idle) * 1000, ahead = Math.min(120000, limit / 3);
+    var words = box.querySelector("[data-idle-words]"), signIn = box.querySelector("[data-idle-sign-in]");
+    /* Other tabs share the session: their clicks count. */
+    var seen = Date.now();
+    function mark() { seen = Date.now(); try { localStorage.setItem("portal-seen", seen); } catch (error) { /* no storage */ } }
+    function last() {
+      try { return Math.max(seen, Math.min(Date.now(), Number(localStorage.getItem("portal-seen")) || 0)); } catch (error) { return seen; }
+    }
+    function ended() {
+      words.textContent = "You were signed out. What you typed here stays: sign in again in a new tab, then come back and continue.";
+      box.querySelector("[data-idle-stay]").textContent = "Continue";
+      signIn.hidden = false;
+    }
+    function look() {
+      var left = last() + limit - Date.now();
+      if (left > ahead) { if (box.open) box.close(); }
+      else if (!box.open) box.showModal();
+      if (left <= 0) ended();
+    }
+    function stay() {
+      fetch(box.dataset.keepAlive, { redirect: "manual", headers: { Accept: "application/json" } })
+        .then(function (answer) { return answer.ok ? answer.json() : Promise.reject(); })
+        .then(function (answer) {
+          all("input[name=csrfmiddlewaretoken]").forEach(function (field) { field.value = answer.token; });
+          mark();
+          box.close();
+        })
+        .catch(ended);
+    }
+    box.querySelector("[data-idle-stay]").addEventListener("click", stay);
+    box.addEventListener("cancel", function (event) { event.preventDefault(); stay(); });
+    mark();
+    setInterval(look, Math.min(5000, limit / 10));
+  }
+
   /* ---- wiring --------------------------------------------------------------------------------------------- */
   var ON_CLICK = {
     "[data-copy]": copy,
@@ -179,6 +216,7 @@
   prepare(document);
   showThemeChoice();
   all("form[method=post]").forEach(guard);
+  all("[data-idle]").forEach(watchIdle);
   var errors = document.querySelector("[data-form-errors]");
   if (errors) errors.focus();
 })();

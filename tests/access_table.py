@@ -74,6 +74,16 @@ TABLE: dict[str, Row] = {
     "account_login": Row(get=302, post=302, public=True, anonymous={"get": 200, "post": 200}),
     "account_logout": Row(get=200, post=302, public=True, anonymous={"get": 302}),
     "account_inactive": Row(get=200, public=True),
+    "account_reauthenticate": Row(get=403, post=403),  # the cast has no passwords
+    "mfa_index": Row(get=200),
+    "mfa_authenticate": Row(get=302, post=302, public=True),
+    "mfa_activate_totp": Row(get=200, post=200),
+    "mfa_deactivate_totp": Row(get=404, post=404),
+    "mfa_view_recovery_codes": Row(get=404),
+    "mfa_generate_recovery_codes": Row(get=200, post=200),
+    "mfa_add_webauthn": Row(get=200, post=200),
+    "mfa_remove_webauthn": Row(get=404, post=404, kwargs=NOBODY),
+    "mfa_reauthenticate_webauthn": Row(get=403, post=403),
     "account_change_password": Row(get=302, post=302),  # the cast has no passwords
     "account_reset_password_from_key": Row(
         get=200, post=200, kwargs={"uidb36": "1", "key": "no-key"}, public=True
@@ -81,12 +91,16 @@ TABLE: dict[str, Row] = {
     "account_reset_password_from_key_done": Row(get=200, public=True),
     # staff
     "staff:profile": Row(get=200, post=422),
+    "staff:sessions": Row(get=200, post=302),
+    "staff:keep_alive": Row(get=200),
     "staff:list": Row(get=only(200, "manager", "admin"), post=only(405, "manager", "admin")),
     "staff:create": Row(get=only(200, "admin"), post=only(422, "admin")),
     "staff:page": Row(get=only(404, "manager", "admin"), post=only(405, "manager", "admin"), kwargs=NOBODY),
     "staff:role": Row(get=only(405, "admin"), post=only(404, "admin"), kwargs=NOBODY),
     "staff:disable": Row(get=only(405, "admin"), post=only(404, "admin"), kwargs=NOBODY),
     "staff:enable": Row(get=only(405, "admin"), post=only(404, "admin"), kwargs=NOBODY),
+    "staff:unlock": Row(get=only(405, "admin"), post=only(404, "admin"), kwargs=NOBODY),
+    "staff:second_factor": Row(get=only(405, "admin"), post=only(404, "admin"), kwargs=NOBODY),
     "staff:link": Row(get=only(405, "admin"), post=only(404, "admin"), kwargs=NOBODY),
     # audit
     "audit:list": Row(get=only(200, "manager", "admin"), post=only(405, "manager", "admin")),

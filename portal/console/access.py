@@ -11,11 +11,16 @@ SIGNED_IN = "signed-in"
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 
-def allow(access: str) -> Callable[[View], View]:
-    """Declares a function view or a third party's view: PUBLIC, SIGNED_IN or a permission."""
+def allow(access: str, *, step_up: bool = False, unenrolled: bool = False) -> Callable[[View], View]:
+    """Declares a function view or a third party's view: PUBLIC, SIGNED_IN or a permission.
+
+    `step_up` and `unenrolled` are those of portal.console.views.PortalView.
+    """
 
     def declared(view: View) -> View:
         view.access = access  # type: ignore[attr-defined]
+        view.step_up = step_up  # type: ignore[attr-defined]
+        view.unenrolled = unenrolled  # type: ignore[attr-defined]
         return view
 
     return declared

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 
 from portal.console.navigation import Group, navigation_for
@@ -20,6 +21,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "connection": lambda: connection_of(request),
         "environment": lambda: environment_of(request),
         "navigation": lambda: _navigation(request),
+        "idle_seconds": settings.SESSION_IDLE_SECONDS,
     }
 
 

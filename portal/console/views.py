@@ -11,10 +11,15 @@ from django.views import View
 class PortalView(View):
     """A page. `access` is PUBLIC, SIGNED_IN, a permission, or a map of methods to those.
 
+    `step_up`: only for those who gave their password or passkey a short while ago; the rights in
+    portal.staff.roles.STEP_UP ask for that in any case. `unenrolled`: open before somebody who must have a
+    second factor has one.
     `as_view()` raises ImproperlyConfigured without it, so an undeclared page fails when urls are imported.
     """
 
     access: ClassVar[str | dict[str, str]] = ""
+    step_up: ClassVar[bool] = False
+    unenrolled: ClassVar[bool] = False
     # No others: a method of a page that happens to be called like one (trace, delete) must not be reached.
     http_method_names = ["get", "post", "head", "options"]
 
@@ -25,4 +30,6 @@ class PortalView(View):
             raise ImproperlyConfigured(f"{cls.__name__} does not declare its access.")
         view = super().as_view(**initkwargs)
         view.access = cls.access  # type: ignore[attr-defined]
+        view.step_up = cls.step_up  # type: ignore[attr-defined]
+        view.unenrolled = cls.unenrolled  # type: ignore[attr-defined]
         return view

@@ -6,9 +6,10 @@ from allauth.account import views
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
-from django.urls import path, re_path
+from django.urls import include, path, re_path
 
 from portal.console.access import PUBLIC, SIGNED_IN, allow
+from portal.staff.sessions import step_up_taken
 
 
 class PasswordChangePage(views.PasswordChangeView):  # type: ignore[misc]
@@ -23,9 +24,21 @@ class PasswordChangePage(views.PasswordChangeView):  # type: ignore[misc]
         return response
 
 
+class ConfirmPage(views.ReauthenticateView):  # type: ignore[misc]
+    """allauth's page that asks for the password again."""
+
+    def form_valid(self, form: Any) -> HttpResponseBase:
+        """It was right."""
+        response: HttpResponseBase = super().form_valid(form)
+        step_up_taken(self.request)
+        return response
+
+
 urlpatterns = [
+    path("second-factor/", include("portal.staff.second_factor_urls")),
     path("login/", allow(PUBLIC)(views.login), name="account_login"),
     path("logout/", allow(PUBLIC)(views.logout), name="account_logout"),
+    path("confirm/", allow(SIGNED_IN, unenrolled=True)(ConfirmPage.as_view()), name="account_reauthenticate"),
     path("inactive/", allow(PUBLIC)(views.account_inactive), name="account_inactive"),
     path("password/change/", allow(SIGNED_IN)(PasswordChangePage.as_view()), name="account_change_password"),
     re_path(

@@ -4,13 +4,25 @@ from dataclasses import replace
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
-from django.core.exceptions import ValidationError
+from allauth.mfa.models import Authenticator
+from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest
+from django.urls import reverse
 
-from portal.audit.services import ObjectRef, Origin, event_record, origin_of
+from portal.audit.services import ObjectRef, Origin, address_of, event_record, origin_of
+from portal.staff.attempts import (
+    address_slot,
+    attempt_give_back,
+    attempt_reserve,
+    attempts_forget,
+    name_slot,
+)
 from portal.staff.models import User
-from portal.staff.services import password_set, person_ref
+from portal.staff.people import person_ref
+from portal.staff.services import password_set
+from portal.staff.sessions import step_up_is_fresh
 
 # The pages say these things themselves.
 _SILENT = {"account/messages/logged_in.txt", "account/messages/logged_out.txt"}
@@ -35,16 +47,44 @@ class StaffAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         super().logout(request)
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        """Records an attempt that the limit stopped before the password was looked at."""
-        try:
-            super().pre_authenticate(request, **credentials)
-        except ValidationError:
+        """Takes a slot for the name and for the address, and commits that, before the password is looked at.
+
+        Raises ValidationError, recorded, if the limit of either is used up.
+        """
+        self._address, self._name = address_slot(address_of(request)), name_slot(credentials["username"])
+        self._number = 0
+        if attempt_reserve(slot=self._address, limit=settings.SIGN_IN_ADDRESS_ATTEMPTS):
+            self._number = attempt_reserve(slot=self._name, limit=settings.SIGN_IN_ATTEMPTS)
+        if not self._number:
             _failure_record(request, credentials, "too_many_attempts")
-            raise
+            raise self.validation_error("too_many_login_attempts")
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
+        """The person, if the password is theirs; that is no failure, so nothing stays counted."""
+        person: User | None = super().authenticate(request, **credentials)
+        if person:
+            attempts_forget(slot=self._name)
+            attempt_give_back(slot=self._address)
+        return person
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         """Records a wrong name or password; the page answers the same to both."""
         _failure_record(request, credentials, "not_accepted")
+        if self._number == settings.SIGN_IN_ATTEMPTS:
+            _failure_record(request, credentials, "locked", "session.sign_in_locked")
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """allauth asks again what the door asked already (portal.staff.middleware)."""
+        return not step_up_is_fresh(self.request)
+
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, str]]:
+        """Password or passkey; a code from an app alone is not enough."""
+        methods = []
+        if user.has_usable_password():
+            methods.append({"description": "Use your password", "url": reverse("account_reauthenticate")})
+        if is_mfa_enabled(user, [Authenticator.Type.WEBAUTHN]):
+            methods.append({"description": "Use a passkey", "url": reverse("mfa_reauthenticate_webauthn")})
+        return methods
 
     def set_password(self, user: User, password: str) -> None:
         """Stores a password somebody chose for themselves, signed in or with a one-time link."""
@@ -64,11 +104,13 @@ class StaffAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             super().add_message(request, level, message_template, message_context, extra_tags, message)
 
 
-def _failure_record(request: HttpRequest, credentials: dict[str, Any], code: str) -> None:
+def _failure_record(
+    request: HttpRequest, credentials: dict[str, Any], code: str, action: str = "session.sign_in_failed"
+) -> None:
     """The name only if somebody has it: people type passwords into the wrong field."""
     person = User.objects.filter(username=credentials.get("username", "")).first()
     event_record(
-        action="session.sign_in_failed",
+        action=action,
         origin=origin_of(request),
         outcome="failed",
         code=code,

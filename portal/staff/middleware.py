@@ -6,11 +6,14 @@ from typing import Any
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 
 from portal.audit.services import ObjectRef, event_record, origin_of
 from portal.console.access import PUBLIC, SIGNED_IN, access_of
-from portal.staff.roles import PERMISSIONS, permission_words, roles_with
+from portal.staff.roles import PERMISSIONS, STEP_UP, permission_words, roles_with
+from portal.staff.second_factor import second_factor_missing
+from portal.staff.sessions import step_up_is_fresh
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -34,10 +37,12 @@ class AccessMiddleware:
             return None
         if not request.user.is_authenticated:
             return _to_sign_in(request)
+        if not getattr(view, "unenrolled", False) and second_factor_missing(request.user):
+            return redirect("mfa_index")
         if needed is None and isinstance(getattr(view, "access", None), dict):
             return HttpResponseNotAllowed(sorted(view.access))  # type: ignore[attr-defined]
         if needed == SIGNED_IN or (needed in PERMISSIONS and request.user.has_perm(str(needed))):
-            return None
+            return _step_up_first(request, view, needed)
         return access_denied(request, needed)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> None:
@@ -75,6 +80,21 @@ def _connection(request: HttpRequest) -> str:
     return str(match.kwargs.get("connection", "")) if match else ""
 
 
+def _step_up_first(request: HttpRequest, view: Callable[..., Any], needed: str) -> HttpResponse | None:
+    """Where password or passkey are asked for again, if this view wants that and it was too long ago."""
+    if not (needed in STEP_UP or getattr(view, "step_up", False)) or step_up_is_fresh(request):
+        return None
+    return redirect_to_login(_wanted(request), reverse("account_reauthenticate"))
+
+
+def _wanted(request: HttpRequest) -> str:
+    """The page to come back to. What a form sent is not kept, for it may hold secrets: back to the form."""
+    if request.method in ("GET", "HEAD"):
+        return request.get_full_path()
+    origin, _, path = request.META.get("HTTP_REFERER", "").partition(request.get_host())
+    return path if origin == f"{request.scheme}://" and path.startswith("/") else "/"
+
+
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
     """Back to the wanted page after sign-in; a form that was sent is not sent again."""
-    return redirect_to_login(request.get_full_path() if request.method in ("GET", "HEAD") else "/")
+    return redirect_to_login(_wanted(request))

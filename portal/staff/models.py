@@ -11,11 +11,13 @@ from django.db import models
 class User(AbstractUser):
     """A member of staff. The role is the one group they are in; `is_active` off means disabled at once.
 
-    `is_demo` marks people made by the demo: production does not let them in.
+    `is_demo` marks people made by the demo: production does not let them in. `totp_step` is the half minute
+    of the last code that was accepted: neither it nor an earlier one opens anything again.
     """
 
     is_demo = models.BooleanField(default=False)
     timezone = models.CharField(max_length=64, default="UTC")
+    totp_step = models.BigIntegerField(default=0)
 
     class Meta(AbstractUser.Meta):
         """Sorted as people look for each other."""
@@ -47,3 +49,16 @@ class User(AbstractUser):
     def has_module_perms(self, app_label: str) -> bool:
         """Whether the role holds any right of that room."""
         return any(name.startswith(f"{app_label}.") for name in self.get_all_permissions())
+
+
+class Attempts(models.Model):
+    """How many wrong secrets were tried for one slot (portal.staff.attempts) and until when that counts."""
+
+    slot = models.CharField(max_length=64, primary_key=True)
+    count = models.PositiveIntegerField()
+    ends_at = models.DateTimeField()
+
+    class Meta:
+        """Not for people: no order."""
+
+        db_table = "staff_attempts"

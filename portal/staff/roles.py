@@ -30,6 +30,9 @@ PERMISSIONS: dict[str, str] = {
     "staff.update": "change the role of staff, disable and enable them",
 }
 
+# Who uses one of these gives password or passkey again if that was a while ago (STEP_UP_MAX_AGE).
+STEP_UP = frozenset({"credential.reset", "staff.create", "staff.update", "audit.export"})
+
 AGENT, MANAGER, ADMIN = "Support agent", "Manager", "Admin"
 
 _VIEWS = frozenset(name for name in PERMISSIONS if name.endswith(".view")) - {"audit.view", "staff.view"}

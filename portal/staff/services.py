@@ -1,5 +1,6 @@
 """What an admin does with people: add, change the role, disable, enable, make a link. All audited."""
 
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import Group
 from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
@@ -7,9 +8,13 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils.http import int_to_base36
 
-from portal.audit.services import ObjectRef, Origin, event_record
+from portal.audit.services import Origin, event_record
+from portal.staff.attempts import person_unlock
 from portal.staff.models import User
+from portal.staff.people import person_ref
 from portal.staff.roles import ADMIN, ROLES
+from portal.staff.second_factor import second_factors_of
+from portal.staff.sessions import sessions_end, sessions_of
 
 
 class StaffRefused(Exception):  # noqa: N818 - reads as what happened
@@ -89,6 +94,32 @@ def staff_enable(*, by: User | None, origin: Origin, person: User) -> None:
         _active_set(_changeable(by, person), True, "staff.enabled", origin)
 
 
+def staff_unlock(*, by: User | None, origin: Origin, person: User) -> None:
+    """Lets `person` try to sign in again at once. Raises StaffRefused, AuditUnavailable."""
+    with transaction.atomic():
+        person = _changeable(by, person)
+        if person_unlock(person):
+            event_record(action="staff.unlocked", origin=origin, object=person_ref(person))
+
+
+def second_factor_reset(*, by: User | None, origin: Origin, person: User) -> None:
+    """Removes every second factor of `person` and ends their sessions.
+
+    Raises StaffRefused, AuditUnavailable.
+    """
+    with transaction.atomic():
+        person = _changeable(by, person)
+        removed = second_factors_of(person)
+        Authenticator.objects.filter(user=person).delete()
+        event_record(
+            action="staff.second_factor_reset",
+            origin=origin,
+            object=person_ref(person),
+            before={"second_factors": removed},
+        )
+        sessions_end(origin=origin, person=person, sessions=sessions_of(person))
+
+
 def password_link_make(*, by: User | None, origin: Origin, person: User) -> str:
     """The path of a page on which `person` sets a password: works once, for PASSWORD_RESET_TIMEOUT seconds.
 
@@ -108,13 +139,9 @@ def password_set(*, origin: Origin, person: User, password: str) -> None:
     """Stores a new password that was validated before. Raises AuditUnavailable."""
     with transaction.atomic():
         person.set_password(password)
+        person_unlock(person)
         person.save(update_fields=["password"])
         event_record(action="staff.password_changed", origin=origin, object=person_ref(person))
-
-
-def person_ref(person: User) -> ObjectRef:
-    """The person as the object of an audit event."""
-    return ObjectRef("person", str(person.pk), person.called)
 
 
 def _names_check(person: User) -> None:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.staff import views
+from portal.staff import session_views, views
 
 app_name = "staff"
 urlpatterns = [
@@ -12,6 +12,10 @@ urlpatterns = [
     path("staff/<int:pk>/role/", views.RoleView.as_view(), name="role"),
     path("staff/<int:pk>/disable/", views.DisableView.as_view(), name="disable"),
     path("staff/<int:pk>/enable/", views.EnableView.as_view(), name="enable"),
+    path("staff/<int:pk>/unlock/", views.UnlockView.as_view(), name="unlock"),
+    path("staff/<int:pk>/second-factor/", views.SecondFactorResetView.as_view(), name="second_factor"),
     path("staff/<int:pk>/link/", views.PasswordLinkView.as_view(), name="link"),
+    path("accounts/sessions/", session_views.SessionsView.as_view(), name="sessions"),
+    path("accounts/keep-alive/", session_views.KeepAliveView.as_view(), name="keep_alive"),
     path("accounts/profile/", views.ProfileView.as_view(), name="profile"),
 ]

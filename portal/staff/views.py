@@ -10,16 +10,20 @@ from django.shortcuts import get_object_or_404, redirect, render
 from portal.audit.services import history_of, origin_of
 from portal.console.access import SIGNED_IN
 from portal.console.views import PortalView
+from portal.staff.attempts import locked_until
 from portal.staff.forms import PersonForm, ProfileForm, RoleForm
 from portal.staff.models import User
 from portal.staff.roles import ROLES, permission_words
+from portal.staff.second_factor import second_factors_of
 from portal.staff.services import (
     StaffRefused,
     password_link_make,
     role_change,
+    second_factor_reset,
     staff_create,
     staff_disable,
     staff_enable,
+    staff_unlock,
 )
 
 
@@ -107,6 +111,28 @@ class EnableView(PortalView):
         return _done(request, person, staff_enable, f"{person.called} can sign in again.")
 
 
+class UnlockView(PortalView):
+    """/staff/<id>/unlock/ — forgets failed attempts to sign in."""
+
+    access = "staff.update"
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Unlocks sign-in."""
+        person = get_object_or_404(User, pk=pk)
+        return _done(request, person, staff_unlock, f"{person.called} can try to sign in again.")
+
+
+class SecondFactorResetView(PortalView):
+    """/staff/<id>/second-factor/ — for somebody who lost their phone or key."""
+
+    access = "staff.update"
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Removes every second factor of the person."""
+        person = get_object_or_404(User, pk=pk)
+        return _done(request, person, second_factor_reset, f"{person.called} has no second factor any more.")
+
+
 class PasswordLinkView(PortalView):
     """/staff/<id>/link/ — a new one-time link; the old password stops working."""
 
@@ -156,6 +182,8 @@ def _person_page(
     context = {
         "person": person,
         "form": form or RoleForm(initial={"role": person.role}),
+        "second_factors": second_factors_of(person),
+        "locked_until": locked_until(person),
         "is_self": reader.pk == person.pk,
         "may_change": reader.pk != person.pk and reader.has_perm("staff.update"),
         "rights": sorted(permission_words(name) for name in ROLES.get(person.role, ())),

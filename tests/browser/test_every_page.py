@@ -17,7 +17,9 @@ USER = "/sandbox/users/US-1234-1234-1234-1234-1234-1234/"
 PAGES = [
     "/", "/search/?q=merchant", "/search/", "/changes/", "/audit/", "/audit/1/", "/connections/",
     "/connections/sandbox/", "/connections/sandbox/reset/", "/staff/", "/staff/new/", "/staff/1/",
-    "/accounts/profile/", "/accounts/password/change/", "/accounts/logout/",
+    "/accounts/profile/", "/accounts/sessions/", "/accounts/confirm/", "/accounts/second-factor/",
+    "/accounts/second-factor/app/", "/accounts/second-factor/passkeys/add/",
+    "/accounts/password/change/", "/accounts/logout/",
     "/sandbox/tenants/", TENANT, TENANT + "edit/", TENANT + "history/",
     "/sandbox/", "/sandbox/merchants/", "/sandbox/merchants/?q=nothing-has-this-name",
     "/sandbox/merchants/new/",
@@ -34,7 +36,8 @@ PAGES = [
 ]  # fmt: skip
 # Pages that only exist within a flow; the agent's day looks at them.
 ELSEWHERE = re.compile(
-    r"^(healthz|changes/<|accounts/(login|inactive|password/set)|staff/<int:\w+>/\w+|static|audit/export)"
+    r"^(healthz|changes/<|accounts/(login|keep-alive|inactive|password/set)|staff/<int:\w+>/\w+|static|audit/export"
+    r"|accounts/second-factor/(code|app/remove|recovery|passkeys/(confirm|<)))"
 )
 
 

@@ -1,0 +1,93 @@
+"""How often somebody may be wrong: a slot is taken in the database before a secret is looked at.
+
+Counting afterwards would let parallel tries through: all of them look before the first one is counted.
+"""
+
+from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_address
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from portal.audit.canonical import text_clean
+from portal.staff.models import Attempts, User
+from provisioning.keyring import fingerprint
+
+# Names that nobody has and addresses share this many rows, so that no flood of them fills the database.
+_SHARED_ROWS = 65_536
+
+
+def attempt_reserve(*, slot: str, limit: int) -> int:
+    """The number of this attempt, from 1; 0 if the `limit` is used up. Committed when it returns.
+
+    Counting starts again SIGN_IN_LOCK_SECONDS after the last attempt that was let through.
+    """
+    now = timezone.now()
+    until = now + timedelta(seconds=settings.SIGN_IN_LOCK_SECONDS)
+    rows = Attempts.objects.filter(slot=slot)
+    with transaction.atomic():
+        Attempts.objects.bulk_create([Attempts(slot=slot, count=0, ends_at=until)], ignore_conflicts=True)
+        taken = rows.filter(ends_at__lte=now).update(count=1, ends_at=until)
+        if not taken:
+            taken = rows.filter(count__lt=limit, ends_at__gt=now).update(count=F("count") + 1, ends_at=until)
+        return rows.values_list("count", flat=True).get() if taken else 0
+
+
+def attempt_give_back(*, slot: str) -> None:
+    """The attempt was no failure: it does not count."""
+    Attempts.objects.filter(slot=slot, count__gt=0).update(count=F("count") - 1)
+
+
+def attempts_forget(*, slot: str) -> None:
+    """Counting starts again at once."""
+    Attempts.objects.filter(slot=slot).update(count=0)
+
+
+def person_unlock(person: User) -> bool:
+    """Forgets the failures of a person, passwords and codes alike; whether any were counted."""
+    slots = [password_slot_of(person), code_slot_of(person)]
+    return bool(Attempts.objects.filter(slot__in=slots, count__gt=0).update(count=0))
+
+
+def locked_until(person: User) -> datetime | None:
+    """When the person can try again; None if they can now."""
+    rows = Attempts.objects.filter(
+        slot__in=[password_slot_of(person), code_slot_of(person)],
+        count__gte=settings.SIGN_IN_ATTEMPTS,
+        ends_at__gt=timezone.now(),
+    )
+    return rows.order_by("-ends_at").values_list("ends_at", flat=True).first()
+
+
+def password_slot_of(person: User) -> str:
+    """Where wrong passwords of a person are counted."""
+    return f"person:{person.pk}"
+
+
+def code_slot_of(person: User) -> str:
+    """Where wrong codes of a person are counted: the right password before them must not reset it."""
+    return f"code:{person.pk}"
+
+
+def name_slot(username: str) -> str:
+    """Where wrong passwords for a typed name are counted, whether or not somebody has the name."""
+    name = str(text_clean(username))
+    person = User.objects.filter(username=name).only("pk").first()
+    return password_slot_of(person) if person else _shared("name", name.casefold())
+
+
+def address_slot(address: str) -> str:
+    """Where wrong passwords from an address are counted; of IPv6 from its /64 network."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return _shared("address", str(text_clean(address)))
+    if isinstance(parsed, IPv6Address):
+        return _shared("address", parsed.exploded[:19])
+    return _shared("address", str(parsed))
+
+
+def _shared(kind: str, text: str) -> str:
+    return f"{kind}:{int(fingerprint(f'{kind}:{text}'), 16) % _SHARED_ROWS}"

@@ -1,0 +1,38 @@
+"""Addresses of the second factor, at /accounts/second-factor/, under the names that allauth looks up."""
+
+from typing import Any
+
+from allauth.mfa.base.views import authenticate, index
+from allauth.mfa.recovery_codes.views import view_recovery_codes
+from django.urls import path
+from django.views.decorators.http import require_http_methods
+
+from portal.console.access import PUBLIC, SIGNED_IN, allow
+from portal.staff import second_factor_views as pages
+
+_forms = require_http_methods(["GET", "HEAD", "POST"])  # Django's form views would take PUT and DELETE, too
+
+
+def _enrolling(view: Any) -> Any:
+    return allow(SIGNED_IN, step_up=True, unenrolled=True)(_forms(view))
+
+
+def _owning(view: Any) -> Any:
+    return allow(SIGNED_IN, step_up=True)(_forms(view))
+
+
+urlpatterns = [
+    path("", allow(SIGNED_IN, unenrolled=True)(index), name="mfa_index"),
+    path("code/", allow(PUBLIC)(_forms(authenticate)), name="mfa_authenticate"),
+    path("app/", _enrolling(pages.AppAddPage.as_view()), name="mfa_activate_totp"),
+    path("app/remove/", _owning(pages.AppRemovePage.as_view()), name="mfa_deactivate_totp"),
+    path("recovery/", _enrolling(view_recovery_codes), name="mfa_view_recovery_codes"),
+    path("recovery/new/", _owning(pages.RecoveryCodesPage.as_view()), name="mfa_generate_recovery_codes"),
+    path("passkeys/add/", _enrolling(pages.PasskeyAddPage.as_view()), name="mfa_add_webauthn"),
+    path("passkeys/<int:pk>/remove/", _owning(pages.PasskeyRemovePage.as_view()), name="mfa_remove_webauthn"),
+    path(
+        "passkeys/confirm/",
+        allow(SIGNED_IN, unenrolled=True)(_forms(pages.PasskeyConfirmPage.as_view())),
+        name="mfa_reauthenticate_webauthn",
+    ),
+]

@@ -1,0 +1,61 @@
+"""Pages about one's own sessions: the list with its end buttons, and the sign of life of an open form."""
+
+import time
+
+from django.conf import settings
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.middleware.csrf import get_token
+from django.shortcuts import redirect, render
+
+from portal.audit.services import origin_of
+from portal.console.access import SIGNED_IN
+from portal.console.views import PortalView
+from portal.staff.models import User
+from portal.staff.sessions import SEEN, sessions_end, sessions_of
+
+
+class SessionsView(PortalView):
+    """/accounts/sessions/ — where one is signed in."""
+
+    access = SIGNED_IN
+    unenrolled = True
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """The list."""
+        context = {
+            "sessions": sessions_of(_user(request)),
+            "idle_minutes": settings.SESSION_IDLE_SECONDS // 60,
+        }
+        return render(request, "usersessions/list.html", context)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Ends one session (`session`, its number) or all others (`others`); never the one that asks."""
+        chosen = [one for one in sessions_of(_user(request)) if not one.is_current()]
+        if "others" not in request.POST:
+            chosen = [one for one in chosen if str(one.pk) == request.POST.get("session")]
+        with transaction.atomic():
+            ended = sessions_end(origin=origin_of(request), person=_user(request), sessions=chosen)
+        messages.success(request, f"{ended} signed out." if ended else "That session had ended already.")
+        return redirect("staff:sessions")
+
+
+class KeepAliveView(PortalView):
+    """/accounts/keep-alive/ — for portal.js: the person is still there, and the page gets a fresh token.
+
+    After signing in again in another tab the token of a form is an old one; what was typed stays.
+    """
+
+    access = SIGNED_IN
+    unenrolled = True
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Counts as a click."""
+        request.session[SEEN] = int(time.time())  # at once, however recent the last click was
+        return JsonResponse({"token": get_token(request), "seconds": settings.SESSION_IDLE_SECONDS})
+
+
+def _user(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)  # noqa: S101 - the door lets nobody else through
+    return request.user

@@ -1,0 +1,96 @@
+"""How long somebody is signed in: marks in the session, checked by the server at each request.
+
+`began_at` and `seen_at` bound a session; `proved_at` is when the person last gave their password or passkey.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.contrib.auth import logout
+from django.http import HttpRequest, HttpResponse
+
+from portal.audit.services import Origin, event_record, origin_of, session_digest
+from portal.staff.models import User
+from portal.staff.people import person_ref
+
+BEGAN, SEEN, PROVED = "began_at", "seen_at", "proved_at"
+# A page writes the session at most this often, in seconds: reading must not queue behind writing.
+_SEEN_STEP = 30
+
+
+class SessionLimitsMiddleware:
+    """Ends a session that was idle or open for too long, before anybody looks at who it belongs to."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """A session without marks is over, too: nobody began it here."""
+        if request.user.is_authenticated:
+            if session_is_over(request):
+                session_expire(request)
+            elif time.time() - request.session[SEEN] >= _SEEN_STEP:
+                request.session[SEEN] = int(time.time())
+        return self.get_response(request)
+
+
+def session_is_over(request: HttpRequest) -> bool:
+    """Idle for SESSION_IDLE_SECONDS, or begun SESSION_COOKIE_AGE seconds ago."""
+    now = time.time()
+    began, seen = request.session.get(BEGAN, 0), request.session.get(SEEN, 0)
+    return bool(
+        now - seen >= settings.SESSION_IDLE_SECONDS
+        or now - began >= settings.SESSION_COOKIE_AGE
+        or began > now + 60  # a clock that was set back must not make a session eternal
+    )
+
+
+def session_expire(request: HttpRequest) -> None:
+    """Signs out without asking, and records it."""
+    event_record(action="session.expired", origin=origin_of(request))
+    UserSession.objects.filter(session_key=request.session.session_key).delete()
+    logout(request)
+
+
+def session_began(*, request: HttpRequest, **_: Any) -> None:
+    """Marks a new session. Receives django.contrib.auth's user_logged_in."""
+    now = int(time.time())
+    request.session.update({BEGAN: now, SEEN: now, PROVED: now})
+
+
+def step_up_taken(request: HttpRequest) -> None:
+    """The person proved again who they are: recorded, and from here on under a new session id."""
+    event_record(action="session.stepped_up", origin=origin_of(request), outcome="success")
+    before = request.session.session_key
+    request.session[PROVED] = int(time.time())
+    request.session.cycle_key()
+    UserSession.objects.filter(session_key=before).update(session_key=request.session.session_key)
+
+
+def step_up_is_fresh(request: HttpRequest) -> bool:
+    """Whether password or passkey were given less than STEP_UP_MAX_AGE seconds ago; signing in counts."""
+    age = time.time() - request.session.get(PROVED, 0)
+    return bool(-60 <= age < settings.STEP_UP_MAX_AGE)
+
+
+def sessions_of(person: User) -> list[UserSession]:
+    """The open sessions of a person, newest first."""
+    found: list[UserSession] = UserSession.objects.purge_and_list(person)
+    return sorted(found, key=lambda session: session.created_at, reverse=True)
+
+
+def sessions_end(*, origin: Origin, person: User, sessions: Iterable[UserSession]) -> int:
+    """Ends these sessions at once; how many. Raises AuditUnavailable before the first one ends."""
+    ending = list(sessions)
+    for session in ending:
+        event_record(
+            action="session.ended",
+            origin=origin,
+            object=person_ref(person),
+            after={"session": session_digest(session.session_key)},
+        )
+        session.end()
+    return len(ending)

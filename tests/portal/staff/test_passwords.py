@@ -1,0 +1,64 @@
+"""Passwords: long, no composition rules unless asked for, not a common one, kept as Argon2id."""
+
+import time
+
+import pytest
+from django.contrib.auth.hashers import check_password, make_password
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+
+from portal.staff.passwords import Argon2idHasher, LetterAndDigitValidator
+
+
+@pytest.mark.parametrize(
+    "password", ["correct horse battery", "ein sehr langer satz", "x7" + "Ωß🙂-" * 5, "vB3" + "qwz!" * 31]
+)
+def test_long_passwords_of_any_signs_are_welcome(password):
+    validate_password(password)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "fourteen signs", "Zq3 " * 33, "qwertyuiop" * 2, "password" * 3,
+        "passwordpasswordp", "a" * 20, "12345678901234567890",
+        "Password1234567890", "!!!!Dragon!!!!!!2026", "iloveyou-----------",
+    ],
+)  # fmt: skip
+def test_short_too_long_and_common_ones_are_refused(password):
+    with pytest.raises(ValidationError):
+        validate_password(password)
+
+
+def test_the_user_name_is_no_password(person):
+    with pytest.raises(ValidationError, match="similar"):
+        validate_password("maximilian.mustermann", person("maximilian.mustermann"))
+
+
+@pytest.mark.parametrize(
+    ("password", "accepted"), [("letters alone here", False), ("1" * 20, False), ("both 1 of them", True)]
+)
+def test_a_switch_asks_for_a_letter_and_a_digit(password, accepted):
+    validator = LetterAndDigitValidator()
+    if accepted:
+        validator.validate(password)
+    else:
+        with pytest.raises(ValidationError, match=validator.get_help_text()):
+            validator.validate(password)
+
+
+def test_hashes_are_argon2id_and_take_at_most_300_ms_of_a_core(settings):
+    settings.PASSWORD_HASHERS = ["portal.staff.passwords.Argon2idHasher"]
+    times = []
+    for _ in range(3):
+        began = time.process_time()
+        encoded = make_password("correct horse battery staple")
+        times.append(time.process_time() - began)
+    assert encoded.startswith("argon2$argon2id$v=19$m=47104,t=2,p=1$")
+    assert check_password("correct horse battery staple", encoded)
+    assert min(times) <= 0.3
+
+
+def test_older_hashes_are_renewed_at_the_next_sign_in(settings):
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+    assert Argon2idHasher().must_update(make_password("correct horse battery staple"))

@@ -1,0 +1,130 @@
+"""Sessions end: after idling, after a working day, by a button. The server decides, not the cookie."""
+
+import time
+
+import pytest
+from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
+from django.test import Client
+
+from portal.audit.models import Event
+from tests.conftest import PASSPHRASE
+
+PAGE = "/accounts/profile/"
+
+
+@pytest.fixture
+def ana(person):
+    """Ana, with a passphrase."""
+    return person("ana", "Support agent", PASSPHRASE)
+
+
+def signed_in(**extra):
+    """Ana's browser, through the form."""
+    browser = Client(**extra)
+    assert browser.post("/accounts/login/", {"login": "ana", "password": PASSPHRASE}).status_code == 302
+    return browser
+
+
+def moved(browser, **marks):
+    """Puts marks of the session so many seconds into the past."""
+    session = browser.session
+    for mark, seconds in marks.items():
+        session[mark] = int(time.time()) - seconds
+    session.save()
+
+
+def is_in(browser):
+    """Whether the browser still sees a page."""
+    return browser.get(PAGE).status_code == 200
+
+
+def test_a_session_ends_after_fifteen_idle_minutes(ana):
+    browser = signed_in()
+    moved(browser, seen_at=14 * 60)
+    assert is_in(browser)
+    moved(browser, seen_at=15 * 60)
+    assert browser.get(PAGE)["Location"] == f"/accounts/login/?next={PAGE}"
+    assert Event.objects.first().sentence == "The session of ana (Support agent) ended by itself"
+    assert not Session.objects.exists() and not UserSession.objects.exists()
+
+
+def test_after_signing_in_again_the_wanted_page_opens(ana):
+    browser = signed_in()
+    moved(browser, seen_at=15 * 60)
+    form = browser.get(PAGE)["Location"]
+    again = browser.post(form, {"login": "ana", "password": PASSPHRASE, "next": PAGE})
+    assert again["Location"] == PAGE and is_in(browser)
+
+
+def test_a_click_keeps_it_alive_and_writes_at_most_twice_a_minute(ana, django_assert_num_queries):
+    browser = signed_in()
+    before = browser.session["seen_at"]
+    assert is_in(browser) and browser.session["seen_at"] == before
+    moved(browser, seen_at=40)
+    assert is_in(browser) and browser.session["seen_at"] >= before
+
+
+def test_a_session_ends_after_eight_hours_however_busy(ana):
+    browser = signed_in()
+    moved(browser, began_at=8 * 3600 - 60)
+    assert is_in(browser)
+    moved(browser, began_at=8 * 3600)
+    assert not is_in(browser)
+
+
+@pytest.mark.parametrize("mark", ["began_at", "seen_at"])
+def test_a_session_without_marks_or_from_the_future_is_over(ana, mark):
+    browser = signed_in()
+    session = browser.session
+    del session[mark]
+    session.save()
+    assert not is_in(browser)
+    browser = signed_in()
+    moved(browser, began_at=-3600)
+    assert not is_in(browser)
+
+
+def test_the_warning_can_keep_a_session_alive_and_renews_the_tokens_of_a_page(ana):
+    browser = signed_in()
+    moved(browser, seen_at=20)
+    answer = browser.get("/accounts/keep-alive/")
+    assert answer.json()["seconds"] == 900 and len(answer.json()["token"]) == 64
+    assert time.time() - browser.session["seen_at"] < 5
+    assert b'data-keep-alive="/accounts/keep-alive/"' in browser.get(PAGE).content
+    moved(browser, seen_at=15 * 60)
+    assert browser.get("/accounts/keep-alive/").status_code == 302
+
+
+def test_people_see_their_own_sessions_and_end_them(ana, person):
+    here, there, third = signed_in(), signed_in(headers={"user-agent": "Other/1.0"}), signed_in()
+    person("ben", "Support agent", PASSPHRASE)
+    foreign = Client()
+    foreign.post("/accounts/login/", {"login": "ben", "password": PASSPHRASE})
+    page = here.get("/accounts/sessions/").content.decode()
+    assert "Other/1.0" in page and page.count("the session of") == 2 and "this one" in page
+    number = UserSession.objects.get(session_key=there.session.session_key).pk
+    assert here.post("/accounts/sessions/", {"session": number}).status_code == 302
+    assert not is_in(there) and is_in(third) and is_in(here)
+    here.post("/accounts/sessions/", {"others": "1"})
+    assert not is_in(third) and is_in(here) and is_in(foreign)
+    ended = Event.objects.filter(action="session.ended")
+    assert ended.count() == 2 and ended[0].sentence == "ana (Support agent) ended a session of person “ana”"
+
+
+def test_nobody_ends_the_session_of_another(ana, person):
+    person("ben", "Support agent", PASSPHRASE)
+    ben = Client()
+    ben.post("/accounts/login/", {"login": "ben", "password": PASSPHRASE})
+    number = UserSession.objects.get().pk
+    assert (
+        b"had ended already"
+        in signed_in().post("/accounts/sessions/", {"session": number}, follow=True).content
+    )
+    assert is_in(ben)
+
+
+def test_the_button_never_ends_the_session_that_asks(ana):
+    browser = signed_in()
+    browser.post("/accounts/sessions/", {"session": UserSession.objects.get().pk})
+    assert is_in(browser)

@@ -1,0 +1,111 @@
+"""Step-up: credentials, staff and the audit export open to who proved a short while ago who they are."""
+
+import time
+
+import pytest
+from allauth.usersessions.models import UserSession
+from django.test import Client
+from django.urls import get_resolver
+
+from portal.audit.models import Event
+from portal.console.access import access_of
+from portal.staff.models import User
+from portal.staff.roles import STEP_UP
+from tests.conftest import PASSPHRASE
+
+CONFIRM = "/accounts/confirm/"
+
+
+@pytest.fixture
+def ada(person):
+    """Ada, an admin with a passphrase."""
+    return person("ada", "Admin", PASSPHRASE)
+
+
+@pytest.fixture
+def browser(ada):
+    """Ada's browser, in which she signed in eleven minutes ago."""
+    browser = Client()
+    browser.post("/accounts/login/", {"login": "ada", "password": PASSPHRASE})
+    aged(browser)
+    return browser
+
+
+def aged(browser, seconds=11 * 60):
+    """As if the password had been given so long ago."""
+    session = browser.session
+    session["proved_at"] = int(time.time()) - seconds
+    session.save()
+
+
+def confirm(browser, passphrase=PASSPHRASE, **fields):
+    """Sends the step-up form."""
+    return browser.post(CONFIRM, {"password": passphrase, **fields})
+
+
+@pytest.mark.parametrize("page", ["/staff/new/", "/connections/sandbox/reset/"])
+def test_a_page_that_needs_it_asks_again_and_comes_back(browser, page):
+    asked = browser.get(page)
+    assert asked["Location"] == f"{CONFIRM}?next={page}"
+    form = browser.get(asked["Location"]).content.decode()
+    assert f'value="{page}"' in form
+    assert confirm(browser, next=page)["Location"] == page
+    assert browser.get(page).status_code in (200, 404)
+
+
+@pytest.mark.parametrize("step", ["role", "disable", "enable", "link", "unlock"])
+def test_no_staff_write_happens_without_it(browser, person, step):
+    ana = person("ana", "Support agent", PASSPHRASE)
+    back = f"/staff/{ana.pk}/"
+    answer = browser.post(
+        f"{back}{step}/", {"role": "Admin"}, headers={"referer": f"http://testserver{back}"}
+    )
+    assert answer["Location"] == f"{CONFIRM}?next={back}"
+    stored = User.objects.get(pk=ana.pk)
+    assert (stored.role, stored.is_active, stored.password) == ("Support agent", True, ana.password)
+    foreign = browser.post(f"{back}{step}/", headers={"referer": "https://evil.example/testserver/x"})
+    assert foreign["Location"] == f"{CONFIRM}?next=/"
+
+
+def test_what_a_form_sent_is_not_kept_anywhere(browser):
+    browser.post("/connections/sandbox/reset/", {"password": "canary-of-the-form"})
+    assert "canary" not in str(dict(browser.session))
+
+
+def test_reading_needs_none(browser):
+    assert browser.get("/staff/").status_code == 200 and browser.get("/audit/").status_code == 200
+
+
+def test_ten_minutes_are_fresh_and_a_session_without_the_mark_is_not(browser):
+    aged(browser, 9 * 60)
+    assert browser.get("/staff/new/").status_code == 200
+    session = browser.session
+    del session["proved_at"]
+    session.save()
+    assert browser.get("/staff/new/").status_code == 302
+
+
+def test_a_step_up_is_recorded_and_begins_a_new_session_id(browser):
+    before = browser.session.session_key
+    assert confirm(browser)["Location"] == "/"
+    assert browser.session.session_key != before
+    assert [one.session_key for one in UserSession.objects.all()] == [browser.session.session_key]
+    assert Event.objects.first().sentence == "ada (Admin) gave their password or passkey again"
+    assert browser.get("/staff/new/").status_code == 200
+
+
+def test_a_wrong_password_opens_nothing_and_counts(browser, ada):
+    for _ in range(5):
+        assert confirm(browser, "wrong").status_code == 200
+    assert confirm(browser).status_code in (200, 429)
+    assert browser.get("/staff/new/").status_code == 302
+    assert Event.objects.filter(action="session.sign_in_locked").count() == 1
+
+
+def test_every_view_with_such_a_right_is_covered_by_the_right_itself():
+    """The door looks at the right, so that a new page cannot forget to ask."""
+    from tests.portal.staff.test_access_table import patterns
+
+    rights = {access_of(pattern.callback) for _, pattern in patterns(get_resolver())}
+    assert {"credential.reset", "staff.create"} <= rights
+    assert {"credential.reset", "staff.create", "staff.update", "audit.export"} == STEP_UP
