@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
 from django.http import QueryDict
 
 from portal.audit.actions import ACTIONS, action_title
+from portal.audit.filters import Wanted
 from portal.audit.models import Event, Known
+from portal.audit.queries import COUNTED, Selection, selection_of
 
 PER_PAGE = 50
-COUNTED = 1000
 MOST_CHOICES = 300
 
 
@@ -26,36 +26,36 @@ class EventPage:
     count: str
 
 
-def events_page(events: QuerySet[Event], query: QueryDict) -> EventPage:
+def events_page(wanted: Wanted, query: QueryDict) -> EventPage:
     """The page that `before` or `after` in the address asks for; nonsense there means the newest page."""
     before, after = _row(query.get("before", "")), _row(query.get("after", ""))
-    if after is not None and before is None:
-        # Upwards: the rows just above the mark, turned round to be read newest first.
-        found = list(events.filter(sequence__gt=after).order_by("sequence")[: PER_PAGE + 1])
-        newer_left, older_left = len(found) > PER_PAGE, True
-        found = found[:PER_PAGE][::-1]
-    else:
-        below = events if before is None else events.filter(sequence__lt=before)
-        found = list(below[: PER_PAGE + 1])
-        newer_left, older_left = before is not None, len(found) > PER_PAGE
-        found = found[:PER_PAGE]
+    upwards = after is not None and before is None
+    selection = selection_of(wanted)
+    matching = selection.events(above=after if upwards else None, below=before, oldest_first=upwards)
+    found = list(matching[: PER_PAGE + 1])
+    more, found = len(found) > PER_PAGE, found[:PER_PAGE]
+    if upwards:
+        found.reverse()
+    older, newer = (True, more) if upwards else (more, before is not None)
     return EventPage(
         found,
-        found[-1].sequence if found and older_left else None,
-        found[0].sequence if found and newer_left else None,
-        count_words(events),
+        found[-1].sequence if found and older else None,
+        found[0].sequence if found and newer else None,
+        count_words(selection),
     )
 
 
-def count_words(events: QuerySet[Event]) -> str:
+def count_words(selection: Selection) -> str:
     """How many events match, counted to COUNTED at most."""
-    counted = len(events.order_by().values_list("sequence", flat=True)[: COUNTED + 1])
+    counted = len(selection.events().values_list("sequence", flat=True)[: COUNTED + 1])
     return f"{COUNTED:,}+" if counted > COUNTED else f"{counted:,}"
 
 
 def choices_known() -> dict[str, list[str]]:
     """Facet → its values as they occur in the trail: actor, role, outcome, field, kind."""
-    rows = Known.objects.filter(kind__in=("actor", "role", "outcome", "field", "kind"), guid="", connection="")
+    rows = Known.objects.filter(
+        kind__in=("actor", "role", "outcome", "field", "kind"), guid="", connection=""
+    )
     found: dict[str, list[str]] = {}
     for kind, name in rows.order_by("kind", "name").values_list("kind", "name"):
         names = found.setdefault(kind, [])

@@ -15,7 +15,6 @@ from provisioning.gateway.secrets import MASK
 MOST_WORDS = 80
 MOST_FIELDS = 200
 _WORD = re.compile(r"\w{2,}")
-FACETS = ("actor", "role", "outcome", "field", "kind")
 
 
 def words_of(*texts: str) -> list[str]:
@@ -29,7 +28,9 @@ def fields_of(before: str, after: str) -> list[str]:
     if not before and not after:
         return []
     old, new = (flat_values(json.loads(text) if text else None) for text in (before, after))
-    touched = [name for name in {**old, **new} if name not in old or name not in new or old[name] != new[name]]
+    touched = [
+        name for name in {**old, **new} if name not in old or name not in new or old[name] != new[name]
+    ]
     # A secret reads the same before and after, and is only named where it was given anew.
     touched += [name for name in new if name in old and new[name] == old[name] == MASK]
     firsts = [name.partition(".")[0] for name in touched]
@@ -57,14 +58,29 @@ def terms_of(event: Event) -> set[str]:
 def known_of(event: Event) -> Iterator[tuple[str, str, str, str]]:
     """(kind, connection, guid, name) of everything that the event makes known."""
     facets = {
-        "actor": event.actor_name, "role": event.actor_role, "outcome": event.outcome, "kind": event.object_kind,
-    }  # fmt: skip
+        "actor": event.actor_name,
+        "role": event.actor_role,
+        "outcome": event.outcome,
+        "kind": event.object_kind,
+    }
     yield from ((kind, "", "", name[:200]) for kind, name in facets.items() if name)
     yield from (("field", "", "", name) for name in fields_of(event.before, event.after))
     if event.object_guid:
-        yield (f"object:{event.object_kind}"[:64], event.connection, event.object_guid, event.object_name[:200])
+        yield (
+            f"object:{event.object_kind}"[:64],
+            event.connection,
+            event.object_guid,
+            event.object_name[:200],
+        )
     if event.parent_guid:
         yield ("object:", event.connection, event.parent_guid, event.parent_name[:200])
+
+
+def _new_name(after: str) -> str:
+    """The name that a change gave to its object; "" if it gave none."""
+    values = json.loads(after) if '"name"' in after else None
+    name = values.get("name") if isinstance(values, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 def index_write(events: Iterable[Event]) -> None:
@@ -74,7 +90,11 @@ def index_write(events: Iterable[Event]) -> None:
         [Term(term=term, event=event) for event in events for term in sorted(terms_of(event))],
         batch_size=5000,
     )
-    rows = dict.fromkeys(row for event in events for row in known_of(event))
+    known_store(dict.fromkeys(row for event in events for row in known_of(event)))
+
+
+def known_store(rows: Iterable[tuple[str, str, str, str]]) -> None:
+    """Stores names, those already there aside."""
     Known.objects.bulk_create(
         [Known(kind=kind, connection=place, guid=guid, name=name) for kind, place, guid, name in rows],
         ignore_conflicts=True,

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, render
 
 from portal.audit.actions import action_title
 from portal.audit.diffs import field_changes
-from portal.audit.filters import PRESETS, Wanted, events_wanted, wanted_of
+from portal.audit.filters import PRESETS, Wanted, wanted_of
 from portal.audit.models import Event
 from portal.audit.pages import action_groups, choices_known, events_page
 from portal.console.moments import zone_named
@@ -25,7 +25,7 @@ class EventListView(PortalView):
     def get(self, request: HttpRequest) -> HttpResponse:
         """One page of events."""
         wanted = wanted_of(request.GET, zone_of(request))
-        page = events_page(events_wanted(wanted), request.GET)
+        page = events_page(wanted, request.GET)
         context = {
             "page": page,
             "events": page.events,
