@@ -9,7 +9,7 @@ def main() -> None:
     """Picks the settings by the command's name and hands over to Django."""
     sandbox = len(sys.argv) > 1 and sys.argv[1].startswith("sandbox_")
     if sandbox:
-        # Not a default: where the portal's settings are exported, the gateway's commands still have their own.
+        # No default: the gateway keeps its own settings where the portal's are exported.
         os.environ["DJANGO_SETTINGS_MODULE"] = "provisioning.sandbox.settings"
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     if sys.argv[1:2] == ["demo"]:

@@ -1,6 +1,8 @@
 """How gunicorn serves the portal, in demo and container: gunicorn -c python:portal.serving portal.wsgi"""
 
+import gc
 import os
+from typing import Any
 
 bind = os.environ.get("PORTAL_BIND", "127.0.0.1:8000")
 worker_class = "gthread"
@@ -16,3 +18,9 @@ control_socket_disable = True
 accesslog = None
 errorlog = "-"
 loglevel = os.environ.get("WEB_LOG_LEVEL", "info")
+
+
+def post_worker_init(worker: Any) -> None:
+    """The loaded program is no garbage: a full collection walks what requests made, not all of Django."""
+    gc.collect()
+    gc.freeze()

@@ -112,6 +112,7 @@ TABLE: dict[str, Row] = {
     "tenants:page": reading(ENTITY),
     "tenants:edit": writing(ENTITY),
     "tenants:history": reading(ENTITY),
+    "merchants:start": reading(CONNECTION),
     "merchants:list": reading(CONNECTION),
     "merchants:create": writing(CONNECTION),
     "merchants:page": reading(ENTITY),

@@ -4,6 +4,7 @@ import itertools
 import secrets
 from typing import Any
 
+from portal.directory.services import entry_store
 from provisioning import service
 from provisioning.entities import Entity
 
@@ -51,4 +52,6 @@ def _made(operation: str, connection: Any, parent: str, body: dict[str, Any]) ->
     )
     assert isinstance(outcome, service.Accepted), outcome
     assert outcome.entity is not None
+    # Known to the index, as after a change of the portal's own: a page then need not search for it.
+    entry_store(connection=connection.slug, entity=outcome.entity)
     return outcome.entity

@@ -8,10 +8,10 @@ from django.shortcuts import redirect
 
 from portal.audit.services import origin_of
 from portal.changes import services
-from portal.changes.errors import RecordMissing
+from portal.changes.errors import AlreadySent, RecordMissing
 from portal.changes.links import entity_url
 from portal.changes.models import Change, State
-from portal.changes.typed import typed_data
+from portal.changes.typed import secret_field, typed_data
 from portal.changes.writing import WriteView, change_url, refuse
 from portal.console.forms import PayloadForm
 from portal.directory.models import Entry
@@ -23,7 +23,8 @@ class EntityCreateView(WriteView):
     """The page of a new entity below a parent: GET an empty form, POST sends it.
 
     `parent_kind` is the parent's kind; `parent_guid()` says which one (by default the address's guid).
-    Template context: form, submission, entry (the parent), parents, cancel_url.
+    Template context: form, submission, entry (the parent), parents, cancel_url; twin, twin_url and retype if
+    the person sent the same a moment ago.
     """
 
     template_name = "changes/create.html"
@@ -65,6 +66,8 @@ class EntityCreateView(WriteView):
             return self.form_page(parent, form, status=422)
         try:
             return self.answer(parent, form, self.submit(parent, form))
+        except AlreadySent as stop:
+            return self.twin_page(parent, form, stop)
         except (RecordMissing, ProvisioningError) as stop:
             form.add_error(None, stop.explanation)
             return self.form_page(parent, form, status=503, submission=_submission(request))
@@ -88,6 +91,7 @@ class EntityCreateView(WriteView):
             payload=payload,
             submission=_submission(self.request),
             trace=self.trace(form),
+            again=self.request.POST.get("again") == "1",
         )
 
     def answer(self, parent: Entry, form: PayloadForm, change: Change) -> HttpResponse:
@@ -99,6 +103,14 @@ class EntityCreateView(WriteView):
             refuse(form, change)
             return self.form_page(parent, form, status=422, change=change)
         return redirect(change_url(change))
+
+    def twin_page(self, parent: Entry, form: PayloadForm, stop: AlreadySent) -> HttpResponse:
+        """The form as it was typed, with what became of the one sent before, and a box to tick."""
+        twin: Change = stop.twin
+        url = self.page_url(connection=self.connection, guid=twin.object_guid) if twin.object_guid else ""
+        secrets = any(secret_field(form, name) and form.data.get(name) for name in form.fields)
+        context: dict[str, Any] = {"twin": twin, "twin_url": url or change_url(twin), "retype": secrets}
+        return self.form_page(parent, form, status=stop.status, **context)
 
     def form_page(
         self,

@@ -8,6 +8,7 @@ from portal.changes.models import Change, State
 from portal.changes.payloads import payload_seal, storable
 from portal.changes.rows import rows_of
 from portal.changes.snapshots import snapshot_of
+from portal.changes.twins import body_digest
 from portal.staff.models import User
 from provisioning import service
 from provisioning.entities import Entity
@@ -44,6 +45,7 @@ def draft_create(
     """An unsaved Change of a new entity. Raises KeyError for an unknown operation."""
     change = _draft(user, operation, subject, payload, reason=reason, trace=trace)
     change.rows = storable(rows_of({}, change.body, trace.labels, create=True))
+    change.body_digest = body_digest(change, payload)
     return change
 
 
@@ -89,6 +91,7 @@ def draft_again(*, change: Change, user: User, payload: dict[str, Any]) -> Chang
         "form_path",
         "dangerous",
         "reason",
+        "body_digest",
     )
     again = Change(state=State.PREPARED, actor=user, actor_name=_name_of(user))
     for name in fields:

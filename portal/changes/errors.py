@@ -5,8 +5,11 @@ ChangeStopped
 ├── ReasonRequired   a dangerous change without a reason
 ├── RecordMissing    the database or the audit trail cannot be written
 ├── NotPossible      the change is not in a state in which this can be done
+├── AlreadySent      the same person sent the same new entity a moment ago
 └── SecretsGone      the generated secrets were shown, expired, or belong to somebody else
 """
+
+from typing import Any
 
 
 class ChangeStopped(Exception):  # noqa: N818 - it is an answer, not a fault
@@ -40,6 +43,16 @@ class RecordMissing(ChangeStopped):
 
 class NotPossible(ChangeStopped):
     """Wrong state for this step."""
+
+
+class AlreadySent(ChangeStopped):
+    """A second one of the same is only made on purpose. `twin` is the Change that was sent."""
+
+    title = "You sent exactly this a moment ago"
+
+    def __init__(self, twin: Any) -> None:
+        super().__init__("Nothing was sent this time: it would have made a second one of the same.")
+        self.twin = twin
 
 
 class SecretsGone(ChangeStopped):

@@ -2,13 +2,16 @@
 
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
 from portal.changes.errors import ChangeStopped
 from portal.changes.explanations import advice_for, meaning_of
+from portal.console.errors import NotFound
 from portal.console.views import PortalView
 from provisioning.gateway.errors import EntityNotFound, NotAuthorised, ProvisioningError
+
+_LOOK_AGAIN = "Somebody may have archived or moved it. Its history says what was done here."
 
 
 class GatewayView(PortalView):
@@ -23,7 +26,7 @@ class GatewayView(PortalView):
         try:
             return super().dispatch(request, *args, **kwargs)
         except EntityNotFound as error:
-            raise Http404(str(error)) from error
+            raise NotFound(str(error), advice=_LOOK_AGAIN) from error
         except ProvisioningError as error:
             return gateway_away(request, error, back=self.back_url())
         except ChangeStopped as stop:

@@ -57,19 +57,21 @@ def change_check(*, user: Person, origin: Origin, change: Change) -> Change:
 
 
 def change_adopt(*, user: Person, origin: Origin, change: Change, guid: str) -> Change:
-    """A person's word on an unknown create: this entity is it, or (guid "") none of the candidates is.
+    """A person's word on an unknown create: this candidate is it, or (guid "") none of them is.
 
-    Raises PermissionDenied, NotPossible, RecordMissing, ProvisioningError.
+    No other entity can be adopted: its secrets would be offered as newly generated. Raises PermissionDenied,
+    NotPossible, RecordMissing, ProvisioningError.
     """
     _authorised(user, change)
     if not change.is_create:
         raise NotPossible("Only a new entity can be looked for.")
     if not guid:
         return _absent(change, origin)
-    found = [entity for entity in _listed(change) if entity.guid == guid]
+    found = [each for each in _candidates(change) if each[0].guid == guid]
     if not found:
-        raise NotPossible("The gateway does not list this entity (any more). Please check again.")
-    return _adopted(change, found[0], origin)
+        raise NotPossible("This entity is none that the change can have made. Please check again.")
+    (candidate, entity), *_ = found
+    return _adopted(change, entity, origin, certain=candidate.exact)
 
 
 def seconds_to_wait(change: Change) -> int:
@@ -156,7 +158,8 @@ def _absent(change: Change, origin: Origin) -> Change:
     return _concluded(change, origin, words, {"state": State.NOT_SENT, "explanation": words})
 
 
-def _adopted(change: Change, entity: Entity, origin: Origin) -> Change:
+def _adopted(change: Change, entity: Entity, origin: Origin, *, certain: bool = True) -> Change:
+    """Settles the change as having made `entity`, whose generated secrets are shown only if `certain`."""
     words = "Checked at the gateway: the change took effect there."
     values = {
         "state": State.ACCEPTED,
@@ -164,7 +167,7 @@ def _adopted(change: Change, entity: Entity, origin: Origin) -> Change:
         "object_name": storable(entity.name)[:400],
         "explanation": words,
         "sealed_payload": "",
-        **generated_seal(change, entity),
+        **(generated_seal(change, entity) if certain else {}),
     }
     settled = _concluded(change, origin, words, values)
     entry_store(connection=change.connection, entity=entity, tenant_guid=change.tenant_guid)

@@ -22,6 +22,7 @@ from portal.changes.models import Change, State
 from portal.changes.payloads import payload_unseal
 from portal.changes.sending import after_of, before_of, change_carry_out, intent_record
 from portal.changes.settling import changes_interrupted_settle
+from portal.changes.twins import twin_refuse
 from portal.staff.models import User
 from provisioning.entities import Entity
 from provisioning.operations import operation_named
@@ -57,11 +58,13 @@ def change_submit(
     tenant_guid: str = "",
     reason: str = "",
     trace: FormTrace = _NO_TRACE,
+    again: bool = False,
 ) -> Change:
     """Creates an entity: intent, one request, outcome. Returns the Change in its final state.
 
     `target` is the parent's guid. The same `submission` never sends twice: a repeat returns the first
-    Change, which may still be "sending". Raises PermissionDenied, RecordMissing, KeyError (operation).
+    Change, which may still be "sending". The same body under another submission is only sent `again` on
+    purpose. Raises AlreadySent, PermissionDenied, RecordMissing, KeyError (operation).
     """
     permission = operation_named(operation).permission
     person = authorise(user=user, permission=permission)
@@ -70,7 +73,7 @@ def change_submit(
         user=person, operation=operation, subject=subject, payload=payload, reason=reason, trace=trace
     )
     change.submission = submission
-    return _submitted(change, person, payload, origin)
+    return _submitted(change, person, payload, origin, again=again)
 
 
 def change_prepare(
@@ -152,17 +155,23 @@ def change_again(*, user: Person, origin: Origin, change: Change) -> Change:
     payload = payload_unseal(change, change.sealed_payload)
     again = draft_again(change=change, user=person, payload=payload)
     again.submission = submission
-    again = _submitted(again, person, payload, origin) if change.is_create else _prepared(again, origin)
+    again = (
+        _submitted(again, person, payload, origin, again=True)
+        if change.is_create
+        else _prepared(again, origin)
+    )
     Change.objects.filter(pk=change.pk).update(sealed_payload="")
     return again
 
 
-def _submitted(change: Change, person: User, payload: dict[str, Any], origin: Origin) -> Change:
+def _submitted(
+    change: Change, person: User, payload: dict[str, Any], origin: Origin, *, again: bool
+) -> Change:
     """Intent → request → outcome for a create; the unique submission decides who sends."""
     first = Change.objects.filter(submission=change.submission).first()
     if first is None:
         change.state, change.claimed_at, change.intent_at = State.SENDING, timezone.now(), timezone.now()
-        first = _inserted(change, origin)
+        first = _inserted(change, origin, None if again else person)
     if first is not None:
         return _own(first, person, change.operation)
     return change_carry_out(change=change, payload=payload, origin=origin)
@@ -179,9 +188,14 @@ def _prepared(change: Change, origin: Origin) -> Change:
     return change
 
 
-def _inserted(change: Change, origin: Origin) -> Change | None:
-    """Writes change and intent; None if this caller won, otherwise the Change that was first."""
+def _inserted(change: Change, origin: Origin, careful_for: User | None) -> Change | None:
+    """Writes change and intent; None if this caller won, otherwise the Change that was first.
+
+    Raises AlreadySent if `careful_for` sent the same a moment ago.
+    """
     with recorded():
+        if careful_for:
+            twin_refuse(change, careful_for)
         try:
             with transaction.atomic():
                 change.save(force_insert=True)

@@ -14,6 +14,7 @@ from provisioning.gateway.secrets import Sealed
 TERMINAL_TEXTS = ("terminalId", "stan", "captureRef")
 SPARE_ROWS = 2
 MAX_ROWS = 200
+MAX_LEVELS = 50  # the published examples need three; the recursion of every later step stays far away
 
 
 class SuggestInput(forms.TextInput):
@@ -71,6 +72,8 @@ class JsonObjectField(forms.Field):
             raise ValidationError('This is no JSON object. Write it like {"key": "value"}.') from error
         if not isinstance(found, dict):
             raise ValidationError('Write a JSON object, like {"key": "value"}.')
+        if _too_deep(found):
+            raise ValidationError(f"At most {MAX_LEVELS} objects or lists within each other.")
         self._check(found)
         return found
 
@@ -101,9 +104,7 @@ class TerminalsWidget(forms.Widget):
 
     def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> list[dict[str, Any]]:
         """The rows as typed, in the order of their numbers; empty ones dropped."""
-        pattern = re.compile(
-            rf"^{re.escape(name)}\.(\d{{1,6}})\.({'|'.join((*TERMINAL_TEXTS, 'disabled'))})$"
-        )
+        pattern = self._pattern(name)
         rows: dict[int, dict[str, Any]] = {}
         for key in data:
             found = pattern.match(key)
@@ -114,6 +115,14 @@ class TerminalsWidget(forms.Widget):
                     on if found[2] == "disabled" else str(value).strip()
                 )
         return [row for _, row in sorted(rows.items()) if any(row.get(text) for text in TERMINAL_TEXTS)]
+
+    def claims(self, name: str, posted: str) -> bool:
+        """Whether a posted name is one of the rows' inputs."""
+        return bool(self._pattern(name).match(posted))
+
+    def _pattern(self, name: str) -> re.Pattern[str]:
+        inputs = "|".join((*TERMINAL_TEXTS, "disabled"))
+        return re.compile(rf"^{re.escape(name)}\.(\d{{1,6}})\.({inputs})$")
 
     def value_omitted_from_data(self, data: Mapping[str, Any], files: Any, name: str) -> bool:
         """Nothing is "not sent" here: no row means no terminal."""
@@ -159,6 +168,14 @@ def terminals_as_stored(rows: Any) -> list[tuple[str, bool]]:
     return [
         (str(row.get("terminalId")), bool(row.get("disabled"))) for row in found if isinstance(row, Mapping)
     ]
+
+
+def _too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAX_LEVELS):
+        groups = (node.values() if isinstance(node, dict) else node for node in level)
+        level = [child for group in groups for child in group if isinstance(child, dict | list)]
+    return bool(level)
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from portal.audit.services import history_of
-from portal.changes.services import change_with_secrets
+from portal.changes.services import change_with_secrets, changes_interrupted_settle
 from portal.changes.views import EntityActionView, EntityCreateView, EntityEditView
 from portal.connectors.forms import ConnectorCreateForm, ConnectorEditForm, ConnectorForm
 from portal.connectors.profile import Profile
@@ -94,6 +94,7 @@ class ConnectorHistory(ConnectorTab):
 
     def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
         """The latest events."""
+        changes_interrupted_settle()
         events = history_of(connection=connection, guid=self.entry.guid)
         return render(request, "connectors/history.html", self.frame(self.entry) | {"events": events})
 

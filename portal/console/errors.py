@@ -1,10 +1,21 @@
 """The pages for requests that fail: what happened, what to do next, the request id that logs know."""
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template import loader
 
 from portal.console.access import PUBLIC, allow
+
+
+class NotFound(Http404):
+    """A 404 that tells what was looked for and what to do. `worth_retrying`: it may be there after all.
+
+    Only for those who are signed in, and without anything that they may not know.
+    """
+
+    def __init__(self, explanation: str, *, advice: str = "", worth_retrying: bool = False) -> None:
+        super().__init__(explanation)
+        self.explanation, self.advice, self.worth_retrying = explanation, advice, worth_retrying
 
 
 @allow(PUBLIC)
@@ -22,7 +33,8 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 @allow(PUBLIC)
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """404, the same for what does not exist and for what the person may not know."""
-    return render(request, "404.html", {"layout": _layout(request)}, status=404)
+    told = exception if isinstance(exception, NotFound) else None
+    return render(request, "404.html", {"layout": _layout(request), "told": told}, status=404)
 
 
 @allow(PUBLIC)

@@ -15,6 +15,9 @@ from provisioning import contract
 from provisioning.gateway.secrets import Sealed
 
 ABSENT: Any = object()
+# What pages post beside a form's own fields.
+PAGE_FIELDS = frozenset({"csrfmiddlewaretoken", "submission", "base", "again", "reason", "confirmation"})
+MAX_STRANGERS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +71,12 @@ class PayloadForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Refuses on an update what the contract has no words for: emptying a value that may not be empty.
 
-        How to clear a field is a gap of the documentation (README of the contract, "Gaps").
+        How to clear a field is a gap of the documentation (README of the contract, "Gaps"). Refuses a posted
+        name that is no field, too: dropping it would let a script believe that it was sent.
         """
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        for stranger in self._strangers()[:MAX_STRANGERS]:
+            self.add_error(None, self._stranger_words(stranger))
         for name in self.fields if self.schema.endswith("Update") else ():
             emptied = not _blank(self.initial.get(name)) and _blank(cleaned.get(name))
             if emptied and name not in self.errors and not self._may_be_empty(name):
@@ -134,6 +140,27 @@ class PayloadForm(forms.Form):
         """Puts a refusal of the gateway onto the field it names, onto the form if no field has that name."""
         self.add_error(field if field in self.fields else None, message)
 
+    def _strangers(self) -> list[str]:
+        """Posted names with a value that no field takes, unless it is the value the entity has anyway."""
+        taken = PAGE_FIELDS | self.fields.keys()
+        return [
+            name
+            for name in self.data
+            if name not in taken
+            and str(self.data[name]).strip() not in ("", str(self.initial.get(name, "")))
+            and not any(_claims(field, own, name) for own, field in self.fields.items())
+        ]
+
+    def _stranger_words(self, name: str) -> str:
+        shown = f"“{name[:60]}”"
+        if name in self.left_out:
+            return f"{shown} is no field of this form. {self.left_out[name]} Nothing was sent."
+        if name in self.base_fields:
+            return f"{shown} does not apply here. Nothing was sent."
+        meant = [own for own in self.fields if own.endswith(f".{name}")]
+        hint = f" Did you mean “{meant[0]}”?" if meant else ""
+        return f"{shown} is no field of this form. Nothing was sent.{hint}"
+
     def _may_be_empty(self, name: str) -> bool:
         body: dict[str, Any] = {}
         place(body, name, [] if isinstance(self.initial.get(name), list) else "")
@@ -168,6 +195,12 @@ def place(body: dict[str, Any], name: str, value: Any) -> None:
     for part in parents:
         body = body.setdefault(part, {})
     body[leaf] = value
+
+
+def _claims(field: forms.Field, own: str, posted: str) -> bool:
+    """Whether the field's widget posts under this name beside the field's own: rows of a table do."""
+    claims = getattr(field.widget, "claims", None)
+    return bool(claims and claims(own, posted))
 
 
 def _blank(value: Any) -> bool:

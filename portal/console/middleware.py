@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 from portal.console.logs import current_request_id
+from portal.console.moments import zone_named
 from provisioning.service import waited_reset, waited_seconds
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -67,6 +69,18 @@ class ServerTimingMiddleware:
         total, gateway = time.perf_counter() - began, waited_seconds()
         response["Server-Timing"] = f"total;dur={total * 1000:.1f}, gateway;dur={gateway * 1000:.1f}"
         return response
+
+
+class TimezoneMiddleware:
+    """Whatever is shown or typed while a request is answered is in the person's own time zone."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Stands after the authentication; nobody's zone is UTC."""
+        with timezone.override(zone_named(getattr(request.user, "timezone", ""))):
+            return self.get_response(request)
 
 
 class HeadersMiddleware:

@@ -50,14 +50,9 @@ WORK = (
 )
 GATEWAY = (
     Entry("Tenants", "tenants:list", "building-bank", "tenant.view", True, ("tenants",)),
-    Entry(
-        "Merchants",
-        "merchants:list",
-        "building-store",
-        "merchant.view",
-        True,
-        ("merchants", "merchant_users", "connectors"),
-    ),
+    Entry("Merchants", "merchants:list", "building-store", "merchant.view", True, ("merchants",)),
+    Entry("Users", "merchant_users:list", "user-circle", "merchant_user.view", True, ("merchant_users",)),
+    Entry("Connectors", "connectors:list", "route", "connector.view", True, ("connectors",)),
 )
 OVERSIGHT = (
     Entry("Audit trail", "audit:list", "history", "audit.view", namespaces=("audit",)),

@@ -4,9 +4,9 @@ import time
 from collections.abc import Iterable, Iterator
 
 from django.db.models import Q, QuerySet
-from django.http import Http404
 from django.utils import timezone
 
+from portal.console.errors import NotFound
 from portal.directory.models import Entry, Scope
 from portal.directory.records import folded, index_draft, index_row
 from portal.directory.scopes import ScopeState, rows_store, scope_ensure, tenant_of
@@ -18,19 +18,28 @@ LOOK_BUDGET = 3.0
 _JUST_READ = 5.0
 _PARENT_KIND = {"merchant": "tenant", "merchant_user": "merchant", "connector": "merchant"}
 
+_AWAY = (
+    "The gateway behind “{}” does not answer at the moment, so it could not be asked.",
+    "It may exist all the same: try again in a moment.",
+)
+_ABSENT = (
+    "The gateway behind “{}” does not list it where the portal looked.",
+    "Check the id for typing errors, and whether it belongs to another connection. If it was made elsewhere "
+    "just now, refresh the list it belongs to.",
+)
 
-class EntryMissing(Http404):
+
+class EntryMissing(NotFound):
     """No such entity is known, and the gateway does not list it. `gateway_away`: it could not be asked."""
 
     def __init__(self, *, connection: str, kind: str, guid: str, gateway_away: bool) -> None:
         self.kind, self.guid, self.gateway_away = kind, guid, gateway_away
-        noun = kind.replace("_", " ")
-        reason = (
-            "The gateway does not answer at the moment, so it could not be asked."
-            if gateway_away
-            else f"The gateway behind “{connection}” does not list it where the portal looked."
+        reason, advice = _AWAY if gateway_away else _ABSENT
+        super().__init__(
+            f"No {kind.replace('_', ' ')} with the id {guid} is known. {reason.format(connection)}",
+            advice=advice,
+            worth_retrying=gateway_away,
         )
-        super().__init__(f"No {noun} with the id {guid} is known. {reason}")
 
 
 def entry_find(*, connection: str, kind: str, guid: str) -> Entry:

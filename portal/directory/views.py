@@ -4,12 +4,13 @@ from typing import Any, ClassVar
 
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.views import View
 
 from portal.console.access import SIGNED_IN
 from portal.console.context import connections_of
+from portal.console.errors import NotFound
 from portal.console.moments import zone_named
 from portal.console.views import PortalView
 from portal.directory.listing import (
@@ -39,10 +40,13 @@ class ConnectionMixin(View):
     """A page below `/<connection>/`: an unknown connection is a 404 before anything else happens."""
 
     def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
-        """Raises Http404 for a slug that is no connection's."""
+        """Raises NotFound for a slug that is no connection's."""
         super().setup(request, *args, **kwargs)
         if kwargs["connection"] not in {known.slug for known in connections_of(request)}:
-            raise Http404(f"There is no connection “{kwargs['connection']}”.")
+            raise NotFound(
+                f"There is no connection “{kwargs['connection']}”.",
+                advice="The first part of an address names the connection. Choose one from the menu.",
+            )
 
 
 class EntryListView(ConnectionMixin, PortalView):

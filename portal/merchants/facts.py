@@ -1,5 +1,6 @@
 """What a merchant's page says: its properties under the form's labels, and what is missing to go live."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from portal.directory.services import scope_ensure
 from portal.merchants.fields import TRANSACTION_TYPES
 from portal.merchants.forms import MerchantEditForm
 
+_CHILDREN = ("merchant_user", "connector")
 Facts = list[tuple[str, list[tuple[str, Any]]]]
 
 
@@ -38,17 +40,17 @@ def merchant_facts(values: Mapping[str, Any]) -> Facts:
 
 def next_steps(entry: Entry, *, look: bool) -> Steps:
     """Counts from the index; a list that was never read is read first if `look`."""
-    counts = {kind: _count(entry, kind, look) for kind in ("merchant_user", "connector")}
-    return Steps(counts["merchant_user"], counts["connector"])
+    place = {"connection": entry.connection, "kind__in": _CHILDREN, "parent_guid": entry.guid}
+    loaded = set(Scope.objects.filter(**place, refreshed_at__isnull=False).values_list("kind", flat=True))
+    if look:
+        loaded |= {kind for kind in _CHILDREN if kind not in loaded and _read(entry, kind)}
+    known = Counter(Entry.objects.filter(**place).values_list("kind", flat=True))
+    users, connectors = (known[kind] if kind in loaded or known[kind] else None for kind in _CHILDREN)
+    return Steps(users, connectors)
 
 
-def _count(entry: Entry, kind: str, look: bool) -> int | None:
-    place = {"connection": entry.connection, "kind": kind, "parent_guid": entry.guid}
-    loaded = Scope.objects.filter(**place, refreshed_at__isnull=False).exists()
-    if not loaded and look:
-        loaded = scope_ensure(connection=entry.connection, kind=kind, parent=entry.guid).loaded
-    known = Entry.objects.filter(**place).count()
-    return known if loaded or known else None
+def _read(entry: Entry, kind: str) -> bool:
+    return scope_ensure(connection=entry.connection, kind=kind, parent=entry.guid).loaded
 
 
 def _shown(name: str, value: Any) -> Any:

@@ -6,6 +6,7 @@ from portal.merchants import views, writing
 
 app_name = "merchants"
 urlpatterns = [
+    path("", views.ConnectionStart.as_view(), name="start"),
     path("merchants/", views.MerchantListView.as_view(), name="list"),
     path("merchants/new/", writing.MerchantCreate.as_view(), name="create"),
     path("merchants/<str:guid>/", views.MerchantPage.as_view(), name="page"),

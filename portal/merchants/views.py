@@ -4,9 +4,10 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 
 from portal.audit.services import history_of
+from portal.changes.services import changes_interrupted_settle
 from portal.console.choices import country_choices, currency_choices
 from portal.console.views import PortalView
 from portal.directory.listing import STATUSES, ListFilter, asked, options_named
@@ -25,6 +26,16 @@ from portal.merchants.facts import merchant_facts, next_steps
 
 # How long a list over all tenants waits for stale ones; the rest says how old it is.
 REFRESH_BUDGET = 2.0
+
+
+class ConnectionStart(ConnectionMixin, PortalView):
+    """`/<connection>/`: no page of its own, but people shorten addresses."""
+
+    access = "merchant.view"
+
+    def get(self, request: HttpRequest, connection: str) -> HttpResponse:
+        """To the merchants."""
+        return redirect("merchants:list", connection=connection)
 
 
 class MerchantListView(EntryListView):
@@ -130,6 +141,7 @@ class MerchantHistory(MerchantTab):
 
     def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
         """The latest events about this merchant."""
+        changes_interrupted_settle()
         events = history_of(connection=connection, guid=self.entry.guid)
         return render(request, "merchants/history.html", self.frame(self.entry) | {"events": events})
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group
 
 
 class StaffBackend(ModelBackend):
@@ -21,11 +21,12 @@ class StaffBackend(ModelBackend):
         return self.get_group_permissions(user_obj)
 
     def get_group_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
-        """The role's rights, read once per person object, that is once per request."""
+        """The role's rights, read once per person object, that is once per request; `role` comes along."""
         if not hasattr(user_obj, "_role_permissions"):
-            rows = Permission.objects.filter(group__user=user_obj).order_by()
-            named = rows.values_list("content_type__app_label", "codename")
-            user_obj._role_permissions = {f"{room}.{right}" for room, right in named}
+            columns = ("name", "permissions__content_type__app_label", "permissions__codename")
+            rows = list(Group.objects.filter(user=user_obj).order_by("pk").values_list(*columns))
+            user_obj._role_name = rows[0][0] if rows else ""
+            user_obj._role_permissions = {f"{room}.{right}" for _, room, right in rows if right}
         permissions: set[str] = user_obj._role_permissions
         return permissions
 

@@ -24,7 +24,10 @@ class User(AbstractUser):
 
     @property
     def role(self) -> str:
-        """Name of the person's role, "" without one."""
+        """Name of the person's role, "" without one; as old as the rights if those were asked for before."""
+        known: str | None = getattr(self, "_role_name", None)
+        if known is not None:
+            return known
         group = self.groups.order_by("pk").first()
         return group.name if group else ""
 

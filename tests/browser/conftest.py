@@ -31,14 +31,14 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     started.end()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def playwright_started() -> Iterator[Playwright]:
-    """Playwright's driver."""
+    """The driver, for one module: while its event loop runs, Django refuses the database."""
     with sync_playwright() as started:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium(playwright_started: Playwright, demo: Demo) -> Iterator[Browser]:
     """The system's Chromium, without a window."""
     browser = playwright_started.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)

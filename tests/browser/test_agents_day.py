@@ -108,6 +108,7 @@ def test_an_agent_adds_a_connector_and_sees_its_generated_secret_once(merchant: 
     assert tab.page.get_by_role("button", name="Show the generated secrets").count() == 0
     with contextlib.suppress(playwright.sync_api.Error):  # a page that no cache kept cannot come back
         tab.page.go_back()
+    tab.page.wait_for_load_state()
     assert secret not in tab.page.content()
 
 

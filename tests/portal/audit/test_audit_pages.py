@@ -149,3 +149,11 @@ def test_history_links_only_for_those_who_may_read_the_trail(agent, manager):
     assert "No history yet" in render_to_string(
         "audit/partials/history.html", {"events": []}, request=request
     )
+
+
+def test_the_list_can_be_narrowed_to_one_change(client_of, manager) -> None:
+    for change_id in ("change-one", "change-two"):
+        event_record(action="change.intent", origin=origin_system("tests"), change_id=change_id)
+    page = client_of(manager).get("/audit/?change=change-one")
+    assert [event.change_id for event in page.context["events"]] == ["change-one"]
+    assert 'name="change" value="change-one"' in page.content.decode()

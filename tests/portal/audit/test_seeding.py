@@ -1,5 +1,7 @@
 """The invented trail: whole, findable, with the guards back on, and never in production."""
 
+from datetime import UTC
+
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import Error, transaction

@@ -109,7 +109,7 @@ def test_an_old_namesake_is_no_match(browser, unknown, relay):
 def test_what_another_change_made_is_no_match(browser, unknown, tenant, relay):
     first = unknown("commit-then-drop", name="Twin")
     browser.post(f"/changes/{first.pk}/check/")
-    second = unknown("500", name="Twin")
+    second = unknown("500", name="Twin", again="1")
     later(second, seconds=61)
     browser.post(f"/changes/{second.pk}/check/")
     second.refresh_from_db()

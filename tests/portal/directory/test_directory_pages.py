@@ -9,6 +9,7 @@ from portal.directory.models import Entry, Scope
 from portal.directory.services import scope_refresh
 from provisioning import service
 from provisioning.connections.models import Connection
+from tests.portal.directory.conftest import away
 
 
 @pytest.fixture
@@ -138,6 +139,7 @@ def test_a_connection_whose_gateway_never_answered_says_so(browser):
 def test_an_unknown_connection_is_not_found_and_asks_nobody(browser):
     assert browser.get("/nowhere/merchants/").status_code == 404
     assert browser.get("/nowhere/tenants/TE-1/").status_code == 404
+    assert "There is no connection “nowhere”." in browser.get("/nowhere/").content.decode()
     assert not Scope.objects.filter(connection="nowhere").exists()
 
 
@@ -174,3 +176,22 @@ def test_search_shows_nobody_what_they_may_not_see(outsider, client_of, shops, c
     scope_refresh(connection="sandbox", kind="merchant", parent=connection.tenant_guid)
     response = client_of(outsider).get(f"/search/?q={shops[0].guid}")
     assert response.context["groups"] == []
+
+
+def test_the_address_of_a_connection_leads_to_its_merchants(browser, connection):
+    assert browser.get("/sandbox/").url == "/sandbox/merchants/"
+
+
+def test_what_is_not_found_says_what_was_looked_for_and_where(browser, connection):
+    page = browser.get("/sandbox/merchants/ME-NOBODY/").content.decode()
+    assert "No merchant with the id ME-NOBODY is known" in page
+    assert "does not list it" in page
+    assert "Try again" not in page
+
+
+def test_what_could_not_be_looked_for_may_be_tried_again(browser, connection):
+    away(connection)
+    answer = browser.get("/sandbox/merchants/ME-NOBODY/")
+    assert answer.status_code == 404
+    assert "could not be asked" in answer.content.decode()
+    assert "Try again" in answer.content.decode()

@@ -88,11 +88,11 @@ def test_a_password_is_sealed_in_the_body():
 
 
 def test_what_does_not_apply_to_an_api_user_is_never_sent():
-    body = created(
-        username="machine", type="api", password="Example-Passw0rd!", sendInitialPassword=True,
-        permissions=["frontend.dashboard.show"],
-    )  # fmt: skip
-    assert set(body) == {"username", "type", "password", "disabled"}
+    machine = {"username": "machine", "type": "api", "password": "Example-Passw0rd!"}
+    assert set(created(**machine)) == {"username", "type", "password", "disabled"}
+    unfit = {"sendInitialPassword": True, "permissions": ["frontend.dashboard.show"]}
+    form = MerchantUserCreateForm(posted({**machine, **unfit}))
+    assert len(form.non_field_errors()) == 2
 
 
 def test_a_web_user_needs_an_email_and_a_password_unless_one_is_mailed():

@@ -2,9 +2,11 @@
 
 import re
 import uuid
+from datetime import timedelta
 from html import unescape
 
 import pytest
+from django.utils import timezone
 
 from portal.changes.models import Change
 from portal.directory.models import Entry
@@ -249,3 +251,14 @@ def test_an_outsider_sees_nothing(outsider, client_of, connection, shop):
     browser = client_of(outsider)
     for page in ("merchants/", "tenants/", f"merchants/{shop.guid}/"):
         assert browser.get(f"/sandbox/{page}").status_code == 403
+
+
+def test_the_history_settles_a_send_that_nobody_finished(browser, agent, shop):
+    long_ago = timezone.now() - timedelta(hours=1)
+    about = {"operation": "merchant.update", "connection": "sandbox", "object_guid": shop.guid}
+    interrupted = Change.objects.create(
+        state="sending", claimed_at=long_ago, intent_at=long_ago, actor=agent, actor_name="Ana", **about
+    )
+    history = browser.get(f"/sandbox/merchants/{shop.guid}/history/").content.decode()
+    assert "Outcome unknown" in history
+    assert f"/changes/{interrupted.pk}/" in history

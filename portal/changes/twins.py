@@ -1,0 +1,42 @@
+"""Finds the create that somebody sent a moment ago and is about to send again, with another submission."""
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from portal.changes.errors import AlreadySent
+from portal.changes.models import Change, State
+from portal.staff.models import User
+from provisioning import keyring
+from provisioning.gateway.secrets import reveal_all
+
+# The way back from the new entity's page to the form; whoever comes later means it.
+REMEMBERED_FOR = timedelta(minutes=10)
+# Any other state certainly made nothing.
+_MADE = (State.ACCEPTED, State.SENDING, State.UNKNOWN)
+
+
+def body_digest(change: Change, payload: Mapping[str, Any]) -> str:
+    """16 hex digits for what is sent and where to, secrets included; keyed, so that they stay secret."""
+    parts = [change.operation, change.connection, change.target, reveal_all(dict(payload))]
+    return keyring.fingerprint(json.dumps(parts, sort_keys=True, default=str))
+
+
+def twin_refuse(change: Change, person: User) -> None:
+    """Raises AlreadySent if this person sent the same body under another submission just now.
+
+    Call it in the transaction that writes the change: the lock makes the person's creates queue.
+    """
+    User.objects.select_for_update().get(pk=person.pk)
+    twins = Change.objects.filter(
+        actor_id=person.pk,
+        body_digest=change.body_digest,
+        state__in=_MADE,
+        created_at__gt=timezone.now() - REMEMBERED_FOR,
+    )
+    twin = twins.exclude(submission=change.submission).first()
+    if twin:
+        raise AlreadySent(twin)
