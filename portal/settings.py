@@ -220,6 +220,11 @@ GATEWAY_CA_FILE = env("GATEWAY_CA_FILE", default="")
 # A change still being sent after this many seconds was interrupted: its outcome is unknown.
 CHANGE_INTERRUPTED_AFTER = env.int("CHANGE_INTERRUPTED_AFTER", default=30)
 
+# Where the head of the audit chain is noted outside the database, and how often of itself (0: never).
+AUDIT_ANCHOR_FILE = env("AUDIT_ANCHOR_FILE", default=str(DATA_DIR / "audit-anchors.jsonl"))
+AUDIT_ANCHOR_EVENTS = env.int("AUDIT_ANCHOR_EVENTS", default=1000)
+AUDIT_ANCHOR_MINUTES = env.int("AUDIT_ANCHOR_MINUTES", default=15)
+
 DEFAULT_EXCEPTION_REPORTER = "portal.console.reports.SilentReporter"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "portal.console.reports.SilentFilter"
 LOGGING = {

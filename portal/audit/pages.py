@@ -47,7 +47,7 @@ def events_page(wanted: Wanted, query: QueryDict) -> EventPage:
 
 def count_words(selection: Selection) -> str:
     """How many events match, counted to COUNTED at most."""
-    counted = len(selection.events().values_list("sequence", flat=True)[: COUNTED + 1])
+    counted = selection.counted()
     return f"{COUNTED:,}+" if counted > COUNTED else f"{counted:,}"
 
 

@@ -16,7 +16,7 @@ _COLUMNS = {
 MOST_NAMES = 200
 COUNTED = 1000
 # A clock set back puts times out of order by a few rows; the rows are looked at this far around a bound.
-SLACK = 1000
+SLACK = 200
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,12 @@ class Selection:
     conditions: Q
     terms: list[str]
     rows: _Rows
+
+    def counted(self) -> int:
+        """How many events match, up to COUNTED + 1."""
+        if len(self.terms) == 1 and not self.conditions and self.rows == _Rows(None, None):
+            return _frequency(self.terms[0])
+        return len(self.events().values_list("sequence", flat=True)[: COUNTED + 1])
 
     def events(
         self, *, above: int | None = None, below: int | None = None, oldest_first: bool = False
@@ -77,7 +83,7 @@ def _terms(wanted: Wanted) -> list[str]:
 
 def _frequency(term: str) -> int:
     """How frequent a term is, as far as it matters."""
-    return len(Term.objects.filter(term=term).values_list("event_id")[:COUNTED])
+    return len(Term.objects.filter(term=term).values_list("event_id")[: COUNTED + 1])
 
 
 def _conditions(wanted: Wanted, guids: list[str]) -> Q:

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from portal.audit import actions
+from portal.audit.anchors import anchor_after
 from portal.audit.canonical import HASHED_FIELDS, json_text, row_text, text_clean
 from portal.audit.keys import current_key_id, keyed_digest
 from portal.audit.models import Event, Head
@@ -177,6 +178,7 @@ def _linked(values: dict[str, Any]) -> Event:
     event = Event.objects.create(**row)
     index_write([event])
     _head_move(event, head.count + 1)
+    transaction.on_commit(lambda: anchor_after(event), robust=True)
     return event
 
 

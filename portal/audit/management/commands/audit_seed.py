@@ -29,5 +29,6 @@ class Command(BaseCommand):
             if done % 100_000 == 0:
                 self.stdout.write(f"{done} events")
         with connection.cursor() as cursor:
-            cursor.execute("ANALYZE")
+            # As a database that has been at work for a while.
+            cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
         self.stdout.write(f"{done} events appended")
