@@ -26,7 +26,10 @@ def port_free() -> int:
 
 
 class Stack:
-    """`make run` with a seeded gateway: `base` is the portal's address, people use `passphrase`."""
+    """`make run` with a seeded gateway: `base` is the portal's address, people use `passphrase`.
+
+    `large_tenant` is the guid of the tenant that has all generated merchants.
+    """
 
     def __init__(self, merchants: int) -> None:
         self.folder = tempfile.TemporaryDirectory(prefix="portal-bench-")
@@ -40,9 +43,10 @@ class Stack:
             "PORTAL_DEMO_PASSPHRASE": self.passphrase,
             "DIRECTORY_MAX_AGE": "86400",
         }
-        self.seed = json.loads(
-            self._manage("sandbox_seed", "--tenants", "1", "--merchants", str(merchants), "--single-tenant")
+        seeded = self._manage(
+            "sandbox_seed", "--tenants", "1", "--merchants", str(merchants), "--single-tenant"
         )
+        self.large_tenant: str = json.loads(seeded)["generatedTenants"][0]
         self.process = subprocess.Popen(
             ["make", "--no-print-directory", "run"],
             cwd=ROOT,
@@ -60,16 +64,24 @@ class Stack:
         self.folder.cleanup()
 
     def worker_memory(self) -> list[int]:
-        """Resident memory of the portal's gunicorn workers, in KiB (VmRSS), largest first."""
+        """Resident memory of the portal's gunicorn processes, in KiB (VmRSS)."""
+        found = [re.search(r"VmRSS:\s+(\d+)", (each / "status").read_text()) for each in self._processes()]
+        return [int(match.group(1)) for match in found if match]
+
+    def portal_cpu(self) -> float:
+        """Seconds of CPU that the portal's gunicorn processes have used so far (proc(5): utime and stime)."""
+        fields = [(each / "stat").read_text().rpartition(")")[2].split() for each in self._processes()]
+        return sum(int(stat[11]) + int(stat[12]) for stat in fields) / os.sysconf("SC_CLK_TCK")
+
+    def _processes(self) -> list[Path]:
+        """Their folders in /proc, told from those of other portals by the data folder."""
         found = []
-        for status in Path("/proc").glob("[0-9]*/status"):
+        for process in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
-                command = (status.parent / "cmdline").read_bytes().decode(errors="replace")
-                environment = (status.parent / "environ").read_bytes()
-                if "portal.wsgi" in command and self.folder.name.encode() in environment:
-                    match = re.search(r"VmRSS:\s+(\d+)", status.read_text())
-                    found.append(int(match.group(1)) if match else 0)
-        return sorted(found, reverse=True)
+                own = self.folder.name.encode() in (process / "environ").read_bytes()
+                if own and b"portal.wsgi" in (process / "cmdline").read_bytes():
+                    found.append(process)
+        return found
 
     def _manage(self, *arguments: str) -> str:
         command = [sys.executable, "manage.py", *arguments]
@@ -78,6 +90,8 @@ class Stack:
 
     def _wait(self) -> None:
         for _ in range(600):
+            if self.process.poll() is not None:
+                raise RuntimeError("the portal ended before it was ready")
             with (
                 suppress(OSError),
                 urllib.request.urlopen(self.base + "/healthz/ready", timeout=5) as answer,  # noqa: S310

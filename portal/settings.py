@@ -53,8 +53,9 @@ if PRODUCTION:
         raise ImproperlyConfigured("DEBUG must be off in production.")
     if PORTAL_DEMO_PASSPHRASE or "demo-" in SECRET_KEY + PORTAL_ENCRYPTION_KEYS + PORTAL_AUDIT_KEYS:
         raise ImproperlyConfigured("Demo credentials are refused in production: make keys of your own.")
-    if not ALLOWED_HOSTS:
-        raise ImproperlyConfigured("ALLOWED_HOSTS is not set.")
+    if not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS:
+        # One-time links are made for the host that was asked for: it must be one of ours.
+        raise ImproperlyConfigured("ALLOWED_HOSTS is not set, or holds “*”.")
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -86,19 +87,20 @@ MIDDLEWARE = [
     "portal.console.middleware.RequestIdMiddleware",
     "portal.console.middleware.ServerTimingMiddleware",
     "portal.console.middleware.HeadersMiddleware",
+    "csp.middleware.CSPMiddleware",  # out here it covers static files and early refusals too
+    "portal.console.middleware.SoundRequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.gzip.GZipMiddleware",  # BREACH finds no length: it pads at random
+    "portal.console.middleware.NoStoreMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "csp.middleware.CSPMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "portal.console.middleware.TimezoneMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "portal.console.middleware.NoStoreMiddleware",
     "portal.staff.middleware.AccessMiddleware",
 ]
 
@@ -163,6 +165,8 @@ ACCOUNT_PREVENT_ENUMERATION = True
 SESSION_COOKIE_AGE = 8 * 3600
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+# Not in a cookie of its own, which would carry neither the prefix below nor an end.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 if PRODUCTION:
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-portal-session", "__Host-portal-csrf"
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
@@ -173,7 +177,7 @@ if PRODUCTION:
     if env.bool("BEHIND_TLS_PROXY", default=False):
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 else:
-    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "portal-session", "portal-csrf"
+    SESSION_COOKIE_NAME = "portal-session"  # the other one keeps the name that scripts look for: csrftoken
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -219,6 +223,11 @@ GATEWAY_DEADLINE = env.float("GATEWAY_DEADLINE", default=15.0)
 GATEWAY_CA_FILE = env("GATEWAY_CA_FILE", default="")
 # A change still being sent after this many seconds was interrupted: its outcome is unknown.
 CHANGE_INTERRUPTED_AFTER = env.int("CHANGE_INTERRUPTED_AFTER", default=30)
+if not 0 < GATEWAY_DEADLINE <= 15 or not GATEWAY_DEADLINE < CHANGE_INTERRUPTED_AFTER <= 60:
+    # Absence at the gateway proves something only once no exchange can still be running.
+    raise ImproperlyConfigured(
+        "GATEWAY_DEADLINE must be at most 15 seconds, and CHANGE_INTERRUPTED_AFTER longer but at most 60."
+    )
 
 # Where the head of the audit chain is noted outside the database, and how often of itself (0: never).
 AUDIT_ANCHOR_FILE = env("AUDIT_ANCHOR_FILE", default=str(DATA_DIR / "audit-anchors.jsonl"))

@@ -30,7 +30,15 @@ def form_follows_contract(form_class: type[PayloadForm], *, foreign: tuple[str, 
     for name in sorted(names & set(properties)):
         field = form.fields.get(name) or form_class.base_fields.get(name) or form_class.nested[name]
         problems += [f"{name}: {problem}" for problem in _differences(field, properties[name])]
+    problems += [f"{name} is not explained" for name in form.fields if not _explained(name, form)]
     return problems + _required(form_class, form) + _sections(form_class, names)
+
+
+def _explained(name: str, form: PayloadForm) -> bool:
+    """Whether the field has words of its own, or a section that is about it alone has them."""
+    field = form.fields[name]
+    alone = any(section.fields == (name,) and section.help for section in form.sections)
+    return bool(field.help_text or field.widget.is_hidden or alone)
 
 
 def _told(name: str, form_class: type[PayloadForm], names: set[str]) -> bool:

@@ -1,5 +1,6 @@
 """What can happen, as a registry: action → sentence for people. An action that is not here is an error."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -56,12 +57,14 @@ VERBED = {
     "archive": "archived",
     "restore": "restored",
     "replace": "replaced",
+    "reset the password of": "reset the password of",
 }
 _FLAGS = {
     ("disabled", True): "disable",
     ("disabled", False): "enable",
     ("archived", True): "archive",
     ("archived", False): "restore",
+    ("resetPassword", True): "reset the password of",
 }
 
 
@@ -89,10 +92,17 @@ def verb_of(event: "Event") -> str:
         return verb
     after: Any = event.after_data
     if isinstance(after, dict) and len(after) == 1:
-        key, value = next(iter(after.items()))
-        return _FLAGS.get((key, value), "change") if isinstance(value, bool) else "change"
+        return flag_verb(after)
     # An event written without its operation: no values before means that there was nothing.
     return "create" if not verb and after and not event.before else "change"
+
+
+def flag_verb(after: Mapping[str, Any]) -> str:
+    """ "disable", "archive" and the like if nothing but that flag is to become different, else "change"."""
+    if len(after) != 1:
+        return "change"
+    key, value = next(iter(after.items()))
+    return _FLAGS.get((key, value), "change") if isinstance(value, bool) else "change"
 
 
 def sentence_of(event: "Event") -> str:

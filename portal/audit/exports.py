@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -107,13 +107,19 @@ class _Echo:
 def _csv(export: Export) -> Iterator[str]:
     writer = csv.writer(_Echo())
     facts = [writer.writerow([f"# {name}", cell_defused(value)]) for name, value in export.facts.items()]
-    yield "".join([*facts, writer.writerow(COLUMNS)])
+    # The mark in front tells spreadsheets that it is UTF-8.
+    yield "".join(["\ufeff", *facts, writer.writerow([*COLUMNS, "what happened"])])
     for rows in _chunks(export):
         yield "".join(writer.writerow(_cells(row)) for row in rows)
 
 
-def _cells(row: Iterable[Any]) -> list[Any]:
-    return [_utc(value) if isinstance(value, datetime) else cell_defused(value) for value in row]
+def _cells(row: Sequence[Any]) -> list[Any]:
+    sentence = _event(row).sentence
+    return [_utc(value) if isinstance(value, datetime) else cell_defused(value) for value in (*row, sentence)]
+
+
+def _event(row: Sequence[Any]) -> Event:
+    return Event(**dict(zip(COLUMNS, row, strict=True)))
 
 
 def _json_lines(export: Export) -> Iterator[str]:
@@ -122,7 +128,7 @@ def _json_lines(export: Export) -> Iterator[str]:
         yield "".join(_json_line(row) for row in rows)
 
 
-def _json_line(row: Iterable[Any]) -> str:
+def _json_line(row: Sequence[Any]) -> str:
     values = dict(zip(COLUMNS, row, strict=True))
     values["time"] = _utc(values["time"])
     for name in ("request", "answer", "before", "after"):
@@ -139,8 +145,8 @@ def _report(export: Export, zone: Any) -> Iterator[str]:
     yield end
 
 
-def _report_row(row: Iterable[Any], zone: Any) -> str:
-    event = Event(**dict(zip(COLUMNS, row, strict=True)))
+def _report_row(row: Sequence[Any], zone: Any) -> str:
+    event = _event(row)
     cells = (event.sequence, moment_shown(event.time, zone), event.sentence, event.outcome, event.object_guid)
     return format_html("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n", *cells)
 

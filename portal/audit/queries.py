@@ -70,9 +70,9 @@ def selection_of(wanted: Wanted) -> Selection:
     """Looks up the names and times of a filter; a few small queries."""
     guids = _guids(wanted.values["object"]) if "object" in wanted.values else []
     terms = _terms(wanted) + [f"o:{guid}" for guid in guids if len(guids) == 1]
-    return Selection(
-        _conditions(wanted, guids), sorted(terms, key=_frequency, reverse=True), _spanned(wanted)
-    )
+    if len(terms) > 1:
+        terms.sort(key=_frequency, reverse=True)
+    return Selection(_conditions(wanted, guids), terms, _spanned(wanted))
 
 
 def _terms(wanted: Wanted) -> list[str]:

@@ -1,12 +1,13 @@
 """Takes a prepared change for sending: one sender per change, one write per entity, a last look before."""
 
 from contextlib import suppress
+from typing import Any
 
 from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
 from portal.audit.services import Origin
-from portal.changes.errors import EntityBusy, ReasonRequired
+from portal.changes.errors import EntityBusy, NotPossible, ReasonRequired
 from portal.changes.events import change_event, recorded
 from portal.changes.models import Change, State
 from portal.changes.payloads import payload_unseal, storable
@@ -15,24 +16,36 @@ from portal.changes.snapshots import Difference, differences, snapshot_of
 from provisioning import service
 from provisioning.connections.models import Connection
 from provisioning.gateway.errors import EntityNotFound, ProvisioningError
+from provisioning.keyring import KeyringError
 
 
 def claimed_send(*, change: Change, origin: Origin, reason: str, confirmation: str) -> None:
     """Claims the change, reads the entity once more and sends. Does nothing if somebody else claimed it.
 
-    Raises EntityBusy, ReasonRequired, RecordMissing; the change is then prepared again.
+    Raises EntityBusy, ReasonRequired, NotPossible, RecordMissing; the change is then prepared again.
     """
     reason = storable(reason).strip()[:2000] or change.reason
     _reason_check(change, reason, confirmation)
+    payload = payload_opened(change)
     if not _claimed(change, reason):
         return
     try:
         change.refresh_from_db()
         if _unchanged(change, origin) and _intended(change, origin):
-            payload = payload_unseal(change, change.sealed_payload)
             change_carry_out(change=change, payload=payload, origin=origin)
     finally:
         _released(change)
+
+
+def payload_opened(change: Change) -> dict[str, Any]:
+    """The body kept with a change, before an intent to send it is written. Raises NotPossible."""
+    try:
+        return payload_unseal(change, change.sealed_payload)
+    except KeyringError as error:
+        raise NotPossible(
+            f"What was to be sent cannot be opened any more, so nothing was sent. {error} "
+            "Please make the change anew from its form."
+        ) from error
 
 
 def words_wanted(change: Change) -> str:
@@ -118,7 +131,7 @@ def _stopped(change: Change, meanwhile: list[Difference], explanation: str, orig
 
 def _held(change: Change, error: ProvisioningError) -> None:
     """Back to prepared, saying why: a change is sent only after a look at what it changes."""
-    words = f"Nothing was sent: the entity could not be read once more before sending. {error.explanation}"
+    words = f"The entity could not be read once more before sending. {error.explanation}"
     Change.objects.filter(pk=change.pk, state=State.SENDING).update(
         state=State.PREPARED, claimed_at=None, explanation=storable(words), code=str(error.code or "")[:64]
     )

@@ -22,7 +22,10 @@ EXPLANATIONS: dict[str, Explanation] = {
         "The gateway does not accept the stored credential of this connection.",
         "Nothing you typed is wrong. Tell an administrator to reset the credential under Connections.",
     ),
-    "1001": Explanation("The gateway found the request invalid as a whole.", _FIELD),
+    "1001": Explanation(
+        "The gateway found the request invalid as a whole.",
+        "Compare the form with the gateway’s message and send it again; what you typed is kept.",
+    ),
     "1002": Explanation("A value breaks one of the gateway’s rules.", _FIELD),
     "1003": Explanation("A value has the wrong format.", _FIELD),
     "1004": Explanation("A value contains characters the gateway does not allow.", _FIELD),

@@ -1,34 +1,37 @@
-"""The card of the home page: my changes that wait for me, and everybody's whose outcome is open."""
+"""The card of the home page: what I left open or was refused, and everybody's whose outcome is open."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Case, Q, Value, When
 from django.http import HttpRequest
+from django.utils import timezone
 
 from portal.changes.models import Change, State
 from portal.changes.settling import changes_interrupted_settle
 from portal.console.home import HomeCard, register
 
 SHOWN = 8
+_COLUMNS = (
+    "id", "state", "connection", "operation", "object_name", "object_guid", "created_at", "actor",
+    "actor_name", "rows",
+)  # fmt: skip
+_URGENCY = Case(
+    When(state=State.UNKNOWN, then=Value(0)), When(state=State.PREPARED, then=Value(1)), default=2
+)
 
 
 def open_changes(request: HttpRequest) -> Mapping[str, Any]:
-    """`changes`: what the person prepared and did not send, and what nobody knows the outcome of."""
+    """`changes`: what nobody knows the outcome of, what the person did not send yet, and today's refusals.
+
+    `more`: whether there are others besides.
+    """
     changes_interrupted_settle()
-    waiting = Q(state=State.PREPARED, actor_id=request.user.pk)
-    columns = (
-        "id",
-        "state",
-        "connection",
-        "operation",
-        "object_name",
-        "object_guid",
-        "created_at",
-        "actor_name",
-    )
-    found = Change.objects.filter(waiting | Q(state=State.UNKNOWN)).only(*columns)
-    return {"changes": found[:SHOWN]}
+    midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    mine = Q(state=State.PREPARED) | Q(state=State.REFUSED, created_at__gte=midnight)
+    wanted = Q(state=State.UNKNOWN) | (mine & Q(actor_id=request.user.pk))
+    found = list(Change.objects.filter(wanted).only(*_COLUMNS).order_by(_URGENCY, "-created_at")[: SHOWN + 1])
+    return {"changes": found[:SHOWN], "more": len(found) > SHOWN}
 
 
 def home_register() -> None:

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from portal.audit.actions import KINDS
+from portal.audit.actions import KINDS, flag_verb
 from provisioning.operations import Operation, operation_named
 
 
@@ -119,8 +119,9 @@ class Change(models.Model):
     @property
     def title(self) -> str:
         """What the change is about, for headings: Create merchant “Example Shop”."""
-        verb = "Create" if self.is_create else "Change"
-        return f"{verb} {self.kind_words} “{self.object_name or self.object_guid}”"
+        after = {row["field"]: row["new"] for row in self.rows if not row["unchanged"]}
+        verb = "create" if self.is_create else flag_verb(after)
+        return f"{verb[:1].upper()}{verb[1:]} {self.kind_words} “{self.object_name or self.object_guid}”"
 
     @property
     def is_create(self) -> bool:

@@ -122,7 +122,12 @@ class ChangeSend(ChangeView):
             change = services.change_send(**acting, reason=reason, confirmation=confirmation)
         except ReasonRequired as stop:
             return self.page(acting["change"], status=stop.status, problem=stop.explanation, reason=reason)
-        return redirect(change_url(change))
+        return redirect(self.correction_url(change) or change_url(change))
+
+    def correction_url(self, change: Change) -> str:
+        """The form, where a refusal stands on its field; "" without a form or a field."""
+        typed_here = change.typed and change.actor_id == self.request.user.pk
+        return _resume_url(change) if typed_here and change.state == State.REFUSED and change.field else ""
 
 
 class ChangeCancel(ChangeView):

@@ -12,14 +12,13 @@ from django.utils import timezone
 
 from portal.audit.services import Origin
 from portal.changes.authority import Person, authorise
-from portal.changes.claims import claimed_send
+from portal.changes.claims import claimed_send, payload_opened
 from portal.changes.drafts import FormTrace, Subject, draft_again, draft_create, draft_update
 from portal.changes.errors import NotPossible
 from portal.changes.events import change_event, recorded
 from portal.changes.generated import change_with_secrets, secrets_reveal
 from portal.changes.inquiries import change_adopt, change_check
 from portal.changes.models import Change, State
-from portal.changes.payloads import payload_unseal
 from portal.changes.sending import after_of, before_of, change_carry_out, intent_record
 from portal.changes.settling import changes_interrupted_settle
 from portal.changes.twins import twin_refuse
@@ -152,7 +151,7 @@ def change_again(*, user: Person, origin: Origin, change: Change) -> Change:
         return repeated
     if change.state != State.NOT_SENT or not change.sealed_payload:
         raise NotPossible("This change cannot be sent again as it is. Please make it anew from its form.")
-    payload = payload_unseal(change, change.sealed_payload)
+    payload = payload_opened(change)
     again = draft_again(change=change, user=person, payload=payload)
     again.submission = submission
     again = (

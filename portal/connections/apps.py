@@ -8,3 +8,9 @@ class ConnectionsConfig(AppConfig):
 
     name = "portal.connections"
     label = "portal_connections"
+
+    def ready(self) -> None:
+        """Puts the state of the connections onto the home page."""
+        from portal.connections.home import home_register
+
+        home_register()

@@ -105,9 +105,11 @@ class ConnectorForm(PayloadForm):
         ),
     )
     nested = {
-        "config.username": _text("User name"),
-        "config.password": _secret("Password"),
-        "config.apiSecret": _secret("API secret"),
+        "config.username": _text("User name", "Login at the provider, where the adapter asks for one."),
+        "config.password": _secret("Password", "Goes with the user name. Some adapters need none."),
+        "config.apiSecret": _secret(
+            "API secret", "The provider's key or token, where the adapter asks for one."
+        ),
         "config.extraData": _object(
             "Adapter values",
             "A JSON object. Masked once stored, for it may hold secrets.",
@@ -116,6 +118,7 @@ class ConnectorForm(PayloadForm):
         "config.language": forms.ChoiceField(
             label="Language",
             required=False,
+            help_text="Type its name or its two-letter code.",
             choices=language_choices,
             widget=forms.Select({"data-searchable": ""}),
         ),
@@ -148,21 +151,30 @@ class ConnectorForm(PayloadForm):
     businessCountry = forms.ChoiceField(  # noqa: N815
         label="Business country",
         required=False,
+        help_text="Country of the business behind this connector; type its name or code.",
         choices=country_choices,
         widget=forms.Select({"data-searchable": ""}),
     )
     customerProfileContainer = _number("Customer-profile container", "Id of the container.")  # noqa: N815
     defaultRiskRuleSet = _number("Risk rule set", "Id of the rule set for transactions.")  # noqa: N815
     vtRiskRuleSet = _number("Risk rule set, virtual terminal", "Id of the rule set for the virtual terminal.")  # noqa: N815
-    description = _text("Description", widget=forms.Textarea({"rows": 2}))
+    description = _text(
+        "Description", "In your own words: what this connector is for.", widget=forms.Textarea({"rows": 2})
+    )
     disabled = _flag("Disabled", "A disabled connector processes nothing and cannot be a target of routing.")
     disabledTransactionTypes = forms.MultipleChoiceField(  # noqa: N815
         label="Transaction types switched off",
         required=False,
+        help_text="Ticked types are switched off for this connector.",
         choices=TRANSACTION_TYPES,
         widget=forms.CheckboxSelectMultiple,
     )
-    postbackFormat = forms.ChoiceField(label="Postback format", required=False, choices=POSTBACK_FORMATS)  # noqa: N815
+    postbackFormat = forms.ChoiceField(  # noqa: N815
+        label="Postback format",
+        required=False,
+        choices=POSTBACK_FORMATS,
+        help_text="Of the notifications to the shop. “Inherit” follows the request.",
+    )
     provider = _text("Provider", "Guid of the provider, like PR-1234-….", max_length=40)
     scheduleApiAvailable = _flag("Scheduler", "Recurring schedules may be created.")  # noqa: N815
     virtualTerminalAvailable = _flag("Virtual terminal", "May be used in the virtual terminal.")  # noqa: N815
@@ -175,7 +187,8 @@ class ConnectorForm(PayloadForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         typed = str(self.data.get(self.add_prefix("settings"), ""))
-        if any(key in typed for key in _SECRET_SETTINGS):
+        # A key may be written with escapes, in text that is no JSON yet: a backslash is suspicious enough.
+        if "\\" in typed or any(key in typed for key in _SECRET_SETTINGS):
             # Typed among secrets, the whole text is treated as one: never drawn again, never remembered.
             self.fields["settings"].widget = forms.PasswordInput()
 

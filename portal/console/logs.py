@@ -5,6 +5,7 @@ An exception's text may repeat what a person typed (`int('…')`, a database's D
 
 import json
 import logging
+import re
 import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -14,6 +15,9 @@ from typing import Any
 current_request_id: ContextVar[str] = ContextVar("current_request_id", default="")
 # What code may add to a line with `extra=`; anything else a record carries is left out.
 EXTRAS = ("method", "path", "status", "milliseconds", "operation", "connection", "change_id", "code")
+
+# The address of a one-time link to set a password is as good as the password.
+_ONE_TIME_KEY = re.compile(r"(/password/set/)[^/\s\"]+")
 
 
 class JsonFormatter(logging.Formatter):
@@ -26,12 +30,17 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
-            "request_id": current_request_id.get(),
+            "request_id": current_request_id.get() or _request_id(record),
         }
         line.update({name: getattr(record, name) for name in EXTRAS if hasattr(record, name)})
         if record.exc_info and record.exc_info[1]:
             line["exception"] = exception_chain(record.exc_info[1])
-        return json.dumps(line, ensure_ascii=True, default=str)
+        return _ONE_TIME_KEY.sub(r"\1***", json.dumps(line, ensure_ascii=True, default=str))
+
+
+def _request_id(record: logging.LogRecord) -> str:
+    """The id of the request that Django hangs on a record: it logs refusals after the middleware."""
+    return str(getattr(getattr(record, "request", None), "request_id", ""))
 
 
 def exception_chain(error: BaseException | None) -> list[dict[str, Any]]:

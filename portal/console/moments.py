@@ -1,6 +1,7 @@
 """Times as people read them: in their own zone, with the exact UTC beside it."""
 
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.utils import timezone
@@ -36,8 +37,7 @@ def moment_shown(value: object, zone: tzinfo) -> SafeString | str:
     when = instant_of(value)
     if when is None:
         return str(value) if value else NOTHING
-    local = when.astimezone(zone)
-    return _element(when, f"{local.day} {local:%b %Y, %H:%M}")
+    return _dated(when, zone)
 
 
 def age_shown(value: object) -> SafeString | str:
@@ -47,6 +47,12 @@ def age_shown(value: object) -> SafeString | str:
         return "never"
     seconds = (timezone.now() - when).total_seconds()
     return _element(when, f"in {_span(-seconds)}" if seconds < -1 else _ago(seconds))
+
+
+@lru_cache(maxsize=2048)  # lists show the same fifty times again and again
+def _dated(when: datetime, zone: tzinfo) -> SafeString:
+    local = when.astimezone(zone)
+    return _element(when, f"{local.day} {local:%b %Y, %H:%M}")
 
 
 def _ago(seconds: float) -> str:

@@ -14,7 +14,7 @@ from portal.console.access import SIGNED_IN
 class Entry:
     """A place to go: url name, the permission it needs, whether its address begins with a connection.
 
-    `namespaces` are the url namespaces in which the entry counts as the current one.
+    `namespaces` are the url namespaces in which the entry counts as the current one, but not in `apart`.
     """
 
     label: str
@@ -23,6 +23,7 @@ class Entry:
     access: str = SIGNED_IN
     per_connection: bool = False
     namespaces: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ OVERSIGHT = (
         "connection.view",
         namespaces=("connections",),
     ),
-    Entry("Staff", "staff:list", "users", "staff.view", namespaces=("staff",)),
+    Entry("Staff", "staff:list", "users", "staff.view", namespaces=("staff",), apart=("staff:profile",)),
 )
 ENTRIES: tuple[Entry, ...] = (*WORK, *GATEWAY, *OVERSIGHT)
 
@@ -94,6 +95,6 @@ def _resolved(entries: Sequence[Entry], request: HttpRequest, connection: Any) -
 
 def _is_current(entry: Entry, request: HttpRequest) -> bool:
     match = request.resolver_match
-    if match is None:
+    if match is None or match.view_name in entry.apart:
         return False
     return match.view_name == entry.url_name or match.namespace in entry.namespaces

@@ -41,6 +41,8 @@ STATES: dict[str, State] = {
     "sandbox": State("Sandbox", "green"),
     "production": State("Production", "red"),
     "paused": State("Paused", "amber"),
+    # audit events
+    "shown": State("Shown", "blue"),
 }
 COLOURS = frozenset({"green", "red", "amber", "blue", "grey", "purple"})
 # What a connection's colour may be called elsewhere.

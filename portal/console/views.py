@@ -15,6 +15,8 @@ class PortalView(View):
     """
 
     access: ClassVar[str | dict[str, str]] = ""
+    # No others: a method of a page that happens to be called like one (trace, delete) must not be reached.
+    http_method_names = ["get", "post", "head", "options"]
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from portal.console.errors import NotFound
 from portal.directory.models import Entry, Scope
-from portal.directory.records import folded, index_draft, index_row
+from portal.directory.records import folded, index_draft, index_row, storable
 from portal.directory.scopes import ScopeState, rows_store, scope_ensure, tenant_of
 from provisioning.entities import Entity
 
@@ -115,6 +115,8 @@ def entries_search(*, text: str, kinds: Iterable[str], limit: int, connection: s
 
 
 def _known(connection: str, kind: str, guid: str) -> Entry | None:
+    if storable(guid) != guid:
+        return None  # no row can have it, and PostgreSQL refuses to look for a NUL
     return Entry.objects.defer("search").filter(connection=connection, kind=kind, guid=guid).first()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from portal.directory.models import Entry
 from portal.directory.services import entry_follow
 from provisioning import service
-from provisioning.gateway.errors import EntityNotFound, ProvisioningError
+from provisioning.gateway.errors import EntityNotFound, NotAuthorised, ProvisioningError
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,11 @@ class Reading:
     def fresh(self) -> bool:
         """Whether the gateway just said so."""
         return self.error is None
+
+    @property
+    def refused(self) -> bool:
+        """Whether the gateway answered, and does not accept the stored credential."""
+        return isinstance(self.error, NotAuthorised)
 
     @property
     def gone(self) -> bool:

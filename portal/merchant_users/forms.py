@@ -64,7 +64,7 @@ class MerchantUserForm(PayloadForm):
     )
     password = PasswordField(label="Password", required=False)
     firstName = forms.CharField(label="First name", required=False, help_text="Recommended for people.")  # noqa: N815
-    lastName = forms.CharField(label="Last name", required=False)  # noqa: N815
+    lastName = forms.CharField(label="Last name", required=False, help_text="Recommended for people.")  # noqa: N815
     validUntil = MomentField(  # noqa: N815
         label="Valid until",
         required=False,

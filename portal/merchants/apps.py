@@ -7,3 +7,9 @@ class MerchantsConfig(AppConfig):
     """portal.merchants"""
 
     name = "portal.merchants"
+
+    def ready(self) -> None:
+        """Puts the merchants onto the home page."""
+        from portal.merchants.home import home_register
+
+        home_register()

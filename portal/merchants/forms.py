@@ -44,7 +44,12 @@ class _MerchantForm(PayloadForm):
         offered=timezone_choices,
         help_text="Used for the merchant’s reports and schedules.",
     )
-    defaultCurrency = CodeField(label="Default currency", offered=currency_choices, required=False)  # noqa: N815
+    defaultCurrency = CodeField(  # noqa: N815
+        label="Default currency",
+        offered=currency_choices,
+        required=False,
+        help_text="The currency the merchant mostly uses; type its name or code.",
+    )
     externalId = forms.CharField(  # noqa: N815
         label="External id",
         required=False,
@@ -56,9 +61,14 @@ class _MerchantForm(PayloadForm):
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text="Street and number.",
     )
-    zipCode = forms.CharField(label="Postcode", required=False)  # noqa: N815
-    city = forms.CharField(label="City", required=False)
-    country = CodeField(label="Country", offered=country_choices, required=False)
+    zipCode = forms.CharField(label="Postcode", required=False, help_text="As it stands on letters.")  # noqa: N815
+    city = forms.CharField(label="City", required=False, help_text="Where the merchant has its seat.")
+    country = CodeField(
+        label="Country",
+        offered=country_choices,
+        required=False,
+        help_text="Type a name or a two-letter code.",
+    )
     administrativeEmail = forms.CharField(  # noqa: N815
         label="Administrative e-mail", required=False, help_text="Contract and account matters."
     )

@@ -29,7 +29,9 @@ class TenantEditForm(PayloadForm):
         widget=forms.Select(attrs={"data-searchable": ""}),
         help_text="Offered first wherever an amount is entered.",
     )
-    mailSenderName = forms.CharField(label="Sender name", required=False)  # noqa: N815
+    mailSenderName = forms.CharField(  # noqa: N815
+        label="Sender name", required=False, help_text="Sender name of the platform’s mails."
+    )
     mailSenderAddress = forms.EmailField(  # noqa: N815
         label="Sender address", required=False, help_text="A complete e-mail address."
     )

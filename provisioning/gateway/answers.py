@@ -150,7 +150,8 @@ def _code(value: object) -> int | str | None:
 
 def _message(body: dict[str, Any]) -> str:
     message = body.get("errorMessage")
-    return message[:2000] if isinstance(message, str) else ""
+    # Cut by the client, after it was scrubbed: half a secret would not be recognised.
+    return message if isinstance(message, str) else ""
 
 
 def _verdict_once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from provisioning.gateway.waiting import waiting
 
 SIZE_CAP = 1024 * 1024
 LIST_SIZE_CAP = 64 * SIZE_CAP
+MESSAGE_CAP = 2000
 # What a connection that had gone stale in the pool looks like: a read may try once more.
 _STALE = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)
 
@@ -76,7 +77,7 @@ class GatewayClient:
             judge(status, body, result=call.result, writes=call.writes, fields=call.fields)
         except ProvisioningError as error:
             error.http_status, error.request_id = status, answer.request_id
-            error.gateway_message = scrub(error.gateway_message, self.api_key, self.password, call.payload)
+            self._scrubbed(error, call)
             raise
         return answer
 
@@ -116,11 +117,22 @@ class GatewayClient:
         except Exception as error:
             raise _broken_off(error) from None
 
+    def _scrubbed(self, error: ProvisioningError, call: Call) -> None:
+        """Takes out of what the gateway wrote whatever secret it quotes."""
+        secrets = (self.api_key, self.password, Sealed(self._pair()), call.payload)
+        error.gateway_message = scrub(error.gateway_message, *secrets)[:MESSAGE_CAP]
+        error.field = scrub(error.field, *secrets)
+        error.detail = scrub(error.detail, *secrets)
+        if isinstance(error.code, str):
+            error.code = scrub(error.code, *secrets)
+
+    def _pair(self) -> str:
+        return f"{self.api_key.reveal()}:{self.password.reveal()}"
+
     def _headers(self, call: Call) -> dict[str, str]:
         # RFC 7617 with UTF-8; requests' own basic auth would encode as Latin-1.
-        pair = f"{self.api_key.reveal()}:{self.password.reveal()}".encode()
         headers = {
-            "Authorization": "Basic " + base64.b64encode(pair).decode("ascii"),
+            "Authorization": "Basic " + base64.b64encode(self._pair().encode()).decode("ascii"),
             "Accept": "application/json",
             "Accept-Encoding": "gzip",
             "User-Agent": "provisioning-portal",

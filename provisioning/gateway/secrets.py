@@ -1,8 +1,13 @@
 """Sealed: a secret that no template, log, traceback, JSON dump or pickle can show by accident."""
 
+import base64
 import hmac
+import html
+import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NoReturn
+from urllib.parse import quote, quote_plus
 
 MASK = "••••••"
 
@@ -73,11 +78,15 @@ def sealed_copy(value: Any) -> Any:
 
 
 def scrub(text: str, *secrets: Any) -> str:
-    """`text` without the texts sealed anywhere in `secrets`: a gateway may quote what it refuses."""
-    for secret in sorted(
-        {found for value in secrets for found in _secret_texts(value)}, key=len, reverse=True
-    ):
-        text = text.replace(secret, MASK)
+    """`text` without the texts sealed anywhere in `secrets`: a gateway may quote what it refuses.
+
+    Base64 and the escapes of JSON, URLs and HTML count as the secret too.
+    """
+    found = {
+        spelling for value in secrets for secret in _secret_texts(value) for spelling in _spellings(secret)
+    }
+    for spelling in sorted(found, key=len, reverse=True):
+        text = text.replace(spelling, MASK)
     return text
 
 
@@ -134,6 +143,17 @@ def _secret_texts(value: Any) -> Iterator[str]:
     elif isinstance(value, dict | list):
         for child in value.values() if isinstance(value, dict) else value:
             yield from _secret_texts(child)
+
+
+def _spellings(secret: str) -> Iterator[str]:
+    data = secret.encode("utf-8", "surrogatepass")
+    escaped = json.dumps(secret)[1:-1]
+    yield from (secret, escaped, escaped.replace("/", r"\/"), json.dumps(secret, ensure_ascii=False)[1:-1])
+    for quoted in (quote(data, safe=""), quote(data), quote_plus(data)):
+        yield from (quoted, re.sub("%..", lambda found: found[0].lower(), quoted))
+    yield from (html.escape(secret), html.escape(secret, quote=False))
+    # Without padding: what follows it in the text stays.
+    yield from (coded(data).decode().rstrip("=") for coded in (base64.b64encode, base64.urlsafe_b64encode))
 
 
 def _texts(value: Any) -> Iterator[str]:

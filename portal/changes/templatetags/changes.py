@@ -1,13 +1,20 @@
-"""`{% load changes %}{% generated_secrets guid %}`: shows generated secrets once, on an entity’s page."""
+"""`{% load changes %}`: generated secrets shown once on an entity’s page, and properties’ readable names."""
 
 from typing import Any
 
 from django import template
 from django.template.context import Context
 
+from portal.changes.rows import label_of
 from portal.changes.services import change_with_secrets
 
 register = template.Library()
+
+
+@register.filter
+def property_label(name: str) -> str:
+    """A property as people read it: "sharedSecret" → "Shared secret"."""
+    return label_of(name)
 
 
 @register.inclusion_tag("changes/partials/secrets_banner.html", takes_context=True)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -28,6 +29,7 @@ NOTHING = format_html('<span class="text-secondary">{}</span>', "empty")
 
 
 @register.simple_tag
+@lru_cache(maxsize=256)
 def icon(name: str, extra: str = "") -> SafeString:
     """A decorative drawing from static/icons.svg; say in words what it means beside it."""
     return format_html(ICON, extra, static("icons.svg"), name)

@@ -156,3 +156,23 @@ def test_every_answer_carries_the_headers(client: Client) -> None:
     assert headers["X-Frame-Options"] == "DENY"
     assert "'unsafe" not in headers["Content-Security-Policy"]
     assert len(headers["X-Request-Id"]) == 16
+
+
+def test_ones_own_profile_is_not_the_staff_room(client_of: ClientOf, admin: Any) -> None:
+    page = client_of(admin).get("/accounts/profile/").content.decode()
+    assert "Staff" in labels(page)
+    assert 'href="/staff/" aria-current="page"' not in " ".join(page.split())
+    assert 'href="/staff/" aria-current="page"' in " ".join(
+        client_of(admin).get("/staff/").content.decode().split()
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "label"), [("/sandbox/users/", "Users"), ("/sandbox/connectors/", "Connectors")]
+)
+def test_the_lists_of_the_connection_mark_themselves(
+    client_of: ClientOf, agent: Any, connection: Connection, path: str, label: str
+) -> None:
+    page = " ".join(client_of(agent).get(path).content.decode().split())
+    assert label in labels(page)
+    assert f'href="{path}" aria-current="page"' in page

@@ -43,6 +43,20 @@ def test_a_line_has_time_level_logger_message_and_request() -> None:
     assert "colour" not in written
 
 
+def test_a_one_time_link_leaves_no_key() -> None:
+    path = "/accounts/password/set/1-cx2abc-0123456789abcdef/"
+    written = line("Forbidden (CSRF cookie not set.): %s", path, path=path)
+    assert "cx2abc" not in json.dumps(written)
+    assert written["path"] == "/accounts/password/set/***/"
+
+
+def test_what_django_logs_after_the_answer_still_has_the_request_s_id() -> None:
+    request = RequestFactory().get("/x/")
+    request.request_id = "abc123"
+    assert line("Forbidden: /x/", request=request)["request_id"] == "abc123"
+    assert line("no request at all", request=None)["request_id"] == ""
+
+
 def test_an_exception_leaves_kind_and_place_but_no_text() -> None:
     written = line("it broke", exc_info=failing("CANARY"))
     assert "CANARY" not in json.dumps(written)

@@ -204,7 +204,7 @@ def test_the_page_shows_facts_access_and_permissions(browser, connection, mercha
         apiUserSettings={"fees-api": True},
     )  # fmt: skip
     markup = browser.get(url_of("page", user)).content.decode()
-    for words in ("Jo Doe", "Expired", other.name, "home merchant", "See the users section", "Fees API"):
+    for words in ("Jo Doe", "Expired", other.name, "Home merchant", "See the users section", "Fees API"):
         assert words in markup
 
 

@@ -8,7 +8,15 @@ import struct
 import pytest
 
 from provisioning.gateway.errors import EntityNotFound, NotAuthorised, NotSent, Refused
-from tests.provisioning.gateway.callers import PASSWORD, PAYLOAD_SECRET, READ, WRITE, failure, unknown
+from tests.provisioning.gateway.callers import (
+    CANARIES,
+    PASSWORD,
+    PAYLOAD_SECRET,
+    READ,
+    WRITE,
+    failure,
+    unknown,
+)
 from tests.provisioning.gateway.wire import certificate, raw, response, says, wire
 
 BOTH = pytest.mark.parametrize("call", [READ, WRITE], ids=["read", "write"])
@@ -192,3 +200,20 @@ def test_a_refusal_that_quotes_a_secret_is_scrubbed():
     said = {"success": False, "errorCode": 1004, "errorMessage": f"password: {PAYLOAD_SECRET}, {PASSWORD}"}
     with wire(says(json.dumps(said), status="422 X")) as server:
         assert failure(server.url).gateway_message == "password: ••••••, ••••••"
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (1004, f"Authorization: Basic {CANARIES[-1]}"),
+        (1004, "x" * 1995 + PAYLOAD_SECRET),
+        (1014, f"Malformed at '{PAYLOAD_SECRET}'"),
+        (PAYLOAD_SECRET, "no"),
+    ],
+)
+def test_no_part_of_a_refusal_quotes_a_secret(code, message):
+    said = {"success": False, "errorCode": code, "errorMessage": message}
+    with wire(says(json.dumps(said), status="422 X")) as server:
+        error = failure(server.url)
+    assert "canar" not in error.gateway_message
+    assert len(error.gateway_message) <= 2000

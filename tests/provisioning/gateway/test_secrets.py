@@ -1,7 +1,10 @@
 """Secrets are sealed where the contract marks them, also when the answer has another shape."""
 
+import base64
+import html
 import json
 import pickle
+from urllib.parse import quote, quote_plus
 
 import pytest
 
@@ -72,3 +75,22 @@ def test_copies_share_nothing_but_the_seals():
 def test_scrubbing_takes_the_longest_secret_first_and_leaves_short_ones():
     secrets = {"a": Sealed({"b": ["canary", "canary-long"], "c": "xy"})}
     assert scrub("canary-long, canary, xy", secrets) == f"{MASK}, {MASK}, xy"
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        json.dumps,
+        lambda secret: json.dumps(secret, ensure_ascii=False),
+        lambda secret: json.dumps(secret).replace("/", r"\/"),
+        lambda secret: quote(secret, safe=""),
+        quote,
+        lambda secret: quote_plus(secret).lower(),
+        html.escape,
+        lambda secret: base64.b64encode(secret.encode()).decode(),
+        lambda secret: base64.urlsafe_b64encode(secret.encode()).decode().rstrip("="),
+    ],
+)
+def test_scrubbing_finds_a_secret_in_every_usual_spelling(spelling):
+    secret = 'canary/"&<ü> 7f3a'
+    assert MASK in scrub(f"quoted: {spelling(secret)}", Sealed(secret))

@@ -29,6 +29,7 @@ class Command(BaseCommand):
             if done % 100_000 == 0:
                 self.stdout.write(f"{done} events")
         with connection.cursor() as cursor:
-            # As a database that has been at work for a while.
-            cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
+            # As a database that has been at work for a while; within a transaction it cannot be tidied.
+            tidy = connection.vendor == "postgresql" and not connection.in_atomic_block
+            cursor.execute("VACUUM ANALYZE" if tidy else "ANALYZE")
         self.stdout.write(f"{done} events appended")

@@ -1,0 +1,42 @@
+"""The merchants' cards of the home page: where to begin, and who cannot take payments yet."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import Exists, OuterRef
+from django.http import HttpRequest
+
+from portal.console.home import HomeCard, register
+from portal.directory.models import Entry, Scope
+
+SHOWN = 5
+# So many merchants are looked at; whoever has more unfinished ones finds them in the list.
+_LOOKED_AT = 100
+
+
+def unfinished_merchants(request: HttpRequest) -> Mapping[str, Any]:
+    """`merchants`: active ones whose list of connectors was read and is empty, the newest first."""
+    connectors = Entry.objects.filter(
+        kind="connector", connection=OuterRef("connection"), parent_guid=OuterRef("parent_guid")
+    )
+    read = Scope.objects.filter(kind="connector", refreshed_at__isnull=False)
+    empty = set(read.filter(~Exists(connectors)).values_list("connection", "parent_guid")[:_LOOKED_AT])
+    rows = Entry.objects.filter(
+        kind="merchant", guid__in={guid for _slug, guid in empty}, disabled=False, archived=False
+    ).defer("search", "fields")
+    found = [row for row in rows.order_by("-created_at") if (row.connection, row.guid) in empty]
+    return {"merchants": found[:SHOWN], "more": len(found) > SHOWN}
+
+
+def home_register() -> None:
+    """Adds both cards."""
+    register(HomeCard("merchants-start", "merchants/home_start.html", access="merchant.view", order=20))
+    register(
+        HomeCard(
+            "merchants-unfinished",
+            "merchants/home_unfinished.html",
+            access="connector.view",
+            order=30,
+            context=unfinished_merchants,
+        )
+    )

@@ -1,0 +1,63 @@
+"""The merchants' cards of the home page: where to begin, and who cannot take payments yet."""
+
+import pytest
+from django.utils import timezone
+
+from portal.directory.models import Entry, Scope
+from portal.merchants.home import SHOWN
+from provisioning.connections.models import Connection
+
+
+@pytest.fixture
+def sandbox(db):
+    return Connection.objects.create(slug="sandbox", name="Sandbox", colour="green")
+
+
+def merchant(number, **values):
+    """A merchant of the index whose connectors were read."""
+    now, here = timezone.now(), {"connection": "sandbox"}
+    guid = f"ME-{number}"
+    Scope.objects.create(kind="connector", parent_guid=guid, refreshed_at=now, **here)
+    return Entry.objects.create(
+        kind="merchant", guid=guid, name=f"Shop {number}", seen_at=now, created_at=now, **here, **values
+    )
+
+
+def test_an_agent_is_led_to_the_first_step(agent, client_of, sandbox):
+    page = client_of(agent).get("/").content.decode()
+    assert "Bring a merchant live" in page
+    assert 'href="/sandbox/merchants/new/"' in page
+
+
+def test_a_manager_is_led_to_looking(manager, client_of, sandbox):
+    page = client_of(manager).get("/").content.decode()
+    assert "Look something up" in page
+    assert "/sandbox/merchants/new/" not in page
+
+
+def test_a_merchant_without_connector_is_shown_with_the_next_step(agent, client_of, sandbox):
+    merchant(1)
+    page = client_of(agent).get("/").content.decode()
+    assert "Shop 1" in page
+    assert "/sandbox/merchants/ME-1/connectors/new/" in page
+
+
+def test_merchants_that_are_ready_disabled_or_unknown_are_not(agent, client_of, sandbox):
+    ready = merchant(1)
+    connector = {"kind": "connector", "guid": "CO-1", "parent_guid": ready.guid}
+    Entry.objects.create(connection="sandbox", seen_at=timezone.now(), **connector)
+    merchant(2, disabled=True)
+    merchant(3, archived=True)
+    merchant(4)
+    Scope.objects.filter(parent_guid="ME-4").update(refreshed_at=None)
+    page = client_of(agent).get("/").content.decode()
+    assert "Shop" not in page
+    assert "Every active merchant that was looked at has a connector" in page
+
+
+def test_only_the_newest_are_shown(agent, client_of, sandbox):
+    for number in range(SHOWN + 1):
+        merchant(number)
+    page = client_of(agent).get("/").content.decode()
+    assert "Shop 0" not in page
+    assert "The newest are shown" in page
