@@ -4,6 +4,7 @@ import os
 import platform
 
 from bench import figures
+from bench.audit import audit_measure
 from bench.load import Browser
 from bench.stack import Stack
 from bench.trail import entities_find
@@ -22,6 +23,7 @@ def main() -> None:
         measure(stack)
     finally:
         stack.stop()
+    audit_measure()
 
 
 def measure(stack: Stack) -> None:

@@ -257,6 +257,11 @@ if not 0 < GATEWAY_DEADLINE <= 15 or not GATEWAY_DEADLINE < CHANGE_INTERRUPTED_A
         "GATEWAY_DEADLINE must be at most 15 seconds, and CHANGE_INTERRUPTED_AFTER longer but at most 60."
     )
 
+# Where the head of the audit chain is noted outside the database, and how often of itself (0: never).
+AUDIT_ANCHOR_FILE = env("AUDIT_ANCHOR_FILE", default=str(DATA_DIR / "audit-anchors.jsonl"))
+AUDIT_ANCHOR_EVENTS = env.int("AUDIT_ANCHOR_EVENTS", default=1000)
+AUDIT_ANCHOR_MINUTES = env.int("AUDIT_ANCHOR_MINUTES", default=15)
+
 DEFAULT_EXCEPTION_REPORTER = "portal.console.reports.SilentReporter"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "portal.console.reports.SilentFilter"
 LOGGING = {

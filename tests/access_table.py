@@ -104,10 +104,12 @@ TABLE: dict[str, Row] = {
     "staff:link": Row(get=only(405, "admin"), post=only(404, "admin"), kwargs=NOBODY),
     # audit
     "audit:list": Row(get=only(200, "manager", "admin"), post=only(405, "manager", "admin")),
-    "audit:export": Row(get=only(200, "manager", "admin"), post=only(405, "manager", "admin")),
     "audit:page": Row(
         get=only(404, "manager", "admin"), post=only(405, "manager", "admin"), kwargs={"sequence": 999_999}
     ),
+    "audit:export": Row(get=only(200, "manager", "admin"), post=only(422, "manager", "admin")),
+    "audit:verify": Row(get=only(200, "manager", "admin"), post=only(200, "manager", "admin")),
+    "audit:anchor": Row(get=only(405, "manager", "admin"), post=only(302, "manager", "admin")),
     # changes: whoever may look reaches the steps; the service asks for the operation's own right
     "changes:list": Row(get=only(200, *PEOPLE[1:]), post=only(405, *PEOPLE[1:])),
     "changes:page": looking(CHANGE),

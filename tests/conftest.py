@@ -1,6 +1,8 @@
 """The cast of the tests and databases with real commits."""
 
+import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +25,14 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     started = gateway_started(tmp_path_factory.mktemp("gateway"))
     yield started
     started.stop()
+
+
+@pytest.fixture(autouse=True)
+def anchor_file(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Anchors outlast the rolled back trail of a test, so each test has a file of its own."""
+    file = tmp_path_factory.getbasetemp() / f"anchors-{uuid.uuid4().hex}.jsonl"
+    settings.AUDIT_ANCHOR_FILE = str(file)
+    return file
 
 
 @pytest.fixture

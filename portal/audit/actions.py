@@ -43,6 +43,7 @@ ACTIONS: dict[str, str] = {
     "connection.created": "{actor} added {object}",
     "audit.verified": "{actor} verified the audit trail{message}",
     "audit.exported": "{actor} exported the audit trail{message}",
+    "audit.anchored": "{actor} anchored the audit trail{message}",
 }
 
 KINDS = {

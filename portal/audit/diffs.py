@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from portal.audit.models import Event
+from portal.audit.terms import flat_values
 from provisioning.gateway.secrets import MASK
 
 
@@ -19,7 +20,7 @@ class FieldChange:
 
 def field_changes(event: Event) -> list[FieldChange]:
     """The fields that differ between before and after, in the order of their names; [] without values."""
-    before, after = _flat(event.before_data), _flat(event.after_data)
+    before, after = flat_values(event.before_data), flat_values(event.after_data)
     changes = []
     for name in sorted(before.keys() | after.keys()):
         old, new = before.get(name), after.get(name)
@@ -28,16 +29,6 @@ def field_changes(event: Event) -> list[FieldChange]:
         elif old != new:
             changes.append(FieldChange(name, _words(old), _words(new)))
     return changes
-
-
-def _flat(value: Any, path: str = "") -> dict[str, Any]:
-    """Nested objects as dotted names; lists stay whole, since their order matters."""
-    if isinstance(value, dict) and (value or not path):
-        flat: dict[str, Any] = {}
-        for key, child in value.items():
-            flat |= _flat(child, f"{path}.{key}" if path else str(key))
-        return flat
-    return {path: value} if path else {}
 
 
 def _words(value: Any) -> str:

@@ -58,6 +58,15 @@ class Event(models.Model):
             models.Index(fields=["parent_guid", "-sequence"], name="audit_by_parent"),
             models.Index(fields=["change_id"], name="audit_by_change"),
             models.Index(fields=["action", "-sequence"], name="audit_by_action"),
+            models.Index(fields=["time"], name="audit_by_time"),
+            models.Index(fields=["actor_name", "-sequence"], name="audit_by_actor"),
+            models.Index(fields=["actor_role", "-sequence"], name="audit_by_role"),
+            models.Index(fields=["object_kind", "-sequence"], name="audit_by_kind"),
+            models.Index(fields=["connection", "-sequence"], name="audit_by_connection"),
+            models.Index(fields=["outcome", "-sequence"], name="audit_by_outcome"),
+            models.Index(fields=["address", "-sequence"], name="audit_by_address"),
+            models.Index(fields=["request_id"], name="audit_by_request"),
+            models.Index(fields=["gateway_request_id"], name="audit_by_gateway_request"),
         ]
 
     @property
@@ -101,6 +110,26 @@ class Head(models.Model):
         """There is one head."""
 
         constraints = [models.CheckConstraint(condition=models.Q(id=1), name="audit_one_head")]
+
+
+class Term(models.Model):
+    """One thing to find an event by (portal.audit.terms): derived, and no part of the chain."""
+
+    pk = models.CompositePrimaryKey("term", "event_id")
+    term = models.CharField(max_length=160)
+    event = models.ForeignKey(
+        Event, on_delete=models.DO_NOTHING, related_name="terms", db_constraint=False, db_index=False
+    )
+
+
+class Known(models.Model):
+    """A name that occurs in the trail, each once: of an object (also a former one), a person, a field."""
+
+    pk = models.CompositePrimaryKey("kind", "connection", "guid", "name")
+    kind = models.CharField(max_length=80)
+    connection = models.CharField(max_length=64, blank=True)
+    guid = models.CharField(max_length=128, blank=True)
+    name = models.CharField(max_length=200, blank=True)
 
 
 def _loaded(text: str) -> Any:

@@ -10,9 +10,11 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from portal.audit import actions
+from portal.audit.anchors import anchor_after
 from portal.audit.canonical import HASHED_FIELDS, json_text, row_text, text_clean
 from portal.audit.keys import current_key_id, keyed_digest
 from portal.audit.models import Event, Head
+from portal.audit.terms import index_write
 
 
 class UnknownAction(Exception):  # noqa: N818 - reads as what happened
@@ -149,7 +151,9 @@ def _fitting(name: str, value: Any) -> Any:
     """Text that fits its column: what comes from outside must not be able to stop the record."""
     if value is None or isinstance(value, int):
         return value if name in ("actor_id", "duration_ms") else str(value)
-    return text_clean(value)[: getattr(Event._meta.get_field(name), "max_length", None)]
+    # A name without bounds of its own must still fit the index of PostgreSQL.
+    longest = 400 if name == "actor_name" else getattr(Event._meta.get_field(name), "max_length", None)
+    return text_clean(value)[:longest]
 
 
 def _appended(values: dict[str, Any]) -> Event:
@@ -172,7 +176,9 @@ def _linked(values: dict[str, Any]) -> Event:
     }
     row["hash"] = keyed_digest(key_id, row_text([row[name] for name in HASHED_FIELDS]))
     event = Event.objects.create(**row)
+    index_write([event])
     _head_move(event, head.count + 1)
+    transaction.on_commit(lambda: anchor_after(event), robust=True)
     return event
 
 

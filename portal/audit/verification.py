@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import Error as DatabaseFailure
 
+from portal.audit.anchors import Anchor, AnchorUnavailable, anchors_read
 from portal.audit.canonical import HASHED_FIELDS, row_text
 from portal.audit.keys import audit_keys, keyed_digest
 from portal.audit.models import GENESIS, Event, Head
@@ -35,6 +36,7 @@ class Report:
     """What verification found. `rows` were read; `problems` holds the first MOST_PROBLEMS, in order."""
 
     rows: int = 0
+    begin: str = ""
     problems: list[Problem] = field(default_factory=list)
 
     @property
@@ -50,16 +52,23 @@ class Report:
 
 @dataclass
 class _Walk:
-    """Where the reading stands: the last row's number and hash."""
+    """Where the reading stands: the last row's number and hash. `anchored` holds hashes of rows to come."""
 
     last: int = 0
     previous: str = GENESIS
     readable: bool = True
+    anchored: dict[int, str] = field(default_factory=dict)
+    from_row: int = 0
 
 
-def audit_verify() -> Report:
-    """Reads every row once, streaming, and compares the end with the head. Safe while others write."""
-    report, walk = Report(), _Walk()
+def audit_verify(*, since_anchor: bool = False) -> Report:
+    """Reads every row once, streaming, and compares with the head and the anchors. Safe while others write.
+
+    `since_anchor` begins after the last anchor that holds, instead of with the first row.
+    """
+    report, anchors = Report(), _anchors()
+    walk = _walk(anchors, since_anchor)
+    report.begin = f" after the anchor at row {walk.from_row}" if walk.from_row else ""
     _rows_check(report, walk, None)
     head = Head.objects.filter(pk=1).first()
     if head and head.sequence > walk.last and report.whole:
@@ -67,7 +76,46 @@ def audit_verify() -> Report:
         _rows_check(report, walk, head.sequence)
     if walk.readable:
         _head_check(report, walk, head)
+        _anchors_check(report, walk, anchors)
     return report
+
+
+def _walk(anchors: list[Anchor], since_anchor: bool) -> _Walk:
+    """The beginning: row 1, or the last anchor whose row is there as it was."""
+    genuine = [anchor for anchor in anchors if anchor.genuine]
+    walk = _Walk(anchored={anchor.sequence: anchor.hash for anchor in genuine})
+    if since_anchor and genuine:
+        last = max(genuine, key=lambda anchor: anchor.sequence)
+        if Event.objects.filter(pk=last.sequence, hash=last.hash).exists():
+            walk.last, walk.previous, walk.from_row = last.sequence, last.hash, last.sequence
+    return walk
+
+
+def _anchors() -> list[Anchor]:
+    try:
+        return anchors_read()
+    except AnchorUnavailable:
+        return [Anchor("", 0, "", "", "", 0)]
+
+
+def _anchors_check(report: Report, walk: _Walk, anchors: list[Anchor]) -> None:
+    """What the anchors know and the database does not: rows that were there once, with other content."""
+    beyond = [anchor for anchor in anchors if anchor.genuine and anchor.sequence > walk.last]
+    if beyond:
+        furthest = max(beyond, key=lambda anchor: anchor.sequence)
+        report.add(
+            walk.last + 1, "cut off",
+            f"the trail went up to row {furthest.sequence} at {furthest.time}, says an anchor: "
+            "the end was cut off or an old copy restored.",
+        )  # fmt: skip
+    for anchor in anchors:
+        if not anchor.genuine:
+            where = (
+                f"line {anchor.line} of the anchor file was edited"
+                if anchor.line
+                else "the anchor file cannot be read"
+            )
+            report.add(walk.last, "anchor", f"{where}; the rows themselves are another matter.")
 
 
 def _rows_check(report: Report, walk: _Walk, until: int | None) -> None:
@@ -105,6 +153,8 @@ def _row_check(report: Report, walk: _Walk, row: Sequence[Any]) -> None:
         report.add(
             sequence, "reordered", "it does not follow the row before it: rows were replaced or reordered."
         )
+    elif walk.anchored.get(sequence, row[_HASH]) != row[_HASH]:
+        report.add(sequence, "rewritten", "it is not the row that an anchor knows: it was written anew.")
     walk.last, walk.previous = sequence, row[_HASH]
 
 
@@ -145,7 +195,7 @@ def _head_check(report: Report, walk: _Walk, head: Head | None) -> None:
         report.add(
             head.sequence + 1, "inserted", f"rows were inserted after the end, which is row {head.sequence}."
         )
-    elif report.whole and (head.hash != walk.previous or head.count != report.rows):
+    elif report.whole and (head.hash != walk.previous or head.count != walk.from_row + report.rows):
         report.add(head.sequence, "head", "the head of the chain does not fit the last row.")
 
 
@@ -154,3 +204,10 @@ def _head_genuine(head: Head) -> bool:
         return head.count == 0 and head.hash == GENESIS
     known = head.key_id in audit_keys()
     return known and head_seal(head.key_id, head.sequence, head.count, head.hash) == head.seal
+
+
+def verdict_of(report: Report) -> str:
+    """The result in one sentence."""
+    if report.whole:
+        return f"The audit trail is whole: {report.rows} rows verified{report.begin}"
+    return f"The audit trail was tampered with: row {report.problems[0].sequence} is the first that is wrong."

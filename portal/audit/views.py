@@ -1,15 +1,19 @@
-"""The audit trail's pages: the plain list and one event in full."""
+"""The audit trail's pages: the explorer and one event in full."""
 
 import json
+from datetime import tzinfo
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
-from portal.audit.actions import ACTIONS, action_title
+from portal.audit.actions import action_title
 from portal.audit.diffs import field_changes
+from portal.audit.filters import PRESETS, Wanted, wanted_of
 from portal.audit.models import Event
-from portal.audit.pages import FILTERS, events_page
+from portal.audit.pages import action_groups, choices_known, events_page
+from portal.console.moments import zone_named
 from portal.console.views import PortalView
 
 
@@ -20,16 +24,18 @@ class EventListView(PortalView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """One page of events."""
-        page = events_page(request.GET)
-        older = request.GET.copy()
-        older["before"] = str(page.older)
+        wanted = wanted_of(request.GET, zone_of(request))
+        page = events_page(wanted, request.GET)
         context = {
+            "page": page,
             "events": page.events,
-            "older": older.urlencode() if page.older else "",
-            "is_first": "before" not in request.GET,
-            "wanted": {name: request.GET.get(name, "") for name in FILTERS},
-            "filtered": any(request.GET.get(name) for name in FILTERS),
-            "actions": [(action, action_title(action)) for action in ACTIONS],
+            "is_first": not {"before", "after"} & request.GET.keys(),
+            "wanted": wanted.values,
+            "filtered": wanted.values,
+            "filter_query": filter_query(wanted),
+            "presets": PRESETS.items(),
+            "groups": action_groups(),
+            "known": choices_known(),
         }
         return render(request, "audit/list.html", context)
 
@@ -52,6 +58,16 @@ class EventView(PortalView):
             "related": related.order_by("sequence")[:100],
         }
         return render(request, "audit/page.html", context)
+
+
+def zone_of(request: HttpRequest) -> tzinfo:
+    """The time zone of the person who asks."""
+    return zone_named(getattr(request.user, "timezone", ""))
+
+
+def filter_query(wanted: Wanted) -> str:
+    """The filters as a query, without the place in the list, for links to other views of the same events."""
+    return urlencode(wanted.values)
 
 
 def _readable(data: Any) -> str:

@@ -15,7 +15,8 @@ CONNECTOR = "/sandbox/connectors/CO-4321-4321-4321-4321-4321-4321/"
 USER = "/sandbox/users/US-1234-1234-1234-1234-1234-1234/"
 
 PAGES = [
-    "/", "/search/?q=merchant", "/search/", "/changes/", "/audit/", "/audit/1/", "/connections/",
+    "/", "/search/?q=merchant", "/search/", "/changes/", "/audit/", "/audit/1/",
+    "/audit/?when=7&words=merchant", "/audit/export/", "/audit/verify/", "/connections/",
     "/connections/sandbox/", "/connections/sandbox/reset/", "/staff/", "/staff/new/", "/staff/1/",
     "/accounts/profile/", "/accounts/sessions/", "/accounts/confirm/", "/accounts/second-factor/",
     "/accounts/second-factor/app/", "/accounts/second-factor/passkeys/add/",
@@ -36,7 +37,7 @@ PAGES = [
 ]  # fmt: skip
 # Pages that only exist within a flow; the agent's day looks at them.
 ELSEWHERE = re.compile(
-    r"^(healthz|changes/<|accounts/(login|keep-alive|inactive|password/set)|staff/<int:\w+>/\w+|static|audit/export"
+    r"^(healthz|changes/<|accounts/(login|keep-alive|inactive|password/set)|staff/<int:\w+>/\w+|static|audit/anchor"
     r"|accounts/second-factor/(code|app/remove|recovery|passkeys/(confirm|<)))"
 )
 

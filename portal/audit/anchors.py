@@ -1,0 +1,120 @@
+"""Anchors: the head of the chain, written outside the database, so that a cut or restored trail is noticed.
+
+An append-only file of JSON lines, each sealed with the audit key (settings.AUDIT_ANCHOR_FILE).
+"""
+
+import json
+import logging
+import os
+import threading
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from django.conf import settings
+
+from portal.audit.keys import audit_keys, current_key_id, keyed_digest
+from portal.audit.models import Event, Head
+
+logger = logging.getLogger(__name__)
+_turn = threading.Lock()
+# When this process last saw to an anchor, on the monotonic clock; at its start it does not know.
+_seen: dict[str, float] = {}
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """Where the chain ended at a moment. `seal` is "" for one that cannot be trusted: see `line`."""
+
+    time: str
+    sequence: int
+    hash: str
+    key_id: str
+    seal: str
+    line: int = 0
+
+    @property
+    def genuine(self) -> bool:
+        """Whether the portal wrote it."""
+        known = self.key_id in audit_keys()
+        return known and self.seal == _seal(self.key_id, self.time, self.sequence, self.hash)
+
+
+class AnchorUnavailable(Exception):  # noqa: N818 - reads as what happened
+    """The anchor file cannot be written or read."""
+
+
+def anchor_write() -> Anchor | None:
+    """Writes the head of the chain as an anchor; None while there is no event. Raises AnchorUnavailable."""
+    head = Head.objects.get(pk=1)
+    if not head.sequence:
+        return None
+    return _appended(head.sequence, head.hash)
+
+
+def anchor_after(event: Event) -> None:
+    """Writes an anchor if one is due after this committed event. Never fails: a change comes first."""
+    every, minutes = settings.AUDIT_ANCHOR_EVENTS, settings.AUDIT_ANCHOR_MINUTES
+    now = time.monotonic()
+    with _turn:
+        aged = minutes > 0 and now - _seen.setdefault("at", now) >= 60 * minutes
+        if not aged and not (every > 0 and event.sequence % every == 0):
+            return
+        _seen["at"] = now
+    try:
+        _appended(event.sequence, event.hash)
+    except Exception as error:
+        logger.error("no audit anchor could be written: %s", type(error).__name__)
+
+
+def anchors_read() -> list[Anchor]:
+    """All anchors in the order of the file, unreadable lines as ones that are not genuine; [] without a file.
+
+    Raises AnchorUnavailable.
+    """
+    try:
+        lines = anchor_file().read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise AnchorUnavailable("The anchor file cannot be read.") from error
+    return [_anchor(line, number) for number, line in enumerate(lines, 1) if line.strip()]
+
+
+def anchor_file() -> Path:
+    """Where anchors are kept; it belongs on another disk or host than the database."""
+    return Path(settings.AUDIT_ANCHOR_FILE)
+
+
+def _appended(sequence: int, head_hash: str) -> Anchor:
+    now, key_id = datetime.now(UTC).isoformat(timespec="microseconds"), current_key_id()
+    anchor = Anchor(now, sequence, head_hash, key_id, _seal(key_id, now, sequence, head_hash))
+    values = {name: value for name, value in asdict(anchor).items() if name != "line"}
+    try:
+        anchor_file().parent.mkdir(parents=True, exist_ok=True)
+        # One write to a file opened for appending: writers at once do not mix their lines.
+        file = os.open(anchor_file(), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(file, (json.dumps(values) + "\n").encode())
+            os.fsync(file)
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise AnchorUnavailable("The anchor file cannot be written.") from error
+    return anchor
+
+
+def _anchor(line: str, number: int) -> Anchor:
+    try:
+        values = json.loads(line)
+        return Anchor(
+            str(values["time"]), int(values["sequence"]), str(values["hash"]), str(values["key_id"]),
+            str(values["seal"]), number,
+        )  # fmt: skip
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
+        return Anchor("", 0, "", "", "", number)
+
+
+def _seal(key_id: str, moment: str, sequence: int, head_hash: str) -> str:
+    return keyed_digest(key_id, f"anchor:{moment}:{sequence}:{head_hash}")

@@ -1,0 +1,23 @@
+"""`manage.py audit_anchor`: notes the head of the audit chain outside the database; for a timer."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from portal.audit.anchors import AnchorUnavailable, anchor_file
+from portal.audit.proof_views import anchored_record
+from portal.audit.services import origin_system
+
+
+class Command(BaseCommand):
+    """Writes an anchor."""
+
+    help = "Writes the head of the audit chain to AUDIT_ANCHOR_FILE, an append-only file."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Raises CommandError if the file cannot be written."""
+        try:
+            sequence = anchored_record(origin_system("audit_anchor"))
+        except AnchorUnavailable as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"Row {sequence} is anchored in {anchor_file()}")

@@ -1,0 +1,35 @@
+"""`manage.py audit_seed --events N`: a long invented trail, for figures. Refused in production."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
+
+from portal.audit.seeding import events_seed
+
+
+class Command(BaseCommand):
+    """Appends invented events to the chain."""
+
+    help = "Appends invented, correctly chained events to the audit trail. Not in production."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """How many events, over how many days."""
+        parser.add_argument("--events", type=int, default=10_000)
+        parser.add_argument("--days", type=int, default=365)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Raises CommandError in production."""
+        if settings.PRODUCTION:
+            raise CommandError("Invented events have no place in a production trail.")
+        done = 0
+        for done in events_seed(count=options["events"], days=options["days"]):
+            if done % 100_000 == 0:
+                self.stdout.write(f"{done} events")
+        with connection.cursor() as cursor:
+            # As a database that has been at work for a while; within a transaction it cannot be tidied.
+            tidy = connection.vendor == "postgresql" and not connection.in_atomic_block
+            cursor.execute("VACUUM ANALYZE" if tidy else "ANALYZE")
+        self.stdout.write(f"{done} events appended")

@@ -1,0 +1,102 @@
+"""What the explorer finds events by beside their columns: fields touched, words, objects, names ever used.
+
+Derived from the events, in the same transaction, and no part of the chain: it can be made anew at any time.
+"""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from portal.audit.models import Event, Known, Term
+from provisioning.gateway.secrets import MASK
+
+MOST_WORDS = 80
+MOST_FIELDS = 200
+_WORD = re.compile(r"\w{2,}")
+
+
+def words_of(*texts: str) -> list[str]:
+    """The words of the texts as they are indexed and searched: folded, each once, at least two characters."""
+    folded = unicodedata.normalize("NFKC", " ".join(texts)).casefold()
+    return list(dict.fromkeys(word[:60] for word in _WORD.findall(folded)))[:MOST_WORDS]
+
+
+def fields_of(before: str, after: str) -> list[str]:
+    """Names of the fields whose values differ, nested ones with dots and with their first part too."""
+    if not before and not after:
+        return []
+    old, new = (flat_values(json.loads(text) if text else None) for text in (before, after))
+    touched = [
+        name for name in {**old, **new} if name not in old or name not in new or old[name] != new[name]
+    ]
+    # A secret reads the same before and after, and is only named where it was given anew.
+    touched += [name for name in new if name in old and new[name] == old[name] == MASK]
+    firsts = [name.partition(".")[0] for name in touched]
+    return [name[:150] for name in dict.fromkeys(touched + firsts)][:MOST_FIELDS]
+
+
+def flat_values(value: Any, path: str = "") -> dict[str, Any]:
+    """Nested objects as dotted names; lists stay whole, since their order matters."""
+    if isinstance(value, dict) and (value or not path):
+        flat: dict[str, Any] = {}
+        for key, child in value.items():
+            flat |= flat_values(child, f"{path}.{key}" if path else str(key))
+        return flat
+    return {path: value} if path else {}
+
+
+def terms_of(event: Event) -> set[str]:
+    """The terms of an event: `w:` words, `f:` fields touched, `o:` guids of the object and its parent."""
+    words = words_of(event.actor_name, event.object_name, event.parent_name, event.reason, event.message)
+    terms = {f"w:{word}" for word in words}
+    terms |= {f"f:{name}" for name in fields_of(event.before, event.after)}
+    return terms | {f"o:{guid}" for guid in (event.object_guid, event.parent_guid) if guid}
+
+
+def known_of(event: Event) -> Iterator[tuple[str, str, str, str]]:
+    """(kind, connection, guid, name) of everything that the event makes known."""
+    facets = {
+        "actor": event.actor_name,
+        "role": event.actor_role,
+        "outcome": event.outcome,
+        "kind": event.object_kind,
+    }
+    yield from ((kind, "", "", name[:200]) for kind, name in facets.items() if name)
+    yield from (("field", "", "", name) for name in fields_of(event.before, event.after))
+    if event.object_guid:
+        yield (
+            f"object:{event.object_kind}"[:64],
+            event.connection,
+            event.object_guid,
+            event.object_name[:200],
+        )
+    if event.parent_guid:
+        yield ("object:", event.connection, event.parent_guid, event.parent_name[:200])
+
+
+def _new_name(after: str) -> str:
+    """The name that a change gave to its object; "" if it gave none."""
+    values = json.loads(after) if '"name"' in after else None
+    name = values.get("name") if isinstance(values, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def index_write(events: Iterable[Event]) -> None:
+    """Stores the terms and names of new events, in the open transaction."""
+    events = list(events)
+    Term.objects.bulk_create(
+        [Term(term=term, event=event) for event in events for term in sorted(terms_of(event))],
+        batch_size=5000,
+    )
+    known_store(dict.fromkeys(row for event in events for row in known_of(event)))
+
+
+def known_store(rows: Iterable[tuple[str, str, str, str]]) -> None:
+    """Stores names, those already there aside."""
+    Known.objects.bulk_create(
+        [Known(kind=kind, connection=place, guid=guid, name=name) for kind, place, guid, name in rows],
+        ignore_conflicts=True,
+        batch_size=500,
+    )

@@ -1,0 +1,151 @@
+"""Anchors outside the database: they find what no chain can prove, and no change waits for one."""
+
+import json
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection as database
+
+from portal.audit import anchors
+from portal.audit.anchors import AnchorUnavailable, anchor_write, anchors_read
+from portal.audit.canonical import HASHED_FIELDS, row_text
+from portal.audit.guards import guards_install, guards_remove
+from portal.audit.keys import keyed_digest
+from portal.audit.models import Event, Head
+from portal.audit.services import event_record, head_seal, origin_system
+from portal.audit.verification import audit_verify
+
+SYSTEM = origin_system("tests")
+
+
+def events(count):
+    """So many sign-ins."""
+    return [event_record(action="session.signed_in", origin=SYSTEM) for _ in range(count)]
+
+
+def head_rewind(event):
+    """The head as it was after `event`, with the key: what an old copy of the database holds."""
+    Head.objects.filter(pk=1).update(
+        sequence=event.sequence, count=event.sequence, hash=event.hash,
+        seal=head_seal(event.key_id, event.sequence, event.sequence, event.hash),
+    )  # fmt: skip
+
+
+def attacked(work):
+    """Does `work` with the guards off."""
+    guards_remove(database)
+    work()
+    guards_install(database)
+
+
+def test_a_restored_old_copy_is_found(db):
+    old = events(5)[2]
+    anchor_write()
+    attacked(lambda: (Event.objects.filter(sequence__gt=3).delete(), head_rewind(old)))
+    report = audit_verify()
+    assert [(problem.sequence, problem.kind) for problem in report.problems] == [(4, "cut off")]
+    assert "up to row 5" in str(report.problems[0])
+
+
+def test_an_empty_database_in_its_place_is_found(db, anchor_file):
+    events(2)
+    anchor_write()
+    attacked(
+        lambda: (
+            Event.objects.all().delete(),
+            Head.objects.update(sequence=0, count=0, hash="0" * 64, seal=""),
+        )
+    )
+    assert not audit_verify().whole
+
+
+def test_a_trail_written_anew_with_the_key_is_found(db):
+    last = events(3)[-1]
+    anchor_write()
+    last.reason = "another story"
+    last.hash = keyed_digest(last.key_id, row_text([getattr(last, name) for name in HASHED_FIELDS]))
+    attacked(
+        lambda: (Event.objects.filter(pk=3).update(reason=last.reason, hash=last.hash), head_rewind(last))
+    )
+    assert [problem.kind for problem in audit_verify().problems] == ["rewritten"]
+
+
+def test_an_edited_anchor_is_found(db, anchor_file):
+    events(2)
+    anchor_write()
+    line = json.loads(anchor_file.read_text())
+    anchor_file.write_text(json.dumps(line | {"sequence": 1}) + "\nnot json\n[]\n")
+    report = audit_verify()
+    assert [problem.kind for problem in report.problems] == ["anchor"] * 3
+    assert "line 1 of the anchor file was edited" in str(report.problems[0])
+
+
+def test_an_unreadable_anchor_file_is_no_proof(db, anchor_file):
+    events(1)
+    anchor_file.mkdir()
+    assert "cannot be read" in str(audit_verify().problems[0])
+    with pytest.raises(AnchorUnavailable):
+        anchor_write()
+
+
+def test_verifying_since_the_last_anchor_reads_only_what_came_after(db):
+    assert anchor_write() is None
+    events(3)
+    anchor_write()
+    events(2)
+    report = audit_verify(since_anchor=True)
+    assert report.whole and report.rows == 2
+    attacked(lambda: Event.objects.filter(pk=5).update(reason="never"))
+    assert audit_verify(since_anchor=True).problems[0].sequence == 5
+    attacked(lambda: Event.objects.filter(pk=3).update(hash="f" * 64))
+    assert audit_verify(since_anchor=True).problems[0].sequence == 3
+
+
+def test_anchors_are_written_every_so_many_events(committed_db, settings):
+    settings.AUDIT_ANCHOR_EVENTS = 2
+    events(5)
+    assert [anchor.sequence for anchor in anchors_read()] == [2, 4] and audit_verify().whole
+
+
+def test_anchors_are_written_after_some_time(committed_db, settings, monkeypatch):
+    settings.AUDIT_ANCHOR_MINUTES = 15
+    monkeypatch.setattr(anchors, "_seen", {"at": -10_000.0})
+    events(3)
+    assert [anchor.sequence for anchor in anchors_read()] == [1]
+
+
+def test_a_change_never_fails_for_want_of_an_anchor(committed_db, settings, anchor_file, caplog):
+    settings.AUDIT_ANCHOR_EVENTS = 1
+    anchor_file.mkdir()
+    assert events(1)[0].sequence == 1 and "no audit anchor" in caplog.text
+
+
+def test_the_command_anchors_and_says_where(db, anchor_file, capsys):
+    call_command("audit_anchor")
+    assert f"Row 1 is anchored in {anchor_file}" in capsys.readouterr().out
+    assert anchor_file.stat().st_mode & 0o077 == 0
+    anchor_file.unlink()
+    anchor_file.mkdir()
+    with pytest.raises(CommandError, match="cannot be written"):
+        call_command("audit_anchor")
+
+
+def test_the_button_verifies_and_records_it(db, manager, client_of):
+    browser = client_of(manager)
+    events(2)
+    assert b"cannot" not in browser.post("/audit/anchor/", follow=True).content
+    text = browser.post("/audit/verify/", {"scope": "all"}).content.decode()
+    assert "The audit trail is whole: 3 rows verified" in text
+    assert "after the anchor at row 3" in browser.post("/audit/verify/", {"scope": "anchor"}).content.decode()
+    assert Event.objects.filter(action="audit.verified").count() == 2
+
+
+def test_the_button_names_the_first_broken_row(db, manager, client_of, anchor_file):
+    events(3)
+    attacked(lambda: Event.objects.filter(pk=2).update(reason="never"))
+    anchor_file.mkdir()
+    browser = client_of(manager)
+    text = browser.post("/audit/verify/").content.decode()
+    assert "row 2 is the first that is wrong" in text and "its content does not fit its seal" in text
+    assert "The file cannot be read." in text
+    assert b"cannot be written" in browser.post("/audit/anchor/", follow=True).content

@@ -1,0 +1,117 @@
+"""Exports: recorded before the first byte, streamed, complete, and harmless to spreadsheets."""
+
+import csv
+import io
+import json
+import tracemalloc
+from datetime import UTC
+
+import pytest
+from django.core.management import call_command
+from django.http import QueryDict
+
+from portal.audit import exports
+from portal.audit.exports import cell_defused, export_lines, export_prepare
+from portal.audit.filters import wanted_of
+from portal.audit.models import Event, Head
+from portal.audit.services import AuditUnavailable, ObjectRef, event_record, origin_system
+
+SYSTEM = origin_system("tests")
+
+
+@pytest.fixture
+def browser(manager, client_of):
+    """A manager's browser."""
+    return client_of(manager)
+
+
+def shop(number, name="Shop"):
+    """One accepted change."""
+    return event_record(
+        action="change.accepted", origin=SYSTEM, outcome="accepted", after={"name": name},
+        object=ObjectRef("merchant", f"g-{number}", name),
+    )  # fmt: skip
+
+
+def body(answer):
+    """The whole streamed answer as text."""
+    return b"".join(answer.streaming_content).decode("utf-8-sig")
+
+
+def test_a_csv_carries_its_rows_filter_and_chain_head(browser):
+    for number in range(5):
+        shop(number)
+    head = Head.objects.get()
+    text = body(browser.post("/audit/export/?object=g-3", {"form": "csv", "reason": "asked by the auditor"}))
+    rows = list(csv.reader(io.StringIO(text)))
+    facts = {row[0]: row[1] for row in rows[:6]}
+    assert facts["# Rows"] == "1" and facts["# Filter"] == "Object: g-3"
+    assert facts["# Head of the chain"] == f"row 5, {head.hash}" and facts["# Exported by"] == "Max Manager"
+    assert [row[0] for row in rows[7:]] == ["4"] and "merchant “Shop”" in rows[7][-1]
+    assert rows[6] == [*exports.COLUMNS, "what happened"]
+
+
+def test_an_export_is_recorded_before_its_first_byte(browser):
+    shop(1)
+    answer = browser.post("/audit/export/", {"form": "jsonl", "reason": "monthly copy"})
+    event = Event.objects.first()
+    assert event.action == "audit.exported" and event.reason == "monthly copy" and event.sequence == 2
+    lines = [json.loads(line) for line in body(answer).splitlines()]
+    assert lines[0]["export"]["Rows"] == "1" and [line["sequence"] for line in lines[1:]] == [1]
+    assert lines[1]["after"] == {"name": "Shop"}
+
+
+def test_without_record_there_is_no_export(db, monkeypatch):
+    monkeypatch.setattr(exports, "event_record", lambda **_: (_ for _ in ()).throw(AuditUnavailable("no")))
+    with pytest.raises(AuditUnavailable):
+        export_prepare(wanted=wanted_of(QueryDict(), UTC), form="csv", reason="x", origin=SYSTEM)
+
+
+@pytest.mark.parametrize("lead", ["=", "+", "-", "@", "\t", "\r", "\n", "\0"])
+def test_no_cell_is_a_formula(lead):
+    assert cell_defused(f"{lead}HYPERLINK()") == f"'{lead}HYPERLINK()"
+    assert cell_defused("plain") == "plain" and cell_defused(None) == ""
+
+
+def test_a_formula_in_a_name_is_defused_in_the_file(browser):
+    shop(1, name='=HYPERLINK("http://x","y")')
+    text = body(browser.post("/audit/export/", {"form": "csv", "reason": "x"}))
+    cells = [cell for row in csv.reader(io.StringIO(text)) for cell in row]
+    assert not any(cell.startswith(("=", "+", "-", "@")) for cell in cells)
+
+
+def test_the_report_is_a_page_to_print_and_escapes(browser):
+    shop(1, name="<script>alert(1)</script>")
+    answer = browser.post("/audit/export/", {"form": "html", "reason": "for the <board>"})
+    text = body(answer)
+    assert answer["Content-Disposition"].startswith("inline") and "<script>" not in text
+    assert "for the &lt;board&gt;" in text and "</html>" in text and "&lt;script&gt;" in text
+
+
+def test_an_export_asks_for_a_reason(browser):
+    shop(1)
+    page = browser.get("/audit/export/?outcome=accepted").content.decode()
+    assert "Outcome: accepted" in page
+    assert browser.post("/audit/export/", {"form": "csv"}).status_code == 422
+    assert browser.post("/audit/export/", {"form": "exe", "reason": "x"}).status_code == 422
+    assert not Event.objects.filter(action="audit.exported").exists()
+
+
+def test_chunks_follow_each_other_and_later_events_stay_out(db, monkeypatch):
+    monkeypatch.setattr(exports, "CHUNK", 3)
+    for number in range(10):
+        shop(number)
+    export = export_prepare(wanted=wanted_of(QueryDict(), UTC), form="jsonl", reason="x", origin=SYSTEM)
+    shop(11)
+    lines = "".join(export_lines(export, "jsonl", UTC)).splitlines()
+    assert [json.loads(line)["sequence"] for line in lines[1:]] == list(range(1, 11)) and export.rows == 10
+
+
+def test_memory_stays_flat_however_long_the_export(db):
+    call_command("audit_seed", events=6000, verbosity=0)
+    export = export_prepare(wanted=wanted_of(QueryDict(), UTC), form="csv", reason="x", origin=SYSTEM)
+    tracemalloc.start()
+    length = sum(len(piece) for piece in export_lines(export, "csv", UTC))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert length > 3_000_000 and peak < 12_000_000
