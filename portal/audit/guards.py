@@ -3,6 +3,7 @@
 Installed by a migration; tests take them off to play the attacker.
 """
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 EVENT, HEAD = "audit_event", "audit_head"
@@ -39,7 +40,7 @@ _POSTGRESQL = {
 
 
 def guards_install(connection: BaseDatabaseWrapper) -> None:
-    """Puts the guards on. Raises NotImplementedError for a database without guards of ours."""
+    """Puts the guards on. Raises ImproperlyConfigured for a database without guards of ours."""
     with connection.cursor() as cursor:
         for statement in _install_statements(connection.vendor):
             cursor.execute(statement)
@@ -56,7 +57,7 @@ def _install_statements(vendor: str) -> list[str]:
     if vendor == "sqlite":
         return [f"CREATE TRIGGER {name} {body.format(abort=_ABORT)}" for name, body in _SQLITE.items()]
     if vendor != "postgresql":
-        raise NotImplementedError(f"No guards for {vendor}.")
+        raise ImproperlyConfigured(f"No guards for {vendor}.")
     statements = [_FUNCTION]
     for name, (table, event) in _POSTGRESQL.items():
         statements.append(

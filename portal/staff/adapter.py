@@ -1,5 +1,6 @@
 """How sign-in with django-allauth behaves here: nobody signs up, and each attempt is recorded."""
 
+import logging
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.urls import reverse
 
-from portal.audit.services import ObjectRef, Origin, address_of, event_record, origin_of
+from portal.audit.services import AuditUnavailable, ObjectRef, Origin, address_of, event_record, origin_of
 from portal.staff.attempts import (
     address_slot,
     attempt_give_back,
@@ -24,6 +25,7 @@ from portal.staff.people import person_ref
 from portal.staff.services import password_set
 from portal.staff.sessions import step_up_is_fresh
 
+logger = logging.getLogger(__name__)
 # The pages say these things themselves.
 _SILENT = {"account/messages/logged_in.txt", "account/messages/logged_out.txt"}
 
@@ -42,8 +44,11 @@ class StaffAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             event_record(action="session.signed_in", origin=origin_of(request), outcome="success")
 
     def logout(self, request: HttpRequest) -> None:
-        """Records who leaves, then signs out."""
-        event_record(action="session.signed_out", origin=origin_of(request), outcome="success")
+        """Records who leaves, then signs out: even where it cannot be recorded, an open session is worse."""
+        try:
+            event_record(action="session.signed_out", origin=origin_of(request), outcome="success")
+        except AuditUnavailable:
+            logger.exception("A sign-out could not be recorded.")
         super().logout(request)
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:

@@ -1,6 +1,7 @@
 """The database itself refuses to change what was recorded, on SQLite and PostgreSQL."""
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.db import Error, connection, transaction
 
 from portal.audit.guards import guards_install, guards_remove
@@ -84,5 +85,5 @@ def test_the_guards_can_be_put_back():
 
 def test_a_database_without_guards_is_not_used(monkeypatch):
     monkeypatch.setattr(connection, "vendor", "oracle")
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(ImproperlyConfigured):
         guards_install(connection)

@@ -54,6 +54,14 @@ def test_signing_out_is_recorded_and_takes_a_post(browser, ana):
     assert browser.get("/")["Location"].startswith(LOGIN)
 
 
+def test_signing_out_ends_the_session_even_where_it_cannot_be_recorded(browser, ana):
+    sign_in(browser)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE audit_event RENAME TO away")
+    browser.post("/accounts/logout/")
+    assert browser.get("/")["Location"].startswith(LOGIN)
+
+
 def test_a_new_session_begins_at_sign_in(browser, ana):
     browser.get(LOGIN)
     sign_in(browser)
