@@ -93,6 +93,8 @@ def room(name, *patterns):
 
 urlpatterns = [
     path("", include("portal.console.urls")),
+    path("", include("portal.staff.urls")),
+    path("accounts/", include("portal.staff.accounts")),
     path("changes/", include("portal.changes.urls")),
     room("tenants", path("tenants/<str:guid>/merchants/new/", MerchantCreate.as_view(), name="create")),
     room(
