@@ -20,7 +20,7 @@ from portal.changes.generated import change_with_secrets, secrets_reveal
 from portal.changes.inquiries import change_adopt, change_check
 from portal.changes.models import Change, State
 from portal.changes.sending import after_of, before_of, change_carry_out, intent_record
-from portal.changes.settling import changes_interrupted_settle
+from portal.changes.settling import changes_interrupted_settle, entity_history
 from portal.changes.twins import twin_refuse
 from portal.staff.models import User
 from provisioning.entities import Entity
@@ -37,6 +37,7 @@ __all__ = [
     "change_submit",
     "change_with_secrets",
     "changes_interrupted_settle",
+    "entity_history",
     "secrets_reveal",
 ]
 _NO_TRACE = FormTrace()

@@ -6,7 +6,8 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from portal.audit.services import Origin, origin_system
+from portal.audit.models import Event
+from portal.audit.services import Origin, history_of, origin_system
 from portal.changes.errors import RecordMissing
 from portal.changes.events import change_event, recorded
 from portal.changes.models import Change, State
@@ -30,6 +31,12 @@ def changes_interrupted_settle() -> int:
     settled = sum(_settled_or_left(change) for change in stale)
     _secrets_expire()
     return settled
+
+
+def entity_history(*, connection: str, guid: str) -> list[Event]:
+    """The latest events of one entity, newest first, told only after what was interrupted is settled."""
+    changes_interrupted_settle()
+    return history_of(connection=connection, guid=guid)
 
 
 def _stale() -> QuerySet[Change]:

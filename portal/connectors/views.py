@@ -7,8 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from portal.audit.services import history_of
-from portal.changes.services import change_with_secrets, changes_interrupted_settle
+from portal.changes.services import change_with_secrets, entity_history
 from portal.changes.views import EntityActionView, EntityCreateView, EntityEditView
 from portal.connectors.forms import ConnectorCreateForm, ConnectorEditForm, ConnectorForm
 from portal.connectors.profile import Profile
@@ -94,8 +93,7 @@ class ConnectorHistory(ConnectorTab):
 
     def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
         """The latest events."""
-        changes_interrupted_settle()
-        events = history_of(connection=connection, guid=self.entry.guid)
+        events = entity_history(connection=connection, guid=self.entry.guid)
         return render(request, "connectors/history.html", self.frame(self.entry) | {"events": events})
 
 

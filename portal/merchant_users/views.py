@@ -6,9 +6,8 @@ from typing import Any, ClassVar
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from portal.audit.services import history_of
 from portal.changes.errors import NotPossible
-from portal.changes.services import changes_interrupted_settle
+from portal.changes.services import entity_history
 from portal.changes.views import EntityActionView, EntityCreateView, EntityEditView
 from portal.console.forms import PayloadForm
 from portal.console.moments import zone_named
@@ -92,8 +91,7 @@ class MerchantUserHistory(MerchantUserTab):
 
     def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
         """The latest events."""
-        changes_interrupted_settle()
-        events = history_of(connection=connection, guid=self.entry.guid)
+        events = entity_history(connection=connection, guid=self.entry.guid)
         return render(request, "merchant_users/history.html", self.frame(self.entry) | {"events": events})
 
 

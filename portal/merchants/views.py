@@ -6,8 +6,7 @@ from typing import Any, ClassVar
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from portal.audit.services import history_of
-from portal.changes.services import changes_interrupted_settle
+from portal.changes.services import entity_history
 from portal.console.choices import country_choices, currency_choices
 from portal.console.views import PortalView
 from portal.directory.listing import STATUSES, ListFilter, asked, options_named
@@ -141,8 +140,7 @@ class MerchantHistory(MerchantTab):
 
     def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
         """The latest events about this merchant."""
-        changes_interrupted_settle()
-        events = history_of(connection=connection, guid=self.entry.guid)
+        events = entity_history(connection=connection, guid=self.entry.guid)
         return render(request, "merchants/history.html", self.frame(self.entry) | {"events": events})
 
 

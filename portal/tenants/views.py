@@ -6,9 +6,8 @@ from typing import Any, ClassVar
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from portal.audit.services import history_of
 from portal.changes.errors import NotPossible
-from portal.changes.services import changes_interrupted_settle
+from portal.changes.services import entity_history
 from portal.changes.views import EntityEditView
 from portal.console.choices import currency_choices
 from portal.console.views import PortalView
@@ -78,8 +77,7 @@ class TenantHistory(TenantTab):
 
     def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
         """The latest events about this tenant."""
-        changes_interrupted_settle()
-        events = history_of(connection=connection, guid=guid)
+        events = entity_history(connection=connection, guid=guid)
         return render(request, "tenants/history.html", self.frame(self.entry) | {"events": events})
 
 
