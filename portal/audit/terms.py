@@ -76,13 +76,6 @@ def known_of(event: Event) -> Iterator[tuple[str, str, str, str]]:
         yield ("object:", event.connection, event.parent_guid, event.parent_name[:200])
 
 
-def _new_name(after: str) -> str:
-    """The name that a change gave to its object; "" if it gave none."""
-    values = json.loads(after) if '"name"' in after else None
-    name = values.get("name") if isinstance(values, dict) else None
-    return name if isinstance(name, str) else ""
-
-
 def index_write(events: Iterable[Event]) -> None:
     """Stores the terms and names of new events, in the open transaction."""
     events = list(events)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import Max, QuerySet
+from django.db.models import Max
 from django.utils import timezone
 
 from provisioning import keyring
@@ -39,11 +39,6 @@ def connection_create(
 def connection_named(slug: str) -> Connection:
     """The connection with this slug. Raises Connection.DoesNotExist."""
     return Connection.objects.get(slug=slug)
-
-
-def connection_all() -> QuerySet[Connection]:
-    """All connections by slug."""
-    return Connection.objects.all()
 
 
 @transaction.atomic

@@ -1,4 +1,4 @@
-"""Partials of lists and the confirmation page."""
+"""Partials of lists and messages."""
 
 from datetime import timedelta
 from types import SimpleNamespace
@@ -67,21 +67,6 @@ def test_an_empty_page_offers_the_next_step() -> None:
     shown = render_to_string("partials/empty.html", context)
     assert 'href="/new/"' in shown
     assert "No connectors yet" in shown
-
-
-def test_a_confirmation_asks_explains_and_can_be_left() -> None:
-    context = {
-        "heading": "Archive merchant",
-        "question": "Archive Blue Café?",
-        "explanation": "Its connectors are archived too.",
-        "facts": {"Connectors": 3},
-        "confirm_label": "Archive",
-        "danger": True,
-        "cancel_url": "/back/",
-    }
-    shown = render_to_string("console/confirm.html", context, request=RequestFactory().get("/"))
-    for words in ("Archive Blue Café?", "archived too", "btn-danger", 'href="/back/"', "<dt>Connectors</dt>"):
-        assert words in shown
 
 
 def test_messages_stay_on_the_page_in_their_colour() -> None:
