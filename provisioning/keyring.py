@@ -1,6 +1,6 @@
 """Seals and unseals what is kept at rest: AES-256-GCM, a key id in every token, the context bound to it.
 
-Called by `connections` (credentials) and by `portal.changes` (secrets of changes not yet sent).
+Whoever keeps a sealed value registers its place with `sealed_places`, so that the keys can be changed.
 """
 
 import base64
@@ -65,10 +65,29 @@ def current_key_id() -> str:
     return next(iter(_keys()))
 
 
+def key_ids() -> list[str]:
+    """The ids of all configured keys, the current one first."""
+    return list(_keys())
+
+
+def key_id_of(token: str) -> str:
+    """The id of the key that sealed `token`, configured or not. Raises KeyringError for what is no token."""
+    return _parts(token)[0]
+
+
 def fingerprint(secret: str) -> str:
     """16 hex digits that tell secrets apart without revealing them; keyed, so guessing does not help."""
-    key = hmac.digest(_keys()[current_key_id()], b"fingerprint", hashlib.sha256)
-    return hmac.new(key, secret.encode("utf-8"), hashlib.sha256).hexdigest()[:16]
+    return fingerprints(secret)[0]
+
+
+def fingerprints(secret: str) -> list[str]:
+    """The fingerprint under each configured key, the current one first: an older one still matches."""
+    return [_fingerprint(key, secret) for key in _keys().values()]
+
+
+def _fingerprint(key: bytes, secret: str) -> str:
+    derived = hmac.digest(key, b"fingerprint", hashlib.sha256)
+    return hmac.new(derived, secret.encode("utf-8"), hashlib.sha256).hexdigest()[:16]
 
 
 def _keys() -> dict[str, bytes]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from provisioning.connections.channel import address_of, call_send, call_try
+from provisioning.connections.models import Credential
 from provisioning.connections.services import connection_named
 from provisioning.entities import ENTITY_KINDS, Connector, Entity, Merchant, MerchantUser, Tenant
 from provisioning.gateway.answers import Answer
@@ -144,9 +145,16 @@ def request_preview(
     }
 
 
-def credential_probe(*, connection: str, api_key: str, password: str) -> None:
-    """Tries a credential with one harmless read. Raises ProvisioningError; ValueError for a bad paste."""
-    call_try(_call(operation_named("tenant.list")), connection=connection, api_key=api_key, password=password)
+def credential_probe(*, credential: Credential) -> None:
+    """Tries a stored credential, active or not, with harmless reads; what comes of it is not noted.
+
+    Lists tenants, then the merchants of the key's own tenant: a key of somebody else's may list tenants too.
+    Raises ProvisioningError, EntityNotFound if the key cannot see that tenant.
+    """
+    call_try(_call(operation_named("tenant.list")), credential=credential)
+    own = credential.connection.tenant_guid
+    if own:
+        call_try(_call(operation_named("merchant.list"), target=own), credential=credential)
 
 
 def _call(

@@ -1,5 +1,7 @@
 """Django's entry for portal.connections."""
 
+from datetime import timedelta
+
 from django.apps import AppConfig
 
 
@@ -10,7 +12,12 @@ class ConnectionsConfig(AppConfig):
     label = "portal_connections"
 
     def ready(self) -> None:
-        """Puts the state of the connections onto the home page."""
+        """Cards for the home page, ears for credentials turned down, and an end for outdated ones."""
         from portal.connections.home import home_register
+        from portal.connections.notices import notices_register
+        from portal.connections.rotation import credentials_outdated_destroy
+        from portal.tasks.housekeeping import housekeeping_register
 
         home_register()
+        notices_register()
+        housekeeping_register(credentials_outdated_destroy, every=timedelta(minutes=5))

@@ -1,10 +1,10 @@
-"""The card of the home page that says how the gateways and their credentials fare."""
+"""The cards of the home page: how the gateways and their credentials fare, and what there is to do."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Max, Min
+from django.db.models import Max, Min, QuerySet
 from django.http import HttpRequest
 
 from portal.console.context import connections_of
@@ -15,22 +15,38 @@ from provisioning.connections.models import Credential
 
 def connection_health(request: HttpRequest) -> Mapping[str, Any]:
     """`rows`: connection, its active credential (or None), whether that fails, and since when it is away."""
-    away = _away_since()
-    active = {
-        credential.connection_id: credential
-        for credential in Credential.objects.filter(state="active").defer("sealed_api_key", "sealed_password")
-    }
+    away, active = _away_since(), _active()
     return {
         "rows": [
             {
                 "connection": known,
                 "credential": active.get(known.pk),
-                "failing": _fails(active.get(known.pk)),
+                "failing": known.pk in active and active[known.pk].suspect_since is not None,
                 "away_since": away.get(known.slug),
             }
             for known in connections_of(request)
         ]
     }
+
+
+def credentials_to_do(request: HttpRequest) -> Mapping[str, Any]:
+    """What those who may reset credentials have to do: `suspect`, `due` and `waiting` versions."""
+    reached = [known.pk for known in connections_of(request)]
+    stored = _stored().filter(connection__in=reached).order_by("connection__name")
+    active = list(stored.filter(state=Credential.State.ACTIVE))
+    return {
+        "suspect": [credential for credential in active if credential.suspect_since],
+        "due": [credential for credential in active if credential.is_due and not credential.suspect_since],
+        "waiting": list(stored.filter(state__in=Credential.ON_ITS_WAY)),
+    }
+
+
+def _stored() -> QuerySet[Credential]:
+    return Credential.objects.select_related("connection").defer("sealed_api_key", "sealed_password")
+
+
+def _active() -> dict[int, Credential]:
+    return {found.connection_id: found for found in _stored().filter(state=Credential.State.ACTIVE)}
 
 
 def _away_since() -> dict[str, datetime]:
@@ -45,7 +61,16 @@ def _away_since() -> dict[str, datetime]:
 
 
 def home_register() -> None:
-    """Adds the card."""
+    """Adds both cards."""
+    register(
+        HomeCard(
+            "credentials",
+            "connections/home_to_do.html",
+            access="credential.reset",
+            order=5,
+            context=credentials_to_do,
+        )
+    )
     register(
         HomeCard(
             "connections",
@@ -55,10 +80,3 @@ def home_register() -> None:
             context=connection_health,
         )
     )
-
-
-def _fails(credential: Credential | None) -> bool:
-    """Whether the gateway refused it the last time it said anything about it."""
-    if credential is None or credential.last_failure_at is None:
-        return False
-    return credential.last_success_at is None or credential.last_failure_at > credential.last_success_at

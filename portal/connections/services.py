@@ -1,111 +1,94 @@
-"""Resetting a connection's credential: proven at the gateway first, active after, both on record."""
+"""Adding, changing, pausing and resuming connections, each authorised again and on record."""
 
-from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 
-from portal.audit.services import ObjectRef, Origin, event_record
-from provisioning.connections.models import Connection, Credential
-from provisioning.connections.services import credential_reset
-from provisioning.service import (
-    NotAuthorised,
-    NotSent,
-    OutcomeUnknown,
-    ProvisioningError,
-    credential_probe,
-)
+from portal.audit.services import Origin, event_record
+from portal.changes.authority import Person, authorise
+from portal.connections.facts import FIELDS, connection_locked, connection_ref, connection_values
+from portal.connections.rotation import RIGHT
+from provisioning.connections.models import Connection
+from provisioning.connections.services import connection_create
+from provisioning.connections.versions import credentials_revoke_all
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a credential was not activated: how the log calls it, what happened, what to do next."""
+def connection_add(*, user: Person, origin: Origin, values: dict[str, Any]) -> Connection:
+    """A new connection without credential; `values` are slug and FIELDS.
 
-    outcome: str
-    happened: str
-    next_step: str
-    error: ProvisioningError
-
-
-_NEXT_STEPS: dict[type[ProvisioningError], tuple[str, str, str]] = {
-    NotAuthorised: (
-        "refused",
-        "The gateway does not accept this API key and password.",
-        "Check that both were copied whole, that the key is for the service “Provisioning API”, and that "
-        "this portal's address is on the key's list of allowed addresses.",
-    ),
-    NotSent: (
-        "not_sent",
-        "Nothing reached the gateway, so the credential could not be tested.",
-        "The key may be right. Check the connection's address, name look-up, certificate and firewall.",
-    ),
-    OutcomeUnknown: (
-        "unknown",
-        "The gateway gave no usable answer, so the credential could not be tested.",
-        "The key may be right. Try again; if it persists, the gateway is disturbed.",
-    ),
-}
-_OTHER = (
-    "refused",
-    "The gateway knows the credential but refused the test, which lists tenants.",
-    "The message below says why; the key may lack a right.",
-)
-
-
-def credential_prove_and_reset(
-    *, connection: Connection, api_key: str, password: str, origin: Origin
-) -> Credential | Failure:
-    """Tries the pair with one harmless read and makes it the active one if the gateway takes it.
-
-    Until then the old one stays in use. Raises KeyringError if it cannot be sealed, and AuditUnavailable:
-    nothing was stored then.
+    Raises PermissionDenied, ValidationError, AuditUnavailable.
     """
-    about = ObjectRef("connection", connection.slug, connection.name)
-    try:
-        credential_probe(connection=connection.slug, api_key=api_key, password=password)
-    except ProvisioningError as error:
-        failure = _failure(error)
+    authorise(user=user, permission="connection.create")
+    with transaction.atomic():
+        made = connection_create(**values)
         event_record(
-            action="credential.tested",
+            action="connection.created",
             origin=origin,
-            outcome=failure.outcome,
-            connection=connection.slug,
-            object=about,
-            code=str(error.code or ""),
-            gateway_request_id=error.request_id,
-            message=failure.happened,
-            duration_ms=error.duration_ms,
+            connection=made.slug,
+            object=connection_ref(made),
+            after=connection_values(made),
         )
-        return failure
-    return _activated(connection, about, api_key, password, origin)
+    return made
 
 
-@transaction.atomic
-def _activated(
-    connection: Connection, about: ObjectRef, api_key: str, password: str, origin: Origin
-) -> Credential:
-    """Stored and recorded together or not at all. The record names fingerprints, never values."""
-    credential = credential_reset(
-        connection=connection, api_key=api_key, password=password, by=origin.actor_name
-    )
-    event_record(
-        action="credential.tested",
-        origin=origin,
-        outcome="accepted",
-        connection=connection.slug,
-        object=about,
-        message="accepted by the gateway",
-    )
-    event_record(
-        action="credential.reset",
-        origin=origin,
-        outcome="accepted",
-        connection=connection.slug,
-        object=about,
-        after={"version": credential.version, "fingerprint": credential.api_key_fingerprint},
-    )
-    return credential
+def connection_change(
+    *, user: Person, origin: Origin, connection: Connection, values: dict[str, Any], seen: str
+) -> tuple[Connection, int]:
+    """Changes FIELDS; returns the connection and how many stored credentials were destroyed by it.
+
+    A new base URL destroys them: otherwise it could send an API key to whoever answers there. Who sets one
+    needs the right to reset credentials as well. `seen` is the digest of what the person decided on: raises
+    ChangedMeanwhile if it is another now, and as connection_add.
+    """
+    authorise(user=user, permission="connection.update")
+    with transaction.atomic():
+        fresh = connection_locked(connection, seen=seen)
+        before = connection_values(fresh)
+        for name in FIELDS:
+            setattr(fresh, name, values.get(name, before[name]))
+        fresh.full_clean()
+        fresh.save()
+        after = connection_values(fresh)
+        changed = [name for name in FIELDS if before[name] != after[name]]
+        destroyed = _moved(fresh, user, origin) if "base_url" in changed else 0
+        if changed:
+            event_record(
+                action="connection.updated",
+                origin=origin,
+                connection=fresh.slug,
+                object=connection_ref(fresh),
+                before={name: before[name] for name in changed},
+                after={name: after[name] for name in changed},
+            )
+    return fresh, destroyed
 
 
-def _failure(error: ProvisioningError) -> Failure:
-    found = next((words for kind, words in _NEXT_STEPS.items() if isinstance(error, kind)), _OTHER)
-    return Failure(*found, error)
+def connection_pause(*, user: Person, origin: Origin, connection: Connection, paused: bool) -> bool:
+    """Makes the connection read-only, or ends that; False if it was so already."""
+    authorise(user=user, permission="connection.update")
+    with transaction.atomic():
+        others = Connection.objects.filter(pk=connection.pk, is_paused=not paused)
+        if not others.update(is_paused=paused):
+            return False
+        event_record(
+            action="connection.paused" if paused else "connection.resumed",
+            origin=origin,
+            connection=connection.slug,
+            object=connection_ref(connection),
+        )
+    return True
+
+
+def _moved(connection: Connection, user: Person, origin: Origin) -> int:
+    """No stored key follows a connection to another address, and who moves it decides where new ones go."""
+    authorise(user=user, permission=RIGHT)
+    destroyed = credentials_revoke_all(connection=connection, by=origin.actor_name)
+    for credential in destroyed:
+        event_record(
+            action="credential.revoked",
+            origin=origin,
+            connection=connection.slug,
+            object=connection_ref(connection),
+            message=f"version {credential.version}, as the connection has a new address",
+        )
+    return len(destroyed)

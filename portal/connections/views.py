@@ -1,20 +1,24 @@
-"""Pages of the connections: the list, one connection, and the reset of its credential."""
+"""Pages of the connections: the list, one of them, adding, changing, pausing and resuming."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.db.models import Prefetch, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.decorators import method_decorator
-from django.views.decorators.debug import sensitive_post_parameters
 
-from portal.audit.services import AuditUnavailable, history_of, origin_of
-from portal.connections.forms import CredentialForm
-from portal.connections.services import Failure, credential_prove_and_reset
+from portal.audit.history import history_page
+from portal.audit.services import AuditUnavailable, origin_of
+from portal.connections.facts import FIELDS, ChangedMeanwhile, connection_digest
+from portal.connections.forms import ConnectionForm
+from portal.connections.rotation import RIGHT, credentials_outdated_destroy
+from portal.connections.services import connection_add, connection_change, connection_pause
+from portal.console.context import connections_of
 from portal.console.views import PortalView
+from portal.staff.reach import reach_of
 from provisioning.connections.models import Connection, Credential
-from provisioning.keyring import KeyringError
+from provisioning.connections.services import connection_standing
+from provisioning.connections.versions import kept_until
 
 
 class ConnectionListPage(PortalView):
@@ -24,7 +28,9 @@ class ConnectionListPage(PortalView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """All of them: there are a handful."""
-        return render(request, "connections/list.html", {"rows": _with_credentials()})
+        rows = [(row, version_in(row, Credential.State.ACTIVE)) for row in connections_with_versions(request)]
+        limited = not reach_of(request.user).everywhere
+        return render(request, "connections/list.html", {"rows": rows, "limited": limited})
 
 
 class ConnectionPage(PortalView):
@@ -33,51 +39,152 @@ class ConnectionPage(PortalView):
     access = "connection.view"
 
     def get(self, request: HttpRequest, connection: str) -> HttpResponse:
-        """The connection, the versions of its credential and what happened to it."""
-        found = get_object_or_404(_with_credentials(), slug=connection)
-        events = history_of(connection=found.slug, guid=found.slug)
-        return render(request, "connections/page.html", {"subject": found, "events": events})
+        """The connection, the versions of its credential and its history; an outline to the limited."""
+        if not reach_of(request.user).everywhere:
+            return self.outline(request, connection_found(request, connection))
+        credentials_outdated_destroy()
+        found = get_object_or_404(connections_with_versions(request), slug=connection)
+        previous = version_in(found, Credential.State.PREVIOUS)
+        context = {
+            "subject": found,
+            "active": version_in(found, Credential.State.ACTIVE),
+            "previous": previous,
+            "kept_until": kept_until(previous) if previous else None,
+            "waiting": version_in(found, *Credential.ON_ITS_WAY),
+            "history": history_page(connection=found.slug, guid=found.slug, query=request.GET),
+        }
+        return render(request, "connections/page.html", context)
+
+    def outline(self, request: HttpRequest, subject: Connection) -> HttpResponse:
+        """Name, kind and standing: the rest tells of tenants and people beyond the person's reach."""
+        context = {"subject": subject, "standing": connection_standing(subject)}
+        return render(request, "connections/outline.html", context)
 
 
-@method_decorator(sensitive_post_parameters(), name="dispatch")
-class CredentialResetPage(PortalView):
-    """A new API key and password: tested at the gateway, then active in every worker at once."""
+class ConnectionFormPage(PortalView):
+    """What adding and changing share: the form, and saying what is wrong with it."""
 
-    access = "credential.reset"
+    def page(
+        self, request: HttpRequest, form: ConnectionForm, subject: Connection | None, status: int = 200
+    ) -> HttpResponse:
+        """The form."""
+        seen = connection_digest(subject) if subject else ""
+        context = {"form": form, "subject": subject, "seen": seen}
+        return render(request, "connections/form.html", context, status=status)
+
+
+class ConnectionCreatePage(ConnectionFormPage):
+    """/connections/new/ — another gateway. It gets its credential afterwards."""
+
+    access = "connection.create"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """The empty form."""
+        return self.page(request, ConnectionForm(), None)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """On to the credential of the new connection, or the form with what is wrong."""
+        form = ConnectionForm(request.POST)
+        if not form.is_valid():
+            return self.page(request, form, None, 422)
+        try:
+            made = connection_add(user=request.user, origin=origin_of(request), values=form.cleaned_data)
+        except AuditUnavailable as error:
+            form.add_error(None, str(error))
+            return self.page(request, form, None, 503)
+        messages.success(request, f"{made.name} is added. Now it needs a credential.")
+        return redirect("connections:reset", connection=made.slug)
+
+
+class ConnectionEditPage(ConnectionFormPage):
+    """/connections/<slug>/edit/."""
+
+    access = "connection.update"
 
     def get(self, request: HttpRequest, connection: str) -> HttpResponse:
-        """The empty form."""
-        return self._page(request, get_object_or_404(_with_credentials(), slug=connection), CredentialForm())
+        """The form with what is stored."""
+        found = connection_found(request, connection)
+        return self.page(request, ConnectionForm(instance=found, fixed=_fixed(request)), found)
 
     def post(self, request: HttpRequest, connection: str) -> HttpResponse:
-        """To the connection's page if the gateway accepted the pair, otherwise the form with the reason."""
-        found = get_object_or_404(_with_credentials(), slug=connection)
-        form = CredentialForm(request.POST)
+        """Back to the connection's page, or the form with what is wrong."""
+        found = connection_found(request, connection)
+        # Checking a model form writes onto its instance: what is stored is shown beside it.
+        stored = Connection.objects.get(pk=found.pk)
+        form = ConnectionForm(request.POST, instance=stored, fixed=_fixed(request))
         if not form.is_valid():
-            return self._page(request, found, form, status=422)
+            return self.page(request, form, found, 422)
         try:
-            done = credential_prove_and_reset(
-                connection=found, origin=origin_of(request), **form.cleaned_data
+            changed, destroyed = connection_change(
+                user=request.user,
+                origin=origin_of(request),
+                connection=found,
+                values=form.cleaned_data,
+                seen=request.POST.get("seen", ""),
             )
-        except (AuditUnavailable, KeyringError) as error:
-            form.add_error(None, f"The old credential stays in use. {error}")
-            return self._page(request, found, form, status=503)
-        if isinstance(done, Failure):
-            return self._page(request, found, form, failure=done, status=422)
-        messages.success(
-            request, f"The gateway accepted the credential. Version {done.version} is in use now."
+        except ChangedMeanwhile:
+            return self.page(request, compared(form, found), found, 409)
+        except AuditUnavailable as error:
+            form.add_error(None, str(error))
+            return self.page(request, form, found, 503)
+        if destroyed:
+            messages.warning(
+                request, "The address is new, so the stored credential was destroyed: enter it again."
+            )
+        messages.success(request, f"{changed.name} is saved.")
+        return redirect("connections:page", connection=changed.slug)
+
+
+class ConnectionPauseView(PortalView):
+    """/connections/<slug>/pause/ and …/resume/ — read-only, or no longer."""
+
+    access = "connection.update"
+    paused: ClassVar[bool] = True
+
+    def post(self, request: HttpRequest, connection: str) -> HttpResponse:
+        """Back to the connection's page."""
+        found = connection_found(request, connection)
+        connection_pause(user=request.user, origin=origin_of(request), connection=found, paused=self.paused)
+        told = (
+            "is paused: it can be read, and nothing is written." if self.paused else "can be written again."
         )
+        messages.success(request, f"{found.name} {told}")
         return redirect("connections:page", connection=found.slug)
 
-    def _page(
-        self, request: HttpRequest, subject: Connection, form: CredentialForm, status: int = 200, **more: Any
-    ) -> HttpResponse:
-        """The form, without anything that was typed."""
-        context = {"subject": subject, "form": form, **more}
-        return render(request, "connections/reset.html", context, status=status)
+
+def _fixed(request: HttpRequest) -> bool:
+    """Whether the base URL stays: who sets one decides where credentials go."""
+    return not request.user.has_perm(RIGHT)
 
 
-def _with_credentials() -> QuerySet[Connection]:
-    """Connections with all versions, newest first; the sealed columns stay in the database."""
+def compared(form: ConnectionForm, stored: Connection) -> ConnectionForm:
+    """The form as typed, with what is stored now beside each field that differs."""
+    form.add_error(
+        None,
+        "Somebody changed this connection after you opened the form, and nothing of yours was saved. "
+        "Check it, and save again if you still want it so.",
+    )
+    for name in FIELDS:
+        if getattr(form.instance, name) != getattr(stored, name):
+            form.add_error(name, f"Stored now: “{getattr(stored, name)}”.")
+    return form
+
+
+def connection_found(request: HttpRequest, slug: str) -> Connection:
+    """The connection of the address. Raises Http404 if there is none, for this person."""
+    found = next((known for known in connections_of(request) if known.slug == slug), None)
+    if found is None:
+        raise Http404
+    return found
+
+
+def connections_with_versions(request: HttpRequest) -> QuerySet[Connection]:
+    """The person's connections with all versions, newest first; the sealed columns stay in the database."""
     versions = Credential.objects.defer("sealed_api_key", "sealed_password").order_by("-version")
-    return Connection.objects.order_by("name").prefetch_related(Prefetch("credentials", queryset=versions))
+    rows = Connection.objects.filter(pk__in=[known.pk for known in connections_of(request)]).order_by("name")
+    return rows.prefetch_related(Prefetch("credentials", queryset=versions))
+
+
+def version_in(connection: Connection, *states: Any) -> Credential | None:
+    """The version in one of these states, of a connection that came with its versions."""
+    return next((known for known in connection.credentials.all() if known.state in states), None)

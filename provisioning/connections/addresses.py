@@ -1,13 +1,23 @@
-"""Which base URLs may get an API key: https, or http to this very machine outside production."""
+"""Which base URLs may get an API key, and the portal's own addresses as the gateway's allow-list wants them.
+
+Called by Connection, before it is saved, and by `channel`, which checks again before each call.
+"""
 
 import ipaddress
 from urllib.parse import urlsplit
 
+from django.conf import settings
 
-def base_url_checked(url: str, *, loopback_http: bool) -> str:
+from provisioning.gateway.reach import Address, Network, Reach
+
+EGRESS_LIMIT = 1000  # characters; what the gateway's page takes
+
+
+def base_url_checked(url: str) -> str:
     """`url` without a trailing slash. Raises ValueError, in words for people, if it must not be used.
 
-    `loopback_http` allows plain http to the loopback address (the embedded gateway of a demo).
+    Plain http is for this very machine, outside production (the embedded gateway of a demo). Names are
+    looked up with each connection: what they lead to is checked there.
     """
     if any(character.isspace() or not character.isprintable() for character in url):
         raise ValueError("The address holds blanks or invisible characters.")
@@ -20,15 +30,51 @@ def base_url_checked(url: str, *, loopback_http: bool) -> str:
         raise ValueError("Give a complete address beginning with https://.")
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise ValueError("The address must not hold a user name, a password, “?” or “#”.")
-    if parts.scheme == "http" and not (loopback_http and _is_loopback(host)):
+    address = _literal(host)
+    if parts.scheme == "http" and (settings.PRODUCTION or not (address and address.is_loopback)):
         raise ValueError("The address must begin with https://: the API key would travel in clear.")
+    if address and not gateway_reach().allows(address):
+        raise ValueError(
+            "The address is not on the public internet. If the gateway is inside your own network, "
+            "GATEWAY_PRIVATE_NETWORKS has to name that network."
+        )
     return url.rstrip("/")
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
+def gateway_reach() -> Reach:
+    """Where gateways may be: the public internet, and the networks that the settings name."""
+    return Reach(tuple(settings.GATEWAY_PRIVATE_NETWORKS))
+
+
+def egress_checked(text: str) -> str:
+    """Addresses and CIDR ranges as the gateway's allow-list wants them: comma-separated, no blanks, CIDR.
+
+    Lines, blanks and commas separate what was typed; each address counts once. Raises ValueError, in words.
+    """
+    found = dict.fromkeys(str(_network(part)) for part in text.replace(",", " ").split())
+    listed = ",".join(found)
+    if len(listed) > EGRESS_LIMIT:
+        raise ValueError(f"The addresses are longer than {EGRESS_LIMIT} characters together.")
+    return listed
+
+
+def _network(part: str) -> Network:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        network = ipaddress.ip_network(part, strict=False)
     except ValueError:
-        return False
+        raise ValueError(
+            f"“{part[:60]}” is neither an IP address nor a range such as 203.0.113.0/28."
+        ) from None
+    if "/" in part and ipaddress.ip_interface(part).ip != network.network_address:
+        raise ValueError(f"“{part}” lies inside the range {network}: name the range or the one address.")
+    if network.prefixlen == 0:
+        raise ValueError(f"“{part}” is the whole internet. Name the addresses from which this portal calls.")
+    return network
+
+
+def _literal(host: str) -> Address | None:
+    """The address that `host` is, if it is no name that has to be looked up."""
+    try:
+        return ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+    except ValueError:
+        return None

@@ -1,17 +1,35 @@
-"""Making connections and resetting their credentials. Auditing these acts is the caller's business."""
+"""Connections and the credential in use: made, looked up, opened, its use noted.
 
-from datetime import timedelta
+Auditing is the caller's business; the life of a credential's versions is in `versions`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Max
 from django.utils import timezone
 
 from provisioning import keyring
 from provisioning.connections.models import Connection, Credential
+from provisioning.connections.suspicion import suspicion_begin, suspicion_end
 from provisioning.gateway.secrets import Sealed
 
 # How stale last_success_at and last_failure_at may be: they are for people, not worth a write per read.
 NOTED_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`paused`: read-only; `missing`: no credential; `suspect_since`: the gateway turns it down."""
+
+    paused: bool
+    missing: bool
+    suspect_since: datetime | None
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing stands in the way."""
+        return not (self.paused or self.missing or self.suspect_since)
 
 
 class CredentialMissingError(LookupError):
@@ -24,12 +42,21 @@ def connection_create(
     name: str,
     base_url: str,
     kind: str = Connection.Kind.SANDBOX,
-    colour: str = "blue",
+    colour: str = Connection.Colour.BLUE,
     tenant_guid: str = "",
+    egress_addresses: str = "",
+    remind_after_days: int = 90,
 ) -> Connection:
     """A new connection without credential. Raises ValidationError for a taken slug or an unsafe address."""
     connection = Connection(
-        slug=slug, name=name, base_url=base_url, kind=kind, colour=colour, tenant_guid=tenant_guid
+        slug=slug,
+        name=name,
+        base_url=base_url,
+        kind=kind,
+        colour=colour,
+        tenant_guid=tenant_guid,
+        egress_addresses=egress_addresses,
+        remind_after_days=remind_after_days,
     )
     connection.full_clean()
     connection.save(force_insert=True)
@@ -41,41 +68,13 @@ def connection_named(slug: str) -> Connection:
     return Connection.objects.get(slug=slug)
 
 
-@transaction.atomic
-def credential_reset(*, connection: Connection, api_key: str, password: str, by: str) -> Credential:
-    """Replaces the credential: the new version works at once in every worker, the old ones are gone.
-
-    `by` is the name of the person, frozen into the row. Nothing is stripped or guessed: raises ValueError, in
-    words for people and without the value, for what was pasted wrongly; KeyringError if it cannot be sealed.
-    """
-    credential_check(api_key=api_key, password=password)
-    Connection.objects.select_for_update().get(pk=connection.pk)  # two resets at once queue up here
-    earlier = Credential.objects.filter(connection=connection)
-    version = (earlier.aggregate(highest=Max("version"))["highest"] or 0) + 1
-    # A replaced secret is of no use to anyone but a thief: only its fingerprint stays.
-    earlier.filter(state=Credential.State.PREVIOUS).update(state=Credential.State.REVOKED)
-    earlier.filter(state=Credential.State.ACTIVE).update(state=Credential.State.PREVIOUS)
-    earlier.update(sealed_api_key="", sealed_password="")
-    return _sealed(Credential(connection=connection, version=version, created_by=by), api_key, password)
-
-
-def credential_check(*, api_key: str, password: str) -> None:
-    """Raises ValueError if the pair cannot have been copied correctly; the text never holds the value."""
-    for label, value in (("API key", api_key), ("password", password)):
-        if not value:
-            raise ValueError(f"The {label} is empty.")
-        if value != value.strip():
-            raise ValueError(
-                f"The {label} begins or ends with a blank or a line break. Copy it again without."
-            )
-        if not value.isprintable():
-            raise ValueError(
-                f"The {label} holds a line break or an invisible character. Copy it again without."
-            )
-        if len(value) > 500:
-            raise ValueError(f"The {label} is longer than 500 characters.")
-    if ":" in api_key:
-        raise ValueError("The API key holds a colon, which basic authentication cannot carry.")
+def connection_standing(connection: Connection) -> Standing:
+    """What stands in the way of working with the connection, in one query."""
+    active = connection.credentials.filter(state=Credential.State.ACTIVE).values_list(
+        "suspect_since", flat=True
+    )
+    found = list(active)
+    return Standing(paused=connection.is_paused, missing=not found, suspect_since=found[0] if found else None)
 
 
 def credential_active(*, connection: Connection) -> tuple[Sealed, Sealed]:
@@ -84,7 +83,10 @@ def credential_active(*, connection: Connection) -> tuple[Sealed, Sealed]:
 
 
 def credential_current(*, slug: str) -> Credential:
-    """The active credential with its connection, in one query. Raises CredentialMissingError."""
+    """The active credential with its connection, in one query. Raises CredentialMissingError.
+
+    Asked for with every call: a credential activated by one worker is used by all of them at once.
+    """
     found = Credential.objects.select_related("connection").filter(
         connection__slug=slug, state=Credential.State.ACTIVE
     )
@@ -101,20 +103,18 @@ def credential_open(credential: Credential) -> tuple[Sealed, Sealed]:
     )
 
 
-def credential_note(*, credential: Credential, accepted: bool) -> None:
-    """Remembers that the gateway took or turned down the credential, at most once a minute each."""
+def credential_note(*, credential: Credential, accepted: bool, words: str = "") -> None:
+    """Remembers that the gateway took or turned down the active credential, at most once a minute each.
+
+    Turning it down makes it suspect, once; the next success takes that back. `words` are the gateway's own.
+    """
+    if accepted and credential.suspect_since:
+        suspicion_end(credential)
+    elif not accepted and not credential.suspect_since:
+        suspicion_begin(credential, words)
     field = "last_success_at" if accepted else "last_failure_at"
     now = timezone.now()
     noted = getattr(credential, field)
     if noted is None or now - noted >= NOTED_EVERY:
         with transaction.atomic():
             Credential.objects.filter(pk=credential.pk).update(**{field: now})
-
-
-def _sealed(credential: Credential, api_key: str, password: str) -> Credential:
-    credential.sealed_api_key = keyring.seal(api_key, context=credential.context("api_key"))
-    credential.sealed_password = keyring.seal(password, context=credential.context("password"))
-    credential.api_key_fingerprint = keyring.fingerprint(api_key)
-    credential.password_fingerprint = keyring.fingerprint(password)
-    credential.save(force_insert=True)
-    return credential

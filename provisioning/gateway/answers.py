@@ -118,7 +118,8 @@ def judge(status: int, body: dict[str, Any], *, result: str, writes: bool, field
         raise OutcomeUnknown(_CONTRADICTORY, f"HTTP {status}, no plain “success: false”, code {code}", code)
     if not (200 <= status < 300 or 400 <= status < 500) or (code is None and success is not False):
         raise OutcomeUnknown(_NO_VERDICT, f"HTTP {status} without a verdict", gateway_message=_message(body))
-    raise _refusal(code, _message(body), fields)
+    # One published 401 carries the code 1001 (contract README, 11): the status says it as well.
+    raise _refusal(1000 if status == 401 else code, _message(body), fields)
 
 
 def _refusal(code: int | str | None, message: str, fields: Collection[str]) -> Refused:

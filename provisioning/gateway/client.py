@@ -20,7 +20,8 @@ from provisioning.gateway import transport
 from provisioning.gateway.answers import Answer, UnreadableError, judge, parsed, sealed
 from provisioning.gateway.bodies import decoded
 from provisioning.gateway.calls import Call
-from provisioning.gateway.errors import NotSent, OutcomeUnknown, ProvisioningError
+from provisioning.gateway.errors import REDIRECTED, TIMED_OUT, NotSent, OutcomeUnknown, ProvisioningError
+from provisioning.gateway.reach import PUBLIC, Reach
 from provisioning.gateway.secrets import Sealed, scrub
 from provisioning.gateway.waiting import waiting
 
@@ -41,19 +42,23 @@ _MEANING_OF_READ = " Nothing was changed. Try again in a moment."
 
 @dataclass(frozen=True, slots=True)
 class GatewayClient:
-    """Speaks to one gateway. `deadline`: seconds of wall clock for a whole call, a repeated read included."""
+    """Speaks to one gateway. `deadline`: seconds of wall clock for a whole call, a repeated read included.
+
+    `reach`: where the gateway may be besides the public internet.
+    """
 
     base_url: str
     api_key: Sealed = field(repr=False)
     password: Sealed = field(repr=False)
     deadline: float = 15.0
     ca_file: str = ""
+    reach: Reach = PUBLIC
 
     def send(self, call: Call) -> Answer:
         """Sends `call`: a write once, a read at most twice. Raises NotSent, Refused or OutcomeUnknown."""
         started = time.monotonic()
         try:
-            with transport.deadline(self.deadline):
+            with transport.deadline(self.deadline), transport.within(self.reach):
                 return self._answered(call, started)
         except ProvisioningError as error:
             problem = _completed(error, call, started)
@@ -106,12 +111,12 @@ class GatewayClient:
             request = requests.Request(call.method, url, headers=self._headers(call), data=data).prepare()
             with session.send(request, stream=True, allow_redirects=False, timeout=self.deadline) as response:
                 if 300 <= response.status_code < 400:
-                    raise OutcomeUnknown(_REDIRECT, "a redirect", http_status=response.status_code)
+                    raise OutcomeUnknown(_REDIRECT, REDIRECTED, http_status=response.status_code)
                 return response.status_code, response.headers, _read(response, call.large)
         except ProvisioningError:
             raise
         except transport.NeverSentError as error:
-            raise NotSent(str(error)) from None
+            raise NotSent(str(error), error.cause) from None
         except UnreadableError as error:
             raise OutcomeUnknown(_UNREADABLE, str(error)) from None
         except Exception as error:
@@ -201,7 +206,7 @@ def _broken_off(error: Exception) -> OutcomeUnknown:
     """By class names alone: the texts of requests and urllib3 quote requests."""
     chain = list(_chain(error))
     if any(isinstance(link, TimeoutError) for link in chain):
-        return OutcomeUnknown(_TOO_LATE, "no complete answer within the deadline")
+        return OutcomeUnknown(_TOO_LATE, TIMED_OUT)
     if any(isinstance(link, _STALE) for link in chain):
         return OutcomeUnknown(_BROKEN, _STALE_DETAIL)
     return OutcomeUnknown(_BROKEN, " < ".join(dict.fromkeys(type(link).__name__ for link in chain)))

@@ -3,7 +3,7 @@
     ProvisioningError
     ├── NotSent            nothing reached the gateway: refused connection, name look-up, TLS, no credential
     ├── Refused            the gateway answered no: `code`, `field`, `gateway_message`
-    │   ├── NotAuthorised  401 / 1000: the stored credential is not accepted
+    │   ├── NotAuthorised  401, or code 1000: the stored credential is not accepted
     │   └── EntityNotFound 1007, or not in the parent's list
     └── OutcomeUnknown     sent, but no verdict: time-out, reset, cut off, 5xx, not JSON, too large, redirect
 
@@ -11,6 +11,10 @@ The text of an error is for people and holds no secret; decisions are made on th
 """
 
 from dataclasses import dataclass
+
+# What `detail` says in these two cases of OutcomeUnknown.
+TIMED_OUT = "no complete answer within the deadline"
+REDIRECTED = "a redirect"
 
 
 @dataclass
@@ -39,7 +43,7 @@ class ProvisioningError(Exception):
 
 
 class NotSent(ProvisioningError):  # noqa: N818
-    """Nothing was sent: safe to try again."""
+    """Nothing was sent: safe to try again. `detail`: the cause if no connection was made (transport)."""
 
 
 class Refused(ProvisioningError):  # noqa: N818
@@ -47,7 +51,7 @@ class Refused(ProvisioningError):  # noqa: N818
 
 
 class NotAuthorised(Refused):
-    """The gateway does not accept the stored credential (401, code 1000)."""
+    """The gateway does not accept the stored credential (401, or code 1000)."""
 
 
 class EntityNotFound(Refused):

@@ -1,7 +1,8 @@
 """Connections to the gateway that keep one wall-clock deadline, from name look-up to the last byte.
 
 The timeouts of requests and urllib3 count per socket operation, so an answer that drips outlives them. Here
-every operation of the socket gets only what is left of the deadline. Used by `client` alone.
+every operation of the socket gets only what is left of the deadline. Used by `client`, and by portal.audit
+for what it tells the outside.
 """
 
 import ipaddress
@@ -20,15 +21,25 @@ import certifi
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-_deadline: ContextVar[float] = ContextVar("gateway deadline, on the monotonic clock")
-Address = tuple[Any, ...]
+from provisioning.gateway.reach import Reach
+
+Found = tuple[Any, ...]  # as socket.getaddrinfo finds it
 
 
 class NeverSentError(Exception):
     """The connection was not made, so no byte of the request left. The text is for people.
 
-    Not an OSError on purpose: urllib3 and requests would wrap it and lose the distinction.
+    `cause` is one of "name", "private", "refused", "certificate", "tls". Not an OSError on purpose: urllib3
+    and requests would wrap it and lose the distinction.
     """
+
+    def __init__(self, text: str, cause: str) -> None:
+        super().__init__(text)
+        self.cause = cause
+
+
+_deadline: ContextVar[float] = ContextVar("gateway deadline, on the monotonic clock")
+_reach: ContextVar[Reach | None] = ContextVar("where a gateway may be", default=None)
 
 
 @contextmanager
@@ -39,6 +50,16 @@ def deadline(seconds: float) -> Iterator[None]:
         yield
     finally:
         _deadline.reset(token)
+
+
+@contextmanager
+def within(reach: Reach) -> Iterator[None]:
+    """New connections inside stay in `reach`; others raise NeverSentError."""
+    token = _reach.set(reach)
+    try:
+        yield
+    finally:
+        _reach.reset(token)
 
 
 def seconds_left() -> float:
@@ -97,7 +118,7 @@ class _Connecting:
     port: int
 
     def _new_conn(self) -> socket.socket:
-        return _connected(_addresses(self.host, self.port))
+        return connected(_reachable(addresses_of(self.host, self.port)))
 
 
 class DeadlineHTTPConnection(_Connecting, HTTPConnection):
@@ -113,14 +134,16 @@ class DeadlineHTTPSConnection(_Connecting, HTTPSConnection):
             super().connect()
         except ssl.SSLCertVerificationError as error:
             raise NeverSentError(
-                f"The gateway's certificate was not accepted: {error.verify_message}."
+                f"The gateway's certificate was not accepted: {error.verify_message}.", "certificate"
             ) from None
         except ssl.SSLError as error:
-            raise NeverSentError(f"The TLS handshake failed: {error.reason or 'broken off'}.") from None
+            raise NeverSentError(
+                f"The TLS handshake failed: {error.reason or 'broken off'}.", "tls"
+            ) from None
         except (TimeoutError, OSError) as error:
             if self.sock is None:
                 raise  # not even connected
-            raise NeverSentError(f"The TLS handshake was not completed: {_plain(error)}.") from None
+            raise NeverSentError(f"The TLS handshake was not completed: {_plain(error)}.", "tls") from None
 
 
 class DeadlineHTTPPool(HTTPConnectionPool):
@@ -138,7 +161,7 @@ class DeadlineHTTPSPool(HTTPSConnectionPool):
 POOL_CLASSES = {"http": DeadlineHTTPPool, "https": DeadlineHTTPSPool}
 
 
-def _addresses(host: str, port: int) -> list[Address]:
+def addresses_of(host: str, port: int) -> list[Found]:
     """What the name stands for. Raises NeverSentError if the look-up fails or is not over in time."""
     host = host.strip("[]")
     try:
@@ -148,9 +171,9 @@ def _addresses(host: str, port: int) -> list[Address]:
     return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
 
 
-def _looked_up(host: str, port: int) -> list[Address]:
+def _looked_up(host: str, port: int) -> list[Found]:
     # getaddrinfo knows no timeout, so it runs aside and is left behind when time is up.
-    results: queue.SimpleQueue[list[Address] | OSError | UnicodeError] = queue.SimpleQueue()
+    results: queue.SimpleQueue[list[Found] | OSError | UnicodeError] = queue.SimpleQueue()
 
     def look_up() -> None:
         try:
@@ -162,13 +185,26 @@ def _looked_up(host: str, port: int) -> list[Address]:
     try:
         found = results.get(timeout=seconds_left())
     except (queue.Empty, TimeoutError):
-        raise NeverSentError("The gateway's name was not found in time.") from None
+        raise NeverSentError("The gateway's name was not found in time.", "name") from None
     if isinstance(found, list) and found:
         return found
-    raise NeverSentError("The gateway's name was not found.") from None
+    raise NeverSentError("The gateway's name was not found.", "name") from None
 
 
-def _connected(addresses: list[Address]) -> socket.socket:
+def _reachable(found: list[Found]) -> list[Found]:
+    """Those that a gateway may have: a name is free to lead into the portal's own network."""
+    reach = _reach.get()
+    allowed = [
+        entry
+        for entry in found
+        if reach is None or reach.allows(ipaddress.ip_address(str(entry[4][0]).partition("%")[0]))
+    ]
+    if not allowed:
+        raise NeverSentError("The gateway's name leads to an address inside a private network.", "private")
+    return allowed
+
+
+def connected(addresses: list[Found]) -> socket.socket:
     """The first address that answers. Raises NeverSentError only if each of them refused."""
     problem: OSError | None = None
     for family, kind, protocol, _, address in addresses:
@@ -184,7 +220,7 @@ def _connected(addresses: list[Address]) -> socket.socket:
             if problem is None or not isinstance(error, ConnectionRefusedError):
                 problem = error
     if isinstance(problem, ConnectionRefusedError):
-        raise NeverSentError("The gateway refused the connection.") from None
+        raise NeverSentError("The gateway refused the connection.", "refused") from None
     raise problem or OSError("no address")
 
 

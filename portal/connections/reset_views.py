@@ -1,0 +1,202 @@
+"""The reset of a credential, step by step: every step is stored, so it can be left and come back to."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.decorators import method_decorator
+from django.views.decorators.debug import sensitive_post_parameters
+
+from portal.audit.services import AuditUnavailable, origin_of
+from portal.connections import rotation
+from portal.connections.facts import ChangedMeanwhile, connection_digest
+from portal.connections.findings import Finding, finding_named
+from portal.connections.forms import CredentialForm, ShutForm
+from portal.connections.views import connection_found, connections_with_versions, version_in
+from portal.console.views import PortalView
+from provisioning.connections.models import Connection, Credential
+from provisioning.connections.versions import StepNotPossible, kept_until
+from provisioning.keyring import KeyringError
+
+CHANGED = (
+    "Somebody changed this connection after you opened the page, so nothing was stored or sent. Check the "
+    "address below: if it is where the API key and password shall go, enter both again."
+)
+
+
+class ResetView(PortalView):
+    """A step of the reset. Somebody else being faster leads back to the reset's page, which says so."""
+
+    access = "credential.reset"
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Runs the step."""
+        try:
+            return super().dispatch(request, *args, **kwargs)
+        except StepNotPossible as stop:
+            messages.warning(request, f"Nothing was done. {stop}")
+            return redirect("connections:reset", connection=kwargs["connection"])
+
+    def page(
+        self,
+        connection: str,
+        *,
+        form: CredentialForm | None = None,
+        finding: Finding | None = None,
+        status: int = 200,
+    ) -> HttpResponse:
+        """Where the reset stands, without anything that was typed."""
+        subject = get_object_or_404(connections_with_versions(self.request), slug=connection)
+        waiting = version_in(subject, *Credential.ON_ITS_WAY)
+        context = {
+            "subject": subject,
+            "seen": connection_digest(subject),
+            "form": form or CredentialForm(),
+            "waiting": waiting,
+            "kept_until": kept_until(waiting) if waiting else None,
+            # A bad paste is about now: what an earlier test found does not stand above it.
+            "finding": finding or finding_named(waiting.test_problem if waiting and not form else ""),
+            "active": version_in(subject, Credential.State.ACTIVE),
+            "origin": _origin(subject.base_url),
+        }
+        return render(self.request, "connections/reset.html", context, status=status)
+
+
+@method_decorator(sensitive_post_parameters(), name="dispatch")
+class CredentialResetPage(ResetView):
+    """A new API key and password, tested as soon as they are entered; put to use by a step of its own."""
+
+    def get(self, request: HttpRequest, connection: str) -> HttpResponse:
+        """Where the reset stands."""
+        rotation.credentials_outdated_destroy()
+        return self.page(connection)
+
+    def post(self, request: HttpRequest, connection: str) -> HttpResponse:
+        """On to the activation if the gateway accepted the pair, otherwise the page with the reason."""
+        found = connection_found(request, connection)
+        form = CredentialForm(request.POST)
+        if not form.is_valid():
+            return self.page(connection, form=form, status=422)
+        acting: dict[str, Any] = {"user": request.user, "origin": origin_of(request)}
+        try:
+            seen = request.POST.get("seen", "")
+            taken = rotation.credential_take(**acting, connection=found, seen=seen, **form.cleaned_data)
+            finding = rotation.credential_try(**acting, credential=taken)
+        except ChangedMeanwhile:
+            form.add_error(None, CHANGED)
+            return self.page(connection, form=form, status=409)
+        except (AuditUnavailable, KeyringError) as error:
+            form.add_error(None, f"What is in use stays in use. {error}")
+            return self.page(connection, form=form, status=503)
+        if finding:
+            return self.page(connection, finding=finding, status=422)
+        return redirect("connections:reset", connection=connection)
+
+
+class VersionStepView(ResetView):
+    """A button on one version of the credential. A subclass does it in `step`."""
+
+    def post(self, request: HttpRequest, connection: str, version: int) -> HttpResponse:
+        """Does it, and goes where its result is shown."""
+        versions = Credential.objects.select_related("connection")
+        found = connection_found(request, connection)
+        credential = get_object_or_404(versions, connection=found, version=version)
+        try:
+            return self.step(credential, {"user": request.user, "origin": origin_of(request)})
+        except AuditUnavailable as error:
+            messages.error(request, str(error))
+            return redirect("connections:page", connection=connection)
+
+    def step(self, credential: Credential, acting: dict[str, Any]) -> HttpResponse:
+        """What the button does."""
+        raise NotImplementedError
+
+
+class VersionTestView(VersionStepView):
+    """Tests a version that is on its way once more."""
+
+    def step(self, credential: Credential, acting: dict[str, Any]) -> HttpResponse:
+        """The reset's page, with what the gateway said."""
+        finding = rotation.credential_try(**acting, credential=credential)
+        if finding:
+            return self.page(credential.connection.slug, finding=finding, status=422)
+        return redirect("connections:reset", connection=credential.connection.slug)
+
+
+class VersionActivateView(VersionStepView):
+    """Puts a tested version to use."""
+
+    def step(self, credential: Credential, acting: dict[str, Any]) -> HttpResponse:
+        """The connection's page."""
+        active = rotation.credential_use(**acting, credential=credential)
+        messages.success(self.request, f"Version {active.version} is in use now, everywhere and at once.")
+        return redirect("connections:page", connection=active.connection.slug)
+
+
+class VersionRollbackView(VersionStepView):
+    """Puts the previous version to use again, if the gateway still takes it."""
+
+    def step(self, credential: Credential, acting: dict[str, Any]) -> HttpResponse:
+        """The connection's page, with what the gateway said if it does not."""
+        finding = rotation.credential_go_back(**acting, credential=credential)
+        number = credential.version
+        if finding:
+            words = f"Version {number} was not put to use again; what was in use stays. {finding.happened}"
+            messages.error(self.request, words)
+        else:
+            messages.success(self.request, f"Version {number} is in use again, everywhere and at once.")
+        return redirect("connections:page", connection=credential.connection.slug)
+
+
+class VersionRevokeView(VersionStepView):
+    """Destroys the value of a version that is not in use."""
+
+    def step(self, credential: Credential, acting: dict[str, Any]) -> HttpResponse:
+        """The connection's page."""
+        rotation.credential_withdraw(**acting, credential=credential)
+        messages.success(self.request, f"Version {credential.version} is revoked: its value is destroyed.")
+        return redirect("connections:page", connection=credential.connection.slug)
+
+
+class ShutPage(ResetView):
+    """/connections/<slug>/revoke-now/ — the emergency, after confirmation words."""
+
+    def get(self, request: HttpRequest, connection: str) -> HttpResponse:
+        """What it does, and the words to type."""
+        found = connection_found(request, connection)
+        return self.form_page(found, ShutForm(words=found.name))
+
+    def post(self, request: HttpRequest, connection: str) -> HttpResponse:
+        """The connection's page, paused and without any stored value."""
+        found = connection_found(request, connection)
+        form = ShutForm(request.POST, words=found.name)
+        if not form.is_valid():
+            return self.form_page(found, form, 422)
+        try:
+            rotation.connection_shut(
+                user=request.user,
+                origin=origin_of(request),
+                connection=found,
+                reason=form.cleaned_data["reason"],
+            )
+        except AuditUnavailable as error:
+            form.add_error(None, str(error))
+            return self.form_page(found, form, 503)
+        messages.warning(
+            request,
+            f"{found.name} is paused and holds no credential any more. Now reset or delete the key at the "
+            "gateway: whoever knows the password can still use it there.",
+        )
+        return redirect("connections:page", connection=found.slug)
+
+    def form_page(self, subject: Connection, form: ShutForm, status: int = 200) -> HttpResponse:
+        """The question."""
+        return render(
+            self.request, "connections/revoke_now.html", {"subject": subject, "form": form}, status=status
+        )
+
+
+def _origin(base_url: str) -> str:
+    """Scheme and host: where the gateway's own pages usually are."""
+    return "/".join(base_url.split("/")[:3])

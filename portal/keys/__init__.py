@@ -1,0 +1,1 @@
+"""The encryption keys: what they seal, their change without an interruption, their loss."""

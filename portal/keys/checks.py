@@ -1,0 +1,61 @@
+"""Whether the configured keys are those that sealed what is stored. Asked at every start and by commands."""
+
+from typing import Any
+
+from django.core.checks import CheckMessage, Error, register
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
+
+from portal.keys.services import Standing, keyring_standing
+from provisioning.keyring import KeyringError
+
+
+def key_problems() -> list[str]:
+    """What is wrong, in words and without a key; [] where nothing is, or no table is there yet."""
+    try:
+        standing = keyring_standing()
+    except KeyringError as error:
+        return [str(error)]
+    except DatabaseError:
+        return []  # /healthz/ready reports it
+    return [*_missing(standing), *_wrong(standing)]
+
+
+@register()
+def keys_open_what_is_stored(**_: Any) -> list[CheckMessage]:
+    """An error for each key that is missing or another one than it says."""
+    return [Error(text, id="portal.E002") for text in key_problems()]
+
+
+def keys_ensure() -> None:
+    """Raises ImproperlyConfigured if a key is missing or wrong: the portal does not start."""
+    found = key_problems()
+    if found:
+        raise ImproperlyConfigured(" ".join(found))
+
+
+def _missing(standing: Standing) -> list[str]:
+    return [
+        f"Key “{key_id}” is missing: {standing.sealed_with(key_id)} stored values are sealed with it "
+        f"({_where(standing, key_id)}). Put it back into PORTAL_ENCRYPTION_KEYS, behind the first one. "
+        "If it is lost for good, docs/keys.md says what to do."
+        for key_id in standing.unknown
+    ]
+
+
+def _wrong(standing: Standing) -> list[str]:
+    """A single value that does not open was damaged; if none does, the key is another one."""
+    closed = [key_id for *_, key_id in standing.closed]
+    return [
+        f"Key “{key_id}” in PORTAL_ENCRYPTION_KEYS is not the key of that name that sealed before: it opens "
+        f"none of the {standing.sealed_with(key_id)} values sealed with it ({_where(standing, key_id)}). "
+        "Put the right key there. If it is lost for good, docs/keys.md says what to do."
+        for key_id in standing.keys
+        if 0 < standing.sealed_with(key_id) == closed.count(key_id)
+    ]
+
+
+def _where(standing: Standing, key_id: str) -> str:
+    return ", ".join(
+        f"{place}: {counter[key_id]}" for place, counter in standing.counts.items() if counter[key_id]
+    )

@@ -1,0 +1,103 @@
+"""What the encryption keys seal, counted; sealing it all with the first key; giving up what none opens.
+
+Called by `manage.py keyring` and by the check at start. docs/keys.md tells when to do what.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from portal.audit.services import Origin, event_record
+from provisioning import keyring
+from provisioning.sealed_places import places, row_discard, row_reseal, rows_change, values_resting
+
+# Seconds between two transactions: whoever waits to write gets a turn (SQLite's lock is unfair).
+PAUSE = 0.005
+Progress = Callable[[str, int], None]
+
+
+@dataclass
+class Standing:
+    """What rests sealed. `counts` is place → key id → values; key id "" stands for what is no sealed value.
+
+    `closed` names the values that no configured key opens: (place, primary key, part, key id).
+    """
+
+    keys: list[str]
+    counts: dict[str, Counter[str]] = field(default_factory=dict)
+    closed: list[tuple[str, str, str, str]] = field(default_factory=list)
+
+    def sealed_with(self, key_id: str) -> int:
+        """How many values are under this key."""
+        return sum(counter[key_id] for counter in self.counts.values())
+
+    @property
+    def unknown(self) -> list[str]:
+        """Key ids of stored values that are not configured."""
+        return sorted({key_id for counter in self.counts.values() for key_id in counter} - {*self.keys, ""})
+
+    @property
+    def unused(self) -> list[str]:
+        """Keys that nothing is sealed with any more: they can be removed."""
+        return [key_id for key_id in self.keys[1:] if not self.sealed_with(key_id)]
+
+    @property
+    def waiting(self) -> int:
+        """Values under another configured key than the first."""
+        return sum(self.sealed_with(key_id) for key_id in self.keys[1:])
+
+
+class NumberDiffers(ValueError):  # noqa: N818 - reads as what happened
+    """As many values as the person expected to lose are not what would be lost."""
+
+
+def keyring_standing() -> Standing:
+    """Counts every sealed value and tries whether it opens. Raises KeyringError for unusable keys."""
+    standing = Standing(keyring.key_ids(), {place.name: Counter() for place in places()})
+    for place, row, value in values_resting():
+        standing.counts[place.name][value.key_id] += 1
+        if not value.opens():
+            standing.closed.append((place.name, str(row.pk), value.part, value.key_id))
+    return standing
+
+
+def keyring_rotate(*, origin: Origin, progress: Progress = lambda place, done: None) -> int:
+    """Seals every value with the first key, a few rows to a transaction; how many were not yet.
+
+    Nobody has to wait, it can be stopped and started again at any time, and what does not open stays as it
+    is. Recorded before the first value and after the last one; where nothing is left to do, not at all.
+    """
+    key_id, waiting = keyring.current_key_id(), keyring_standing().waiting
+    if not waiting:
+        return 0
+    event_record(action="keyring.rotation_began", origin=origin, message=f"with key “{key_id}”")
+    done = 0
+    for place in places():
+        for resealed in rows_change(place, row_reseal):
+            done += resealed
+            if resealed:
+                progress(place.name, done)
+            time.sleep(PAUSE)
+    event_record(
+        action="keyring.rotated",
+        origin=origin,
+        outcome="success",
+        message=f"with key “{key_id}”",
+        after={"key": key_id, "values": done},
+    )
+    return done
+
+
+def keyring_discard(*, origin: Origin, expected: int) -> int:
+    """Takes out every value that no configured key opens: its key is lost. Returns how many.
+
+    Raises NumberDiffers unless that is exactly the `expected` number, and then nothing is taken out.
+    """
+    found = len(keyring_standing().closed)
+    if found != expected:
+        raise NumberDiffers(f"{found} values do not open, not {expected}. Nothing was taken out.")
+    if not found:
+        return 0
+    event_record(action="keyring.discarded", origin=origin, after={"values": found})
+    return sum(taken for place in places() for taken in rows_change(place, row_discard))
