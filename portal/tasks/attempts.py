@@ -1,0 +1,149 @@
+"""One attempt at a run: claimed by exactly one worker, kept by a heartbeat, ended under its own mark."""
+
+import logging
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import close_old_connections, connections
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+
+from portal.tasks.dispatch import run_dispatch
+from portal.tasks.kinds import Kind, Result, UnknownKind, kind_of
+from portal.tasks.models import Run, State
+from portal.tasks.services import TaskFailed
+from portal.tasks.stopping import AttemptOverdue, AttemptStopped, overdue_after, worker_is_stopping
+
+logger = logging.getLogger(__name__)
+
+
+def attempt(run_id: str) -> None:
+    """Does the work of a waiting run and notes how it ended. Does nothing if it is not there to be taken."""
+    run = _claimed(run_id)
+    if run is None:
+        return
+    try:
+        with _kept(run):
+            ending = _worked(run)
+        _ended(run, ending)
+    finally:
+        _ours(run).update(claim="", lease_until=None)
+
+
+def unclaimed(now: datetime) -> Q:
+    """Runs on which no attempt can still be working."""
+    return Q(claim="") | Q(lease_until__lt=now)
+
+
+def _claimed(run_id: str) -> Run | None:
+    """waiting → running under a new mark, by exactly one caller."""
+    now, mark = timezone.now(), uuid.uuid4().hex
+    waiting = Run.objects.filter(unclaimed(now), pk=run_id, state=State.WAITING)
+    taken = waiting.update(
+        state=State.RUNNING, claim=mark, attempts=F("attempts") + 1, lease_until=now + _lease(),
+        started_at=now, heartbeat_at=now, finished_at=None, done=0, total=None, message="",
+    )  # fmt: skip
+    return Run.objects.get(pk=run_id) if taken else None
+
+
+def _ours(run: Run) -> QuerySet[Run]:
+    """The run, as long as it is this attempt that holds it."""
+    return Run.objects.filter(pk=run.pk, claim=run.claim)
+
+
+def _worked(run: Run) -> dict[str, Any] | None:
+    """How it ended, as columns of the run; None for an attempt that must not go on."""
+    try:
+        kind = kind_of(run.kind)
+        with overdue_after(kind.deadline):
+            return _done(kind.work(run, **run.arguments))
+    except AttemptStopped:
+        return None
+    except AttemptOverdue:
+        connections.close_all()  # it may have been in the middle of an exchange
+        return _failed(f"It took longer than {_minutes(kind)} minutes and was stopped.")
+    except TaskFailed as failure:
+        return _failed(str(failure))
+    except UnknownKind:
+        return _failed("This portal does not know this kind of work any more.")
+    except Exception as error:
+        logger.exception("background work failed: %s", run.kind)
+        return _failed(f"An error in the portal ended it ({type(error).__name__}); the log has the details.")
+
+
+def _done(result: Result) -> dict[str, Any]:
+    until = timezone.now() + result.keep if result.keep else None
+    return {
+        "state": State.DONE, "result": result.reference, "result_until": until, "message": result.message,
+    }  # fmt: skip
+
+
+def _failed(message: str) -> dict[str, Any]:
+    return {"state": State.FAILED, "message": message}
+
+
+def _minutes(kind: Kind) -> str:
+    return f"{kind.deadline.total_seconds() / 60:g}"
+
+
+def _ended(run: Run, ending: dict[str, Any] | None) -> None:
+    """Notes the ending; what was left half done is discarded while nobody else can work on it."""
+    running = _ours(run).filter(state=State.RUNNING)
+    if ending and ending["state"] == State.DONE and running.update(finished_at=timezone.now(), **ending):
+        return
+    if _ours(run).exists():
+        discarded(run)
+    if ending:
+        running.update(finished_at=timezone.now(), **ending)
+    elif worker_is_stopping() and running.update(
+        state=State.WAITING, claim="", lease_until=None, attempts=F("attempts") - 1, dispatched_at=None
+    ):
+        # A worker that is told to end puts its work in line again, as if it had not begun.
+        run_dispatch(run)
+
+
+def discarded(run: Run) -> bool:
+    """Whether what a run made is gone; one whose kind is gone left nothing that we could know of."""
+    try:
+        kind_of(run.kind).discard(run)
+    except UnknownKind:
+        return True
+    except Exception:
+        logger.exception("what background work made could not be discarded: %s", run.kind)
+        return False
+    return True
+
+
+def _lease() -> timedelta:
+    return timedelta(seconds=settings.TASK_LEASE_SECONDS)
+
+
+@contextmanager
+def _kept(run: Run) -> Iterator[None]:
+    """Extends the lease while the block runs, of stopped work too: nobody may begin before it is over."""
+    over = threading.Event()
+    heart = threading.Thread(target=_beat, args=(run, over), name="heartbeat", daemon=True)
+    heart.start()
+    try:
+        yield
+    finally:
+        over.set()
+        heart.join()
+
+
+def _beat(run: Run, over: threading.Event) -> None:
+    try:
+        while not over.wait(settings.TASK_LEASE_SECONDS / 3):
+            try:
+                close_old_connections()
+                now = timezone.now()
+                _ours(run).update(heartbeat_at=now, lease_until=now + _lease())
+            except Exception as error:  # the next beat may reach the database again
+                logger.warning("a heartbeat failed: %s", type(error).__name__)
+    finally:
+        connections.close_all()

@@ -1,0 +1,54 @@
+"""The worker for the database (TASKS_BACKEND=database): django-tasks-db's own, ending more politely."""
+
+import logging
+import sys
+import time
+from types import FrameType
+
+from django.db import InterfaceError, OperationalError, connections
+from django_tasks_db.management.commands.db_worker import Worker
+
+from portal.tasks.stopping import worker_stop
+
+logger = logging.getLogger(__name__)
+# How often it looks for work when there was none, in seconds.
+LOOK_EVERY = 1.0
+
+
+class DatabaseWorker(Worker):
+    """See portal.tasks.redis for its twin."""
+
+    @classmethod
+    def made(cls, name: str, batch: bool) -> "DatabaseWorker":
+        """A worker of that name."""
+        return cls(
+            queue_names=["default"], interval=LOOK_EVERY, batch=batch, backend_name="default",
+            startup_delay=False, max_tasks=None, worker_id=name, excluded_queue_names=[],
+        )  # fmt: skip
+
+    def start(self) -> None:
+        """Works until a signal, or in a batch until nothing waits."""
+        self.configure_signals()
+        self.work_on()
+
+    def work_on(self) -> None:
+        """The same without signals. A database that is locked, or away, is asked again; not in a batch."""
+        while self.running:
+            try:
+                return self.run()
+            except (OperationalError, InterfaceError) as error:
+                if self.batch:
+                    raise
+                logger.warning("the database could not be asked for work: %s", type(error).__name__)
+                connections.close_all()
+                time.sleep(LOOK_EVERY)
+        return None
+
+    def shutdown(self, signum: int, frame: FrameType | None) -> None:
+        """The first signal stops the work at its next report, a second one at once."""
+        if not self.running:
+            super().shutdown(signum, frame)
+        worker_stop()
+        self.running = False
+        if not self.running_task:
+            sys.exit(0)

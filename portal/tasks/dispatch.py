@@ -1,0 +1,34 @@
+"""Hands a run over to the task backend (TASKS_BACKEND): only its id travels, the rest is in our table."""
+
+import logging
+from functools import partial
+
+from django.db import transaction
+from django.utils import timezone
+from django_tasks import task
+
+from portal.tasks.models import Run
+
+logger = logging.getLogger(__name__)
+
+
+@task()
+def run_attempt(run_id: str) -> None:
+    """What workers call. A run that is taken, over or gone is nobody's work: twice does no harm."""
+    from portal.tasks.attempts import attempt
+
+    attempt(run_id)
+
+
+def run_dispatch(run: Run) -> None:
+    """Hands over when the open transaction is committed; to a backend that is away later, by recovery."""
+    transaction.on_commit(partial(_handed_over, str(run.pk)))
+
+
+def _handed_over(run_id: str) -> None:
+    try:
+        run_attempt.enqueue(run_id)
+    except Exception as error:  # whatever the backend raises: the run waits in our table
+        logger.error("background work could not be handed over: %s", type(error).__name__)
+        return
+    Run.objects.filter(pk=run_id).update(dispatched_at=timezone.now())

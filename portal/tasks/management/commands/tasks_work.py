@@ -1,0 +1,22 @@
+"""`manage.py tasks_work`: carries out background work until SIGTERM; as many of them as you like."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from portal.tasks.workers import work
+
+
+class Command(BaseCommand):
+    """One worker."""
+
+    help = "Carries out background work (exports, verifications) until SIGTERM. Several may run at once."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """When to end."""
+        parser.add_argument("--batch", action="store_true", help="end as soon as nothing waits")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Returns after a batch, or ends with exit code 0 at SIGTERM."""
+        work(batch=options["batch"])

@@ -1,0 +1,96 @@
+"""What workers see to every few seconds: lost runs go back in line, what is over its time is discarded."""
+
+from datetime import datetime, timedelta
+
+from django.apps import apps
+from django.db.models import Q
+from django.utils import timezone
+
+from portal.tasks.attempts import discarded, unclaimed
+from portal.tasks.dispatch import run_dispatch
+from portal.tasks.kinds import UnknownKind, kind_of
+from portal.tasks.models import OPEN, Run, State, Worker
+
+# A waiting run is handed over again after this time: what the backend had of it may be lost.
+HANDED_AGAIN_AFTER = timedelta(minutes=1)
+KEPT_FOR = timedelta(days=30)
+MOST_KEPT = 1000
+WORKER_SEEN_WITHIN = timedelta(minutes=1)
+_AT_ONCE = 100
+
+
+def runs_recover() -> None:
+    """Safe to call from any number of workers at once: every step is one conditional update."""
+    now = timezone.now()
+    _lost_return(now)
+    _forgotten_hand_over(now)
+    _results_expire(now)
+    _old_forget(now)
+
+
+def worker_note(name: str) -> None:
+    """A sign of life of a worker."""
+    now = timezone.now()
+    Worker.objects.update_or_create(name=name, defaults={"seen_at": now})
+    Worker.objects.filter(seen_at__lt=now - timedelta(days=1)).delete()
+
+
+def worker_is_there() -> bool:
+    """Whether any worker gave a sign of life within a minute."""
+    return Worker.objects.filter(seen_at__gte=timezone.now() - WORKER_SEEN_WITHIN).exists()
+
+
+def _lost_return(now: datetime) -> None:
+    """Runs whose worker fell silent: in line again, or failed after too many attempts."""
+    for run in Run.objects.filter(state=State.RUNNING, lease_until__lt=now)[:_AT_ONCE]:
+        lost = Run.objects.filter(pk=run.pk, claim=run.claim, state=State.RUNNING, lease_until__lt=now)
+        if run.attempts < _most_attempts(run):
+            lost.update(state=State.WAITING, claim="", lease_until=None, dispatched_at=None)
+        elif lost.update(
+            state=State.FAILED, claim="", lease_until=None, finished_at=now,
+            message=f"It was interrupted {run.attempts} times: its worker ended in the middle of it.",
+        ):  # fmt: skip
+            discarded(run)
+
+
+def _most_attempts(run: Run) -> int:
+    try:
+        return kind_of(run.kind).most_attempts
+    except UnknownKind:
+        return 0
+
+
+def _forgotten_hand_over(now: datetime) -> None:
+    """Runs that wait although nobody works on them, and that the backend may not know."""
+    forgotten = Q(dispatched_at=None) | Q(dispatched_at__lt=now - HANDED_AGAIN_AFTER)
+    waiting = Run.objects.filter(unclaimed(now), forgotten, state=State.WAITING)
+    for run in waiting.order_by("created_at")[:_AT_ONCE]:
+        if waiting.filter(pk=run.pk, dispatched_at=run.dispatched_at).update(dispatched_at=now):
+            run_dispatch(run)
+
+
+def _results_expire(now: datetime) -> None:
+    for run in Run.objects.filter(result_until__lt=now)[:_AT_ONCE]:
+        if discarded(run):
+            Run.objects.filter(pk=run.pk).update(
+                result={}, result_until=None, message="Its result has expired."
+            )
+
+
+def _old_forget(now: datetime) -> None:
+    """What ended long ago, and of the rest all but the newest MOST_KEPT."""
+    ended = Run.objects.exclude(state__in=OPEN)
+    old = list(ended.filter(created_at__lt=now - KEPT_FOR)[:_AT_ONCE])
+    for run in old or list(ended[MOST_KEPT : MOST_KEPT + _AT_ONCE]):
+        if discarded(run):
+            run.delete()
+    if apps.is_installed("django_tasks_db"):
+        _hand_overs_forget(now)
+
+
+def _hand_overs_forget(now: datetime) -> None:
+    """What the database backend keeps of those that are over, or lost with a worker."""
+    from django_tasks_db.models import DBTaskResult
+
+    over = DBTaskResult.objects.exclude(status="READY")
+    over.filter(enqueued_at__lt=now - timedelta(days=1)).delete()

@@ -1,0 +1,37 @@
+"""The worker for Redis (TASKS_BACKEND=redis): RQ's, in one process, so that both backends behave alike."""
+
+from types import FrameType
+
+import django_rq
+from django_rq.queues import DjangoRQ
+from django_tasks_rq import Job
+from rq import SimpleWorker
+from rq.serializers import JSONSerializer
+
+from portal.tasks.stopping import worker_stop
+
+
+class RedisWorker(SimpleWorker):
+    """RQ's worker that does not fork: kill -9 ends work and worker together, and a lease runs out."""
+
+    batch = False
+
+    @classmethod
+    def made(cls, name: str, batch: bool) -> "RedisWorker":
+        """A worker of that name."""
+        queue = django_rq.get_queue("default", job_class=Job)
+        worker = cls(
+            [queue], name=name, connection=queue.connection, job_class=Job, queue_class=DjangoRQ,
+            serializer=JSONSerializer,
+        )  # fmt: skip
+        worker.batch = batch
+        return worker
+
+    def start(self) -> None:
+        """Works until a signal, or in a batch until nothing waits."""
+        self.work(burst=self.batch, logging_level="WARNING")
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """The first signal stops the work at its next report; RQ then ends, and at once on a second one."""
+        worker_stop()
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]

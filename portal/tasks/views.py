@@ -1,0 +1,77 @@
+"""The page of one's own background work, with its buttons. What belongs to others does not exist here."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+
+from portal.console.access import SIGNED_IN
+from portal.console.views import PortalView
+from portal.tasks.kinds import UnknownKind, kind_of
+from portal.tasks.models import Run
+from portal.tasks.pages import rows_of
+from portal.tasks.recovery import worker_is_there
+from portal.tasks.services import TaskNotPossible, runs_of, task_cancel, task_retry
+
+
+class ListView(PortalView):
+    """/tasks/ — what one started, how far it is, and what it made."""
+
+    access = SIGNED_IN
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """The newest runs of the person."""
+        rows = rows_of(runs_of(request.user.pk))
+        open_runs = any(row.run.is_open for row in rows)
+        context = {
+            "rows": rows,
+            "open_runs": open_runs,
+            "no_worker": open_runs and not worker_is_there(),
+        }
+        return render(request, "tasks/list.html", context)
+
+
+class CancelView(PortalView):
+    """/tasks/<id>/cancel/ — stops it."""
+
+    access = SIGNED_IN
+
+    def post(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Back to the list; work that has ended meanwhile stays as it ended."""
+        run = _own(request, pk)
+        if task_cancel(run=run):
+            messages.success(request, f"“{run.title}” was stopped.")
+        else:
+            messages.info(request, f"“{run.title}” had ended already.")
+        return redirect("tasks:list")
+
+
+class RetryView(PortalView):
+    """/tasks/<id>/retry/ — puts it in line again."""
+
+    access = SIGNED_IN
+
+    def post(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Back to the list. Raises PermissionDenied if the person may no longer do such work."""
+        run = _own(request, pk)
+        try:
+            _permission_check(request, run)
+            task_retry(run=run)
+            messages.success(request, f"“{run.title}” is in line again.")
+        except UnknownKind:
+            messages.error(request, "This portal does not know this kind of work any more.")
+        except TaskNotPossible as refusal:
+            messages.error(request, str(refusal))
+        return redirect("tasks:list")
+
+
+def _own(request: HttpRequest, pk: UUID) -> Run:
+    return get_object_or_404(Run, pk=pk, owner_id=request.user.pk)
+
+
+def _permission_check(request: HttpRequest, run: Run) -> None:
+    needed = kind_of(run.kind).permission
+    if needed and not request.user.has_perm(needed):
+        raise PermissionDenied(f"needs {needed} to start this work again")
