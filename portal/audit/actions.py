@@ -1,5 +1,6 @@
 """What can happen, as a registry: action → sentence for people. An action that is not here is an error."""
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -29,22 +30,62 @@ ACTIONS: dict[str, str] = {
     "second_factor.failed": "Someone failed to give the second factor of {object}",
     "session.expired": "The session of {actor} ended by itself",
     "session.ended": "{actor} ended a session of {object}",
+    "session.step_up_failed": "{actor} gave a wrong password where their own was asked for again",
+    "session.step_up_locked": "{actor} gave a wrong password too often where their own was asked for again",
     "session.stepped_up": "{actor} gave their password or passkey again",
     "staff.created": "{actor} added {object}{message}",
     "staff.role_changed": "{actor} changed the role of {object}{message}",
+    "staff.details_changed": "{actor} changed name or e-mail of {object}",
+    "staff.reach_changed": "{actor} changed the tenants that {object} reaches{message}",
+    "staff.access_reviewed": "{actor} reviewed who may do what{message}",
+    "role.created": "{actor} made {object}",
+    "role.changed": "{actor} changed the rights of {object}",
+    "role.deleted": "{actor} deleted {object}",
     "staff.disabled": "{actor} disabled {object}",
     "staff.enabled": "{actor} enabled {object}",
-    "staff.second_factor_reset": "{actor} removed every second factor of {object}",
+    "staff.second_factor_reset_asked": "{actor} asked to remove every second factor of {object}",
+    "staff.second_factor_reset_declined": "{actor} decided against removing the second factor of {object}",
+    "staff.second_factor_reset": "{actor} removed every second factor of {object}{message}",
     "staff.unlocked": "{actor} unlocked sign-in for {object}",
     "staff.password_link_made": "{actor} made a one-time link for {object} to set a password",
+    "staff.password_link_mailed": "{actor} mailed a one-time link to {object}",
+    "staff.password_link_withdrawn": "{actor} withdrew the one-time link of {object}",
     "staff.password_changed": "{actor} set a new password for {object}",
     "credential.reset": "{actor} reset the stored credential of {object}",
     "credential.tested": "{actor} tested the stored credential of {object}{message}",
+    "keyring.rotation_began": "{actor} began to seal every stored secret anew{message}",
+    "keyring.rotated": "{actor} sealed every stored secret anew{message}",
+    "keyring.discarded": "{actor} took out the stored secrets that no key opens any more{message}",
+    "credential.entered": "{actor} entered a new credential for {object}{message}",
+    "credential.activated": "{actor} put a new credential of {object} to use{message}",
+    "credential.rolled_back": "{actor} put the previous credential of {object} to use again{message}",
+    "credential.revoked": "{actor} revoked a stored credential of {object}{message}",
+    "credential.suspected": "{actor} found the stored credential of {object} turned down{message}",
+    "credential.recovered": "{actor} found the stored credential of {object} accepted again",
     "connection.created": "{actor} added {object}",
+    "connection.updated": "{actor} changed {object}",
+    "connection.paused": "{actor} paused {object}: nothing is written to it",
+    "connection.resumed": "{actor} resumed {object}",
     "audit.verified": "{actor} verified the audit trail{message}",
+    "audit.found_broken": "{actor} verified the audit trail and found it broken{message}",
     "audit.exported": "{actor} exported the audit trail{message}",
+    "audit.export_finished": "The export that {actor} asked for was written{message}",
+    "audit.export_downloaded": "{actor} downloaded {object}{message}",
     "audit.anchored": "{actor} anchored the audit trail{message}",
+    "audit.index_mended": "{actor} put back what events are found by{message}",
+    "audit.archived": "{actor} archived a part of the audit trail{message}",
+    "audit.purged": "{actor} removed archived events from the audit trail{message}",
+    "audit.reviewed": "{actor} signed off {object}{message}",
+    "filter.shared": "{actor} shared {object}{message}",
+    "filter.renamed": "{actor} renamed {object}{message}",
+    "filter.withdrawn": "{actor} withdrew {object}{message}",
 }
+
+# What was planned, asked for or refused: after these nothing is known to have become so.
+ATTEMPTS = frozenset(
+    f"change.{state}"
+    for state in ("prepared", "cancelled", "intent", "refused", "not_sent", "unknown", "conflict")
+)
 
 KINDS = {
     "tenant": "tenant",
@@ -54,10 +95,14 @@ KINDS = {
     "routing": "routing",
     "nt_enrollment": "network token enrolment",
     "person": "person",
+    "role": "role",
     "unknown_person": "an unknown person",
     "connection": "connection",
     "change": "change",
     "page": "page",
+    "day": "day",
+    "export": "export",
+    "filter": "saved filter",
 }
 VERBED = {
     "create": "created",
@@ -76,6 +121,8 @@ _FLAGS = {
     ("archived", False): "restore",
     ("resetPassword", True): "reset the password of",
 }
+# How values begin that may be but a flag: the others need not be read for their verb.
+_FLAG_TEXTS = tuple(f'{{"{key}":' for key, _ in _FLAGS)
 
 
 def action_title(action: str) -> str:
@@ -100,11 +147,12 @@ def verb_of(event: "Event") -> str:
     verb = event.operation.partition(".")[2]
     if verb in ("create", "replace"):
         return verb
-    after: Any = event.after_data
-    if isinstance(after, dict) and len(after) == 1:
-        return flag_verb(after)
+    if not verb or event.after.startswith(_FLAG_TEXTS):
+        after: Any = json.loads(event.after) if event.after else None
+        if isinstance(after, dict) and len(after) == 1:
+            return flag_verb(after)
     # An event written without its operation: no values before means that there was nothing.
-    return "create" if not verb and after and not event.before else "change"
+    return "create" if not verb and event.after and not event.before else "change"
 
 
 def flag_verb(after: Mapping[str, Any]) -> str:

@@ -18,6 +18,10 @@ from portal.audit.keys import audit_keys, current_key_id, keyed_digest
 from portal.audit.models import Event, Head
 
 logger = logging.getLogger(__name__)
+# The line of an anchor that comes from elsewhere than the file.
+KEPT = -1
+# So many bytes at the end of the file hold its last anchors.
+TAIL = 4096
 _turn = threading.Lock()
 # When this process last saw to an anchor, on the monotonic clock; at its start it does not know.
 _seen: dict[str, float] = {}
@@ -40,6 +44,22 @@ class Anchor:
         known = self.key_id in audit_keys()
         return known and self.seal == _seal(self.key_id, self.time, self.sequence, self.hash)
 
+    @property
+    def trouble(self) -> str:
+        """What is to be said of one that is not genuine."""
+        if self.line == KEPT:
+            return "the anchor to compare with was not written by this portal, or its key is gone"
+        return (
+            f"line {self.line} of the anchor file was edited"
+            if self.line
+            else "the anchor file cannot be read"
+        )
+
+    @property
+    def values(self) -> dict[str, str | int]:
+        """What is written down, as JSON."""
+        return {name: value for name, value in asdict(self).items() if name != "line"}
+
 
 class AnchorUnavailable(Exception):  # noqa: N818 - reads as what happened
     """The anchor file cannot be written or read."""
@@ -59,7 +79,9 @@ def anchor_after(event: Event) -> None:
     now = time.monotonic()
     with _turn:
         aged = minutes > 0 and now - _seen.setdefault("at", now) >= 60 * minutes
-        if not aged and not (every > 0 and event.sequence % every == 0):
+        # The first one at once: until an anchor is there, an empty trail in place of this one goes unnoticed.
+        counted = every > 0 and (event.sequence == 1 or event.sequence % every == 0)
+        if not aged and not counted:
             return
         _seen["at"] = now
     try:
@@ -82,6 +104,25 @@ def anchors_read() -> list[Anchor]:
     return [_anchor(line, number) for number, line in enumerate(lines, 1) if line.strip()]
 
 
+def anchor_last() -> Anchor | None:
+    """The last genuine anchor near the end of the file; None without one. Raises AnchorUnavailable."""
+    try:
+        with anchor_file().open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - TAIL))
+            lines = file.read().decode(errors="replace").splitlines()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise AnchorUnavailable("The anchor file cannot be read.") from error
+    return next((anchor for line in reversed(lines) if (anchor := _anchor(line, KEPT)).genuine), None)
+
+
+def anchor_of(text: str) -> Anchor:
+    """The anchor in a line that was kept elsewhere, say from a mail or with a syslog header before it."""
+    return _anchor(text[text.find("{") : text.rfind("}") + 1], KEPT)
+
+
 def anchor_file() -> Path:
     """Where anchors are kept; it belongs on another disk or host than the database."""
     return Path(settings.AUDIT_ANCHOR_FILE)
@@ -90,13 +131,12 @@ def anchor_file() -> Path:
 def _appended(sequence: int, head_hash: str) -> Anchor:
     now, key_id = datetime.now(UTC).isoformat(timespec="microseconds"), current_key_id()
     anchor = Anchor(now, sequence, head_hash, key_id, _seal(key_id, now, sequence, head_hash))
-    values = {name: value for name, value in asdict(anchor).items() if name != "line"}
     try:
         anchor_file().parent.mkdir(parents=True, exist_ok=True)
         # One write to a file opened for appending: writers at once do not mix their lines.
         file = os.open(anchor_file(), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
-            os.write(file, (json.dumps(values) + "\n").encode())
+            os.write(file, (json.dumps(anchor.values) + "\n").encode())
             os.fsync(file)
         finally:
             os.close(file)

@@ -7,3 +7,18 @@ class AuditConfig(AppConfig):
     """portal.audit"""
 
     name = "portal.audit"
+
+    def ready(self) -> None:
+        """A wrong receiver is found at the start; ready-check, home page and workers learn of the trail."""
+        from portal.audit import background_exports, proof
+        from portal.audit.health import checks_register
+        from portal.audit.home import home_register
+        from portal.audit.retention import background as archiving
+        from portal.audit.stream.delivery import feeds_configured
+
+        feeds_configured()
+        checks_register()
+        home_register()
+        proof.kinds_register()
+        background_exports.kinds_register()
+        archiving.kinds_register()

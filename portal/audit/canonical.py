@@ -12,12 +12,14 @@ FORMAT = "portal-audit-1"
 DEEPEST = 100
 _NOT_STORABLE = dict.fromkeys([0, *range(0xD800, 0xE000)], "\N{REPLACEMENT CHARACTER}")
 
-# What the hash covers, in this order. A new column means a new FORMAT.
+# What the hash covers, in this order. A new column means a new FORMAT, or comes last and is left out while it
+# is empty, like `ancestors`: the text of rows from before it stays what it was.
 HASHED_FIELDS = (
     "sequence", "time", "actor_id", "actor_name", "actor_role", "session", "address", "request_id",
     "connection", "action", "operation", "object_kind", "object_guid", "object_name", "parent_guid",
     "parent_name", "change_id", "reason", "outcome", "code", "gateway_request_id", "request", "answer",
     "before", "after", "message", "duration_ms", "key_id", "previous_hash",
+    "ancestors",
 )  # fmt: skip
 
 
@@ -47,7 +49,8 @@ def json_text(value: Any) -> str:
 
 def row_text(values: Sequence[Any]) -> str:
     """The canonical text of a row given as the values of HASHED_FIELDS: what is hashed."""
-    return _dumped([FORMAT, values[0], _moment(values[1]), *values[2:]])
+    last = len(values) if values[-1] else -1
+    return _dumped([FORMAT, values[0], _moment(values[1]), *values[2:last]])
 
 
 def _moment(time: datetime | None) -> str:

@@ -1,6 +1,7 @@
-"""Field by field: what an event changed, for the detail page."""
+"""Field by field: what an event changed, for the detail page and for the history of one field."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from typing import Any
 
 from portal.audit.models import Event
@@ -10,32 +11,57 @@ from provisioning.gateway.secrets import MASK
 
 @dataclass(frozen=True)
 class FieldChange:
-    """One field, old → new, as text; a secret only says that it changed."""
+    """One field, old → new, as text; a secret only says that it changed. Of a list `added` and `removed`
+    say more, unless only its order changed."""
 
     name: str
     old: str
     new: str
     secret: bool = False
+    added: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
 
 
-def field_changes(event: Event) -> list[FieldChange]:
-    """The fields that differ between before and after, in the order of their names; [] without values."""
+def field_changes(event: Event, *, without: str = "") -> list[FieldChange]:
+    """The fields that differ between before and after, in the order of their names; [] without values.
+
+    `without` leaves out what lies below that name: a document that is compared in its own way.
+    """
     before, after = flat_values(event.before_data), flat_values(event.after_data)
-    changes = []
-    for name in sorted(before.keys() | after.keys()):
-        old, new = before.get(name), after.get(name)
-        if MASK in (old, new):
-            changes.append(FieldChange(name, "", "", secret=True))
-        elif old != new:
-            changes.append(FieldChange(name, _words(old), _words(new)))
-    return changes
+    return [
+        _change(name, before.get(name), after.get(name))
+        for name in sorted(before.keys() | after.keys())
+        if _differs(before.get(name), after.get(name))
+        and not (without and f"{name}.".startswith(f"{without}."))
+    ]
 
 
-def _words(value: Any) -> str:
-    if value is None or value == "":
+def value_words(value: Any) -> str:
+    """A value as text for people; "—" for none."""
+    if value is None or value in ("", []):
         return "—"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return ", ".join(_words(item) for item in value) or "—"
-    return str(value)
+        return ", ".join(value_words(item) for item in value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
+
+
+def _differs(old: Any, new: Any) -> bool:
+    return bool(old != new or MASK in (old, new))
+
+
+def _change(name: str, old: Any, new: Any) -> FieldChange:
+    if MASK in (old, new):
+        return FieldChange(name, "", "", secret=True)
+    added, removed = _items(old, new)
+    return FieldChange(name, value_words(old), value_words(new), added=added, removed=removed)
+
+
+def _items(old: Any, new: Any) -> tuple[list[str], list[str]]:
+    """What joined and what left a list; nothing for what is no list."""
+    if not all(value is None or isinstance(value, list) for value in (old, new)):
+        return [], []
+    was, now = old or [], new or []
+    added = [value_words(item) for item in now if item not in was]
+    return added, [value_words(item) for item in was if item not in now]

@@ -1,17 +1,27 @@
-"""The page that asks why the trail is taken out, and then streams it."""
+"""The page that asks why the trail is taken out, then streams it or has it written; and what was written."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 from django import forms
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.shortcuts import render
+from django.conf import settings
+from django.contrib import messages
+from django.db import transaction
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
-from portal.audit.exports import FORMATS, export_lines, export_prepare
+from portal.audit.background_exports import KIND, export_file, export_ref, export_start
+from portal.audit.exports import FORMATS, ExportRefused, export_lines, export_prepare, export_record
 from portal.audit.filters import Wanted, wanted_of
 from portal.audit.pages import count_words
 from portal.audit.queries import selection_of
-from portal.audit.services import origin_of
+from portal.audit.services import event_record, origin_of
 from portal.audit.views import filter_query, zone_of
 from portal.console.views import PortalView
+from portal.tasks.models import Run
+from portal.tasks.services import TaskNotPossible, owner_of
 
 _TYPES = {"csv": "text/csv", "jsonl": "application/x-ndjson", "html": "text/html"}
 
@@ -22,6 +32,12 @@ class ExportForm(forms.Form):
     form = forms.ChoiceField(choices=list(FORMATS.items()), label="Format")
     reason = forms.CharField(
         max_length=500, label="Reason", help_text="Stays in the audit trail, with your name and the filter."
+    )
+    background = forms.BooleanField(
+        required=False,
+        label="Write it in the background",
+        help_text=f"Always so for more than {settings.AUDIT_EXPORT_STREAMED:,} events. "
+        "You download it within a day.",
     )
 
 
@@ -35,26 +51,64 @@ class ExportView(PortalView):
         return self._page(request, ExportForm(), wanted_of(request.GET, zone_of(request)), 200)
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
-        """Records the export, then streams it; 422 without a reason."""
+        """Records the export, then streams it or puts it in line; 422 without a reason."""
         form, wanted = ExportForm(request.POST), wanted_of(request.GET, zone_of(request))
         if not form.is_valid():
             return self._page(request, form, wanted, 422)
-        kind = form.cleaned_data["form"]
-        export = export_prepare(
-            wanted=wanted, form=kind, reason=form.cleaned_data["reason"], origin=origin_of(request)
-        )
-        lines = export_lines(export, kind, zone_of(request))
-        answer = StreamingHttpResponse(lines, content_type=f"{_TYPES[kind]}; charset=utf-8")
-        name = f"audit-{timezone.now():%Y%m%d-%H%M%S}.{kind}"
-        # The report is looked at and printed, the others are kept.
-        answer["Content-Disposition"] = f'{"inline" if kind == "html" else "attachment"}; filename="{name}"'
-        return answer
+        try:
+            return _exported(request, wanted, form.cleaned_data)
+        except (ExportRefused, TaskNotPossible) as refusal:
+            form.add_error(None, str(refusal))
+            return self._page(request, form, wanted, 422)
 
     def _page(self, request: HttpRequest, form: ExportForm, wanted: Wanted, status: int) -> HttpResponse:
+        selection = selection_of(wanted)
         context = {
             "form": form,
             "filter_words": wanted.words,
             "filter_query": filter_query(wanted),
-            "count": count_words(selection_of(wanted)),
+            "count": count_words(selection),
+            "problems": selection.problems,
         }
         return render(request, "audit/export.html", context, status=status)
+
+
+class ExportFileView(PortalView):
+    """/audit/export/<id>/ — the file that background work wrote for whoever asks, and for nobody else."""
+
+    access = "audit.export"
+
+    def get(self, request: HttpRequest, pk: UUID) -> HttpResponseBase:
+        """The file, once the download is on record; after its time back to the list, with words."""
+        run = get_object_or_404(Run, pk=pk, kind=KIND, owner_id=request.user.pk)
+        path = export_file(run, timezone.now())
+        if path is None:
+            messages.error(
+                request, "That export is not there any more. Start a new one from the audit trail."
+            )
+            return redirect("tasks:list")
+        event_record(action="audit.export_downloaded", origin=origin_of(request), object=export_ref(run))
+        form = str(run.arguments["form"])
+        return _headed(FileResponse(path.open("rb")), form, run.created_at)
+
+
+def _exported(request: HttpRequest, wanted: Wanted, asked: dict[str, Any]) -> HttpResponseBase:
+    form, origin = asked["form"], origin_of(request)
+    export = export_prepare(wanted=wanted, reason=asked["reason"], origin=origin)
+    with transaction.atomic():
+        export_record(export=export, wanted=wanted, form=form, origin=origin)
+        if export.rows > settings.AUDIT_EXPORT_STREAMED or asked["background"]:
+            zone, owner = getattr(request.user, "timezone", ""), owner_of(request)
+            export_start(export=export, wanted=wanted, form=form, zone=zone, owner=owner, origin=origin)
+            messages.success(request, "The export is being written. Download it here when it is done.")
+            return redirect("tasks:list")
+    lines = export_lines(export, form, zone_of(request))
+    return _headed(StreamingHttpResponse(lines), form, timezone.now())
+
+
+def _headed(answer: StreamingHttpResponse, form: str, made_at: datetime) -> StreamingHttpResponse:
+    """As a file of its kind. The report is looked at and printed, the others are kept."""
+    answer["Content-Type"] = f"{_TYPES[form]}; charset=utf-8"
+    name, shown = f"audit-{made_at:%Y%m%d-%H%M%S}.{form}", "inline" if form == "html" else "attachment"
+    answer["Content-Disposition"] = f'{shown}; filename="{name}"'
+    return answer

@@ -6,41 +6,49 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from django.http import QueryDict
 from django.utils import timezone
 
+from portal.audit.looks import LOOKS
+
 PRESETS = {"today": "Today", "yesterday": "Yesterday", "7": "Last 7 days", "30": "Last 30 days"}
 NAMES = {
     "when": "When", "from": "From", "to": "To", "actor": "Who", "role": "Role", "action": "What",
     "kind": "Kind of object", "object": "Object", "connection": "Connection", "outcome": "Outcome",
     "change": "Change or request id", "field": "Field touched", "address": "Source address", "words": "Words",
+    "look": "Worth a look",
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """The filters of an address, and the time they mean: since inclusive, until exclusive, or None."""
+    """The filters of an address, and the time they mean: since inclusive, until exclusive, or None.
+
+    `problems` say for each filter that cannot be understood what is wrong with it.
+    """
 
     values: dict[str, str] = field(default_factory=dict)
     since: datetime | None = None
     until: datetime | None = None
+    problems: dict[str, str] = field(default_factory=dict)
 
     @property
     def words(self) -> str:
-        """The filter for people: "Who: Ana; Outcome: refused"; "everything" for none."""
-        said = [
-            f"{NAMES[name]}: {PRESETS.get(value, value) if name == 'when' else value}"
-            for name, value in self.values.items()
-        ]
-        if self.since or self.until:
-            said.append(f"{_stamp(self.since)} to {_stamp(self.until)} UTC")
-        return "; ".join(said) or "everything"
+        """The filter for people, with the time it means now: "Who: Ana; …"; "everything" for none."""
+        span = f"{_stamp(self.since)} to {_stamp(self.until)} UTC" if self.since or self.until else ""
+        return "; ".join(part for part in (self.said, span) if part) or "everything"
+
+    @property
+    def said(self) -> str:
+        """The filter for people as it was asked for: "When: Last 7 days; Outcome: refused"."""
+        return "; ".join(f"{NAMES[name]}: {_called(name, value)}" for name, value in self.values.items())
 
 
 def wanted_of(query: QueryDict, zone: tzinfo) -> Wanted:
-    """The filters in `query`; days are those of `zone`. Nonsense is ignored, not an error."""
+    """The filters in `query`; days are those of `zone`. Times that cannot be read are `problems`."""
     asked = {name: query.get(name, "").replace("\0", "").strip()[:200] for name in NAMES}
     values = {name: value for name, value in asked.items() if value}
-    if values.get("when") not in PRESETS:
-        values.pop("when", None)
-        return Wanted(values, *_between(values, zone))
+    if "when" not in values:
+        return _between(values, zone)
+    if values["when"] not in PRESETS:
+        return Wanted(values, problems={"when": f"“{values['when']}” is no span of time that there is."})
     for name in ("from", "to"):
         values.pop(name, None)
     return Wanted(values, *_preset(values["when"], zone))
@@ -54,13 +62,15 @@ def _preset(name: str, zone: tzinfo) -> tuple[datetime, datetime | None]:
     return _midnight(today - timedelta(days=days), zone), None
 
 
-def _between(values: dict[str, str], zone: tzinfo) -> tuple[datetime | None, datetime | None]:
-    """Drops what cannot be read from `values`; a day as the end is meant with all its hours."""
+def _between(values: dict[str, str], zone: tzinfo) -> Wanted:
+    """A day as the end is meant with all its hours."""
     since, until = (_bound(values.get(name, ""), zone, days) for name, days in (("from", 0), ("to", 1)))
-    for name, found in (("from", since), ("to", until)):
-        if found is None:
-            values.pop(name, None)
-    return since, until
+    problems = {
+        name: f"“{values[name]}” is no time. Write a day as 2026-01-31, or a time as 2026-01-31T18:00."
+        for name, found in (("from", since), ("to", until))
+        if name in values and found is None
+    }
+    return Wanted(values, since, until, problems)
 
 
 def _bound(text: str, zone: tzinfo, days: int) -> datetime | None:
@@ -75,6 +85,12 @@ def _bound(text: str, zone: tzinfo, days: int) -> datetime | None:
 
 def _midnight(day: date, zone: tzinfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def _called(name: str, value: str) -> str:
+    if name == "look" and value in LOOKS:
+        return LOOKS[value].title
+    return PRESETS.get(value, value) if name == "when" else value
 
 
 def _stamp(when: datetime | None) -> str:

@@ -7,6 +7,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 EVENT, HEAD = "audit_event", "audit_head"
+# What events are found by: no part of the chain, but what is missing there is missing in lists and exports.
+INDEX = ("audit_term", "audit_known")
 
 # SQLite: INSERT OR REPLACE deletes the old row and fires no delete trigger (unless recursive_triggers is on):
 # a second row with the same key is refused before. NEW.sequence is -1 there when the database chooses it.
@@ -21,13 +23,16 @@ _SQLITE = {
         BEGIN {abort} END""",
     "audit_head_forward": f"""BEFORE UPDATE ON {HEAD} WHEN NEW.id IS NOT OLD.id OR NEW.sequence IS NOT
         OLD.sequence + 1 OR NEW.count IS NOT OLD.count + 1 BEGIN {{abort}} END""",
+    **{f"{table}_no_update": f"BEFORE UPDATE ON {table} BEGIN {{abort}} END" for table in INDEX},
+    **{f"{table}_no_delete": f"BEFORE DELETE ON {table} BEGIN {{abort}} END" for table in INDEX},
 }
 _ABORT = "SELECT RAISE(ABORT, 'The audit trail is append-only.');"
 
-_FUNCTION = """CREATE OR REPLACE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN RAISE EXCEPTION 'The audit trail is append-only.'; END $$"""
+_BODY = """
+    BEGIN RAISE EXCEPTION 'The audit trail is append-only.'; END """
+_FUNCTION = f"CREATE OR REPLACE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS $${_BODY}$$"
 _POSTGRESQL = {
-    "audit_event_no_change": (EVENT, "BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW"),
+    "audit_event_no_change": (EVENT, "BEFORE DELETE OR UPDATE ON {table} FOR EACH ROW"),
     "audit_event_no_truncate": (EVENT, "BEFORE TRUNCATE ON {table} FOR EACH STATEMENT"),
     "audit_head_no_delete": (HEAD, "BEFORE DELETE ON {table} FOR EACH ROW"),
     "audit_head_no_truncate": (HEAD, "BEFORE TRUNCATE ON {table} FOR EACH STATEMENT"),
@@ -36,39 +41,91 @@ _POSTGRESQL = {
         """BEFORE UPDATE ON {table} FOR EACH ROW WHEN (NEW.id <> OLD.id OR NEW.sequence <> OLD.sequence + 1
         OR NEW.count <> OLD.count + 1)""",
     ),
+    **{
+        f"{table}_no_change": (table, "BEFORE DELETE OR UPDATE ON {table} FOR EACH STATEMENT")
+        for table in INDEX
+    },
+    **{f"{table}_no_truncate": (table, "BEFORE TRUNCATE ON {table} FOR EACH STATEMENT") for table in INDEX},
 }
 
 
 def guards_install(connection: BaseDatabaseWrapper) -> None:
-    """Puts the guards on. Raises ImproperlyConfigured for a database without guards of ours."""
+    """Puts the guards on the tables that are there; migrations come here before they all are.
+
+    Raises ImproperlyConfigured for a database without guards of ours.
+    """
     with connection.cursor() as cursor:
-        for statement in _install_statements(connection.vendor):
+        tables = connection.introspection.table_names(cursor)
+        for statement in _install_statements(connection.vendor, tables):
             cursor.execute(statement)
 
 
 def guards_remove(connection: BaseDatabaseWrapper) -> None:
     """Takes the guards off, as somebody with the owner's rights could."""
     with connection.cursor() as cursor:
-        for statement in _remove_statements(connection.vendor):
+        tables = connection.introspection.table_names(cursor)
+        for statement in _remove_statements(connection.vendor, tables):
             cursor.execute(statement)
 
 
-def _install_statements(vendor: str) -> list[str]:
+def guards_missing(connection: BaseDatabaseWrapper) -> list[str]:
+    """Names of the guards that are not there as they were installed."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+            there = dict(cursor.fetchall())
+            return [name for name in _SQLITE if there.get(name) != _sqlite_statement(name)]
+        # In force for everybody, with the very conditions and the very function that we install.
+        cursor.execute(
+            """SELECT tgname, pg_get_triggerdef(pg_trigger.oid, true) FROM pg_trigger
+            JOIN pg_proc ON pg_proc.oid = tgfoid JOIN pg_language ON pg_language.oid = prolang
+            WHERE tgrelid IN (to_regclass('audit_event'), to_regclass('audit_head'),
+            to_regclass('audit_term'), to_regclass('audit_known')) AND tgenabled = 'A'
+            AND lanname = 'plpgsql' AND prosrc = %s""",
+            [_BODY],
+        )
+        found = dict(cursor.fetchall())
+    return [
+        name for name in _POSTGRESQL if _plain(found.get(name, "")) != _plain(_postgresql_statement(name))
+    ]
+
+
+def _plain(statement: str) -> str:
+    """The statement without what PostgreSQL writes otherwise than we do: cases, blanks and brackets."""
+    return "".join(statement.lower().translate(str.maketrans("", "", "()")).split())
+
+
+def _postgresql_statement(name: str) -> str:
+    table, event = _POSTGRESQL[name]
+    return f"CREATE TRIGGER {name} {event.format(table=table)} EXECUTE FUNCTION audit_refuse()"
+
+
+def _sqlite_statement(name: str) -> str:
+    return f"CREATE TRIGGER {name} {_SQLITE[name].format(abort=_ABORT)}"
+
+
+def _install_statements(vendor: str, tables: list[str]) -> list[str]:
     if vendor == "sqlite":
-        return [f"CREATE TRIGGER {name} {body.format(abort=_ABORT)}" for name, body in _SQLITE.items()]
+        return [_sqlite_statement(name) for name in _SQLITE if _sqlite_table(name) in tables]
     if vendor != "postgresql":
         raise ImproperlyConfigured(f"No guards for {vendor}.")
     statements = [_FUNCTION]
-    for name, (table, event) in _POSTGRESQL.items():
-        statements.append(
-            f"CREATE TRIGGER {name} {event.format(table=table)} EXECUTE FUNCTION audit_refuse()"
-        )
+    for name, (table, _) in _POSTGRESQL.items():
+        if table not in tables:
+            continue
+        statements.append(_postgresql_statement(name))
         # ALWAYS: not even session_replication_role = replica gets past it.
         statements.append(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}")
     return statements
 
 
-def _remove_statements(vendor: str) -> list[str]:
+def _remove_statements(vendor: str, tables: list[str]) -> list[str]:
     if vendor == "sqlite":
         return [f"DROP TRIGGER IF EXISTS {name}" for name in _SQLITE]
-    return [f"DROP TRIGGER IF EXISTS {name} ON {table}" for name, (table, _) in _POSTGRESQL.items()]
+    there = [(name, table) for name, (table, _) in _POSTGRESQL.items() if table in tables]
+    return [f"DROP TRIGGER IF EXISTS {name} ON {table}" for name, table in there]
+
+
+def _sqlite_table(name: str) -> str:
+    """The table that a guard stands on: all are called after theirs."""
+    return next(table for table in (EVENT, HEAD, *INDEX) if name.startswith(table))

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
@@ -14,7 +15,8 @@ GENESIS = "0" * 64
 class Event(models.Model):
     """One thing that happened, for good: the database refuses to change or delete a row.
 
-    People and objects are frozen as names. `request`, `answer`, `before` and `after` are canonical JSON text
+    People and objects are frozen as names, of what lies above the parent the guids, in `ancestors`, with
+    blanks between. `request`, `answer`, `before` and `after` are canonical JSON text
     without secrets ("" if there is none): the hash covers text, which no database may reformat.
     """
 
@@ -47,6 +49,8 @@ class Event(models.Model):
     duration_ms = models.BigIntegerField(null=True)
     key_id = models.CharField(max_length=64)
     previous_hash = models.CharField(max_length=64, unique=True)
+    # With a default of the database's own, so that no database wrote a million rows anew for it.
+    ancestors = models.CharField(max_length=300, db_default="")
     hash = models.CharField(max_length=64, unique=True)
 
     class Meta:
@@ -58,7 +62,7 @@ class Event(models.Model):
             models.Index(fields=["parent_guid", "-sequence"], name="audit_by_parent"),
             models.Index(fields=["change_id"], name="audit_by_change"),
             models.Index(fields=["action", "-sequence"], name="audit_by_action"),
-            models.Index(fields=["time"], name="audit_by_time"),
+            models.Index(fields=["time", "outcome"], name="audit_by_time"),
             models.Index(fields=["actor_name", "-sequence"], name="audit_by_actor"),
             models.Index(fields=["actor_role", "-sequence"], name="audit_by_role"),
             models.Index(fields=["object_kind", "-sequence"], name="audit_by_kind"),
@@ -130,6 +134,42 @@ class Known(models.Model):
     connection = models.CharField(max_length=64, blank=True)
     guid = models.CharField(max_length=128, blank=True)
     name = models.CharField(max_length=200, blank=True)
+    # As it is searched (portal.audit.terms): databases fold case each in their own way.
+    folded = models.TextField(blank=True, default="")
+
+
+class Delivery(models.Model):
+    """How far one receiver outside has been told (portal.audit.stream); the chain holds what it lacks."""
+
+    receiver = models.CharField(max_length=220, primary_key=True)
+    sequence = models.BigIntegerField(default=0)
+    delivered_at = models.DateTimeField(null=True)
+    failures = models.PositiveIntegerField(default=0)
+    last_error = models.CharField(max_length=300, blank=True)
+    retry_at = models.DateTimeField(null=True)
+    holder = models.CharField(max_length=64, blank=True)
+    held_until = models.DateTimeField(null=True)
+
+
+class SavedFilter(models.Model):
+    """A filter of the explorer under a name: its owner's, and with a `role` everybody's of that role."""
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="saved_filters"
+    )
+    name = models.CharField(max_length=80)
+    query = models.TextField()
+    role = models.CharField(max_length=150, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        """A person gives a name once."""
+
+        constraints = [models.UniqueConstraint(fields=["owner", "name"], name="audit_filter_name")]
+        indexes = [models.Index(fields=["role"], name="audit_filter_role")]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 def _loaded(text: str) -> Any:

@@ -1,13 +1,16 @@
 """One bounded page of the explorer: keyset paging in both directions, and a count that never counts far."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.http import QueryDict
 
 from portal.audit.actions import ACTIONS, action_title
 from portal.audit.filters import Wanted
 from portal.audit.models import Event, Known
-from portal.audit.queries import COUNTED, Selection, selection_of
+from portal.audit.queries import selection_of
+from portal.audit.selection import COUNTED, Selection
 
 PER_PAGE = 50
 MOST_CHOICES = 300
@@ -17,13 +20,17 @@ MOST_CHOICES = 300
 class EventPage:
     """Up to PER_PAGE events, newest first; `older` and `newer` are row numbers for the links, None at an end.
 
-    `count` is how many match in words: "37", "1,000+".
+    `count` is how many match in words: "37", "1,000+". `looked_until` is the time of the event at which
+    looking was left off because it took too long, None if it was not: there may be more beyond.
+    `problems` are those of the selection.
     """
 
     events: list[Event]
     older: int | None
     newer: int | None
     count: str
+    looked_until: datetime | None = None
+    problems: Mapping[str, str] = field(default_factory=dict)
 
 
 def events_page(wanted: Wanted, query: QueryDict) -> EventPage:
@@ -31,24 +38,46 @@ def events_page(wanted: Wanted, query: QueryDict) -> EventPage:
     before, after = _row(query.get("before", "")), _row(query.get("after", ""))
     upwards = after is not None and before is None
     selection = selection_of(wanted)
-    matching = selection.events(above=after if upwards else None, below=before, oldest_first=upwards)
-    found = list(matching[: PER_PAGE + 1])
-    more, found = len(found) > PER_PAGE, found[:PER_PAGE]
-    if upwards:
-        found.reverse()
-    older, newer = (True, more) if upwards else (more, before is not None)
+    numbers = selection.numbers(
+        PER_PAGE + 1, above=after if upwards else None, below=before, oldest_first=upwards
+    )
+    found = sorted(numbers.found[:PER_PAGE], reverse=True)
+    onwards = numbers.reached
+    if len(numbers.found) > PER_PAGE:
+        onwards = found[0] if upwards else found[-1]
+    all_here = before is None and after is None and onwards is None
+    back = _back(found, before, after)
     return EventPage(
-        found,
-        found[-1].sequence if found and older else None,
-        found[0].sequence if found and newer else None,
-        count_words(selection),
+        # A sentence needs neither, and a routing document is long.
+        list(Event.objects.filter(sequence__in=found).defer("request", "answer")),
+        older=back if upwards else onwards,
+        newer=onwards if upwards else back,
+        count=f"{len(found):,}" if all_here else count_words(selection, at_least=len(found)),
+        looked_until=_time(numbers.reached),
+        problems=selection.problems,
     )
 
 
-def count_words(selection: Selection) -> str:
-    """How many events match, counted to COUNTED at most."""
+def count_words(selection: Selection, at_least: int = 0) -> str:
+    """How many events match: counted to COUNTED at most, and for a short time."""
     counted = selection.counted()
-    return f"{COUNTED:,}+" if counted > COUNTED else f"{counted:,}"
+    most = max(len(counted.found), at_least)
+    if counted.reached is None and most <= COUNTED:
+        return f"{most:,}"
+    return f"{min(most, COUNTED):,}+"
+
+
+def _back(found: list[int], before: int | None, after: int | None) -> int | None:
+    """Where the link leads that goes back to where one came from; None on the newest page."""
+    if before is not None:
+        return found[0] if found else before - 1
+    if after is not None:
+        return found[-1] if found else after + 1
+    return None
+
+
+def _time(row: int | None) -> datetime | None:
+    return Event.objects.values_list("time", flat=True).filter(sequence=row).first() if row else None
 
 
 def choices_known() -> dict[str, list[str]]:

@@ -1,36 +1,71 @@
 """Pages of the proof: verify the chain, anchor its head."""
 
-import time
-
+from django import forms
 from django.contrib import messages
+from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from portal.audit.anchors import AnchorUnavailable, anchor_file, anchor_write, anchors_read
-from portal.audit.models import Event, Head
+from portal.audit.anchors_missing import anchors_trouble
+from portal.audit.guards import guards_missing
+from portal.audit.models import Head
+from portal.audit.proof import (
+    Extent,
+    NoSuchRows,
+    extent_asked,
+    verification_events,
+    verification_results,
+    verification_start,
+    verifications,
+)
 from portal.audit.services import Origin, event_record, origin_of
-from portal.audit.verification import Report, audit_verify, verdict_of
+from portal.audit.stream.delivery import anchors_hurry
+from portal.audit.views import zone_of
 from portal.console.views import PortalView
+from portal.tasks.models import State
+from portal.tasks.pages import rows_of
+from portal.tasks.recovery import worker_is_there
+from portal.tasks.services import TaskNotPossible, owner_of
+
+
+class PartForm(forms.Form):
+    """Which part of the trail to verify."""
+
+    first = forms.CharField(
+        required=False, max_length=40, label="From", help_text="A row number or a day such as 2026-11-01."
+    )
+    last = forms.CharField(
+        required=False, max_length=40, label="To", help_text="Included. Empty is the end of the trail."
+    )
 
 
 class VerifyView(PortalView):
-    """/audit/verify/ — what was proved when, and the button that proves it again."""
+    """/audit/verify/ — what was proved when, and the buttons that prove it again."""
 
     access = "audit.verify"
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """The last runs and anchors."""
-        return render(request, "audit/verify.html", _context())
+        return self._page(request, PartForm(), 200)
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Reads the chain, whole or since the last anchor, and names the first broken row."""
-        started = time.monotonic()
-        report = audit_verify(since_anchor=request.POST.get("scope") == "anchor")
-        seconds = time.monotonic() - started
-        if report.whole:
-            verified_record(report, origin_of(request))
-        context = {"report": report, "verdict": verdict_of(report), "seconds": seconds}
-        return render(request, "audit/verify.html", _context() | context)
+        """Puts a verification in line: `scope` all, anchor or part; 422 for a part that is none."""
+        form = PartForm(request.POST)
+        try:
+            if not form.is_valid() and request.POST.get("scope") == "part":
+                return self._page(request, form, 422)
+            extent = _extent(request, form)
+            verification_start(extent=extent, owner=owner_of(request), origin=origin_of(request))
+        except NoSuchRows as problem:
+            form.add_error("first", str(problem))
+            return self._page(request, form, 422)
+        except TaskNotPossible as refusal:
+            messages.error(request, str(refusal))
+        return redirect("audit:verify")
+
+    def _page(self, request: HttpRequest, form: PartForm, status: int) -> HttpResponse:
+        return render(request, "audit/verify.html", {"form": form, **_context()}, status=status)
 
 
 class AnchorView(PortalView):
@@ -48,16 +83,20 @@ class AnchorView(PortalView):
         return redirect("audit:verify")
 
 
-def verified_record(report: Report, origin: Origin) -> None:
-    """Notes a run that found the trail whole. A broken one is left as it was found: it is evidence."""
-    event_record(action="audit.verified", origin=origin, message=verdict_of(report))
-
-
 def anchored_record(origin: Origin) -> int:
-    """Records and writes an anchor; the row it holds. Raises AnchorUnavailable."""
+    """Records and writes an anchor, which the stream's worker sends on; the row. Raises AnchorUnavailable."""
     event = event_record(action="audit.anchored", origin=origin)
     anchor = anchor_write()
+    anchors_hurry()
     return anchor.sequence if anchor else event.sequence
+
+
+def _extent(request: HttpRequest, form: PartForm) -> Extent:
+    """What the pressed button means. Raises NoSuchRows."""
+    if request.POST.get("scope") != "part":
+        return Extent(since_anchor=request.POST.get("scope") == "anchor")
+    asked = form.cleaned_data
+    return extent_asked(asked.get("first", ""), asked.get("last", ""), zone_of(request))
 
 
 def _context() -> dict[str, object]:
@@ -65,10 +104,18 @@ def _context() -> dict[str, object]:
         anchors, unreadable = anchors_read()[-10:][::-1], False
     except AnchorUnavailable:
         anchors, unreadable = [], True
+    runs = verifications()
+    under_way = [run for run in runs if run.is_open]
     return {
-        "runs": Event.objects.filter(action="audit.verified")[:5],
+        "under_way": rows_of(under_way),
+        "no_worker": bool(under_way) and not worker_is_there(),
+        "results": verification_results(runs),
+        "failed": rows_of(run for run in runs[:1] if run.state == State.FAILED),
+        "events": verification_events(),
+        "unguarded": guards_missing(connection),
         "anchors": anchors,
         "unreadable": unreadable,
         "anchor_file": anchor_file(),
+        "anchors_trouble": anchors_trouble(),
         "head": Head.objects.filter(pk=1).first(),
     }

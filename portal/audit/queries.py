@@ -1,157 +1,141 @@
-"""The query behind a filter: always along an index that ends with the row's number, so pages are cheap."""
+"""What a filter means: the names and times in it looked up, as conditions of a portal.audit.selection."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
 from portal.audit.actions import ACTIONS
 from portal.audit.filters import Wanted
+from portal.audit.looks import look_condition
 from portal.audit.models import Event, Known, Term
-from portal.audit.terms import words_of
+from portal.audit.selection import Condition, Rows, Selection
+from portal.audit.terms import folded, words_of
 
 _COLUMNS = {
     "role": "actor_role", "kind": "object_kind", "connection": "connection", "outcome": "outcome",
     "address": "address",
 }  # fmt: skip
-MOST_NAMES = 200
-COUNTED = 1000
-# A clock set back puts times out of order by a few rows; the rows are looked at this far around a bound.
+# Up to so many names are looked up along their index; up to the most that may match, events are compared
+# with them row by row; a part of a name that still more bear says nothing, and people are told so.
+FEW_NAMES, MOST_NAMES = 200, 20_000
+# A clock set back puts times out of order by a few rows: so far around a bound they are looked at.
 SLACK = 200
+_NOTHING = Condition(Q(sequence__in=[]))
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """Numbers of rows, both bounds exclusive; None is open."""
-
-    above: int | None
-    below: int | None
-
-    def within(self, above: int | None, below: int | None) -> "_Rows":
-        """Drawn in to further bounds."""
-        lower = [bound for bound in (self.above, above) if bound is not None]
-        upper = [bound for bound in (self.below, below) if bound is not None]
-        return _Rows(max(lower, default=None), min(upper, default=None))
-
-    def bounds(self, column: str) -> dict[str, int]:
-        """The bounds as a filter on `column`."""
-        asked = {f"{column}__gt": self.above, f"{column}__lt": self.below}
-        return {name: value for name, value in asked.items() if value is not None}
-
-
-@dataclass(frozen=True)
-class Selection:
-    """A filter, looked up: what columns must be, which terms must be there, between which rows."""
-
-    conditions: Q
-    terms: list[str]
-    rows: _Rows
-
-    def counted(self) -> int:
-        """How many events match, up to COUNTED + 1."""
-        if len(self.terms) == 1 and not self.conditions and self.rows == _Rows(None, None):
-            return _frequency(self.terms[0])
-        return len(self.events().values_list("sequence", flat=True)[: COUNTED + 1])
-
-    def events(
-        self, *, above: int | None = None, below: int | None = None, oldest_first: bool = False
-    ) -> QuerySet[Event]:
-        """The events that match, newest first unless asked, with row numbers between the exclusive bounds."""
-        rows = self.rows.within(above, below)
-        events = Event.objects.filter(self.conditions, **rows.bounds("sequence"))
-        for term in self.terms:
-            # The bounds on the index too: SQLite does not carry them over the join by itself.
-            events = events.filter(terms__term=term, **rows.bounds("terms__event_id"))
-        # Of several terms the last one joined leads, which is the rarest.
-        order = "terms__event_id" if self.terms else "sequence"
-        return events.order_by(order if oldest_first else f"-{order}")
+class _TooManyNames(Exception):  # noqa: N818 - reads as what happened
+    """So much matches that nothing is said by it; the name of the filter."""
 
 
 def selection_of(wanted: Wanted) -> Selection:
-    """Looks up the names and times of a filter; a few small queries."""
-    guids = _guids(wanted.values["object"]) if "object" in wanted.values else []
-    terms = _terms(wanted) + [f"o:{guid}" for guid in guids if len(guids) == 1]
-    if len(terms) > 1:
-        terms.sort(key=_frequency, reverse=True)
-    return Selection(_conditions(wanted, guids), terms, _spanned(wanted))
+    """Looks up the names and times of a filter; a few small queries. Nothing, if it is not understood."""
+    if wanted.problems:
+        return Selection((_NOTHING,), problems=wanted.problems)
+    try:
+        conditions = tuple(_conditions(wanted.values))
+    except _TooManyNames as vague:
+        words = f"More than {MOST_NAMES:,} names match, so nothing is shown. Write more of the name."
+        return Selection((_NOTHING,), problems={str(vague): words})
+    span, rows = _spanned(wanted)
+    return Selection(conditions, span, rows)
 
 
-def _terms(wanted: Wanted) -> list[str]:
-    """What must be in the index of terms for an event to match."""
-    terms = [f"w:{word}" for word in words_of(wanted.values.get("words", ""))]
-    return [*terms, f"f:{wanted.values['field'][:150]}"] if "field" in wanted.values else terms
-
-
-def _frequency(term: str) -> int:
-    """How frequent a term is, as far as it matters."""
-    return len(Term.objects.filter(term=term).values_list("event_id")[: COUNTED + 1])
-
-
-def _conditions(wanted: Wanted, guids: list[str]) -> Q:
-    """What the columns must be."""
-    values, all_of = wanted.values, Q()
+def _conditions(values: dict[str, str]) -> Iterator[Condition]:
+    """One for each name in the filter, and for each word."""
     for name, column in _COLUMNS.items():
         if name in values:
-            all_of &= Q(**{column: values[name]})
-    if wanted.since:
-        all_of &= Q(time__gte=wanted.since)
-    if wanted.until:
-        all_of &= Q(time__lt=wanted.until)
+            yield Condition(Q(**{column: values[name]}))
     if "actor" in values:
-        all_of &= Q(actor_name__in=_actors(values["actor"]))
+        yield _actor(values["actor"])
     if "action" in values:
-        all_of &= _action(values["action"])
+        yield _one_of("action", _actions(values["action"]))
     if "change" in values:
-        all_of &= _same_id(values["change"])
-    if "words" in values and not words_of(values["words"]):
-        all_of &= Q(pk__in=[])
-    return all_of & _object(values["object"], guids) if "object" in values else all_of
+        yield _same_id(values["change"])
+    if "object" in values:
+        yield _object(values["object"])
+    if "look" in values:
+        yield Condition(look_condition(values["look"]), ordered=False, indexed=False)
+    if "field" in values:
+        yield Condition(terms=(f"f:{values['field'][:150]}",))
+    if "words" in values:
+        words = words_of(values["words"])
+        yield from (Condition(terms=(f"w:{word}",)) for word in words) if words else (_NOTHING,)
 
 
-def _action(action: str) -> Q:
+def _one_of(column: str, values: list[str]) -> Condition:
+    if len(values) == 1:
+        return Condition(Q(**{column: values[0]}))
+    return Condition(Q(**{f"{column}__in": values}), ordered=False)
+
+
+def _actions(action: str) -> list[str]:
     """One action, or with a dot at the end all of a group: "change."."""
-    group = [known for known in ACTIONS if known.startswith(action)]
-    return Q(action__in=group) if action.endswith(".") else Q(action=action)
+    return [known for known in ACTIONS if known.startswith(action)] if action.endswith(".") else [action]
 
 
-def _guids(text: str) -> list[str]:
-    """The objects meant: the one with that guid, else those that ever had that name."""
+def _object(text: str) -> Condition:
+    """The object with that guid, else all that ever had a name like that."""
     if Term.objects.filter(term=f"o:{text}"[:160]).exists():
-        return [text]
-    named = Known.objects.filter(kind__startswith="object:", name__icontains=text)
-    return list(named.values_list("guid", flat=True).distinct()[:MOST_NAMES])
+        return Condition(terms=(f"o:{text}"[:160],))
+    guids = Known.objects.filter(kind__startswith="object:", folded__contains=folded(text)).values("guid")
+    few = _few(guids.distinct(), "object")
+    if few is None:
+        named = Q(object_guid__in=guids) | Q(parent_guid__in=guids)
+        return Condition(named | Q(object_guid="", object_name__in=guids), ordered=False, indexed=False)
+    terms = tuple(f"o:{guid}" for guid in few)
+    return Condition(terms=terms, ordered=len(terms) == 1) if terms else _same_id(text)
 
 
-def _object(text: str, guids: list[str]) -> Q:
-    if len(guids) == 1:
-        return Q()  # a term of its own
-    if not guids:
-        return _same_id(text)
-    return Q(sequence__in=Term.objects.filter(term__in=[f"o:{guid}" for guid in guids]).values("event_id"))
+def _actor(text: str) -> Condition:
+    names = Known.objects.filter(kind="actor", folded__contains=folded(text)).values("name")
+    few = _few(names, "actor")
+    if few is None:
+        return Condition(Q(actor_name__in=names), ordered=False, indexed=False)
+    return _one_of("actor_name", few)
 
 
-def _same_id(text: str) -> Q:
+def _few(names: QuerySet[Known, Any], asked: str) -> list[str] | None:
+    """The names, None if they are too many to be looked up one by one. Raises _TooManyNames."""
+    found = [next(iter(row.values())) for row in names[: FEW_NAMES + 1]]
+    if len(found) <= FEW_NAMES:
+        return found
+    if names[: MOST_NAMES + 1].count() > MOST_NAMES:
+        raise _TooManyNames(asked)
+    return None
+
+
+def _same_id(text: str) -> Condition:
     """The first kind of id that this is one of; asking for all at once would read every row."""
     for column in ("change_id", "request_id", "gateway_request_id"):
         if Event.objects.filter(**{column: text}).exists():
-            return Q(**{column: text})
-    return Q(pk__in=[])
+            return Condition(Q(**{column: text}))
+    return _NOTHING
 
 
-def _actors(text: str) -> list[str]:
-    known = Known.objects.filter(kind="actor", name__icontains=text)
-    return list(known.values_list("name", flat=True)[:MOST_NAMES])
+def _spanned(wanted: Wanted) -> tuple[Q, Rows]:
+    """The rows in which the span of time lies, no row at all if nothing happened in it.
 
-
-def _spanned(wanted: Wanted) -> _Rows:
-    """The rows in which the span of time lies; no row at all if nothing happened in it."""
-    rows = _Rows(None, None)
+    Also what still tells its events there: nothing, as long as the clock went forward around its bounds.
+    """
+    span, rows = Q(), Rows()
     if wanted.since:
         first = _row(Event.objects.filter(time__gte=wanted.since).order_by("time"))
-        rows = rows.within(first - SLACK - 1 if first else None, None if first else 0)
+        stray = first is not None and _out_of_order(Q(time__gte=wanted.since), first)
+        span &= Q(time__gte=wanted.since) if stray else Q()
+        rows = rows.within(first - 1 - SLACK * stray if first else None, None if first else 0)
     if wanted.until:
         last = _row(Event.objects.filter(time__lt=wanted.until).order_by("-time"))
-        rows = rows.within(None, last + SLACK + 1 if last else 0)
-    return rows
+        stray = last is not None and _out_of_order(Q(time__gte=wanted.until), last + 1)
+        span &= Q(time__lt=wanted.until) if stray else Q()
+        rows = rows.within(None, last + 1 + SLACK * stray if last else 0)
+    return span, rows
+
+
+def _out_of_order(later: Q, first: int) -> bool:
+    """Whether, near to it, not just the rows from `first` on are `later`."""
+    near = Event.objects.filter(sequence__gt=first - SLACK, sequence__lt=first + SLACK)
+    return near.filter((later & Q(sequence__lt=first)) | (~later & Q(sequence__gte=first))).exists()
 
 
 def _row(events: QuerySet[Event]) -> int | None:

@@ -1,5 +1,6 @@
-"""The audit trail's door: record an event, read a history. Everything that happens comes here."""
+"""The audit trail's door: everything that happens is recorded here."""
 
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,9 +13,12 @@ from django.http import HttpRequest
 from portal.audit import actions
 from portal.audit.anchors import anchor_after
 from portal.audit.canonical import HASHED_FIELDS, json_text, row_text, text_clean
+from portal.audit.head import head_seal, head_trouble
 from portal.audit.keys import current_key_id, keyed_digest
 from portal.audit.models import Event, Head
 from portal.audit.terms import index_write
+
+logger = logging.getLogger(__name__)
 
 
 class UnknownAction(Exception):  # noqa: N818 - reads as what happened
@@ -39,13 +43,14 @@ class Origin:
 
 @dataclass(frozen=True)
 class ObjectRef:
-    """What an event is about, with the names of that moment."""
+    """What an event is about, with the names of that moment. `ancestors` are guids above the parent."""
 
     kind: str
     guid: str
     name: str
     parent_guid: str = ""
     parent_name: str = ""
+    ancestors: tuple[str, ...] = ()
 
 
 def origin_of(request: HttpRequest) -> Origin:
@@ -119,12 +124,6 @@ def event_record(
     return _appended({name: _fitting(name, value) for name, value in values.items()})
 
 
-def history_of(*, connection: str, guid: str, kind: str = "", limit: int = 50) -> list[Event]:
-    """The newest events about one object; `connection` "" is for what belongs to none, `kind` narrows."""
-    events = Event.objects.filter(connection=connection, object_guid=guid)
-    return list((events.filter(object_kind=kind) if kind else events)[:limit])
-
-
 def _origin_values(origin: Origin) -> dict[str, Any]:
     return {
         "actor_id": origin.actor_id,
@@ -144,6 +143,7 @@ def _object_values(about: ObjectRef | None) -> dict[str, Any]:
         "object_name": ref.name,
         "parent_guid": ref.parent_guid,
         "parent_name": ref.parent_name,
+        "ancestors": " ".join(ref.ancestors),
     }
 
 
@@ -156,10 +156,20 @@ def _fitting(name: str, value: Any) -> Any:
     return text_clean(value)[:longest]
 
 
-def _appended(values: dict[str, Any]) -> Event:
+def record_try() -> None:
+    """Does all that recording an event does, and takes it back. Raises AuditUnavailable where none can be."""
+    origin, about = origin_system("health"), ObjectRef("page", "-", "-", "-", "-")
+    values = dict.fromkeys(HASHED_FIELDS, "") | _origin_values(origin) | _object_values(about)
+    _appended(values | {"action": "audit.verified", "message": "-", "duration_ms": 0}, stays=False)
+
+
+def _appended(values: dict[str, Any], *, stays: bool = True) -> Event:
     try:
         with transaction.atomic():
-            return _linked(values)
+            event = _linked(values)
+            if not stays:
+                transaction.set_rollback(True)
+        return event
     except (DatabaseFailure, Head.DoesNotExist) as error:
         raise AuditUnavailable("The audit trail cannot be written, so nothing was done.") from error
 
@@ -167,10 +177,17 @@ def _appended(values: dict[str, Any]) -> Event:
 def _linked(values: dict[str, Any]) -> Event:
     """Chains the row to the last one. The head's lock makes writers queue: without it the chain forks."""
     head = Head.objects.select_for_update().get(pk=1)
+    if trouble := head_trouble(head):
+        logger.critical("the audit trail was tampered with: %s; nothing is recorded or sent", trouble)
+        raise AuditUnavailable(
+            f"The audit trail was tampered with: {trouble}. Nothing was done, and nothing will be "
+            "until an operator has looked at it: docs/audit.md says how."
+        )
     key_id = current_key_id()
     row = values | {
         "sequence": head.sequence + 1,
-        "time": datetime.now(UTC),
+        # Never before the last row's, though the clock is set back: a span of time is a span of rows.
+        "time": max(datetime.now(UTC), head.updated_at) if head.sequence else datetime.now(UTC),
         "key_id": key_id,
         "previous_hash": head.hash,
     }
@@ -191,8 +208,3 @@ def _head_move(event: Event, count: int) -> None:
         seal=head_seal(event.key_id, event.sequence, count, event.hash),
         updated_at=event.time,
     )
-
-
-def head_seal(key_id: str, sequence: int, count: int, last_hash: str) -> str:
-    """What shows that the head was written by the portal. Raises KeyError for an unknown key."""
-    return keyed_digest(key_id, f"head:{sequence}:{count}:{last_hash}")

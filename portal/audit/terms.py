@@ -7,26 +7,37 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from portal.audit.models import Event, Known, Term
 from provisioning.gateway.secrets import MASK
 
-MOST_WORDS = 80
+# So many characters of each text are indexed: the longest reason or note is found whole.
+MOST_TEXT = 2000
 MOST_FIELDS = 200
 _WORD = re.compile(r"\w{2,}")
 
 
 def words_of(*texts: str) -> list[str]:
     """The words of the texts as they are indexed and searched: folded, each once, at least two characters."""
-    folded = unicodedata.normalize("NFKC", " ".join(texts)).casefold()
-    return list(dict.fromkeys(word[:60] for word in _WORD.findall(folded)))[:MOST_WORDS]
+    words = _WORD.findall(folded(" ".join(text[:MOST_TEXT] for text in texts)))
+    return list(dict.fromkeys(word[:60] for word in words))
 
 
-def fields_of(before: str, after: str) -> list[str]:
-    """Names of the fields whose values differ, nested ones with dots and with their first part too."""
+def folded(text: str) -> str:
+    """Text as it is compared: case and compatibility forms do not matter, in no database's own way."""
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+@lru_cache(maxsize=64)
+def fields_of(before: str, after: str) -> tuple[str, ...]:
+    """Names of the fields whose values differ, nested ones with dots and with their first part too.
+
+    Asked for twice for each event, and an outcome often has the values of its intent.
+    """
     if not before and not after:
-        return []
+        return ()
     old, new = (flat_values(json.loads(text) if text else None) for text in (before, after))
     touched = [
         name for name in {**old, **new} if name not in old or name not in new or old[name] != new[name]
@@ -34,7 +45,7 @@ def fields_of(before: str, after: str) -> list[str]:
     # A secret reads the same before and after, and is only named where it was given anew.
     touched += [name for name in new if name in old and new[name] == old[name] == MASK]
     firsts = [name.partition(".")[0] for name in touched]
-    return [name[:150] for name in dict.fromkeys(touched + firsts)][:MOST_FIELDS]
+    return tuple(name[:150] for name in dict.fromkeys(touched + firsts))[:MOST_FIELDS]
 
 
 def flat_values(value: Any, path: str = "") -> dict[str, Any]:
@@ -48,11 +59,18 @@ def flat_values(value: Any, path: str = "") -> dict[str, Any]:
 
 
 def terms_of(event: Event) -> set[str]:
-    """The terms of an event: `w:` words, `f:` fields touched, `o:` guids of the object and its parent."""
+    """The terms of an event: `w:` words, `f:` fields touched, `o:` guids of the object and all above it."""
     words = words_of(event.actor_name, event.object_name, event.parent_name, event.reason, event.message)
     terms = {f"w:{word}" for word in words}
     terms |= {f"f:{name}" for name in fields_of(event.before, event.after)}
-    return terms | {f"o:{guid}" for guid in (event.object_guid, event.parent_guid) if guid}
+    # Migrations index events from before there were ancestors.
+    above = getattr(event, "ancestors", "").split()
+    return terms | {f"o:{guid[:128]}" for guid in (identity_of(event), event.parent_guid, *above) if guid}
+
+
+def identity_of(event: Event) -> str:
+    """What tells the event's object from others: its guid, or the name of what has none."""
+    return event.object_guid or event.object_name[:128]
 
 
 def known_of(event: Event) -> Iterator[tuple[str, str, str, str]]:
@@ -65,22 +83,23 @@ def known_of(event: Event) -> Iterator[tuple[str, str, str, str]]:
     }
     yield from ((kind, "", "", name[:200]) for kind, name in facets.items() if name)
     yield from (("field", "", "", name) for name in fields_of(event.before, event.after))
-    if event.object_guid:
+    if identity_of(event):
         yield (
             f"object:{event.object_kind}"[:64],
             event.connection,
-            event.object_guid,
+            identity_of(event),
             event.object_name[:200],
         )
     if event.parent_guid:
         yield ("object:", event.connection, event.parent_guid, event.parent_name[:200])
 
 
-def index_write(events: Iterable[Event]) -> None:
-    """Stores the terms and names of new events, in the open transaction."""
+def index_write(events: Iterable[Event], *, mending: bool = False) -> None:
+    """Stores the terms and names of new events, in the open transaction; `mending` adds what is missing."""
     events = list(events)
     Term.objects.bulk_create(
         [Term(term=term, event=event) for event in events for term in sorted(terms_of(event))],
+        ignore_conflicts=mending,
         batch_size=5000,
     )
     known_store(dict.fromkeys(row for event in events for row in known_of(event)))
@@ -89,7 +108,10 @@ def index_write(events: Iterable[Event]) -> None:
 def known_store(rows: Iterable[tuple[str, str, str, str]]) -> None:
     """Stores names, those already there aside."""
     Known.objects.bulk_create(
-        [Known(kind=kind, connection=place, guid=guid, name=name) for kind, place, guid, name in rows],
+        [
+            Known(kind=kind, connection=place, guid=guid, name=name, folded=folded(name))
+            for kind, place, guid, name in rows
+        ],
         ignore_conflicts=True,
         batch_size=500,
     )

@@ -1,94 +1,130 @@
 """Reads the whole chain and names the first row that is not as it was written, and what is wrong with it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import Error as DatabaseFailure
+from django.db import connection
 
 from portal.audit.anchors import Anchor, AnchorUnavailable, anchors_read
+from portal.audit.anchors_missing import anchors_missing
 from portal.audit.canonical import HASHED_FIELDS, row_text
+from portal.audit.findings import Report
+from portal.audit.guards import guards_missing
+from portal.audit.head import head_genuine
 from portal.audit.keys import audit_keys, keyed_digest
 from portal.audit.models import GENESIS, Event, Head
-from portal.audit.services import head_seal
+from portal.audit.retention.gravestones import Graves, graves_read
 
 _SEQUENCE, _KEY_ID, _PREVIOUS, _HASH = (
     (*HASHED_FIELDS, "hash").index(name) for name in ("sequence", "key_id", "previous_hash", "hash")
 )
-MOST_PROBLEMS = 20
-CHUNK = 2000
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One broken place: `sequence` is the number of the row, `kind` one word, `text` for people."""
-
-    sequence: int
-    kind: str
-    text: str
-
-    def __str__(self) -> str:
-        return f"Row {self.sequence}: {self.text}"
-
-
-@dataclass
-class Report:
-    """What verification found. `rows` were read; `problems` holds the first MOST_PROBLEMS, in order."""
-
-    rows: int = 0
-    begin: str = ""
-    problems: list[Problem] = field(default_factory=list)
-
-    @property
-    def whole(self) -> bool:
-        """Nothing was touched."""
-        return not self.problems
-
-    def add(self, sequence: int, kind: str, text: str) -> None:
-        """Notes a problem."""
-        if len(self.problems) < MOST_PROBLEMS:
-            self.problems.append(Problem(sequence, kind, text))
+CHUNK = 1000
+# Called with how many rows were read, of how many.
+Progress = Callable[[int, int], None]
 
 
 @dataclass
 class _Walk:
-    """Where the reading stands: the last row's number and hash. `anchored` holds hashes of rows to come."""
+    """Where the reading stands: the last row's number and hash, None if unknown; `until` is where it ends.
+
+    `anchored` holds hashes of rows to come, more than one where anchors contradict each other. `page` is how
+    many rows are read at once.
+    """
 
     last: int = 0
-    previous: str = GENESIS
+    previous: str | None = GENESIS
+    until: int | None = None
     readable: bool = True
-    anchored: dict[int, str] = field(default_factory=dict)
+    anchored: dict[int, set[str]] = field(default_factory=dict)
     from_row: int = 0
+    page: int = CHUNK
+    graves: Graves = field(default_factory=graves_read)
+    purged: int = 0
 
 
-def audit_verify(*, since_anchor: bool = False) -> Report:
-    """Reads every row once, streaming, and compares with the head and the anchors. Safe while others write.
+def _silent(done: int, total: int) -> None:
+    """For those who do not ask how far it is."""
 
-    `since_anchor` begins after the last anchor that holds, instead of with the first row.
+
+def audit_verify(
+    *,
+    since_anchor: bool = False,
+    first: int | None = None,
+    last: int | None = None,
+    kept: Sequence[Anchor] = (),
+    progress: Progress = _silent,
+) -> Report:
+    """Reads every row once and compares with the head and the anchors. Safe while others write.
+
+    `since_anchor` begins after the last anchor that holds, `first` with that row, and `last` is the last row
+    to read: what follows it, up to the head and the anchors beyond, is then not looked at. `kept` are
+    anchors from elsewhere, say from mails, which count before those of the file.
     """
-    report, anchors = Report(), _anchors()
+    report, anchors = Report(unguarded=guards_missing(connection)), [*_anchors(), *kept]
+    head = Head.objects.filter(pk=1).first()
     walk = _walk(anchors, since_anchor)
-    report.begin = f" after the anchor at row {walk.from_row}" if walk.from_row else ""
-    _rows_check(report, walk, None)
+    _begin(report, walk, first, last, head)
+    end = walk.until or (head.sequence if head else 0)
+    _rows_check(report, walk, lambda: progress(report.rows, max(report.rows, end - walk.from_row)))
+    if walk.until is None:
+        _end_check(report, walk, anchors)
+    elif walk.readable:
+        missing = walk.graves.next_row(walk.last)
+        if missing <= walk.until:
+            _gap(report, walk.last, missing, walk.until + 1)
+        _anchors_check(report, walk, [anchor for anchor in anchors if not anchor.genuine])
+    _anchors_note(report, walk, anchors)
+    progress(report.rows, report.rows)
+    return report
+
+
+def _anchors_note(report: Report, walk: _Walk, anchors: list[Anchor]) -> None:
+    """Which anchors were compared, and whether there should be more."""
+    genuine = [anchor for anchor in anchors if anchor.genuine]
+    report.anchors = [one.sequence for one in genuine if walk.from_row <= one.sequence <= walk.last]
+    report.unanchored = anchors_missing(max(genuine, key=lambda one: one.sequence, default=None))
+
+
+def _end_check(report: Report, walk: _Walk, anchors: list[Anchor]) -> None:
+    """What only shows at the end of the chain: the head, and anchors beyond it."""
     head = Head.objects.filter(pk=1).first()
     if head and head.sequence > walk.last and report.whole:
         # Written while we were reading: the head is read last, so what it counts must be there by now.
-        _rows_check(report, walk, head.sequence)
+        walk.until = head.sequence
+        _rows_check(report, walk, lambda: None)
     if walk.readable:
         _head_check(report, walk, head)
         _anchors_check(report, walk, anchors)
-    return report
 
 
 def _walk(anchors: list[Anchor], since_anchor: bool) -> _Walk:
     """The beginning: row 1, or the last anchor whose row is there as it was."""
     genuine = [anchor for anchor in anchors if anchor.genuine]
-    walk = _Walk(anchored={anchor.sequence: anchor.hash for anchor in genuine})
+    walk = _Walk()
+    for anchor in genuine:
+        walk.anchored.setdefault(anchor.sequence, set()).add(anchor.hash)
     if since_anchor and genuine:
         last = max(genuine, key=lambda anchor: anchor.sequence)
         if Event.objects.filter(pk=last.sequence, hash=last.hash).exists():
             walk.last, walk.previous, walk.from_row = last.sequence, last.hash, last.sequence
     return walk
+
+
+def _begin(report: Report, walk: _Walk, first: int | None, last: int | None, head: Head | None) -> None:
+    """Sets the walk to the rows that were asked for, and says which they are."""
+    if first and first > 1:
+        walk.last = walk.from_row = first - 1
+        walk.previous = Event.objects.filter(pk=walk.last).values_list("hash", flat=True).first()
+        if walk.previous is None and walk.graves.next_row(walk.last - 1) == walk.last:
+            report.add(walk.last, "deleted", "it was deleted, so what follows it cannot be joined to it.")
+    elif walk.from_row:
+        report.extent = f" after the anchor at row {walk.from_row}"
+    if last and head and last < head.sequence:
+        walk.until = last
+    if walk.until or first:
+        report.extent = f", from row {walk.from_row + 1} to {walk.until or 'the end'}"
 
 
 def _anchors() -> list[Anchor]:
@@ -110,56 +146,73 @@ def _anchors_check(report: Report, walk: _Walk, anchors: list[Anchor]) -> None:
         )  # fmt: skip
     for anchor in anchors:
         if not anchor.genuine:
-            where = (
-                f"line {anchor.line} of the anchor file was edited"
-                if anchor.line
-                else "the anchor file cannot be read"
-            )
-            report.add(walk.last, "anchor", f"{where}; the rows themselves are another matter.")
+            report.add(walk.last, "anchor", f"{anchor.trouble}; the rows themselves are another matter.")
 
 
-def _rows_check(report: Report, walk: _Walk, until: int | None) -> None:
-    # Once more one by one if a chunk cannot be read, to name the row: SQLite stores what is not of its type.
-    for chunk in (CHUNK, 1):
+def _rows_check(report: Report, walk: _Walk, read: Callable[[], None]) -> None:
+    while rows := _page(report, walk):
+        for row in rows:
+            _row_check(report, walk, row)
+        report.rows += len(rows)
+        read()
+
+
+def _page(report: Report, walk: _Walk) -> list[Sequence[Any]]:
+    """The next rows, read to the end at once: with a query left open SQLite would refuse us every write.
+
+    If they cannot be read, fewer, down to the one that is to blame: SQLite stores what is not of its type.
+    """
+    rows = Event.objects.order_by("sequence")
+    if walk.last:
+        rows = rows.filter(sequence__gt=walk.last)
+    if walk.until is not None:
+        rows = rows.filter(sequence__lte=walk.until)
+    while walk.page:
         try:
-            for row in _rows(walk.last, until, chunk):
-                _row_check(report, walk, row)
-                report.rows += 1
-            return
+            return list(rows.values_list(*HASHED_FIELDS, "hash")[: walk.page])
         except (DatabaseFailure, ValueError, OverflowError, TypeError):
-            continue
+            walk.page //= 10
+    # A database that does not answer is no broken row: that raises here.
+    found = rows.values_list("sequence", flat=True).first()
     walk.readable = False
-    report.add(walk.last + 1, "edited", "it was edited: it cannot even be read.")
-
-
-def _rows(after: int, until: int | None, chunk: int) -> Iterator[Sequence[Any]]:
-    rows = Event.objects.order_by("sequence").values_list(*HASHED_FIELDS, "hash")
-    if after:
-        rows = rows.filter(sequence__gt=after)
-    if until is not None:
-        rows = rows.filter(sequence__lte=until)
-    return rows.iterator(chunk_size=chunk)
+    report.add(found or walk.last + 1, "edited", "it was edited: it cannot even be read.")
+    return []
 
 
 def _row_check(report: Report, walk: _Walk, row: Sequence[Any]) -> None:
-    sequence = row[_SEQUENCE]
-    if sequence != walk.last + 1:
-        _gap(report, walk.last + 1, sequence)
+    sequence, expected = row[_SEQUENCE], _expected(walk, row[_SEQUENCE])
+    if sequence != expected:
+        _gap(report, walk.last, expected, sequence)
     elif row[_KEY_ID] not in audit_keys():
         report.add(sequence, "wrong key", "it is sealed with a key that the portal does not have.")
     elif not _genuine(row, sequence):
         report.add(sequence, *_diagnosis(row, walk))
-    elif row[_PREVIOUS] != walk.previous:
+    elif not walk.graves.follows(walk.last, walk.previous, (sequence, row[_PREVIOUS], row[_HASH])):
         report.add(
             sequence, "reordered", "it does not follow the row before it: rows were replaced or reordered."
         )
-    elif walk.anchored.get(sequence, row[_HASH]) != row[_HASH]:
+    elif walk.anchored.get(sequence, {row[_HASH]}) != {row[_HASH]}:
         report.add(sequence, "rewritten", "it is not the row that an anchor knows: it was written anew.")
+    walk.purged += sequence - walk.last - 1 if sequence == expected else 0
     walk.last, walk.previous = sequence, row[_HASH]
 
 
-def _gap(report: Report, expected: int, found: int) -> None:
-    if found < expected:
+def _expected(walk: _Walk, found: int) -> int:
+    """The row that has to come next: one on, or further where a gravestone says that rows were purged."""
+    expected = walk.graves.next_row(walk.last)
+    if found > expected:
+        # A purge may have come between the gravestones and this row.
+        walk.graves = graves_read()
+        expected = walk.graves.next_row(walk.last)
+    return expected
+
+
+def _gap(report: Report, last: int, expected: int, found: int) -> None:
+    if last < found < expected:
+        # Or it was read before it was purged.
+        if Event.objects.filter(pk=found).exists():
+            report.add(found, "inserted", "it was purged, and somebody put it back.")
+    elif found < expected:
         report.add(found, "inserted", "it was inserted before the beginning.")
     elif found == expected + 1:
         report.add(expected, "deleted", "it was deleted.")
@@ -187,7 +240,7 @@ def _diagnosis(row: Sequence[Any], walk: _Walk) -> tuple[str, str]:
 def _head_check(report: Report, walk: _Walk, head: Head | None) -> None:
     if head is None:
         report.add(walk.last + 1, "cut off", "the head of the chain is gone, the end may be cut off.")
-    elif not _head_genuine(head):
+    elif not head_genuine(head):
         report.add(head.sequence, "head", "the head of the chain was edited: its seal does not fit.")
     elif head.sequence > walk.last:
         report.add(walk.last + 1, "cut off", f"the end was cut off: rows up to {head.sequence} are missing.")
@@ -195,19 +248,7 @@ def _head_check(report: Report, walk: _Walk, head: Head | None) -> None:
         report.add(
             head.sequence + 1, "inserted", f"rows were inserted after the end, which is row {head.sequence}."
         )
-    elif report.whole and (head.hash != walk.previous or head.count != walk.from_row + report.rows):
+    elif report.whole and (
+        head.hash != walk.previous or head.count != walk.from_row + walk.purged + report.rows
+    ):
         report.add(head.sequence, "head", "the head of the chain does not fit the last row.")
-
-
-def _head_genuine(head: Head) -> bool:
-    if head.sequence == 0 and not head.seal:
-        return head.count == 0 and head.hash == GENESIS
-    known = head.key_id in audit_keys()
-    return known and head_seal(head.key_id, head.sequence, head.count, head.hash) == head.seal
-
-
-def verdict_of(report: Report) -> str:
-    """The result in one sentence."""
-    if report.whole:
-        return f"The audit trail is whole: {report.rows} rows verified{report.begin}"
-    return f"The audit trail was tampered with: row {report.problems[0].sequence} is the first that is wrong."

@@ -1,4 +1,4 @@
-"""The audit trail's pages: the explorer and one event in full."""
+"""The audit trail's pages: the explorer as list and as timeline, and one event in full."""
 
 import json
 from datetime import tzinfo
@@ -6,15 +6,25 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 
-from portal.audit.actions import action_title
+from portal.audit.actions import KINDS, action_title
+from portal.audit.charts import chart_of
 from portal.audit.diffs import field_changes
 from portal.audit.filters import PRESETS, Wanted, wanted_of
+from portal.audit.links import event_links
+from portal.audit.looks import LOOKS
 from portal.audit.models import Event
 from portal.audit.pages import action_groups, choices_known, events_page
+from portal.audit.retention.purging import archive_of_purged
+from portal.audit.routing_diffs import DOCUMENT, routing_changes
+from portal.audit.saved import filters_for
+from portal.audit.timeline import timeline_of
+from portal.console.errors import NotFound
 from portal.console.moments import zone_named
 from portal.console.views import PortalView
+
+SAVED_SHOWN = 12
 
 
 class EventListView(PortalView):
@@ -29,15 +39,28 @@ class EventListView(PortalView):
         context = {
             "page": page,
             "events": page.events,
+            "problems": page.problems,
             "is_first": not {"before", "after"} & request.GET.keys(),
-            "wanted": wanted.values,
-            "filtered": wanted.values,
-            "filter_query": filter_query(wanted),
-            "presets": PRESETS.items(),
-            "groups": action_groups(),
-            "known": choices_known(),
         }
-        return render(request, "audit/list.html", context)
+        return render(request, "audit/list.html", _explorer(request, "events", wanted) | context)
+
+
+class TimelineView(PortalView):
+    """/audit/timeline/ — the same filters, as events over time."""
+
+    access = "audit.view"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """The chart and its table."""
+        zone = zone_of(request)
+        wanted = wanted_of(request.GET, zone)
+        timeline = timeline_of(wanted, zone)
+        context = {
+            "timeline": timeline,
+            "chart": chart_of(timeline, wanted, zone),
+            "problems": timeline.problems,
+        }
+        return render(request, "audit/timeline.html", _explorer(request, "timeline", wanted) | context)
 
 
 class EventView(PortalView):
@@ -47,12 +70,18 @@ class EventView(PortalView):
 
     def get(self, request: HttpRequest, sequence: int) -> HttpResponse:
         """One event with its diff and the other events of the same change."""
-        event = get_object_or_404(Event, pk=sequence)
+        event = Event.objects.filter(pk=sequence).first()
+        if event is None:
+            raise _gone(sequence)
         related = Event.objects.filter(change_id=event.change_id) if event.change_id else Event.objects.none()
+        routing = routing_changes(event)
         context = {
             "event": event,
             "action_title": action_title(event.action),
-            "changes": field_changes(event),
+            "kind_words": KINDS.get(event.object_kind, event.object_kind),
+            "links": event_links(event, request),
+            "routing": routing,
+            "changes": field_changes(event, without=DOCUMENT if routing else ""),
             "request_text": _readable(event.request_data),
             "answer_text": _readable(event.answer_data),
             "related": related.order_by("sequence")[:100],
@@ -70,6 +99,32 @@ def filter_query(wanted: Wanted) -> str:
     return urlencode(wanted.values)
 
 
+def _explorer(request: HttpRequest, tab: str, wanted: Wanted) -> dict[str, Any]:
+    """What audit/explorer.html draws around the events of a filter."""
+    return {
+        "tab": tab,
+        "wanted": wanted.values,
+        "filtered": wanted.values,
+        "filter_query": filter_query(wanted),
+        "presets": PRESETS.items(),
+        "groups": action_groups(),
+        "looks": LOOKS.values(),
+        "known": choices_known(),
+        "saved": filters_for(request.user)[:SAVED_SHOWN],
+    }
+
+
 def _readable(data: Any) -> str:
     """JSON on several lines; "" for none."""
     return "" if data is None else json.dumps(data, ensure_ascii=False, indent=2)
+
+
+def _gone(sequence: int) -> NotFound:
+    """Where an event is that is not here."""
+    archive = archive_of_purged(sequence)
+    if archive is None:
+        return NotFound(f"The audit trail has no row {sequence}.")
+    return NotFound(
+        f"Row {sequence} was removed from the database after its time.",
+        advice=f"It is in the sealed archive {archive.file}; whoever runs the portal keeps it.",
+    )

@@ -1,5 +1,6 @@
 """`manage.py audit_anchor`: notes the head of the audit chain outside the database; for a timer."""
 
+import uuid
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -7,17 +8,21 @@ from django.core.management.base import BaseCommand, CommandError
 from portal.audit.anchors import AnchorUnavailable, anchor_file
 from portal.audit.proof_views import anchored_record
 from portal.audit.services import origin_system
+from portal.audit.stream.delivery import anchors_deliver
 
 
 class Command(BaseCommand):
     """Writes an anchor."""
 
-    help = "Writes the head of the audit chain to AUDIT_ANCHOR_FILE, an append-only file."
+    help = "Writes the head of the audit chain to AUDIT_ANCHOR_FILE and sends it to AUDIT_ANCHOR_SEND."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Raises CommandError if the file cannot be written."""
+        """Raises CommandError if the file cannot be written, or a receiver does not take the anchor."""
         try:
             sequence = anchored_record(origin_system("audit_anchor"))
         except AnchorUnavailable as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"Row {sequence} is anchored in {anchor_file()}")
+        problems = anchors_deliver(holder=f"audit_anchor:{uuid.uuid4().hex}")
+        if problems:
+            raise CommandError("\n".join(["The anchor was not taken by", *problems]))

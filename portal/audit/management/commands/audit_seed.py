@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
+from portal.audit.models import Head
 from portal.audit.seeding import events_seed
 
 
@@ -19,13 +20,17 @@ class Command(BaseCommand):
         """How many events, over how many days."""
         parser.add_argument("--events", type=int, default=10_000)
         parser.add_argument("--days", type=int, default=365)
+        parser.add_argument(
+            "--in-all", action="store_true", help="only as many as are missing to --events in all"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Raises CommandError in production."""
         if settings.PRODUCTION:
             raise CommandError("Invented events have no place in a production trail.")
+        there = Head.objects.get(pk=1).sequence if options["in_all"] else 0
         done = 0
-        for done in events_seed(count=options["events"], days=options["days"]):
+        for done in events_seed(count=max(options["events"] - there, 0), days=options["days"]):
             if done % 100_000 == 0:
                 self.stdout.write(f"{done} events")
         with connection.cursor() as cursor:

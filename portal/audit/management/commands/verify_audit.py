@@ -3,35 +3,83 @@
 import sys
 import time
 from argparse import ArgumentParser
+from datetime import UTC
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
-from portal.audit.services import event_record, origin_system
-from portal.audit.verification import audit_verify, verdict_of
+from portal.audit.anchors import anchor_of
+from portal.audit.findings import Report, verdict_of, warnings_words
+from portal.audit.proof import Extent, NoSuchRows, extent_asked, verified_record
+from portal.audit.services import origin_system
+from portal.audit.verification import Progress, audit_verify
 
 
 class Command(BaseCommand):
-    """Verifies the audit chain and records that it did."""
+    """Verifies the audit chain and records what it found."""
 
-    help = "Verifies the audit trail. Exit 0: whole. Exit 1: broken; the first line names the row."
+    help = (
+        "Verifies the audit trail. Exit 0: whole. Exit 1: broken; the first line names the row. "
+        "Exit 2: whole, but guards of the database or anchors are missing."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Where to begin."""
+        """Where to begin and to end, and what else to compare with."""
         parser.add_argument("--since-anchor", action="store_true", help="begin after the last anchor")
+        parser.add_argument("--from", dest="first", default="", metavar="ROW", help="or a day, in UTC")
+        parser.add_argument("--to", dest="last", default="", metavar="ROW", help="or a day, included")
+        parser.add_argument(
+            "--anchor",
+            action="append",
+            default=[],
+            metavar="LINE",
+            help="compare with this one too, say of a mail",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Prints the verdict; SystemExit(1) if the chain is broken."""
-        started = time.monotonic()
-        report = audit_verify(since_anchor=options["since_anchor"])
+        """Prints the verdict; SystemExit(1) if the chain is broken, (2) if guards or anchors are missing."""
+        extent, started = _extent(options), time.monotonic()
+        report = audit_verify(
+            since_anchor=extent.since_anchor,
+            first=extent.first,
+            last=extent.last,
+            kept=[anchor_of(line) for line in options["anchor"]],
+            progress=self._progress(),
+        )
         seconds = time.monotonic() - started
-        verdict = verdict_of(report)
+        verified_record(report, origin_system("verify_audit"))
+        self._print(report, seconds)
+        if not report.whole:
+            sys.exit(1)
+        if warnings_words(report):
+            sys.exit(2)
+
+    def _print(self, report: Report, seconds: float) -> None:
         if report.whole:
-            # A broken chain is left as it was found: it is evidence.
-            event_record(action="audit.verified", origin=origin_system("verify_audit"), message=verdict)
-            self.stdout.write(f"{verdict} ({seconds:.1f} s)")
-            return
-        for problem in report.problems:
-            self.stdout.write(str(problem))
-        self.stderr.write(verdict)
-        sys.exit(1)
+            self.stdout.write(f"{verdict_of(report)} ({seconds:.1f} s)")
+        else:
+            for problem in report.problems:
+                self.stdout.write(str(problem))
+            self.stderr.write(verdict_of(report))
+        if warnings_words(report):
+            self.stderr.write(warnings_words(report))
+
+    def _progress(self) -> Progress:
+        """A line that counts up, for a person at a terminal; nothing for a log."""
+
+        def show(done: int, total: int) -> None:
+            ending = "\n" if done == total else ""
+            self.stderr.write(f"\r{done:,} of {total:,} rows", ending=ending)
+            self.stderr.flush()
+
+        return show if self.stderr.isatty() else lambda done, total: None
+
+
+def _extent(options: dict[str, Any]) -> Extent:
+    if options["since_anchor"] and (options["first"] or options["last"]):
+        raise CommandError("Either --since-anchor or --from and --to.")
+    try:
+        asked = extent_asked(options["first"], options["last"], UTC)
+    except NoSuchRows as problem:
+        raise CommandError(str(problem)) from problem
+    return Extent(options["since_anchor"], asked.first, asked.last)

@@ -1,0 +1,66 @@
+"""The page of the archives: how long events are kept, which parts are sealed, which were purged."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from portal.audit.models import Head
+from portal.audit.retention.archives import archive_folder, archives_kept
+from portal.audit.retention.background import KIND, archiving_start, month_begin
+from portal.audit.retention.purging import guaranteed_since, purged_ranges
+from portal.audit.services import origin_of
+from portal.console.views import PortalView
+from portal.tasks.models import State
+from portal.tasks.pages import rows_of
+from portal.tasks.recovery import worker_is_there
+from portal.tasks.services import TaskNotPossible, owner_of, runs_of_kind
+
+SHOWN = 100
+
+
+class ArchiveListView(PortalView):
+    """/audit/archives/ — the sealed files, newest first."""
+
+    access = "audit.verify"
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Archives what was before this month, in the background."""
+        try:
+            archiving_start(owner=owner_of(request), origin=origin_of(request))
+        except TaskNotPossible as refusal:
+            messages.error(request, str(refusal))
+        return redirect("audit:archives")
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """What is sealed, gone, and still open."""
+        kept, purged = archives_kept(), purged_ranges()
+        rows = [
+            {"archive": one, "there": one.path.is_file(), "purged": (one.first, one.last) in purged}
+            for one in kept[: -SHOWN - 1 : -1]
+        ]
+        context = {
+            "rows": rows,
+            "count": len(kept),
+            "archived_up_to": kept[-1].last if kept else 0,
+            "head": Head.objects.filter(pk=1).first(),
+            "months": settings.AUDIT_RETENTION_MONTHS,
+            "since": guaranteed_since(),
+            "folder": archive_folder(),
+            "month": month_begin(),
+            **_under_way(),
+        }
+        return render(request, "audit/archives.html", context)
+
+
+def _under_way() -> dict[str, Any]:
+    """What is being archived now, and the last one that failed."""
+    runs = runs_of_kind(KIND, limit=5)
+    under_way = [run for run in runs if run.is_open]
+    return {
+        "under_way": rows_of(under_way),
+        "no_worker": bool(under_way) and not worker_is_there(),
+        "failed": [run for run in runs[:1] if run.state == State.FAILED],
+    }

@@ -1,0 +1,146 @@
+"""Large exports as background work: written to a file of their owner, downloadable for a day."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TextIO
+
+from django.conf import settings
+from django.urls import reverse
+
+from portal.audit.exports import CHUNK, Export, export_lines
+from portal.audit.filters import Wanted
+from portal.audit.models import Event
+from portal.audit.queries import selection_of
+from portal.audit.services import AuditUnavailable, ObjectRef, Origin, event_record
+from portal.console.moments import zone_named
+from portal.tasks.kinds import Kind, Link, Result, kind_register
+from portal.tasks.models import Run, State
+from portal.tasks.services import Owner, TaskFailed, task_enqueue, task_progress
+
+KIND = "audit.export"
+KEPT = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An export as JSON: enough to make the very same Export again in another process."""
+
+    values: dict[str, str]
+    since: str | None
+    until: str | None
+    rows: int
+    head_sequence: int
+    head_hash: str
+    made_by: str
+    made_at: str
+    reason: str
+
+    @classmethod
+    def of(cls, export: Export, wanted: Wanted) -> "Asked":
+        """What `export_prepare` made of `wanted`."""
+        since, until = (moment.isoformat() if moment else None for moment in (wanted.since, wanted.until))
+        return cls(
+            wanted.values, since, until, export.rows, export.head_sequence, export.head_hash, export.made_by,
+            export.made_at.isoformat(), export.reason,
+        )  # fmt: skip
+
+    @property
+    def export(self) -> Export:
+        """The export that was asked for."""
+        since, until = (datetime.fromisoformat(text) if text else None for text in (self.since, self.until))
+        wanted = Wanted(self.values, since, until)
+        return Export(
+            selection_of(wanted), wanted.words, self.rows, self.head_sequence, self.head_hash, self.made_by,
+            datetime.fromisoformat(self.made_at), self.reason,
+        )  # fmt: skip
+
+
+def kinds_register() -> None:
+    """Makes exports known as background work."""
+    kind_register(Kind(KIND, _write, permission="audit.export", link=_link, discard=_discard))
+
+
+def export_start(
+    *, export: Export, wanted: Wanted, form: str, zone: str, owner: Owner, origin: Origin
+) -> Run:
+    """Puts a prepared, and so recorded, export in line. Raises TaskNotPossible."""
+    arguments = {
+        "asked": asdict(Asked.of(export, wanted)),
+        "form": form,
+        "zone": zone,
+        "origin": asdict(origin),
+    }
+    title = f"Export of the audit trail as {form}: {wanted.words}"
+    return task_enqueue(kind=KIND, title=title, owner=owner, arguments=arguments)
+
+
+def export_file(run: Run, now: datetime) -> Path | None:
+    """The finished file of a run; None where there is none, or its time is over."""
+    if run.state != State.DONE or not run.result_until or run.result_until <= now:
+        return None
+    path = _folder() / f"{run.pk}.{run.arguments['form']}"
+    return path if path.is_file() else None
+
+
+def _write(run: Run, asked: dict[str, Any], form: str, zone: str, origin: dict[str, Any]) -> Result:
+    export = Asked(**asked).export
+    part = _folder() / f"{run.pk}.{run.claim}.part"
+    with _owned(part) as file:
+        for number, piece in enumerate(export_lines(export, form, zone_named(zone))):
+            file.write(piece)
+            task_progress(run=run, done=min(export.rows, number * CHUNK), total=export.rows)
+    part.replace(_folder() / f"{run.pk}.{form}")
+    _finished_record(run, export, form, Origin(**origin))
+    return Result({"rows": export.rows, "form": form}, message=f"{export.rows:,} rows", keep=KEPT)
+
+
+def _finished_record(run: Run, export: Export, form: str, origin: Origin) -> None:
+    """Once, though a killed worker may have got as far as this before."""
+    if Event.objects.filter(connection="", object_guid=str(run.pk), action="audit.export_finished").exists():
+        return
+    try:
+        event_record(
+            action="audit.export_finished",
+            origin=origin,
+            object=export_ref(run),
+            outcome="success",
+            message=f"{export.rows} rows as {form}, up to row {export.head_sequence}, {export.head_hash}",
+        )
+    except AuditUnavailable as error:
+        raise TaskFailed("The audit trail cannot be written, so there is no export.") from error
+
+
+def export_ref(run: Run) -> ObjectRef:
+    """The export as events name it."""
+    return ObjectRef("export", str(run.pk), f"{run.created_at:%Y-%m-%d %H:%M} UTC")
+
+
+def _folder() -> Path:
+    folder = Path(settings.DATA_DIR) / "exports"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def _owned(path: Path) -> Iterator[TextIO]:
+    """A new file that nobody else can read, whatever the umask; on disk when the block ends."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+        yield file
+        file.flush()
+        os.fsync(handle)
+
+
+def _discard(run: Run) -> None:
+    for path in _folder().glob(f"{run.pk}.*"):
+        path.unlink(missing_ok=True)
+
+
+def _link(run: Run) -> Link | None:
+    if not run.result:
+        return None
+    return Link("Download", reverse("audit:export_file", args=[run.pk]), "download")

@@ -1,0 +1,66 @@
+"""What a verification found, and how it is said."""
+
+from dataclasses import dataclass, field
+
+MOST_PROBLEMS = 20
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One broken place: `sequence` is the number of the row, `kind` one word, `text` for people."""
+
+    sequence: int
+    kind: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"Row {self.sequence}: {self.text}"
+
+
+@dataclass
+class Report:
+    """What verification found. `rows` were read; `problems` holds the first MOST_PROBLEMS, in order.
+
+    `extent` says in words which rows, "" for all; `unguarded` names the database's guards that are not there.
+    `anchors` are the rows whose anchors were compared, `unanchored` says which anchors are missing.
+    """
+
+    rows: int = 0
+    extent: str = ""
+    problems: list[Problem] = field(default_factory=list)
+    unguarded: list[str] = field(default_factory=list)
+    anchors: list[int] = field(default_factory=list)
+    unanchored: str = ""
+
+    @property
+    def whole(self) -> bool:
+        """Nothing was touched."""
+        return not self.problems
+
+    def add(self, sequence: int, kind: str, text: str) -> None:
+        """Notes a problem."""
+        if len(self.problems) < MOST_PROBLEMS:
+            self.problems.append(Problem(sequence, kind, text))
+
+
+def verdict_of(report: Report) -> str:
+    """The result in one sentence."""
+    if report.whole:
+        what = "This part of the audit trail" if report.extent else "The audit trail"
+        compared = "no anchor"
+        if report.anchors:
+            number = len(report.anchors)
+            compared = (
+                f"{number:,} anchor{'' if number == 1 else 's'}, the last at row {max(report.anchors):,}"
+            )
+        return f"{what} is whole: {report.rows:,} rows verified{report.extent}, compared with {compared}"
+    return f"The audit trail was tampered with: row {report.problems[0].sequence} is the first that is wrong."
+
+
+def warnings_words(report: Report) -> str:
+    """What is to be said about missing guards and anchors, "" for nothing."""
+    guards = (
+        "The database does not refuse to change the trail as it should: missing or altered are "
+        f"{', '.join(report.unguarded)}."
+    )
+    return " ".join(text for text in (guards if report.unguarded else "", report.unanchored) if text)

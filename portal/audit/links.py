@@ -1,0 +1,54 @@
+"""Where the pages are of everything that an event names; each link only for those who may follow it."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+from portal.audit.models import Event
+from portal.console.links import entity_url, parent_url
+
+# What the explorer can be narrowed to from an event: the link's name, its filter and the event's column.
+_NARROWED = (
+    ("actor_events", "actor", "actor_name"),
+    ("address_events", "address", "address"),
+    ("object_events", "object", "object_guid"),
+    ("request_events", "change", "request_id"),
+    ("connection_events", "connection", "connection"),
+)
+
+
+def event_links(event: Event, request: HttpRequest) -> dict[str, str]:
+    """Name → address for actor, object, parent, connection, change and the explorer narrowed to each; "" for
+    what has no page or may not be opened by the person."""
+    may = request.user.has_perm
+    links = {
+        "actor": _page("staff:page", event.actor_id) if may("staff.view") else "",
+        "object": _object_url(event, request),
+        "parent": parent_url(event.object_kind, event.connection, event.parent_guid),
+        "connection": _page("connections:page", event.connection) if may("connection.view") else "",
+        "change": _page("changes:page", event.change_id) if may("change.view") else "",
+    }
+    for name, asked, column in _NARROWED:
+        value = getattr(event, column)
+        links[name] = f"{reverse('audit:list')}?{urlencode({asked: value})}" if value else ""
+    return links
+
+
+def _object_url(event: Event, request: HttpRequest) -> str:
+    may = request.user.has_perm
+    if event.object_kind == "person":
+        return _page("staff:page", event.object_guid) if may("staff.view") else ""
+    if event.object_kind == "connection":
+        return _page("connections:page", event.object_guid) if may("connection.view") else ""
+    if event.object_kind == "day":
+        return _page("audit:review_day", event.object_guid)
+    return entity_url(event.object_kind, event.connection, event.object_guid)
+
+
+def _page(name: str, key: Any) -> str:
+    try:
+        return reverse(name, args=[key]) if key else ""
+    except NoReverseMatch:
+        return ""

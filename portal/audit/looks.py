@@ -1,0 +1,153 @@
+"""What deserves a look, as a registry: for the daily review, and as the filter `look` of the explorer.
+
+A feature whose actions deserve one adds them here, for example approvals without a second person.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import ExtractHour, ExtractIsoWeekDay
+from django.db.models.lookups import GreaterThanOrEqual, In, LessThan
+
+from portal.audit.actions import ACTIONS
+from portal.audit.models import Event, Term
+from portal.console.moments import zone_named
+from provisioning.connections.models import Connection
+from provisioning.operations import OPERATIONS
+
+# What reached the gateway, or may have.
+_WRITTEN = ("change.accepted", "change.unknown")
+# What people change in the portal itself, and what of that it notices by itself.
+_OWN_CHANGES = ("staff.", "role.", "connection.", "credential.", "keyring.", "audit.purged")
+_BY_ITSELF = {"credential.suspected", "credential.recovered"}
+# Whoever touches these stops payments, starts them again, or starts taking real ones.
+_HEAVY_FIELDS = ("disabled", "archived", "config.testMode")
+
+
+@dataclass(frozen=True)
+class Look:
+    """One kind of events that deserve a look, and why: of these actions those that `further()` holds for."""
+
+    name: str
+    title: str
+    why: str
+    actions: frozenset[str]
+    further: Callable[[], Q] = Q
+
+    def condition(self) -> Q:
+        """What finds them."""
+        return Q(action__in=sorted(self.actions)) & self.further()
+
+
+def _actions(*beginnings: str) -> frozenset[str]:
+    """The registered actions that begin so: a new one of the same room is found without being named here."""
+    return frozenset(action for action in ACTIONS if action.startswith(beginnings))
+
+
+# What needs no look of its own: plans of changes and what came of none, going in and out, the care of the
+# trail, filters. A new action is in a look, or is named here.
+ROUTINE = frozenset(
+    {"change.prepared", "change.cancelled", "change.intent", "change.refused", "change.not_sent"}
+    | {"change.conflict", "session.signed_in", "session.signed_out", "session.expired", "session.ended"}
+    | {"session.stepped_up", "audit.verified", "audit.anchored", "audit.archived", "audit.reviewed"}
+    | {"audit.export_finished", "filter.shared", "filter.renamed", "filter.withdrawn"}
+)
+
+
+def _production_ever() -> set[str]:
+    """The connections that are production, or were: another label later does not make the past harmless."""
+    text = f'"kind":"{Connection.Kind.PRODUCTION}"'
+    edits = Event.objects.filter(action__in=("connection.created", "connection.updated"))
+    once = edits.filter(Q(before__contains=text) | Q(after__contains=text))
+    now = Connection.objects.filter(kind=Connection.Kind.PRODUCTION)
+    return {*now.values_list("slug", flat=True), *once.values_list("connection", flat=True)}
+
+
+def _dangerous_in_production() -> Q:
+    """Dangerous by operation, or by a field that weighs heavily."""
+    operations = [operation.name for operation in OPERATIONS.values() if operation.dangerous]
+    heavy = Term.objects.filter(event_id=OuterRef("pk"), term__in=[f"f:{name}" for name in _HEAVY_FIELDS])
+    return Q(connection__in=sorted(_production_ever())) & (Q(operation__in=operations) | Q(Exists(heavy)))
+
+
+def _out_of_hours() -> Q:
+    """Outside AUDIT_OFFICE_HOURS on AUDIT_OFFICE_DAYS in AUDIT_OFFICE_ZONE."""
+    zone = zone_named(settings.AUDIT_OFFICE_ZONE)
+    begin, end = settings.AUDIT_OFFICE_HOURS
+    day, hour = ExtractIsoWeekDay("time", tzinfo=zone), ExtractHour("time", tzinfo=zone)
+    first, last = settings.AUDIT_OFFICE_DAYS
+    days: Any = In(day, list(range(first, last + 1)))
+    office = Q(days) & Q(GreaterThanOrEqual(hour, begin)) & Q(LessThan(hour, end))
+    return ~office
+
+
+LOOKS = {
+    look.name: look
+    for look in (
+        Look(
+            "production",
+            "Dangerous changes in production",
+            "They disable, archive, take out of test mode or replace routing: each can stop payments.",
+            frozenset(_WRITTEN),
+            _dangerous_in_production,
+        ),
+        Look(
+            "denials",
+            "Denials",
+            "Somebody asked for a page or an action that their role does not allow.",
+            _actions("access.denied"),
+        ),
+        Look(
+            "sign-ins",
+            "Failed sign-ins",
+            "Wrong passwords or codes. Many from one address, or for one name, are an attack.",
+            _actions("session.sign_in_", "session.step_up_", "second_factor.failed"),
+        ),
+        Look(
+            "credentials",
+            "Credentials and secrets",
+            "Stored keys were reset or tested, or secrets were shown to a person.",
+            _actions("credential.", "connection.", "secret."),
+        ),
+        Look(
+            "staff",
+            "People and their rights",
+            "Somebody was added, disabled or unlocked, or got another role, right or way to sign in.",
+            _actions("staff.", "role.", "second_factor.") - {"second_factor.failed"},
+        ),
+        Look(
+            "trail",
+            "The trail and its keys",
+            "The trail was found broken, some of it was removed or taken out, or secrets were sealed anew.",
+            _actions(
+                "audit.found_broken",
+                "audit.purged",
+                "audit.index_mended",
+                "audit.exported",
+                "audit.export_downloaded",
+                "keyring.",
+            ),
+        ),
+        Look(
+            "unknown",
+            "Unknown outcomes",
+            "A change was sent and no answer came: somebody has to find out what became of it, or said so.",
+            _actions("change.unknown", "change.reconciled"),
+        ),
+        Look(
+            "hours",
+            "Changes outside office hours",
+            "Changes at the gateway, of people, roles, connections or keys while nobody should work.",
+            _actions(*_WRITTEN, *_OWN_CHANGES) - _BY_ITSELF,
+            _out_of_hours,
+        ),
+    )
+}
+
+
+def look_condition(name: str) -> Q:
+    """What events of that look have in common; nothing for a look that there is not."""
+    return LOOKS[name].condition() if name in LOOKS else Q(pk__in=[])

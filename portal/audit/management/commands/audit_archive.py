@@ -1,0 +1,55 @@
+"""`manage.py audit_archive`: seals past events in files that verify on their own; --check verifies one."""
+
+from argparse import ArgumentParser
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from portal.audit.retention.archives import ArchiveBroken, ArchiveRefused, archive_check, archives_write
+from portal.audit.retention.background import month_begin
+from portal.audit.services import origin_system
+
+
+class Command(BaseCommand):
+    """Writes archives, or checks one."""
+
+    help = "Writes the events of past months, each once, to sealed files in AUDIT_ARCHIVE_DIR."
+    # Checking a file needs the audit keys alone, on any machine.
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Until when, or which file."""
+        parser.add_argument("--until", metavar="YYYY-MM-DD", help="archive what was before that day, UTC")
+        parser.add_argument("--check", metavar="FILE", type=Path, help="verify this file; asks no database")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Raises CommandError where a file is not what was sealed, or rows are not as they were written."""
+        try:
+            if options["check"]:
+                self._check(options["check"])
+            else:
+                self._write(_day(options["until"]))
+        except (ArchiveBroken, ArchiveRefused) as problem:
+            raise CommandError(str(problem)) from None
+
+    def _check(self, path: Path) -> None:
+        archive = archive_check(path)
+        rows = f"rows {archive.first} to {archive.last}, {archive.since} to {archive.until}"
+        self.stdout.write(f"{path.name} is whole: {rows}")
+
+    def _write(self, until: datetime) -> None:
+        for kept in archives_write(until=until, origin=origin_system("audit_archive")):
+            self.stdout.write(f"Rows {kept.first} to {kept.last} are in {kept.path}")
+        self.stdout.write(f"Everything before {until:%Y-%m-%d} is archived.")
+
+
+def _day(text: str | None) -> datetime:
+    """Midnight of that day; without one the beginning of this month. Raises CommandError."""
+    if text is None:
+        return month_begin()
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise CommandError(f"“{text}” is no day like 2026-11-30.") from None

@@ -1,0 +1,38 @@
+"""`manage.py audit_purge`: removes archived events that are older than AUDIT_RETENTION_MONTHS."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from portal.audit.retention.purging import PurgeRefused, archives_purge, guaranteed_since
+from portal.audit.services import origin_system
+
+
+class Command(BaseCommand):
+    """Purges the trail, on PostgreSQL as the owner of the tables."""
+
+    help = (
+        "Removes events that are archived and older than AUDIT_RETENTION_MONTHS. The first and the latest "
+        "event of each object stay, and a gravestone keeps the chain verifiable."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Nothing is removed by accident."""
+        parser.add_argument("--yes", action="store_true", help="do it; without this nothing is removed")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Raises CommandError at the first archive that is not there as it was written."""
+        since = guaranteed_since()
+        if not options["yes"]:
+            raise CommandError(
+                f"This removes archived events from before {since:%Y-%m-%d}. Say --yes to do it."
+            )
+        count = 0
+        try:
+            for kept, gone in archives_purge(origin=origin_system("audit_purge")):
+                count += gone
+                self.stdout.write(f"Rows {kept.first} to {kept.last}: {gone} removed, {kept.file} has them")
+        except PurgeRefused as problem:
+            raise CommandError(str(problem)) from problem
+        self.stdout.write(f"{count} events from before {since:%Y-%m-%d} removed")

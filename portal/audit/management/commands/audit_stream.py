@@ -1,0 +1,69 @@
+"""`manage.py audit_stream`: tells the trail to the receivers in AUDIT_STREAM and AUDIT_ANCHOR_SEND."""
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import uuid
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.db import Error as DatabaseFailure
+from django.db import close_old_connections
+
+from portal.audit.stream.backlog import backlogs
+from portal.audit.stream.delivery import deliver_all, feeds_configured
+
+logger = logging.getLogger(__name__)
+PAUSE, PAUSE_WITHOUT_DATABASE = 1.0, 10.0
+
+
+class Command(BaseCommand):
+    """The worker of the stream. Several may run: of one receiver each batch is told by one of them."""
+
+    help = "Tells receivers outside (SIEM, syslog, webhook, file) each event. Runs until it is ended."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Whether to stay."""
+        parser.add_argument("--once", action="store_true", help="tell what is there; exit 1 if some is left")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Returns after SIGTERM or Ctrl-C, between two batches; with --once when nothing is left to tell."""
+        feeds = feeds_configured()
+        if not feeds:
+            self.stderr.write("AUDIT_STREAM and AUDIT_ANCHOR_SEND name nobody: there is nothing to do.")
+            return
+        # Standard output may be a receiver, so the worker's own words go to standard error.
+        self.stderr.write("Telling " + ", ".join(feed.name for feed in feeds))
+        holder = f"{socket.gethostname()[:24]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        if options["once"]:
+            _once(holder)
+        else:
+            _until_ended(holder)
+
+
+def _once(holder: str) -> None:
+    while deliver_all(holder=holder, at_once=True):
+        pass
+    if any(backlog.behind for backlog in backlogs()):
+        sys.exit(1)
+
+
+def _until_ended(holder: str) -> None:
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    while not ended.is_set():
+        close_old_connections()
+        try:
+            told = deliver_all(holder=holder)
+        except DatabaseFailure as failure:
+            # The database is away for a moment: the cursor stands where it stood.
+            logger.error("the audit stream waits for the database: %s", type(failure).__name__)
+            ended.wait(PAUSE_WITHOUT_DATABASE)
+            continue
+        if not told:
+            ended.wait(PAUSE)

@@ -1,0 +1,56 @@
+"""`manage.py database_roles`: the portal's own PostgreSQL role, apart from the one that owns the tables."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import Error as DatabaseFailure
+from django.db import connection, transaction
+
+from portal.audit.database_roles import RoleUnsafe, role_check, role_statements
+
+
+class Command(BaseCommand):
+    """Makes the role of DATABASE_URL and gives it what the portal needs and no more."""
+
+    help = (
+        "Gives the role in DATABASE_URL what the portal needs: it may add to the audit trail, not change it. "
+        "Runs as the role in DATABASE_OWNER_URL, after each migrate."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Whether to do it."""
+        parser.add_argument("--print", action="store_true", help="print the statements, passwords aside")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Raises CommandError where there are no two roles, or one may not do what it must."""
+        role, password = self._application()
+        if options["print"]:
+            with connection.cursor():
+                statements = role_statements(connection, role=role, password="")
+                self.stdout.write(
+                    "\n".join(f"{text.as_string(connection.connection)};" for text in statements)
+                )
+            return
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                for statement in role_statements(connection, role=role, password=password):
+                    cursor.execute(statement)
+                role_check(connection, role)
+        except RoleUnsafe as problem:
+            raise CommandError(str(problem)) from None
+        except DatabaseFailure as failure:
+            raise CommandError(f"The owner's role may not do this: {failure}") from None
+        self.stdout.write(f"“{role}” works for the portal and may only add to the audit trail.")
+
+    def _application(self) -> tuple[str, str]:
+        application = settings.APPLICATION_DATABASE
+        if connection.vendor != "postgresql":
+            raise CommandError("Only PostgreSQL has roles; on SQLite the file's owner is the owner of all.")
+        role = application.get("USER", "")
+        if not role or role == connection.settings_dict["USER"]:
+            raise CommandError(
+                "DATABASE_OWNER_URL must name the role that owns the tables, and DATABASE_URL another one."
+            )
+        return role, application.get("PASSWORD", "")

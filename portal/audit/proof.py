@@ -1,0 +1,172 @@
+"""Verification as background work: which rows, how far, what was found, and the record of it."""
+
+import logging
+import time
+from dataclasses import asdict, dataclass
+from datetime import datetime, tzinfo
+from itertools import takewhile
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import QueryDict
+from django.urls import reverse
+
+from portal.audit.filters import wanted_of
+from portal.audit.findings import Report, verdict_of, warnings_words
+from portal.audit.models import Event, Head
+from portal.audit.services import AuditUnavailable, Origin, event_record
+from portal.audit.verification import audit_verify
+from portal.tasks.kinds import Kind, Link, Result, kind_register
+from portal.tasks.models import Run, State
+from portal.tasks.services import Owner, TaskFailed, runs_of_kind, task_enqueue, task_progress
+
+logger = logging.getLogger(__name__)
+KIND = "audit.verify"
+
+
+@dataclass(frozen=True)
+class Extent:
+    """Which rows to verify: all, those since the last anchor, or a range of numbers, ends included."""
+
+    since_anchor: bool = False
+    first: int | None = None
+    last: int | None = None
+
+    @property
+    def words(self) -> str:
+        """For the title of the work."""
+        if self.since_anchor:
+            return "Verify the audit trail since the last anchor"
+        if self.first is None and self.last is None:
+            return "Verify the whole audit trail"
+        return f"Verify the audit trail, row {self.first or 1} to {self.last or 'the end'}"
+
+
+class NoSuchRows(Exception):  # noqa: N818 - reads as what happened
+    """The rows that were asked for do not exist, or the words for them are not understood."""
+
+
+def kinds_register() -> None:
+    """Makes verification known as background work."""
+    kind_register(Kind(KIND, _verify, permission="audit.verify", link=_link))
+
+
+def extent_asked(first: str, last: str, zone: tzinfo) -> Extent:
+    """The range between two row numbers or days of `zone`, "" for open. Raises NoSuchRows."""
+    extent = Extent(first=_first_row(first.strip(), zone), last=_last_row(last.strip(), zone))
+    if extent.first and extent.last and extent.first > extent.last:
+        raise NoSuchRows("No row lies between these two.")
+    if extent.first and extent.first > (end := _end()):
+        raise NoSuchRows(f"The trail ends at row {end}.")
+    return extent
+
+
+def verification_start(*, extent: Extent, owner: Owner, origin: Origin) -> Run:
+    """Puts a verification in line; the same one that the owner has under way already is not begun twice."""
+    arguments = {"extent": asdict(extent), "origin": asdict(origin)}
+    key = f"{KIND}:{owner.id}:{extent}"
+    return task_enqueue(kind=KIND, title=extent.words, owner=owner, arguments=arguments, key=key)
+
+
+def verifications(limit: int = 50) -> list[Run]:
+    """The newest verifications, whoever asked."""
+    return runs_of_kind(KIND, limit=limit)
+
+
+def verification_results(runs: list[Run]) -> list[Run]:
+    """Of these the newest that is done, and the newest that found the trail broken.
+
+    A broken trail stands out until the whole of it was found whole: no part that is proves anything.
+    """
+    done = [run for run in runs if run.state == State.DONE]
+    since = takewhile(lambda run: not (run.result["whole"] and run.result["everything"]), done)
+    broken = [run for run in since if not run.result["whole"]][:1]
+    return broken + [run for run in done[:1] if run not in broken]
+
+
+def verified_record(report: Report, origin: Origin) -> None:
+    """Notes a run and what it found. Where the trail is too broken for that, only the log has it."""
+    message = " — ".join(part for part in (verdict_of(report), warnings_words(report)) if part)
+    try:
+        if report.whole:
+            event_record(action="audit.verified", origin=origin, message=message)
+        else:
+            event_record(action="audit.found_broken", origin=origin, outcome="failed", message=message)
+    except AuditUnavailable:
+        logger.critical("the audit trail is broken, and this could not be recorded")
+        if report.whole:
+            raise
+
+
+def verification_events(limit: int = 5) -> list[Event]:
+    """The newest records of verifications."""
+    found = [
+        event
+        for action in ("audit.verified", "audit.found_broken")
+        for event in Event.objects.filter(action=action)[:limit]
+    ]
+    return sorted(found, key=lambda event: -event.sequence)[:limit]
+
+
+def _first_row(text: str, zone: tzinfo) -> int | None:
+    if not text or _is_number(text):
+        return int(text) if text else None
+    since = wanted_of(QueryDict(urlencode({"from": text})), zone).since
+    numbers = Event.objects.filter(time__gte=_understood(text, since)).order_by("sequence")
+    return _there(numbers.values_list("sequence", flat=True).first(), f"since {text}")
+
+
+def _last_row(text: str, zone: tzinfo) -> int | None:
+    if not text or _is_number(text):
+        return int(text) if text else None
+    until = wanted_of(QueryDict(urlencode({"to": text})), zone).until
+    numbers = Event.objects.filter(time__lt=_understood(text, until)).order_by("-sequence")
+    return _there(numbers.values_list("sequence", flat=True).first(), f"until {text}")
+
+
+def _end() -> int:
+    """The last row, or where the head says that it should be: a cut-off end can still be asked for."""
+    found = Event.objects.values_list("sequence", flat=True).first() or 0
+    return max(found, Head.objects.values_list("sequence", flat=True).first() or 0)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 19 and int(text) > 0
+
+
+def _understood(text: str, moment: datetime | None) -> datetime:
+    if moment is None:
+        raise NoSuchRows(f"“{text}” is neither a row number nor a day such as 2026-11-01.")
+    return moment
+
+
+def _there(number: int | None, when: str) -> int:
+    if number is None:
+        raise NoSuchRows(f"Nothing was recorded {when}.")
+    return number
+
+
+def _verify(run: Run, extent: dict[str, Any], origin: dict[str, Any]) -> Result:
+    started = time.monotonic()
+
+    def progress(done: int, total: int) -> None:
+        task_progress(run=run, done=done, total=total)
+
+    report = audit_verify(**extent, progress=progress)
+    try:
+        verified_record(report, Origin(**origin))
+    except AuditUnavailable as error:
+        raise TaskFailed("The trail was read, but the audit trail cannot be written.") from error
+    found = {
+        "whole": report.whole,
+        "everything": not report.extent,
+        "verdict": verdict_of(report),
+        "guards": warnings_words(report),
+        "problems": [str(problem) for problem in report.problems],
+        "seconds": round(time.monotonic() - started, 1),
+    }
+    return Result(found, message=verdict_of(report))
+
+
+def _link(run: Run) -> Link:
+    return Link("See the result", reverse("audit:verify"), "shield-check")

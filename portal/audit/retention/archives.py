@@ -1,0 +1,225 @@
+"""Sealed files of consecutive rows: written once, checked with nothing but the audit key.
+
+Gzipped JSON lines: a header, each row as it is in the database, and a seal over all of it.
+"""
+
+import gzip
+import hashlib
+import json
+import os
+import uuid
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from portal.audit.canonical import row_text
+from portal.audit.keys import audit_keys, current_key_id, keyed_digest
+from portal.audit.lines import COLUMNS, moment_utc
+from portal.audit.models import GENESIS, Event, Head
+from portal.audit.services import Origin, event_record
+
+FORMAT = "portal-audit-archive-1"
+MOST_ROWS = 10_000
+_TIME = COLUMNS.index("time")
+# Those of archives from before there were ancestors.
+_FORMER_COLUMNS = [name for name in COLUMNS if name != "ancestors"]
+
+
+class ArchiveRefused(Exception):  # noqa: N818 - reads as what happened
+    """The archive cannot be written: the rows are not whole, or the folder is not there."""
+
+
+class ArchiveBroken(Exception):  # noqa: N818 - reads as what happened
+    """The file is not what was sealed. The text says where."""
+
+
+@dataclass
+class Archive:
+    """A range of rows. `previous_hash` is that of the row before it; `hashes` those of its rows, in order."""
+
+    first: int
+    last: int = 0
+    previous_hash: str = GENESIS
+    last_hash: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    sha256: str = ""
+    hashes: list[str] = field(default_factory=list, repr=False)
+
+    def add(self, row: Sequence[Any]) -> str:
+        """Takes the next row of COLUMNS; what is wrong with it, "" for nothing."""
+        values = dict(zip(COLUMNS, row, strict=True))
+        follows = self.last_hash or self.previous_hash
+        if values["sequence"] != (self.last or self.first - 1) + 1:
+            return "it does not follow the row before it: rows are missing"
+        if values["key_id"] not in audit_keys():
+            return "it is sealed with a key that is not there"
+        if values["previous_hash"] != follows or values["hash"] != keyed_digest(
+            values["key_id"], row_text(row[:-1])
+        ):
+            return "it is not the row that was written"
+        self.last, self.last_hash = values["sequence"], values["hash"]
+        self.since = min(self.since or values["time"], values["time"])
+        self.until = max(self.until or values["time"], values["time"])
+        self.hashes.append(values["hash"])
+        return ""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An archive as the chain remembers it (audit.archived)."""
+
+    first: int
+    last: int
+    file: str
+    sha256: str
+    last_hash: str
+    until: str
+    made_at: datetime
+
+    @property
+    def path(self) -> Path:
+        """Where the file should be."""
+        return archive_folder() / Path(self.file).name
+
+
+def archive_folder() -> Path:
+    """Where archives are written; to be copied to where they outlast the host."""
+    return Path(settings.AUDIT_ARCHIVE_DIR)
+
+
+def archives_kept() -> list[Kept]:
+    """All archives ever made, in the order of their rows."""
+    events = Event.objects.filter(action="audit.archived").order_by("sequence").only("time", "request")
+    names = ("first", "last", "file", "sha256", "last_hash", "until")
+    return [
+        Kept(**{name: event.request_data[name] for name in names}, made_at=event.time) for event in events
+    ]
+
+
+def archives_write(*, until: datetime, origin: Origin) -> Iterator[Kept]:
+    """Archives what happened before `until` and is in no archive yet, file by file, each on record.
+
+    Raises ArchiveRefused at a row that is not as it was written: a broken chain is not sealed.
+    """
+    newest = Event.objects.filter(time__lt=until).order_by("-time", "-sequence")
+    end = newest.values_list("sequence", flat=True).first() or 0
+    while True:
+        before = archives_kept()
+        first = before[-1].last + 1 if before else 1
+        if first > end:
+            return
+        begun = Archive(first, previous_hash=before[-1].last_hash if before else GENESIS)
+        yield _archived(begun, min(end, first + MOST_ROWS - 1), origin)
+
+
+def archive_check(path: Path) -> Archive:
+    """Reads a file to its end and returns what it holds. Raises ArchiveBroken. Asks no database."""
+    try:
+        with gzip.open(path, "rt", encoding="utf-8", newline="\n") as file:
+            return _checked(file)
+    except ArchiveBroken:
+        raise
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ArchiveBroken(f"{path.name} cannot be read ({type(error).__name__}).") from None
+
+
+def _archived(archive: Archive, last: int, origin: Origin) -> Kept:
+    name = f"audit-{archive.first:010}-{last:010}.jsonl.gz"
+    _file_written(archive_folder() / name, lambda: _lines(archive, last))
+    record: dict[str, Any] = {
+        "first": archive.first, "last": archive.last, "file": name, "sha256": archive.sha256,
+        "last_hash": archive.last_hash, "until": moment_utc(archive.until),
+    }  # fmt: skip
+    words = f"rows {archive.first} to {archive.last} as {name}"
+    with transaction.atomic():
+        # Of two that archive at once the second one finds the rows taken: no row is in two archives.
+        Head.objects.select_for_update().filter(pk=1).first()
+        if any(kept.last >= archive.first for kept in archives_kept()):
+            raise ArchiveRefused("Somebody else archived these rows at the same time.")
+        event = event_record(action="audit.archived", origin=origin, message=words, request=record)
+    return Kept(**record, made_at=event.time)
+
+
+def _lines(archive: Archive, last: int) -> Iterator[str]:
+    """The text of the file, row by row, each verified before it is written."""
+    digest = hashlib.sha256()
+
+    def line(value: Any) -> str:
+        text = json.dumps(value, ensure_ascii=False) + "\n"
+        digest.update(text.encode())
+        return text
+
+    yield line({
+        "format": FORMAT, "first": archive.first, "last": last, "previous_hash": archive.previous_hash,
+        "columns": COLUMNS,
+    })  # fmt: skip
+    rows = Event.objects.filter(sequence__gte=archive.first, sequence__lte=last).order_by("sequence")
+    for row in rows.values_list(*COLUMNS).iterator(chunk_size=2000):
+        problem = archive.add(row)
+        if problem:
+            raise ArchiveRefused(f"Row {row[0]} cannot be archived: {problem}. Run manage.py verify_audit.")
+        yield line([moment_utc(value) if number == _TIME else value for number, value in enumerate(row)])
+    if archive.last != last:
+        raise ArchiveRefused(f"Row {archive.last + 1} is missing. Run manage.py verify_audit.")
+    archive.sha256, key_id = digest.hexdigest(), current_key_id()
+    yield line({"sha256": archive.sha256, "key_id": key_id, "seal": _seal(key_id, archive.sha256)})
+
+
+def _file_written(path: Path, lines: Callable[[], Iterator[str]]) -> None:
+    """Writes the file in one step: whole and on the disk, or not at all."""
+    draft = path.with_suffix(f".{uuid.uuid4().hex}.part")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as raw:
+            with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
+                for line in lines():
+                    packed.write(line.encode())
+            raw.flush()
+            os.fsync(raw.fileno())
+        draft.rename(path)
+    except OSError as error:
+        raise ArchiveRefused(f"{path} cannot be written: {error.strerror}.") from None
+    finally:
+        with suppress(OSError):
+            draft.unlink()
+
+
+def _checked(lines: Iterator[str]) -> Archive:
+    digest = hashlib.sha256()
+    text = next(lines, "")
+    header = json.loads(text)
+    former = header["columns"] == _FORMER_COLUMNS
+    if header["format"] != FORMAT or not (former or header["columns"] == list(COLUMNS)):
+        raise ArchiveBroken("It is no archive of this portal.")
+    archive = Archive(int(header["first"]), previous_hash=str(header["previous_hash"]))
+    while True:
+        digest.update(text.encode())
+        text = next(lines, "")
+        value = json.loads(text)
+        if isinstance(value, dict):
+            break
+        value[_TIME] = datetime.fromisoformat(value[_TIME])
+        if former:
+            value.insert(-1, "")
+        problem = archive.add(value)
+        if problem:
+            raise ArchiveBroken(f"Row {value[0]}: {problem}.")
+    archive.sha256 = digest.hexdigest()
+    sealed = value["key_id"] in audit_keys() and value["seal"] == _seal(value["key_id"], archive.sha256)
+    if not sealed or value["sha256"] != archive.sha256 or next(lines, ""):
+        raise ArchiveBroken("Its seal does not fit: it was edited, or sealed with another key.")
+    if archive.last != header["last"]:
+        raise ArchiveBroken(f"Rows after {archive.last} are missing.")
+    return archive
+
+
+def _seal(key_id: str, sha256: str) -> str:
+    return keyed_digest(key_id, f"archive:{sha256}")

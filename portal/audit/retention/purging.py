@@ -1,0 +1,157 @@
+"""Removes archived rows that are older than the guarantee. The first and latest event of each object stay.
+
+On PostgreSQL only the owner of the tables can do it: the guards are off within one transaction, under a lock.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import Error as DatabaseFailure
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from portal.audit.guards import guards_install, guards_remove
+from portal.audit.models import Delivery, Event, Head, Known, Term
+from portal.audit.retention.archives import Archive, ArchiveBroken, Kept, archive_check, archives_kept
+from portal.audit.retention.gravestones import MARK, Gravestone
+from portal.audit.services import Origin, event_record
+from portal.audit.stream.delivery import feeds_configured
+from portal.audit.terms import known_of
+
+# What proves the rest is never purged.
+PROOFS = ("audit.archived", "audit.purged")
+CHUNK = 500
+_RANGE = re.compile(r"of the rows (?P<first>\d+) to (?P<last>\d+)")
+
+
+class PurgeRefused(Exception):  # noqa: N818 - reads as what happened
+    """Nothing was removed; the text says why."""
+
+
+def guaranteed_since(now: datetime | None = None) -> datetime:
+    """The beginning of the time for which every event is kept: so many calendar months ago."""
+    now = (now or timezone.now()).astimezone(UTC)
+    months = now.year * 12 + now.month - 1 - settings.AUDIT_RETENTION_MONTHS
+    # The first of the month: never a day too few, whatever the month's length.
+    return datetime(months // 12, months % 12 + 1, 1, tzinfo=UTC)
+
+
+def purged_ranges() -> set[tuple[int, int]]:
+    """(first, last) of what was purged, by the words: gravestones are large, and pages ask for this."""
+    found = Event.objects.filter(action="audit.purged").values_list("message", flat=True)
+    ranges = (_RANGE.search(message) for message in found)
+    return {(int(said["first"]), int(said["last"])) for said in ranges if said}
+
+
+def archive_of_purged(sequence: int) -> Kept | None:
+    """The archive that holds a row which was purged; None for one that was not."""
+    if Event.objects.filter(pk=sequence).exists():
+        return None
+    archive = next((kept for kept in archives_kept() if kept.first <= sequence <= kept.last), None)
+    return archive if archive and (archive.first, archive.last) in purged_ranges() else None
+
+
+def archives_purge(*, origin: Origin, now: datetime | None = None) -> Iterator[tuple[Kept, int]]:
+    """Purges archive after archive; yields each with the number of rows that went. Raises PurgeRefused."""
+    limit, done = guaranteed_since(now), purged_ranges()
+    for kept in archives_kept():
+        if (kept.first, kept.last) in done:
+            continue
+        archive = _archive_of(kept)
+        if archive.until is None or archive.until >= limit:
+            return
+        _told_check(archive)
+        try:
+            yield kept, _purged(archive, origin)
+        except DatabaseFailure as failure:
+            raise PurgeRefused(
+                f"The database refused ({type(failure).__name__}). On PostgreSQL only the owner of the "
+                "tables may purge: set DATABASE_OWNER_URL for this command."
+            ) from failure
+
+
+def _archive_of(kept: Kept) -> Archive:
+    """The archive, read again to its end. Raises PurgeRefused if it is not there as it was written."""
+    try:
+        archive = archive_check(kept.path)
+    except ArchiveBroken as problem:
+        raise PurgeRefused(f"Rows {kept.first} to {kept.last} stay: {problem}") from None
+    if (archive.sha256, archive.first, archive.last) != (kept.sha256, kept.first, kept.last):
+        raise PurgeRefused(f"Rows {kept.first} to {kept.last} stay: {kept.file} is another archive.")
+    return archive
+
+
+def _told_check(archive: Archive) -> None:
+    """Raises PurgeRefused while a receiver of the stream still lacks one of the rows."""
+    for feed in feeds_configured():
+        told = Delivery.objects.filter(receiver=feed.name).values_list("sequence", flat=True).first() or 0
+        if feed.tells_events and told < archive.last:
+            raise PurgeRefused(f"Rows after {told} stay until {feed.name} was told them.")
+
+
+def _purged(archive: Archive, origin: Origin) -> int:
+    """Removes the rows of an archive and records their gravestone, all of it or nothing."""
+    rows = Event.objects.filter(sequence__gte=archive.first, sequence__lte=archive.last).order_by("sequence")
+    with transaction.atomic():
+        Head.objects.select_for_update().get(pk=1)
+        guards_remove(connection)
+        if list(rows.values_list("hash", flat=True)) != archive.hashes:
+            raise PurgeRefused(
+                f"Rows {archive.first} to {archive.last} are not those of the archive: verify first."
+            )
+        kept = list(_staying(rows).values_list("sequence", "hash"))
+        stay = {sequence for sequence, _ in kept}
+        gone = [number for number in range(archive.first, archive.last + 1) if number not in stay]
+        _removed(gone)
+        guards_install(connection)
+        stone = Gravestone(
+            archive.first, archive.last, archive.previous_hash, archive.last_hash,
+            tuple(sequence for sequence, _ in kept), tuple(row_hash[:MARK] for _, row_hash in kept),
+        )  # fmt: skip
+        # purged_ranges reads these words again.
+        words = f"{len(gone)} of the rows {archive.first} to {archive.last}, {len(kept)} stay"
+        event_record(action="audit.purged", origin=origin, message=words, request=stone.request)
+    return len(gone)
+
+
+def _staying(rows: QuerySet[Event]) -> QuerySet[Event]:
+    """The first and the latest event of each object, and what proves that others went."""
+    same = Event.objects.filter(
+        connection=OuterRef("connection"),
+        object_guid=OuterRef("object_guid"),
+        object_kind=OuterRef("object_kind"),
+    )
+    earlier = Exists(same.filter(sequence__lt=OuterRef("sequence")))
+    later = Exists(same.filter(sequence__gt=OuterRef("sequence")))
+    return rows.filter(Q(action__in=PROOFS) | (~Q(object_guid="") & (~Q(earlier) | ~Q(later))))
+
+
+def _removed(gone: list[int]) -> None:
+    """Takes the rows out, and what was derived from them alone: terms, and names."""
+    names: set[tuple[str, str, str, str]] = set()
+    for begin in range(0, len(gone), CHUNK):
+        numbers = gone[begin : begin + CHUNK]
+        going = Event.objects.filter(sequence__in=numbers)
+        names.update(row for event in going for row in known_of(event))
+        Term.objects.filter(event_id__in=numbers)._raw_delete("default")
+        going._raw_delete("default")
+    for kind, place, guid, name in sorted(names):
+        if not _named(kind, place, guid, name).exists():
+            Known.objects.filter(kind=kind, connection=place, guid=guid, name=name)._raw_delete("default")
+
+
+def _named(kind: str, place: str, guid: str, name: str) -> QuerySet[Any]:
+    """What still holds a name that was known; a name cut short counts by its beginning."""
+    if kind == "field":
+        return Term.objects.filter(term=f"f:{name}")
+    columns = {"actor": "actor_name", "role": "actor_role", "outcome": "outcome", "kind": "object_kind"}
+    if kind in columns:
+        return Event.objects.filter(**{f"{columns[kind]}__startswith": name})
+    if kind == "object:":
+        return Event.objects.filter(connection=place, parent_guid=guid, parent_name__startswith=name)
+    named = Event.objects.filter(connection=place, object_name__startswith=name)
+    return named.filter(Q(object_guid=guid) | Q(object_guid=""))

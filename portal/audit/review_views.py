@@ -1,0 +1,106 @@
+"""The pages of the daily review: the days with their sign-off, and one day with what deserves a look."""
+
+from datetime import UTC, date, timedelta
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+
+from portal.audit.review import ReviewRefused, day_read, day_sections, day_sign_off, days_listed, first_day
+from portal.audit.services import origin_of
+from portal.audit.timeline import totals_by_day
+from portal.console.views import PortalView
+
+DAYS = 30
+EARLIEST = date(2000, 1, 1)
+
+
+class SignOffForm(forms.Form):
+    """What was looked at and found."""
+
+    note = forms.CharField(
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        label="What you found",
+        help_text="For example “nothing unusual”, or what you asked whom. It stays in the audit trail.",
+    )
+
+
+class ReviewListView(PortalView):
+    """/audit/review/ — the newest days first; those that nobody signed off stand out."""
+
+    access = "audit.view"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """DAYS days, the ones before ?until= if it is there."""
+        today = timezone.now().astimezone(UTC).date()
+        until = min(_day(request.GET.get("until", "")) or today, today)
+        days = days_listed(until=until, count=DAYS)
+        totals = totals_by_day(since=days[-1].since, until=days[0].until) if days else {}
+        context = {
+            "tab": "review",
+            "rows": [(day, totals.get(day.date, 0)) for day in days],
+            "due": sum(day.due for day in days),
+            "over": sum(day.over for day in days),
+            "earlier": until - timedelta(days=DAYS) if len(days) == DAYS else None,
+            "later": until < today,
+        }
+        return render(request, "audit/review.html", context)
+
+
+class ReviewDayView(PortalView):
+    """/audit/review/<day>/ — one day of UTC, and its sign-off."""
+
+    access = {"GET": "audit.view", "POST": "audit.review"}
+
+    def get(self, request: HttpRequest, day: str) -> HttpResponse:
+        """What of it deserves a look."""
+        return self._page(request, _day_or_404(day), SignOffForm(), 200)
+
+    def post(self, request: HttpRequest, day: str) -> HttpResponse:
+        """Signs it off; 422 without a note, 409 if that is not possible."""
+        wanted, form = _day_or_404(day), SignOffForm(request.POST)
+        if not form.is_valid():
+            return self._page(request, wanted, form, 422)
+        try:
+            note = form.cleaned_data["note"]
+            day_sign_off(by=request.user, origin=origin_of(request), day=wanted, note=note)
+        except ReviewRefused as refusal:
+            messages.error(request, str(refusal))
+            return self._page(request, wanted, form, 409)
+        messages.success(request, f"{wanted} is signed off.")
+        return redirect("audit:review")
+
+    def _page(self, request: HttpRequest, wanted: date, form: SignOffForm, status: int) -> HttpResponse:
+        day = day_read(wanted)
+        sections, before = day_sections(day), wanted - timedelta(days=1)
+        context = {
+            "tab": "review",
+            "day": day,
+            "form": form,
+            "sections": [(section, urlencode(section.query)) for section in sections if section.events],
+            "calm": [section.look for section in sections if not section.events],
+            "before": before if before >= (first_day() or wanted) else None,
+            "after": wanted + timedelta(days=1) if day.over else None,
+        }
+        return render(request, "audit/review_day.html", context, status=status)
+
+
+def _day(text: str) -> date | None:
+    """A day of this millennium; None for everything else."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if day > EARLIEST and str(day) == text else None
+
+
+def _day_or_404(text: str) -> date:
+    """Raises Http404 for what is no day, for one before the trail began, and for one still to come."""
+    day, today = _day(text), timezone.now().astimezone(UTC).date()
+    if day is None or not (first_day() or today) <= day <= today:
+        raise Http404
+    return day

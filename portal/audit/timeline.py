@@ -1,0 +1,153 @@
+"""Events over time by outcome, for any filter of the explorer: counted by the database, within bounds.
+
+One query, grouped by bucket and outcome. Of a filter by nothing but time and outcome it reads the index
+`audit_by_time` (time, outcome) alone; of any other one the rows that the explorer would list, the newest
+MOST_COUNTED at most and as far as they are found in the time that a search has, so that no filter costs more
+however long the trail is. The buckets are those of the person's zone: nested CASEs, as deep as the logarithm
+of their number, know where each begins.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Any
+
+from django.db.models import Case, Count, QuerySet, Value, When
+from django.utils import timezone
+
+from portal.audit.filters import Wanted
+from portal.audit.models import Event
+from portal.audit.queries import selection_of
+
+MOST_BARS = 200
+MOST_COUNTED = 50_000
+# No trail is older, and calendars end: nothing before it is drawn.
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+DAYS_SHOWN = 30  # of a filter that says nothing about time
+# The longest span that is drawn in each unit.
+_UNITS = (("hour", timedelta(days=3)), ("day", timedelta(days=92)), ("week", timedelta(days=730)))
+_INDEXED = {"when", "from", "to", "outcome"}
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One hour, day, week or month: from `since` (inclusive) to `until` (exclusive), outcome → events."""
+
+    since: datetime
+    until: datetime
+    counts: dict[str, int]
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The bars, oldest first; `outcomes` are those that occur; `cut`: only the newest were counted."""
+
+    unit: str
+    bars: list[Bar]
+    outcomes: list[str]
+    cut: bool
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """All events drawn."""
+        return sum(bar.total for bar in self.bars)
+
+
+def timeline_of(wanted: Wanted, zone: tzinfo) -> Timeline:
+    """The bars of a filter; without a time in it those of the last DAYS_SHOWN days. Two or three queries."""
+    since, until = _span(wanted, zone)
+    unit = next((name for name, longest in _UNITS if until - since <= longest), "month")
+    edges = _edges(since, until, unit, zone)
+    events, cut, problems = _counted(replace(wanted, since=max(since, edges[0]), until=edges[-1]))
+    counts: list[dict[str, int]] = [{} for _ in edges[1:]]
+    for bucket, outcome, number in _grouped(events, edges):
+        counts[bucket][outcome] = number
+    bars = [Bar(*row) for row in zip(edges, edges[1:], counts, strict=False)]
+    return Timeline(unit, bars, sorted({name for bar in bars for name in bar.counts}), cut, problems)
+
+
+def totals_by_day(*, since: datetime, until: datetime) -> dict[date, int]:
+    """How many events each day of UTC had, days without any left out."""
+    edges = _edges(since, until, "day", UTC)
+    events, _cut, _problems = _counted(Wanted({}, since, until))
+    totals: Counter[date] = Counter()
+    for bucket, _outcome, number in _grouped(events, edges):
+        totals[edges[bucket].date()] += number
+    return totals
+
+
+def _span(wanted: Wanted, zone: tzinfo) -> tuple[datetime, datetime]:
+    """From when to when is drawn: nothing that is still to come, and no long time before the first event."""
+    now = timezone.now()
+    until = max(min(wanted.until or now, now), EARLIEST)
+    since = max(wanted.since or _floor(until - timedelta(days=DAYS_SHOWN - 1), "day", zone), EARLIEST)
+    if until - since > dict(_UNITS)["day"]:
+        first = Event.objects.order_by("time").values_list("time", flat=True).first() or until
+        since = max(since, first)
+    return min(since, until), until
+
+
+def _edges(since: datetime, until: datetime, unit: str, zone: tzinfo) -> list[datetime]:
+    """Where the buckets begin, and where the last one ends; at most MOST_BARS of them, the newest."""
+    edges = [_floor(since, unit, zone)]
+    while edges[-1] < until or len(edges) < 2:
+        edges.append(_next(edges[-1], unit, zone))
+    return edges[-MOST_BARS - 1 :]
+
+
+def _floor(when: datetime, unit: str, zone: tzinfo) -> datetime:
+    local = when.astimezone(zone)
+    if unit == "hour":
+        return local.replace(minute=0, second=0, microsecond=0).astimezone(UTC)
+    day = local.date()
+    if unit == "week":
+        day -= timedelta(days=day.weekday())
+    if unit == "month":
+        day = day.replace(day=1)
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def _next(edge: datetime, unit: str, zone: tzinfo) -> datetime:
+    """The calendar's next hour, day, week or month: days have 23 or 25 hours twice a year."""
+    if unit == "hour":
+        return edge + timedelta(hours=1)
+    ahead = {"day": 1, "week": 7, "month": 31}[unit]
+    middle = edge.astimezone(zone) + timedelta(days=ahead)
+    return _floor(datetime.combine(middle.date(), time(12), zone), unit, zone)
+
+
+def _counted(wanted: Wanted) -> tuple[QuerySet[Event], bool, Mapping[str, str]]:
+    """The events to count, whether older ones were left out, and why there are none if not understood."""
+    if wanted.values.keys() <= _INDEXED and not wanted.problems:
+        outcome = {"outcome": wanted.values["outcome"]} if "outcome" in wanted.values else {}
+        return Event.objects.filter(time__gte=wanted.since, time__lt=wanted.until, **outcome), False, {}
+    selection = selection_of(wanted)
+    numbers = selection.numbers(MOST_COUNTED + 1)
+    if len(numbers.found) > MOST_COUNTED:
+        return selection.events(above=numbers.found[-1]), True, {}
+    if numbers.reached is not None:
+        return selection.events(above=numbers.reached - 1), True, {}
+    return selection.events(), False, selection.problems
+
+
+def _grouped(events: QuerySet[Event], edges: list[datetime]) -> Iterator[tuple[int, str, int]]:
+    buckets = events.order_by().annotate(bucket=_bucket(edges, 0, len(edges) - 2)).values("bucket", "outcome")
+    return iter(buckets.annotate(number=Count("*")).values_list("bucket", "outcome", "number"))
+
+
+def _bucket(edges: list[datetime], first: int, last: int) -> Any:
+    """The number of the bucket that a time lies in, found by halving."""
+    if first == last:
+        return Value(first)
+    middle = (first + last + 1) // 2
+    return Case(
+        When(time__lt=edges[middle], then=_bucket(edges, first, middle - 1)),
+        default=_bucket(edges, middle, last),
+    )
