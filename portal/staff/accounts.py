@@ -3,22 +3,49 @@
 from typing import Any
 
 from allauth.account import views
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase
-from django.shortcuts import redirect
-from django.urls import include, path, re_path
+from django.shortcuts import redirect, render
+from django.urls import include, path
 
 from portal.console.access import PUBLIC, SIGNED_IN, allow
+from portal.staff.own_password import OwnPasswordForm
 from portal.staff.sessions import step_up_taken
+from portal.staff.turnstile import TURNSTILE, TooBusy
+from portal.staff.vouching import signs_in_elsewhere
+
+
+class SignInPage(views.LoginView):  # type: ignore[misc]
+    """allauth's page, with the way to the OpenID provider where there is one."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Looks at the password when it is this request's turn; 503 where too many wait already."""
+        try:
+            with TURNSTILE.passing():
+                response: HttpResponseBase = super().post(request, *args, **kwargs)
+                return response
+        except TooBusy:
+            busy = render(request, "staff/sign_in_busy.html", status=503)
+            busy["Retry-After"] = "5"
+            return busy
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Adds `provider`, its name, "" without one, and `wanted`, the page to come back to."""
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        provider = settings.OIDC_NAME if settings.OIDC_SERVER_URL else ""
+        return context | {"provider": provider, "wanted": self.get_next_url() or ""}
 
 
 class PasswordChangePage(views.PasswordChangeView):  # type: ignore[misc]
     """allauth's page, for people who have a password."""
 
+    form_class = OwnPasswordForm
+
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """allauth would offer to set a first password, which here takes a one-time link."""
         if request.user.is_authenticated and not request.user.has_usable_password():
-            messages.warning(request, "You have no password. Ask an admin for a one-time link to set one.")
+            messages.warning(request, _passwordless(request))
             return redirect("staff:profile")
         response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
         return response
@@ -34,21 +61,17 @@ class ConfirmPage(views.ReauthenticateView):  # type: ignore[misc]
         return response
 
 
+def _passwordless(request: HttpRequest) -> str:
+    if signs_in_elsewhere(request.user):
+        return f"You have no password here: you sign in through {settings.OIDC_NAME}."
+    return "You have no password. Ask an admin for a one-time link to set one."
+
+
 urlpatterns = [
     path("second-factor/", include("portal.staff.second_factor_urls")),
-    path("login/", allow(PUBLIC)(views.login), name="account_login"),
+    path("login/", allow(PUBLIC)(SignInPage.as_view()), name="account_login"),
     path("logout/", allow(PUBLIC)(views.logout), name="account_logout"),
     path("confirm/", allow(SIGNED_IN, unenrolled=True)(ConfirmPage.as_view()), name="account_reauthenticate"),
     path("inactive/", allow(PUBLIC)(views.account_inactive), name="account_inactive"),
     path("password/change/", allow(SIGNED_IN)(PasswordChangePage.as_view()), name="account_change_password"),
-    re_path(
-        r"^password/set/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
-        allow(PUBLIC)(views.password_reset_from_key),
-        name="account_reset_password_from_key",
-    ),
-    path(
-        "password/set/done/",
-        allow(PUBLIC)(views.password_reset_from_key_done),
-        name="account_reset_password_from_key_done",
-    ),
 ]

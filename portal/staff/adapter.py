@@ -1,18 +1,19 @@
 """How sign-in with django-allauth behaves here: nobody signs up, and each attempt is recorded."""
 
 import logging
-from dataclasses import replace
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest
+from django.shortcuts import redirect
 from django.urls import reverse
 
-from portal.audit.services import AuditUnavailable, ObjectRef, Origin, address_of, event_record, origin_of
+from portal.audit.services import AuditUnavailable, ObjectRef, address_of, event_record, origin_of
 from portal.staff.attempts import (
     address_slot,
     attempt_give_back,
@@ -20,12 +21,17 @@ from portal.staff.attempts import (
     attempts_forget,
     name_slot,
 )
+from portal.staff.backends import StaffBackend
 from portal.staff.models import User
-from portal.staff.people import person_ref
+from portal.staff.own_password import own_password_is
+from portal.staff.people import origin_as, person_ref
 from portal.staff.services import password_set
 from portal.staff.sessions import step_up_is_fresh
+from portal.staff.vouching import signs_in_elsewhere
 
 logger = logging.getLogger(__name__)
+# How many refusals of an address that is over its limit are recorded: a flood must not fill the trail.
+_RECORDED = 20
 # The pages say these things themselves.
 _SILENT = {"account/messages/logged_in.txt", "account/messages/logged_out.txt"}
 
@@ -38,10 +44,16 @@ class StaffAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return False
 
     def login(self, request: HttpRequest, user: User) -> None:
-        """Signs in and records it, both or neither."""
+        """Signs in and records it, both or neither; not somebody disabled since their password was right."""
         with transaction.atomic():
-            super().login(request, user)
-            event_record(action="session.signed_in", origin=origin_of(request), outcome="success")
+            now = User.objects.select_for_update().get(pk=user.pk)
+            allowed = StaffBackend().user_can_authenticate(now)
+            if allowed:
+                super().login(request, user)
+                event_record(action="session.signed_in", origin=origin_of(request), outcome="success")
+        if not allowed:
+            _failure_record(request, {"username": user.username}, "disabled")
+            raise ImmediateHttpResponse(redirect("account_inactive"))
 
     def logout(self, request: HttpRequest) -> None:
         """Records who leaves, then signs out: even where it cannot be recorded, an open session is worse."""
@@ -57,19 +69,24 @@ class StaffAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         Raises ValidationError, recorded, if the limit of either is used up.
         """
         self._address, self._name = address_slot(address_of(request)), name_slot(credentials["username"])
+        limit = settings.SIGN_IN_ADDRESS_ATTEMPTS
         self._number = 0
-        if attempt_reserve(slot=self._address, limit=settings.SIGN_IN_ADDRESS_ATTEMPTS):
-            self._number = attempt_reserve(slot=self._name, limit=settings.SIGN_IN_ATTEMPTS)
+        with transaction.atomic():
+            count = attempt_reserve(slot=self._address, limit=limit + _RECORDED)
+            if 0 < count <= limit:
+                self._number = attempt_reserve(slot=self._name, limit=settings.SIGN_IN_ATTEMPTS)
         if not self._number:
-            _failure_record(request, credentials, "too_many_attempts")
+            if count:
+                _failure_record(request, credentials, "too_many_attempts")
             raise self.validation_error("too_many_login_attempts")
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
         """The person, if the password is theirs; that is no failure, so nothing stays counted."""
         person: User | None = super().authenticate(request, **credentials)
         if person:
-            attempts_forget(slot=self._name)
-            attempt_give_back(slot=self._address)
+            with transaction.atomic():
+                attempts_forget(slot=self._name)
+                attempt_give_back(slot=self._address)
         return person
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
@@ -78,22 +95,29 @@ class StaffAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         if self._number == settings.SIGN_IN_ATTEMPTS:
             _failure_record(request, credentials, "locked", "session.sign_in_locked")
 
+    def reauthenticate(self, user: User, password: str) -> bool:
+        """Whether it is the password of the person who is signed in; counted apart from sign-ins."""
+        return own_password_is(request=self.request, person=user, password=password)
+
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
         """allauth asks again what the door asked already (portal.staff.middleware)."""
         return not step_up_is_fresh(self.request)
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, str]]:
-        """Password or passkey; a code from an app alone is not enough."""
+        """Password, passkey or the OpenID provider; a code from an app alone is not enough."""
         methods = []
         if user.has_usable_password():
             methods.append({"description": "Use your password", "url": reverse("account_reauthenticate")})
         if is_mfa_enabled(user, [Authenticator.Type.WEBAUTHN]):
             methods.append({"description": "Use a passkey", "url": reverse("mfa_reauthenticate_webauthn")})
+        if signs_in_elsewhere(user):
+            there = {"description": f"Confirm at {settings.OIDC_NAME}", "url": reverse("staff:sso_confirm")}
+            methods.append(there)
         return methods
 
     def set_password(self, user: User, password: str) -> None:
-        """Stores a password somebody chose for themselves, signed in or with a one-time link."""
-        password_set(origin=_self_origin(self.request, user), person=user, password=password)
+        """Stores a password somebody chose for themselves, who is signed in."""
+        password_set(origin=origin_as(origin_of(self.request), user), person=user, password=password)
 
     def add_message(  # noqa: PLR0917 - allauth's signature
         self,
@@ -121,7 +145,3 @@ def _failure_record(
         code=code,
         object=person_ref(person) if person else ObjectRef("unknown_person", "", ""),
     )
-
-
-def _self_origin(request: HttpRequest, user: User) -> Origin:
-    return replace(origin_of(request), actor_id=user.pk, actor_name=user.called, actor_role=user.role)

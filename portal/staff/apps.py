@@ -1,11 +1,13 @@
 """Django's entry for portal.staff."""
 
+from datetime import timedelta
+
 from django.apps import AppConfig
-from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 from django.db.models.signals import post_migrate
 
-from portal.staff.roles import ROLES, roles_sync
+from portal.staff.roles import roles_sync
+from portal.tasks.housekeeping import housekeeping_register
+from provisioning.sealed_places import place_register
 
 
 class StaffConfig(AppConfig):
@@ -14,13 +16,16 @@ class StaffConfig(AppConfig):
     name = "portal.staff"
 
     def ready(self) -> None:
-        """The roles follow the code at every migrate; sessions are marked where they begin."""
+        """Roles follow the code at every migrate, sessions are marked at their begin, sealed things named."""
         from django.contrib.auth.signals import user_logged_in
 
-        from portal.staff.sessions import session_began
+        from portal.staff import access_views, policy, reset_notices  # noqa: F401 - registers its check
+        from portal.staff.second_factor import SecondFactors
+        from portal.staff.sessions import session_began, sessions_forget_expired
 
         user_logged_in.connect(session_began, dispatch_uid="portal.staff.sessions.began")
-        unknown = set(settings.SECOND_FACTOR_ROLES) - {*ROLES, "*"}
-        if unknown:
-            raise ImproperlyConfigured(f"SECOND_FACTOR_ROLES names no role: {', '.join(sorted(unknown))}.")
+        place_register(SecondFactors())
+        access_views.home_register()
+        housekeeping_register(sessions_forget_expired, every=timedelta(hours=1))
+        reset_notices.home_register()
         post_migrate.connect(roles_sync, sender=self, dispatch_uid="portal.staff.roles")

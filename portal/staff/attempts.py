@@ -20,9 +20,10 @@ _SHARED_ROWS = 65_536
 
 
 def attempt_reserve(*, slot: str, limit: int) -> int:
-    """The number of this attempt, from 1; 0 if the `limit` is used up. Committed when it returns.
+    """The number of this attempt, from 1; 0 if the `limit` is used up.
 
-    Counting starts again SIGN_IN_LOCK_SECONDS after the last attempt that was let through.
+    Committed when it returns, or with the transaction around it, before the secret is looked at. Counting
+    starts again SIGN_IN_LOCK_SECONDS after the last attempt that was let through.
     """
     now = timezone.now()
     until = now + timedelta(seconds=settings.SIGN_IN_LOCK_SECONDS)
@@ -47,14 +48,13 @@ def attempts_forget(*, slot: str) -> None:
 
 def person_unlock(person: User) -> bool:
     """Forgets the failures of a person, passwords and codes alike; whether any were counted."""
-    slots = [password_slot_of(person), code_slot_of(person)]
-    return bool(Attempts.objects.filter(slot__in=slots, count__gt=0).update(count=0))
+    return bool(Attempts.objects.filter(slot__in=_slots_of(person), count__gt=0).update(count=0))
 
 
 def locked_until(person: User) -> datetime | None:
     """When the person can try again; None if they can now."""
     rows = Attempts.objects.filter(
-        slot__in=[password_slot_of(person), code_slot_of(person)],
+        slot__in=_slots_of(person),
         count__gte=settings.SIGN_IN_ATTEMPTS,
         ends_at__gt=timezone.now(),
     )
@@ -62,7 +62,7 @@ def locked_until(person: User) -> datetime | None:
 
 
 def password_slot_of(person: User) -> str:
-    """Where wrong passwords of a person are counted."""
+    """Where wrong passwords of a person are counted at the sign-in page."""
     return f"person:{person.pk}"
 
 
@@ -71,11 +71,20 @@ def code_slot_of(person: User) -> str:
     return f"code:{person.pk}"
 
 
+def own_password_slot_of(person: User) -> str:
+    """Where wrong passwords are counted of a person who is signed in: out of reach of whoever is not."""
+    return f"own:{person.pk}"
+
+
 def name_slot(username: str) -> str:
-    """Where wrong passwords for a typed name are counted, whether or not somebody has the name."""
+    """Where wrong passwords for a typed name are counted, whether or not somebody has the name.
+
+    Letter by letter, as the person is looked up: if spellings of an unknown name were counted together, and
+    those of a known one apart, five wrong tries and a sixth would tell the two from each other.
+    """
     name = str(text_clean(username))
     person = User.objects.filter(username=name).only("pk").first()
-    return password_slot_of(person) if person else _shared("name", name.casefold())
+    return password_slot_of(person) if person else _shared("name", name)
 
 
 def address_slot(address: str) -> str:
@@ -87,6 +96,10 @@ def address_slot(address: str) -> str:
     if isinstance(parsed, IPv6Address):
         return _shared("address", parsed.exploded[:19])
     return _shared("address", str(parsed))
+
+
+def _slots_of(person: User) -> list[str]:
+    return [password_slot_of(person), code_slot_of(person), own_password_slot_of(person)]
 
 
 def _shared(kind: str, text: str) -> str:

@@ -6,6 +6,8 @@ from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Group
 
+from portal.staff.roles import WITHIN_TENANTS
+
 
 class StaffBackend(ModelBackend):
     """Passwords and rights of staff. Rights come from the role alone: no superuser, no personal rights."""
@@ -21,12 +23,16 @@ class StaffBackend(ModelBackend):
         return self.get_group_permissions(user_obj)
 
     def get_group_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
-        """The role's rights, read once per person object, that is once per request; `role` comes along."""
+        """The role's rights, read once per person object, that is once per request; `role` comes along.
+
+        Who is limited to some tenants holds none that concern the whole portal, whatever the role says.
+        """
         if not hasattr(user_obj, "_role_permissions"):
             columns = ("name", "permissions__content_type__app_label", "permissions__codename")
             rows = list(Group.objects.filter(user=user_obj).order_by("pk").values_list(*columns))
             user_obj._role_name = rows[0][0] if rows else ""
-            user_obj._role_permissions = {f"{room}.{right}" for _, room, right in rows if right}
+            held = {f"{room}.{right}" for _, room, right in rows if right}
+            user_obj._role_permissions = held & WITHIN_TENANTS if user_obj.is_limited else held
         permissions: set[str] = user_obj._role_permissions
         return permissions
 

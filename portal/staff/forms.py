@@ -1,14 +1,23 @@
 """Forms for people: add one, give another role, one's own profile."""
 
+from typing import Any, ClassVar
+
 from django import forms
 
 from portal.console.choices import timezone_choices
 from portal.staff.models import User
-from portal.staff.roles import AGENT, ROLES
+from portal.staff.roles import AGENT, PERMISSIONS, permission_words, roles_known, room_words
 
 
 def _roles() -> list[tuple[str, str]]:
-    return [(role, role) for role in ROLES]
+    return [(role, role) for role in roles_known()]
+
+
+def _rights() -> list[tuple[str, list[tuple[str, str]]]]:
+    rooms: dict[str, list[tuple[str, str]]] = {}
+    for name in PERMISSIONS:
+        rooms.setdefault(room_words(name), []).append((name, permission_words(name)))
+    return list(rooms.items())
 
 
 class PersonForm(forms.Form):
@@ -24,9 +33,26 @@ class PersonForm(forms.Form):
     first_name = forms.CharField(max_length=150, required=False, label="First name")
     last_name = forms.CharField(max_length=150, required=False, label="Last name")
     email = forms.EmailField(
-        required=False, label="E-mail", help_text="For people; the portal sends no mail."
+        required=False, label="E-mail", help_text="Where the portal mails a one-time link, if you ask it to."
     )
     role = forms.ChoiceField(choices=_roles, initial=AGENT, label="Role")
+    is_limited = forms.BooleanField(
+        required=False,
+        label="Limit to some tenants",
+        help_text="The person reaches nothing until you choose where they work, which is the next step. "
+        "Otherwise they work everywhere.",
+    )
+
+    def __init__(self, *args: Any, by_mail: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.by_mail = by_mail
+
+    def clean_email(self) -> str:
+        """Not empty where the invitation is to be mailed."""
+        email: str = self.cleaned_data["email"]
+        if self.by_mail and not email:
+            raise forms.ValidationError("An invitation by mail needs an address.")
+        return email
 
     def clean_username(self) -> str:
         """Free, whatever the case of its letters."""
@@ -36,12 +62,70 @@ class PersonForm(forms.Form):
         return username
 
 
+class DetailsForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What a person is called and where mail reaches them."""
+
+    class Meta:
+        """The user name stays."""
+
+        model = User
+        fields = ("first_name", "last_name", "email")
+        labels: ClassVar = {"email": "E-mail"}
+        help_texts: ClassVar = {"email": "Where the portal mails one-time links. The old address is told."}
+
+
+class ReasonForm(forms.Form):
+    """Why a second admin should consent."""
+
+    reason = forms.CharField(
+        max_length=500,
+        label="Why",
+        help_text="The other admin and the audit trail see it: how do you know that the person asked for it?",
+    )
+
+
 class RoleForm(forms.Form):
     """Another role for a person."""
 
     role = forms.ChoiceField(
         choices=_roles, label="Role", help_text="Takes effect at the person's next click."
     )
+
+
+class RightsForm(forms.Form):
+    """The rights of a role."""
+
+    rights = forms.MultipleChoiceField(
+        choices=_rights,
+        required=False,
+        label="Rights",
+        widget=forms.CheckboxSelectMultiple,
+        help_text="People with the role have them from their next click on.",
+    )
+
+
+class NewRoleForm(RightsForm):
+    """A role that there is not yet."""
+
+    name = forms.CharField(
+        max_length=60,
+        label="Name",
+        help_text="For example: Integration engineer. It stays, for settings and the audit trail know it.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    field_order = ("name", "rights")
+
+
+class ReviewForm(forms.Form):
+    """The end of a review. `seen` is the digest of what was on the page."""
+
+    note = forms.CharField(
+        max_length=1000,
+        label="Note",
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="What was looked at and what came of it. The audit trail keeps it.",
+    )
+    seen = forms.CharField(widget=forms.HiddenInput)
 
 
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -9,8 +9,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from portal.audit.services import ObjectRef, event_record, origin_of
+from portal.audit.services import AuditUnavailable, ObjectRef, event_record, origin_of
 from portal.console.access import PUBLIC, SIGNED_IN, access_of
+from portal.console.errors import unrecordable
 from portal.staff.roles import PERMISSIONS, STEP_UP, permission_words, roles_with
 from portal.staff.second_factor import second_factor_missing
 from portal.staff.sessions import step_up_is_fresh
@@ -37,7 +38,7 @@ class AccessMiddleware:
             return None
         if not request.user.is_authenticated:
             return _to_sign_in(request)
-        if not getattr(view, "unenrolled", False) and second_factor_missing(request.user):
+        if not getattr(view, "unenrolled", False) and second_factor_missing(request):
             return redirect("mfa_index")
         if needed is None and isinstance(getattr(view, "access", None), dict):
             return HttpResponseNotAllowed(sorted(view.access))  # type: ignore[attr-defined]
@@ -45,19 +46,29 @@ class AccessMiddleware:
             return _step_up_first(request, view, needed)
         return access_denied(request, needed)
 
-    def process_exception(self, request: HttpRequest, exception: Exception) -> None:
-        """Records what a service refused behind the door; the 403 page is the frame's."""
-        if isinstance(exception, PermissionDenied):
-            denial_record(request, "refused", str(exception) or "was not allowed")
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Records what a service refused behind the door (the 403 page is the frame's).
+
+        Tells the person that nothing was done where it could not be put on record.
+        """
+        try:
+            if isinstance(exception, PermissionDenied):
+                denial_record(request, "refused", str(exception) or "was not allowed")
+        except AuditUnavailable as unavailable:
+            exception = unavailable
+        return unrecordable(request) if isinstance(exception, AuditUnavailable) else None
 
 
 def access_denied(request: HttpRequest, needed: str | None) -> HttpResponse:
     """Records the refusal and says in plain words which right is missing and who has it.
 
-    `needed` is a permission; None for a page that declares nothing. Raises AuditUnavailable.
+    `needed` is a permission; None for a page that declares nothing. 503 if the refusal cannot be recorded.
     """
     words = permission_words(needed) if needed else "use a page that does not say who may use it"
-    denial_record(request, needed or "undeclared", f"needs the right to {words}")
+    try:
+        denial_record(request, needed or "undeclared", f"needs the right to {words}")
+    except AuditUnavailable:
+        return unrecordable(request)
     context = {"missing": words, "roles": roles_with(needed) if needed else [], "permission": needed}
     return render(request, "staff/denied.html", context, status=403)
 

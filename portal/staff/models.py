@@ -1,23 +1,32 @@
 """The people who work with the portal."""
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
 from django.contrib.auth import get_backends
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+from portal.staff.reach import EVERYWHERE, Reach
 
 
 class User(AbstractUser):
     """A member of staff. The role is the one group they are in; `is_active` off means disabled at once.
 
     `is_demo` marks people made by the demo: production does not let them in. `totp_step` is the half minute
-    of the last code that was accepted: neither it nor an earlier one opens anything again.
+    of the last code that was accepted: neither it nor an earlier one opens anything again. Sessions belong to
+    one `session_epoch`: counting it up ends all of them, listed or not. `is_limited` people reach only what
+    their TenantScope rows name.
     """
 
     is_demo = models.BooleanField(default=False)
     timezone = models.CharField(max_length=64, default="UTC")
     totp_step = models.BigIntegerField(default=0)
+    session_epoch = models.PositiveIntegerField(default=0)
+    is_limited = models.BooleanField(default=False)
 
     class Meta(AbstractUser.Meta):
         """Sorted as people look for each other."""
@@ -37,6 +46,23 @@ class User(AbstractUser):
     def called(self) -> str:
         """How pages and the audit trail call the person: their name, or the user name without one."""
         return self.get_full_name() or self.username
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What Django compares at each request; its own knows the password alone."""
+        value = f"{self.password}:{self.session_epoch}"
+        return salted_hmac("portal.staff.session", value, secret=secret, algorithm="sha256").hexdigest()
+
+    @cached_property
+    def reach(self) -> Reach:
+        """Where the person may work; without a row that says where, a limited person reaches nothing."""
+        if not self.is_limited:
+            return EVERYWHERE
+        places: dict[str, frozenset[str] | None] = {}
+        for scope in self.tenant_scopes.all():
+            known = places.get(scope.connection, frozenset())
+            whole = known is None or not scope.tenant_guid
+            places[scope.connection] = None if whole else (known or frozenset()) | {scope.tenant_guid}
+        return Reach(places)
 
     def has_perm(self, perm: str, obj: Any = None) -> bool:
         """Whether the role holds `perm`. Django's own says yes to every superuser; not here."""
@@ -62,3 +88,62 @@ class Attempts(models.Model):
         """Not for people: no order."""
 
         db_table = "staff_attempts"
+
+
+class PasswordLink(models.Model):
+    """An open one-time link (portal.staff.links); `mailed_to` is "" for one that an admin hands over."""
+
+    person = models.OneToOneField(User, on_delete=models.CASCADE, related_name="password_link")
+    digest = models.CharField(max_length=64, unique=True)
+    made_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    mailed_to = models.EmailField(blank=True)
+
+    class Meta:
+        """Few and short-lived: no order."""
+
+        db_table = "staff_password_link"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still works, as far as time goes."""
+        return self.expires_at > timezone.now()
+
+
+class SecondFactorReset(models.Model):
+    """What one admin asked for and another has yet to approve (portal.staff.second_factor_resets)."""
+
+    person = models.OneToOneField(User, on_delete=models.CASCADE, related_name="second_factor_reset")
+    asked_by = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    reason = models.CharField(max_length=500)
+    asked_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        """The oldest waits longest."""
+
+        db_table = "staff_second_factor_reset"
+        ordering = ["asked_at"]
+
+
+class TenantScope(models.Model):
+    """One place that a limited person reaches: a tenant, or (guid "") all of a connection.
+
+    `tenant_name` is the name when it was given, for pages and reviews.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="tenant_scopes")
+    connection = models.CharField(max_length=64)
+    tenant_guid = models.CharField(max_length=100, blank=True, default="")
+    tenant_name = models.CharField(max_length=255, blank=True, default="")
+
+    class Meta:
+        """Each place once."""
+
+        ordering = ["connection", "tenant_name", "tenant_guid"]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "connection", "tenant_guid"], name="tenant_scope_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.connection}: {self.tenant_name or self.tenant_guid or 'all tenants'}"

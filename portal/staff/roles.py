@@ -1,4 +1,7 @@
-"""The rights and the three roles, in code; the database only mirrors them so that Django can ask."""
+"""The rights and the three built-in roles, in code; the database mirrors them so that Django can ask.
+
+Roles that admins make themselves (portal.staff.own_roles) are in the database alone.
+"""
 
 from typing import Any
 
@@ -23,27 +26,65 @@ PERMISSIONS: dict[str, str] = {
     "audit.view": "read the audit trail",
     "audit.export": "export the audit trail",
     "audit.verify": "verify the audit trail",
+    "audit.review": "sign off a day of the audit trail",
+    "audit.share_filter": "share saved filters of the audit trail with a role",
     "connection.view": "see connections",
+    "connection.create": "add connections",
+    "connection.update": "change, pause and resume connections",
     "credential.reset": "reset stored credentials",
     "staff.view": "see staff",
     "staff.create": "add staff",
-    "staff.update": "change the role of staff, disable and enable them",
+    "staff.update": "change the role and the tenants of staff, disable and enable them",
+    "role.update": "make, change and delete roles",
+    "access.review": "sign off reviews of who may do what",
 }
 
 # Who uses one of these gives password or passkey again if that was a while ago (STEP_UP_MAX_AGE).
-STEP_UP = frozenset({"credential.reset", "staff.create", "staff.update", "audit.export"})
+STEP_UP = frozenset(
+    {
+        "connection.create",
+        "connection.update",
+        "credential.reset",
+        "staff.create",
+        "staff.update",
+        "role.update",
+        "access.review",
+        "audit.export",
+    }
+)
+
+_ENTITY_ROOMS = {"tenant", "merchant", "merchant_user", "connector", "routing", "nt_enrollment"}
+# What people who are limited to some tenants can be given: every other right is about the whole portal.
+WITHIN_TENANTS = frozenset(name for name in PERMISSIONS if name.split(".")[0] in _ENTITY_ROOMS) | {
+    "change.view",
+    "connection.view",
+}
+
+_ROOM_WORDS = {
+    "tenant": "Tenants",
+    "merchant": "Merchants",
+    "merchant_user": "Merchant users",
+    "connector": "Connectors",
+    "routing": "Routing",
+    "nt_enrollment": "Network tokens",
+    "change": "Changes",
+    "audit": "Audit trail",
+    "connection": "Connections",
+    "credential": "Stored credentials",
+    "staff": "Staff",
+    "role": "Roles",
+    "access": "Access reviews",
+}
 
 AGENT, MANAGER, ADMIN = "Support agent", "Manager", "Admin"
 
 _VIEWS = frozenset(name for name in PERMISSIONS if name.endswith(".view")) - {"audit.view", "staff.view"}
-_ENTITY_WRITES = frozenset(
-    name
-    for name in PERMISSIONS
-    if name.split(".")[0] in {"tenant", "merchant", "merchant_user", "connector", "routing", "nt_enrollment"}
-)
+_ENTITY_WRITES = frozenset(name for name in PERMISSIONS if name.split(".")[0] in _ENTITY_ROOMS)
 ROLES: dict[str, frozenset[str]] = {
     AGENT: _VIEWS | _ENTITY_WRITES,
-    MANAGER: _VIEWS | {"audit.view", "audit.export", "audit.verify", "staff.view"},
+    MANAGER: _VIEWS
+    | {"audit.view", "audit.export", "audit.verify", "audit.review", "audit.share_filter", "staff.view"}
+    | {"access.review"},
     ADMIN: frozenset(PERMISSIONS),
 }
 
@@ -53,9 +94,26 @@ def permission_words(name: str) -> str:
     return PERMISSIONS.get(name, name)
 
 
+def room_words(name: str) -> str:
+    """The room of a right, as a heading: "merchant_user.view" → "Merchant users"."""
+    room = name.partition(".")[0]
+    return _ROOM_WORDS.get(room, room.replace("_", " ").capitalize())
+
+
+def roles_known() -> dict[str, frozenset[str]]:
+    """Role → its rights: the built-in ones first, then those made here, by name."""
+    from django.contrib.auth.models import Group
+
+    columns = ("name", "permissions__content_type__app_label", "permissions__codename")
+    found: dict[str, set[str]] = {role: set() for role in ROLES}
+    for role, room, right in Group.objects.order_by("name").values_list(*columns):
+        found.setdefault(role, set()).update([f"{room}.{right}"] if right else [])
+    return {role: frozenset(held) for role, held in found.items()}
+
+
 def roles_with(permission: str) -> list[str]:
     """Names of the roles that hold the right."""
-    return [role for role, held in ROLES.items() if permission in held]
+    return [role for role, held in roles_known().items() if permission in held]
 
 
 def roles_sync(**_: Any) -> None:

@@ -1,7 +1,7 @@
 """The second factor: who must have one, what it is sealed with, and that a code opens the door once."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -14,17 +14,28 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from portal.staff.models import User
-from provisioning.keyring import seal, unseal
+from portal.staff.roles import ROLES, STEP_UP
+from portal.staff.vouching import provider_vouches, vouched
+from provisioning.keyring import KeyringError, seal, unseal
+from provisioning.sealed_places import Place, Resting
 
 WORDS = {"totp": "authenticator app", "webauthn": "passkey", "recovery_codes": "recovery codes"}
-_FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
+FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
+# Of a passkey the portal has the public half alone: nothing to seal.
+_SECRET = [Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES]
 _owner: ContextVar[int | None] = ContextVar("_owner", default=None)
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     """allauth's hooks: secrets are sealed, each bound to its person, so that swapped rows open nothing."""
+
+    def is_mfa_enabled(self, user: Any, types: Any = None) -> bool:
+        """Whether the person has one; not asked for where a trusted provider has asked for its own."""
+        return not vouched.get() and bool(super().is_mfa_enabled(user, types))
 
     def encrypt(self, text: str) -> str:
         """The sealed secret. Raises KeyringError."""
@@ -45,27 +56,57 @@ def secrets_of(person: User) -> Iterator[None]:
         _owner.reset(mark)
 
 
-def second_factor_missing(person: Any) -> bool:
+def second_factor_missing(request: HttpRequest) -> bool:
     """Whether policy asks for a second factor that the person does not have. Asked at each request."""
-    roles = settings.SECOND_FACTOR_ROLES
-    needed = "*" in roles or (bool(roles) and person.role in roles)
-    return needed and not Authenticator.objects.filter(user_id=person.pk, type__in=_FACTORS).exists()
+    person: Any = request.user
+    if (
+        not second_factor_needed(person)
+        or Authenticator.objects.filter(user_id=person.pk, type__in=FACTORS).exists()
+    ):
+        return False
+    return not provider_vouches(request)
+
+
+def second_factor_needed(person: User) -> bool:
+    """Whether policy asks it of the person: names their role, or would name it if it were built in.
+
+    A role made here gets by without one only if it may no more than a built-in role that policy leaves alone,
+    and nothing that asks to step up.
+    """
+    named = set(settings.SECOND_FACTOR_ROLES)
+    if not named or "*" in named or person.role in named:
+        return bool(named)
+    if person.role in ROLES:
+        return False
+    held = person.get_all_permissions()
+    plain = frozenset().union(*(rights for role, rights in ROLES.items() if role not in named))
+    return bool(held & STEP_UP or held - plain)
 
 
 def second_factors_of(person: User) -> list[str]:
     """What the person has, in words, recovery codes aside."""
-    rows = Authenticator.objects.filter(user=person, type__in=_FACTORS).order_by("pk")
+    rows = Authenticator.objects.filter(user=person, type__in=FACTORS).order_by("pk")
     return [WORDS[kind] for kind in rows.values_list("type", flat=True)]
 
 
 def code_take(person: User, code: str) -> Authenticator | None:
-    """The authenticator that accepts this code, now and never again; None if none does."""
-    kinds = [Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES]
+    """The authenticator that accepts this code, now and never again; None if none does.
+
+    Raises KeyringError if none does and one of them does not open.
+    """
+    kinds = _SECRET
     with transaction.atomic(), secrets_of(person):
+        broken: KeyringError | None = None
         for one in Authenticator.objects.filter(user=person, type__in=kinds).order_by("-type"):
-            if _accepted(person, one, code):
+            try:
+                accepted = _accepted(person, one, code)
+            except KeyringError as error:  # the others of the person may still open
+                broken, accepted = error, False
+            if accepted:
                 one.user = person
                 return one
+    if broken:
+        raise broken
     return None
 
 
@@ -89,6 +130,38 @@ def wrapped_secret(one: Authenticator) -> str:
     return SecondFactorAdapter().decrypt(one.data["secret"])
 
 
+class SecondFactors(Place):
+    """Secrets of apps and seeds of recovery codes, which allauth keeps in a JSON column.
+
+    One somebody is about to set up rests in their session; if the key goes meanwhile, they scan a new one.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("Second factors", Authenticator, {})
+
+    def rows(self) -> QuerySet[Authenticator]:
+        """Apps and recovery codes."""
+        found: QuerySet[Authenticator] = Authenticator.objects.filter(type__in=_SECRET)
+        return found
+
+    def values(self, row: Authenticator) -> list[Resting]:
+        """The secret of an app, or the seed of recovery codes."""
+        bound_to = _bound_to(row.user_id)
+        return [Resting(part, row.data[part], bound_to) for part in ("secret", "seed") if part in row.data]
+
+    def replace(self, row: Authenticator, tokens: Mapping[str, str]) -> None:
+        """Stores other tokens; what else is known of the factor stays."""
+        row.data |= tokens
+        row.save(update_fields=["data"])
+
+    def discard(self, row: Authenticator, parts: list[str]) -> None:
+        """The person sets up a new one."""
+        row.delete()
+
+
 def _context() -> str:
-    owner = _owner.get() or context.request.user.pk
+    return _bound_to(_owner.get() or context.request.user.pk)
+
+
+def _bound_to(owner: int) -> str:
     return f"second-factor:{owner}"

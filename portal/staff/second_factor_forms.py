@@ -1,5 +1,6 @@
 """Forms of the second factor: wrong codes count like wrong passwords, broken answers of keys are refused."""
 
+import logging
 from typing import Any
 
 from allauth.account.adapter import get_adapter as account_adapter
@@ -24,7 +25,13 @@ from portal.staff.people import person_ref
 from portal.staff.second_factor import code_take, secrets_of, totp_step_take
 from provisioning.keyring import KeyringError
 
+logger = logging.getLogger(__name__)
 _NEW_SECRET = "second_factor.new"  # noqa: S105 - where it is kept, sealed
+_DOES_NOT_OPEN = (
+    "The portal cannot open what it keeps of your second factor, so it cannot check the code. Nothing is "
+    "wrong with your app. Please tell an administrator: they can remove your second factor so that you set "
+    "up a new one."
+)
 _CODE = {"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True, "maxlength": 32}
 
 
@@ -44,12 +51,20 @@ class CodeForm(AuthenticateForm):  # type: ignore[misc]
         """The code, used up. Raises ValidationError for a wrong or used one, or after too many of those."""
         code: str = self.cleaned_data["code"]
         number = _attempt(self.user)
-        authenticator: Authenticator | None = code_take(self.user, code)
+        authenticator = self._taken(code)
         if authenticator is None:
             raise _failed(self.user, number)
         attempts_forget(slot=code_slot_of(self.user))
         self.authenticator = authenticator
         return code
+
+    def _taken(self, code: str) -> Authenticator | None:
+        try:
+            return code_take(self.user, code)
+        except KeyringError as error:
+            logger.error("The second factor of person %s does not open: %s", self.user.pk, error)
+            _record(self.user, "second_factor.failed", "does_not_open")
+            raise ValidationError(_DOES_NOT_OPEN) from None
 
 
 class AppForm(forms.Form):

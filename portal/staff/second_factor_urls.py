@@ -3,7 +3,6 @@
 from typing import Any
 
 from allauth.mfa.base.views import authenticate, index
-from allauth.mfa.recovery_codes.views import view_recovery_codes
 from django.urls import path
 from django.views.decorators.http import require_http_methods
 
@@ -26,7 +25,7 @@ urlpatterns = [
     path("code/", allow(PUBLIC)(_forms(authenticate)), name="mfa_authenticate"),
     path("app/", _enrolling(pages.AppAddPage.as_view()), name="mfa_activate_totp"),
     path("app/remove/", _owning(pages.AppRemovePage.as_view()), name="mfa_deactivate_totp"),
-    path("recovery/", _enrolling(view_recovery_codes), name="mfa_view_recovery_codes"),
+    path("recovery/", _enrolling(pages.RecoveryCodesShownPage.as_view()), name="mfa_view_recovery_codes"),
     path("recovery/new/", _owning(pages.RecoveryCodesPage.as_view()), name="mfa_generate_recovery_codes"),
     path("passkeys/add/", _enrolling(pages.PasskeyAddPage.as_view()), name="mfa_add_webauthn"),
     path("passkeys/<int:pk>/remove/", _owning(pages.PasskeyRemovePage.as_view()), name="mfa_remove_webauthn"),

@@ -2,16 +2,20 @@
 
 from typing import Any
 
-from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView
+from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView, ViewRecoveryCodesView
 from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
 from allauth.mfa.webauthn.views import AddWebAuthnView, ReauthenticateWebAuthnView, RemoveWebAuthnView
+from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse_lazy
 
 from portal.audit.services import event_record, origin_of
 from portal.staff.second_factor import WORDS
 from portal.staff.sessions import step_up_taken
+from provisioning.keyring import KeyringError
 
 
 class _Recorded:
@@ -45,6 +49,17 @@ class PasskeyAddPage(_Recorded, AddWebAuthnView):  # type: ignore[misc]
 
     action, factor = "second_factor.added", "webauthn"
 
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Back to the list where a stored passkey cannot be read: the browser has to be told of them all."""
+        try:
+            response: HttpResponse = super().dispatch(request, *args, **kwargs)
+        except (ValidationError, ValueError, TypeError, KeyError):
+            messages.error(
+                request, "One of your passkeys cannot be read any more. Remove it, then add a new one."
+            )
+            return redirect("mfa_index")
+        return response
+
 
 class PasskeyRemovePage(_Recorded, RemoveWebAuthnView):  # type: ignore[misc]
     """Asks before removing a passkey."""
@@ -57,6 +72,27 @@ class RecoveryCodesPage(_Recorded, GenerateRecoveryCodesView):  # type: ignore[m
     """Makes new recovery codes; the old ones stop working."""
 
     action, factor = "second_factor.codes_made", "recovery_codes"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """With the number of unused codes; None if the old ones do not open, which new ones mend."""
+        try:
+            found: dict[str, Any] = super().get_context_data(**kwargs)
+        except KeyringError:
+            found = super(GenerateRecoveryCodesView, self).get_context_data(**kwargs)
+            found["unused_code_count"] = None
+        return found
+
+
+class RecoveryCodesShownPage(ViewRecoveryCodesView):  # type: ignore[misc]
+    """The codes, once."""
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Codes that do not open are no use: on to new ones."""
+        try:
+            shown: HttpResponse = super().get(request, *args, **kwargs)
+        except KeyringError:
+            return redirect("mfa_generate_recovery_codes")
+        return shown
 
 
 class PasskeyConfirmPage(ReauthenticateWebAuthnView):  # type: ignore[misc]

@@ -1,20 +1,17 @@
-"""What an admin does with people: add, change the role, disable, enable, make a link. All audited."""
+"""What an admin does with people: add, change the role, disable, enable, sign out. All audited."""
 
-from allauth.mfa.models import Authenticator
+from django.conf import settings
 from django.contrib.auth.models import Group
-from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import transaction
-from django.urls import reverse
-from django.utils.http import int_to_base36
 
 from portal.audit.services import Origin, event_record
 from portal.staff.attempts import person_unlock
-from portal.staff.models import User
+from portal.staff.models import PasswordLink, User
 from portal.staff.people import person_ref
-from portal.staff.roles import ADMIN, ROLES
-from portal.staff.second_factor import second_factors_of
-from portal.staff.sessions import sessions_end, sessions_of
+from portal.staff.roles import ADMIN, ROLES, WITHIN_TENANTS, permission_words, roles_known
+from portal.staff.sessions import sessions_end_all
+from portal.staff.vouching import signs_in_elsewhere
 
 
 class StaffRefused(Exception):  # noqa: N818 - reads as what happened
@@ -31,26 +28,29 @@ def staff_create(
     last_name: str = "",
     email: str = "",
     is_demo: bool = False,
+    is_limited: bool = False,
 ) -> User:
     """Adds a person without a password (see password_link_make). `by` None is the program itself.
+
+    A limited one reaches nothing before somebody chooses places (portal.staff.reach_services).
 
     Raises StaffRefused for a taken user name, an unknown role or someone without the right; AuditUnavailable.
     """
     with transaction.atomic():
-        _staff_lock()
-        _authorise(by, "staff.create")
-        person = User(
-            username=username, first_name=first_name, last_name=last_name, email=email, is_demo=is_demo
-        )
+        staff_lock()
+        authorise(by, "staff.create")
+        kept = {"username": username, "email": email, "is_demo": is_demo, "is_limited": is_limited}
+        person = User(first_name=first_name, last_name=last_name, **kept)
         person.set_unusable_password()
         _names_check(person)
+        group = _group(by, role)
         person.save()
-        person.groups.set([_group(role)])
+        person.groups.set([group])
         event_record(
             action="staff.created",
             origin=origin,
             object=person_ref(person),
-            after={"username": username, "role": role, "email": email, "is_demo": is_demo},
+            after=kept | {"role": role},
             message=role,
         )
     return person
@@ -59,14 +59,14 @@ def staff_create(
 def role_change(*, by: User | None, origin: Origin, person: User, role: str) -> None:
     """Gives `person` another role, from the next request on. Raises StaffRefused, AuditUnavailable."""
     with transaction.atomic():
-        _staff_lock()
-        person = _changeable(by, person)
+        staff_lock()
+        person = changeable(by, person)
         old = person.role
         if old == role:
             return
         if old == ADMIN:
-            _another_admin_stays(person)
-        person.groups.set([_group(role)])
+            another_admin_stays(person)
+        person.groups.set([_group(by, role)])
         event_record(
             action="staff.role_changed",
             origin=origin,
@@ -78,61 +78,40 @@ def role_change(*, by: User | None, origin: Origin, person: User, role: str) -> 
 
 
 def staff_disable(*, by: User | None, origin: Origin, person: User) -> None:
-    """Shuts `person` out from the next request on. Raises StaffRefused, AuditUnavailable."""
+    """Shuts `person` out from the next request on; sessions and links end.
+
+    Raises StaffRefused, AuditUnavailable.
+    """
     with transaction.atomic():
-        _staff_lock()
-        person = _changeable(by, person)
+        staff_lock()
+        person = changeable(by, person)
         if person.role == ADMIN:
-            _another_admin_stays(person)
+            another_admin_stays(person)
+        sessions_end_all(origin=origin, person=person)
+        PasswordLink.objects.filter(person=person).delete()
         _active_set(person, False, "staff.disabled", origin)
 
 
 def staff_enable(*, by: User | None, origin: Origin, person: User) -> None:
     """Lets `person` in again. Raises StaffRefused, AuditUnavailable."""
     with transaction.atomic():
-        _staff_lock()
-        _active_set(_changeable(by, person), True, "staff.enabled", origin)
+        staff_lock()
+        _active_set(changeable(by, person), True, "staff.enabled", origin)
 
 
 def staff_unlock(*, by: User | None, origin: Origin, person: User) -> None:
     """Lets `person` try to sign in again at once. Raises StaffRefused, AuditUnavailable."""
     with transaction.atomic():
-        person = _changeable(by, person)
+        person = changeable(by, person)
         if person_unlock(person):
             event_record(action="staff.unlocked", origin=origin, object=person_ref(person))
 
 
-def second_factor_reset(*, by: User | None, origin: Origin, person: User) -> None:
-    """Removes every second factor of `person` and ends their sessions.
-
-    Raises StaffRefused, AuditUnavailable.
-    """
+def staff_sign_out(*, by: User | None, origin: Origin, person: User) -> int:
+    """Ends every session of `person`; how many. Raises StaffRefused, AuditUnavailable."""
     with transaction.atomic():
-        person = _changeable(by, person)
-        removed = second_factors_of(person)
-        Authenticator.objects.filter(user=person).delete()
-        event_record(
-            action="staff.second_factor_reset",
-            origin=origin,
-            object=person_ref(person),
-            before={"second_factors": removed},
-        )
-        sessions_end(origin=origin, person=person, sessions=sessions_of(person))
-
-
-def password_link_make(*, by: User | None, origin: Origin, person: User) -> str:
-    """The path of a page on which `person` sets a password: works once, for PASSWORD_RESET_TIMEOUT seconds.
-
-    The old password, open sessions and earlier links stop working. Raises StaffRefused, AuditUnavailable.
-    """
-    with transaction.atomic():
-        _staff_lock()
-        person = _changeable(by, person)
-        person.set_unusable_password()
-        person.save(update_fields=["password"])
-        event_record(action="staff.password_link_made", origin=origin, object=person_ref(person))
-    key = default_token_generator.make_token(person)
-    return reverse("account_reset_password_from_key", kwargs={"uidb36": int_to_base36(person.pk), "key": key})
+        person = changeable(by, person)
+        return sessions_end_all(origin=origin, person=person)
 
 
 def password_set(*, origin: Origin, person: User, password: str) -> None:
@@ -154,24 +133,49 @@ def _names_check(person: User) -> None:
         raise StaffRefused("A person with this user name exists already.")
 
 
-def _authorise(by: User | None, permission: str) -> None:
+def authorise(by: User | None, permission: str) -> None:
     """Asks again, with fresh eyes: the door may be forgotten, and the role may have changed since."""
     if by is not None and not User.objects.get(pk=by.pk).has_perm(permission):
         raise StaffRefused("Your role does not allow this.")
 
 
-def _changeable(by: User | None, person: User) -> User:
-    """The person as stored now, if `by` may change them."""
-    _authorise(by, "staff.update")
+def changeable(by: User | None, person: User) -> User:
+    """The person as stored now, if `by` may change them, who may all that the person may."""
+    authorise(by, "staff.update")
     if by is not None and by.pk == person.pk:
         raise StaffRefused("Nobody changes their own rights. Ask another admin.")
-    return User.objects.get(pk=person.pk)
+    person = User.objects.get(pk=person.pk)
+    rights_ensure(by, roles_known().get(person.role, frozenset()))
+    return person
 
 
-def _another_admin_stays(person: User) -> None:
-    others = User.objects.filter(groups__name=ADMIN, is_active=True).exclude(pk=person.pk)
-    if person.is_active and not others.exists():
-        raise StaffRefused("This is the last active admin. Make another one first.")
+def rights_ensure(by: User | None, rights: frozenset[str]) -> None:
+    """Nobody gives rights that they lack, nor takes over an account that has them. Raises StaffRefused."""
+    if by is None:
+        return
+    missing = rights - User.objects.get(pk=by.pk).get_all_permissions()
+    if missing:
+        words = ", ".join(sorted(permission_words(name) for name in missing))
+        raise StaffRefused(f"This concerns rights that you do not have yourself: {words}. Ask an admin.")
+
+
+def rights_of(person: User) -> frozenset[str]:
+    """What the person may, or could if they were not disabled."""
+    held = roles_known().get(person.role, frozenset())
+    return held & WITHIN_TENANTS if person.is_limited else held
+
+
+def another_admin_stays(person: User) -> None:
+    """Raises StaffRefused if nobody else could undo it: an admin who can sign in and is not limited."""
+    others = User.objects.filter(groups__name=ADMIN, is_active=True, is_limited=False).exclude(pk=person.pk)
+    others = others.exclude(is_demo=True) if settings.PRODUCTION else others
+    if person.is_active and not any(_has_a_way_in(other) for other in others):
+        raise StaffRefused("This is the last active admin who can sign in. Make another one first.")
+
+
+def _has_a_way_in(person: User) -> bool:
+    """A password or an account at the provider: somebody invited who never came is nobody to rely on."""
+    return person.has_usable_password() or signs_in_elsewhere(person)
 
 
 def _active_set(person: User, active: bool, action: str, origin: Origin) -> None:
@@ -188,15 +192,20 @@ def _active_set(person: User, active: bool, action: str, origin: Origin) -> None
     )
 
 
-def _staff_lock() -> None:
+def staff_lock() -> None:
     """Changes of staff queue: two admins who demote each other at once must not leave none."""
     list(Group.objects.select_for_update().filter(name=ADMIN))
 
 
-def _group(role: str) -> Group:
-    if role not in ROLES:
-        raise StaffRefused("There is no such role.")
+def _group(by: User | None, role: str) -> Group:
+    """The role's row, if `by` may give it. Raises StaffRefused."""
     try:
-        return Group.objects.get(name=role)
+        group = Group.objects.get(name=role)
     except ObjectDoesNotExist as error:
-        raise StaffRefused("The roles are missing from the database: run migrate.") from error
+        built_in = role in ROLES
+        words = (
+            "The roles are missing from the database: run migrate." if built_in else "There is no such role."
+        )
+        raise StaffRefused(words) from error
+    rights_ensure(by, roles_known()[role])
+    return group

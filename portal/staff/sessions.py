@@ -5,18 +5,29 @@
 
 import time
 from collections.abc import Callable, Iterable
+from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
+from allauth.account.authentication import get_authentication_records
+from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth import logout
+from django.db import transaction
+from django.db.models import F
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 from portal.audit.services import Origin, event_record, origin_of, session_digest
 from portal.staff.models import User
 from portal.staff.people import person_ref
 
 BEGAN, SEEN, PROVED = "began_at", "seen_at", "proved_at"
+# When somebody proved who they are at the OpenID provider, noted on the way to a session.
+PROVED_ELSEWHERE = "proved_elsewhere_at"
+# What portal.js sends with requests that nobody clicked for: they are no sign that somebody is there.
+POLLED = "X-Portal-Poll"
 # A page writes the session at most this often, in seconds: reading must not queue behind writing.
 _SEEN_STEP = 30
 
@@ -32,7 +43,7 @@ class SessionLimitsMiddleware:
         if request.user.is_authenticated:
             if session_is_over(request):
                 session_expire(request)
-            elif time.time() - request.session[SEEN] >= _SEEN_STEP:
+            elif POLLED not in request.headers and time.time() - request.session[SEEN] >= _SEEN_STEP:
                 request.session[SEEN] = int(time.time())
         return self.get_response(request)
 
@@ -55,10 +66,17 @@ def session_expire(request: HttpRequest) -> None:
     logout(request)
 
 
-def session_began(*, request: HttpRequest, **_: Any) -> None:
-    """Marks a new session. Receives django.contrib.auth's user_logged_in."""
+def session_began(*, request: HttpRequest, user: User, **_: Any) -> None:
+    """Marks a new session. Receives django.contrib.auth's user_logged_in.
+
+    The password may be older than the session: a code comes minutes after it, and is no proof for step-up.
+    """
     now = int(time.time())
-    request.session.update({BEGAN: now, SEEN: now, PROVED: now})
+    # 0 from a provider that does not say when it asked: that is an answer, and proves nothing.
+    proved = request.session.pop(PROVED_ELSEWHERE, None)
+    if proved is None:
+        proved = _proved_on_the_way(request, user) or now
+    request.session.update({BEGAN: now, SEEN: now, PROVED: proved})
 
 
 def step_up_taken(request: HttpRequest) -> None:
@@ -74,6 +92,13 @@ def step_up_is_fresh(request: HttpRequest) -> bool:
     """Whether password or passkey were given less than STEP_UP_MAX_AGE seconds ago; signing in counts."""
     age = time.time() - request.session.get(PROVED, 0)
     return bool(-60 <= age < settings.STEP_UP_MAX_AGE)
+
+
+def sessions_forget_expired() -> None:
+    """Empties what nobody can use any more. Done regularly by workers (portal.tasks.housekeeping)."""
+    import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
+    over = timezone.now() - timedelta(seconds=settings.SESSION_COOKIE_AGE + 60)
+    UserSession.objects.filter(created_at__lt=over).delete()
 
 
 def sessions_of(person: User) -> list[UserSession]:
@@ -94,3 +119,24 @@ def sessions_end(*, origin: Origin, person: User, sessions: Iterable[UserSession
         )
         session.end()
     return len(ending)
+
+
+def sessions_end_all(*, origin: Origin, person: User) -> int:
+    """Ends every session of a person at once, one that is just beginning, too; how many were listed.
+
+    Raises AuditUnavailable.
+    """
+    with transaction.atomic():
+        ended = sessions_end(origin=origin, person=person, sessions=sessions_of(person))
+        User.objects.filter(pk=person.pk).update(session_epoch=F("session_epoch") + 1)
+    return ended
+
+
+def _proved_on_the_way(request: HttpRequest, person: User) -> int:
+    """When the person gave password or passkey to get here, as allauth noted it; 0 if it did not."""
+    given = [
+        record["at"]
+        for record in get_authentication_records(request, person)
+        if record["method"] == "password" or record.get("type") == Authenticator.Type.WEBAUTHN
+    ]
+    return int(max(given, default=0))

@@ -1,28 +1,27 @@
 """Pages about people: the list, one person, a new one, and everybody's own profile."""
 
-from typing import Any
-
+from django.conf import settings
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
-from portal.audit.services import history_of, origin_of
+from portal.audit.services import origin_of
 from portal.console.access import SIGNED_IN
 from portal.console.views import PortalView
-from portal.staff.attempts import locked_until
 from portal.staff.forms import PersonForm, ProfileForm, RoleForm
+from portal.staff.link_views import link_delivered
 from portal.staff.models import User
-from portal.staff.roles import ROLES, permission_words
-from portal.staff.second_factor import second_factors_of
+from portal.staff.person_page import person_page, step_done, user_of
+from portal.staff.reset_notices import resets_open
+from portal.staff.roles import permission_words, roles_known
 from portal.staff.services import (
     StaffRefused,
-    password_link_make,
     role_change,
-    second_factor_reset,
     staff_create,
     staff_disable,
     staff_enable,
+    staff_sign_out,
     staff_unlock,
 )
 
@@ -34,12 +33,13 @@ class StaffListView(PortalView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """The list; a team is small, so it is one page."""
-        people: QuerySet[User] = User.objects.prefetch_related("groups").order_by("-is_active", "username")
-        return render(request, "staff/list.html", {"people": people})
+        people: QuerySet[User] = User.objects.prefetch_related("groups").select_related("password_link")
+        context = {"people": people.order_by("-is_active", "username"), "resets": resets_open()}
+        return render(request, "staff/list.html", context)
 
 
 class PersonCreateView(PortalView):
-    """/staff/new/ — add a person; the answer shows the one-time link, once."""
+    """/staff/new/ — invite a person; the answer shows the one-time link, once, or says that it was mailed."""
 
     access = "staff.create"
 
@@ -49,19 +49,21 @@ class PersonCreateView(PortalView):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Adds the person, or says what is wrong."""
-        form = PersonForm(request.POST)
+        form = PersonForm(request.POST, by_mail="mail" in request.POST)
         if not form.is_valid():
             return self._form(request, form, 422)
         try:
-            person = staff_create(by=_user(request), origin=origin_of(request), **form.cleaned_data)
-            return _link_shown(request, person)
+            person = staff_create(by=user_of(request), origin=origin_of(request), **form.cleaned_data)
+            return link_delivered(request, person, by_mail=form.by_mail)
         except StaffRefused as refusal:
             form.add_error(None, str(refusal))
             return self._form(request, form, 422)
 
     def _form(self, request: HttpRequest, form: PersonForm, status: int = 200) -> HttpResponse:
-        roles = [(role, sorted(permission_words(name) for name in held)) for role, held in ROLES.items()]
-        return render(request, "staff/new.html", {"form": form, "roles": roles}, status=status)
+        known = roles_known().items()
+        roles = [(role, sorted(permission_words(name) for name in held)) for role, held in known]
+        context = {"form": form, "roles": roles, "mail_on": settings.MAIL_ON}
+        return render(request, "staff/new.html", context, status=status)
 
 
 class PersonView(PortalView):
@@ -71,7 +73,7 @@ class PersonView(PortalView):
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The page."""
-        return _person_page(request, get_object_or_404(User, pk=pk))
+        return person_page(request, get_object_or_404(User, pk=pk))
 
 
 class RoleView(PortalView):
@@ -83,8 +85,8 @@ class RoleView(PortalView):
         """Changes the role, or says what is wrong."""
         person, form = get_object_or_404(User, pk=pk), RoleForm(request.POST)
         if not form.is_valid():
-            return _person_page(request, person, form, 422)
-        return _done(
+            return person_page(request, person, status=422, form=form)
+        return step_done(
             request, person, role_change, f"{person.called} has a new role.", role=form.cleaned_data["role"]
         )
 
@@ -97,7 +99,7 @@ class DisableView(PortalView):
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Disables the person."""
         person = get_object_or_404(User, pk=pk)
-        return _done(request, person, staff_disable, f"{person.called} is disabled and signed out.")
+        return step_done(request, person, staff_disable, f"{person.called} is disabled and signed out.")
 
 
 class EnableView(PortalView):
@@ -108,7 +110,7 @@ class EnableView(PortalView):
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Enables the person."""
         person = get_object_or_404(User, pk=pk)
-        return _done(request, person, staff_enable, f"{person.called} can sign in again.")
+        return step_done(request, person, staff_enable, f"{person.called} can sign in again.")
 
 
 class UnlockView(PortalView):
@@ -119,32 +121,18 @@ class UnlockView(PortalView):
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Unlocks sign-in."""
         person = get_object_or_404(User, pk=pk)
-        return _done(request, person, staff_unlock, f"{person.called} can try to sign in again.")
+        return step_done(request, person, staff_unlock, f"{person.called} can try to sign in again.")
 
 
-class SecondFactorResetView(PortalView):
-    """/staff/<id>/second-factor/ — for somebody who lost their phone or key."""
-
-    access = "staff.update"
-
-    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Removes every second factor of the person."""
-        person = get_object_or_404(User, pk=pk)
-        return _done(request, person, second_factor_reset, f"{person.called} has no second factor any more.")
-
-
-class PasswordLinkView(PortalView):
-    """/staff/<id>/link/ — a new one-time link; the old password stops working."""
+class SignOutView(PortalView):
+    """/staff/<id>/sign-out/ — ends every session of the person."""
 
     access = "staff.update"
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Shows the link, this one time."""
+        """Signs the person out everywhere."""
         person = get_object_or_404(User, pk=pk)
-        try:
-            return _link_shown(request, person)
-        except StaffRefused as refusal:
-            return _refused(request, person, refusal)
+        return step_done(request, person, staff_sign_out, f"{person.called} is signed out everywhere.")
 
 
 class ProfileView(PortalView):
@@ -154,11 +142,11 @@ class ProfileView(PortalView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """The page."""
-        return self._page(request, ProfileForm(instance=_user(request)))
+        return self._page(request, ProfileForm(instance=user_of(request)))
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Stores the time zone."""
-        form = ProfileForm(request.POST, instance=User.objects.get(pk=_user(request).pk))
+        form = ProfileForm(request.POST, instance=User.objects.get(pk=user_of(request).pk))
         if not form.is_valid():
             return self._page(request, form, 422)
         form.save()
@@ -166,50 +154,5 @@ class ProfileView(PortalView):
         return redirect("staff:profile")
 
     def _page(self, request: HttpRequest, form: ProfileForm, status: int = 200) -> HttpResponse:
-        rights = sorted(permission_words(name) for name in _user(request).get_all_permissions())
+        rights = sorted(permission_words(name) for name in user_of(request).get_all_permissions())
         return render(request, "staff/profile.html", {"form": form, "rights": rights}, status=status)
-
-
-def _user(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # noqa: S101 - the door lets nobody else through
-    return request.user
-
-
-def _person_page(
-    request: HttpRequest, person: User, form: RoleForm | None = None, status: int = 200
-) -> HttpResponse:
-    reader = _user(request)
-    context = {
-        "person": person,
-        "form": form or RoleForm(initial={"role": person.role}),
-        "second_factors": second_factors_of(person),
-        "locked_until": locked_until(person),
-        "is_self": reader.pk == person.pk,
-        "may_change": reader.pk != person.pk and reader.has_perm("staff.update"),
-        "rights": sorted(permission_words(name) for name in ROLES.get(person.role, ())),
-        "events": history_of(connection="", guid=str(person.pk), kind="person")
-        if reader.has_perm("audit.view")
-        else [],
-    }
-    return render(request, "staff/page.html", context, status=status)
-
-
-def _done(request: HttpRequest, person: User, service: Any, message: str, **values: Any) -> HttpResponse:
-    """Calls a service of portal.staff.services and goes back to the person's page."""
-    try:
-        service(by=_user(request), origin=origin_of(request), person=person, **values)
-    except StaffRefused as refusal:
-        return _refused(request, person, refusal)
-    messages.success(request, message)
-    return redirect("staff:page", pk=person.pk)
-
-
-def _refused(request: HttpRequest, person: User, refusal: StaffRefused) -> HttpResponse:
-    messages.error(request, str(refusal))
-    return _person_page(request, User.objects.get(pk=person.pk), status=409)
-
-
-def _link_shown(request: HttpRequest, person: User) -> HttpResponse:
-    """The answer itself carries the link: neither session nor log may keep it."""
-    path = password_link_make(by=_user(request), origin=origin_of(request), person=person)
-    return render(request, "staff/link.html", {"person": person, "link": request.build_absolute_uri(path)})

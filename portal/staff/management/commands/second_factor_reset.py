@@ -1,0 +1,35 @@
+"""`manage.py second_factor_reset --username ada --reason "…"`: where no second admin could consent."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from portal.audit.services import origin_system
+from portal.staff.models import User
+from portal.staff.second_factor import second_factors_of
+from portal.staff.second_factor_resets import second_factor_remove
+
+
+class Command(BaseCommand):
+    """Removes every second factor of a person, on record."""
+
+    help = "Removes every second factor of a person and ends their sessions."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """A reason is not optional: it is all that the audit trail can say about who asked."""
+        parser.add_argument("--username", required=True)
+        parser.add_argument("--reason", required=True)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Removes them. Raises CommandError if there are none."""
+        person = User.objects.filter(username=options["username"]).first()
+        if person is None:
+            raise CommandError("Nobody has this user name.")
+        if not second_factors_of(person):
+            raise CommandError("This person has no second factor.")
+        if not options["reason"].strip():
+            raise CommandError("Say why: the audit trail keeps the reason.")
+        removed = second_factor_remove(
+            origin=origin_system("second_factor_reset"), person=person, reason=options["reason"].strip()
+        )
+        self.stdout.write(f"Removed: {', '.join(removed)}.")

@@ -1,0 +1,109 @@
+"""People of the OpenID provider: made at their first sign-in, given the role of their groups at each one."""
+
+import re
+from typing import Any
+
+from allauth.socialaccount.models import SocialAccount
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
+
+from portal.audit.services import Origin, origin_system
+from portal.staff.backends import StaffBackend
+from portal.staff.models import User
+from portal.staff.services import StaffRefused, role_change, staff_create
+from portal.staff.sessions import sessions_end_all
+
+_SYSTEM = "single sign-on"
+
+
+class ProviderRefused(Exception):  # noqa: N818 - reads as what happened
+    """A sign-in through the provider that opens nothing: what it means for people, a code, an HTTP status."""
+
+    def __init__(self, text: str, code: str, status: int) -> None:
+        super().__init__(text)
+        self.code, self.status = code, status
+
+
+def person_of_claims(
+    *, origin: Origin, person: User | None, account: SocialAccount, claims: dict[str, Any]
+) -> User:
+    """The person that `claims` are about, with the role of their groups; made here if `person` is None.
+
+    Raises ProviderRefused for somebody without a role or disabled, AuditUnavailable.
+    """
+    role = role_of_claims(claims)
+    if person is not None and not StaffBackend().user_can_authenticate(person):
+        raise ProviderRefused("Your account in this portal is disabled.", "disabled", 403)
+    if not role:
+        if person is not None:
+            sessions_end_all(origin=origin_system(_SYSTEM), person=person)
+        raise ProviderRefused("You are in none of the groups that may use this portal.", "no_group", 403)
+    try:
+        if person is None:
+            return _person_make(account, claims, role)
+        role_change(by=None, origin=origin_system(_SYSTEM), person=person, role=role)
+        return User.objects.get(pk=person.pk)
+    except StaffRefused as refusal:
+        raise ProviderRefused(str(refusal), "role", 403) from refusal
+
+
+def role_of_claims(claims: dict[str, Any]) -> str:
+    """The role of the first group in OIDC_ROLE_GROUPS that the person is in, "" for none."""
+    groups: Any = claims
+    for part in settings.OIDC_GROUPS_CLAIM.split("."):
+        groups = groups.get(part) if isinstance(groups, dict) else None
+    held = (
+        {groups} if isinstance(groups, str) else {group for group in groups or () if isinstance(group, str)}
+    )
+    roles: dict[str, str] = settings.OIDC_ROLE_GROUPS
+    return next((role for group, role in roles.items() if group in held), "")
+
+
+def _person_make(account: SocialAccount, claims: dict[str, Any], role: str) -> User:
+    try:
+        with transaction.atomic():
+            person = staff_create(
+                by=None,
+                origin=origin_system(_SYSTEM),
+                username=_username_free(_text(claims, "preferred_username")),
+                role=role,
+                first_name=_text(claims, "given_name"),
+                last_name=_text(claims, "family_name"),
+                email=_address(_text(claims, "email")),
+            )
+            account.user = person
+            account.save()
+            return person
+    except IntegrityError as error:  # two first sign-ins at once
+        raise ProviderRefused("That was too quick. Sign in once more.", "twice", 409) from error
+
+
+def _username_free(wanted: str) -> str:
+    """A name like the one at the provider, with a number if somebody here has it: they may be two people."""
+    name = re.sub(r"[^\w.@+-]", "", wanted, flags=re.ASCII)[:140] or "person"
+    taken = {
+        known.lower()
+        for known in User.objects.filter(username__istartswith=name).values_list("username", flat=True)
+    }
+    number, free = 1, name
+    while free.lower() in taken:
+        number += 1
+        free = f"{name}.{number}"
+    return free
+
+
+def _text(claims: dict[str, Any], name: str) -> str:
+    value = claims.get(name)
+    return (
+        "".join(sign for sign in value if sign.isprintable())[:150].strip() if isinstance(value, str) else ""
+    )
+
+
+def _address(value: str) -> str:
+    try:
+        validate_email(value)
+    except ValidationError:
+        return ""
+    return value

@@ -1,0 +1,108 @@
+"""Pages about roles: all of them, a new one, and the rights of one that was made here."""
+
+from django.contrib import messages
+from django.contrib.auth.models import Group
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+
+from portal.audit.services import origin_of
+from portal.console.views import PortalView
+from portal.staff.forms import NewRoleForm, RightsForm
+from portal.staff.own_roles import role_create, role_delete, role_update
+from portal.staff.person_page import user_of
+from portal.staff.roles import ROLES, permission_words, roles_known
+from portal.staff.services import StaffRefused
+
+
+class RoleListView(PortalView):
+    """/staff/roles/ — every role, its rights, and how many people have it."""
+
+    access = "staff.view"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """The list; roles are few."""
+        groups = {group.name: group for group in Group.objects.annotate(people=Count("user"))}
+        roles = [
+            {
+                "group": groups.get(name),
+                "name": name,
+                "built_in": name in ROLES,
+                "rights": sorted(permission_words(right) for right in held),
+            }
+            for name, held in roles_known().items()
+        ]
+        return render(request, "staff/roles.html", {"roles": roles})
+
+
+class RoleCreateView(PortalView):
+    """/staff/roles/new/."""
+
+    access = "role.update"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """The empty form."""
+        return render(request, "staff/role.html", {"form": NewRoleForm()})
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Makes the role, or says what is wrong."""
+        form = NewRoleForm(request.POST)
+        try:
+            if form.is_valid():
+                role_create(by=user_of(request), origin=origin_of(request), **form.cleaned_data)
+                messages.success(request, f"The role {form.cleaned_data['name']} can be given to people.")
+                return redirect("staff:roles")
+        except StaffRefused as refusal:
+            form.add_error(None, str(refusal))
+        return render(request, "staff/role.html", {"form": form}, status=422)
+
+
+class OwnRoleView(PortalView):
+    """/staff/roles/<id>/ — the rights of a role that was made here."""
+
+    access = "role.update"
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The form with what the role may now."""
+        role = own_role(pk)
+        return render(request, "staff/role.html", {"role": role, "form": RightsForm(initial=_held(role))})
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Changes the rights, or says what is wrong."""
+        role, form = own_role(pk), RightsForm(request.POST)
+        try:
+            if form.is_valid():
+                role_update(by=user_of(request), origin=origin_of(request), role=role, **form.cleaned_data)
+                messages.success(request, f"The role {role.name} has these rights now.")
+                return redirect("staff:roles")
+        except StaffRefused as refusal:
+            form.add_error(None, str(refusal))
+        return render(request, "staff/role.html", {"role": role, "form": form}, status=422)
+
+
+class RoleDeleteView(PortalView):
+    """/staff/roles/<id>/delete/."""
+
+    access = "role.update"
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Deletes the role, or says why not."""
+        role = own_role(pk)
+        try:
+            role_delete(by=user_of(request), origin=origin_of(request), role=role)
+        except StaffRefused as refusal:
+            messages.error(request, str(refusal))
+            form = RightsForm(initial=_held(role))
+            return render(request, "staff/role.html", {"role": role, "form": form}, status=409)
+        messages.success(request, f"The role {role.name} is deleted.")
+        return redirect("staff:roles")
+
+
+def own_role(pk: int) -> Group:
+    """A role that was made here; 404 for the built-in ones, which have no page."""
+    return get_object_or_404(Group.objects.exclude(name__in=ROLES), pk=pk)
+
+
+def _held(role: Group) -> dict[str, list[str]]:
+    return {"rights": sorted(roles_known()[role.name])}

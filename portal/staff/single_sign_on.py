@@ -1,0 +1,130 @@
+"""Single sign-on: what the OpenID provider says about a person, what that makes of them, who is refused.
+
+allauth talks to the provider; the views are in portal.staff.single_sign_on_views. A person is known by the
+provider's subject alone, never by name or address, and has the role of their groups in OIDC_ROLE_GROUPS.
+"""
+
+import time
+from typing import Any
+
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialApp, SocialLogin
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from portal.audit.services import ObjectRef, event_record, origin_of
+from portal.staff.models import User
+from portal.staff.people import person_ref
+from portal.staff.provider_people import ProviderRefused, person_of_claims
+from portal.staff.sessions import PROVED_ELSEWHERE, step_up_taken
+from portal.staff.vouching import provider_id
+
+CONFIRM = "redirect"  # allauth's name for a journey that ends at a page, without a sign-in
+# How far the clocks of provider and portal may be apart, in seconds.
+_CLOCKS = 60
+
+
+class SingleSignOnAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
+    """allauth's hooks. The one provider comes from settings: rows in the database add no other."""
+
+    def list_apps(self, request: Any, provider: Any = None, client_id: Any = None) -> list[SocialApp]:
+        """The provider of the settings, none while single sign-on is off."""
+        return [_app()] if settings.OIDC_SERVER_URL else []
+
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
+        """People are made in pre_social_login, or not at all."""
+        return False
+
+    def get_requests_session(self) -> Any:
+        """Straight to the provider: no proxy or key from the environment, no redirects."""
+        session = super().get_requests_session()
+        session.trust_env, session.max_redirects = False, 0
+        session.verify = settings.OIDC_CA_FILE or True
+        return session
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
+        """Lets the person in, or confirms that it is still them. Raises ImmediateHttpResponse otherwise."""
+        try:
+            token, claims = _claims(sociallogin)
+            if sociallogin.state.get("process") == CONFIRM:
+                _confirm(request, sociallogin, token)
+                return
+            person = sociallogin.user if sociallogin.is_existing else None
+            sociallogin.user = person_of_claims(
+                origin=origin_of(request), person=person, account=sociallogin.account, claims=claims
+            )
+            request.session[PROVED_ELSEWHERE] = _auth_time(token)
+        except ProviderRefused as refusal:
+            raise ImmediateHttpResponse(sign_in_refused(request, refusal, sociallogin)) from refusal
+
+    def on_authentication_error(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        """The provider said no, or something that makes no sense. Raises ImmediateHttpResponse."""
+        failure = ProviderRefused("The provider did not confirm who you are.", "provider_failed", 502)
+        raise ImmediateHttpResponse(sign_in_refused(request, failure))
+
+
+def sign_in_refused(
+    request: HttpRequest, refusal: ProviderRefused, sociallogin: SocialLogin | None = None
+) -> HttpResponse:
+    """Records the failure and says what it means. Raises AuditUnavailable."""
+    person = sociallogin.user if sociallogin and sociallogin.is_existing else None
+    event_record(
+        action="session.sign_in_failed",
+        origin=origin_of(request),
+        outcome="failed",
+        code=refusal.code,
+        object=person_ref(person) if isinstance(person, User) else ObjectRef("unknown_person", "", ""),
+    )
+    context = {"refusal": refusal, "provider": settings.OIDC_NAME}
+    return render(request, "staff/single_sign_on_refused.html", context, status=refusal.status)
+
+
+def _app() -> SocialApp:
+    return SocialApp(
+        provider="openid_connect",
+        provider_id=provider_id(),
+        name=settings.OIDC_NAME,
+        client_id=settings.OIDC_CLIENT_ID,
+        secret=settings.OIDC_CLIENT_SECRET,
+        settings={
+            "server_url": settings.OIDC_SERVER_URL,
+            "oauth_pkce_enabled": True,
+            "scope": settings.OIDC_SCOPES,
+        },
+    )
+
+
+def _claims(sociallogin: SocialLogin) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The identity token, and it with what the userinfo endpoint adds; allauth has checked its signature.
+
+    Raises ProviderRefused for a token that was not made for this journey or is about somebody else.
+    """
+    data = sociallogin.account.extra_data
+    token, info = data.get("id_token") or {}, data.get("userinfo") or {}
+    expected = (sociallogin.state.get("data") or {}).get("nonce")
+    if not expected or token.get("nonce") != expected or not token.get("sub"):
+        raise ProviderRefused("The provider's answer belongs to another sign-in.", "nonce", 400)
+    if info.get("sub") != token["sub"]:
+        raise ProviderRefused("The provider's answers are about two people.", "subject", 400)
+    sociallogin.account.extra_data = {}  # nothing of it is kept
+    if sociallogin.account.pk:
+        sociallogin.account.save(update_fields=["extra_data"])
+    return token, info | token
+
+
+def _confirm(request: HttpRequest, sociallogin: SocialLogin, token: dict[str, Any]) -> None:
+    """Step-up: the same person, who typed their password at the provider just now."""
+    if not sociallogin.is_existing or sociallogin.user.pk != request.user.pk:
+        raise ProviderRefused("You signed in there as somebody else.", "somebody_else", 403)
+    if _auth_time(token) < sociallogin.state["data"]["began"] - _CLOCKS:
+        raise ProviderRefused("The provider did not ask you for your password again.", "not_fresh", 403)
+    step_up_taken(request)
+
+
+def _auth_time(token: dict[str, Any]) -> int:
+    """When the person last proved who they are at the provider; 0 if it does not say."""
+    stated = token.get("auth_time")
+    known = isinstance(stated, int) and not isinstance(stated, bool) and stated <= time.time() + _CLOCKS
+    return min(stated, int(time.time())) if known and stated else 0

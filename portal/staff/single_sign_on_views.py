@@ -1,0 +1,131 @@
+"""To the OpenID provider and back: sign in there, or confirm there that it is still you."""
+
+import logging
+import secrets
+import time
+from typing import Any
+
+from allauth.account.adapter import get_adapter
+from allauth.core import ratelimit
+from allauth.socialaccount.adapter import get_adapter as provider_adapter
+from allauth.socialaccount.providers.base import AuthProcess
+from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
+from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
+
+from portal.console.access import PUBLIC, SIGNED_IN
+from portal.console.views import PortalView
+from portal.staff.provider_people import ProviderRefused
+from portal.staff.single_sign_on import CONFIRM, sign_in_refused
+from portal.staff.vouching import provider_id, signs_in_elsewhere, vouched
+
+logger = logging.getLogger(__name__)
+# What breaks when a provider is away or answers nonsense; the errors of requests are OSErrors.
+_PROVIDER_ERRORS = (OSError, KeyError, TypeError, ValueError, AttributeError)
+
+
+class _Exchange(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
+    """allauth's exchange of the code for a token, at an address of our own."""
+
+    def get_callback_url(self, request: HttpRequest, app: Any) -> str:
+        """Where the provider sends people back to; it must be told this address."""
+        return request.build_absolute_uri(reverse("staff:sso_callback"))
+
+    def get_access_token_data(self, *args: Any, **kwargs: Any) -> Any:
+        """As in allauth, but the token's signature is checked even though it came over TLS."""
+        data = super().get_access_token_data(*args, **kwargs)
+        self.did_fetch_access_token = False
+        return data
+
+
+class SingleSignOnView(PortalView):
+    """/accounts/sso/ — the button on the sign-in page."""
+
+    access = PUBLIC
+
+    def post(self, request: HttpRequest) -> HttpResponseBase:
+        """To the provider."""
+        _on_or_404()
+        if request.user.is_authenticated:
+            return redirect("/")
+        limited: HttpResponse | None = ratelimit.consume_or_429(request, action="single_sign_on")
+        return limited or _to_provider(request, AuthProcess.LOGIN)
+
+
+class ConfirmThereView(PortalView):
+    """/accounts/sso/confirm/ — step-up for people who have no password here."""
+
+    access = SIGNED_IN
+    unenrolled = True
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Says what is about to happen."""
+        self._theirs_or_404(request)
+        context = {"provider": settings.OIDC_NAME, "next": request.GET.get("next", "")}
+        return render(request, "staff/single_sign_on_confirm.html", context)
+
+    def post(self, request: HttpRequest) -> HttpResponseBase:
+        """To the provider, which is to ask for the password whatever it remembers."""
+        self._theirs_or_404(request)
+        return _to_provider(request, CONFIRM, prompt="login", max_age="0")
+
+    def _theirs_or_404(self, request: HttpRequest) -> None:
+        if not signs_in_elsewhere(request.user):
+            raise Http404
+
+
+class CallbackView(PortalView):
+    """/accounts/sso/callback/ — where the provider sends people back to."""
+
+    access = PUBLIC
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        """Signs in, or says why not."""
+        _on_or_404()
+        mark = vouched.set(settings.OIDC_TRUST_SECOND_FACTOR)
+        try:
+            answer: HttpResponseBase = OAuth2CallbackView.adapter_view(_Exchange(request, provider_id()))(
+                request
+            )
+            return answer
+        except _PROVIDER_ERRORS:
+            logger.exception("The OpenID provider's answer could not be read.")
+            return _provider_away(request)
+        finally:
+            vouched.reset(mark)
+
+
+def _to_provider(request: HttpRequest, process: str, **parameters: str) -> HttpResponse:
+    """A page that leads on: a redirect after a form would need the provider in the policy for forms."""
+    wanted = request.POST.get("next", "")
+    nonce = secrets.token_urlsafe(32)
+    provider = provider_adapter().get_provider(request, provider_id())
+    provider.oauth2_adapter_class = _Exchange
+    try:
+        answer = provider.redirect(
+            request,
+            process=process,
+            next_url=wanted if get_adapter().is_safe_url(wanted) else "/",
+            data={"nonce": nonce, "began": int(time.time())},
+            auth_params={"nonce": nonce, **parameters},
+        )
+    except _PROVIDER_ERRORS:
+        logger.exception("The OpenID provider could not be asked.")
+        return _provider_away(request)
+    if not isinstance(answer, HttpResponseRedirect):
+        return _provider_away(request)
+    context = {"address": answer.url, "provider": settings.OIDC_NAME}
+    return render(request, "staff/single_sign_on_leave.html", context)
+
+
+def _provider_away(request: HttpRequest) -> HttpResponse:
+    text = "The provider does not answer, or says something that this portal does not understand."
+    return sign_in_refused(request, ProviderRefused(text, "provider_away", 502))
+
+
+def _on_or_404() -> None:
+    if not settings.OIDC_SERVER_URL:
+        raise Http404
