@@ -7,7 +7,8 @@ from typing import Any
 bind = os.environ.get("PORTAL_BIND", "127.0.0.1:8000")
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_WORKERS", "2"))
-threads = int(os.environ.get("WEB_THREADS", "4"))
+# Most of them only ever wait: for their turn to sign in (portal.staff.turnstile), or for the gateway.
+threads = int(os.environ.get("WEB_THREADS", "24"))
 # Above GATEWAY_DEADLINE: a worker never ends while one exchange with the gateway is still allowed to run.
 timeout = 60
 graceful_timeout = 20

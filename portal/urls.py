@@ -7,6 +7,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("portal.staff.urls")),
     path("accounts/", include("portal.staff.accounts")),
     path("audit/", include("portal.audit.urls")),
+    path("tasks/", include("portal.tasks.urls")),
     path("changes/", include("portal.changes.urls")),
     path("connections/", include("portal.connections.urls")),
     path("", include("portal.directory.urls")),

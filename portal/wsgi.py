@@ -12,8 +12,12 @@ _django = get_wsgi_application()
 _CHARSET = re.compile(r";\s*charset\*?\d*\*?\s*=[^;]*", re.IGNORECASE)
 
 from portal.demo.checks import production_ensure  # noqa: E402 - models need the line above
+from portal.keys.checks import keys_ensure  # noqa: E402
+from portal.staff.policy import policy_ensure  # noqa: E402
 
 production_ensure()
+keys_ensure()
+policy_ensure()
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

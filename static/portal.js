@@ -1,6 +1,6 @@
 /* What pages do beyond HTML. Everything here is an addition: forms and links work without it.
    Hooks: data-copy, data-guarded, data-generate-password, data-rows, data-preset, data-menu, data-nav-toggle,
-   data-theme-choice, data-form-errors, data-idle, select[data-searchable]. */
+   data-theme-choice, data-form-errors, data-idle, data-poll, select[data-searchable]. */
 (function () {
   "use strict";
 
@@ -177,6 +177,31 @@
     setInterval(look, Math.min(5000, limit / 10));
   }
 
+  /* ---- work in progress: the box is drawn anew every data-poll seconds, until it no longer says so ---------- */
+  function poll(box) {
+    var pause = Number(box.dataset.poll) * 1000, longest = 30000;
+    function later() { setTimeout(look, pause); }
+    function look() {
+      if (document.hidden) { later(); return; }
+      /* The header says that nobody clicked: looking on does not keep a session alive. */
+      fetch(location.href, { redirect: "manual", headers: { "X-Portal-Poll": "1" } })
+        .then(function (answer) { return answer.ok ? answer.text() : Promise.reject(); })
+        .then(show)
+        .catch(function () { pause = Math.min(2 * pause, longest); later(); });
+    }
+    function show(page) {
+      var fresh = new DOMParser().parseFromString(page, "text/html").getElementById(box.id);
+      var focused = box.contains(document.activeElement) && document.activeElement.id;
+      box.replaceChildren.apply(box, Array.from(fresh.childNodes));
+      prepare(box);
+      all("form[method=post]", box).forEach(guard);
+      if (focused && document.getElementById(focused)) document.getElementById(focused).focus();
+      if (fresh.dataset.poll) later();
+      else say("Finished");
+    }
+    later();
+  }
+
   /* ---- wiring --------------------------------------------------------------------------------------------- */
   var ON_CLICK = {
     "[data-copy]": copy,
@@ -217,6 +242,7 @@
   showThemeChoice();
   all("form[method=post]").forEach(guard);
   all("[data-idle]").forEach(watchIdle);
+  all("[data-poll]").forEach(poll);
   var errors = document.querySelector("[data-form-errors]");
   if (errors) errors.focus();
 })();

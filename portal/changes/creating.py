@@ -8,12 +8,12 @@ from django.shortcuts import redirect
 
 from portal.audit.services import origin_of
 from portal.changes import services
-from portal.changes.errors import AlreadySent, RecordMissing
-from portal.changes.links import entity_url
+from portal.changes.errors import AlreadySent, ConnectionPaused, RecordMissing
 from portal.changes.models import Change, State
 from portal.changes.typed import secret_field, typed_data
 from portal.changes.writing import WriteView, change_url, refuse
 from portal.console.forms import PayloadForm
+from portal.console.links import entity_url
 from portal.directory.models import Entry
 from portal.directory.services import entry_find
 from provisioning.gateway.errors import ProvisioningError
@@ -68,13 +68,14 @@ class EntityCreateView(WriteView):
             return self.answer(parent, form, self.submit(parent, form))
         except AlreadySent as stop:
             return self.twin_page(parent, form, stop)
-        except (RecordMissing, ProvisioningError) as stop:
+        except (RecordMissing, ConnectionPaused, ProvisioningError) as stop:
             form.add_error(None, stop.explanation)
             return self.form_page(parent, form, status=503, submission=_submission(request))
 
     def parent(self) -> Entry:
         """The parent's row. Raises EntryMissing, which is a 404."""
-        return entry_find(connection=self.connection, kind=self.parent_kind, guid=self.parent_guid())
+        place = {"connection": self.connection, "guid": self.parent_guid()}
+        return entry_find(user=self.request.user, kind=self.parent_kind, **place)
 
     def submit(self, parent: Entry, form: PayloadForm) -> Change:
         """Hands the form to portal.changes.services."""

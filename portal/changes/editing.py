@@ -8,15 +8,15 @@ from django.shortcuts import redirect
 
 from portal.audit.services import origin_of
 from portal.changes import services
-from portal.changes.errors import NotPossible, RecordMissing
+from portal.changes.errors import ConnectionPaused, NotPossible, RecordMissing
 from portal.changes.explanations import failure_words
-from portal.changes.links import entity_url
 from portal.changes.models import Change, State
 from portal.changes.rows import label_of
 from portal.changes.snapshots import Difference, base_read, base_sign, differences, snapshot_of
 from portal.changes.typed import labels_of, merged_initial, typed_data, without_digests
 from portal.changes.writing import WriteView, change_url, refuse
 from portal.console.forms import PayloadForm
+from portal.console.links import entity_url
 from portal.directory.models import Entry
 from portal.directory.services import entry_find, entry_parents
 from provisioning import contract, service
@@ -29,7 +29,8 @@ class UpdateView(WriteView):
 
     def entry(self) -> Entry:
         """The entity's row. Raises EntryMissing, which is a 404."""
-        return entry_find(connection=self.connection, kind=self.spec.kind, guid=str(self.kwargs["guid"]))
+        place = {"connection": self.connection, "guid": str(self.kwargs["guid"])}
+        return entry_find(user=self.request.user, kind=self.spec.kind, **place)
 
     def entity(self, entry: Entry) -> Entity:
         """The entity as the gateway has it now. Raises ProvisioningError."""
@@ -55,7 +56,7 @@ class UpdateView(WriteView):
             entity=entity,
             payload=payload,
             parent_name=parents[-1].name if parents else "",
-            tenant_guid=entry.tenant_guid,
+            tenant_guid=entry.tenant_guid or (entry.guid if entry.kind == "tenant" else ""),
             reason=reason,
             trace=self.trace(form),
         )
@@ -112,7 +113,7 @@ class EntityEditView(UpdateView):
             return self.form_page(entry, entity, form, unchanged=True)
         try:
             return self.prepare(entry, entity, payload, form)
-        except (RecordMissing, ProvisioningError) as stop:
+        except (RecordMissing, ConnectionPaused, ProvisioningError) as stop:
             form.add_error(None, stop.explanation)
             return self.form_page(entry, entity, form, status=503)
 

@@ -4,6 +4,7 @@ ChangeStopped
 ├── EntityBusy       another change of the same entity is being sent right now
 ├── ReasonRequired   a dangerous change without a reason
 ├── RecordMissing    the database or the audit trail cannot be written
+├── ConnectionPaused the connection is read-only for now
 ├── NotPossible      the change is not in a state in which this can be done
 ├── AlreadySent      the same person sent the same new entity a moment ago
 └── SecretsGone      the generated secrets were shown, expired, or belong to somebody else
@@ -39,6 +40,13 @@ class RecordMissing(ChangeStopped):
     """No change reaches the gateway without a record."""
 
     status = 503
+
+
+class ConnectionPaused(ChangeStopped):
+    """A paused connection is read-only: no change of it is made, prepared or sent."""
+
+    status = 503
+    title = "The connection is paused"
 
 
 class NotPossible(ChangeStopped):

@@ -34,6 +34,9 @@ def object_of(change: Change) -> ObjectRef:
         name=change.object_name,
         parent_guid=change.parent_guid,
         parent_name=change.parent_name,
+        ancestors=()
+        if change.tenant_guid in ("", change.object_guid, change.parent_guid)
+        else (change.tenant_guid,),
     )
 
 

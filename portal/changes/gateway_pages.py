@@ -17,7 +17,7 @@ _LOOK_AGAIN = "Somebody may have archived or moved it. Its history says what was
 class GatewayView(PortalView):
     """A page whose `get` and `post` may raise ProvisioningError or ChangeStopped.
 
-    EntityNotFound → 404; other failures → changes/gateway_away.html (502, 503 if nothing was reached);
+    EntityNotFound → 404; other failures → changes/gateway_away.html (503; 502 for a strange answer);
     ChangeStopped → changes/stopped.html with its own status.
     """
 
@@ -46,7 +46,8 @@ def gateway_away(request: HttpRequest, error: ProvisioningError, *, back: str = 
         "back": back or request.get_full_path(),
         "not_authorised": isinstance(error, NotAuthorised),
     }
-    return render(request, "changes/gateway_away.html", context, status=502 if error.http_status else 503)
+    answered = error.http_status and not context["not_authorised"]
+    return render(request, "changes/gateway_away.html", context, status=502 if answered else 503)
 
 
 def change_stopped(request: HttpRequest, stop: ChangeStopped, *, back: str) -> HttpResponse:

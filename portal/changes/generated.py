@@ -6,7 +6,7 @@ from typing import Any
 from django.utils import timezone
 
 from portal.audit.services import Origin
-from portal.changes.authority import Person, authorise
+from portal.changes.authority import Person, authorise, change_authorise, changes_seen
 from portal.changes.errors import SecretsGone
 from portal.changes.events import change_event, recorded
 from portal.changes.models import Change, State
@@ -41,6 +41,7 @@ def secrets_reveal(*, user: Person, origin: Origin, change: Change) -> dict[str,
     Raises PermissionDenied, SecretsGone, RecordMissing (then they can still be shown).
     """
     authorise(user=user, permission="connector.reveal_secret")
+    change_authorise(user=user, change=change)
     sealed = change.sealed_secrets
     if not _may_see(change, user):
         raise SecretsGone(_GONE)
@@ -57,7 +58,7 @@ def secrets_reveal(*, user: Person, origin: Origin, change: Change) -> dict[str,
 
 def change_with_secrets(*, user: Person, connection: str, guid: str) -> Change | None:
     """The change whose generated secrets this person can still be shown on an entity's page."""
-    changes = Change.objects.filter(
+    changes = changes_seen(user).filter(
         connection=connection, object_guid=guid, state=State.ACCEPTED, actor_id=user.pk
     )
     return changes.filter(secrets_until__gt=timezone.now()).exclude(sealed_secrets="").first()

@@ -7,7 +7,8 @@ from django.db.models import Case, Q, Value, When
 from django.http import HttpRequest
 from django.utils import timezone
 
-from portal.changes.models import Change, State
+from portal.changes.authority import changes_seen
+from portal.changes.models import State
 from portal.changes.settling import changes_interrupted_settle
 from portal.console.home import HomeCard, register
 
@@ -30,7 +31,8 @@ def open_changes(request: HttpRequest) -> Mapping[str, Any]:
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     mine = Q(state=State.PREPARED) | Q(state=State.REFUSED, created_at__gte=midnight)
     wanted = Q(state=State.UNKNOWN) | (mine & Q(actor_id=request.user.pk))
-    found = list(Change.objects.filter(wanted).only(*_COLUMNS).order_by(_URGENCY, "-created_at")[: SHOWN + 1])
+    rows = changes_seen(request.user).filter(wanted).only(*_COLUMNS)
+    found = list(rows.order_by(_URGENCY, "-created_at")[: SHOWN + 1])
     return {"changes": found[:SHOWN], "more": len(found) > SHOWN}
 
 

@@ -8,12 +8,13 @@ from typing import Any
 from django.utils import timezone
 
 from portal.audit.services import Origin
-from portal.changes.authority import Person, authorise
+from portal.changes.authority import Person, change_authorise
 from portal.changes.errors import NotPossible
 from portal.changes.events import change_event, recorded
 from portal.changes.generated import generated_seal
 from portal.changes.models import Change, State
 from portal.changes.payloads import storable
+from portal.changes.sending import after_of, before_of
 from portal.changes.snapshots import leaves, same
 from portal.directory.services import entry_store
 from provisioning import service
@@ -180,7 +181,15 @@ def _concluded(change: Change, origin: Origin, words: str, values: dict[str, Any
         if Change.objects.filter(pk=change.pk, state=State.UNKNOWN).update(**values):
             for name, value in values.items():
                 setattr(change, name, value)
-            change_event("change.reconciled", change, origin, outcome=str(values["state"]), message=words)
+            change_event(
+                "change.reconciled",
+                change,
+                origin,
+                outcome=str(values["state"]),
+                message=words,
+                before=before_of(change),
+                after=after_of(change),
+            )
     change.refresh_from_db()
     return change
 
@@ -193,6 +202,6 @@ def _noted(change: Change, result: str, candidates: list[dict[str, Any]]) -> Cha
 
 
 def _authorised(user: Person, change: Change) -> None:
-    authorise(user=user, permission=change.spec.permission)
+    change_authorise(user=user, change=change)
     if change.state != State.UNKNOWN:
         raise NotPossible("The outcome of this change is known.")

@@ -10,14 +10,15 @@ from django.urls import reverse
 
 from portal.audit.services import origin_of
 from portal.changes import services
+from portal.changes.authority import changes_seen
 from portal.changes.claims import words_wanted
 from portal.changes.errors import ReasonRequired
 from portal.changes.explanations import advice_for, meaning_of
 from portal.changes.gateway_pages import GatewayView
 from portal.changes.inquiries import seconds_to_wait
-from portal.changes.links import entity_url
 from portal.changes.models import Change, State
 from portal.changes.writing import change_url
+from portal.console.links import entity_url, parent_url
 
 _PER_PAGE = 50
 # Counting and paging stop here: older changes are found from their entity or in the audit trail.
@@ -42,7 +43,8 @@ class ChangeList(GatewayView):
 
     def changes(self, state: str, mine: bool) -> QuerySet[Change]:
         """The rows asked for, without their large columns."""
-        rows = Change.objects.defer("sealed_payload", "request", "before", "base", "typed", "inquiry")
+        large = ("sealed_payload", "request", "before", "base", "typed", "inquiry")
+        rows = changes_seen(self.request.user).defer(*large)
         rows = rows.filter(state=state) if state else rows
         return rows.filter(actor_id=self.request.user.pk) if mine else rows
 
@@ -53,9 +55,9 @@ class ChangeView(GatewayView):
     access = "change.view"
 
     def change(self) -> Change:
-        """The change of the address; interrupted ones are settled first."""
+        """The change of the address, if the person may know of it; interrupted ones are settled first."""
         services.changes_interrupted_settle()
-        return get_object_or_404(Change, pk=self.kwargs["pk"])
+        return get_object_or_404(changes_seen(self.request.user), pk=self.kwargs["pk"])
 
     def back_url(self) -> str:
         """The change's page: most addresses below it only take POST."""
@@ -75,15 +77,16 @@ class ChangeView(GatewayView):
     def words(self, change: Change) -> dict[str, Any]:
         """What the template shows beside the change itself."""
         may_act = self.request.user.has_perm(change.spec.permission)
+        own = change.actor_id == self.request.user.pk
         return {
             "change": change,
             "state_template": f"changes/states/{change.state}.html",
             "rows": [row for row in change.rows if not row["unchanged"]],
             "along": [row for row in change.rows if row["unchanged"]],
             "entity_url": entity_url(change.kind, change.connection, change.object_guid),
-            "parent_url": self.parent_url(change),
-            "edit_url": _resume_url(change) if change.actor_id == self.request.user.pk else "",
-            "may_act": may_act,
+            "parent_url": parent_url(change.kind, change.connection, change.parent_guid),
+            "edit_url": _resume_url(change) if own else "",
+            "may_act": may_act and (own or change.state != State.PREPARED),
             "words_wanted": words_wanted(change) if change.state == State.PREPARED else "",
             "meaning": meaning_of(change.code),
             "advice": advice_for(change.code),
@@ -93,12 +96,6 @@ class ChangeView(GatewayView):
                 user=self.request.user, connection=change.connection, guid=change.object_guid
             ),
         }
-
-    def parent_url(self, change: Change) -> str:
-        """Page of what the change happened below."""
-        return entity_url(
-            "tenant" if change.kind == "merchant" else "merchant", change.connection, change.parent_guid
-        )
 
 
 class ChangePage(ChangeView):

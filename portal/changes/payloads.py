@@ -15,25 +15,35 @@ _SEALED = "$sealed"
 
 def payload_seal(change: Model, payload: Mapping[str, Any]) -> str:
     """The body as one sealed text, bound to the change."""
-    return keyring.seal(json.dumps(_opened(payload)), context=f"change:{change.pk}:payload")
+    return keyring.seal(json.dumps(_opened(payload)), context=payload_context(change))
 
 
 def payload_unseal(change: Model, sealed: str) -> dict[str, Any]:
     """The body again, secrets as Sealed. Raises provisioning.keyring.KeyringError if it was tampered with."""
-    text = keyring.unseal(sealed, context=f"change:{change.pk}:payload").reveal()
+    text = keyring.unseal(sealed, context=payload_context(change)).reveal()
     body: dict[str, Any] = _closed(json.loads(text))
     return body
 
 
 def secrets_seal(change: Model, secrets: Mapping[str, str]) -> str:
     """Secrets the gateway generated, as one sealed text bound to the change."""
-    return keyring.seal(json.dumps(dict(secrets)), context=f"change:{change.pk}:secrets")
+    return keyring.seal(json.dumps(dict(secrets)), context=secrets_context(change))
 
 
 def secrets_unseal(change: Model, sealed: str) -> dict[str, str]:
     """Those secrets in clear: for the one page that shows them. Raises KeyringError."""
-    found: dict[str, str] = json.loads(keyring.unseal(sealed, context=f"change:{change.pk}:secrets").reveal())
+    found: dict[str, str] = json.loads(keyring.unseal(sealed, context=secrets_context(change)).reveal())
     return found
+
+
+def payload_context(change: Model) -> str:
+    """What a sealed body is bound to."""
+    return f"change:{change.pk}:payload"
+
+
+def secrets_context(change: Model) -> str:
+    """What the sealed secrets of a change are bound to."""
+    return f"change:{change.pk}:secrets"
 
 
 def storable(value: Any) -> Any:

@@ -52,8 +52,12 @@ def change_carry_out(*, change: Change, payload: dict[str, Any], origin: Origin)
 
 
 def before_of(change: Change) -> dict[str, Any]:
-    """The old values of exactly what is sent."""
-    return {row["field"]: row["old"] for row in change.rows if row["old"] is not None and not row["secret"]}
+    """The old values of what is to become different: beside `after_of`, nothing else seems to vanish."""
+    return {
+        row["field"]: row["old"]
+        for row in change.rows
+        if row["old"] is not None and not row["secret"] and not row["unchanged"]
+    }
 
 
 def after_of(change: Change) -> dict[str, Any]:

@@ -1,17 +1,18 @@
 """How a write is decided: create at once, or prepare, review, send. Every room writes through here.
 
 Each function authorises again, fresh from the database, and raises PermissionDenied; RecordMissing means
-that the record could not be written and therefore nothing was sent.
+that the record could not be written and therefore nothing was sent, ConnectionPaused that nobody sends there.
 """
 
 import uuid
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from portal.audit.services import Origin
-from portal.changes.authority import Person, authorise
+from portal.changes.authority import Person, authorise, change_authorise, draft_authorise
 from portal.changes.claims import claimed_send, payload_opened
 from portal.changes.drafts import FormTrace, Subject, draft_again, draft_create, draft_update
 from portal.changes.errors import NotPossible
@@ -19,6 +20,7 @@ from portal.changes.events import change_event, recorded
 from portal.changes.generated import change_with_secrets, secrets_reveal
 from portal.changes.inquiries import change_adopt, change_check
 from portal.changes.models import Change, State
+from portal.changes.pauses import pause_check
 from portal.changes.sending import after_of, before_of, change_carry_out, intent_record
 from portal.changes.settling import changes_interrupted_settle, entity_history
 from portal.changes.twins import twin_refuse
@@ -68,10 +70,12 @@ def change_submit(
     """
     permission = operation_named(operation).permission
     person = authorise(user=user, permission=permission)
+    pause_check(connection)
     subject = Subject(connection, target, "", object_name, parent or target, parent_name, tenant_guid)
     change = draft_create(
         user=person, operation=operation, subject=subject, payload=payload, reason=reason, trace=trace
     )
+    draft_authorise(user=person, change=change, payload=payload)
     change.submission = submission
     return _submitted(change, person, payload, origin, again=again)
 
@@ -95,6 +99,7 @@ def change_prepare(
     """
     permission = operation_named(operation).permission
     person = authorise(user=user, permission=permission)
+    pause_check(connection)
     subject = Subject(
         connection, entity.guid, entity.guid, entity.name, entity.parent, parent_name, tenant_guid
     )
@@ -107,30 +112,32 @@ def change_prepare(
         reason=reason,
         trace=trace,
     )
+    draft_authorise(user=person, change=change, payload=payload)
     return _prepared(change, origin)
 
 
 def change_send(
     *, user: Person, origin: Origin, change: Change, reason: str = "", confirmation: str = ""
 ) -> Change:
-    """Sends a prepared change once, if the entity is still what the person saw.
+    """Sends a prepared change once, if the entity is still what the person saw, who prepared it.
 
     Returns it accepted, refused, not sent, unknown, in conflict, back in "prepared" (the gateway could not
     be read), or as it is when it was sent before. Raises PermissionDenied, EntityBusy, ReasonRequired,
     RecordMissing.
     """
-    _authorised(user, change)
+    _preparer(user, change)
     changes_interrupted_settle()
     change.refresh_from_db()
     if change.state == State.PREPARED:
+        pause_check(change.connection)
         claimed_send(change=change, origin=origin, reason=reason, confirmation=confirmation)
         change.refresh_from_db()
     return change
 
 
 def change_cancel(*, user: Person, origin: Origin, change: Change) -> Change:
-    """Discards a prepared change. A change in another state is returned as it is. Raises as change_send."""
-    _authorised(user, change)
+    """Discards one's own prepared change; in another state it is returned as it is. Raises as change_send."""
+    _preparer(user, change)
     with recorded():
         waiting = Change.objects.filter(pk=change.pk, state=State.PREPARED)
         if waiting.update(state=State.CANCELLED, finished_at=timezone.now(), sealed_payload=""):
@@ -145,13 +152,14 @@ def change_again(*, user: Person, origin: Origin, change: Change) -> Change:
     The new change's submission follows from the old one, so a double click makes one. Raises NotPossible
     when the change may have happened or its payload is no longer kept.
     """
-    person = _authorised(user, change)
+    person = change_authorise(user=user, change=change)
     submission = uuid.uuid5(change.pk, "again")
     repeated = Change.objects.filter(submission=submission).first()
     if repeated:
         return repeated
     if change.state != State.NOT_SENT or not change.sealed_payload:
         raise NotPossible("This change cannot be sent again as it is. Please make it anew from its form.")
+    pause_check(change.connection)
     payload = payload_opened(change)
     again = draft_again(change=change, user=person, payload=payload)
     again.submission = submission
@@ -211,5 +219,8 @@ def _own(change: Change, person: User, operation: str) -> Change:
     return change
 
 
-def _authorised(user: Person, change: Change) -> User:
-    return authorise(user=user, permission=change.spec.permission)
+def _preparer(user: Person, change: Change) -> None:
+    """Who reads a change and lets it go stands for it with their name: nobody does so in another's."""
+    person = change_authorise(user=user, change=change)
+    if change.actor_id != person.pk:
+        raise PermissionDenied(f"only {change.actor_name}, who prepared this change, sends or discards it")

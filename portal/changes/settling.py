@@ -4,10 +4,11 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
+from django.http import QueryDict
 from django.utils import timezone
 
-from portal.audit.models import Event
-from portal.audit.services import Origin, history_of, origin_system
+from portal.audit.history import History, history_page
+from portal.audit.services import Origin, origin_system
 from portal.changes.errors import RecordMissing
 from portal.changes.events import change_event, recorded
 from portal.changes.models import Change, State
@@ -33,10 +34,10 @@ def changes_interrupted_settle() -> int:
     return settled
 
 
-def entity_history(*, connection: str, guid: str) -> list[Event]:
-    """The latest events of one entity, newest first, told only after what was interrupted is settled."""
+def entity_history(*, connection: str, guid: str, query: QueryDict) -> History:
+    """What happened to one entity, told only after what was interrupted is settled."""
     changes_interrupted_settle()
-    return history_of(connection=connection, guid=guid)
+    return history_page(connection=connection, guid=guid, query=query)
 
 
 def _stale() -> QuerySet[Change]:

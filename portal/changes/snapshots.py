@@ -58,6 +58,8 @@ def leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
 
 def same(one: Any, other: Any) -> bool:
     """Equality as the gateway means it: lists of names have no order, nothing and "" are the same."""
+    if _digests(one) and _digests(other):
+        return not _digests(one).isdisjoint(_digests(other))
     return bool(_comparable(one) == _comparable(other))
 
 
@@ -78,12 +80,19 @@ def base_read(token: str, *, connection: str, kind: str, guid: str) -> dict[str,
 def _digested(value: Any, guid: str) -> Any:
     if isinstance(value, Sealed):
         secret = json.dumps(reveal_all(value), sort_keys=True, default=str)
-        return {DIGEST: keyring.fingerprint(f"{guid}\n{secret}")}
+        # One for each key, so that a form opened before a change of keys still matches after it.
+        return {DIGEST: keyring.fingerprints(f"{guid}\n{secret}")}
     if isinstance(value, Mapping):
         return {key: _digested(child, guid) for key, child in value.items()}
     if isinstance(value, (list, tuple)):
         return [_digested(child, guid) for child in value]
     return value
+
+
+def _digests(value: Any) -> set[str]:
+    """The digests of a secret under each key, of anything else none."""
+    found = value.get(DIGEST) if isinstance(value, Mapping) else None
+    return set(found) if isinstance(found, list) else set()
 
 
 def _comparable(value: Any) -> Any:

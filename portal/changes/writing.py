@@ -9,12 +9,13 @@ from django.urls import reverse
 
 from portal.audit.actions import KINDS
 from portal.changes import services
+from portal.changes.authority import changes_seen
 from portal.changes.explanations import refusal_words
 from portal.changes.gateway_pages import GatewayView
-from portal.changes.links import entity_url
 from portal.changes.models import Change
 from portal.changes.typed import labels_of, typed_of
 from portal.console.forms import PayloadForm
+from portal.console.links import entity_url
 from portal.directory.models import Entry
 from portal.directory.services import entry_parents
 from provisioning.operations import Operation, operation_named
@@ -74,9 +75,8 @@ class WriteView(GatewayView):
             wanted = uuid.UUID(self.request.GET.get("change", ""))
         except ValueError:
             return None
-        return Change.objects.filter(
-            pk=wanted, connection=self.connection, operation=self.operation, actor_id=self.request.user.pk
-        ).first()
+        own = changes_seen(self.request.user).filter(actor_id=self.request.user.pk)
+        return own.filter(pk=wanted, connection=self.connection, operation=self.operation).first()
 
 
 def change_url(change: Change) -> str:

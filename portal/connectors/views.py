@@ -3,6 +3,7 @@
 from functools import cached_property
 from typing import Any, ClassVar
 
+from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -17,8 +18,9 @@ from portal.directory.children import MerchantChildrenListView
 from portal.directory.listing import STATUSES, ListFilter, asked
 from portal.directory.models import Entry
 from portal.directory.pages import entity_reading
-from portal.directory.services import ScopeState, entry_find, entry_parents
+from portal.directory.services import ScopeState, entries_seen, entry_find, entry_parents
 from portal.directory.views import ConnectionMixin
+from portal.staff.models import User
 from provisioning.entities import Entity
 
 MODES = [("live", "Live"), ("test", "Test mode")]
@@ -62,7 +64,8 @@ class ConnectorTab(ConnectionMixin, PortalView):
     @cached_property
     def entry(self) -> Entry:
         """The connector's row. Raises EntryMissing (404)."""
-        return entry_find(connection=self.kwargs["connection"], kind="connector", guid=self.kwargs["guid"])
+        place = {"connection": self.kwargs["connection"], "guid": self.kwargs["guid"]}
+        return entry_find(user=self.request.user, kind="connector", **place)
 
     def frame(self, entry: Entry) -> dict[str, Any]:
         """What every tab shows around its content."""
@@ -93,8 +96,8 @@ class ConnectorHistory(ConnectorTab):
 
     def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
         """The latest events."""
-        events = entity_history(connection=connection, guid=self.entry.guid)
-        return render(request, "connectors/history.html", self.frame(self.entry) | {"events": events})
+        history = entity_history(connection=connection, guid=self.entry.guid, query=request.GET)
+        return render(request, "connectors/history.html", self.frame(self.entry) | {"history": history})
 
 
 class ConnectorCreate(ConnectionMixin, EntityCreateView):
@@ -107,7 +110,7 @@ class ConnectorCreate(ConnectionMixin, EntityCreateView):
 
     def form(self, parent: Entry, **kwargs: Any) -> PayloadForm:
         """The form, with known adapters and methods to choose from."""
-        return suggested(self.form_class(**kwargs), self.connection)
+        return suggested(self.form_class(**kwargs), self.request.user, self.connection)
 
     def initial(self, parent: Entry) -> dict[str, Any]:
         """In test mode, in the merchant's country: going live is a decision of its own."""
@@ -127,7 +130,7 @@ class ConnectorEdit(ConnectionMixin, EntityEditView):
         form = self.form_class(**kwargs)
         if isinstance(form, ConnectorEditForm):
             form.mark_kept(entity.values)
-        return suggested(form, self.connection)
+        return suggested(form, self.request.user, self.connection)
 
     def show(self, entry: Entry | None, *, status: int = 200, **context: Any) -> HttpResponse:
         """Says whether the connector is live, as the gateway has it now."""
@@ -161,10 +164,10 @@ class ConnectorEnable(ConnectionMixin, EntityActionView):
     button = "Review: enable"
 
 
-def suggested(form: PayloadForm, connection: str) -> PayloadForm:
-    """Offers the adapters and methods of the connectors that the index knows."""
+def suggested(form: PayloadForm, user: User | AnonymousUser, connection: str) -> PayloadForm:
+    """Offers the adapters and methods of the connectors that the person may know of."""
     if isinstance(form, ConnectorForm):
-        known = Entry.objects.filter(connection=connection, kind="connector")
+        known = entries_seen(user=user, connection=connection, kind="connector")
         found = {name: _distinct(known, name) for name in ("adapter", "method")}
         form.suggest(adapters=found["adapter"], methods=found["method"])
     return form

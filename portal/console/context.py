@@ -1,4 +1,4 @@
-"""What the frame of every page needs to know: navigation, environment, request id. One query at most."""
+"""What the frame of every page needs to know: navigation, environment, request id. Two queries at most."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from django.http import HttpRequest
 
 from portal.console.navigation import Group, navigation_for
 from provisioning.connections.models import Connection
+from provisioning.connections.services import Standing, connection_standing
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
@@ -20,16 +21,19 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "connections": lambda: connections_of(request),
         "connection": lambda: connection_of(request),
         "environment": lambda: environment_of(request),
+        "standing": lambda: standing_of(request),
         "navigation": lambda: _navigation(request),
         "idle_seconds": settings.SESSION_IDLE_SECONDS,
     }
 
 
 def connections_of(request: HttpRequest) -> list[Connection]:
-    """All connections, read once per request; none for those who are not signed in."""
+    """The connections that the person reaches, read once per request; none for those not signed in."""
     known: list[Connection] | None = getattr(request, "_connections", None)
     if known is None:
-        known = list(Connection.objects.order_by("name")) if _signed_in(request) else []
+        user: Any = request.user if _signed_in(request) else None
+        rows = Connection.objects.order_by("name") if user else ()
+        known = [each for each in rows if user.reach.has_connection(each.slug)]
         request._connections = known  # type: ignore[attr-defined]
     return known
 
@@ -39,6 +43,12 @@ def connection_of(request: HttpRequest) -> Connection | None:
     match = request.resolver_match
     slug = match.kwargs.get("connection") if match else None
     return next((known for known in connections_of(request) if known.slug == slug), None) if slug else None
+
+
+def standing_of(request: HttpRequest) -> Standing | None:
+    """What stands in the way of the page's connection, as of now: the page may just have found it out."""
+    known = connection_of(request)
+    return connection_standing(known) if known else None
 
 
 def environment_of(request: HttpRequest) -> Connection | None:

@@ -43,6 +43,11 @@ def broken(request: HttpRequest) -> HttpResponse:
     return _bare(request, "500.html", 500)
 
 
+def unrecordable(request: HttpRequest) -> HttpResponse:
+    """503: what was wanted cannot be put on record, so it was not done. Needs no database."""
+    return _bare(request, "503.html", 503)
+
+
 def _bare(request: HttpRequest, template: str, status: int) -> HttpResponse:
     page = loader.render_to_string(template, {"request_id": getattr(request, "request_id", "")})
     return HttpResponse(page, status=status)

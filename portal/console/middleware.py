@@ -1,6 +1,7 @@
 """What every request passes: an id that logs and audit rows share, and headers that every answer carries."""
 
 import logging
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -98,6 +99,9 @@ class HeadersMiddleware:
         return response
 
 
+_LENGTH = re.compile(r"[0-9]{0,18}")
+
+
 class SoundRequestMiddleware:
     """Stops what no browser sends and no database takes, before anything looks at it."""
 
@@ -105,9 +109,11 @@ class SoundRequestMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Raises BadRequest for a NUL in the path; leaves out a cookie with one."""
+        """Raises BadRequest for a NUL in the path or an odd length; leaves out a cookie with a NUL."""
         if "\x00" in request.path:
             raise BadRequest("a NUL in the path")
+        if not _LENGTH.fullmatch(request.META.get("CONTENT_LENGTH") or ""):
+            raise BadRequest("a length that is no number")  # Django would read it as one
         # Cookies are quoted with octal escapes: this NUL passed the server.
         request.COOKIES = {name: value for name, value in request.COOKIES.items() if "\x00" not in value}
         return self.get_response(request)

@@ -40,6 +40,12 @@ def moment_shown(value: object, zone: tzinfo) -> SafeString | str:
     return _dated(when, zone)
 
 
+def exact_shown(value: object) -> str:
+    """To the microsecond, in UTC whatever zone the person is in: "2026-01-31 09:59:00.123456 UTC"."""
+    when = instant_of(value)
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f} UTC" if when else NOTHING
+
+
 def age_shown(value: object) -> SafeString | str:
     """A <time> element saying how long ago (or ahead) it is, exact UTC in the title; "never" for None."""
     when = instant_of(value)

@@ -36,13 +36,28 @@ STATES: dict[str, State] = {
     "success": State("Success", "green"),
     "failed": State("Failed", "red"),
     # credentials and connections
-    "previous": State("Previous", "grey"),
-    "revoked": State("Revoked", "red"),
+    "new": State("Not tested", "amber"),
+    "tested": State("Tested", "blue"),
+    "previous": State("Previous", "purple"),
+    "revoked": State("Revoked", "grey"),
+    "suspect": State("Turned down", "red"),
+    "due": State("Due to be replaced", "amber"),
     "sandbox": State("Sandbox", "green"),
     "production": State("Production", "red"),
     "paused": State("Paused", "amber"),
+    # people
+    "invited": State("Invited", "blue"),
+    "invitation_ended": State("Invitation ended", "amber"),
+    "link_open": State("Link open", "amber"),
+    "locked": State("Locked", "amber"),
     # audit events
     "shown": State("Shown", "blue"),
+    # rules of a routing document
+    "added": State("Added", "green"),
+    "removed": State("Removed", "red"),
+    "changed": State("Changed", "blue"),
+    "moved": State("Moved", "purple"),
+    "setting": State("Setting", "grey"),
 }
 COLOURS = frozenset({"green", "red", "amber", "blue", "grey", "purple"})
 # What a connection's colour may be called elsewhere.

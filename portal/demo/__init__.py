@@ -1,1 +1,1 @@
-"""What `make run` does: one portal and one embedded gateway on this machine, for trying and for training."""
+"""What `make run` does: portal, worker and embedded gateway on this machine, for trying and training."""

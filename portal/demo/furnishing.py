@@ -20,7 +20,8 @@ from portal.staff.models import User
 from portal.staff.roles import ADMIN, AGENT, MANAGER
 from portal.staff.services import password_set, staff_create
 from provisioning.connections.models import Connection, Credential
-from provisioning.connections.services import connection_create, credential_reset
+from provisioning.connections.services import connection_create
+from provisioning.connections.versions import credential_reset
 
 PEOPLE = {
     "agent": (AGENT, "Alex", "Agent"),
@@ -111,7 +112,9 @@ def _connection_ensure(base_url: str) -> Connection:
     """The connection, at the address that the gateway has this time."""
     connection = Connection.objects.filter(slug=SLUG).first()
     if connection is None:
-        connection = connection_create(slug=SLUG, name="Sandbox", base_url=base_url, colour="green")
+        connection = connection_create(
+            slug=SLUG, name="Sandbox", base_url=base_url, colour="green", egress_addresses="127.0.0.1,::1"
+        )
         event_record(action="connection.created", origin=ORIGIN, connection=SLUG, object=_ref(connection))
     elif connection.base_url != base_url:
         connection.base_url = base_url

@@ -1,15 +1,18 @@
 """Finding and keeping single index rows; the public names are imported from portal.directory.services."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
+from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from portal.console.errors import NotFound
 from portal.directory.models import Entry, Scope
-from portal.directory.records import folded, index_draft, index_row, storable
+from portal.directory.records import GUID_LIMIT, folded, index_draft, index_row, storable
 from portal.directory.scopes import ScopeState, rows_store, scope_ensure, tenant_of
+from portal.staff.models import User
+from portal.staff.reach import reach_of
 from provisioning.entities import Entity
 
 # How long somebody who follows a link to an entity nobody has listed yet waits for us to look for it.
@@ -19,8 +22,8 @@ _JUST_READ = 5.0
 _PARENT_KIND = {"merchant": "tenant", "merchant_user": "merchant", "connector": "merchant"}
 
 _AWAY = (
-    "The gateway behind “{}” does not answer at the moment, so it could not be asked.",
-    "It may exist all the same: try again in a moment.",
+    "The gateway behind “{}” could not be read just now, so it could not be asked.",
+    "It may exist all the same: try again when it can be read.",
 )
 _ABSENT = (
     "The gateway behind “{}” does not list it where the portal looked.",
@@ -42,15 +45,26 @@ class EntryMissing(NotFound):
         )
 
 
-def entry_find(*, connection: str, kind: str, guid: str) -> Entry:
-    """The row of one entity; looks at the gateway (for a few seconds at most) before raising EntryMissing."""
-    found = _known(connection, kind, guid)
+def entries_seen(*, user: User | AnonymousUser, connection: str = "", kind: str = "") -> QuerySet[Entry]:
+    """The rows that the person may know of: every page and list begins here. "" is any."""
+    rows = Entry.objects.filter(reach_of(user).conditions(_of_tenants))
+    rows = rows.filter(connection=connection) if connection else rows
+    return rows.filter(kind=kind) if kind else rows
+
+
+def entry_find(*, user: User | AnonymousUser, connection: str, kind: str, guid: str) -> Entry:
+    """The row of one entity; looks at the gateway (for a few seconds at most) before raising EntryMissing.
+
+    What the person may not reach is missed in the same way, and as slowly, as what does not exist.
+    """
+    seen = entries_seen(user=user, connection=connection)
+    found = _known(seen, kind, guid)
     if found:
         return found
     away = False
-    for state in _looked_up(connection, kind):
+    for state in _looked_up(seen, connection, kind):
         away = away or state.away
-        found = _known(connection, kind, guid)
+        found = _known(seen, kind, guid)
         if found or away:
             break
     if found is None:
@@ -63,7 +77,8 @@ def entry_store(*, connection: str, entity: Entity, tenant_guid: str = "") -> En
 
     An entity without parent keeps the one it is known under.
     """
-    known = _known(connection, entity.kind, entity.guid)
+    here = Entry.objects.filter(connection=connection)
+    known = _known(here, entity.kind, entity.guid)
     parent = entity.parent or (known.parent_guid if known else "")
     tenant = tenant_guid or tenant_of(connection, entity.kind, parent) or (known.tenant_guid if known else "")
     draft = index_draft(entity, parent=parent, tenant=tenant)
@@ -72,7 +87,7 @@ def entry_store(*, connection: str, entity: Entity, tenant_guid: str = "") -> En
     row = index_row(draft, connection=connection, seen_at=timezone.now())
     rows_store([row])
     _facets_extend(row)
-    return _known(connection, entity.kind, entity.guid)
+    return _known(here, entity.kind, entity.guid)
 
 
 def entry_follow(*, entry: Entry, entity: Entity) -> Entry:
@@ -94,6 +109,19 @@ def entry_parents(entry: Entry) -> list[Entry]:
     return sorted(rows, key=lambda row: row.kind != "tenant")
 
 
+def guids_unseen(*, user: User | AnonymousUser, connection: str, guids: Iterable[str]) -> set[str]:
+    """Those of the guids that are an entity's which the person may not know of."""
+    asked = {guid for guid in guids if len(guid) <= GUID_LIMIT and storable(guid) == guid}
+    seen = entries_seen(user=user, connection=connection).filter(guid__in=asked)
+    known = Entry.objects.filter(connection=connection, guid__in=asked)
+    return set(known.exclude(pk__in=seen.values("pk")).values_list("guid", flat=True))
+
+
+def entry_children(entry: Entry) -> QuerySet[Entry]:
+    """What belongs to an entity; whoever may know of it may know of them."""
+    return Entry.objects.filter(connection=entry.connection, parent_guid=entry.guid)
+
+
 def entries_matching(rows: QuerySet[Entry], text: str) -> QuerySet[Entry]:
     """Narrows rows to those that contain every word of the text, without regard to case."""
     for word in folded(text).split()[:8]:
@@ -101,38 +129,45 @@ def entries_matching(rows: QuerySet[Entry], text: str) -> QuerySet[Entry]:
     return rows
 
 
-def entries_search(*, text: str, kinds: Iterable[str], limit: int, connection: str = "") -> list[Entry]:
+def entries_search(
+    *, user: User | AnonymousUser, text: str, kinds: Iterable[str], limit: int, connection: str = ""
+) -> list[Entry]:
     """At most `limit` rows over all connections (or one); an exact guid comes first, then by name."""
     text = text.replace("\x00", "").strip()[:200]
     if not text:
         return []
-    rows = Entry.objects.defer("search").filter(kind__in=list(kinds))
-    if connection:
-        rows = rows.filter(connection=connection)
+    rows = entries_seen(user=user, connection=connection).defer("search").filter(kind__in=list(kinds))
     exact = list(rows.filter(guid=text)[:limit])
     matching = entries_matching(rows, text).exclude(guid=text).order_by("archived", "sort_key")
     return exact + list(matching[: limit - len(exact)])
 
 
-def _known(connection: str, kind: str, guid: str) -> Entry | None:
+def _of_tenants(guids: Collection[str]) -> Q:
+    """The tenants themselves carry no tenant."""
+    return Q(tenant_guid__in=guids) | Q(kind="tenant", guid__in=guids)
+
+
+def _known(rows: QuerySet[Entry], kind: str, guid: str) -> Entry | None:
     if storable(guid) != guid:
         return None  # no row can have it, and PostgreSQL refuses to look for a NUL
-    return Entry.objects.defer("search").filter(connection=connection, kind=kind, guid=guid).first()
+    return rows.defer("search").filter(kind=kind, guid=guid).first()
 
 
-def _looked_up(connection: str, kind: str) -> Iterator[ScopeState]:
+def _looked_up(seen: QuerySet[Entry], connection: str, kind: str) -> Iterator[ScopeState]:
     """Reads the lists in which the entity could be, the ones never read first, until the budget is spent."""
     ends = time.monotonic() + LOOK_BUDGET
     yield scope_ensure(connection=connection, kind="tenant", max_age=_JUST_READ)
     if kind == "tenant":
         return
     if kind != "merchant":
-        yield from _lists(connection, "merchant", ends, None)
-    yield from _lists(connection, kind, ends, _JUST_READ)
+        yield from _lists(seen, connection, "merchant", ends, None)
+    yield from _lists(seen, connection, kind, ends, _JUST_READ)
 
 
-def _lists(connection: str, kind: str, ends: float, max_age: float | None) -> Iterator[ScopeState]:
-    parents = Entry.objects.filter(connection=connection, kind=_PARENT_KIND[kind])
+def _lists(
+    seen: QuerySet[Entry], connection: str, kind: str, ends: float, max_age: float | None
+) -> Iterator[ScopeState]:
+    parents = seen.filter(kind=_PARENT_KIND[kind])
     scopes = Scope.objects.filter(connection=connection, kind=kind)
     read = {scope.parent_guid: scope.refreshed_at.timestamp() for scope in scopes if scope.refreshed_at}
     guids = list(parents.order_by("-seen_at").values_list("guid", flat=True))

@@ -4,10 +4,13 @@ from portal.directory.entries import (
     EntryMissing,
     entries_matching,
     entries_search,
+    entries_seen,
+    entry_children,
     entry_find,
     entry_follow,
     entry_parents,
     entry_store,
+    guids_unseen,
 )
 from portal.directory.scopes import ScopeState, scope_ensure, scope_refresh, scopes_ensure
 
@@ -16,10 +19,13 @@ __all__ = [
     "ScopeState",
     "entries_matching",
     "entries_search",
+    "entries_seen",
+    "entry_children",
     "entry_find",
     "entry_follow",
     "entry_parents",
     "entry_store",
+    "guids_unseen",
     "scope_ensure",
     "scope_refresh",
     "scopes_ensure",

@@ -1,7 +1,11 @@
-"""Addresses of the index itself: the global search."""
+"""Addresses of the index itself: the global search, and the tenants that a person reaches."""
 
 from django.urls import path
 
+from portal.directory.reach import ReachView
 from portal.directory.views import SearchView
 
-urlpatterns = [path("search/", SearchView.as_view(), name="search")]
+urlpatterns = [
+    path("search/", SearchView.as_view(), name="search"),
+    path("staff/<int:pk>/tenants/", ReachView.as_view(), name="reach"),
+]

@@ -28,6 +28,7 @@ from portal.directory.services import (
     ScopeState,
     entries_matching,
     entries_search,
+    entries_seen,
     scope_ensure,
     scope_refresh,
 )
@@ -113,8 +114,8 @@ class EntryListView(ConnectionMixin, PortalView):
         scope_refresh(connection=self.connection, kind=self.kind, parent=self.parent)
 
     def rows(self) -> QuerySet[Entry]:
-        """All rows of the list, before search and filters."""
-        rows = Entry.objects.filter(connection=self.connection, kind=self.kind)
+        """All rows of the list that the person may know of, before search and filters."""
+        rows = entries_seen(user=self.request.user, connection=self.connection, kind=self.kind)
         return rows.filter(parent_guid=self.parent) if self.parent else rows
 
     def filters(self, state: ScopeState) -> list[ListFilter]:
@@ -158,7 +159,10 @@ class SearchView(PortalView):
         q = asked(request.GET, "q")
         names = {connection.slug: connection.name for connection in connections_of(request)}
         kinds = [kind for kind in ROOMS if request.user.has_perm(f"{kind}.view")]
-        found = {kind: entries_search(text=q, kinds=[kind], limit=self.limit + 1) for kind in kinds}
+        found = {
+            kind: entries_search(user=request.user, text=q, kinds=[kind], limit=self.limit + 1)
+            for kind in kinds
+        }
         exact = [entry for rows in found.values() for entry in rows if entry.guid == q]
         if len(exact) == 1:
             return redirect(page_address(page_prefix(exact[0].kind, exact[0].connection), exact[0].guid))

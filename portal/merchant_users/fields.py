@@ -102,10 +102,14 @@ class MerchantsWidget(forms.SelectMultiple):
 
 
 class MerchantsField(forms.Field):
-    """Merchants by guid or by exact name. `resolve` turns a typed name into the guids that bear it."""
+    """Merchants by guid or by exact name. `resolve` turns a typed name into the guids that bear it.
+
+    `known_alone`: a guid that `resolve` does not know is refused, too.
+    """
 
     widget = MerchantsWidget
     resolve: Callable[[str], Sequence[str]] | None = None
+    known_alone = False
 
     def offer(self, choices: Sequence[tuple[str, str]], resolve: Callable[[str], Sequence[str]]) -> None:
         """Offers known merchants as (guid, name) to choose from."""
@@ -117,9 +121,8 @@ class MerchantsField(forms.Field):
         return list(dict.fromkeys(self._guid(text) for text in value or []))
 
     def _guid(self, text: str) -> str:
-        if re.fullmatch(r"ME(-[0-9A-Za-z]{1,8}){3,8}", text) or text in {
-            key for key, _ in self.widget.choices
-        }:
+        spelt_like_one = re.fullmatch(r"ME(-[0-9A-Za-z]{1,8}){3,8}", text) and not self.known_alone
+        if spelt_like_one or text in {key for key, _ in self.widget.choices}:
             return text
         found = self.resolve(text) if self.resolve else [text]
         if len(found) != 1 or len(found[0]) > MAX_GUID:

@@ -3,13 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 
 from portal.directory.children import names_of
 from portal.merchant_users.forms import API_FLAGS, MerchantUserEditForm
 from portal.merchant_users.permissions import grouped, unknown_to_the_api
+from portal.staff.models import User
+from portal.staff.reach import reach_of
 from provisioning.entities import instant
 
 # The published 2050-01-01 00:00:00 looks like "no expiry" (inferred).
@@ -25,10 +29,11 @@ class Place:
     home: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Profile:
-    """The values of one user, ready for the page. `home` is the guid of the user's merchant."""
+    """The values of one user, ready for the page of `reader`. `home` is the guid of the user's merchant."""
 
+    reader: User | AnonymousUser
     connection: str
     home: str
     values: Mapping[str, Any]
@@ -61,16 +66,32 @@ class Profile:
 
     @property
     def places(self) -> list[Place]:
-        """The merchants the user can see, home first; a name the answer lacks comes from the index."""
-        links = {
-            link["guid"]: link.get("name")
-            for link in self.values.get("merchantAccess") or []
-            if "guid" in link
-        }
-        known = names_of(self.connection, [guid for guid, name in links.items() if not name] + [self.home])
-        found = {self.home: known.get(self.home, self.home)} if self.home else {}
-        found |= {guid: name or known.get(guid, guid) for guid, name in links.items()}
-        return [Place(guid, name, guid == self.home) for guid, name in found.items()]
+        """The merchants the user can see, home first; a name the answer lacks comes from the index.
+
+        Without those that the reader may not know of, see `places_hidden`.
+        """
+        found = {self.home: self._names.get(self.home, self.home)} if self.home else {}
+        found |= {guid: name or self._names.get(guid, guid) for guid, name in self._links.items()}
+        everything = reach_of(self.reader).everywhere
+        return [
+            Place(guid, name, guid == self.home)
+            for guid, name in found.items()
+            if everything or guid in self._names
+        ]
+
+    @property
+    def places_hidden(self) -> int:
+        """How many further merchants there are that the reader may not know of."""
+        return len({*self._links, self.home} - {""}) - len(self.places)
+
+    @cached_property
+    def _links(self) -> dict[str, str | None]:
+        links = self.values.get("merchantAccess") or []
+        return {link["guid"]: link.get("name") for link in links if "guid" in link}
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        return names_of(self.reader, self.connection, [*self._links, self.home])
 
     @property
     def permissions(self) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -62,9 +62,8 @@ class MerchantUserTab(ConnectionMixin, PortalView):
     @cached_property
     def entry(self) -> Entry:
         """The user's row. Raises EntryMissing (404)."""
-        return entry_find(
-            connection=self.kwargs["connection"], kind="merchant_user", guid=self.kwargs["guid"]
-        )
+        place = {"connection": self.kwargs["connection"], "guid": self.kwargs["guid"]}
+        return entry_find(user=self.request.user, kind="merchant_user", **place)
 
     def frame(self, entry: Entry) -> dict[str, Any]:
         """What every tab shows around its content."""
@@ -79,7 +78,7 @@ class MerchantUserPage(MerchantUserTab):
     def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
         """Facts, access, permissions and API flags."""
         reading = entity_reading(self.entry)
-        profile = Profile(connection, reading.entry.parent_guid, reading.values)
+        profile = Profile(request.user, connection, reading.entry.parent_guid, reading.values)
         context = {"reading": reading, "profile": profile}
         return render(request, "merchant_users/page.html", self.frame(reading.entry) | context)
 
@@ -91,8 +90,8 @@ class MerchantUserHistory(MerchantUserTab):
 
     def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
         """The latest events."""
-        events = entity_history(connection=connection, guid=self.entry.guid)
-        return render(request, "merchant_users/history.html", self.frame(self.entry) | {"events": events})
+        history = entity_history(connection=connection, guid=self.entry.guid, query=request.GET)
+        return render(request, "merchant_users/history.html", self.frame(self.entry) | {"history": history})
 
 
 class MerchantUserCreate(ConnectionMixin, EntityCreateView):
@@ -120,7 +119,8 @@ class MerchantUserCreate(ConnectionMixin, EntityCreateView):
         form = self.form_class(**kwargs)
         if isinstance(form, MerchantUserForm):
             form.in_zone(zone_named(getattr(self.request.user, "timezone", "")))
-            merchants_offer(form, connection=self.connection, tenant=parent.tenant_guid, home=parent.guid)
+            place = {"connection": self.connection, "tenant": parent.tenant_guid, "home": parent.guid}
+            merchants_offer(form, user=self.request.user, **place)
         return form
 
     def page_context(self, entry: Entry | None) -> dict[str, Any]:
@@ -142,7 +142,8 @@ class MerchantUserEdit(ConnectionMixin, EntityEditView):
             form.in_zone(zone_named(getattr(self.request.user, "timezone", "")))
             form.keep_home(entity.parent)
             tenant = self.entry().tenant_guid
-            merchants_offer(form, connection=self.connection, tenant=tenant, home=entity.parent)
+            place = {"connection": self.connection, "tenant": tenant, "home": entity.parent}
+            merchants_offer(form, user=self.request.user, **place)
         return form
 
     def page_context(self, entry: Entry | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from portal.console.choices import country_choices, currency_choices
 from portal.directory.models import Entry, Scope
-from portal.directory.services import scope_ensure
+from portal.directory.services import entry_children, scope_ensure
 from portal.merchants.fields import TRANSACTION_TYPES
 from portal.merchants.forms import MerchantEditForm
 
@@ -44,7 +44,7 @@ def next_steps(entry: Entry, *, look: bool) -> Steps:
     loaded = set(Scope.objects.filter(**place, refreshed_at__isnull=False).values_list("kind", flat=True))
     if look:
         loaded |= {kind for kind in _CHILDREN if kind not in loaded and _read(entry, kind)}
-    known = Counter(Entry.objects.filter(**place).values_list("kind", flat=True))
+    known = Counter(entry_children(entry).values_list("kind", flat=True))
     users, connectors = (known[kind] if kind in loaded or known[kind] else None for kind in _CHILDREN)
     return Steps(users, connectors)
 

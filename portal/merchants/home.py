@@ -7,7 +7,8 @@ from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
 
 from portal.console.home import HomeCard, register
-from portal.directory.models import Entry, Scope
+from portal.directory.models import Scope
+from portal.directory.services import entries_seen
 
 SHOWN = 5
 # So many merchants are looked at; whoever has more unfinished ones finds them in the list.
@@ -16,14 +17,15 @@ _LOOKED_AT = 100
 
 def unfinished_merchants(request: HttpRequest) -> Mapping[str, Any]:
     """`merchants`: active ones whose list of connectors was read and is empty, the newest first."""
-    connectors = Entry.objects.filter(
-        kind="connector", connection=OuterRef("connection"), parent_guid=OuterRef("parent_guid")
+    merchants = entries_seen(user=request.user, kind="merchant").filter(disabled=False, archived=False)
+    here = {"connection": OuterRef("connection"), "guid": OuterRef("parent_guid")}
+    connectors = entries_seen(user=request.user, kind="connector").filter(
+        connection=OuterRef("connection"), parent_guid=OuterRef("parent_guid")
     )
-    read = Scope.objects.filter(kind="connector", refreshed_at__isnull=False)
-    empty = set(read.filter(~Exists(connectors)).values_list("connection", "parent_guid")[:_LOOKED_AT])
-    rows = Entry.objects.filter(
-        kind="merchant", guid__in={guid for _slug, guid in empty}, disabled=False, archived=False
-    ).defer("search", "fields")
+    read = Scope.objects.filter(Exists(merchants.filter(**here)), ~Exists(connectors), kind="connector")
+    lists = read.filter(refreshed_at__isnull=False).values_list("connection", "parent_guid")
+    empty = set(lists[:_LOOKED_AT])
+    rows = merchants.filter(guid__in={guid for _slug, guid in empty}).defer("search", "fields")
     found = [row for row in rows.order_by("-created_at") if (row.connection, row.guid) in empty]
     return {"merchants": found[:SHOWN], "more": len(found) > SHOWN}
 

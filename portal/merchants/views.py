@@ -14,6 +14,7 @@ from portal.directory.models import Entry
 from portal.directory.pages import entity_reading
 from portal.directory.services import (
     ScopeState,
+    entries_seen,
     entry_find,
     entry_parents,
     scope_ensure,
@@ -48,8 +49,8 @@ class MerchantListView(EntryListView):
     def tenants(self) -> dict[str, str]:
         """Guid → name of the known tenants, by name."""
         scope_ensure(connection=self.connection, kind="tenant")
-        rows = Entry.objects.filter(connection=self.connection, kind="tenant").order_by("sort_key")
-        return dict(rows.values_list("guid", "name"))
+        rows = entries_seen(user=self.request.user, connection=self.connection, kind="tenant")
+        return dict(rows.order_by("sort_key").values_list("guid", "name"))
 
     @property
     def tenant(self) -> str:
@@ -110,7 +111,8 @@ class MerchantTab(ConnectionMixin, PortalView):
     @cached_property
     def entry(self) -> Entry:
         """The merchant's row. Raises EntryMissing (404)."""
-        return entry_find(connection=self.kwargs["connection"], kind="merchant", guid=self.kwargs["guid"])
+        place = {"connection": self.kwargs["connection"], "guid": self.kwargs["guid"]}
+        return entry_find(user=self.request.user, kind="merchant", **place)
 
     def frame(self, entry: Entry) -> dict[str, Any]:
         """What every tab shows around its content."""
@@ -140,8 +142,8 @@ class MerchantHistory(MerchantTab):
 
     def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
         """The latest events about this merchant."""
-        events = entity_history(connection=connection, guid=self.entry.guid)
-        return render(request, "merchants/history.html", self.frame(self.entry) | {"events": events})
+        history = entity_history(connection=connection, guid=self.entry.guid, query=request.GET)
+        return render(request, "merchants/history.html", self.frame(self.entry) | {"history": history})
 
 
 class MerchantChildren(MerchantTab, EntryListView):

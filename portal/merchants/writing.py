@@ -8,7 +8,7 @@ from django.shortcuts import render
 from portal.changes.views import EntityActionView, EntityCreateView, EntityEditView
 from portal.directory.listing import asked
 from portal.directory.models import Entry
-from portal.directory.services import scope_ensure
+from portal.directory.services import entries_seen, scope_ensure
 from portal.directory.views import ConnectionMixin
 from portal.merchants.forms import MerchantCreateForm, MerchantEditForm
 
@@ -32,8 +32,8 @@ class MerchantCreate(ConnectionMixin, EntityCreateView):
     def tenant_page(self, request: HttpRequest) -> HttpResponse:
         """The tenants to choose from."""
         state = scope_ensure(connection=self.connection, kind="tenant")
-        rows = Entry.objects.filter(connection=self.connection, kind="tenant").order_by("sort_key")
-        tenants = list(rows.values("guid", "name", "fields"))
+        rows = entries_seen(user=request.user, connection=self.connection, kind="tenant")
+        tenants = list(rows.order_by("sort_key").values("guid", "name", "fields"))
         if len(tenants) == 1:
             return HttpResponseRedirect(f"{request.path}?tenant={tenants[0]['guid']}")
         return render(request, "merchants/choose_tenant.html", {"tenants": tenants, "state": state})

@@ -14,7 +14,7 @@ from portal.console.views import PortalView
 from portal.directory.listing import ListFilter
 from portal.directory.models import Entry
 from portal.directory.pages import entity_reading
-from portal.directory.services import ScopeState, entry_find
+from portal.directory.services import ScopeState, entries_seen, entry_find
 from portal.directory.views import ConnectionMixin, EntryListView
 from portal.tenants.forms import TenantEditForm
 
@@ -45,7 +45,8 @@ class TenantTab(ConnectionMixin, PortalView):
     @cached_property
     def entry(self) -> Entry:
         """The tenant's row. Raises EntryMissing (404)."""
-        return entry_find(connection=self.kwargs["connection"], kind="tenant", guid=self.kwargs["guid"])
+        place = {"connection": self.kwargs["connection"], "guid": self.kwargs["guid"]}
+        return entry_find(user=self.request.user, kind="tenant", **place)
 
     def frame(self, entry: Entry) -> dict[str, Any]:
         """What every tab shows around its content."""
@@ -61,11 +62,11 @@ class TenantPage(TenantTab):
     def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
         """The tenant's properties, and the way to its merchants."""
         reading = entity_reading(self.entry)
-        merchants = Entry.objects.filter(connection=connection, kind="merchant", parent_guid=guid)
+        merchants = entries_seen(user=request.user, connection=connection, kind="merchant")
         context = {
             "reading": reading,
             "facts": tenant_facts(dict(reading.values)),
-            "merchants": merchants.count(),
+            "merchants": merchants.filter(parent_guid=guid).count(),
         }
         return render(request, "tenants/page.html", self.frame(reading.entry) | context)
 
@@ -77,8 +78,8 @@ class TenantHistory(TenantTab):
 
     def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
         """The latest events about this tenant."""
-        events = entity_history(connection=connection, guid=guid)
-        return render(request, "tenants/history.html", self.frame(self.entry) | {"events": events})
+        history = entity_history(connection=connection, guid=guid, query=request.GET)
+        return render(request, "tenants/history.html", self.frame(self.entry) | {"history": history})
 
 
 class TenantEdit(ConnectionMixin, EntityEditView):

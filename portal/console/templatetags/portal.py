@@ -55,6 +55,12 @@ def moment(context: Context, value: object) -> SafeString | str:
     return moments.moment_shown(value, moments.zone_named(getattr(user, "timezone", "")))
 
 
+@register.filter
+def exact(value: object) -> str:
+    """A point in time to the microsecond, always UTC."""
+    return moments.exact_shown(value)
+
+
 @register.simple_tag
 def age(value: object) -> SafeString | str:
     """How long ago a point in time was, exact UTC on hover."""

@@ -1,4 +1,4 @@
-"""manage.py demo, which `make run` calls: prepares and runs portal and gateway, ends both with Ctrl-C."""
+"""manage.py demo, which `make run` calls: runs portal, worker and gateway until Ctrl-C."""
 
 import os
 from typing import Any
@@ -17,7 +17,7 @@ WELCOME = """
   Embedded gateway      {gateway}   (its own System Setup page)
   Kept in               {data}
 
-  Ctrl-C ends both.
+  Ctrl-C ends all of it.
 """
 
 
@@ -57,6 +57,7 @@ class Command(BaseCommand):
         self._start_portal(household, port)
         household.wait_for("The embedded gateway", sandbox_port, "/")
         household.wait_for("The portal", port, "/healthz/ready")
+        self._start_worker(household)
         self._welcome(port, sandbox_port)
         household.watch()
 
@@ -77,6 +78,21 @@ class Command(BaseCommand):
             "The portal",
             *("-m", "gunicorn", "-c", "python:portal.serving", "portal.wsgi"),
             environment={**os.environ, "WEB_LOG_LEVEL": "warning", **own},
+        )
+        if settings.AUDIT_STREAM or settings.AUDIT_ANCHOR_SEND:
+            household.start(
+                "The audit stream",
+                *(str(settings.BASE_DIR / "manage.py"), "audit_stream"),
+                environment={**os.environ, **own},
+                again=True,
+            )
+
+    def _start_worker(self, household: Household) -> None:
+        household.start(
+            "The worker",
+            *(str(settings.BASE_DIR / "manage.py"), "tasks_work"),
+            environment=dict(os.environ),
+            again=True,
         )
 
     def _welcome(self, port: int, sandbox_port: int) -> None:

@@ -9,6 +9,13 @@ ROOMS = {
     "connector": "connectors",
     "routing": "connectors",
 }
+_PARENTS = {
+    "merchant": "tenant",
+    "merchant_user": "merchant",
+    "connector": "merchant",
+    "routing": "merchant",
+    "nt_enrollment": "merchant",
+}
 
 
 def entity_url(kind: str, connection: str, guid: str) -> str:
@@ -17,3 +24,8 @@ def entity_url(kind: str, connection: str, guid: str) -> str:
         return reverse(f"{ROOMS[kind]}:page", kwargs={"connection": connection, "guid": guid}) if guid else ""
     except (KeyError, NoReverseMatch):
         return ""
+
+
+def parent_url(kind: str, connection: str, guid: str) -> str:
+    """Address of the page of what an entity of that kind belongs to; "" if it has none."""
+    return entity_url(_PARENTS.get(kind, ""), connection, guid)

@@ -1,0 +1,106 @@
+"""The page on which an admin says where a person works; here, for the index knows the tenants' names."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+
+from portal.audit.services import origin_of
+from portal.console.context import connections_of
+from portal.console.views import PortalView
+from portal.directory.services import entries_seen, scope_ensure
+from portal.staff.models import User
+from portal.staff.person_page import user_of
+from portal.staff.reach_services import Place, reach_change
+from portal.staff.services import StaffRefused
+
+Offer = dict[str, list[tuple[Place, str]]]
+
+
+class ReachForm(forms.Form):
+    """Everywhere, or the places that are ticked."""
+
+    where = forms.ChoiceField(
+        label="Where",
+        choices=[("everywhere", "Everywhere"), ("limited", "Only in what is ticked below")],
+        widget=forms.RadioSelect,
+        help_text="Who is limited sees nothing of other tenants, and holds no right about the whole portal: "
+        "no audit trail, staff or stored credentials, whatever the role says.",
+    )
+    places = forms.MultipleChoiceField(label="Tenants", required=False, widget=forms.CheckboxSelectMultiple)
+
+    def __init__(self, *args: Any, offer: Offer, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._known = {_key(place): place for places in offer.values() for place, _label in places}
+        field = self.fields["places"]
+        assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101 - declared above
+        field.choices = [
+            (title, [(_key(place), label) for place, label in places]) for title, places in offer.items()
+        ]
+        field.choice_help = {key: place.tenant_guid for key, place in self._known.items()}  # type: ignore[attr-defined]
+
+    def chosen(self) -> list[Place] | None:
+        """What a valid form says: places, or None for everywhere."""
+        if self.cleaned_data["where"] == "everywhere":
+            return None
+        return [self._known[key] for key in self.cleaned_data["places"]]
+
+
+class ReachView(PortalView):
+    """/staff/<id>/tenants/ — where the person works."""
+
+    access = "staff.update"
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The form with what is set now."""
+        person = get_object_or_404(User, pk=pk)
+        held = [_key(_place(scope)) for scope in person.tenant_scopes.all()]
+        initial = {"where": "limited" if person.is_limited else "everywhere", "places": held}
+        return self._page(request, person, ReachForm(initial=initial, offer=offer_to(request, person)))
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Sets it, or says what is wrong."""
+        person = get_object_or_404(User, pk=pk)
+        form = ReachForm(request.POST, offer=offer_to(request, person))
+        try:
+            if form.is_valid():
+                reach_change(
+                    by=user_of(request), origin=origin_of(request), person=person, places=form.chosen()
+                )
+                messages.success(request, f"Where {person.called} works is set, from their next click on.")
+                return redirect("staff:page", pk=person.pk)
+        except StaffRefused as refusal:
+            form.add_error(None, str(refusal))
+        return self._page(request, person, form, 422)
+
+    def _page(self, request: HttpRequest, person: User, form: ReachForm, status: int = 200) -> HttpResponse:
+        context = {"person": person, "form": form, "is_self": request.user.pk == person.pk}
+        return render(request, "staff/reach.html", context, status=status)
+
+
+def offer_to(request: HttpRequest, person: User) -> Offer:
+    """Connection's name → (place, label): all of it, its tenants, and what is set but not known any more."""
+    offer: Offer = {}
+    held = [_place(scope) for scope in person.tenant_scopes.all()]
+    for connection in connections_of(request):
+        scope_ensure(connection=connection.slug, kind="tenant")
+        rows = entries_seen(user=user_of(request), connection=connection.slug, kind="tenant")
+        known = [Place(connection.slug, row.guid, row.name) for row in rows.order_by("sort_key")]
+        whole = Place(connection.slug)
+        offer[connection.name] = [(whole, "All tenants, also those added later")]
+        offer[connection.name] += [(place, place.tenant_name or place.tenant_guid) for place in known]
+    listed = {_key(place) for places in offer.values() for place, _label in places}
+    lost = [
+        (place, f"{place.connection}: {place.tenant_name}") for place in held if _key(place) not in listed
+    ]
+    return offer | ({"Not known any more": lost} if lost else {})
+
+
+def _place(scope: Any) -> Place:
+    return Place(scope.connection, scope.tenant_guid, scope.tenant_name)
+
+
+def _key(place: Place) -> str:
+    return f"{place.connection}/{place.tenant_guid}"

@@ -1,0 +1,149 @@
+"""Settings of the portal, all from the environment or one 0600 file; README.md lists them.
+
+PORTAL_ENV is `production` unless said otherwise: a portal nobody configured refuses to start.
+"""
+
+from django.core.exceptions import ImproperlyConfigured
+
+from portal.settings.background import *  # noqa: F403
+from portal.settings.background import TASKS_APPS
+from portal.settings.environment import *  # noqa: F403
+from portal.settings.environment import BASE_DIR, DATA_DIR, DEBUG, PRODUCTION, env, required
+from portal.settings.gateway import *  # noqa: F403
+from portal.settings.mail import *  # noqa: F403
+from portal.settings.sign_in import *  # noqa: F403
+from portal.settings.single_sign_on import *  # noqa: F403
+from portal.settings.trail import *  # noqa: F403
+from portal.settings.web import *  # noqa: F403
+
+SECRET_KEY = required("SECRET_KEY")
+# Both are "id:base64,id:base64…", the first one is used for new values, the others only to read old ones.
+PORTAL_ENCRYPTION_KEYS = required("PORTAL_ENCRYPTION_KEYS")
+PORTAL_AUDIT_KEYS = required("PORTAL_AUDIT_KEYS")
+PORTAL_DEMO_PASSPHRASE = env("PORTAL_DEMO_PASSPHRASE", default="")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[] if PRODUCTION else ["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+if PRODUCTION:
+    if DEBUG:
+        raise ImproperlyConfigured("DEBUG must be off in production.")
+    if PORTAL_DEMO_PASSPHRASE or "demo-" in SECRET_KEY + PORTAL_ENCRYPTION_KEYS + PORTAL_AUDIT_KEYS:
+        raise ImproperlyConfigured("Demo credentials are refused in production: make keys of your own.")
+    if not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS:
+        # One-time links are made for the host that was asked for: it must be one of ours.
+        raise ImproperlyConfigured("ALLOWED_HOSTS is not set, or holds “*”.")
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django.forms",  # FORM_RENDERER finds the widget templates through it
+    "allauth",
+    "allauth.account",
+    "allauth.usersessions",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "csp",
+    *TASKS_APPS,
+    "provisioning.connections",
+    "portal.console",
+    "portal.tasks",
+    "portal.audit",
+    "portal.staff",
+    "portal.directory",
+    "portal.changes",
+    "portal.tenants",
+    "portal.merchants",
+    "portal.merchant_users",
+    "portal.connectors",
+    "portal.connections",
+    "portal.keys",
+    "portal.demo",
+]
+
+MIDDLEWARE = [
+    "portal.console.proxies.ProxyMiddleware",  # before anything that could believe a header
+    "portal.console.middleware.RequestIdMiddleware",
+    "portal.console.middleware.ServerTimingMiddleware",
+    "portal.console.middleware.HeadersMiddleware",
+    "csp.middleware.CSPMiddleware",  # out here it covers static files and early refusals too
+    "django.middleware.security.SecurityMiddleware",  # before what refuses: refusals are not sniffed either
+    "portal.console.middleware.SoundRequestMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.gzip.GZipMiddleware",  # BREACH finds no length: it pads at random
+    "portal.console.middleware.NoStoreMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "portal.console.middleware.TimezoneMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "portal.staff.sessions.SessionLimitsMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "portal.staff.middleware.AccessMiddleware",
+]
+
+ROOT_URLCONF = "portal.urls"
+WSGI_APPLICATION = "portal.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "portal.console.context.frame",
+            ],
+        },
+    }
+]
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+
+# The portal works as DATABASE_URL says. On PostgreSQL another role owns the tables (docs/audit.md): a process
+# that is given it too works as the owner: for migrations, database_roles and audit_purge. No server is.
+APPLICATION_DATABASE = env.db("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'portal.sqlite3'}")
+_owner = env("DATABASE_OWNER_URL", default="")
+DATABASES = {"default": env.db_url_config(_owner) if _owner else APPLICATION_DATABASE}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # IMMEDIATE: deferred transactions lose concurrent writes to "database is locked". FULL: an intent is
+    # durable before the first byte is sent. The lock is unfair, so waiting needs room.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 30,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+    }
+DATABASES["default"]["CONN_MAX_AGE"] = 60
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASES["default"]["ATOMIC_REQUESTS"] = False  # an intent must be committed before its request goes out
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# Shared by all workers: allauth limits requests with it.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "portal_cache"}}
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+
+# How old the local index may be before a page refreshes it, in seconds.
+DIRECTORY_MAX_AGE = env.int("DIRECTORY_MAX_AGE", default=300)
+
+DEFAULT_EXCEPTION_REPORTER = "portal.console.reports.SilentReporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "portal.console.reports.SilentFilter"
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "portal.console.logs.JsonFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stderr"], "level": env("LOG_LEVEL", default="INFO" if PRODUCTION else "WARNING")},
+    # Django's own handlers would mail and print what SilentReporter leaves out.
+    "loggers": {name: {"handlers": [], "propagate": True} for name in ("django", "django.server")},
+}
