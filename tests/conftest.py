@@ -13,7 +13,7 @@ from tests.gateway import Gateway, gateway_started
 
 pytest_plugins = ["tests.strict"]
 
-PASSPHRASE = "correct horse battery staple"
+PASSPHRASE = "four quiet herons wading"
 _KEPT = {
     "django_migrations", "django_content_type", "auth_permission", "auth_group", "auth_group_permissions",
 }  # fmt: skip
@@ -101,10 +101,14 @@ def outsider(person: Callable[..., Any]) -> Any:
 def client_of() -> Callable[[Any], Client]:
     """A signed-in browser of a person; client_of(None) is nobody's."""
 
+    from allauth.usersessions.models import UserSession
+
     def client(user: Any) -> Client:
         browser = Client()
         if user is not None:
             browser.force_login(user)
+            # As sign-in does: a session that is not listed could not be ended.
+            UserSession.objects.create(user=user, session_key=browser.session.session_key, ip="127.0.0.1")
         return browser
 
     return client
@@ -134,7 +138,8 @@ def _emptied() -> None:
 @pytest.fixture
 def connection(db: None, gateway: Gateway) -> Any:
     """The connection “sandbox” to the running gateway, with its credential and its key's own tenant."""
-    from provisioning.connections.services import connection_create, credential_reset
+    from provisioning.connections.services import connection_create
+    from provisioning.connections.versions import credential_reset
 
     made = connection_create(
         slug="sandbox", name="Sandbox", base_url=gateway.base_url, tenant_guid=gateway.own_tenant

@@ -11,10 +11,10 @@ from provisioning.entities import Entity
 _NUMBERS = itertools.count(1)
 
 
-def merchant_made(connection: Any, **values: Any) -> Entity:
-    """A merchant of its own below the key's own tenant."""
+def merchant_made(connection: Any, tenant: str = "", **values: Any) -> Entity:
+    """A merchant of its own, below the key's own tenant unless another one is named."""
     body = {"name": f"Shop {unique()}", "homepage": "https://shop.example", "timezone": "UTC", **values}
-    return _made("merchant.create", connection, connection.tenant_guid, body)
+    return _made("merchant.create", connection, tenant or connection.tenant_guid, body)
 
 
 def user_made(connection: Any, merchant: Entity, **values: Any) -> Entity:

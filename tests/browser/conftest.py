@@ -7,7 +7,8 @@ from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from tests.browser.tab import Tab
 from tests.chromium import INSTRUCTION, chromium_path
-from tests.running.demo import Demo, demo_started
+from tests.openid.provider import Provider
+from tests.running.demo import Demo, demo_started, free_port
 
 PASSPHRASE = "demo-passphrase-of-the-tests"
 ARGUMENTS = [
@@ -22,11 +23,20 @@ ARGUMENTS = [
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+def openid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
+    """The provider through which people may sign in to the demo."""
+    started = Provider(tmp_path_factory.mktemp("openid"), portal_port=free_port())
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory, openid: Provider) -> Iterator[Demo]:
     """What `make run` starts, on ports and in a folder of its own."""
     if not chromium_path():
         pytest.skip(INSTRUCTION)
-    started = demo_started(tmp_path_factory.mktemp("demo") / "var", PORTAL_DEMO_PASSPHRASE=PASSPHRASE)
+    settings = {"PORTAL_DEMO_PASSPHRASE": PASSPHRASE, "PORT": str(openid.portal_port), **openid.settings}
+    started = demo_started(tmp_path_factory.mktemp("demo") / "var", **settings)
     yield started
     started.end()
 

@@ -5,10 +5,13 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Request
 
 
 class Tab:
-    """A tab of its own cookie jar; what it must never see is collected in `complaints`."""
+    """A tab of its own cookie jar; what it must never see is collected in `complaints`.
 
-    def __init__(self, context: BrowserContext, base: str) -> None:
-        self.context, self.base = context, base
+    `elsewhere` is the one other address that it may visit.
+    """
+
+    def __init__(self, context: BrowserContext, base: str, elsewhere: str = "") -> None:
+        self.context, self.base, self.elsewhere = context, base, elsewhere
         self.complaints: list[str] = []
         self.page = context.new_page()
         self.page.set_default_timeout(15_000)
@@ -90,5 +93,6 @@ class Tab:
             self.complaints.append(f"console: {message.text}")
 
     def _request(self, request: Request) -> None:
-        if not request.url.startswith((self.base, "data:", "blob:")):
+        expected = self.elsewhere and request.url.startswith(self.elsewhere)
+        if not expected and not request.url.startswith((self.base, "data:", "blob:")):
             self.complaints.append(f"foreign request: {request.url}")

@@ -16,8 +16,14 @@ USER = "/sandbox/users/US-1234-1234-1234-1234-1234-1234/"
 
 PAGES = [
     "/", "/search/?q=merchant", "/search/", "/changes/", "/audit/", "/audit/1/",
-    "/audit/?when=7&words=merchant", "/audit/export/", "/audit/verify/", "/connections/",
-    "/connections/sandbox/", "/connections/sandbox/reset/", "/staff/", "/staff/new/", "/staff/1/",
+    "/audit/?when=7&words=merchant", "/audit/export/", "/audit/verify/", "/audit/stream/", "/tasks/",
+    "/audit/archives/", "/audit/timeline/", "/audit/timeline/?when=today&actor=a",
+    "/audit/?look=production", "/audit/review/", "/audit/review/2026-01-01/",
+    "/audit/filters/", "/audit/filters/?outcome=refused",
+    "/connections/", "/connections/sandbox/", "/connections/sandbox/reset/", "/connections/new/",
+    "/connections/sandbox/edit/", "/connections/sandbox/revoke-now/", "/staff/", "/staff/new/", "/staff/1/",
+    "/staff/1/details/", "/staff/1/link/", "/staff/1/tenants/", "/staff/2/tenants/", "/staff/access/",
+    "/staff/access/review/", "/staff/roles/", "/staff/roles/new/",
     "/accounts/profile/", "/accounts/sessions/", "/accounts/confirm/", "/accounts/second-factor/",
     "/accounts/second-factor/app/", "/accounts/second-factor/passkeys/add/",
     "/accounts/password/change/", "/accounts/logout/",
@@ -37,7 +43,9 @@ PAGES = [
 ]  # fmt: skip
 # Pages that only exist within a flow; the agent's day looks at them.
 ELSEWHERE = re.compile(
-    r"^(healthz|changes/<|accounts/(login|keep-alive|inactive|password/set)|staff/<int:\w+>/\w+|static|audit/anchor"
+    r"^(healthz|changes/<|accounts/(login|keep-alive|inactive|password/set|sso)|staff/(<int:\w+>/\w+|roles/<|access/file)|static|audit/(anchor|export/<)|tasks/<"
+    r"|connections/<slug:connection>/(pause|resume|<)"
+    r"|audit/filters/<"
     r"|accounts/second-factor/(code|app/remove|recovery|passkeys/(confirm|<)))"
 )
 

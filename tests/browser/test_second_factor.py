@@ -118,5 +118,5 @@ def test_a_warning_before_the_idle_end_keeps_what_was_typed(tab_of: Callable[...
     other.page.close()
     box.get_by_role("button", name="Continue").click()
     box.wait_for(state="hidden")
-    tab.press("Add")
+    tab.press("Add and show")
     assert "typed.before" in tab.text

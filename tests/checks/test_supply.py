@@ -12,7 +12,7 @@ PINNED = re.compile(r"^[A-Za-z0-9._-]+(\[[a-z,]+\])?==[0-9][A-Za-z0-9.+]*$")
 
 
 def test_every_requirement_is_pinned() -> None:
-    for name in ("requirements.txt", "tests/requirements.txt"):
+    for name in ("requirements.txt", "requirements-redis.txt", "tests/requirements.txt"):
         lines = [line.strip() for line in text_of(name).splitlines() if line.strip() and line[0] not in "#-"]
         assert lines
         assert [line for line in lines if not PINNED.match(line)] == []
@@ -35,14 +35,15 @@ def test_ci_runs_what_people_run() -> None:
 
 
 def settings_read() -> set[str]:
-    """Names of the environment variables that portal/settings.py and portal/serving.py read."""
+    """Names of the environment variables that portal/settings/ and portal/serving.py read."""
     calls = [
         node
-        for name in ("portal/settings.py", "portal/serving.py")
+        for name in project_files()
+        if name == "portal/serving.py" or re.match(r"portal/settings/\w+\.py$", name)
         for node in ast.walk(ast.parse(text_of(name)))
         if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant)
     ]
-    readers = re.compile(r"^(env(\.\w+)?|_required|os\.environ\.get)$")
+    readers = re.compile(r"^(env(\.\w+)?|required|networks|os\.environ\.get)$")
     return {
         str(call.args[0].value)  # type: ignore[attr-defined]
         for call in calls
@@ -88,9 +89,11 @@ def test_the_container_gets_neither_data_nor_keys() -> None:
 
 def test_compose_starts_the_portal_after_its_migrations() -> None:
     services = yaml.safe_load(text_of("compose.yaml"))["services"]
-    assert set(services) == {"database", "migrate", "portal"}
+    assert set(services) == {"database", "migrate", "portal", "stream", "worker"}
     assert services["migrate"]["depends_on"]["database"]["condition"] == "service_healthy"
-    assert services["portal"]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
+    for name in ("portal", "worker"):
+        assert services[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
+    assert services["worker"]["volumes"][0].split()[0] in services["portal"]["volumes"]
     assert "healthcheck" in services["database"]
     assert all("env_file" in services[name] for name in services)
 

@@ -3,6 +3,7 @@
 Whatever the portal does on the way, the gateway must have in the end what the documented request leaves.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import requests
 
 from provisioning import contract
 from tests.conftest import PASSPHRASE
-from tests.gateway import Gateway
+from tests.gateway import Gateway, gateway_started
 from tests.journeys.script import Script
 from tests.made import unique
 
@@ -50,6 +51,14 @@ class Direct:
     def merchant(self) -> str:
         """A merchant of its own."""
         return self.created("createMerchant", self.gateway.own_tenant, SHOP)
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """One of its own: a script finds what it just made among few, as on a quiet gateway."""
+    started = gateway_started(tmp_path_factory.mktemp("journeys"))
+    yield started
+    started.stop()
 
 
 @pytest.fixture

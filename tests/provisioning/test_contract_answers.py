@@ -5,7 +5,8 @@ import json
 import pytest
 
 from provisioning import contract, service
-from provisioning.connections.services import connection_create, credential_reset
+from provisioning.connections.services import connection_create
+from provisioning.connections.versions import credential_reset
 from provisioning.operations import OPERATIONS
 from tests.provisioning.gateway.wire import says, wire
 

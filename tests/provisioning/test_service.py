@@ -4,6 +4,7 @@ import pytest
 
 from provisioning import service
 from provisioning.connections.models import Credential
+from provisioning.connections.versions import credential_enter, credential_reset
 
 pytestmark = pytest.mark.django_db
 
@@ -54,13 +55,12 @@ def test_the_gateways_refusal_comes_back_with_code_and_explanation(connection):
 
 
 def test_a_wrong_credential_is_not_authorised_and_noted(connection):
-    from provisioning.connections.services import credential_reset
-
     credential_reset(connection=connection, api_key="somebody", password="something", by="tests")
     with pytest.raises(service.NotAuthorised):
         service.tenant_list(connection="sandbox")
     active = Credential.objects.get(state="active")
     assert active.last_failure_at and not active.last_success_at
+    assert active.suspect_since and active.suspect_words == "Unauthorized"
 
 
 def test_the_use_of_a_credential_is_noted_once_a_minute(connection, django_assert_num_queries):
@@ -70,14 +70,35 @@ def test_the_use_of_a_credential_is_noted_once_a_minute(connection, django_asser
         service.document_read("routing.constraints", connection="sandbox")
 
 
-def test_a_probe_tells_a_good_credential_from_a_bad_one(connection, gateway):
-    service.credential_probe(connection="sandbox", api_key=gateway.api_key, password=gateway.password)
+def test_a_probe_tells_a_good_credential_from_a_bad_one_and_notes_nothing(connection, gateway):
+    def entered(password):
+        return credential_enter(connection=connection, api_key=gateway.api_key, password=password, by="tests")
+
+    service.credential_probe(credential=entered(gateway.password))
     with pytest.raises(service.NotAuthorised):
-        service.credential_probe(connection="sandbox", api_key=gateway.api_key, password="wrong")
-    with pytest.raises(service.NotSent):
-        service.credential_probe(connection="nowhere", api_key="key", password="password")
-    with pytest.raises(ValueError, match="line break"):
-        service.credential_probe(connection="sandbox", api_key="key", password="password\n")
+        service.credential_probe(credential=entered("wrong"))
+    assert not Credential.objects.exclude(last_success_at=None, last_failure_at=None).exists()
+    assert not Credential.objects.filter(suspect_since__isnull=False).exists()
+
+
+def test_a_probe_finds_a_key_that_does_not_see_the_connections_tenant(connection, gateway):
+    foreign = gateway.key_created("--tenant", "TE-9000-0000-0000-0000-0000-0009")
+    entered = credential_enter(
+        connection=connection, api_key=foreign["apiKey"], password=foreign["password"], by="tests"
+    )
+    with pytest.raises(service.EntityNotFound):
+        service.credential_probe(credential=entered)
+
+
+def test_a_paused_connection_reads_and_does_not_write(connection, gateway):
+    connection.is_paused = True
+    connection.save()
+    assert service.tenant_list(connection="sandbox")
+    outcome = service.perform(
+        "merchant.create", connection="sandbox", target=gateway.own_tenant, payload=MERCHANT
+    )
+    assert isinstance(outcome, service.NotSent)
+    assert "read-only" in str(outcome)
 
 
 def test_a_payload_outside_the_contract_is_not_sent(connection, gateway):

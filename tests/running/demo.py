@@ -50,8 +50,17 @@ class Demo:
         return next(pid for pid, line in self._lines() if "manage.py demo" in line)
 
     def children(self) -> list[int]:
-        """Process ids of gateway and portal, their workers too."""
-        return [pid for pid, line in self._lines() if "sandbox_serve" in line or "portal.serving" in line]
+        """Process ids of gateway, portal and worker, gunicorn's workers too."""
+        return self.pids("sandbox_serve", "portal.serving", "tasks_work")
+
+    def pids(self, *words: str) -> list[int]:
+        """Process ids of what has one of the words in its command line."""
+        return [pid for pid, line in self._lines() if any(word in line for word in words)]
+
+    def workers(self) -> list[int]:
+        """Process ids of the portal's workers, without their master."""
+        serving = self.pids("portal.serving")
+        return [pid for pid in serving if _parent(pid) in serving]
 
     def end(self, number: int = signal.SIGINT) -> int:
         """What Ctrl-C in the terminal does: the signal goes to make and to everything in its group."""
@@ -79,6 +88,11 @@ class Demo:
             except OSError:
                 continue
         return [(pid, words) for pid, words in found if words.strip()]
+
+
+def _parent(pid: int) -> int:
+    """Process id of the parent; the name before it in the line may hold blanks."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def port_free(port: int) -> bool:
@@ -118,7 +132,7 @@ def demo_started(data: Path, **settings: str) -> Demo:
             start_new_session=True,
         )
     demo = Demo(process, int(settings["PORT"]), int(settings["SANDBOX_PORT"]), data, log)
-    while "Ctrl-C ends both" not in log.read_text():
+    while "Ctrl-C ends all of it" not in log.read_text():
         late = time.monotonic() - begun > SECONDS_TO_START
         if late or process.poll() is not None:
             process.kill()

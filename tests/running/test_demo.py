@@ -76,6 +76,18 @@ def test_the_key_works_and_its_password_is_nowhere_in_clear(demo) -> None:
     assert 'password":' not in demo.log.read_text()
 
 
+def test_a_killed_worker_is_started_again_and_the_portal_goes_on(demo) -> None:
+    [killed], portal = demo.pids("tasks_work"), demo.workers()
+    os.kill(killed, signal.SIGKILL)
+    limit = time.monotonic() + 30
+    while demo.pids("tasks_work") in ([], [killed]):
+        assert time.monotonic() < limit and demo.process.poll() is None, demo.log.read_text()
+        time.sleep(0.1)
+    assert requests.get(f"{demo.url}/healthz/ready", timeout=30).status_code == 200
+    assert demo.workers() == portal
+    assert "The worker ended by itself (exit code -9); it starts again in 1 s." in demo.log.read_text()
+
+
 def ended(demo: Demo) -> None:
     """Ctrl-C, unless it has ended already."""
     if demo.process.poll() is None:
@@ -124,9 +136,9 @@ def test_a_lost_gateway_database_is_made_anew_with_a_new_key(demo, data) -> None
 def test_however_it_ends_nothing_stays_behind(demo, data, who) -> None:
     ended(demo)
     running = demo_started(data)
-    assert len(running.children()) >= 3
+    assert len(running.children()) >= 4
     if who == "a child died":
-        os.kill(running.children()[0], signal.SIGKILL)
+        os.kill(running.pids("sandbox_serve")[0], signal.SIGKILL)
         assert running.process.wait(timeout=60) != 0
         assert "ended by itself" in running.log.read_text()
     else:

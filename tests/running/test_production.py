@@ -23,6 +23,13 @@ DEMO_LEFTOVERS = {
     "C.objects.create(slug='sandbox', name='S', base_url='http://127.0.0.1:8001/api')",
 }
 
+SINGLE_SIGN_ON = {
+    "OIDC_SERVER_URL": "https://id.example.com",
+    "OIDC_CLIENT_ID": "portal",
+    "OIDC_CLIENT_SECRET": "secret",
+    "OIDC_ROLE_GROUPS": "admins=Admin",
+}
+
 
 def manage(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     """manage.py in a process of its own."""
@@ -78,6 +85,12 @@ def container_lines() -> list[str]:
         ({"PORTAL_ENCRYPTION_KEYS": "demo-1:" + key()}, "Demo credentials are refused"),
         ({"PORTAL_AUDIT_KEYS": "2026:" + key() + ",demo-1:" + key()}, "Demo credentials are refused"),
         ({"SECRET_KEY": "demo-" + "x" * 60}, "Demo credentials are refused"),
+        ({"TRUSTED_PROXY_COUNT": "1"}, "TRUSTED_PROXIES must name it"),
+        ({"BEHIND_TLS_PROXY": "true"}, "TRUSTED_PROXIES must name it"),
+        ({"TRUSTED_PROXIES": "the proxy"}, "TRUSTED_PROXIES:"),
+        ({"OIDC_SERVER_URL": "https://id.example.com"}, "OIDC_SERVER_URL needs"),
+        ({**SINGLE_SIGN_ON, "OIDC_SERVER_URL": "http://id.example.com"}, "must begin with https"),
+        ({**SINGLE_SIGN_ON, "OIDC_ROLE_GROUPS": "admins"}, "must read group=Role"),
         ({"PORTAL_ENV": "staging"}, "must be production, demo or test"),
     ],
 )

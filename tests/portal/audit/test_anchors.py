@@ -9,11 +9,14 @@ from django.db import connection as database
 from portal.audit import anchors
 from portal.audit.anchors import AnchorUnavailable, anchor_write, anchors_read
 from portal.audit.canonical import HASHED_FIELDS, row_text
+from portal.audit.findings import verdict_of
 from portal.audit.guards import guards_install, guards_remove
+from portal.audit.head import head_seal
 from portal.audit.keys import keyed_digest
-from portal.audit.models import Event, Head
-from portal.audit.services import event_record, head_seal, origin_system
+from portal.audit.models import Event, Head, Term
+from portal.audit.services import event_record, origin_system
 from portal.audit.verification import audit_verify
+from tests.background.workers import worked_off
 
 SYSTEM = origin_system("tests")
 
@@ -104,7 +107,22 @@ def test_verifying_since_the_last_anchor_reads_only_what_came_after(db):
 def test_anchors_are_written_every_so_many_events(committed_db, settings):
     settings.AUDIT_ANCHOR_EVENTS = 2
     events(5)
-    assert [anchor.sequence for anchor in anchors_read()] == [2, 4] and audit_verify().whole
+    assert [anchor.sequence for anchor in anchors_read()] == [1, 2, 4] and audit_verify().whole
+
+
+def test_the_first_event_is_anchored_at_once_so_that_wiping_everything_is_found(committed_db, settings):
+    settings.AUDIT_ANCHOR_EVENTS = 1000
+    events(3)
+    attacked(
+        lambda: (
+            Event.objects.all().delete(),
+            Term.objects.all().delete(),
+            Head.objects.update(sequence=0, count=0, hash="0" * 64, seal=""),
+        )
+    )
+    assert [problem.kind for problem in audit_verify().problems] == ["cut off"]
+    events(3)
+    assert [problem.kind for problem in audit_verify().problems] == ["rewritten"]
 
 
 def test_anchors_are_written_after_some_time(committed_db, settings, monkeypatch):
@@ -130,13 +148,19 @@ def test_the_command_anchors_and_says_where(db, anchor_file, capsys):
         call_command("audit_anchor")
 
 
+def verified(browser, **asked):
+    """The page after the verification that was asked for is done."""
+    assert browser.post("/audit/verify/", asked).status_code == 302
+    worked_off()
+    return browser.get("/audit/verify/").content.decode()
+
+
 def test_the_button_verifies_and_records_it(db, manager, client_of):
     browser = client_of(manager)
     events(2)
     assert b"cannot" not in browser.post("/audit/anchor/", follow=True).content
-    text = browser.post("/audit/verify/", {"scope": "all"}).content.decode()
-    assert "The audit trail is whole: 3 rows verified" in text
-    assert "after the anchor at row 3" in browser.post("/audit/verify/", {"scope": "anchor"}).content.decode()
+    assert "The audit trail is whole: 3 rows verified" in verified(browser, scope="all")
+    assert "after the anchor at row 3" in verified(browser, scope="anchor")
     assert Event.objects.filter(action="audit.verified").count() == 2
 
 
@@ -145,7 +169,50 @@ def test_the_button_names_the_first_broken_row(db, manager, client_of, anchor_fi
     attacked(lambda: Event.objects.filter(pk=2).update(reason="never"))
     anchor_file.mkdir()
     browser = client_of(manager)
-    text = browser.post("/audit/verify/").content.decode()
+    text = verified(browser)
     assert "row 2 is the first that is wrong" in text and "its content does not fit its seal" in text
     assert "The file cannot be read." in text
     assert b"cannot be written" in browser.post("/audit/anchor/", follow=True).content
+
+
+def test_the_verdict_names_the_anchors_that_it_was_compared_with(db):
+    events(3)
+    assert verdict_of(audit_verify()).endswith("3 rows verified, compared with no anchor")
+    anchor_write()
+    events(2)
+    anchor_write()
+    assert verdict_of(audit_verify()).endswith("compared with 2 anchors, the last at row 5")
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_a_removed_anchor_file_is_told_everywhere(settings, anchor_file, manager, client_of, capsys):
+    settings.AUDIT_ANCHOR_EVENTS, client = 2, client_of(None)
+    events(6)
+    assert "audit anchors" not in client.get("/healthz/ready").json()["warnings"]
+    first = anchor_file.read_text().splitlines(keepends=True)[0]
+    for left, words in (
+        (first, "The last anchor is at row 1 of"),
+        ("", "There is no anchor to compare with"),
+    ):
+        anchor_file.write_text(left)
+        assert words in client.get("/healthz/ready").json()["warnings"]["audit anchors"]
+        assert words in client_of(manager).get("/audit/verify/").content.decode()
+        settings.AUDIT_ANCHOR_EVENTS = 2 if left else 1000
+        anchor_file.write_text(left)
+        with pytest.raises(SystemExit) as caught:
+            call_command("verify_audit")
+        assert caught.value.code == 2 and words in capsys.readouterr().err
+        assert words in Event.objects.first().message
+
+
+def test_an_anchor_that_was_asked_for_and_is_gone_is_told(db, manager, client_of, anchor_file):
+    client_of(manager).post("/audit/anchor/")
+    assert audit_verify().unanchored == ""
+    anchor_file.unlink()
+    assert "no anchor to compare with" in audit_verify().unanchored
+
+
+@pytest.mark.parametrize("place", ["/proc/nowhere.jsonl", "/dev/null/anchors.jsonl", "/proc"])
+def test_health_warns_where_no_anchor_can_be_written(db, client, settings, place):
+    settings.AUDIT_ANCHOR_FILE = place
+    assert "The anchor file cannot be" in client.get("/healthz/ready").json()["warnings"]["audit anchors"]

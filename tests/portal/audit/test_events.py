@@ -16,7 +16,6 @@ from portal.audit.services import (
     Origin,
     UnknownAction,
     event_record,
-    history_of,
     origin_of,
     origin_system,
 )
@@ -119,15 +118,6 @@ def test_without_the_table_nothing_is_recorded_and_the_caller_is_told(table):
     with pytest.raises(AuditUnavailable):
         event_record(action="session.signed_in", origin=ANA)
     assert transaction.get_connection().needs_rollback is False
-
-
-def test_history_is_the_newest_events_of_one_object():
-    for name in ("old", "new"):
-        event_record(action="change.accepted", origin=ANA, connection="sandbox", object=SHOP, message=name)
-    event_record(action="change.accepted", origin=ANA, connection="other", object=SHOP)
-    assert [event.message for event in history_of(connection="sandbox", guid="g-1")] == ["new", "old"]
-    assert len(history_of(connection="sandbox", guid="g-1", limit=1)) == 1
-    assert not history_of(connection="sandbox", guid="g-1", kind="connector")
 
 
 def test_the_origin_holds_a_digest_of_the_session_and_never_its_key(agent, client_of):

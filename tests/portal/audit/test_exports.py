@@ -8,10 +8,14 @@ from datetime import UTC
 
 import pytest
 from django.core.management import call_command
+from django.db import connection as database
 from django.http import QueryDict
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from portal.audit import exports
-from portal.audit.exports import cell_defused, export_lines, export_prepare
+from portal.audit import export_views, exports
+from portal.audit.csv_lines import cell_defused, csv_line, csv_line_of
+from portal.audit.exports import export_lines, export_prepare, export_record
 from portal.audit.filters import wanted_of
 from portal.audit.models import Event, Head
 from portal.audit.services import AuditUnavailable, ObjectRef, event_record, origin_system
@@ -63,14 +67,35 @@ def test_an_export_is_recorded_before_its_first_byte(browser):
 
 def test_without_record_there_is_no_export(db, monkeypatch):
     monkeypatch.setattr(exports, "event_record", lambda **_: (_ for _ in ()).throw(AuditUnavailable("no")))
+    wanted = wanted_of(QueryDict(), UTC)
+    export = export_prepare(wanted=wanted, reason="x", origin=SYSTEM)
     with pytest.raises(AuditUnavailable):
-        export_prepare(wanted=wanted_of(QueryDict(), UTC), form="csv", reason="x", origin=SYSTEM)
+        export_record(export=export, wanted=wanted, form="csv", origin=SYSTEM)
+
+
+def test_rows_are_counted_before_the_transaction_that_records_the_export(browser, monkeypatch):
+    shop(1)
+    outside, depths = len(database.savepoint_ids), []
+    prepare = export_views.export_prepare
+    monkeypatch.setattr(
+        export_views,
+        "export_prepare",
+        lambda **asked: depths.append(len(database.savepoint_ids)) or prepare(**asked),
+    )
+    body(browser.post("/audit/export/", {"form": "csv", "reason": "x"}))
+    assert depths == [outside]
 
 
 @pytest.mark.parametrize("lead", ["=", "+", "-", "@", "\t", "\r", "\n", "\0"])
 def test_no_cell_is_a_formula(lead):
     assert cell_defused(f"{lead}HYPERLINK()") == f"'{lead}HYPERLINK()"
     assert cell_defused("plain") == "plain" and cell_defused(None) == ""
+
+
+@given(st.lists(st.text(), min_size=3, max_size=3), st.sampled_from(["", '{"a":"b, "c""}', "-1", '[",\n"]']))
+@example(["a\x1f=b", "", ""], "")
+def test_a_line_written_quickly_is_the_line_written_with_care(texts, document):
+    assert csv_line_of(texts[:2], [document], texts[2:]) == csv_line([*texts[:2], document, *texts[2:]])
 
 
 def test_a_formula_in_a_name_is_defused_in_the_file(browser):
@@ -101,7 +126,7 @@ def test_chunks_follow_each_other_and_later_events_stay_out(db, monkeypatch):
     monkeypatch.setattr(exports, "CHUNK", 3)
     for number in range(10):
         shop(number)
-    export = export_prepare(wanted=wanted_of(QueryDict(), UTC), form="jsonl", reason="x", origin=SYSTEM)
+    export = export_prepare(wanted=wanted_of(QueryDict(), UTC), reason="x", origin=SYSTEM)
     shop(11)
     lines = "".join(export_lines(export, "jsonl", UTC)).splitlines()
     assert [json.loads(line)["sequence"] for line in lines[1:]] == list(range(1, 11)) and export.rows == 10
@@ -109,7 +134,7 @@ def test_chunks_follow_each_other_and_later_events_stay_out(db, monkeypatch):
 
 def test_memory_stays_flat_however_long_the_export(db):
     call_command("audit_seed", events=6000, verbosity=0)
-    export = export_prepare(wanted=wanted_of(QueryDict(), UTC), form="csv", reason="x", origin=SYSTEM)
+    export = export_prepare(wanted=wanted_of(QueryDict(), UTC), reason="x", origin=SYSTEM)
     tracemalloc.start()
     length = sum(len(piece) for piece in export_lines(export, "csv", UTC))
     _, peak = tracemalloc.get_traced_memory()

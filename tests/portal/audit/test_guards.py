@@ -2,10 +2,11 @@
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
 from django.db import Error, connection, transaction
 
 from portal.audit.guards import guards_install, guards_remove
-from portal.audit.models import Event, Head
+from portal.audit.models import Event, Head, Known, Term
 from portal.audit.services import event_record, origin_system
 
 pytestmark = pytest.mark.django_db
@@ -15,7 +16,7 @@ COLUMNS = ", ".join(f'"{field.column}"' for field in Event._meta.concrete_fields
 @pytest.fixture(autouse=True)
 def events():
     """Two rows to attack."""
-    return [event_record(action="session.signed_in", origin=origin_system("x")) for _ in range(2)]
+    return [event_record(action="session.signed_in", origin=origin_system("ana")) for _ in range(2)]
 
 
 def refused(statement):
@@ -37,6 +38,10 @@ def refused(statement):
         "DELETE FROM audit_head",
         "UPDATE audit_head SET sequence = 1, count = 1",
         "UPDATE audit_head SET id = 2",
+        "DELETE FROM audit_term WHERE term = 'w:ana'",
+        "UPDATE audit_term SET term = 'w:nobody'",
+        "DELETE FROM audit_known",
+        "UPDATE audit_known SET folded = 'nobody'",
     ],
 )
 def test_changing_and_deleting_is_refused(statement):
@@ -45,7 +50,8 @@ def test_changing_and_deleting_is_refused(statement):
 
 @pytest.mark.postgresql
 def test_truncating_is_refused():
-    for table in ("audit_event", "audit_head", "audit_event, audit_head CASCADE"):
+    tables = ("audit_event", "audit_head", "audit_term", "audit_known", "audit_event, audit_head CASCADE")
+    for table in tables:
         assert "append-only" in refused(f"TRUNCATE {table}")
 
 
@@ -87,3 +93,29 @@ def test_a_database_without_guards_is_not_used(monkeypatch):
     monkeypatch.setattr(connection, "vendor", "oracle")
     with pytest.raises(ImproperlyConfigured):
         guards_install(connection)
+
+
+@pytest.mark.postgresql
+def test_a_hash_costs_each_append_one_index_and_still_occurs_once():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT indexdef FROM pg_indexes WHERE tablename = 'audit_event'")
+        found = [text for (text,) in cursor.fetchall() if "hash" in text.partition(" USING ")[2]]
+    assert len(found) == 2 and all("UNIQUE" in text and "pattern_ops" not in text for text in found)
+
+
+def test_an_index_that_was_emptied_behind_the_guards_is_put_back_on_record(capsys):
+    there = set(Term.objects.values_list("pk")), set(Known.objects.values_list("pk"))
+    guards_remove(connection)
+    Term.objects.all().delete()
+    Known.objects.all().delete()
+    guards_install(connection)
+    call_command("audit_index")
+    missing = len(there[0]) + len(there[1])
+    assert f"{missing} entries were missing and are back." in capsys.readouterr().out
+    newest = Event.objects.first()
+    assert newest.action == "audit.index_mended" and newest.message == f"{missing} entries were missing"
+    assert there[0] <= set(Term.objects.values_list("pk")) and there[1] <= set(
+        Known.objects.values_list("pk")
+    )
+    call_command("audit_index")
+    assert "0 entries were missing" in capsys.readouterr().out and Event.objects.first() == newest

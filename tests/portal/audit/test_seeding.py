@@ -25,6 +25,14 @@ def test_an_invented_trail_is_whole_and_findable(db, monkeypatch, capsys):
     assert "250 events appended" in capsys.readouterr().out
 
 
+def test_a_trail_is_only_continued_to_the_length_asked_for(db, capsys):
+    call_command("audit_seed", events=20)
+    call_command("audit_seed", events=30, in_all=True)
+    call_command("audit_seed", events=30, in_all=True)
+    assert Event.objects.count() == 30 and audit_verify().whole
+    assert capsys.readouterr().out.splitlines()[-1] == "0 events appended"
+
+
 def test_the_guards_are_back_on_afterwards(db):
     call_command("audit_seed", events=3, verbosity=0)
     with pytest.raises(Error), transaction.atomic():

@@ -1,19 +1,19 @@
 """Whoever touches the recorded rows is found out, whatever they touched."""
 
 import base64
-import random
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection, transaction
+from django.db import connection
 
 from portal.audit.canonical import HASHED_FIELDS
+from portal.audit.findings import MOST_PROBLEMS
 from portal.audit.guards import guards_install, guards_remove
 from portal.audit.keys import audit_keys, keyed_digest
 from portal.audit.models import Event, Head
 from portal.audit.services import ObjectRef, event_record, origin_system
-from portal.audit.verification import MOST_PROBLEMS, audit_verify
+from portal.audit.verification import audit_verify
 
 pytestmark = pytest.mark.django_db
 ROWS = 12
@@ -143,7 +143,7 @@ def test_a_row_taken_from_another_genuine_chain_is_named(chain):
 
 
 def test_a_head_that_counts_otherwise_is_found(chain):
-    from portal.audit.services import head_seal
+    from portal.audit.head import head_seal
 
     head = Head.objects.get()
     seal = head_seal(head.key_id, head.sequence, 99, head.hash)
@@ -191,57 +191,11 @@ def test_a_key_that_is_none_stops_everything(settings, keys):
         audit_keys()
 
 
-def _other(value, chance):
-    """Another value of the same type, near or far."""
-    if isinstance(value, datetime):
-        return value + timedelta(microseconds=chance.choice([-1, 1, 10**6]))
-    if isinstance(value, int):
-        return value + chance.choice([-1, 1, 1000])
-    if value is None:
-        return chance.randrange(1, 1000)
-    return chance.choice([value[:-1] or "y", value[:-1] + "~", chance.randbytes(8).hex()])
-
-
-def _tamper(chance):
-    """One random attack on the rows."""
-    one, two = chance.sample(range(1, ROWS + 1), 2)
-    column = chance.choice([name for name in (*HASHED_FIELDS, "hash") if name != "sequence"])
-    row = Event.objects.filter(pk=one).values().get()
-    kind = chance.choice(["edit"] * 6 + ["delete", "cut", "swap", "shift", "insert", "exchange"])
-    if kind == "edit":
-        edit(one, **{column: _other(row[column], chance)})
-    elif kind == "delete":
-        Event.objects.filter(pk=one).delete()
-    elif kind == "cut":
-        Event.objects.filter(pk__gte=one).delete()
-    elif kind == "swap":
-        for old, new in ((one, 99), (two, one), (99, two)):
-            move(old, new)
-    elif kind == "shift":
-        move(one, chance.choice([0, -1, 50]))
-    elif kind == "insert":
-        copy_of(two, sequence=chance.choice([0, ROWS + 1, ROWS + 9]))
-    else:
-        other = Event.objects.filter(pk=two).values("object_name", "object_guid", "after").get()
-        edit(one, **other)
-    return f"{kind} {one} {two} {column}"
-
-
-def test_300_random_tamperings_are_all_found(chain):
-    chance = random.Random(20260101)  # noqa: S311 - a repeatable attacker
-    for _ in range(300):
-        with transaction.atomic():
-            what = _tamper(chance)
-            assert not audit_verify().whole, what
-            transaction.set_rollback(True)
-    assert audit_verify().whole
-
-
 def test_ten_thousand_rows_are_verified_in_a_second_or_two(chain):
     """The promise is 100,000 rows in 10 s; the limit here leaves room for a busy machine."""
     head, rows = Head.objects.get(), []
     from portal.audit.canonical import row_text
-    from portal.audit.services import head_seal
+    from portal.audit.head import head_seal
 
     row = Event.objects.filter(pk=ROWS).values().get()
     for sequence in range(ROWS + 1, 10_001):

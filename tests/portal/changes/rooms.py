@@ -96,6 +96,7 @@ urlpatterns = [
     path("", include("portal.staff.urls")),
     path("accounts/", include("portal.staff.accounts")),
     path("changes/", include("portal.changes.urls")),
+    path("tasks/", include("portal.tasks.urls")),
     room("tenants", path("tenants/<str:guid>/merchants/new/", MerchantCreate.as_view(), name="create")),
     room(
         "merchants",

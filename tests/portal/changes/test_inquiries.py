@@ -7,6 +7,7 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
+from portal.audit.models import Event
 from portal.changes import services
 from portal.changes.errors import NotPossible
 from portal.changes.models import Change, State
@@ -51,6 +52,8 @@ def test_a_create_that_happened_is_adopted(browser, unknown, relay):
     assert change.state == State.ACCEPTED
     assert change.object_guid
     assert actions(change)[-1] == "change.reconciled"
+    # The outcome holds the values: the history of a field must not miss what arrived without an answer.
+    assert Event.objects.get(action="change.reconciled").after_data["homepage"] == "https://n.example"
     assert relay.writes == 1
 
 

@@ -20,7 +20,8 @@ from portal.audit.services import Origin  # noqa: E402
 from portal.changes import services  # noqa: E402
 from portal.changes.models import Change  # noqa: E402
 from portal.staff.models import User  # noqa: E402
-from provisioning.connections.services import connection_create, credential_reset  # noqa: E402
+from provisioning.connections.services import connection_create  # noqa: E402
+from provisioning.connections.versions import credential_reset  # noqa: E402
 
 ORIGIN = Origin(None, "ana", "Support agent", "", "", "")
 

@@ -31,11 +31,29 @@ def test_a_fresh_credential_and_a_working_one(agent, client_of, stored) -> None:
 
 
 def test_a_refused_credential_offers_the_reset_to_those_who_may(agent, admin, client_of, stored) -> None:
-    now = timezone.now()
-    Credential.objects.update(last_success_at=now - timedelta(hours=1), last_failure_at=now)
+    Credential.objects.update(suspect_since=timezone.now(), suspect_words="Unauthorized <by> me")
     assert "Credential refused" in home(agent, client_of)
     assert "/connections/sandbox/reset/" not in home(agent, client_of)
-    assert "/connections/sandbox/reset/" in home(admin, client_of)
+    told = home(admin, client_of)
+    assert "does not accept the stored API key" in told and "Unauthorized &lt;by&gt; me" in told
+    assert "/connections/sandbox/reset/" in told
+
+
+def test_a_credential_that_has_grown_old_is_told_to_those_who_replace_it(
+    agent, admin, client_of, stored
+) -> None:
+    assert "longer than the" not in home(admin, client_of)
+    Credential.objects.update(activated_at=timezone.now() - timedelta(days=91))
+    assert "longer than the" in home(admin, client_of)
+    assert "longer than the" not in home(agent, client_of)
+    Connection.objects.update(remind_after_days=0)
+    assert "longer than the" not in home(admin, client_of)
+
+
+def test_a_reset_that_was_begun_is_remembered(agent, admin, client_of, stored) -> None:
+    Credential.objects.create(connection=stored.connection, version=2, state="new", created_by="Bea")
+    assert "Bea entered a new credential" in home(admin, client_of)
+    assert "Bea" not in home(agent, client_of)
 
 
 def test_a_missing_credential_and_a_pause_are_told(agent, client_of, stored) -> None:

@@ -1,7 +1,11 @@
 """Headers: every answer is covered, however early in the way of a request it was made."""
 
+from ipaddress import ip_network
+
 import pytest
 from django.test import Client, override_settings
+
+from portal.audit.models import Event
 
 pytestmark = pytest.mark.django_db
 
@@ -26,6 +30,13 @@ def test_every_answer_has_a_policy_and_an_id(answer, tls):
     assert response["X-Request-Id"]
 
 
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_every_answer_says_what_it_is(answer):
+    response = Client(raise_request_exception=False).get(**ANSWERS[answer])
+    assert response["Content-Type"] in ("text/html; charset=utf-8", "application/json")
+    assert response["X-Content-Type-Options"] == "nosniff"
+
+
 def test_a_refused_form_is_not_stored_either():
     response = Client(enforce_csrf_checks=True).post("/accounts/login/", {"login": "ana", "password": "x"})
     assert response.status_code == 403
@@ -38,3 +49,20 @@ def test_notices_wait_in_the_session_and_in_no_cookie(client_of, agent):
     assert response.status_code == 302
     assert "messages" not in response.cookies
     assert "Your time zone is stored." in browser.get("/accounts/profile/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("peer", "recorded"),
+    [("10.0.0.1", "192.0.2.5"), ("fd00::7", "192.0.2.5"), ("", "192.0.2.5"),
+     ("203.0.113.9", "203.0.113.9"), ("10.0.1.1", "10.0.1.1"), ("no address", "no address")],
+)  # fmt: skip
+def test_only_a_proxy_that_is_configured_says_where_a_request_comes_from(agent, settings, peer, recorded):
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+    settings.TRUSTED_PROXIES = [ip_network("10.0.0.0/24"), ip_network("fd00::/8")]
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    browser = Client(
+        REMOTE_ADDR=peer, HTTP_X_FORWARDED_FOR="6.6.6.6, 192.0.2.5", HTTP_X_FORWARDED_PROTO="https"
+    )
+    response = browser.post("/accounts/login/", {"login": "ana", "password": "wrong and long enough"})
+    assert Event.objects.first().address == recorded
+    assert response.wsgi_request.is_secure() == (recorded == "192.0.2.5")

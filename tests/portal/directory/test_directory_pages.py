@@ -109,15 +109,15 @@ def test_a_list_takes_few_queries_whatever_its_length(browser, shops, django_ass
         browser.get("/sandbox/merchants/")
 
 
-def test_refresh_on_demand_reads_what_was_made_elsewhere(browser, connection):
-    for query in ("", f"?tenant={connection.tenant_guid}"):
-        browser.get(f"/sandbox/merchants/{query}")
-        name = f"Made elsewhere {query[:3]}"
-        made(connection.tenant_guid, name)
-        assert name not in browser.get(f"/sandbox/merchants/{query}").content.decode()
-        response = browser.post(f"/sandbox/merchants/{query}")
-        assert response.url == f"/sandbox/merchants/{query}"
-        assert name in browser.get(response.url).content.decode()
+def test_refresh_on_demand_reads_what_was_made_elsewhere(browser, word, connection):
+    for number, of_tenant in enumerate(("", f"&tenant={connection.tenant_guid}")):
+        address = f"/sandbox/merchants/?q={word}{of_tenant}"
+        browser.get(address)
+        made(connection.tenant_guid, f"{word} Elsewhere {number}")
+        assert f"Elsewhere {number}" not in listed(browser.get(address))
+        response = browser.post(address)
+        assert response.url == address
+        assert f"Elsewhere {number}" in listed(browser.get(response.url))
 
 
 def test_the_list_stays_readable_when_the_gateway_is_away(browser, shops, word, connection):

@@ -15,6 +15,7 @@ from portal.directory.services import (
     entry_parents,
     entry_store,
 )
+from portal.staff.models import User
 from provisioning.entities import Connector, Merchant, MerchantUser, Tenant
 from provisioning.gateway.secrets import MASK, Sealed
 
@@ -100,7 +101,9 @@ def test_texts_compare_without_case_in_every_script():
 def test_search_finds_every_word_in_any_case(db, text):
     found = merchant(externalId="ID-77 100%", homepage="https://STRASSE.example")
     rows_store([row_of(found), row_of(merchant("ME-2", name="Other"))])
-    assert [row.guid for row in entries_search(text=text, kinds=["merchant"], limit=5)] == ["ME-1"]
+    assert [row.guid for row in entries_search(user=User(), text=text, kinds=["merchant"], limit=5)] == [
+        "ME-1"
+    ]
 
 
 def test_wildcards_are_letters(db):
@@ -111,11 +114,11 @@ def test_wildcards_are_letters(db):
 
 def test_search_puts_the_exact_guid_first_and_stops_at_its_limit(db):
     rows_store([row_of(merchant(f"ME-{number}", name=f"A ME-5 {number}")) for number in range(9)])
-    found = entries_search(text="ME-5", kinds=["merchant"], limit=3, connection="sandbox")
+    found = entries_search(user=User(), text="ME-5", kinds=["merchant"], limit=3, connection="sandbox")
     assert found[0].guid == "ME-5"
     assert len(found) == 3
-    assert entries_search(text="  ", kinds=["merchant"], limit=3) == []
-    assert entries_search(text="ME-5", kinds=["merchant"], limit=3, connection="other") == []
+    assert entries_search(user=User(), text="  ", kinds=["merchant"], limit=3) == []
+    assert entries_search(user=User(), text="ME-5", kinds=["merchant"], limit=3, connection="other") == []
 
 
 def test_an_own_change_is_stored_under_the_parent_it_was_known_under(db):

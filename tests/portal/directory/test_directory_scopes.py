@@ -153,7 +153,8 @@ def test_a_first_load_by_somebody_else_is_waited_for_within_limits(connection, m
 
 
 def test_eight_readers_at_once_are_one_read(committed_db, gateway, calls):
-    from provisioning.connections.services import connection_create, credential_reset
+    from provisioning.connections.services import connection_create
+    from provisioning.connections.versions import credential_reset
 
     made = connection_create(slug="sandbox", name="Sandbox", base_url=gateway.base_url)
     credential_reset(connection=made, api_key=gateway.api_key, password=gateway.password, by="tests")

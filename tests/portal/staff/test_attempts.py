@@ -10,8 +10,10 @@ from django.test import Client
 from portal.audit.models import Event
 from portal.audit.services import origin_system
 from portal.staff import attempts
+from portal.staff.links import password_link_make
 from portal.staff.models import Attempts
-from portal.staff.services import password_link_make, password_set
+from portal.staff.services import password_set
+from portal.staff.turnstile import Turnstile
 from tests.conftest import PASSPHRASE
 
 LOGIN = "/accounts/login/"
@@ -46,8 +48,8 @@ def expire():
 
 @pytest.mark.parametrize("name", ["ana", "nobody"])
 def test_of_60_parallel_wrong_passwords_five_are_looked_at(committed_db, ana, monkeypatch, settings, name):
-    """For a name that somebody has and for one that nobody has; the limit of requests out of the way."""
-    settings.ACCOUNT_RATE_LIMITS = False
+    """For a name that somebody has and one that nobody has; the turnstile would let in one by one."""
+    monkeypatch.setattr("portal.staff.accounts.TURNSTILE", Turnstile(at_once=60, room=60))
     looked_at = []
 
     def counted(password, encoded, *arguments, **named):
@@ -97,6 +99,14 @@ def test_an_address_has_a_limit_of_its_own(ana, settings):
     assert not any(tried(f"name{number}", REMOTE_ADDR="192.0.2.1") for number in range(3))
     assert not tried(passphrase=PASSPHRASE, REMOTE_ADDR="192.0.2.1")
     assert tried(passphrase=PASSPHRASE, REMOTE_ADDR="192.0.2.2")
+
+
+def test_a_flood_from_one_address_fills_no_audit_trail(ana, settings):
+    settings.SIGN_IN_ADDRESS_ATTEMPTS = 3
+    assert not any(tried(f"name{number}", REMOTE_ADDR="192.0.2.1") for number in range(40))
+    assert codes() == ["not_accepted"] * 3 + ["too_many_attempts"] * 20
+    expire()
+    assert tried(passphrase=PASSPHRASE, REMOTE_ADDR="192.0.2.1")
 
 
 def test_signing_in_all_day_from_one_address_uses_nothing_up(ana, settings):

@@ -7,13 +7,16 @@ import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
+from django.contrib.auth.models import Group
 from django.contrib.sessions.models import Session
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.test import Client
 from django.urls import reverse
 
 from portal.audit.models import Event
 from portal.staff.models import User
+from portal.staff.policy import policy_ensure, policy_names_roles
 from portal.staff.second_factor import second_factors_of, secrets_of, wrapped_secret
 from provisioning.keyring import KeyringError
 from tests.conftest import PASSPHRASE
@@ -233,29 +236,31 @@ def test_policy_is_a_setting_by_role(settings, ana, client_of, roles, asked):
     assert (client_of(ana).get("/").status_code == 302) == asked
 
 
-def test_a_policy_for_an_unknown_role_is_an_error_at_the_start(settings):
-    from django.apps import apps
-    from django.core.exceptions import ImproperlyConfigured
-
-    settings.SECOND_FACTOR_ROLES = ["Agents"]
-    with pytest.raises(ImproperlyConfigured, match="Agents"):
-        apps.get_app_config("staff").ready()
-
-
-def test_an_admin_removes_the_second_factor_of_another(ana, secret, admin, client_of):
-    theirs = past_the_password()
-    theirs.post(CODE, {"code": code_of(secret)})
-    browser, page = client_of(admin), f"/staff/{ana.pk}/"
-    assert b"authenticator app" in browser.get(page).content
-    assert browser.post(page + "second-factor/").status_code == 302
-    assert not Authenticator.objects.exists() and not is_in(theirs)
-    event = Event.objects.get(action="staff.second_factor_reset")
-    assert event.actor_id == admin.pk and event.object_guid == str(ana.pk)
-    assert is_in(past_the_password())
+def test_a_policy_for_an_unknown_role_is_an_error_at_the_start(settings, db):
+    settings.SECOND_FACTOR_ROLES = ["Agents", "Admin"]
+    with pytest.raises(ImproperlyConfigured, match="no role: Agents"):
+        policy_ensure()
+    assert policy_names_roles(databases=["default"])[0].id == "portal.E003"
+    Group.objects.create(name="Agents")
+    policy_ensure()
+    assert policy_names_roles(databases=["default"]) == []
 
 
-def test_nobody_resets_their_own(admin, client_of):
-    with secrets_of(admin):
-        TOTP.activate(admin, generate_totp_secret())
-    assert client_of(admin).post(f"/staff/{admin.pk}/second-factor/").status_code == 409
-    assert second_factors_of(User.objects.get(pk=admin.pk)) == ["authenticator app"]
+def test_somebody_disabled_between_password_and_code_does_not_get_in(secret, ana):
+    browser = past_the_password()
+    User.objects.filter(pk=ana.pk).update(is_active=False)
+    browser.post(CODE, {"code": code_of(secret)})
+    assert Event.objects.get().code == "disabled"
+    User.objects.filter(pk=ana.pk).update(is_active=True)
+    assert not is_in(browser)
+
+
+def test_a_late_code_does_not_make_the_password_before_it_younger(secret):
+    browser = past_the_password()
+    session = browser.session
+    session["account_authentication_methods"][0]["at"] -= 11 * 60
+    session.save()
+    browser.post(CODE, {"code": code_of(secret)})
+    assert is_in(browser)
+    assert time.time() - browser.session["proved_at"] >= 11 * 60
+    assert browser.get(APP)["Location"].startswith("/accounts/confirm/")

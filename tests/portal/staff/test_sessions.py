@@ -1,13 +1,17 @@
 """Sessions end: after idling, after a working day, by a button. The server decides, not the cookie."""
 
 import time
+from datetime import timedelta
 
 import pytest
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 from django.test import Client
+from django.utils import timezone
 
 from portal.audit.models import Event
+from portal.staff.sessions import sessions_forget_expired
+from portal.tasks import housekeeping
 from tests.conftest import PASSPHRASE
 
 PAGE = "/accounts/profile/"
@@ -127,4 +131,19 @@ def test_nobody_ends_the_session_of_another(ana, person):
 def test_the_button_never_ends_the_session_that_asks(ana):
     browser = signed_in()
     browser.post("/accounts/sessions/", {"session": UserSession.objects.get().pk})
+    assert is_in(browser)
+
+
+def test_workers_empty_expired_sessions_and_keep_the_others(ana, monkeypatch):
+    regular = housekeeping._REGULAR[sessions_forget_expired]
+    monkeypatch.setattr(housekeeping, "_REGULAR", {sessions_forget_expired: regular})
+    monkeypatch.setattr(regular, "due_at", 0)
+    browser, gone = signed_in(), signed_in()
+    Session.objects.filter(pk=gone.session.session_key).update(expire_date=timezone.now())
+    long_ago = timezone.now() - timedelta(days=1)
+    UserSession.objects.filter(session_key=gone.session.session_key).update(created_at=long_ago)
+    housekeeping.housekeeping_do()
+    key = browser.session.session_key
+    assert list(Session.objects.values_list("pk", flat=True)) == [key]
+    assert list(UserSession.objects.values_list("session_key", flat=True)) == [key]
     assert is_in(browser)

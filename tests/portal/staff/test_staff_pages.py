@@ -8,7 +8,6 @@ from django.http import HttpResponse
 from django.urls import path
 
 from portal.audit.models import Event
-from portal.audit.services import AuditUnavailable
 from portal.console.access import SIGNED_IN, allow
 from portal.staff.models import User
 from portal.staff.roles import AGENT, MANAGER
@@ -77,8 +76,8 @@ def test_a_denial_that_cannot_be_recorded_opens_nothing(agent, client_of, db):
 
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE audit_event RENAME TO gone")
-    with pytest.raises(AuditUnavailable):
-        client_of(agent).get("/audit/")
+    answer = client_of(agent).get("/audit/")
+    assert answer.status_code == 503 and b"Nothing was done" in answer.content
 
 
 def test_a_form_sent_after_the_session_ended_is_not_sent_again(client_of, db):
@@ -107,12 +106,11 @@ def test_an_admin_adds_a_person_who_signs_in_with_the_link(admin, client_of):
     link = re.search(r"http://testserver(/accounts/password/set/[^<\"]+)", text).group(1)
     created, linked = Event.objects.order_by("sequence")
     assert (created.action, linked.action) == ("staff.created", "staff.password_link_made")
-    assert created.actor_id == admin.pk and link.split("-", 1)[1].strip("/") not in str(
-        Event.objects.values()[:]
-    )
+    assert created.actor_id == admin.pk and link.split("/")[-2] not in str(Event.objects.values()[:])
     assert link not in str(dict(browser.session))
     guest = client_of(None)
     form = guest.get(link)["Location"]
+    assert link.split("/")[-2] not in str(dict(guest.session))
     passphrase = "a long passphrase for me"
     guest.post(form, {"password1": passphrase, "password2": passphrase})
     guest.post("/accounts/login/", {"login": "newcomer", "password": passphrase})

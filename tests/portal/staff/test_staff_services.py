@@ -7,10 +7,11 @@ from django.db import connection, connections
 
 from portal.audit.models import Event
 from portal.audit.services import AuditUnavailable, origin_system
-from portal.staff import services
+from portal.staff import links, services
 from portal.staff.models import User
 from portal.staff.roles import ADMIN, AGENT, MANAGER
 from portal.staff.services import StaffRefused
+from tests.conftest import PASSPHRASE
 
 ORIGIN = origin_system("tests")
 
@@ -21,9 +22,15 @@ def change(by, person, role=AGENT):
 
 
 @pytest.fixture
+def admin(person):
+    """Ada, an admin who can sign in."""
+    return person("ada", ADMIN, PASSPHRASE)
+
+
+@pytest.fixture
 def second_admin(person):
-    """Adi, another admin."""
-    return person("adi", ADMIN)
+    """Adi, another one."""
+    return person("adi", ADMIN, PASSPHRASE)
 
 
 def test_an_admin_adds_a_person_who_has_no_password_yet(admin):
@@ -54,13 +61,13 @@ def test_the_service_authorises_again(agent, manager, outsider):
     for by in (agent, manager, outsider):
         with pytest.raises(StaffRefused, match="role does not allow"):
             services.staff_create(by=by, origin=ORIGIN, username="new", role=AGENT)
-        for service in (services.staff_disable, services.staff_enable, services.password_link_make):
+        for service in (services.staff_disable, services.staff_enable, links.password_link_make):
             with pytest.raises(StaffRefused, match="role does not allow"):
                 service(by=by, origin=ORIGIN, person=agent)
 
 
 def test_nobody_changes_their_own_rights(admin, second_admin):
-    for service in (services.staff_disable, services.staff_enable, services.password_link_make):
+    for service in (services.staff_disable, services.staff_enable, links.password_link_make):
         with pytest.raises(StaffRefused, match="own rights"):
             service(by=admin, origin=ORIGIN, person=admin)
     with pytest.raises(StaffRefused, match="own rights"):

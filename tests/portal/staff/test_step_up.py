@@ -1,9 +1,12 @@
 """Step-up: credentials, staff and the audit export open to who proved a short while ago who they are."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from allauth.usersessions.models import UserSession
+from django.contrib.auth.hashers import check_password
+from django.db import connections
 from django.test import Client
 from django.urls import get_resolver
 
@@ -13,7 +16,8 @@ from portal.staff.models import User
 from portal.staff.roles import STEP_UP
 from tests.conftest import PASSPHRASE
 
-CONFIRM = "/accounts/confirm/"
+CONFIRM, CHANGE = "/accounts/confirm/", "/accounts/password/change/"
+NEW = dict.fromkeys(("password1", "password2"), "another long passphrase")
 
 
 @pytest.fixture
@@ -53,7 +57,7 @@ def test_a_page_that_needs_it_asks_again_and_comes_back(browser, page):
     assert browser.get(page).status_code in (200, 404)
 
 
-@pytest.mark.parametrize("step", ["role", "disable", "enable", "link", "unlock"])
+@pytest.mark.parametrize("step", ["role", "disable", "enable", "link", "unlock", "sign-out", "second-factor"])
 def test_no_staff_write_happens_without_it(browser, person, step):
     ana = person("ana", "Support agent", PASSPHRASE)
     back = f"/staff/{ana.pk}/"
@@ -99,7 +103,76 @@ def test_a_wrong_password_opens_nothing_and_counts(browser, ada):
         assert confirm(browser, "wrong").status_code == 200
     assert confirm(browser).status_code in (200, 429)
     assert browser.get("/staff/new/").status_code == 302
-    assert Event.objects.filter(action="session.sign_in_locked").count() == 1
+    failures = Event.objects.filter(action="session.step_up_failed", object_guid=str(ada.pk), actor_id=ada.pk)
+    assert list(failures.values_list("code", flat=True)) == ["too_many_attempts"] + ["not_accepted"] * 5
+    assert Event.objects.filter(action="session.step_up_locked").count() == 1
+
+
+def test_a_stranger_who_locks_the_name_does_not_keep_its_owner_from_stepping_up(browser):
+    for _ in range(6):
+        Client().post("/accounts/login/", {"login": "ada", "password": "wrong"})
+    assert confirm(browser).status_code == 302
+    assert browser.get("/staff/new/").status_code == 200
+    stranger = Client().post("/accounts/login/", {"login": "ada", "password": PASSPHRASE})
+    assert stranger.status_code == 200, "the step-up unlocked the sign-in page"
+
+
+def test_wrong_passwords_at_step_up_do_not_lock_the_sign_in_page(browser):
+    for _ in range(6):
+        confirm(browser, "wrong")
+    assert Client().post("/accounts/login/", {"login": "ada", "password": PASSPHRASE}).status_code == 302
+    assert confirm(browser).status_code == 200, "a sign-in unlocked the step-up"
+
+
+def test_an_admin_unlocks_the_step_up_too(browser, ada, person, client_of):
+    another = client_of(person("amir", "Admin"))
+    for _ in range(5):
+        confirm(browser, "wrong")
+    page = f"/staff/{ada.pk}/"
+    assert b"too many failed attempts" in another.get(page).content
+    another.post(page + "unlock/")
+    assert confirm(browser).status_code == 302
+
+
+@pytest.mark.parametrize("page", [CONFIRM, CHANGE])
+def test_of_30_parallel_tries_at_ones_own_password_five_are_looked_at(
+    committed_db, browser, monkeypatch, settings, page
+):
+    settings.ACCOUNT_RATE_LIMITS = {"change_password": "", "reauthenticate": ""}
+    looked_at = []
+
+    def counted(password, encoded, *arguments, **named):
+        looked_at.append(1)
+        return check_password(password, encoded, *arguments, **named)
+
+    monkeypatch.setattr("django.contrib.auth.base_user.check_password", counted)
+    cookies = browser.cookies.output(header="", sep=";")
+
+    def wrong(_):
+        one = Client()
+        one.cookies.load(cookies)
+        try:
+            return one.post(page, {"password": "wrong", "oldpassword": "wrong", **NEW}).status_code
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(30) as threads:
+        assert set(threads.map(wrong, range(30))) == {200}
+    failures = Event.objects.filter(action="session.step_up_failed")
+    assert len(looked_at) == failures.filter(code="not_accepted").count() == 5
+    assert failures.filter(code="too_many_attempts").count() == 25
+
+
+def test_the_old_password_cannot_be_guessed_where_it_is_changed(browser, ada, settings):
+    settings.ACCOUNT_RATE_LIMITS = {"change_password": ""}
+    for _ in range(5):
+        assert browser.post(CHANGE, {"oldpassword": "wrong", **NEW}).status_code == 200
+    assert browser.post(CHANGE, {"oldpassword": PASSPHRASE, **NEW}).status_code == 200
+    assert User.objects.get(pk=ada.pk).check_password(PASSPHRASE)
+    failures = Event.objects.filter(action="session.step_up_failed", actor_id=ada.pk)
+    assert list(failures.values_list("code", flat=True)) == ["too_many_attempts"] + ["not_accepted"] * 5
+    assert confirm(browser).status_code == 200, "step-up is counted in the same place"
+    assert "wrong" not in [str(value) for row in failures.values() for value in row.values()]
 
 
 def test_every_view_with_such_a_right_is_covered_by_the_right_itself():
@@ -107,5 +180,5 @@ def test_every_view_with_such_a_right_is_covered_by_the_right_itself():
     from tests.portal.staff.test_access_table import patterns
 
     rights = {access_of(pattern.callback) for _, pattern in patterns(get_resolver())}
-    assert {"credential.reset", "staff.create"} <= rights
-    assert {"credential.reset", "staff.create", "staff.update", "audit.export"} == STEP_UP
+    assert {"connection.create", "connection.update", "credential.reset", "staff.create"} <= STEP_UP
+    assert {"staff.update", "role.update", "access.review", "audit.export"} <= STEP_UP <= rights

@@ -1,6 +1,7 @@
 """How the tests of the client call it: with canary credentials, for a read or a write."""
 
 import base64
+import ipaddress
 import traceback
 
 import pytest
@@ -9,8 +10,10 @@ from provisioning.gateway.answers import Answer
 from provisioning.gateway.calls import Call
 from provisioning.gateway.client import GatewayClient
 from provisioning.gateway.errors import OutcomeUnknown, ProvisioningError
+from provisioning.gateway.reach import Reach
 from provisioning.gateway.secrets import Sealed
 
+HERE = Reach((ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1")))
 KEY, PASSWORD, PAYLOAD_SECRET = "canary-key", "canary-pässword", "canary-payload-secret"
 CANARIES = (
     KEY,
@@ -29,9 +32,9 @@ WRITE = Call(
 )
 
 
-def client(url: str, *, deadline: float = 5.0, ca_file: str = "") -> GatewayClient:
+def client(url: str, *, deadline: float = 5.0, ca_file: str = "", reach: Reach = HERE) -> GatewayClient:
     """A client with the canary credential."""
-    return GatewayClient(url, Sealed(KEY), Sealed(PASSWORD), deadline=deadline, ca_file=ca_file)
+    return GatewayClient(url, Sealed(KEY), Sealed(PASSWORD), deadline=deadline, ca_file=ca_file, reach=reach)
 
 
 def failure(url: str, call: Call = WRITE, **options) -> ProvisioningError:

@@ -1,0 +1,61 @@
+"""Kinds of work that leave traces in a file, fail, or never end."""
+
+import os
+import time
+from datetime import timedelta
+from pathlib import Path
+
+from portal.tasks.kinds import Kind, Link, Result, kind_register
+from portal.tasks.models import Run
+from portal.tasks.services import TaskFailed, task_progress
+
+
+def counted(run: Run, file: str, steps: int, pause: float) -> Result:
+    """Steps with a pause, each run's begin and end written down with the process that did it."""
+    _write(file, f"begin {run.pk} {os.getpid()}")
+    for step in range(steps):
+        task_progress(run=run, done=step, total=steps)
+        time.sleep(pause)
+    _write(file, f"end {run.pk} {os.getpid()}")
+    return Result({"file": file}, message="counted", keep=timedelta(hours=1))
+
+
+def broken(run: Run) -> Result:
+    """A mistake in the program, with something in its text that is nobody's business."""
+    raise ValueError("canary-secret")
+
+
+def refused(run: Run) -> Result:
+    """Cannot be done."""
+    raise TaskFailed("There is nothing to count.")
+
+
+def endless(run: Run) -> Result:
+    """Reports nothing and does not end."""
+    time.sleep(30)
+    return Result()
+
+
+def file_removed(run: Run) -> None:
+    """What a kind with files does when its result expires."""
+    if run.result:
+        Path(run.result["file"]).unlink(missing_ok=True)
+
+
+def kinds_register() -> None:
+    """Repeating it changes nothing."""
+    kind_register(Kind("test.count", counted, link=_counted_link, discard=file_removed))
+    kind_register(Kind("test.broken", broken, permission="audit.export"))
+    kind_register(Kind("test.refused", refused))
+    kind_register(Kind("test.endless", endless, deadline=timedelta(seconds=0.3)))
+
+
+def _counted_link(run: Run) -> Link:
+    return Link("Download", f"/counted/{run.pk}/")
+
+
+def _write(file: str, line: str) -> None:
+    """One write to a file opened for appending: processes do not mix their lines."""
+    handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.write(handle, f"{line}\n".encode())
+    os.close(handle)

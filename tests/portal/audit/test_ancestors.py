@@ -1,0 +1,74 @@
+"""What lies above the parent is frozen too; rows and archives from before it was are as good as ever."""
+
+import gzip
+import hashlib
+import json
+
+import pytest
+from django.db import connection as database
+from django.http import QueryDict
+from django.utils import timezone
+
+from portal.audit.canonical import HASHED_FIELDS, row_text
+from portal.audit.filters import wanted_of
+from portal.audit.guards import guards_remove
+from portal.audit.models import Event
+from portal.audit.queries import selection_of
+from portal.audit.retention.archives import ArchiveBroken, _seal, archive_check
+from portal.audit.services import ObjectRef, event_record, origin_system
+from portal.audit.verification import audit_verify
+from tests.made import connector_made, merchant_made
+from tests.portal.connectors.steps import edit, sent
+
+
+def test_the_changes_of_a_connector_are_found_by_its_tenant(connection, client_of, agent):
+    """As “With what belongs to it” on the tenant's page asks for them."""
+    merchant = merchant_made(connection)
+    connector = connector_made(connection, merchant)
+    browser = client_of(agent)
+    sent(browser, edit(browser, connector, description="New"))
+    wanted = wanted_of(
+        QueryDict(f"object={connection.tenant_guid}&kind=connector"), timezone.get_default_timezone()
+    )
+    found = list(selection_of(wanted).events())
+    assert {event.object_guid for event in found} == {connector.guid} and len(found) >= 2
+    assert {(event.parent_guid, event.ancestors) for event in found} == {
+        (merchant.guid, connection.tenant_guid)
+    }
+
+
+def test_a_row_without_ancestors_has_the_text_that_it_had_before_there_were_any():
+    former = [1, None, *HASHED_FIELDS[2:-1]]
+    assert HASHED_FIELDS[-1] == "ancestors"
+    assert json.loads(row_text([*former, ""])) == ["portal-audit-1", 1, "", *HASHED_FIELDS[2:-1]]
+    assert json.loads(row_text([*former, "TE-1"])) == ["portal-audit-1", 1, "", *HASHED_FIELDS[2:-1], "TE-1"]
+
+
+@pytest.mark.parametrize(("ancestors", "forged"), [((), "TE-9"), (("TE-1",), ""), (("TE-1",), "TE-9")])
+def test_ancestors_that_were_edited_are_found(db, ancestors, forged):
+    about = ObjectRef("connector", "CO-1", "Visa", "ME-1", "Shop", ancestors)
+    event = event_record(action="change.accepted", origin=origin_system("x"), object=about)
+    assert event.ancestors == " ".join(ancestors) and audit_verify().whole
+    guards_remove(database)
+    Event.objects.update(ancestors=forged)
+    first = audit_verify().problems[0]
+    assert (first.sequence, first.kind) == (1, "edited")
+
+
+def test_an_archive_from_before_there_were_ancestors_still_verifies(archived):
+    path = archived[0].path
+    with gzip.open(path, "rt") as file:
+        header, *rows, end = [json.loads(line) for line in file]
+    assert header["columns"].index("ancestors") == len(header["columns"]) - 2
+    for values in (header["columns"], *rows):
+        del values[-2]
+    lines = "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in (header, *rows))
+    sha256 = hashlib.sha256(lines.encode()).hexdigest()
+    end |= {"sha256": sha256, "seal": _seal(end["key_id"], sha256)}
+    with gzip.open(path, "wt") as file:
+        file.write(lines + json.dumps(end) + "\n")
+    assert archive_check(path).hashes[-1] == Event.objects.get(pk=10).hash
+    with gzip.open(path, "wt") as file:
+        file.write(lines.replace('"previous_hash", "hash"', '"hash"') + json.dumps(end) + "\n")
+    with pytest.raises(ArchiveBroken):
+        archive_check(path)

@@ -1,0 +1,105 @@
+"""Anchors by mail and syslog: kept out of everybody's reach, and compared with the trail later."""
+
+import json
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import CommandError, call_command
+from django.db import connection
+from receivers import tcp_receiver
+
+from portal.audit.anchors import anchor_write
+from portal.audit.guards import guards_install, guards_remove
+from portal.audit.models import Delivery, Event
+from portal.audit.services import event_record, origin_system
+from portal.audit.stream.delivery import deliver_all, feeds_configured
+
+
+@pytest.fixture
+def by_mail(settings):
+    """Anchors go to an auditor."""
+    settings.MAIL_ON = True
+    settings.AUDIT_ANCHOR_SEND = ["mailto:auditor@example.com"]
+
+
+def recorded(count=1):
+    """So many sign-ins."""
+    for _ in range(count):
+        event_record(action="session.signed_in", origin=origin_system("x"))
+
+
+def line_of(mail):
+    """The anchor in a mail."""
+    return next(line for line in mail.body.splitlines() if line.startswith("{"))
+
+
+def test_an_anchor_is_mailed_with_how_to_compare_it(db, by_mail, mailoutbox):
+    recorded(2)
+    call_command("audit_anchor")
+    [mail] = mailoutbox
+    assert (
+        mail.to == ["auditor@example.com"]
+        and "row 3" in mail.subject
+        and "verify_audit --anchor" in mail.body
+    )
+    assert json.loads(line_of(mail))["hash"] == Event.objects.first().hash
+
+
+def test_a_mailed_anchor_finds_a_trail_and_an_anchor_file_made_anew(
+    db, by_mail, mailoutbox, anchor_file, capsys
+):
+    recorded(2)
+    call_command("audit_anchor")
+    line = line_of(mailoutbox[0])
+    call_command("verify_audit", "--anchor", line)
+    assert "whole" in capsys.readouterr().out
+    anchor_file.unlink()
+    guards_remove(connection)
+    Event.objects.filter(pk__gte=3).delete()
+    guards_install(connection)
+    with pytest.raises(SystemExit):
+        call_command("verify_audit", "--anchor", f"<110>1 2026 host portal - audit.anchor - {line}")
+    assert "up to row 3" in capsys.readouterr().out
+
+
+def test_a_line_that_the_portal_did_not_write_proves_nothing(db, capsys):
+    recorded()
+    for line in ("", "no anchor", '{"sequence": 1}'):
+        with pytest.raises(SystemExit):
+            call_command("verify_audit", "--anchor", line)
+        assert "not written by this portal" in capsys.readouterr().out
+
+
+def test_mails_come_at_most_hourly_unless_somebody_asks(db, by_mail, mailoutbox, manager, client_of):
+    recorded()
+    anchor_write()
+    assert deliver_all(holder="one") == 1
+    recorded()
+    anchor_write()
+    assert deliver_all(holder="one") == 0 and len(mailoutbox) == 1
+    client_of(manager).post("/audit/anchor/")
+    assert deliver_all(holder="one") == 2 and len(mailoutbox) == 2
+
+
+def test_syslog_gets_anchors_apart_from_events(db, settings):
+    recorded()
+    anchor_write()
+    with tcp_receiver() as server:
+        settings.AUDIT_ANCHOR_SEND = [f"syslog+tcp://127.0.0.1:{server.server_address[1]}"]
+        settings.AUDIT_STREAM = settings.AUDIT_ANCHOR_SEND
+        assert deliver_all(holder="one") == 2
+    assert sorted(b"audit.anchor" in data for data in server.received) == [False, True]
+    assert Delivery.objects.count() == 2
+
+
+def test_the_command_fails_where_an_anchor_is_not_taken(db, settings):
+    settings.AUDIT_ANCHOR_SEND = ["syslog+tcp://127.0.0.1:9"]
+    with pytest.raises(CommandError, match=r"(?s)not taken by.anchors to syslog.*refused"):
+        call_command("audit_anchor")
+
+
+def test_mail_without_a_mail_server_stops_the_start(settings):
+    settings.MAIL_ON = False
+    settings.AUDIT_ANCHOR_SEND = ["mailto:auditor@example.com"]
+    with pytest.raises(ImproperlyConfigured, match="EMAIL_URL"):
+        feeds_configured()

@@ -1,0 +1,165 @@
+"""Old events go into sealed files that verify on their own, each row once."""
+
+import gzip
+import json
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+from long_after import LATER, SYSTEM, attacked
+
+from portal.audit.models import Event
+from portal.audit.retention import archives, background
+from portal.audit.retention.archives import ArchiveBroken, ArchiveRefused, archive_check, archives_write
+from portal.audit.retention.purging import PurgeRefused, archives_purge
+from portal.audit.verification import audit_verify
+from portal.tasks.models import Run, State
+from tests.background.workers import worked_off
+
+
+def test_everything_goes_into_files_once(archived, folder):
+    assert [(kept.first, kept.last) for kept in archived] == [(1, 10), (11, 20), (21, 24)]
+    [again] = archives_write(until=timezone.now(), origin=SYSTEM)
+    assert (again.first, again.last) == (25, 27), "the records of archiving"
+    assert list(archives_write(until=timezone.now() - timedelta(days=1), origin=SYSTEM)) == []
+    assert all(kept.path.stat().st_mode & 0o077 == 0 for kept in archived)
+    assert not list(folder.glob("*.part"))
+    assert Event.objects.filter(action="audit.archived").count() == 4 and audit_verify().whole
+
+
+def test_a_file_verifies_on_its_own(archived):
+    archive = archive_check(archived[1].path)
+    assert (archive.first, archive.last, len(archive.hashes)) == (11, 20, 10)
+    assert archive.previous_hash == archived[0].last_hash == Event.objects.get(pk=10).hash
+
+
+def test_checking_a_file_needs_the_keys_and_no_database(archived, settings, tmp_path):
+    environment = {
+        "DJANGO_SETTINGS_MODULE": "tests.settings", "PATH": "", "DATABASE_URL": "postgres://nobody@127.0.0.1:9/none",
+        "PORTAL_AUDIT_KEYS": settings.PORTAL_AUDIT_KEYS,
+    }  # fmt: skip
+    command = [sys.executable, "-m", "django", "audit_archive", "--check", str(archived[0].path)]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0 and "is whole: rows 1 to 10" in run.stdout, run.stderr
+
+
+def _edited(line):
+    row = json.loads(line)
+    row[1] = "2020-01-01T00:00:00.000000+00:00"
+    return json.dumps(row) + "\n"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda lines: [*lines[:5], _edited(lines[5]), *lines[6:]],
+        lambda lines: [*lines[:5], *lines[6:]],
+        lambda lines: lines[:-1],
+        lambda lines: [*lines[:-2], lines[-1]],
+        lambda lines: [*lines, "{}\n"],
+        lambda lines: [lines[0].replace('"last": 10', '"last": 9'), *lines[1:]],
+        lambda lines: [lines[0].replace("0" * 64, "1" * 64), *lines[1:]],
+        lambda lines: [*lines[:-1], lines[-1].replace('"seal": "', '"seal": "0')],
+        lambda lines: [*lines[:3], lines[4], lines[3], *lines[5:]],
+        lambda lines: ["[]\n"],
+        lambda lines: ["{}\n"],
+        lambda lines: [],
+    ],
+)
+def test_a_file_that_was_touched_is_found(archived, damage):
+    path = archived[0].path
+    with gzip.open(path, "rt") as file:
+        lines = file.readlines()
+    with gzip.open(path, "wt") as file:
+        file.writelines(damage(lines))
+    with pytest.raises(ArchiveBroken):
+        archive_check(path)
+    with pytest.raises(PurgeRefused):
+        list(archives_purge(origin=SYSTEM, now=LATER))
+    with pytest.raises(CommandError):
+        call_command("audit_archive", "--check", str(path))
+
+
+def test_a_file_cut_short_or_of_another_key_is_found(archived, settings):
+    path = archived[0].path
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-20])
+    with pytest.raises(ArchiveBroken):
+        archive_check(path)
+    path.write_bytes(whole)
+    settings.PORTAL_AUDIT_KEYS = "other:" + "A" * 43 + "="
+    with pytest.raises(ArchiveBroken, match="key"):
+        archive_check(path)
+
+
+def test_a_broken_chain_is_not_archived(shop_events, folder):
+    attacked(lambda: Event.objects.filter(pk=7).update(reason="another"))
+    with pytest.raises(ArchiveRefused, match="Row 7"):
+        list(archives_write(until=timezone.now(), origin=SYSTEM))
+    assert not list(folder.glob("*")) and not Event.objects.filter(action="audit.archived").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_said(shop_events, settings, tmp_path):
+    (tmp_path / "file").write_text("")
+    settings.AUDIT_ARCHIVE_DIR = str(tmp_path / "file" / "folder")
+    with pytest.raises(CommandError, match="cannot be written"):
+        call_command("audit_archive", "--until", "2099-01-01")
+
+
+def test_the_commands_archive_check_and_purge(shop_events, monkeypatch, capsys):
+    call_command("audit_archive", "--until", "2099-01-01")
+    with pytest.raises(CommandError, match="--yes"):
+        call_command("audit_purge")
+    call_command("audit_purge", "--yes")
+    assert "0 events" in capsys.readouterr().out and Event.objects.filter(pk__lte=24).count() == 24
+    with pytest.raises(CommandError, match="is no day"):
+        call_command("audit_archive", "--until", "yesterday")
+    monkeypatch.setattr(timezone, "now", lambda: LATER)
+    call_command("audit_purge", "--yes")
+    assert "Rows 1 to 24: 16 removed" in capsys.readouterr().out
+
+
+def test_the_page_shows_what_is_sealed_gone_and_missing(purged, archived, manager, client_of):
+    archived[2].path.unlink()
+    text = client_of(manager).get("/audit/archives/").content.decode()
+    assert "1&nbsp;to&nbsp;10" in text and text.count("Removed") == 3 and "up to 24 of" in text
+    assert text.count("Not in the folder any more") == 1 and "at least 12 months" in text
+
+
+def test_the_button_archives_in_the_background(shop_events, manager, client_of, monkeypatch):
+    month = timezone.now() + timedelta(days=1)
+    monkeypatch.setattr(background, "month_begin", lambda: month)
+    browser = client_of(manager)
+    assert browser.post("/audit/archives/").url == browser.post("/audit/archives/").url == "/audit/archives/"
+    assert "before" in browser.get("/audit/archives/").content.decode()
+    worked_off()
+    [run] = Run.objects.all()
+    assert run.state == State.DONE and run.message == "24 rows in 1 file"
+    assert "1&nbsp;to&nbsp;24" in browser.get("/audit/archives/").content.decode()
+    assert Event.objects.get(action="audit.archived").actor_name == "Max Manager"
+
+
+def test_an_archive_that_fails_in_the_background_is_said(shop_events, manager, client_of, monkeypatch):
+    attacked(lambda: Event.objects.filter(pk=7).update(reason="another"))
+    monkeypatch.setattr(background, "month_begin", lambda: timezone.now() + timedelta(days=1))
+    browser = client_of(manager)
+    browser.post("/audit/archives/")
+    worked_off()
+    assert "Row 7 cannot be archived" in browser.get("/audit/archives/").content.decode()
+
+
+def test_no_row_is_in_two_archives_whoever_is_faster(shop_events, monkeypatch):
+    lines = archives._lines
+
+    def overtaken(*arguments):
+        monkeypatch.setattr(archives, "_lines", lines)
+        list(archives_write(until=timezone.now(), origin=SYSTEM))
+        yield from lines(*arguments)
+
+    monkeypatch.setattr(archives, "_lines", overtaken)
+    with pytest.raises(ArchiveRefused, match="same time"):
+        list(archives_write(until=timezone.now(), origin=SYSTEM))
+    assert [(kept.first, kept.last) for kept in archives.archives_kept()] == [(1, 24)]

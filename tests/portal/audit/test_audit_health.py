@@ -1,0 +1,171 @@
+"""Health turns red where nothing can be recorded, and warns where the trail is less safe than it could be."""
+
+import threading
+
+import pytest
+from django.db import connection, connections, transaction
+
+from portal.audit import health
+from portal.audit.guards import guards_install, guards_missing, guards_remove
+from portal.audit.models import Event, Head
+from portal.audit.services import event_record, origin_system
+
+
+def ready(client):
+    """The answer's status, the verdict on the trail, the warnings."""
+    answer = client.get("/healthz/ready")
+    return answer.status_code, answer.json()["checks"]["audit trail"], answer.json()["warnings"]
+
+
+def test_asking_leaves_no_row_and_moves_no_head(db, client):
+    event_record(action="session.signed_in", origin=origin_system("x"))
+    before = list(Head.objects.values())
+    assert ready(client)[:2] == (200, "ok")
+    assert Event.objects.count() == 1 and list(Head.objects.values()) == before
+
+
+@pytest.mark.parametrize(
+    "damage", ["ALTER TABLE audit_event RENAME TO gone", "ALTER TABLE audit_head RENAME TO gone"]
+)
+def test_a_trail_that_is_gone_turns_health_red(db, client, damage):
+    with connection.cursor() as cursor:
+        cursor.execute(damage)
+    status, verdict, _ = ready(client)
+    assert status == 503 and "nothing is sent" in verdict
+
+
+def test_a_trail_without_its_head_turns_health_red(db, client):
+    guards_remove(connection)
+    Head.objects.all().delete()
+    status, verdict, _ = ready(client)
+    assert status == 503 and "lost its head" in verdict
+
+
+def test_a_forged_end_turns_health_red(db, client):
+    for _ in range(3):
+        event_record(action="session.signed_in", origin=origin_system("x"))
+    guards_remove(connection)
+    Event.objects.filter(pk__gt=1).delete()
+    Head.objects.update(sequence=1, count=1, hash=Event.objects.get().hash, seal="0" * 64)
+    guards_install(connection)
+    status, verdict, _ = ready(client)
+    assert status == 503 and "tampered with" in verdict and "nothing is sent" in verdict
+
+
+@pytest.mark.parametrize("place", [2, -5])
+def test_a_row_in_the_place_of_the_next_one_turns_health_red(db, client, place):
+    last = event_record(action="session.signed_in", origin=origin_system("x"))
+    row = Event.objects.values().get()
+    Event.objects.create(**row | {"sequence": place, "previous_hash": last.hash, "hash": "f" * 64})
+    status, verdict, _ = ready(client)
+    assert status == 503 and "nothing is sent" in verdict
+
+
+@pytest.mark.parametrize("table", ["audit_event", "audit_term", "audit_known", "audit_head"])
+def test_a_table_that_takes_no_rows_turns_health_red(db, client, table):
+    """As a missing right does, or a full disk."""
+    verb = "UPDATE" if table == "audit_head" else "INSERT"
+    refuse = f"CREATE TRIGGER disk_full BEFORE {verb} ON {table} "
+    sqlite = "BEGIN SELECT RAISE(ABORT, 'full'); END"
+    with connection.cursor() as cursor:
+        postgresql = "FOR EACH ROW EXECUTE FUNCTION audit_refuse()"
+        cursor.execute(refuse + (sqlite if connection.vendor == "sqlite" else postgresql))
+    status, verdict, _ = ready(client)
+    assert status == 503 and "cannot be written" in verdict
+
+
+def test_a_read_only_database_turns_health_red(db, client):
+    sqlite = connection.vendor == "sqlite"
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA query_only = 1" if sqlite else "SET LOCAL transaction_read_only = on")
+    status, verdict, _ = ready(client)
+    if sqlite:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA query_only = 0")
+    assert status == 503 and "cannot be written" in verdict
+
+
+def test_a_trail_that_somebody_keeps_locked_turns_health_red(committed_db, client, monkeypatch):
+    monkeypatch.setattr(health, "SECONDS_FOR_LOCK", 1)
+    locked, done = threading.Event(), threading.Event()
+
+    def lock():
+        with transaction.atomic():
+            Head.objects.select_for_update().get(pk=1)
+            locked.set()
+            done.wait(10)
+        connections.close_all()
+
+    holder = threading.Thread(target=lock)
+    holder.start()
+    locked.wait(10)
+    status, verdict, _ = ready(client)
+    done.set()
+    holder.join()
+    assert status == 503 and "cannot be written" in verdict
+    assert ready(client)[:2] == (200, "ok")
+
+
+def test_missing_guards_are_named_in_a_warning(db, client):
+    assert guards_missing(connection) == [] and "audit guards" not in ready(client)[2]
+    guards_remove(connection)
+    status, _, warnings = ready(client)
+    assert status == 200 and "audit_event_no_" in warnings["audit guards"]
+    guards_install(connection)
+    assert guards_missing(connection) == []
+
+
+@pytest.mark.sqlite
+def test_a_guard_that_does_nothing_is_missing_sqlite(db):
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TRIGGER audit_event_no_delete")
+        cursor.execute(
+            "CREATE TRIGGER audit_event_no_delete BEFORE DELETE ON audit_event BEGIN SELECT 1; END"
+        )
+    assert guards_missing(connection) == ["audit_event_no_delete"]
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "ALTER TABLE audit_event DISABLE TRIGGER audit_event_no_change",
+        "ALTER TABLE audit_event ENABLE TRIGGER audit_event_no_change",
+        "DROP TRIGGER audit_event_no_change ON audit_event;"
+        "CREATE TRIGGER audit_event_no_change BEFORE UPDATE OR DELETE ON audit_event FOR EACH ROW"
+        " WHEN (false) EXECUTE FUNCTION audit_refuse();"
+        "ALTER TABLE audit_event ENABLE ALWAYS TRIGGER audit_event_no_change",
+        "CREATE OR REPLACE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RETURN NEW; END $$",
+        "CREATE OR REPLACE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN IF false THEN BEGIN RAISE EXCEPTION 'x'; END; END IF; RETURN OLD; END $$",
+        "DROP TRIGGER audit_event_no_change ON audit_event;"
+        "CREATE TRIGGER audit_event_no_change BEFORE DELETE OR UPDATE OF message ON audit_event FOR EACH ROW"
+        " EXECUTE FUNCTION audit_refuse();"
+        "ALTER TABLE audit_event ENABLE ALWAYS TRIGGER audit_event_no_change",
+        "DROP TRIGGER audit_event_no_change ON audit_event;"
+        "CREATE TRIGGER audit_event_no_change AFTER INSERT ON audit_head FOR EACH ROW"
+        " EXECUTE FUNCTION audit_refuse();"
+        "ALTER TABLE audit_head ENABLE ALWAYS TRIGGER audit_event_no_change",
+    ],
+)
+def test_a_guard_that_does_nothing_is_missing(db, damage):
+    with connection.cursor() as cursor:
+        cursor.execute(damage)
+    assert "audit_event_no_change" in guards_missing(connection)
+
+
+@pytest.mark.postgresql
+def test_a_head_that_may_move_backwards_is_unguarded(db):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DROP TRIGGER audit_head_forward ON audit_head; CREATE TRIGGER audit_head_forward BEFORE UPDATE"
+            " ON audit_head FOR EACH ROW WHEN (NEW.id <> OLD.id) EXECUTE FUNCTION audit_refuse();"
+            "ALTER TABLE audit_head ENABLE ALWAYS TRIGGER audit_head_forward"
+        )
+    assert guards_missing(connection) == ["audit_head_forward"]
+
+
+@pytest.mark.postgresql
+def test_ready_warns_where_the_portal_owns_the_audit_table(db, client):
+    assert "owns the audit table" in ready(client)[2]["audit owner"]

@@ -1,0 +1,134 @@
+"""A filter finds everything that fits it, or says that it was not understood; never less in silence."""
+
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+
+import pytest
+from django.apps import apps
+from django.db import connection
+from django.http import QueryDict
+
+from portal.audit import queries, services
+from portal.audit.filters import wanted_of
+from portal.audit.guards import guards_remove
+from portal.audit.models import Event, Known, Term
+from portal.audit.queries import selection_of
+from portal.audit.services import ObjectRef, Origin, event_record
+
+pytestmark = pytest.mark.django_db
+ANA = Origin(7, "Özlem", "Support agent", "s", "192.0.2.1", "r-1")
+
+
+def record(**values):
+    """One accepted change."""
+    defaults = {"action": "change.accepted", "origin": ANA, "connection": "sandbox", "outcome": "accepted"}
+    return event_record(**{**defaults, "object": ObjectRef("merchant", "g-1", "Shop"), **values}).pk
+
+
+def found(query):
+    """Numbers of the events that an address finds, newest first."""
+    selection = selection_of(wanted_of(QueryDict(query), UTC))
+    numbers = selection.numbers(10_000).found
+    assert numbers == list(selection.events().values_list("sequence", flat=True))
+    return numbers
+
+
+@pytest.fixture
+def browser(manager, client_of):
+    """A manager's browser."""
+    return client_of(manager)
+
+
+@pytest.fixture
+def big_shops(monkeypatch):
+    """More objects and people of one name than are looked up one by one."""
+    monkeypatch.setattr(queries, "FEW_NAMES", 5)
+    for number in range(8):
+        person = Origin(number, f"Ada {number}", "Support agent", "", "", "")
+        record(object=ObjectRef("merchant", f"g-{number}", f"Big Shop {number}"), origin=person)
+    record(object=ObjectRef("connector", "c-1", "Visa", "g-3", "Big Shop 3"))
+    record(object=ObjectRef("unknown_person", "", "Big Shop person"))
+    record(object=ObjectRef("merchant", "g-9", "Bakery"))
+
+
+@pytest.mark.parametrize(
+    ("query", "numbers"), [("object=big+shop", range(10, 0, -1)), ("actor=ada", range(8, 0, -1))]
+)
+def test_many_names_that_match_are_all_found_and_exported(big_shops, browser, query, numbers):
+    assert found(query) == list(numbers)
+    assert found(f"{query}&kind=merchant") == list(range(8, 0, -1))
+    answer = browser.post(f"/audit/export/?{query}", {"form": "jsonl", "reason": "x"})
+    assert len(b"".join(answer.streaming_content).splitlines()) == 1 + len(numbers)
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("object=big", "More than 6 names match"),
+        ("actor=ada", "More than 6 names match"),
+        ("from=23.11.2026", "“23.11.2026” is no time"),
+        ("from=2026-11-23T25:00", "“2026-11-23T25:00” is no time"),
+        ("to=9999-12-31", "“9999-12-31” is no time"),
+        ("when=ever", "“ever” is no span of time"),
+    ],
+)
+def test_what_is_not_understood_is_said_and_neither_listed_nor_exported(
+    big_shops, browser, monkeypatch, query, words
+):
+    monkeypatch.setattr(queries, "MOST_NAMES", 6)
+    for page in ("/audit/", "/audit/timeline/", "/audit/export/"):
+        text = browser.get(f"{page}?{query}").content.decode()
+        assert words in text and "Ada 1 (" not in text
+    assert not browser.get(f"/audit/?{query}").context["events"]
+    assert browser.get(f"/audit/timeline/?{query}").context["timeline"].total == 0
+    refused = browser.post(f"/audit/export/?{query}", {"form": "csv", "reason": "x"})
+    assert refused.status_code == 422 and words in refused.content.decode()
+    assert not Event.objects.filter(action="audit.exported").exists()
+
+
+def test_names_are_found_however_they_are_written(db):
+    row = record(object=ObjectRef("merchant", "g-1", "ÖTZI Läden"))
+    assert found("object=ötzi+LÄD") == found("actor=öZLEM") == [row]
+
+
+def test_every_word_of_the_longest_reason_and_message_is_found():
+    words = [f"w{number:03}" for number in range(400)]
+    row = record(reason=" ".join(words), message=" ".join(words).replace("w", "m"))
+    for word in ("w000", "w399", "m000", "m399"):
+        assert found(f"words={word}") == [row]
+
+
+def test_a_clock_that_is_set_back_does_not_put_rows_out_of_order(monkeypatch):
+    moments = [datetime.now(UTC) + timedelta(minutes=minutes) for minutes in (0, 60, 5, 70)]
+
+    class Clock(datetime):
+        """Says the moments one after the other."""
+
+        @classmethod
+        def now(cls, tz=None):
+            return moments[Event.objects.count()]
+
+    monkeypatch.setattr(services, "datetime", Clock)
+    for _ in moments:
+        record()
+    times = list(Event.objects.order_by("sequence").values_list("time", flat=True))
+    assert times == [moments[0], moments[1], moments[1], moments[3]]
+
+
+def test_what_has_no_guid_is_found_by_its_name():
+    row = record(action="session.sign_in_failed", object=ObjectRef("unknown_person", "", "Mallory"))
+    assert found("object=mallory") == found("object=Mallory") == [row]
+
+
+def test_what_was_written_before_becomes_findable_too():
+    record(object=ObjectRef("unknown_person", "", "ÖTZI"), reason=" ".join(f"w{n:03}" for n in range(300)))
+    terms, names = set(Term.objects.values_list("term")), set(Known.objects.values_list("name", "folded"))
+    guards_remove(connection)  # the migration comes before the guards of the index
+    Term.objects.filter(term__in=("w:w299", "o:ÖTZI")).delete()
+    Known.objects.filter(kind="object:unknown_person").delete()
+    Known.objects.update(folded="")
+    migration = import_module("portal.audit.migrations.0009_folded_names")
+    migration.fold(apps, None)
+    migration.derive(apps, None)
+    assert set(Term.objects.values_list("term")) == terms
+    assert set(Known.objects.values_list("name", "folded")) == names

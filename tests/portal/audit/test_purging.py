@@ -1,0 +1,182 @@
+"""Archived events go out of the database, and the chain proves that nothing else went."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import pytest
+from django.core.management import call_command
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from long_after import LATER, SYSTEM, attacked
+
+from portal.audit.guards import guards_missing, guards_remove
+from portal.audit.models import Event, Head, Known, Term
+from portal.audit.retention.purging import (
+    PurgeRefused,
+    archive_of_purged,
+    archives_purge,
+    guaranteed_since,
+    purged_ranges,
+)
+from portal.audit.stream.delivery import deliver_all
+from portal.audit.verification import audit_verify
+
+
+def test_a_purge_leaves_the_first_and_latest_event_of_each_object_and_a_whole_chain(purged):
+    assert purged == {1: 6, 11: 9, 21: 1}
+    left = set(Event.objects.filter(pk__lte=24).values_list("sequence", flat=True))
+    assert left == {1, 2, 3, 4, 20, 21, 22, 23}
+    report = audit_verify()
+    assert report.whole and guards_missing(connection) == [], report.problems
+    assert Head.objects.get().count == report.rows + sum(purged.values())
+
+
+def test_any_range_of_a_purged_chain_verifies_and_is_protected(purged):
+    for first in range(1, 28):
+        for last in range(first, 31, 3):
+            assert audit_verify(first=first, last=last).whole, (first, last)
+    guards_remove(connection)
+    Event.objects.filter(pk=21).delete()
+    assert not audit_verify(first=12, last=21).whole and audit_verify(first=12, last=20).whole
+    assert not audit_verify(first=22, last=22).whole and audit_verify(first=23, last=24).whole
+
+
+def test_what_is_not_old_enough_stays(archived):
+    assert list(archives_purge(origin=SYSTEM)) == []
+    assert Event.objects.filter(pk__lte=24).count() == 24
+
+
+def test_the_guarantee_is_whole_months_and_at_least_twelve(settings):
+    settings.AUDIT_RETENTION_MONTHS = 12
+    assert guaranteed_since(datetime(2026, 11, 23, tzinfo=UTC)) == datetime(2025, 11, 1, tzinfo=UTC)
+    settings.AUDIT_RETENTION_MONTHS = 25
+    assert guaranteed_since(datetime(2026, 1, 31, tzinfo=UTC)) == datetime(2023, 12, 1, tzinfo=UTC)
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings", "AUDIT_RETENTION_MONTHS": "11"}
+    run = subprocess.run(
+        [sys.executable, "-m", "django", "check"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode and "AUDIT_RETENTION_MONTHS must be at least 12" in run.stderr
+
+
+def test_what_was_derived_from_the_rows_goes_with_them(purged):
+    gone = set(range(1, 25)) - set(Event.objects.values_list("sequence", flat=True))
+    assert not Term.objects.filter(event_id__in=gone).exists()
+    assert not Term.objects.filter(term="w:why10").exists() and Term.objects.filter(term="w:why0").exists()
+    fields = set(Known.objects.filter(kind="field").values_list("name", flat=True))
+    assert "field0" in fields and "field10" not in fields
+    assert Known.objects.filter(kind="object:merchant", guid="g-0").exists()
+
+
+def test_nothing_goes_before_the_stream_told_it(archived, settings, tmp_path):
+    settings.AUDIT_STREAM = [f"file:{tmp_path / 'siem.jsonl'}"]
+    with pytest.raises(PurgeRefused, match="was told"):
+        list(archives_purge(origin=SYSTEM, now=LATER))
+    assert Event.objects.filter(pk__lte=24).count() == 24
+    deliver_all(holder="one")
+    assert len(list(archives_purge(origin=SYSTEM, now=LATER))) == 3
+
+
+def test_nothing_goes_whose_archive_is_gone_or_another(archived):
+    whole = archived[0].path.read_bytes()
+    archived[0].path.unlink()
+    with pytest.raises(PurgeRefused, match="cannot be read"):
+        list(archives_purge(origin=SYSTEM, now=LATER))
+    archived[0].path.write_bytes(archived[1].path.read_bytes())
+    with pytest.raises(PurgeRefused, match="another archive"):
+        list(archives_purge(origin=SYSTEM, now=LATER))
+    archived[0].path.write_bytes(whole)
+    attacked(lambda: Event.objects.filter(pk=10).delete())
+    with pytest.raises(PurgeRefused, match="verify first"):
+        list(archives_purge(origin=SYSTEM, now=LATER))
+    assert guards_missing(connection) == [] and Event.objects.filter(pk__lte=9).count() == 9
+
+
+def test_a_purge_without_a_gravestone_is_found(archived):
+    problem = attacked(lambda: Event.objects.filter(pk__in=(5, 6, 7)).delete())
+    assert (problem.sequence, problem.kind) == (5, "deleted")
+
+
+def test_rows_beside_those_that_a_gravestone_names_are_missed(purged):
+    problem = attacked(lambda: Event.objects.filter(pk=3).delete())
+    assert (problem.sequence, problem.kind) == (3, "deleted")
+
+
+def test_a_purged_row_that_somebody_puts_back_is_found(archived):
+    row = Event.objects.filter(pk=14).values().get()
+    list(archives_purge(origin=SYSTEM, now=LATER))
+    problem = attacked(lambda: Event.objects.create(**row))
+    assert (problem.sequence, problem.kind) == (14, "inserted")
+
+
+def test_a_gravestone_that_is_edited_or_gone_covers_nothing(purged):
+    stone = Event.objects.filter(action="audit.purged").last()
+    with transaction.atomic():
+        wider = json.dumps(json.loads(stone.request) | {"kept": [], "marks": []})
+        assert attacked(lambda: Event.objects.filter(pk=stone.pk).update(request=wider)).kind == "deleted"
+        transaction.set_rollback(True)
+    assert attacked(lambda: Event.objects.filter(pk=stone.pk).delete()).sequence < stone.pk
+
+
+def test_random_tamperings_of_a_purged_chain_are_all_found(purged):
+    chance = random.Random(7)  # noqa: S311 - a repeatable attacker
+    guards_remove(connection)
+    numbers = list(Event.objects.values_list("sequence", flat=True))
+    for _ in range(150):
+        with transaction.atomic():
+            _tamper(chance, numbers)
+            assert not audit_verify().whole
+            transaction.set_rollback(True)
+    assert audit_verify().whole
+
+
+def _tamper(chance, numbers):
+    one, two = chance.sample(numbers, 2)
+    events, kind = Event.objects.filter(pk=one), chance.randrange(4)
+    if kind == 0:
+        events.delete()
+    elif kind == 1:
+        events.update(reason="another")
+    elif kind == 2:
+        Event.objects.filter(pk__gte=one).delete()
+    else:
+        for old, new in ((one, 99), (two, one), (99, two)):
+            Event.objects.filter(pk=old).update(sequence=new)
+
+
+def test_the_address_of_a_purged_event_says_where_it_is(purged, manager, client_of):
+    answer = client_of(manager).get("/audit/14/")
+    assert answer.status_code == 404 and "audit-0000000011-0000000020.jsonl.gz" in answer.content.decode()
+    assert "has no row 999" in client_of(manager).get("/audit/999/").content.decode()
+
+
+@pytest.mark.postgresql
+def test_the_portals_own_role_cannot_purge(archived, settings):
+    settings.APPLICATION_DATABASE = {"USER": "portal_test_purge", "PASSWORD": ""}
+    call_command("database_roles", verbosity=0)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL ROLE portal_test_purge")
+    with pytest.raises(PurgeRefused, match="DATABASE_OWNER_URL"):
+        list(archives_purge(origin=SYSTEM, now=LATER))
+    assert Event.objects.filter(pk__lte=24).count() == 24
+
+
+def test_pages_do_not_read_the_gravestones(purged, archived):
+    """They hold a mark for each row that stayed: ten thousand rows make 200 kB."""
+    gone = next(number for number in range(1, 21) if not Event.objects.filter(pk=number).exists())
+    with CaptureQueriesContext(connection) as asked:
+        assert archive_of_purged(gone).first <= gone
+        assert purged_ranges() == {(kept.first, kept.last) for kept in archived if kept.first in purged}
+    assert not [
+        query
+        for query in asked
+        if "audit.purged" in query["sql"] and '"audit_event"."request"' in query["sql"]
+    ]
+    assert archive_of_purged(Event.objects.first().sequence) is None

@@ -1,0 +1,55 @@
+"""Versions whose time is over: they go nowhere any more, and are destroyed whether somebody looks or not."""
+
+from django.contrib.messages import get_messages
+from django.core.management import call_command
+
+from portal.audit.models import Event
+from portal.connections import rotation
+from portal.tasks import housekeeping
+from tests.portal.connections.conftest import PAGE, actions, entered, nobody_called, states
+
+
+def test_a_replaced_version_is_destroyed_when_its_time_is_over(staging, gateway, browser, settings) -> None:
+    entered(browser, gateway)
+    browser.post(f"{PAGE}2/activate/")
+    call_command("credentials_expire")
+    assert states(staging) == {2: "active", 1: "previous"}
+    settings.CREDENTIAL_KEPT_HOURS = 0
+    browser.get(PAGE)
+    assert states(staging) == {2: "active", 1: "revoked"}
+    assert Event.objects.get(action="credential.revoked").actor_role == "system"
+
+
+def test_no_version_goes_to_the_gateway_after_its_time_or_its_end(
+    staging, gateway, browser, settings
+) -> None:
+    entered(browser, gateway)
+    browser.post(f"{PAGE}2/activate/")
+    second = gateway.key_created()
+    entered(browser, gateway, api_key=second["apiKey"], password=second["password"])
+    settings.CREDENTIAL_KEPT_HOURS = 0
+    with nobody_called():
+        for step in ("1/rollback", "3/test"):
+            told = browser.post(f"{PAGE}{step}/").wsgi_request
+            assert "was kept for 0 hours, which are over" in str(list(get_messages(told))), step
+        rotation.credentials_outdated_destroy()
+        for step in ("1/rollback", "3/test"):
+            told = browser.post(f"{PAGE}{step}/").wsgi_request
+            assert "is “revoked” by now" in str(list(get_messages(told))), step
+    assert [name for name, _ in actions()].count("credential.tested") == 2
+
+
+def test_a_worker_destroys_outdated_versions_that_nobody_looks_at(
+    staging, gateway, browser, settings, monkeypatch
+) -> None:
+    entered(browser, gateway)
+    browser.post(f"{PAGE}2/activate/")
+    settings.CREDENTIAL_KEPT_HOURS = 0
+    monkeypatch.setattr(housekeeping, "_REGULAR", {
+        chore: regular for chore, regular in housekeeping._REGULAR.items()
+        if chore is rotation.credentials_outdated_destroy
+    })  # fmt: skip
+    [regular] = housekeeping._REGULAR.values()
+    regular.due_at = 0.0
+    housekeeping.housekeeping_do()
+    assert states(staging) == {2: "active", 1: "revoked"}

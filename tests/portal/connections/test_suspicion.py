@@ -1,0 +1,101 @@
+"""A credential that the gateway turns down in daily work: told once to admins, explained to all."""
+
+import pytest
+from django.core import mail
+from django.utils import timezone
+
+from portal.connections.facts import connection_digest
+from portal.connections.notices import MAIL
+from portal.tasks.attempts import attempt
+from portal.tasks.models import Run, State
+from provisioning import service
+from provisioning.connections.models import Credential
+from provisioning.connections.suspicion import suspicion_begin
+from provisioning.connections.versions import credential_reset
+from tests.made import merchant_made
+from tests.portal.connections.conftest import actions, trail_broken
+
+PAGE = "/connections/staging/"
+
+
+@pytest.fixture
+def mailed(settings, admin):
+    """Mail is set up, and the admin can be reached by it."""
+    settings.MAIL_ON = True
+    type(admin).objects.filter(pk=admin.pk).update(email="ada@example.org")
+
+
+def worked() -> None:
+    """A worker does what waits."""
+    run = Run.objects.get(kind=MAIL)
+    attempt(str(run.pk))
+    run.refresh_from_db()
+    assert run.state == State.DONE
+
+
+def test_a_401_in_daily_work_is_told_once_to_everybody_who_has_to_know(
+    staging, gateway, request, mailed, django_capture_on_commit_callbacks
+) -> None:
+    client_of, admin = request.getfixturevalue("client_of"), request.getfixturevalue("admin")
+    browser = client_of(request.getfixturevalue("agent"))
+    with django_capture_on_commit_callbacks(execute=True):
+        for _ in range(3):
+            listed = browser.post("/staging/tenants/", follow=True).content.decode()
+    assert "does not accept the portal’s API key" in listed
+    assert "Your own sign-in is fine" in listed and "Reset the credential" not in listed
+    assert actions() == [("credential.suspected", "")]
+    assert mail.outbox == []  # no page waits for a mail server
+    worked()
+    assert [message.to for message in mail.outbox] == [["ada@example.org"]]
+    assert "Staging" in mail.outbox[0].body and "old-" not in mail.outbox[0].body
+    assert "turns down version 1" in client_of(admin).get(PAGE).content.decode()
+    assert "Reset the credential" in client_of(admin).get("/staging/tenants/").content.decode()
+    assert browser.get("/accounts/profile/").status_code == 200
+
+    pair = {"api_key": gateway.api_key, "password": gateway.password, "seen": connection_digest(staging)}
+    client_of(admin).post(f"{PAGE}reset/", pair)
+    client_of(admin).post(f"{PAGE}2/activate/")
+    recovered = browser.post("/staging/tenants/", follow=True).content.decode()
+    assert "does not accept" not in recovered
+    assert len(mail.outbox) == 1
+
+
+def test_nobody_is_mailed_about_what_is_over_by_then(connection, mailed) -> None:
+    credential = Credential.objects.select_related("connection").get(state="active")
+    assert suspicion_begin(credential, "no")
+    service.tenant_list(connection="sandbox")
+    worked()
+    assert mail.outbox == []
+
+
+def test_a_success_clears_the_suspicion(connection, agent, client_of) -> None:
+    Credential.objects.update(suspect_since=timezone.now())
+    service.tenant_list(connection="sandbox")
+    assert Credential.objects.get(state="active").suspect_since is None
+    assert actions() == [("credential.recovered", "")]
+
+
+def test_what_cannot_be_recorded_is_told_with_the_next_refusal(staging, agent, client_of) -> None:
+    with trail_broken(), pytest.raises(service.NotAuthorised):
+        service.tenant_list(connection="staging")
+    assert Credential.objects.get().suspect_since is None
+    with pytest.raises(service.NotAuthorised):
+        service.tenant_list(connection="staging")
+    assert actions() == [("credential.suspected", "")]
+
+
+def test_a_page_that_needs_the_gateway_says_what_to_do_and_keeps_the_session(
+    connection, agent, client_of
+) -> None:
+    browser = client_of(agent)
+    merchant = f"/sandbox/merchants/{merchant_made(connection).guid}/"
+    assert browser.get(merchant).status_code == 200
+    credential_reset(connection=connection, api_key="nobody", password="nothing", by="tests")
+    page = browser.get(merchant)
+    assert page.status_code == 200 and "This is what was known at" in page.content.decode()
+    form = browser.get(f"{merchant}edit/")
+    assert form.status_code == 503
+    text = form.content.decode()
+    assert "This page has to wait for the API key" in text and "You stay signed in" in text
+    assert text.count("does not accept the portal’s API key") == 1
+    assert browser.get("/accounts/profile/").status_code == 200

@@ -1,0 +1,265 @@
+"""Secrets sent through every form that takes one, and errors provoked: afterwards they lie nowhere."""
+
+import io
+import logging
+import re
+import secrets as random
+import uuid
+from base64 import b64encode
+
+import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.core import mail
+from django.test import Client
+from django.urls import reverse
+
+from portal.audit.exports import FORMATS
+from portal.changes.models import Change
+from portal.connectors.forms import ConnectorCreateForm
+from portal.console.logs import JsonFormatter
+from portal.staff.models import User
+from portal.staff.second_factor import secrets_of, wrapped_secret
+from provisioning import service
+from tests.access_table import TABLE
+from tests.conftest import PASSPHRASE
+from tests.portal.changes.conftest import hidden
+from tests.portal.hostile.inputs import address
+from tests.portal.hostile.leaks import database_bytes, found_in, packed_bytes
+
+FORMS = (
+    *(
+        "credential key",
+        "credential password",
+        "pasted badly",
+        "sign-in",
+        "chosen",
+        "old",
+        "shared",
+        "config",
+    ),
+    *("refused", "unknown", "edited", "machine", "machine taken", "machine new", "broken", "first"),
+)
+
+
+class Notebook:
+    """Sends what a person would and keeps every answer and log line."""
+
+    def __init__(self, browser):
+        self.browser, self.seen, self.log = browser, [], io.StringIO()
+        self.secrets = {name: f"Kn\"<&>'/+=%é {name} {random.token_hex(5)}-Aa1!" for name in FORMS}
+
+    def __getitem__(self, name):
+        return self.secrets[name]
+
+    def get(self, path, **query):
+        return self._kept("GET", path, self.browser.get(path, query))
+
+    def post(self, path, browser=None, **values):
+        return self._kept("POST", path, (browser or self.browser).post(path, values))
+
+    def _kept(self, method, path, answer):
+        body = b"".join(answer) if answer.streaming else answer.content
+        self.seen.append((f"{method} {path}", answer.serialize_headers() + b"\n" + body))
+        return answer
+
+    def leaks(self):
+        """Where a secret was seen: an address, the log, a mail, the database."""
+        places = [*self.seen, ("the log", self.log.getvalue().encode()), ("the database", database_bytes()),
+                  ("packed in the database", packed_bytes()),
+                  ("a mail", "\n".join(str(one.message()) for one in mail.outbox).encode())]  # fmt: skip
+        return {(place, name) for place, text in places for name in found_in(text, self.secrets)}
+
+
+@pytest.fixture
+def notebook(committed_db, house, admin, person):
+    """The admin's, with a passphrase, while everything is logged as in production."""
+    admin.set_password(PASSPHRASE)
+    admin.save()
+    house[1]["staff"] = person("bob", "Support agent").pk
+    made = Notebook(house[0])
+    made.browser.force_login(admin)
+    handler = logging.StreamHandler(made.log)
+    handler.setFormatter(JsonFormatter())
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    yield made
+    root.setLevel(level)
+    root.removeHandler(handler)
+
+
+def credentials(book):
+    """Refused by the gateway; pasted with a line break."""
+    path = reverse("connections:reset", args=["sandbox"])
+    book.post(path, api_key=book["credential key"], password=book["credential password"])
+    book.post(path, api_key="key", password=book["pasted badly"] + "\n")
+
+
+def staff(book, admin):
+    """A wrong password at the door, a wrong old one, a new one."""
+    book.post("/accounts/login/", browser=Client(), login="ada", password=book["sign-in"])
+    path = reverse("account_change_password")
+    book.post(path, oldpassword=book["old"], password1=book["chosen"], password2=book["chosen"])
+    assert (
+        book.post(
+            path, oldpassword=PASSPHRASE, password1=book["chosen"], password2=book["chosen"]
+        ).status_code
+        == 302
+    )
+    admin.refresh_from_db()
+    assert admin.check_password(book["chosen"])
+
+
+def connectors(book, guids, fault):
+    """Accepted, refused, with an unknown outcome, and waiting for a review."""
+    path = address("connectors:create", guids)
+    form = {"name": "ACME", "adapter": "Simulator", "method": "Creditcard"}
+
+    def create(**values):
+        unique = {"apiKey": uuid.uuid4().hex[:12], "submission": str(uuid.uuid4())}
+        return book.post(path, **form, **unique, **values)
+
+    assert create(**{"sharedSecret": book["shared"], "config.password": book["config"]}).status_code == 302
+    fault("422", "createConnector")
+    create(sharedSecret=book["refused"])
+    fault("500", "createConnector")
+    create(sharedSecret=book["unknown"])
+    states = set(Change.objects.values_list("state", flat=True))
+    assert {"accepted", "unknown"} <= states and "refused" in states, states
+    path = address("connectors:edit", guids)
+    page = book.get(path)
+    seen = {name: value for name, value in page.context["form"].initial.items() if value is not None}
+    book.post(path, **{**seen, "base": hidden(page, "base"), "sharedSecret": book["edited"]})
+
+
+def machines(book, guids):
+    """An API user's password: accepted, the name taken, changed."""
+    path = address("merchant_users:create", guids)
+    form = {"type": "api", "username": f"m{uuid.uuid4().hex[:9]}"}
+    assert book.post(path, **form, password=book["machine"], submission=str(uuid.uuid4())).status_code == 302
+    book.post(path, **form, password=book["machine taken"], submission=str(uuid.uuid4()))
+    path = address("merchant_users:password", guids)
+    page = book.get(path)
+    done = book.post(path, base=hidden(page, "base"), password=book["machine new"])
+    for change in Change.objects.filter(state="prepared"):
+        book.post(f"/changes/{change.pk}/send/", reason="test")
+    assert done.status_code == 302
+
+
+def broken(book, guids, monkeypatch):
+    """The program breaks with the secret in its error: while it sends, and while it reads the form."""
+
+    def breaks(*_, **values):
+        raise RuntimeError(f"could not go on with {book['broken']} {values}")
+
+    statuses = []
+    for owner, name in ((service, "perform"), (ConnectorCreateForm, "payload")):
+        form = {"name": "Broken", "adapter": "Simulator", "method": "Creditcard"}
+        unique = {"apiKey": uuid.uuid4().hex[:12], "submission": str(uuid.uuid4())}
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, breaks)
+            answer = book.post(
+                address("connectors:create", guids), **form, **unique, sharedSecret=book["broken"]
+            )
+        statuses.append(answer.status_code)
+    assert statuses == [302, 500]
+
+
+def second_factor(book, admin):
+    """An authenticator app; its secret is on the page that sets it up, and on no other."""
+    book.browser.get(reverse("mfa_activate_totp"))
+    page = book.browser.post(reverse("mfa_activate_totp"), {"code": "000000"})
+    assert not Authenticator.objects.exists() and page.status_code == 200
+    made = generate_totp_secret()
+    with secrets_of(admin):
+        TOTP.activate(admin, made)
+        assert wrapped_secret(Authenticator.objects.get()) == made
+    book.secrets["app"] = made
+
+
+REVEALED = "POST the one page that shows a generated secret, once"
+
+
+def generated_once(book, guids):
+    """A secret that the gateway makes: on the page that shows it once, to the person who asked for it."""
+    form = {"name": "Generated", "adapter": "Simulator", "method": "Creditcard"}
+    unique = {"apiKey": uuid.uuid4().hex[:12], "submission": str(uuid.uuid4())}
+    book.post(address("connectors:create", guids), **form, **unique)
+    change = Change.objects.latest("created_at")
+    there = service.entity_read(
+        connection="sandbox", kind="connector", parent=change.parent_guid, guid=change.object_guid
+    )
+    book.secrets["generated"] = there.values["sharedSecret"].reveal()
+    guids["connectors"] = change.object_guid
+    book.post(f"/changes/{change.pk}/reveal/")
+    book.seen[-1] = (REVEALED, book.seen[-1][1])
+    assert book.post(f"/changes/{change.pk}/reveal/").status_code == 410
+
+
+LINKED = "POST the one page that shows a one-time link, once"
+
+
+def one_time_link(book, guids):
+    """An admin's link for a new person, opened and used: its key stays on the page that showed it."""
+    page = book.post(reverse("staff:link", args=[guids["staff"]])).content.decode()
+    key = re.search(r"/set/([\w-]{43})/", page)[1]
+    book.secrets["link"] = key
+    book.seen[-1] = (LINKED, book.seen[-1][1])
+    newcomer = Client()
+    opened = newcomer.get(reverse("staff:link_open", args=[key]))
+    assert opened.status_code == 302 and key not in opened["Location"]
+    path = reverse("staff:password_set")
+    book.post(path, browser=newcomer, password1=book["first"], password2=book["first"])
+    assert User.objects.get(pk=guids["staff"]).check_password(book["first"])
+    return key
+
+
+def looked_everywhere(book, guids):
+    """Every address of the portal, and the trail in each of its forms."""
+    for name in TABLE:
+        if name not in ("account_logout", "mfa_activate_totp"):
+            book.get(address(name, guids))
+    for change in Change.objects.all():
+        book.get(f"/changes/{change.pk}/")
+    for form in FORMATS:
+        answer = book.post(reverse("audit:export"), form=form, reason="A search for canaries")
+        assert answer.status_code == 200 and len(book.seen[-1][1]) > 1000, form
+
+
+def test_no_secret_is_found_anywhere_but_on_the_page_that_shows_it_once(
+    *, notebook, house, admin, gateway, fault, monkeypatch
+):
+    book, guids = notebook, house[1]
+    book.secrets["stored password"] = gateway.password
+    credentials(book)
+    connectors(book, guids, fault)
+    machines(book, guids)
+    broken(book, guids, monkeypatch)
+    second_factor(book, admin)
+    staff(book, admin)
+    generated_once(book, guids)
+    link = one_time_link(book, guids)
+    looked_everywhere(book, guids)
+    assert book.leaks() == {(REVEALED, "generated"), (LINKED, "link")}
+    assert link not in book.log.getvalue()
+    assert re.search(r'"status": 500|Internal Server Error', book.log.getvalue()), "nothing was logged"
+
+
+def test_the_search_finds_what_lies_open_in_any_spelling(notebook, admin):
+    book = notebook
+    book.secrets = {"open": "Kn\"<&>'/+=%é found-me-Aa1!", "in a session": "found-me-in-a-session"}
+    admin.first_name = book["open"]
+    admin.save()
+    session = book.browser.session
+    session["x"] = book["in a session"]
+    session.save()
+    book.get("/accounts/profile/")
+    logging.getLogger("portal").info("%s", book["open"])
+    places = {place for place, _ in book.leaks()}
+    assert {"GET /accounts/profile/", "the log", "the database", "packed in the database"} <= places
+    raw = b"\x00" + book["open"].encode() + b"\x00"
+    assert (
+        found_in(b64encode(raw), book.secrets) == found_in(b64encode(b"xy" + raw), book.secrets) == ["open"]
+    )

@@ -1,0 +1,46 @@
+"""A house with something in every place where sealed values rest, and keys that can be changed."""
+
+from types import SimpleNamespace
+
+import pytest
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+
+from portal.changes.models import Change, State
+from portal.changes.payloads import payload_seal, secrets_seal
+from portal.staff.second_factor import secrets_of
+from provisioning.gateway.secrets import Sealed
+from tests.conftest import PASSPHRASE
+from tests.running.production import key
+
+VALUES = 6  # API key and password, a body and secrets of a change, an app and recovery codes
+
+
+@pytest.fixture
+def keys(settings):
+    """keys("b", "a") configures these two, "b" first; a name stands for the same key throughout a test."""
+    made = {"a": settings.PORTAL_ENCRYPTION_KEYS.partition(":")[2]}
+
+    def configure(*names, **others):
+        made.update(others)
+        parts = [f"{name}:{made.setdefault(name, key())}" for name in names]
+        settings.PORTAL_ENCRYPTION_KEYS = ",".join(parts)
+
+    configure("a")
+    return configure
+
+
+@pytest.fixture
+def sealed(keys, connection, person):
+    """Values of every place, sealed with key “a”: the connection, a person with app and codes, a change."""
+    ana = person("ana", "Support agent", PASSPHRASE)
+    secret = generate_totp_secret()
+    with secrets_of(ana):
+        TOTP.activate(ana, secret)
+        codes = RecoveryCodes.activate(ana)
+        code = codes.generate_codes()[0]
+    change = Change(operation="merchant.update", state=State.PREPARED, connection="sandbox", actor=ana)
+    change.sealed_payload = payload_seal(change, {"city": "Linz", "password": Sealed("canary-payload")})
+    change.sealed_secrets = secrets_seal(change, {"sharedSecret": "canary-shared"})
+    change.save()
+    return SimpleNamespace(ana=ana, secret=secret, code=code, change=change, connection=connection)

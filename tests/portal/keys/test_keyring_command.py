@@ -1,0 +1,207 @@
+"""`manage.py keyring`: what is sealed is counted, sealed anew while it is used, given up on demand only."""
+
+import ast
+import dataclasses
+import re
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.apps import apps
+from django.core.management import CommandError, call_command
+
+from portal.audit.models import Event
+from portal.changes.models import Change
+from portal.changes.payloads import payload_unseal, secrets_unseal
+from portal.changes.snapshots import differences, snapshot_of
+from portal.keys import services
+from portal.keys.services import keyring_rotate, keyring_standing
+from portal.staff.second_factor import code_take, secrets_of, wrapped_secret
+from provisioning.connections.models import Credential
+from provisioning.connections.services import credential_active
+from provisioning.gateway.secrets import Sealed
+from provisioning.keyring import KeyringError
+from provisioning.sealed_places import Place, places, values_resting
+from tests.checks.tree import python_files, text_of
+from tests.made import connector_made, merchant_made
+from tests.portal.changes.conftest import ORIGIN
+from tests.portal.keys.conftest import VALUES
+
+
+def run(capsys, *arguments):
+    """What the command prints."""
+    call_command("keyring", *arguments)
+    return capsys.readouterr().out
+
+
+def all_opens(sealed, gateway):
+    """Every value, read the way the portal reads it."""
+    api_key, password = credential_active(connection=sealed.connection)
+    assert (api_key.reveal(), password.reveal()) == gateway.auth
+    change = Change.objects.get()
+    assert payload_unseal(change, change.sealed_payload)["password"].reveal() == "canary-payload"
+    assert secrets_unseal(change, change.sealed_secrets) == {"sharedSecret": "canary-shared"}
+    with secrets_of(sealed.ana):
+        assert wrapped_secret(Authenticator.objects.get(type="totp")) == sealed.secret
+        codes = Authenticator.objects.get(type="recovery_codes").wrap()
+        assert sealed.code in codes.generate_codes()
+    return True
+
+
+def key_ids():
+    """The key of every stored value, read from its token."""
+    return {value.token.split(".")[1] for _, _, value in values_resting()}
+
+
+def test_every_sealed_column_of_every_model_belongs_to_a_place():
+    named = {(place.model, column) for place in places() for column in place.columns}
+    found = {
+        (model, field.name)
+        for model in apps.get_models()
+        for field in model._meta.get_fields()
+        if field.name.startswith("sealed")
+    }
+    assert found == named
+
+
+def test_whoever_seals_something_is_known_here():
+    """A module that seals names its place in the `ready` of its app, and then itself here."""
+    known = {
+        "provisioning/keyring.py": "tries its keys",
+        "provisioning/sealed_places.py": "seals anew",
+        "provisioning/connections/versions.py": "Credentials of connections",
+        "portal/changes/payloads.py": "Changes not yet sent, secrets not yet shown",
+        "portal/staff/second_factor.py": "Second factors",
+    }
+    calls = {
+        name
+        for name in python_files()
+        if not name.startswith("tests/")
+        for node in ast.walk(ast.parse(text_of(name)))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("seal", "keyring.seal")
+    }
+    assert calls == set(known)
+    assert {place.name for place in places()} <= set(known.values())
+
+
+def test_status_counts_what_each_key_seals(capsys, sealed, keys):
+    keys("b", "a")
+    printed = run(capsys, "status")
+    for place in places():
+        assert re.search(rf"^{place.name} +0 +2$", printed, re.M), printed
+    assert f"{VALUES} values are still under older keys" in printed
+    assert "New values are sealed with “b”." in printed and "can be removed" not in printed
+
+
+def test_a_rotation_seals_everything_with_the_first_key_and_the_old_one_can_go(capsys, sealed, keys, gateway):
+    keys("b", "a")
+    printed = run(capsys, "rotate")
+    assert f"{VALUES} values were sealed anew" in printed
+    assert "Key “a” seals nothing: it can be removed" in printed
+    assert key_ids() == {"b"}
+    keys("b")
+    assert all_opens(sealed, gateway)
+    assert code_take(sealed.ana, sealed.code)
+    event = Event.objects.get(action="keyring.rotated")
+    assert event.after_data == {"key": "b", "values": VALUES} and event.actor_name == "manage.py keyring"
+    assert Event.objects.filter(action="keyring.rotation_began").count() == 1
+
+
+def test_a_second_rotation_finds_nothing_to_do_and_leaves_no_record(capsys, sealed, keys):
+    keys("b", "a")
+    run(capsys, "rotate")
+    before = [value.token for _, _, value in values_resting()]
+    assert "0 values were sealed anew" in run(capsys, "rotate")
+    assert [value.token for _, _, value in values_resting()] == before
+    assert Event.objects.filter(action="keyring.rotated").count() == 1
+
+
+def test_an_interrupted_rotation_loses_nothing_and_goes_on_where_it_stopped(sealed, keys, gateway):
+    keys("b", "a")
+
+    def interrupted(place, done):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        keyring_rotate(origin=ORIGIN, progress=interrupted)
+    assert key_ids() == {"a", "b"} and all_opens(sealed, gateway)
+    assert keyring_rotate(origin=ORIGIN) == VALUES - 2
+    assert key_ids() == {"b"} and all_opens(sealed, gateway)
+
+
+def test_more_rows_than_fit_one_transaction_are_all_sealed_anew(sealed, keys, monkeypatch):
+    monkeypatch.setattr("provisioning.sealed_places.BATCH", 1)
+    monkeypatch.setattr(services, "PAUSE", 0)
+    keys("b", "a")
+    assert keyring_rotate(origin=ORIGIN) == VALUES
+    assert key_ids() == {"b"}
+
+
+def test_a_form_opened_before_the_keys_change_still_knows_the_secrets_it_showed(keys, connection):
+    connector = connector_made(connection, merchant_made(connection))
+    seen = snapshot_of(connector)
+    keys("b", "a")
+    assert differences(seen, snapshot_of(connector)) == []
+    changed = {**connector.values, "apiKey": Sealed("another")}
+    fresh = snapshot_of(dataclasses.replace(connector, values=changed))
+    assert [difference.field for difference in differences(seen, fresh)] == ["apiKey"]
+
+
+def test_a_rotation_keeps_what_else_is_known_of_a_factor(sealed, keys):
+    assert code_take(sealed.ana, sealed.code)
+    keys("b", "a")
+    keyring_rotate(origin=ORIGIN)
+    assert Authenticator.objects.get(type="recovery_codes").data["used_mask"] == 1
+    assert code_take(sealed.ana, sealed.code) is None
+
+
+def test_what_does_not_open_is_named_left_alone_and_fails_the_command(capsys, sealed, keys):
+    altered = Credential.objects.get().sealed_password[:-4] + "AAAA"
+    Credential.objects.update(sealed_password=altered)
+    keys("b", "a")
+    with pytest.raises(CommandError, match="1 values do not open"):
+        call_command("keyring", "rotate")
+    printed = capsys.readouterr().out
+    assert "Does not open: Credentials of connections" in printed and "sealed_password (key “a”)" in printed
+    assert Credential.objects.get().sealed_password == altered
+    assert "can be removed" not in printed
+    assert keyring_standing().sealed_with("b") == VALUES - 1
+
+
+def test_status_after_the_loss_of_a_key_names_it_and_discard_gives_up_only_the_number_named(
+    capsys, sealed, keys
+):
+    keys("b")
+    with pytest.raises(CommandError, match=f"{VALUES} values do not open"):
+        call_command("keyring", "status")
+    assert "Key “a” is not configured" in capsys.readouterr().out
+    with pytest.raises(CommandError, match=f"{VALUES} values do not open, not 5. Nothing was taken out"):
+        call_command("keyring", "discard", "--values", "5")
+    assert keyring_standing().sealed_with("a") == VALUES
+    assert f"{VALUES} values that no key opens" in run(capsys, "discard", "--values", str(VALUES))
+    assert not list(values_resting()) and not Authenticator.objects.exists()
+    assert Event.objects.get(action="keyring.discarded").after_data == {"values": VALUES}
+    assert "New values are sealed with “b”" in run(capsys, "status")
+    with pytest.raises(KeyringError):
+        credential_active(connection=sealed.connection)
+
+
+def test_discard_touches_nothing_that_opens(sealed, keys, gateway):
+    with pytest.raises(CommandError):
+        call_command("keyring", "discard", "--values", "1")
+    call_command("keyring", "discard", "--values", "0")
+    assert all_opens(sealed, gateway)
+
+
+@pytest.mark.parametrize("act", ["status", "rotate"])
+def test_unusable_keys_are_said_without_the_key(settings, db, act):
+    settings.PORTAL_ENCRYPTION_KEYS = "2026-11:c2VjcmV0"
+    with pytest.raises(CommandError, match="“2026-11” in PORTAL_ENCRYPTION_KEYS has 6 bytes") as caught:
+        call_command("keyring", act)
+    assert "c2VjcmV0" not in str(caught.value)
+
+
+def test_a_place_lists_only_rows_with_something_in_it(sealed):
+    place = next(place for place in places() if place.model is Change)
+    assert isinstance(place, Place) and place.rows().count() == 1
+    Change.objects.update(sealed_payload="", sealed_secrets="")
+    assert not place.rows().exists()

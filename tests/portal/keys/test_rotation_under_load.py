@@ -1,0 +1,155 @@
+"""Keys change while people sign in with codes and the gateway is asked: not one request fails."""
+
+import threading
+import time
+from collections import Counter
+from types import SimpleNamespace
+
+import pytest
+import requests
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.db import connections
+
+from portal.audit.models import Event
+from portal.changes.models import Change, State
+from portal.changes.payloads import payload_seal
+from portal.staff.second_factor import secrets_of
+from provisioning.connections.models import Credential
+from provisioning.sealed_places import values_resting
+from tests.conftest import PASSPHRASE
+from tests.portal.keys.serving import answered, listening, manage, served
+from tests.portal.staff.test_second_factor import code_of
+from tests.running.production import key
+
+PEOPLE, CHANGES = 60, 300
+OLD, NEW, OTHER = f"old:{key()}", f"new:{key()}", f"other:{key()}"
+
+
+@pytest.fixture
+def busy_house(*, committed_db, settings, connection, person, client_of, gateway):
+    """People with apps, changes that wait, a credential: all sealed with the old key."""
+    settings.PORTAL_ENCRYPTION_KEYS = OLD
+    Credential.objects.all().delete()
+    from provisioning.connections.versions import credential_reset
+
+    credential_reset(connection=connection, api_key=gateway.api_key, password=gateway.password, by="tests")
+    apps = []
+    for number in range(PEOPLE):
+        one = person(f"ana-{number}", "Support agent", PASSPHRASE)
+        secret = generate_totp_secret()
+        with secrets_of(one):
+            TOTP.activate(one, secret)
+        apps.append((one.username, secret))
+    waiting = [Change(operation="merchant.update", state=State.PREPARED, connection="sandbox", actor=one)
+               for _ in range(CHANGES)]  # fmt: skip
+    for change in waiting:
+        change.sealed_payload = payload_seal(change, {"city": "Linz"})
+    Change.objects.bulk_create(waiting)
+    cookies = client_of(person("ada", "Admin")).cookies
+    connections.close_all()
+    return SimpleNamespace(apps=apps, cookies={name: morsel.value for name, morsel in cookies.items()})
+
+
+class Load:
+    """Threads that work with the portal until told to stop; `failed` is what went wrong."""
+
+    def __init__(self, url, house):
+        self.url, self.house = url, house
+        self.over, self.done, self.failed = threading.Event(), Counter(), []
+        acts = (self._asks_the_gateway, self._asks_the_gateway, self._signs_in)
+        self.threads = [threading.Thread(target=self._until_over, args=(act,)) for act in acts]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        for thread in self.threads:
+            thread.join()
+
+    def goes_on(self, **least):
+        """Waits until so many more of each have been done."""
+        before, limit = self.done.copy(), time.monotonic() + 20
+        while any(self.done[name] - before[name] < number for name, number in least.items()):
+            assert time.monotonic() < limit and not self.failed, (self.done, self.failed[:3])
+            time.sleep(0.02)
+
+    def _until_over(self, act):
+        browser = requests.Session()
+        browser.headers["Connection"] = "close"  # each request may meet another process
+        while not self.over.is_set():
+            try:
+                problem = act(browser)
+            except (requests.RequestException, IndexError) as error:
+                problem = repr(error)
+            if problem:
+                self.failed.append((act.__name__, problem))
+            self.done[act.__name__.lstrip("_")] += 1
+            time.sleep(0.05)
+
+    def _asks_the_gateway(self, browser):
+        browser.cookies.update(self.house.cookies)
+        page = browser.get(f"{self.url}/sandbox/merchants/", timeout=30)
+        token = page.text.partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[0]
+        answer = browser.post(
+            page.url, data={"csrfmiddlewaretoken": token}, timeout=30, headers={"Referer": page.url}
+        )
+        broken = "cannot be used" in answer.text or "could not" in answer.text
+        return f"{answer.status_code} {answer.text[-2000:]}" if answer.status_code != 200 or broken else ""
+
+    def _signs_in(self, browser):
+        browser.cookies.clear()
+        name, secret = self.house.apps.pop()  # a code is good for one sign-in only
+        while time.time() % 30 > 28:
+            time.sleep(0.1)  # a code that ends on its way is no failure of the portal's
+        form = browser.get(f"{self.url}/accounts/login/", timeout=30)
+        token = {"csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+        browser.post(form.url, data={"login": name, "password": PASSPHRASE, **token}, timeout=30)
+        code = {"code": code_of(secret), "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+        browser.post(f"{self.url}/accounts/second-factor/code/", data=code, timeout=30)
+        own = browser.get(f"{self.url}/accounts/profile/", timeout=30, allow_redirects=False)
+        return "" if own.status_code == 200 else f"{name}: {own.status_code}"
+
+
+def ended(process):
+    process.terminate()
+    process.communicate(timeout=40)
+    assert process.returncode == 0
+
+
+def test_a_key_follows_another_while_people_work_and_no_request_fails(busy_house):
+    with listening() as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        process = served(listener, OLD)
+        answered(url, process)
+        with Load(url, busy_house) as load:
+            load.goes_on(asks_the_gateway=2, signs_in=2)
+            ended(process)
+            process = served(listener, f"{NEW},{OLD}")
+            load.goes_on(asks_the_gateway=4, signs_in=2)
+            rotated = manage(f"{NEW},{OLD}", "keyring", "rotate")
+            assert rotated.returncode == 0, rotated.stderr
+            assert "Key “old” seals nothing: it can be removed" in rotated.stdout
+            load.goes_on(asks_the_gateway=4, signs_in=2)
+            ended(process)
+            process = served(listener, NEW)
+            load.goes_on(asks_the_gateway=4, signs_in=2)
+        ended(process)
+    assert load.failed == [], load.failed[:3]
+    assert {value.key_id for _, _, value in values_resting()} == {"new"}
+    assert len(list(values_resting())) >= PEOPLE + CHANGES
+    assert Event.objects.get(action="keyring.rotated").after_data["values"] >= CHANGES
+
+
+def test_the_web_server_and_commands_refuse_to_start_without_the_key(busy_house):
+    said = "Key “old” is missing"
+    with listening() as listener:
+        process = served(listener, OTHER)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode != 0 and said in errors
+    command = manage(OTHER, "changes_settle")
+    assert command.returncode != 0 and said in command.stderr
+    for entry in (OLD, OTHER):
+        assert entry.partition(":")[2] not in errors + command.stderr

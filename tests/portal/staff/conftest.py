@@ -1,0 +1,41 @@
+"""Single sign-on: a provider for the tests of one worker, and a portal that is set up for it."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests.openid.provider import Provider, Visitor
+
+
+@pytest.fixture(scope="session")
+def openid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
+    """A running provider."""
+    started = Provider(tmp_path_factory.mktemp("openid"))
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def provider(openid: Provider, settings: Any, db: None) -> Provider:
+    """The provider, and a portal that believes it."""
+    settings.OIDC_SERVER_URL = openid.url
+    settings.OIDC_CLIENT_ID, settings.OIDC_CLIENT_SECRET = openid.client_id, openid.secret
+    settings.OIDC_NAME = "Example ID"
+    settings.OIDC_ROLE_GROUPS = {"portal-admins": "Admin", "support": "Support agent"}
+    return openid
+
+
+@pytest.fixture
+def journey(provider: Provider) -> Callable[..., Any]:
+    """journey("nora") signs in through the provider: browser here, its last answer, visitor there."""
+
+    def made(username: str, visitor: Visitor | None = None, **form: str) -> Any:
+        browser, visitor = Client(), visitor or Visitor(provider, username)
+        leaving = browser.post("/accounts/sso/", form)
+        assert leaving.status_code == 200, leaving.content
+        back = visitor.consent(leaving.context["address"])
+        return browser, browser.get(back.removeprefix("http://testserver")), visitor
+
+    return made

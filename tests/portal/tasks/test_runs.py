@@ -1,0 +1,233 @@
+"""Runs: taken by one, kept by their lease, ended in words, and forgotten in time."""
+
+import threading
+import uuid
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+
+from portal.tasks import recovery, services, stopping
+from portal.tasks.attempts import attempt
+from portal.tasks.kinds import Kind, UnknownKind, kind_register
+from portal.tasks.models import Run, State, Worker
+from portal.tasks.recovery import runs_recover
+from portal.tasks.services import (
+    AttemptStopped,
+    Owner,
+    TaskNotPossible,
+    runs_of,
+    task_cancel,
+    task_enqueue,
+    task_progress,
+    task_retry,
+)
+from tests.background.kinds import counted, kinds_register
+from tests.background.workers import until
+
+ANA = Owner(7, "Ana Agent")
+kinds_register()
+
+
+def enqueued(kind="test.refused", owner=ANA, key="", **arguments):
+    """One run in line."""
+    return task_enqueue(kind=kind, title=f"Work of {kind}", owner=owner, arguments=arguments, key=key)
+
+
+def counting(file, steps=3, pause=0.0, **values):
+    """A run that writes into `file`."""
+    return enqueued("test.count", file=str(file), steps=steps, pause=pause, **values)
+
+
+def begun(file):
+    """How often work began."""
+    return Path(file).read_text().count("begin") if Path(file).exists() else 0
+
+
+def silent(run):
+    """As if the worker had been killed in the middle of it, a while ago."""
+    past = timezone.now() - timedelta(minutes=2)
+    Run.objects.filter(pk=run.pk).update(
+        state=State.RUNNING, claim=uuid.uuid4().hex, lease_until=past, attempts=run.attempts + 1
+    )
+    run.refresh_from_db()
+
+
+def test_a_kind_that_is_not_registered_is_an_error(db):
+    with pytest.raises(UnknownKind):
+        enqueued("test.nothing")
+    assert not Run.objects.exists()
+
+
+def test_two_kinds_of_one_name_are_an_error():
+    with pytest.raises(ValueError, match=r"two kinds of background work called test\.count"):
+        kind_register(Kind("test.count", work=counted, permission="another"))
+
+
+def test_a_run_is_done_once_however_often_it_is_handed_over(db, tmp_path):
+    run = counting(tmp_path / "log")
+    for _ in range(3):
+        attempt(str(run.pk))
+    run.refresh_from_db()
+    assert begun(tmp_path / "log") == 1
+    assert (run.state, run.message, run.attempts, run.claim) == (State.DONE, "counted", 1, "")
+    assert run.owner_name == "Ana Agent" and run.finished_at and run.result_until > timezone.now()
+
+
+def test_a_run_that_is_gone_is_nobodys_work(db):
+    attempt(str(uuid.uuid4()))
+    assert not Run.objects.exists()
+
+
+def test_of_one_key_there_is_one_open_run(db):
+    first = enqueued(key="report-may")
+    assert enqueued(key="report-may").pk == first.pk and enqueued(key="report-june").pk != first.pk
+    attempt(str(first.pk))
+    assert enqueued(key="report-may").pk != first.pk
+    with pytest.raises(TaskNotPossible, match="under way already"):
+        task_retry(run=first)
+
+
+def test_nobody_has_more_than_a_bounded_number_under_way(db, monkeypatch):
+    monkeypatch.setattr(services, "MOST_OPEN", 2)
+    for _ in range(2):
+        enqueued()
+    with pytest.raises(TaskNotPossible, match="2 tasks under way"):
+        enqueued()
+    assert enqueued(owner=Owner(8, "Max")).owner_id == 8
+
+
+def test_an_error_in_the_program_is_told_without_its_text(db, caplog):
+    run = enqueued("test.broken")
+    attempt(str(run.pk))
+    run.refresh_from_db()
+    assert run.state == State.FAILED and "ValueError" in run.message and "canary" not in run.message
+    assert "background work failed: test.broken" in caplog.text
+
+
+def test_work_that_cannot_be_done_says_why(db):
+    run = enqueued("test.refused")
+    attempt(str(run.pk))
+    run.refresh_from_db()
+    assert (run.state, run.message) == (State.FAILED, "There is nothing to count.")
+
+
+def test_a_kind_of_yesterday_fails_in_words(db):
+    run = enqueued()
+    Run.objects.update(kind="gone.kind")
+    attempt(str(run.pk))
+    run.refresh_from_db()
+    assert run.state == State.FAILED and "does not know this kind" in run.message
+
+
+def test_work_that_takes_too_long_is_stopped_in_the_middle_of_a_wait(committed_db):
+    run = enqueued("test.endless")
+    attempt(str(run.pk))
+    run.refresh_from_db()
+    assert run.state == State.FAILED and "longer than 0.005 minutes" in run.message
+    assert (run.finished_at - run.started_at).total_seconds() < 5
+
+
+def test_waiting_work_that_is_stopped_never_begins(db, tmp_path):
+    run = counting(tmp_path / "log")
+    assert task_cancel(run=run) and not task_cancel(run=run)
+    attempt(str(run.pk))
+    run.refresh_from_db()
+    assert run.state == State.CANCELLED and begun(tmp_path / "log") == 0
+
+
+def test_failed_and_stopped_work_starts_again_and_other_work_does_not(db, tmp_path):
+    run = counting(tmp_path / "log")
+    with pytest.raises(TaskNotPossible, match="failed or was stopped"):
+        task_retry(run=run)
+    task_cancel(run=run)
+    task_retry(run=run)
+    attempt(str(run.pk))
+    run.refresh_from_db()
+    assert run.state == State.DONE and begun(tmp_path / "log") == 1
+
+
+def test_running_work_stops_at_its_next_report_and_a_retry_waits_for_it(committed_db, tmp_path, monkeypatch):
+    monkeypatch.setattr(services, "REPORT_STEP", 0.0)
+    log = tmp_path / "log"
+    run = counting(log, steps=60, pause=0.02)
+    working = threading.Thread(target=lambda: (attempt(str(run.pk)), connections.close_all()))
+    working.start()
+    until(lambda: begun(log))
+    task_cancel(run=run)
+    task_retry(run=run)
+    attempt(str(run.pk))  # another worker, at once: the first has not stopped yet, or has just stopped
+    working.join(10)
+    runs_recover()
+    attempt(str(run.pk))
+    run.refresh_from_db()
+    lines = [line.split()[0] for line in log.read_text().splitlines()]
+    assert not working.is_alive() and run.state == State.DONE and lines == ["begin", "begin", "end"]
+
+
+def test_an_attempt_that_was_overtaken_changes_nothing_any_more(db, monkeypatch):
+    run = enqueued()
+    silent(run)
+    late = Run.objects.get(pk=run.pk)
+    runs_recover()
+    attempt(str(run.pk))  # fails in its own words
+    with pytest.raises(AttemptStopped):
+        task_progress(run=late, done=1, total=2)
+    run.refresh_from_db()
+    assert run.message == "There is nothing to count."
+
+
+def test_a_lost_run_is_in_line_again_until_it_was_lost_too_often(db):
+    run = enqueued()
+    for lost in (1, 2, 3):
+        silent(run)
+        runs_recover()
+        run.refresh_from_db()
+        assert run.attempts == lost
+        assert run.state == (State.WAITING if lost < 3 else State.FAILED)
+    assert "interrupted 3 times" in run.message
+    task_retry(run=run)
+    attempt(str(run.pk))
+    run.refresh_from_db()
+    assert run.attempts == 1
+
+
+def test_a_worker_that_is_told_to_end_gives_its_work_back(db, tmp_path, monkeypatch):
+    monkeypatch.setattr(stopping, "_stopping", threading.Event())
+    run = counting(tmp_path / "log")
+    stopping.worker_stop()
+    attempt(str(run.pk))
+    run.refresh_from_db()
+    assert (run.state, run.attempts, run.claim) == (State.WAITING, 0, "")
+
+
+def test_results_expire_and_old_runs_are_forgotten(db, tmp_path, monkeypatch):
+    run = counting(tmp_path / "log")
+    attempt(str(run.pk))
+    Run.objects.update(result_until=timezone.now() - timedelta(seconds=1))
+    runs_recover()
+    run.refresh_from_db()
+    assert run.result == {} and "expired" in run.message and not (tmp_path / "log").exists()
+    Run.objects.update(created_at=timezone.now() - timedelta(days=31))
+    waiting = enqueued()
+    runs_recover()
+    assert list(Run.objects.all()) == [waiting]
+
+
+def test_of_what_has_ended_a_bounded_number_is_kept(db, monkeypatch):
+    monkeypatch.setattr(recovery, "MOST_KEPT", 2)
+    for _ in range(4):
+        attempt(str(enqueued().pk))
+    newest = [run.pk for run in runs_of(ANA.id)[:2]]
+    runs_recover()
+    assert [run.pk for run in runs_of(ANA.id)] == newest
+
+
+def test_a_worker_is_there_while_it_gives_signs_of_life(db):
+    assert not recovery.worker_is_there()
+    recovery.worker_note("one")
+    assert recovery.worker_is_there()
+    Worker.objects.update(seen_at=timezone.now() - timedelta(minutes=2))
+    assert not recovery.worker_is_there()
