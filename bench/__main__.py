@@ -6,6 +6,7 @@ import platform
 from bench import figures
 from bench.audit import audit_measure
 from bench.load import Browser
+from bench.sign_in import sign_in_measure
 from bench.stack import Stack
 from bench.trail import entities_find
 
@@ -36,6 +37,7 @@ def measure(stack: Stack) -> None:
     figures.entity_measure(agent, entities)
     figures.large_tenant_measure(agent, large)
     figures.weight_measure(stack)
+    sign_in_measure(stack)
     readers = figures.readers_measure(stack, large)
     pages = [some[0] for some in entities.values()]
     figures.memory_measure(

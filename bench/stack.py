@@ -25,6 +25,29 @@ def port_free() -> int:
     return port
 
 
+def memory_of(folder: str, name: str) -> list[int]:
+    """A figure of proc(5)'s status, in KiB, of the gunicorn processes of the portal with that data folder."""
+    states = [(each / "status").read_text() for each in _processes(folder)]
+    return [int(match.group(1)) for state in states if (match := re.search(rf"{name}:\s+(\d+)", state))]
+
+
+def cpu_of(folder: str) -> float:
+    """Seconds of CPU that they have used so far (proc(5): utime and stime)."""
+    fields = [(each / "stat").read_text().rpartition(")")[2].split() for each in _processes(folder)]
+    return sum(int(stat[11]) + int(stat[12]) for stat in fields) / os.sysconf("SC_CLK_TCK")
+
+
+def _processes(folder: str) -> list[Path]:
+    """Their folders in /proc, told from those of other portals by the data folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            own = folder.encode() in (process / "environ").read_bytes()
+            if own and b"portal.wsgi" in (process / "cmdline").read_bytes():
+                found.append(process)
+    return found
+
+
 class Stack:
     """`make run` with a seeded gateway: `base` is the portal's address, people use `passphrase`.
 
@@ -43,7 +66,7 @@ class Stack:
             "PORTAL_DEMO_PASSPHRASE": self.passphrase,
             "DIRECTORY_MAX_AGE": "86400",
         }
-        seeded = self._manage(
+        seeded = self.manage(
             "sandbox_seed", "--tenants", "1", "--merchants", str(merchants), "--single-tenant"
         )
         self.large_tenant: str = json.loads(seeded)["generatedTenants"][0]
@@ -65,25 +88,14 @@ class Stack:
 
     def worker_memory(self) -> list[int]:
         """Resident memory of the portal's gunicorn processes, in KiB (VmRSS)."""
-        found = [re.search(r"VmRSS:\s+(\d+)", (each / "status").read_text()) for each in self._processes()]
-        return [int(match.group(1)) for match in found if match]
+        return memory_of(self.folder.name, "VmRSS")
 
     def portal_cpu(self) -> float:
-        """Seconds of CPU that the portal's gunicorn processes have used so far (proc(5): utime and stime)."""
-        fields = [(each / "stat").read_text().rpartition(")")[2].split() for each in self._processes()]
-        return sum(int(stat[11]) + int(stat[12]) for stat in fields) / os.sysconf("SC_CLK_TCK")
+        """Seconds of CPU that the portal's gunicorn processes have used so far."""
+        return cpu_of(self.folder.name)
 
-    def _processes(self) -> list[Path]:
-        """Their folders in /proc, told from those of other portals by the data folder."""
-        found = []
-        for process in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                own = self.folder.name.encode() in (process / "environ").read_bytes()
-                if own and b"portal.wsgi" in (process / "cmdline").read_bytes():
-                    found.append(process)
-        return found
-
-    def _manage(self, *arguments: str) -> str:
+    def manage(self, *arguments: str) -> str:
+        """What a command of the stack prints."""
         command = [sys.executable, "manage.py", *arguments]
         done = subprocess.run(command, cwd=ROOT, env=self.environment, check=True, stdout=subprocess.PIPE)
         return done.stdout.decode()
