@@ -1,8 +1,9 @@
 # The portal for production: wheels are built in one stage, the other holds only what runs.
 FROM python:3.12-slim AS wheels
 WORKDIR /build
-COPY requirements.txt ./
-RUN pip wheel --no-cache-dir --wheel-dir /wheels -r requirements.txt
+# With Redis' packages, so that TASKS_BACKEND alone decides.
+COPY requirements.txt requirements-redis.txt ./
+RUN pip wheel --no-cache-dir --wheel-dir /wheels -r requirements-redis.txt
 
 FROM python:3.12-slim
 ENV PYTHONUNBUFFERED=1 \

@@ -37,7 +37,7 @@ $(VENV)/run.stamp: requirements.txt
 	$(PY) -m pip install --quiet --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-$(VENV)/test.stamp: $(VENV)/run.stamp tests/requirements.txt
+$(VENV)/test.stamp: $(VENV)/run.stamp requirements-redis.txt tests/requirements.txt
 	@echo "Installing what tests/requirements.txt names into $(VENV) (once)."
 	@$(PY) -m pip install --quiet --quiet --disable-pip-version-check -r tests/requirements.txt
 	@touch $@
