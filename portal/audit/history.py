@@ -9,9 +9,11 @@ from django.http import QueryDict
 from portal.audit.actions import ATTEMPTS
 from portal.audit.diffs import FieldChange, field_changes
 from portal.audit.models import Event
+from portal.audit.retention.purging import purged_ranges
+from portal.audit.terms import MOST_NAME
 
 PER_PAGE = 50
-# So many of an object's newest changes are read for the names of its fields, and so many values are shown.
+# So many changes of an object are read at once for the names of its fields.
 MOST_READ = 500
 
 
@@ -36,60 +38,83 @@ class FieldValue:
 class History:
     """Up to PER_PAGE events of an object, newest first, `older` the row below which the next ones lie.
 
-    `first` is the oldest event there is. With a `field` only its steps are there, in `values`.
+    `first` is the oldest one there is, and `purged` the last row up to which events of the object may have
+    been removed after their time. `fields` are those of MOST_READ changes, `fields_older` the row below which
+    the next ones lie. With a `field` the events are its own, and `values` what it became by them.
     """
 
     guid: str
     events: Sequence[Event] = ()
     older: int | None = None
     first: Event | None = None
+    purged: int | None = None
     fields: Sequence[FieldTrace] = ()
+    changes: Sequence[Event] = ()
+    changes_older: int | None = None
     field: str = ""
     values: Sequence[FieldValue] = ()
 
 
 def history_page(*, connection: str, guid: str, query: QueryDict, kind: str = "") -> History:
-    """What `field` and `before` in the address ask for; `connection` "" is for what belongs to none."""
+    """What `field`, `before` and `changes_before` in the address ask for; `connection` "" is for what belongs
+    to none."""
     events = Event.objects.filter(connection=connection, object_guid=guid)
     events = events.filter(object_kind=kind) if kind else events
-    asked = query.get("field", "").replace("\0", "")[:150]
-    if asked:
-        return History(guid, field=asked, values=_values(events, asked))
-    below = query.get("before", "")
-    rows = events.filter(sequence__lt=int(below)) if _is_row(below) else events
-    found = list(rows[: PER_PAGE + 1])
+    name = query.get("field", "").replace("\0", "")[:MOST_NAME]
+    # Found through the index of terms, so a field that changed long ago is as quick.
+    asked = _carried_out(events.filter(terms__term=f"f:{name}")) if name else events
+    found, older = _piece(asked, query.get("before", ""), PER_PAGE)
+    changes, changes_older = ([], None) if name else _changes(events, query)
     return History(
         guid,
-        events=found[:PER_PAGE],
-        older=found[PER_PAGE - 1].sequence if len(found) > PER_PAGE else None,
-        first=events.order_by("sequence").first(),
-        fields=_traces(events),
+        events=found,
+        older=older,
+        first=asked.order_by("sequence").first(),
+        purged=_purged_behind(events),
+        fields=_traces(changes),
+        changes=changes,
+        changes_older=changes_older,
+        field=name,
+        values=list(_steps(found, name)) if name else (),
     )
 
 
-def _traces(events: QuerySet[Event]) -> list[FieldTrace]:
-    """The fields that the object's newest changes touched, by name."""
+def _piece(events: QuerySet[Event], below: str, size: int) -> tuple[list[Event], int | None]:
+    """The newest `size` of the events below a row, and the row below which there are more."""
+    rows = events.filter(sequence__lt=int(below)) if _is_row(below) else events
+    found = list(rows[: size + 1])
+    return found[:size], found[size - 1].sequence if len(found) > size else None
+
+
+def _changes(events: QuerySet[Event], query: QueryDict) -> tuple[list[Event], int | None]:
+    return _piece(_carried_out(events.exclude(after="")), query.get("changes_before", ""), MOST_READ)
+
+
+def _traces(changes: Sequence[Event]) -> list[FieldTrace]:
+    """The fields that these changes touched, by name."""
     found: dict[str, FieldTrace] = {}
-    for event in _carried_out(events.exclude(after=""))[:MOST_READ]:
+    for event in changes:
         for change in field_changes(event):
             known = found.get(change.name, FieldTrace(change.name, 0, event))
             found[change.name] = FieldTrace(change.name, known.times + 1, known.latest)
     return [found[name] for name in sorted(found)]
 
 
-def _values(events: QuerySet[Event], name: str) -> list[FieldValue]:
-    """Newest first; found through the index of terms, so a field that changed long ago is as quick."""
-    return list(_steps(_carried_out(events.filter(terms__term=f"f:{name}"))[:MOST_READ], name))
-
-
-def _steps(events: QuerySet[Event], name: str) -> Iterator[FieldValue]:
+def _steps(events: Sequence[Event], name: str) -> Iterator[FieldValue]:
     for event in events:
-        yield from (FieldValue(change, event) for change in field_changes(event) if change.name == name)
+        named = (change for change in field_changes(event) if change.name[:MOST_NAME] == name)
+        yield from (FieldValue(change, event) for change in named)
 
 
 def _carried_out(events: QuerySet[Event]) -> QuerySet[Event]:
     """Without what was only planned, asked for or refused: such a value never was there."""
     return events.exclude(action__in=ATTEMPTS).exclude(action="change.reconciled", outcome="not_sent")
+
+
+def _purged_behind(events: QuerySet[Event]) -> int | None:
+    """The last row of what was purged after an object's first event, which itself is never removed."""
+    end = max((last for _, last in purged_ranges()), default=0)
+    return end if events.filter(sequence__lt=end).exists() else None
 
 
 def _is_row(text: str) -> bool:

@@ -42,6 +42,8 @@ def _object_url(event: Event, request: HttpRequest) -> str:
         return _page("staff:page", event.object_guid) if may("staff.view") else ""
     if event.object_kind == "connection":
         return _page("connections:page", event.object_guid) if may("connection.view") else ""
+    if event.object_kind == "role":
+        return _page("staff:own_role", event.object_guid) if may("role.update") else ""
     if event.object_kind == "day":
         return _page("audit:review_day", event.object_guid)
     return entity_url(event.object_kind, event.connection, event.object_guid)

@@ -15,7 +15,7 @@ from provisioning.gateway.secrets import MASK
 
 # So many characters of each text are indexed: the longest reason or note is found whole.
 MOST_TEXT = 2000
-MOST_FIELDS = 200
+MOST_FIELDS, MOST_NAME = 200, 150
 _WORD = re.compile(r"\w{2,}")
 
 
@@ -45,7 +45,7 @@ def fields_of(before: str, after: str) -> tuple[str, ...]:
     # A secret reads the same before and after, and is only named where it was given anew.
     touched += [name for name in new if name in old and new[name] == old[name] == MASK]
     firsts = [name.partition(".")[0] for name in touched]
-    return tuple(name[:150] for name in dict.fromkeys(touched + firsts))[:MOST_FIELDS]
+    return tuple(name[:MOST_NAME] for name in dict.fromkeys(touched + firsts))[:MOST_FIELDS]
 
 
 def flat_values(value: Any, path: str = "") -> dict[str, Any]:

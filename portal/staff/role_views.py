@@ -6,6 +6,7 @@ from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
+from portal.audit.history import history_page
 from portal.audit.services import origin_of
 from portal.console.views import PortalView
 from portal.staff.forms import NewRoleForm, RightsForm
@@ -65,7 +66,7 @@ class OwnRoleView(PortalView):
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The form with what the role may now."""
         role = own_role(pk)
-        return render(request, "staff/role.html", {"role": role, "form": RightsForm(initial=_held(role))})
+        return role_page(request, role, RightsForm(initial=_held(role)))
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Changes the rights, or says what is wrong."""
@@ -77,7 +78,7 @@ class OwnRoleView(PortalView):
                 return redirect("staff:roles")
         except StaffRefused as refusal:
             form.add_error(None, str(refusal))
-        return render(request, "staff/role.html", {"role": role, "form": form}, status=422)
+        return role_page(request, role, form, status=422)
 
 
 class RoleDeleteView(PortalView):
@@ -93,10 +94,21 @@ class RoleDeleteView(PortalView):
             role_delete(by=user_of(request), origin=origin_of(request), role=role)
         except StaffRefused as refusal:
             messages.error(request, str(refusal))
-            form = RightsForm(initial=_held(role))
-            return render(request, "staff/role.html", {"role": role, "form": form}, status=409)
+            return role_page(request, role, RightsForm(initial=_held(role)), status=409)
         messages.success(request, f"The role {role.name} is deleted.")
         return redirect("staff:roles")
+
+
+def role_page(request: HttpRequest, role: Group, form: RightsForm, *, status: int = 200) -> HttpResponse:
+    """The page of a role, with its history for those who may read the trail."""
+    context = {
+        "role": role,
+        "form": form,
+        "history": history_page(connection="", guid=str(role.pk), kind="role", query=request.GET)
+        if request.user.has_perm("audit.view")
+        else None,
+    }
+    return render(request, "staff/role.html", context, status=status)
 
 
 def own_role(pk: int) -> Group:

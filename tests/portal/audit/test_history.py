@@ -1,11 +1,13 @@
 """The history of an object and of each of its fields: whole, bounded, linked for those who may read on."""
 
+import re
+
 import pytest
 from django.http import QueryDict
 from django.template.loader import render_to_string
 from django.test import RequestFactory
 
-from portal.audit.history import PER_PAGE, history_page
+from portal.audit.history import MOST_READ, PER_PAGE, history_page
 from portal.audit.services import ObjectRef, Origin, event_record
 from provisioning.gateway.secrets import Sealed
 
@@ -84,3 +86,48 @@ def test_links_lead_into_the_trail_only_for_those_who_may_read_it(agent, manager
         assert [('href="/audit/' in text) for text in (whole, one)] == [linked, linked]
         assert "No history yet" in drawn(reader, history(guid="nothing"))
         assert "This field never changed here" in drawn(reader, history("field=unheard"))
+
+
+def read_on(browser, address, text):
+    """The pages from `address` on, by the link that bears this text."""
+    pages = []
+    while address:
+        pages.append(browser.get(address).content.decode())
+        link = re.search(rf'href="(\?[^"#]*)(#[^"]*)?">\s*{text} ', pages[-1])
+        address = link and address.partition("?")[0] + link[1].replace("&amp;", "&")
+    return pages
+
+
+def test_more_values_than_are_read_at_once_are_all_there_on_pages_that_follow(admin, agent, client_of):
+    """Ten more than a page's worth of changes is ever read for."""
+    person = ObjectRef("person", str(agent.pk), "Ana")
+    record(object=person, connection="", before={"gone": "a"}, after={"gone": "b"})
+    steps = MOST_READ + 10
+    for number in range(steps):
+        values = {"before": {"name": f"v{number}"}, "after": {"name": f"v{number + 1}"}}
+        record("staff.details_changed", object=person, connection="", **values)
+    browser, address = client_of(admin), f"/staff/{agent.pk}/"
+    pages = read_on(browser, f"{address}?field=name", "Older values")
+    assert len(pages) == -(-steps // PER_PAGE)
+    assert re.findall(r"<ins>(v\d+)</ins>", "".join(pages)) == [
+        f"v{number}" for number in range(steps, 0, -1)
+    ]
+    whole, older = read_on(browser, address, "Fields of older changes")
+    assert f"Counted over {MOST_READ} changes, rows 12 to {steps + 1}" in whole and "?field=gone" not in whole
+    assert "Counted over 11 changes, rows 1 to 11" in older and "?field=gone" in older
+
+
+def test_a_name_longer_than_its_index_is_still_told():
+    name = "x" * 200
+    record(before={name: "a"}, after={name: "b"})
+    assert [value.change.new for value in history(f"field={name}").values] == ["b"]
+
+
+def test_what_was_purged_is_said_to_be_missing(purged, admin):
+    """24 rows are archived and purged but for the first and the latest of each shop."""
+    shown = history(connection="", guid="g-1")
+    assert shown.purged == 24 and len(shown.events) == 2
+    assert "up to row 24 some was removed" in " ".join(drawn(admin, shown).split())
+    assert "up to row 24 some was removed" in drawn(admin, history("field=field1", connection="", guid="g-1"))
+    record(connection="", object=ObjectRef("merchant", "g-9", "New"))
+    assert history(connection="", guid="g-9").purged is None

@@ -222,3 +222,22 @@ def test_an_admin_of_the_provider_counts_while_it_is_set_up(admin, person, setti
     settings.OIDC_SERVER_URL = ""
     with pytest.raises(StaffRefused, match="last active admin"):
         another_admin_stays(admin)
+
+
+def test_a_roles_page_tells_its_history_and_every_set_of_rights_it_had(admin, reader_role, client_of):
+    role_update(by=admin, origin=ORIGIN, role=reader_role, rights=["merchant.view", "change.view"])
+    browser, address = client_of(admin), f"/staff/roles/{reader_role.pk}/"
+    page = browser.get(address).content.decode()
+    assert "changed the rights of role “Reader”" in page and "made role “Reader”" in page
+    assert "<del>" in browser.get(f"{address}?field=rights").content.decode()
+    assert "made role “Reader”" in browser.post(address, {"rights": ["nonsense"]}).content.decode()
+    event = Event.objects.get(action="role.changed")
+    assert f'href="{address}"' in browser.get(f"/audit/{event.pk}/").content.decode()
+
+
+def test_whoever_reads_the_trail_gets_from_a_role_to_what_happened_to_it(manager, reader_role, client_of):
+    browser = client_of(manager)
+    link = f"/audit/?kind=role&amp;object={reader_role.pk}"
+    assert link in browser.get("/staff/roles/").content.decode()
+    found = browser.get(link.replace("&amp;", "&")).content.decode()
+    assert "made role “Reader”" in found and "1 event" in found
