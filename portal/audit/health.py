@@ -1,5 +1,7 @@
 """What the ready-check asks of the trail: red where it cannot be written, warnings about the rest."""
 
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,11 +11,13 @@ from django.db import connection, transaction
 from portal.audit.anchors_missing import anchors_trouble
 from portal.audit.guards import EVENT, guards_missing
 from portal.audit.models import Head
-from portal.audit.services import AuditUnavailable, record_try
+from portal.audit.services import AuditUnavailable, LastFailure, record_try
 from portal.audit.stream.backlog import backlogs
 from portal.console.health import CHECKS, WARNINGS, NotReadyError
 
 SECONDS_FOR_LOCK = 3
+# A trail that could be written counts as such for this long: asking takes the lock that writers wait for.
+KEPT_SECONDS = 3.0
 
 
 def checks_register() -> None:
@@ -25,21 +29,59 @@ def checks_register() -> None:
     WARNINGS["audit stream"] = stream_current
 
 
+class Probe:
+    """The verdict on the trail in this process: "" for writable. One thread at a time asks, for all who wait.
+
+    That it is writable is believed for KEPT_SECONDS, unless somebody fails to record something meanwhile;
+    that it is not, only as long as somebody is asking anew.
+    """
+
+    def __init__(self) -> None:
+        self._asking = threading.Lock()
+        self._trouble, self._answered = "", float("-inf")
+
+    def trouble(self) -> str:
+        """Words for what is wrong."""
+        came = time.monotonic()
+        recent = came - self._answered < KEPT_SECONDS
+        if recent and not self._trouble and LastFailure.at < self._answered:
+            return ""
+        # Whoever finds the last answer recent does not wait: a flood would take all threads.
+        if not self._asking.acquire(blocking=not (recent and self._trouble)):
+            return self._trouble
+        try:
+            if self._answered < came:
+                self._trouble = _trouble_found()
+                self._answered = time.monotonic()
+            return self._trouble
+        finally:
+            self._asking.release()
+
+
+probe = Probe()
+
+
 def trail_writable() -> None:
-    """Does what a writer does and takes it back: nothing is sent where this fails. Raises NotReadyError."""
+    """Raises NotReadyError where nothing can be recorded: then nothing is sent either."""
+    if trouble := probe.trouble():
+        raise NotReadyError(trouble)
+
+
+def _trouble_found() -> str:
+    """Does what a writer does and takes it back."""
     try:
         with _patience():
             record_try()
-            return
+            return ""
     except DatabaseFailure as failure:
         reason: BaseException = failure
     except AuditUnavailable as refusal:
         reason = refusal.__cause__ or refusal
     if isinstance(reason, AuditUnavailable):
-        raise NotReadyError("the end of the audit trail was tampered with: nothing is sent")
+        return "the end of the audit trail was tampered with: nothing is sent"
     if isinstance(reason, Head.DoesNotExist):
-        raise NotReadyError("the audit trail has lost its head: nothing can be recorded, nothing is sent")
-    raise NotReadyError(f"the audit trail cannot be written ({type(reason).__name__}): nothing is sent")
+        return "the audit trail has lost its head: nothing can be recorded, nothing is sent"
+    return f"the audit trail cannot be written ({type(reason).__name__}): nothing is sent"
 
 
 def guards_there() -> None:
@@ -75,7 +117,7 @@ def owner_apart() -> None:
 
 
 def stream_current() -> None:
-    """Raises NotReadyError where a receiver is late or refuses. Names none of them: the answer is public."""
+    """Raises NotReadyError where a receiver is late or refuses. Names none of them: logs keep the answer."""
     late = [backlog for backlog in backlogs() if backlog.late]
     if late:
         rows = max(backlog.behind for backlog in late)

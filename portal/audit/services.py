@@ -1,11 +1,11 @@
 """The audit trail's door: everything that happens is recorded here."""
 
 import logging
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from django.conf import settings
 from django.db import Error as DatabaseFailure
 from django.db import transaction
 from django.http import HttpRequest
@@ -17,8 +17,15 @@ from portal.audit.head import head_seal, head_trouble
 from portal.audit.keys import current_key_id, keyed_digest
 from portal.audit.models import Event, Head
 from portal.audit.terms import index_write
+from portal.console.proxies import address_of
 
 logger = logging.getLogger(__name__)
+
+
+class LastFailure:
+    """When this process last failed to record something (time.monotonic): the ready-check then asks anew."""
+
+    at = float("-inf")
 
 
 class UnknownAction(Exception):  # noqa: N818 - reads as what happened
@@ -75,17 +82,6 @@ def origin_system(name: str) -> Origin:
 def session_digest(session_key: str | None) -> str:
     """What tells sessions apart without being able to take one over."""
     return keyed_digest(current_key_id(), f"session:{session_key}")[:16] if session_key else ""
-
-
-def address_of(request: HttpRequest) -> str:
-    """Where the request came from; behind trusted proxies the address that the outermost of them saw."""
-    proxies: int = getattr(settings, "ALLAUTH_TRUSTED_PROXY_COUNT", 0)
-    forwarded = [
-        hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()
-    ]
-    if proxies and len(forwarded) >= proxies:
-        return str(forwarded[-proxies])
-    return str(request.META.get("REMOTE_ADDR", ""))
 
 
 def event_record(
@@ -170,7 +166,10 @@ def _appended(values: dict[str, Any], *, stays: bool = True) -> Event:
             if not stays:
                 transaction.set_rollback(True)
         return event
-    except (DatabaseFailure, Head.DoesNotExist) as error:
+    except (DatabaseFailure, Head.DoesNotExist, AuditUnavailable) as error:
+        LastFailure.at = time.monotonic()
+        if isinstance(error, AuditUnavailable):
+            raise
         raise AuditUnavailable("The audit trail cannot be written, so nothing was done.") from error
 
 

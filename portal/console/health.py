@@ -1,21 +1,26 @@
-"""Whether the portal lives and can work, for load balancers and containers. Public, tells no secrets."""
+"""Whether the portal lives and can work, for load balancers and containers.
+
+Everybody is told whether it can; why not, and what somebody should look at, only who is near or may know it.
+"""
 
 import base64
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 
 from portal.console.access import PUBLIC, allow
+from portal.console.proxies import is_near
 from provisioning.keyring import keys_check
 
 Check = Callable[[], None]
 
 
 class NotReadyError(Exception):
-    """A check failed; the message is public."""
+    """A check failed; the message holds no secrets."""
 
 
 @allow(PUBLIC)
@@ -26,16 +31,23 @@ def live(request: HttpRequest) -> JsonResponse:
 
 @allow(PUBLIC)
 def ready(request: HttpRequest) -> JsonResponse:
-    """200 when every check passes, 503 otherwise, with the verdict of each. A warning changes no status."""
+    """200 when every check passes, 503 otherwise; with each verdict for TOLD. No warning changes it."""
     verdicts = {name: _verdict(check) for name, check in CHECKS.items()}
     whole = all(verdict == "ok" for verdict in verdicts.values())
-    warnings = {name: _verdict(check) for name, check in WARNINGS.items()} if whole else {}
-    body = {
-        "status": "ready" if whole else "not ready",
-        "checks": verdicts,
-        "warnings": {name: verdict for name, verdict in warnings.items() if verdict != "ok"},
-    }
+    body: dict[str, Any] = {"status": "ready" if whole else "not ready"}
+    if _is_told(request):
+        warnings = {name: _verdict(check) for name, check in WARNINGS.items()} if whole else {}
+        body["checks"] = verdicts
+        body["warnings"] = {name: verdict for name, verdict in warnings.items() if verdict != "ok"}
     return JsonResponse(body, status=200 if whole else 503)
+
+
+def _is_told(request: HttpRequest) -> bool:
+    """Whoever cannot be looked up, because the database is away, is nobody."""
+    try:
+        return any(knows(request) for knows in TOLD)
+    except DatabaseError:
+        return False
 
 
 def _verdict(check: Check) -> str:
@@ -82,3 +94,5 @@ CHECKS: dict[str, Check] = {
 }
 # The portal works, and somebody should look nevertheless.
 WARNINGS: dict[str, Check] = {}
+# Who is told more than the verdict: whoever one of these says yes to.
+TOLD: list[Callable[[HttpRequest], bool]] = [is_near]

@@ -1,12 +1,17 @@
-"""Who may say where a request comes from: headers of proxies that are not configured are taken away."""
+"""Who may say where a request comes from: headers of proxies that are not configured are taken away.
+
+Also: who is near enough to be told how the portal is (portal.console.health).
+"""
 
 from collections.abc import Callable
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_FORWARDED")
+# What proxies add besides: whoever sends one of them passes somebody else's request on.
+PASSED_ON = (*FORWARDED, "HTTP_VIA", "HTTP_X_REAL_IP")
 
 
 class ProxyMiddleware:
@@ -17,18 +22,53 @@ class ProxyMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """First of all, so that nothing behind it can believe a stranger."""
+        passed_on = any(name in request.META for name in PASSED_ON)
+        request.passed_on = passed_on  # type: ignore[attr-defined]
         if not _trusted(request.META.get("REMOTE_ADDR", "")):
             for name in FORWARDED:
                 request.META.pop(name, None)
         return self.get_response(request)
 
 
+def address_of(request: HttpRequest) -> str:
+    """Where the request came from; behind trusted proxies the address that the outermost of them saw."""
+    return _forwarded_for(request) or str(request.META.get("REMOTE_ADDR", ""))
+
+
+def is_near(request: HttpRequest) -> bool:
+    """Whether it comes from this machine itself, or from a network of HEALTH_NETWORKS.
+
+    A proxy on this machine is not its callers: what it passes on counts as theirs where it is configured to
+    name them, and otherwise as a stranger's.
+    """
+    passed_on = getattr(request, "passed_on", True)
+    if passed_on and not _forwarded_for(request):
+        return False
+    address = _parsed(address_of(request))
+    if address is None:
+        return False
+    here = address.is_loopback and not passed_on
+    return here or any(address in network for network in settings.HEALTH_NETWORKS)
+
+
+def _forwarded_for(request: HttpRequest) -> str:
+    """The address that the outermost trusted proxy saw, "" where none says."""
+    proxies: int = getattr(settings, "ALLAUTH_TRUSTED_PROXY_COUNT", 0)
+    hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+    return str(hops[-proxies]) if proxies and len(hops) >= proxies else ""
+
+
 def _trusted(peer: str) -> bool:
     """A peer without an address came through a socket of this machine."""
-    if not peer:
-        return True
-    try:
-        address = ip_address(peer)
-    except ValueError:
-        return False
+    address = _parsed(peer)
+    if address is None:
+        return not peer
     return any(address in network for network in settings.TRUSTED_PROXIES)
+
+
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address

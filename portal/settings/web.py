@@ -15,6 +15,8 @@ if (ALLAUTH_TRUSTED_PROXY_COUNT or BEHIND_TLS_PROXY) and not TRUSTED_PROXIES:
     raise ImproperlyConfigured(
         "TRUSTED_PROXY_COUNT and BEHIND_TLS_PROXY believe what a proxy says: TRUSTED_PROXIES must name it."
     )
+# Whose callers, besides this machine's own, /healthz/ready tells what is wrong.
+HEALTH_NETWORKS = networks("HEALTH_NETWORKS", default=[])
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 # Not in a cookie of its own, which would carry neither the prefix below nor an end.

@@ -13,7 +13,8 @@ from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from portal.audit.services import AuditUnavailable, ObjectRef, address_of, event_record, origin_of
+from portal.audit.services import AuditUnavailable, ObjectRef, event_record, origin_of
+from portal.console.proxies import address_of
 from portal.staff.attempts import (
     address_slot,
     attempt_give_back,

@@ -5,6 +5,7 @@ from datetime import timedelta
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
+from portal.console.health import TOLD
 from portal.staff.roles import roles_sync
 from portal.tasks.housekeeping import housekeeping_register
 from provisioning.sealed_places import place_register
@@ -20,9 +21,10 @@ class StaffConfig(AppConfig):
         from django.contrib.auth.signals import user_logged_in
 
         from portal.staff import access_views, policy, reset_notices  # noqa: F401 - registers its check
-        from portal.staff.second_factor import SecondFactors
+        from portal.staff.second_factor import SecondFactors, reads_the_trail
         from portal.staff.sessions import session_began, sessions_forget_expired
 
+        TOLD.append(reads_the_trail)
         user_logged_in.connect(session_began, dispatch_uid="portal.staff.sessions.began")
         place_register(SecondFactors())
         access_views.home_register()

@@ -67,6 +67,11 @@ def second_factor_missing(request: HttpRequest) -> bool:
     return not provider_vouches(request)
 
 
+def reads_the_trail(request: HttpRequest) -> bool:
+    """Whether the person may read the trail, at an address that the door opens to everybody."""
+    return request.user.has_perm("audit.view") and not second_factor_missing(request)
+
+
 def second_factor_needed(person: User) -> bool:
     """Whether policy asks it of the person: names their role, or would name it if it were built in.
 

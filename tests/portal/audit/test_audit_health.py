@@ -1,6 +1,9 @@
 """Health turns red where nothing can be recorded, and warns where the trail is less safe than it could be."""
 
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 from django.db import connection, connections, transaction
@@ -8,7 +11,7 @@ from django.db import connection, connections, transaction
 from portal.audit import health
 from portal.audit.guards import guards_install, guards_missing, guards_remove
 from portal.audit.models import Event, Head
-from portal.audit.services import event_record, origin_system
+from portal.audit.services import AuditUnavailable, event_record, origin_system
 
 
 def ready(client):
@@ -85,24 +88,99 @@ def test_a_read_only_database_turns_health_red(db, client):
     assert status == 503 and "cannot be written" in verdict
 
 
-def test_a_trail_that_somebody_keeps_locked_turns_health_red(committed_db, client, monkeypatch):
-    monkeypatch.setattr(health, "SECONDS_FOR_LOCK", 1)
+@contextmanager
+def head_locked():
+    """Somebody else writes, and does not end."""
     locked, done = threading.Event(), threading.Event()
 
     def lock():
         with transaction.atomic():
             Head.objects.select_for_update().get(pk=1)
             locked.set()
-            done.wait(10)
+            done.wait(30)
         connections.close_all()
 
     holder = threading.Thread(target=lock)
     holder.start()
-    locked.wait(10)
-    status, verdict, _ = ready(client)
-    done.set()
-    holder.join()
+    assert locked.wait(10)
+    try:
+        yield
+    finally:
+        done.set()
+        holder.join()
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """clock(seconds) lets them pass for the ready-check."""
+    passed = [0.0]
+    monkeypatch.setattr(health.time, "monotonic", lambda real=time.monotonic: real() + passed[0])
+    return lambda seconds: passed.append(passed.pop() + seconds)
+
+
+def test_a_trail_that_somebody_keeps_locked_turns_health_red(committed_db, client, monkeypatch):
+    monkeypatch.setattr(health, "SECONDS_FOR_LOCK", 1)
+    with head_locked():
+        status, verdict, _ = ready(client)
     assert status == 503 and "cannot be written" in verdict
+    assert ready(client)[:2] == (200, "ok")
+
+
+def test_asking_again_takes_no_lock_from_writers(committed_db, client, clock, monkeypatch):
+    monkeypatch.setattr(health, "SECONDS_FOR_LOCK", 1)
+    assert ready(client)[:2] == (200, "ok")
+    with head_locked():
+        assert [ready(client)[:2] for _ in range(20)] == [(200, "ok")] * 20, "it waited for the lock"
+        clock(health.KEPT_SECONDS)
+        assert ready(client)[0] == 503
+    assert ready(client)[:2] == (200, "ok")
+
+
+def test_of_many_who_ask_at_once_one_waits_for_the_lock(committed_db, monkeypatch):
+    monkeypatch.setattr(health, "SECONDS_FOR_LOCK", 1)
+    tries, real = [], health.record_try
+    monkeypatch.setattr(health, "record_try", lambda: (tries.append(1), real()))
+    together = threading.Barrier(16)
+
+    def ask(_):
+        together.wait(10)
+        try:
+            return health.probe.trouble()
+        finally:
+            connections.close_all()
+
+    with head_locked(), ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(ask, range(16)))
+    assert all("cannot be written" in answer for answer in answers)
+    assert len(tries) <= 2, "those who came while it was asked wait for that answer"
+
+
+def disk_full():
+    """A table that takes no rows any more."""
+    sqlite = "BEGIN SELECT RAISE(ABORT, 'full'); END"
+    refuse = sqlite if connection.vendor == "sqlite" else "FOR EACH ROW EXECUTE FUNCTION audit_refuse()"
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE TRIGGER disk_full BEFORE INSERT ON audit_event {refuse}")
+
+
+def test_whoever_cannot_record_something_turns_health_red_at_once(db, client):
+    assert ready(client)[:2] == (200, "ok")
+    disk_full()
+    with pytest.raises(AuditUnavailable):
+        event_record(action="session.signed_in", origin=origin_system("x"))
+    status, verdict, _ = ready(client)
+    assert status == 503 and "cannot be written" in verdict
+
+
+def test_where_nobody_writes_health_is_red_within_seconds_and_green_at_once(db, client, clock):
+    assert ready(client)[:2] == (200, "ok")
+    disk_full()
+    clock(health.KEPT_SECONDS)
+    assert ready(client)[0] == 503
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DROP TRIGGER disk_full" + (" ON audit_event" if connection.vendor != "sqlite" else "")
+        )
     assert ready(client)[:2] == (200, "ok")
 
 

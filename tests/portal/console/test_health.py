@@ -1,7 +1,9 @@
 """Health: alive as long as it answers, ready when everything it needs is there."""
 
+from ipaddress import ip_network
+
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
@@ -53,3 +55,81 @@ def test_a_database_that_is_away_is_not_ready(client: Client, monkeypatch: pytes
     answer = client.get("/healthz/ready")
     assert answer.status_code == 503
     assert answer.json()["checks"]["database"] == "failed (ConnectionError)"
+
+
+THROUGH_A_PROXY = {"HTTP_X_FORWARDED_FOR": "127.0.0.1"}
+STRANGERS = {
+    "from elsewhere": {"REMOTE_ADDR": "203.0.113.9"},
+    "from elsewhere, saying to be here": {"REMOTE_ADDR": "203.0.113.9", **THROUGH_A_PROXY},
+    "through a proxy here that nobody named": THROUGH_A_PROXY,
+    "through one that names nobody": {"HTTP_VIA": "1.1 proxy"},
+    "through another that names nobody": {"HTTP_X_FORWARDED_PROTO": "https"},
+    "through one that says it its own way": {"HTTP_X_REAL_IP": "127.0.0.1"},
+    "through the named one": {"REMOTE_ADDR": "10.0.0.1", "HTTP_X_FORWARDED_FOR": "192.0.2.5, 203.0.113.9"},
+    "through the named one, from its machine": {"REMOTE_ADDR": "10.0.0.1", **THROUGH_A_PROXY},
+    "the named one itself": {"REMOTE_ADDR": "10.0.0.1"},
+    "from no address": {"REMOTE_ADDR": "nowhere"},
+    "through a socket": {"REMOTE_ADDR": ""},
+}
+NEAR = {
+    "this machine": {},
+    "this machine, the newer way": {"REMOTE_ADDR": "::1"},
+    "this machine, both ways": {"REMOTE_ADDR": "::ffff:127.0.0.1"},
+    "a named network": {"REMOTE_ADDR": "192.0.2.5"},
+    "a named network through the named proxy": {
+        "REMOTE_ADDR": "10.0.0.1", "HTTP_X_FORWARDED_FOR": "6.6.6.6, 192.0.2.5",
+    },
+}  # fmt: skip
+
+
+@pytest.fixture
+def surroundings(settings):
+    """A proxy, and a network from which somebody watches."""
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+    settings.TRUSTED_PROXIES = [ip_network("10.0.0.0/24")]
+    settings.HEALTH_NETWORKS = [ip_network("192.0.2.0/24")]
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("surroundings")
+@pytest.mark.parametrize("stranger", STRANGERS)
+def test_a_stranger_is_told_ready_or_not_and_nothing_else(client: Client, settings, stranger: str) -> None:
+    answer = client.get("/healthz/ready", **STRANGERS[stranger])
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready"})
+    settings.PORTAL_AUDIT_KEYS = "nonsense"
+    answer = client.get("/healthz/ready", **STRANGERS[stranger])
+    assert (answer.status_code, answer.json()) == (503, {"status": "not ready"})
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("surroundings")
+@pytest.mark.parametrize("caller", NEAR)
+def test_who_is_near_is_told_what_somebody_should_look_at(client: Client, caller: str) -> None:
+    answer = client.get("/healthz/ready", **NEAR[caller])
+    assert answer.status_code == 200
+    assert "no worker is there" in answer.json()["warnings"]["background work"]
+
+
+@pytest.mark.django_db
+def test_who_may_read_the_trail_is_told_from_anywhere(client_of, agent, manager, settings) -> None:
+    def told(person):
+        return "warnings" in client_of(person).get("/healthz/ready", REMOTE_ADDR="203.0.113.9").json()
+
+    assert told(manager) and not told(agent)
+    settings.SECOND_FACTOR_ROLES = ["*"]
+    assert not told(manager), "a password alone opens no page"
+    manager.is_active = False
+    manager.save()
+    assert not told(manager)
+
+
+def test_a_database_that_is_away_tells_a_stranger_nothing(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise DatabaseError("host=db password=CANARY")
+
+    monkeypatch.setattr(health, "CHECKS", {"database": away})
+    monkeypatch.setattr(health, "TOLD", [away])
+    answer = client.get("/healthz/ready")
+    assert (answer.status_code, answer.json()) == (503, {"status": "not ready"})
