@@ -140,7 +140,7 @@ TABLE: dict[str, Row] = {
     "audit:list": Row(get=only(200, "manager", "admin"), post=only(405, "manager", "admin")),
     "audit:timeline": Row(get=only(200, "manager", "admin"), post=only(405, "manager", "admin")),
     "audit:filters": Row(get=only(200, "manager", "admin"), post=only(422, "manager", "admin")),
-    "audit:filter": Row(get=only(405, "manager", "admin"), post=only(404, "manager", "admin"), kwargs=NOBODY),
+    "audit:filter": Row(get=only(404, "manager", "admin"), post=only(404, "manager", "admin"), kwargs=NOBODY),
     "audit:review": Row(get=only(200, "manager", "admin"), post=only(405, "manager", "admin")),
     "audit:review_day": Row(
         get=only(404, "manager", "admin"),

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from portal.audit.filters import Wanted
+from portal.audit.filters import TIMES, Wanted
 from portal.audit.timeline import Bar, Timeline
 from portal.console.states import state_named
 
@@ -84,7 +84,7 @@ def _segments(bar: Bar, x: int, highest: int) -> Iterator[Segment]:
 
 
 def _narrowed(page: str, bar: Bar, wanted: Wanted) -> str:
-    kept = {name: value for name, value in wanted.values.items() if name not in ("when", "from", "to")}
+    kept = {name: value for name, value in wanted.values.items() if name not in (*TIMES, "zone")}
     return f"{reverse(page)}?{urlencode({**kept, 'from': _stamp(bar.since), 'to': _stamp(bar.until)})}"
 
 

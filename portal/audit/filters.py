@@ -7,13 +7,15 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from portal.audit.looks import LOOKS
+from portal.console.moments import zone_known
 
+TIMES = ("when", "from", "to")
 PRESETS = {"today": "Today", "yesterday": "Yesterday", "7": "Last 7 days", "30": "Last 30 days"}
 NAMES = {
     "when": "When", "from": "From", "to": "To", "actor": "Who", "role": "Role", "action": "What",
     "kind": "Kind of object", "object": "Object", "connection": "Connection", "outcome": "Outcome",
     "change": "Change or request id", "field": "Field touched", "address": "Source address", "words": "Words",
-    "look": "Worth a look",
+    "look": "Worth a look", "zone": "Days of",
 }  # fmt: skip
 
 
@@ -42,9 +44,16 @@ class Wanted:
 
 
 def wanted_of(query: QueryDict, zone: tzinfo) -> Wanted:
-    """The filters in `query`; days are those of `zone`. Times that cannot be read are `problems`."""
+    """The filters in `query`; days are those of the zone it names, else of `zone`. Times and zones that
+    cannot be read are `problems`."""
     asked = {name: query.get(name, "").replace("\0", "").strip()[:200] for name in NAMES}
     values = {name: value for name, value in asked.items() if value}
+    if not values.keys() & set(TIMES):
+        values.pop("zone", None)
+    found = zone_known(values["zone"]) if "zone" in values else zone
+    if found is None:
+        return Wanted(values, problems={"zone": f"“{values['zone']}” is no time zone."})
+    zone = found
     if "when" not in values:
         return _between(values, zone)
     if values["when"] not in PRESETS:

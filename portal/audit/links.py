@@ -17,6 +17,13 @@ _NARROWED = (
     ("request_events", "change", "request_id"),
     ("connection_events", "connection", "connection"),
 )
+# Of objects that are no entities of a gateway: the kind, its page, and the right to open that.
+_OBJECT_PAGES = {
+    "person": ("staff:page", "staff.view"),
+    "role": ("staff:own_role", "role.update"),
+    "connection": ("connections:page", "connection.view"),
+    "day": ("audit:review_day", "audit.view"),
+}
 
 
 def event_links(event: Event, request: HttpRequest) -> dict[str, str]:
@@ -37,15 +44,9 @@ def event_links(event: Event, request: HttpRequest) -> dict[str, str]:
 
 
 def _object_url(event: Event, request: HttpRequest) -> str:
-    may = request.user.has_perm
-    if event.object_kind == "person":
-        return _page("staff:page", event.object_guid) if may("staff.view") else ""
-    if event.object_kind == "connection":
-        return _page("connections:page", event.object_guid) if may("connection.view") else ""
-    if event.object_kind == "role":
-        return _page("staff:own_role", event.object_guid) if may("role.update") else ""
-    if event.object_kind == "day":
-        return _page("audit:review_day", event.object_guid)
+    page, right = _OBJECT_PAGES.get(event.object_kind, ("", ""))
+    if page:
+        return _page(page, event.object_guid) if request.user.has_perm(right) else ""
     return entity_url(event.object_kind, event.connection, event.object_guid)
 
 

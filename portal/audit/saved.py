@@ -1,5 +1,7 @@
 """Saved filters of the explorer: a person's own, and those that a manager shares with everybody of a role."""
 
+from dataclasses import replace
+from datetime import UTC
 from typing import Any
 
 from django.contrib.auth.models import Group
@@ -9,7 +11,7 @@ from django.db.models import Q, QuerySet
 from django.http import QueryDict
 from django.utils.http import urlencode
 
-from portal.audit.filters import Wanted, wanted_of
+from portal.audit.filters import TIMES, Wanted, wanted_of
 from portal.audit.models import SavedFilter
 from portal.audit.services import ObjectRef, Origin, event_record
 from portal.console.moments import zone_named
@@ -35,21 +37,29 @@ def roles_to_share_with() -> list[str]:
 
 def filter_words(saved: SavedFilter) -> str:
     """What the filter asks for, in words."""
-    return _wanted(saved.query, None).said
+    return _wanted(saved.query).said
+
+
+def wanted_kept(wanted: Wanted, by: Any) -> Wanted:
+    """As it is saved: with the zone whose days are meant, so that others elsewhere find the same."""
+    if not wanted.values.keys() & set(TIMES) or "zone" in wanted.values:
+        return wanted
+    zone = str(zone_named(getattr(by, "timezone", "")))
+    return replace(wanted, values={**wanted.values, "zone": zone})
 
 
 def filter_save(*, by: Any, origin: Origin, name: str, query: str, role: str = "") -> SavedFilter:
-    """Saves a filter under a name, for a role too if one is given.
+    """Saves a filter under a name, for a role too if one is given. Its days stay those of whoever saved it.
 
     Raises FilterRefused, PermissionDenied for sharing without the right, AuditUnavailable.
     """
-    asked = urlencode(_wanted(query, by).values)
+    asked = wanted_kept(_wanted(query), by).values
     if not asked:
         raise FilterRefused("There is no filter to save: choose one first, then give it a name.")
     if SavedFilter.objects.filter(owner=by).count() >= MOST:
         raise FilterRefused(f"You have {MOST} saved filters already. Delete one first.")
     with transaction.atomic():
-        saved = _stored(SavedFilter(owner=by, name=name, query=asked))
+        saved = _stored(SavedFilter(owner=by, name=name, query=urlencode(asked)))
         if role:
             filter_share(by=by, origin=origin, saved=saved, role=role)
     return saved
@@ -92,6 +102,14 @@ def filter_delete(*, by: Any, origin: Origin, saved: SavedFilter) -> None:
         saved.delete()
 
 
+def filters_withdraw(*, origin: Origin, role: str) -> None:
+    """Leaves the filters shared with a role that is deleted to their owners alone, each on record."""
+    for saved in SavedFilter.objects.filter(role=role).order_by("pk"):
+        saved.role = ""
+        saved.save(update_fields=["role"])
+        _record("filter.withdrawn", origin, saved, role)
+
+
 def _authorise(by: Any, saved: SavedFilter, *, sharing: bool) -> None:
     """The owner alone, unless it is shared: then whoever may share. Raises PermissionDenied."""
     owns, shares = saved.owner_id == by.pk, by.has_perm("audit.share_filter")
@@ -121,5 +139,5 @@ def _record(action: str, origin: Origin, saved: SavedFilter, role: str, *, was: 
     )
 
 
-def _wanted(query: str, user: Any) -> Wanted:
-    return wanted_of(QueryDict(query[:4000]), zone_named(getattr(user, "timezone", "")))
+def _wanted(query: str) -> Wanted:
+    return wanted_of(QueryDict(query[:4000]), UTC)

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from portal.audit.filters import wanted_of
+from portal.audit.history import history_page
 from portal.audit.models import SavedFilter
 from portal.audit.saved import (
     FilterRefused,
@@ -18,6 +19,7 @@ from portal.audit.saved import (
     filter_words,
     filters_for,
     roles_to_share_with,
+    wanted_kept,
 )
 from portal.audit.services import origin_of
 from portal.audit.views import filter_query, zone_of
@@ -64,30 +66,31 @@ class SavedFiltersView(PortalView):
         return redirect("audit:filters")
 
     def _page(self, request: HttpRequest, form: SaveForm, status: int) -> HttpResponse:
-        wanted, may_share = wanted_of(request.GET, zone_of(request)), _may_share(request)
-        rows = [
-            {
-                "saved": saved,
-                "words": filter_words(saved),
-                "mine": saved.owner_id == request.user.pk,
-                "may_change": may_share if saved.role else saved.owner_id == request.user.pk,
-            }
-            for saved in filters_for(request.user)
-        ]
+        wanted = wanted_of(request.GET, zone_of(request))
         context = {
             "tab": "filters",
-            "rows": rows,
+            "rows": [_row(request, saved) for saved in filters_for(request.user)],
             "form": form if wanted.values else None,
-            "filter_words": wanted.said,
-            "roles": _role_choices() if may_share else [],
+            "filter_words": wanted_kept(wanted, request.user).said,
+            "roles": _role_choices() if _may_share(request) else [],
         }
         return render(request, "audit/filters.html", context, status=status)
 
 
 class SavedFilterView(PortalView):
-    """POST /audit/filters/<id>/: rename, share or delete. Whose it is decides the service."""
+    """/audit/filters/<id>/: what happened to it; rename, share or delete. Whose it is decides the service."""
 
     access = "audit.view"
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The filter in words, and its history; 404 for one that the person may not open."""
+        saved = get_object_or_404(filters_for(request.user), pk=pk)
+        context = {
+            "row": _row(request, saved),
+            "roles": _role_choices() if _may_share(request) else [],
+            "history": history_page(connection="", guid=str(pk), kind="filter", query=request.GET),
+        }
+        return render(request, "audit/filter.html", context)
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """What `do` says; 404 for a filter that the person may not even open."""
@@ -114,6 +117,17 @@ def _done(request: HttpRequest, saved: SavedFilter) -> str:
         raise FilterRefused("Give the filter a name.")
     filter_rename(**acting, name=new)
     return f"“{name}” is now called “{new}”."
+
+
+def _row(request: HttpRequest, saved: SavedFilter) -> dict[str, Any]:
+    """A filter as it is shown: in words, whose, and whether the person may change it."""
+    mine = saved.owner_id == request.user.pk
+    return {
+        "saved": saved,
+        "words": filter_words(saved),
+        "mine": mine,
+        "may_change": _may_share(request) if saved.role else mine,
+    }
 
 
 def _may_share(request: HttpRequest) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 from django.db.models import Case, Count, QuerySet, Value, When
 from django.utils import timezone
 
-from portal.audit.filters import Wanted
+from portal.audit.filters import TIMES, Wanted
 from portal.audit.models import Event
 from portal.audit.queries import selection_of
 
@@ -27,7 +27,7 @@ EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 DAYS_SHOWN = 30  # of a filter that says nothing about time
 # The longest span that is drawn in each unit.
 _UNITS = (("hour", timedelta(days=3)), ("day", timedelta(days=92)), ("week", timedelta(days=730)))
-_INDEXED = {"when", "from", "to", "outcome"}
+_INDEXED = {*TIMES, "zone", "outcome"}
 
 
 @dataclass(frozen=True)

@@ -26,10 +26,15 @@ def instant_of(value: object) -> datetime | None:
 
 def zone_named(name: str) -> tzinfo:
     """The time zone of that IANA name; UTC if there is none."""
+    return zone_known(name or "UTC") or UTC
+
+
+def zone_known(name: str) -> tzinfo | None:
+    """The time zone of that IANA name; None if there is none."""
     try:
-        return ZoneInfo(name or "UTC")
+        return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        return UTC
+        return None
 
 
 def moment_shown(value: object, zone: tzinfo) -> SafeString | str:

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 
+from portal.audit.saved import filters_withdraw
 from portal.audit.services import ObjectRef, Origin, event_record
 from portal.staff.models import User
 from portal.staff.roles import PERMISSIONS, ROLES, permission_words, roles_known
@@ -57,7 +58,10 @@ def role_update(*, by: User, origin: Origin, role: Group, rights: Iterable[str])
 
 
 def role_delete(*, by: User, origin: Origin, role: Group) -> None:
-    """Deletes a role that nobody has. Raises StaffRefused, AuditUnavailable."""
+    """Deletes a role that nobody has; filters shared with it stay with their owners alone.
+
+    Raises StaffRefused, AuditUnavailable.
+    """
     with transaction.atomic():
         staff_lock()
         before = _own(by, role)
@@ -67,6 +71,7 @@ def role_delete(*, by: User, origin: Origin, role: Group) -> None:
             )
         if role.name in settings.SECOND_FACTOR_ROLES:
             raise StaffRefused("The setting SECOND_FACTOR_ROLES names this role: take it out there first.")
+        filters_withdraw(origin=origin, role=role.name)
         event_record(
             action="role.deleted", origin=origin, object=_ref(role), before={"rights": sorted(before)}
         )

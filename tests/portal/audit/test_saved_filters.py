@@ -1,12 +1,18 @@
 """Saved filters: a person's own, shared by role, bounded, and on record where others see them."""
 
+import re
+from datetime import UTC, datetime
+from importlib import import_module
+
 import pytest
+from django.apps import apps
 from django.core.exceptions import PermissionDenied
 
-from portal.audit import saved
+from portal.audit import saved, services
 from portal.audit.models import Event, SavedFilter
 from portal.audit.saved import filter_delete, filter_rename, filter_save, filter_share, filters_for
-from portal.audit.services import Origin
+from portal.audit.services import Origin, event_record
+from portal.staff.own_roles import role_create, role_delete
 
 pytestmark = pytest.mark.django_db
 ORIGIN = Origin(1, "Max", "Manager", "s", "192.0.2.1", "r-1")
@@ -29,12 +35,14 @@ def test_a_filter_is_saved_from_the_list_and_opened_from_it(manager, admin, clie
     page = browser.get("/audit/?outcome=refused&when=7&before=9&nonsense=1").content.decode()
     assert "/audit/filters/?when=7&amp;outcome=refused" in page
     form = browser.get("/audit/filters/?when=7&outcome=refused").content.decode()
-    assert "When: Last 7 days; Outcome: refused" in form
+    assert "When: Last 7 days; Outcome: refused; Days of: UTC" in form
     answer = browser.post("/audit/filters/?when=7&outcome=refused&nonsense=1", {"name": "Refused lately"})
     assert answer.url == "/audit/filters/"
-    assert 'href="/audit/?when=7&amp;outcome=refused"' in browser.get(answer.url).content.decode()
-    opened = browser.get("/audit/?when=7&outcome=refused").content.decode()
-    assert 'aria-current="true" href="?when=7&amp;outcome=refused"' in opened
+    assert (
+        'href="/audit/?when=7&amp;outcome=refused&amp;zone=UTC"' in browser.get(answer.url).content.decode()
+    )
+    opened = browser.get("/audit/?when=7&outcome=refused&zone=UTC").content.decode()
+    assert 'aria-current="true" href="?when=7&amp;outcome=refused&amp;zone=UTC"' in opened
     assert names(admin) == [] and recorded() == []
 
 
@@ -114,3 +122,77 @@ def test_their_number_is_bounded(manager, admin, monkeypatch):
     with pytest.raises(saved.FilterRefused, match="Withdraw one first"):
         save(admin, "three", role="Manager")
     assert names(admin) == []
+
+
+def at(moment, monkeypatch):
+    """Something that happens at that time of UTC, by the trail's own clock."""
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.fromisoformat(moment).replace(tzinfo=UTC)
+
+    monkeypatch.setattr(services, "datetime", Clock)
+    return event_record(action="session.signed_in", origin=ORIGIN).pk
+
+
+def test_a_shared_filter_finds_the_same_for_everybody_wherever_they_are(
+    manager, person, client_of, monkeypatch
+):
+    manager.timezone = "Pacific/Auckland"  # 13 hours before UTC in November
+    manager.save()
+    rows = [
+        at(f"2026-11-{moment}", monkeypatch) for moment in ("02T10:00", "02T12:00", "03T10:00", "03T12:00")
+    ]
+    monkeypatch.undo()
+    save(manager, "The third", query="from=2026-11-03&to=2026-11-03&action=session.", role="Manager")
+    other = person("mia", "Manager", timezone="America/Los_Angeles")
+    for reader in (manager, other):
+        browser = client_of(reader)
+        page = browser.get("/audit/filters/").content.decode()
+        assert "From: 2026-11-03; To: 2026-11-03; What: session.; Days of: Pacific/Auckland" in page
+        opened = re.search(r'href="(/audit/\?from[^"]+)"', page)[1].replace("&amp;", "&")
+        found = browser.get(opened).content.decode()
+        assert {row for row in rows if f'href="/audit/{row}/"' in found} == {rows[1], rows[2]}
+        assert "are those of Pacific/Auckland" in found and 'name="zone" value="Pacific/Auckland"' in found
+    again = client_of(other).post("/audit/filters/" + opened.removeprefix("/audit/"), {"name": "Mine"})
+    assert again.status_code == 302 and SavedFilter.objects.get(name="Mine").query.endswith("Auckland")
+
+
+def test_a_zone_that_there_is_not_is_said_and_one_without_times_is_no_filter(manager, client_of):
+    browser = client_of(manager)
+    for zone in ("Europe/Nowhere", "../../etc/passwd", "Europe"):
+        page = browser.get(f"/audit/?when=7&zone={zone}").content.decode()
+        assert f"“{zone}” is no time zone." in page
+    assert "“Europe” is no time zone." not in browser.get("/audit/?zone=Europe").content.decode()
+    assert save(manager, query="outcome=refused&zone=Europe/Vienna").query == "outcome=refused"
+
+
+def test_those_saved_before_get_the_zone_of_their_owner(manager, admin):
+    manager.timezone = "Asia/Tokyo"
+    manager.save()
+    for owner, query in (
+        (manager, "when=7&outcome=refused"),
+        (admin, "from=2026-11-03"),
+        (admin, "words=x+y"),
+    ):
+        SavedFilter.objects.create(owner=owner, name=query, query=query)
+    import_module("portal.audit.migrations.0012_zone_of_saved_filters").zone_add(apps, None)
+    assert [kept.query for kept in SavedFilter.objects.order_by("pk")] == [
+        "when=7&outcome=refused&zone=Asia%2FTokyo",
+        "from=2026-11-03&zone=UTC",
+        "words=x+y",
+    ]
+
+
+def test_the_filters_of_a_role_that_is_deleted_stay_with_their_owners_alone(admin, manager, client_of):
+    role = role_create(by=admin, origin=ORIGIN, name="Auditor", rights=["audit.view"])
+    mine, kept = save(manager, role="Auditor"), save(admin, role="Manager")
+    role_delete(by=admin, origin=ORIGIN, role=role)
+    assert set(SavedFilter.objects.values_list("pk", "role")) == {(mine.pk, ""), (kept.pk, "Manager")}
+    withdrawn = Event.objects.get(action="filter.withdrawn")
+    assert withdrawn.object_guid == str(mine.pk) and withdrawn.message.startswith("Auditor, ")
+    role_create(by=admin, origin=ORIGIN, name="Auditor", rights=["audit.view"])
+    page = client_of(manager).get(f"/audit/filters/{mine.pk}/").content.decode()
+    assert "withdrew saved filter “Refused”" in page and "shared saved filter “Refused”" in page
+    assert "me alone" in page and client_of(admin).get(f"/audit/filters/{mine.pk}/").status_code == 404
