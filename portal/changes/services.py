@@ -179,7 +179,7 @@ def _submitted(
     first = Change.objects.filter(submission=change.submission).first()
     if first is None:
         change.state, change.claimed_at, change.intent_at = State.SENDING, timezone.now(), timezone.now()
-        first = _inserted(change, origin, None if again else person)
+        first = _inserted(change, payload, origin, None if again else person)
     if first is not None:
         return _own(first, person, change.operation)
     return change_carry_out(change=change, payload=payload, origin=origin)
@@ -196,14 +196,16 @@ def _prepared(change: Change, origin: Origin) -> Change:
     return change
 
 
-def _inserted(change: Change, origin: Origin, careful_for: User | None) -> Change | None:
+def _inserted(
+    change: Change, payload: dict[str, Any], origin: Origin, careful_for: User | None
+) -> Change | None:
     """Writes change and intent; None if this caller won, otherwise the Change that was first.
 
     Raises AlreadySent if `careful_for` sent the same a moment ago.
     """
     with recorded():
         if careful_for:
-            twin_refuse(change, careful_for)
+            twin_refuse(change, payload, careful_for)
         try:
             with transaction.atomic():
                 change.save(force_insert=True)

@@ -21,22 +21,29 @@ _MADE = (State.ACCEPTED, State.SENDING, State.UNKNOWN)
 
 def body_digest(change: Change, payload: Mapping[str, Any]) -> str:
     """16 hex digits for what is sent and where to, secrets included; keyed, so that they stay secret."""
-    parts = [change.operation, change.connection, change.target, reveal_all(dict(payload))]
-    return keyring.fingerprint(json.dumps(parts, sort_keys=True, default=str))
+    return _digests(change, payload)[0]
 
 
-def twin_refuse(change: Change, person: User) -> None:
+def twin_refuse(change: Change, payload: Mapping[str, Any], person: User) -> None:
     """Raises AlreadySent if this person sent the same body under another submission just now.
+
+    Found under every configured key: the encryption keys may have changed since then.
 
     Call it in the transaction that writes the change: the lock makes the person's creates queue.
     """
     User.objects.select_for_update().get(pk=person.pk)
     twins = Change.objects.filter(
         actor_id=person.pk,
-        body_digest=change.body_digest,
+        body_digest__in=_digests(change, payload),
         state__in=_MADE,
         created_at__gt=timezone.now() - REMEMBERED_FOR,
     )
     twin = twins.exclude(submission=change.submission).first()
     if twin:
         raise AlreadySent(twin)
+
+
+def _digests(change: Change, payload: Mapping[str, Any]) -> list[str]:
+    """Under each configured key, the current one first."""
+    parts = [change.operation, change.connection, change.target, reveal_all(dict(payload))]
+    return keyring.fingerprints(json.dumps(parts, sort_keys=True, default=str))

@@ -12,6 +12,7 @@ from portal.changes.models import Change, State
 from portal.changes.twins import REMEMBERED_FOR
 from tests.portal.changes.conftest import hidden
 from tests.portal.changes.test_creating import FIELDS, new
+from tests.running.production import key
 
 
 def sent(browser, tenant, **fields):
@@ -104,4 +105,19 @@ def test_secrets_tell_bodies_apart_and_are_asked_for_again(browser, merchant, re
     assert again.status_code == 409
     assert "type them again" in again.content.decode()
     browser.post(address, {**form, "config.password": "two", "submission": str(uuid.uuid4())})
+    assert relay.writes == 2
+
+
+def test_the_same_is_known_again_after_the_encryption_keys_changed(browser, tenant, relay, settings):
+    old = settings.PORTAL_ENCRYPTION_KEYS
+    first = sent(browser, tenant, city="Graz")
+    settings.PORTAL_ENCRYPTION_KEYS = f"next:{key()},{old}"
+    again = sent(browser, tenant, city="Graz")
+    assert again.status_code == 409 and f'href="{first.url}"' in again.content.decode()
+    assert relay.writes == 1
+    assert sent(browser, tenant, city="Linz").status_code == 302
+    settings.PORTAL_ENCRYPTION_KEYS = f"{old},{settings.PORTAL_ENCRYPTION_KEYS.split(',')[0]}"
+    assert sent(browser, tenant, city="Linz").status_code == 409, (
+        "first added behind, then moved to the front"
+    )
     assert relay.writes == 2
