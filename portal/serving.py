@@ -22,6 +22,12 @@ loglevel = os.environ.get("WEB_LOG_LEVEL", "info")
 
 
 def post_worker_init(worker: Any) -> None:
-    """The loaded program is no garbage: a full collection walks what requests made, not all of Django."""
+    """Says which encryption keys this process holds.
+
+    The loaded program is no garbage: a full collection walks what requests made, not all of Django.
+    """
+    from portal.keys.holders import holder_web  # the program is loaded by now
+
+    holder_web()
     gc.collect()
     gc.freeze()

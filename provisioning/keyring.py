@@ -85,6 +85,11 @@ def fingerprints(secret: str) -> list[str]:
     return [_fingerprint(key, secret) for key in _keys().values()]
 
 
+def key_marks() -> list[str]:
+    """16 hex digits for each configured key, the current one first: the same wherever the same key is."""
+    return [_fingerprint(key, "which key this is") for key in _keys().values()]
+
+
 def _fingerprint(key: bytes, secret: str) -> str:
     derived = hmac.digest(key, b"fingerprint", hashlib.sha256)
     return hmac.new(derived, secret.encode("utf-8"), hashlib.sha256).hexdigest()[:16]

@@ -2,6 +2,9 @@
 
 from django.apps import AppConfig
 
+from portal.console.health import WARNINGS
+from portal.tasks.housekeeping import housekeeping_register
+
 
 class KeysConfig(AppConfig):
     """portal.keys"""
@@ -9,5 +12,9 @@ class KeysConfig(AppConfig):
     name = "portal.keys"
 
     def ready(self) -> None:
-        """Registers the check that the configured keys are those that sealed what is stored."""
-        from portal.keys import checks  # noqa: F401
+        """Registers the check of the keys, what is told of those of others, and the rotation as a task."""
+        from portal.keys import background, checks, holders  # noqa: F401 - registers its check
+
+        WARNINGS["encryption keys"] = holders.keys_everywhere
+        housekeeping_register(holders.holder_worker, every=holders.BEAT)
+        background.kinds_register()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from portal.audit.services import Origin, event_record
+from portal.keys.holders import THERE, holders_lacking, holders_words
 from provisioning import keyring
 from provisioning.sealed_places import places, row_discard, row_reseal, rows_change, values_resting
 
@@ -48,6 +49,10 @@ class Standing:
         return sum(self.sealed_with(key_id) for key_id in self.keys[1:])
 
 
+class KeyNotEverywhere(RuntimeError):  # noqa: N818 - reads as what happened
+    """Another server could not open what would be sealed here; the message names it."""
+
+
 class NumberDiffers(ValueError):  # noqa: N818 - reads as what happened
     """As many values as the person expected to lose are not what would be lost."""
 
@@ -62,22 +67,28 @@ def keyring_standing() -> Standing:
     return standing
 
 
-def keyring_rotate(*, origin: Origin, progress: Progress = lambda place, done: None) -> int:
+def keyring_rotate(
+    *, origin: Origin, progress: Progress = lambda place, done: None, despite: str = ""
+) -> int:
     """Seals every value with the first key, a few rows to a transaction; how many were not yet.
 
     Nobody has to wait, it can be stopped and started again at any time, and what does not open stays as it
     is. Recorded before the first value and after the last one; where nothing is left to do, not at all.
+    Raises KeyNotEverywhere while a server lacks that key, unless `despite` says why not to wait for it.
     """
     key_id, waiting = keyring.current_key_id(), keyring_standing().waiting
     if not waiting:
         return 0
-    event_record(action="keyring.rotation_began", origin=origin, message=f"with key “{key_id}”")
+    if not despite:
+        key_everywhere_ensure()
+    event_record(
+        action="keyring.rotation_began", origin=origin, message=f"with key “{key_id}”", reason=despite
+    )
     done = 0
     for place in places():
         for resealed in rows_change(place, row_reseal):
             done += resealed
-            if resealed:
-                progress(place.name, done)
+            progress(place.name, done)
             time.sleep(PAUSE)
     event_record(
         action="keyring.rotated",
@@ -87,6 +98,16 @@ def keyring_rotate(*, origin: Origin, progress: Progress = lambda place, done: N
         after={"key": key_id, "values": done},
     )
     return done
+
+
+def key_everywhere_ensure() -> None:
+    """Raises KeyNotEverywhere, naming the servers that were seen a moment ago and lack the first key."""
+    if lacking := holders_lacking():
+        raise KeyNotEverywhere(
+            f"Key “{keyring.current_key_id()}” is not everywhere yet: {holders_words(lacking)} could not "
+            "open what is sealed with it. Put it into PORTAL_ENCRYPTION_KEYS there and restart. A server "
+            f"that was switched off counts as gone after {THERE.total_seconds() / 60:g} minutes."
+        )
 
 
 def keyring_discard(*, origin: Origin, expected: int) -> int:

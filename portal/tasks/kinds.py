@@ -76,3 +76,8 @@ def kind_of(name: str) -> Kind:
         return _KINDS[name]
     except KeyError:
         raise UnknownKind(name) from None
+
+
+def kinds_open_to(person: Any) -> list[str]:
+    """Names of the kinds that need a right, which the person has."""
+    return [kind.name for kind in _KINDS.values() if kind.permission and person.has_perm(kind.permission)]

@@ -28,11 +28,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
 from portal.tasks.dispatch import run_dispatch
-from portal.tasks.kinds import kind_of
+from portal.tasks.kinds import kind_of, kinds_open_to
 from portal.tasks.models import OPEN, Run, State
 from portal.tasks.stopping import AttemptStopped, worker_is_stopping
 
@@ -129,9 +130,9 @@ def task_retry(*, run: Run) -> None:
         raise TaskNotPossible("The same work is under way already.") from None
 
 
-def runs_of(owner_id: int | None, *, limit: int = 50) -> list[Run]:
-    """The newest runs of an owner."""
-    return list(Run.objects.filter(owner_id=owner_id)[:limit])
+def runs_of(person: Any) -> QuerySet[Run]:
+    """What a person started, and what the portal itself did of the kinds that they have the right to."""
+    return Run.objects.filter(Q(owner_id=person.pk) | Q(owner_id=None, kind__in=kinds_open_to(person)))
 
 
 def runs_of_kind(kind: str, *, limit: int) -> list[Run]:

@@ -1,4 +1,4 @@
-"""The page of one's own background work, with its buttons. What belongs to others does not exist here."""
+"""The page of background work, one's own and the portal's. What belongs to others does not exist here."""
 
 from uuid import UUID
 
@@ -15,15 +15,17 @@ from portal.tasks.pages import rows_of
 from portal.tasks.recovery import worker_is_there
 from portal.tasks.services import TaskNotPossible, runs_of, task_cancel, task_retry
 
+MOST_SHOWN = 50
+
 
 class ListView(PortalView):
-    """/tasks/ — what one started, how far it is, and what it made."""
+    """/tasks/ — what one started, or the portal with one's rights: how far it is, and what it made."""
 
     access = SIGNED_IN
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """The newest runs of the person."""
-        rows = rows_of(runs_of(request.user.pk))
+        """The newest ones."""
+        rows = rows_of(runs_of(request.user)[:MOST_SHOWN])
         open_runs = any(row.run.is_open for row in rows)
         context = {
             "rows": rows,
@@ -68,7 +70,7 @@ class RetryView(PortalView):
 
 
 def _own(request: HttpRequest, pk: UUID) -> Run:
-    return get_object_or_404(Run, pk=pk, owner_id=request.user.pk)
+    return get_object_or_404(runs_of(request.user), pk=pk)
 
 
 def _permission_check(request: HttpRequest, run: Run) -> None:

@@ -18,7 +18,6 @@ from portal.tasks.services import (
     AttemptStopped,
     Owner,
     TaskNotPossible,
-    runs_of,
     task_cancel,
     task_enqueue,
     task_progress,
@@ -220,9 +219,9 @@ def test_of_what_has_ended_a_bounded_number_is_kept(db, monkeypatch):
     monkeypatch.setattr(recovery, "MOST_KEPT", 2)
     for _ in range(4):
         attempt(str(enqueued().pk))
-    newest = [run.pk for run in runs_of(ANA.id)[:2]]
+    newest = [run.pk for run in Run.objects.filter(owner_id=ANA.id)[:2]]
     runs_recover()
-    assert [run.pk for run in runs_of(ANA.id)] == newest
+    assert [run.pk for run in Run.objects.filter(owner_id=ANA.id)] == newest
 
 
 def test_a_worker_is_there_while_it_gives_signs_of_life(db):

@@ -5,14 +5,19 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from portal.audit.services import AuditUnavailable, origin_system
+from portal.keys.background import rotation_start
+from portal.keys.holders import holders_lacking, holders_there, holders_words
 from portal.keys.services import (
+    KeyNotEverywhere,
     NumberDiffers,
     Standing,
+    key_everywhere_ensure,
     keyring_discard,
     keyring_rotate,
     keyring_standing,
 )
-from provisioning.keyring import KeyringError
+from portal.tasks.services import TaskNotPossible
+from provisioning.keyring import KeyringError, key_ids
 
 ORIGIN = origin_system("manage.py keyring")
 
@@ -28,11 +33,17 @@ class Command(BaseCommand):
     # The check at start refuses what these commands are there to mend.
     requires_system_checks: list[str] = []
 
+    _said = 0
+
     def add_arguments(self, parser: CommandParser) -> None:
         """One of three acts."""
         acts = parser.add_subparsers(dest="act", required=True)
         acts.add_parser("status", help="counts, changes nothing; exit code 1 if a value does not open")
-        acts.add_parser("rotate", help="can be stopped and repeated at any time")
+        rotate = acts.add_parser("rotate", help="can be stopped and repeated at any time")
+        rotate.add_argument("--background", action="store_true", help="have a worker do it: /tasks/ shows it")
+        rotate.add_argument(
+            "--force", metavar="REASON", default="", help="although a server lacks the key; goes on record"
+        )
         discard = acts.add_parser("discard", help="credentials are then reset, second factors set up again")
         discard.add_argument("--values", type=int, required=True, help="how many, as status says")
 
@@ -40,13 +51,16 @@ class Command(BaseCommand):
         """Raises CommandError for unusable keys, for values that do not open and for a trail out of order."""
         try:
             getattr(self, f"_{options['act']}")(options)
-        except (KeyringError, AuditUnavailable, NumberDiffers) as error:
+        except KeyNotEverywhere as error:
+            raise CommandError(f'{error} --force "REASON" does not wait for it.') from None
+        except (KeyringError, AuditUnavailable, NumberDiffers, TaskNotPossible) as error:
             raise CommandError(str(error)) from None
 
     def _status(self, options: dict[str, Any]) -> None:
         standing = keyring_standing()
         self._table(standing)
         self._advice(standing)
+        self._servers()
         if standing.closed:
             raise CommandError(
                 f"{len(standing.closed)} values do not open: their key is missing or wrong, or they were "
@@ -54,16 +68,28 @@ class Command(BaseCommand):
             )
 
     def _rotate(self, options: dict[str, Any]) -> None:
-        done = keyring_rotate(origin=ORIGIN, progress=self._progress)
+        despite = options["force"].strip()
+        if options["background"]:
+            self._rotate_later(despite)
+            return
+        done = keyring_rotate(origin=ORIGIN, progress=self._progress, despite=despite)
         self.stdout.write(f"{done} values were sealed anew.")
         self._status(options)
+
+    def _rotate_later(self, despite: str) -> None:
+        if not despite:
+            key_everywhere_ensure()
+        rotation_start(origin=ORIGIN, despite=despite)
+        self.stdout.write("A worker does it in the background: /tasks/ shows how far it is.")
 
     def _discard(self, options: dict[str, Any]) -> None:
         taken = keyring_discard(origin=ORIGIN, expected=options["values"])
         self.stdout.write(f"{taken} values that no key opens were taken out.")
 
     def _progress(self, place: str, done: int) -> None:
-        self.stdout.write(f"  {done} … {place}")
+        if done != self._said:
+            self.stdout.write(f"  {done} … {place}")
+        self._said = done
 
     def _table(self, standing: Standing) -> None:
         keys = [*standing.keys, *standing.unknown]
@@ -87,6 +113,15 @@ class Command(BaseCommand):
             )
         for key_id in standing.unused:
             self.stdout.write(f"Key “{key_id}” seals nothing: it can be removed from PORTAL_ENCRYPTION_KEYS.")
+
+    def _servers(self) -> None:
+        lacking = holders_lacking()
+        for title, holders in (
+            ("Can open what is sealed here", [one for one in holders_there() if one not in lacking]),
+            (f"Lacks key “{key_ids()[0]}”", lacking),
+        ):
+            if holders:
+                self.stdout.write(f"{title}: {holders_words(holders)}.")
 
 
 def _cells(texts: list[str], widths: list[int]) -> str:

@@ -1,0 +1,45 @@
+"""A rotation as background work, for `manage.py keyring rotate --background`: stopped, it goes on later."""
+
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+from portal.audit.services import AuditUnavailable, Origin
+from portal.keys.services import KeyNotEverywhere, keyring_rotate, keyring_standing
+from portal.tasks.kinds import Kind, Result, kind_register
+from portal.tasks.models import Run
+from portal.tasks.services import Owner, TaskFailed, task_enqueue, task_progress
+from provisioning import keyring
+from provisioning.keyring import KeyringError
+
+KIND = "keyring.rotate"
+
+
+def kinds_register() -> None:
+    """Makes rotation known as background work, of which whoever may reset credentials sees and decides."""
+    kind_register(Kind(KIND, _rotate, permission="credential.reset", deadline=timedelta(days=1)))
+
+
+def rotation_start(*, origin: Origin, despite: str = "") -> Run:
+    """Puts it in line; the one that is under way, if there is one. `despite` as for `keyring_rotate`."""
+    arguments = {"origin": asdict(origin), "mark": keyring.key_marks()[0], "despite": despite}
+    title = f"Seal every stored secret with key “{keyring.current_key_id()}”"
+    return task_enqueue(
+        kind=KIND, title=title, owner=Owner(None, origin.actor_name), arguments=arguments, key=KIND
+    )
+
+
+def _rotate(run: Run, origin: dict[str, Any], mark: str, despite: str) -> Result:
+    """Begun again it goes on with what is not sealed anew yet."""
+
+    def progress(place: str, done: int) -> None:
+        task_progress(run=run, done=done, total=total, message=place)
+
+    try:
+        if keyring.key_marks()[0] != mark:
+            raise TaskFailed("The worker seals with another key than that. Restart it with the same keys.")
+        total = keyring_standing().waiting
+        done = keyring_rotate(origin=Origin(**origin), progress=progress, despite=despite)
+    except (KeyringError, KeyNotEverywhere, AuditUnavailable) as problem:
+        raise TaskFailed(str(problem)) from None
+    return Result(message=f"{done} values were sealed anew")

@@ -1,0 +1,114 @@
+"""Each process says which encryption keys it holds: a rotation seals with none that another one lacks.
+
+Web processes do so from `portal.serving`, workers by their housekeeping; who ends in order is taken off.
+"""
+
+import atexit
+import logging
+import os
+import socket
+import threading
+import uuid
+from collections.abc import Iterable
+from datetime import timedelta
+from functools import cache
+
+from django.db import close_old_connections, connections
+from django.utils import timezone
+
+from portal.console.health import NotReadyError
+from portal.keys.models import Holder
+from provisioning import keyring
+
+logger = logging.getLogger(__name__)
+BEAT = timedelta(seconds=30)
+# Whoever was seen within this time counts as there: a few beats may be late.
+THERE = timedelta(minutes=3)
+_over = threading.Event()
+
+
+def holder_note(work: str) -> None:
+    """A sign of life of this process, with its keys. Raises KeyringError for unusable ones."""
+    now = timezone.now()
+    said = {"host": socket.gethostname()[:64], "work": work, "marks": keyring.key_marks(), "seen_at": now}
+    Holder.objects.update_or_create(name=_name(os.getpid()), defaults=said)
+    Holder.objects.filter(seen_at__lt=now - timedelta(days=1)).delete()
+
+
+def holder_worker() -> None:
+    """The same of a worker, whose housekeeping it is."""
+    holder_note("worker")
+    _farewell(os.getpid())
+
+
+def holder_web() -> None:
+    """The same of a web process, now and from now on."""
+    _try("web server")
+    _farewell(os.getpid())
+    threading.Thread(target=_beat, args=("web server",), name="keys", daemon=True).start()
+
+
+def holders_there() -> list[Holder]:
+    """The processes that were seen a moment ago, by host."""
+    return list(Holder.objects.filter(seen_at__gt=timezone.now() - THERE).order_by("host", "work", "seen_at"))
+
+
+def holders_lacking() -> list[Holder]:
+    """Those of them that could not open what this process seals."""
+    mark = keyring.key_marks()[0]
+    return [holder for holder in holders_there() if mark not in holder.marks]
+
+
+def holders_words(holders: Iterable[Holder]) -> str:
+    """“web server on alpha (seen 12 seconds ago)”, each server once, as it was last seen."""
+    latest = {str(holder): holder for holder in holders}
+    return ", ".join(f"{server} (seen {_ago(holder)})" for server, holder in latest.items())
+
+
+def keys_everywhere() -> None:
+    """For the ready-check: raises NotReadyError where a server could not read what this one writes."""
+    if lacking := holders_lacking():
+        raise NotReadyError(f"the key that seals here is missing elsewhere: {holders_words(lacking)}")
+
+
+def _ago(holder: Holder) -> str:
+    seconds = max(0, round((timezone.now() - holder.seen_at).total_seconds()))
+    return f"{seconds} second{'' if seconds == 1 else 's'} ago"
+
+
+@cache
+def _name(pid: int) -> str:
+    """Two containers may give one name and number: the rest tells them apart."""
+    return f"{socket.gethostname()[:64]}:{pid}:{uuid.uuid4().hex}"
+
+
+def _beat(work: str) -> None:
+    while not _over.wait(BEAT.total_seconds()):
+        _try(work)
+
+
+def _try(work: str) -> None:
+    try:
+        close_old_connections()
+        holder_note(work)
+    except Exception as error:  # the database may be back at the next beat
+        logger.warning("which keys are here could not be noted: %s", type(error).__name__)
+    finally:
+        connections.close_all()
+
+
+@cache
+def _farewell(pid: int) -> None:
+    atexit.register(_ended, pid)
+
+
+def _ended(pid: int) -> None:
+    """Who is gone keeps no rotation waiting."""
+    _over.set()
+    if pid != os.getpid():  # a child of ours, which is not what was noted
+        return
+    try:
+        Holder.objects.filter(name=_name(pid)).delete()
+    except Exception as error:
+        logger.warning("a process ended without taking its keys off the list: %s", type(error).__name__)
+    connections.close_all()
