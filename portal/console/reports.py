@@ -54,7 +54,8 @@ class SilentReporter(ExceptionReporter):
         is_email: bool = False,
     ) -> None:
         super().__init__(request, exc_type, exc_value, tb, is_email)
-        self.error = exc_value
+        # Of a line without an exception Django gives the line itself: it stands above the report already.
+        self.error = exc_value if isinstance(exc_value, BaseException) else None
 
     def get_traceback_text(self) -> SafeString:
         """Plain text for a person with access to the source."""

@@ -6,6 +6,7 @@ import sys
 
 from django.core.handlers.wsgi import WSGIRequest
 from django.test import RequestFactory
+from django.utils.log import AdminEmailHandler
 from django.views.debug import get_exception_reporter_class, get_exception_reporter_filter
 
 from portal.console.logs import JsonFormatter, current_request_id
@@ -73,6 +74,15 @@ def test_an_error_report_holds_neither_post_data_nor_variables_nor_settings() ->
         assert "CANARY" not in text
         assert "abc123" in text
         assert "RuntimeError" in text
+
+
+def test_a_mailed_line_without_an_exception_breaks_nothing(mailoutbox, settings) -> None:
+    settings.ADMINS = [("Operator", "operator@example.com")]
+    mailing = logging.getLogger("portal.tests.mailing")
+    mailing.addHandler(AdminEmailHandler(include_html=True))
+    mailing.error("Sending change %s broke: %s", "c-1", "RuntimeError")
+    (told,) = mailoutbox
+    assert "Sending change c-1 broke: RuntimeError" in told.body
 
 
 def test_the_filter_gives_nothing() -> None:

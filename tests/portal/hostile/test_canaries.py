@@ -1,18 +1,17 @@
 """Secrets sent through every form that takes one, and errors provoked: afterwards they lie nowhere."""
 
-import io
 import logging
 import re
-import secrets as random
+import time
 import uuid
 from base64 import b64encode
 
 import pytest
 from allauth.mfa.models import Authenticator
-from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.core import mail
 from django.test import Client
 from django.urls import reverse
+from django.utils.log import AdminEmailHandler
 
 from portal.audit.exports import FORMATS
 from portal.changes.models import Change
@@ -25,69 +24,35 @@ from tests.access_table import TABLE
 from tests.conftest import PASSPHRASE
 from tests.portal.changes.conftest import hidden
 from tests.portal.hostile.inputs import address
-from tests.portal.hostile.leaks import database_bytes, found_in, packed_bytes
-
-FORMS = (
-    *(
-        "credential key",
-        "credential password",
-        "pasted badly",
-        "sign-in",
-        "chosen",
-        "old",
-        "shared",
-        "config",
-    ),
-    *("refused", "unknown", "edited", "machine", "machine taken", "machine new", "broken", "first"),
-)
-
-
-class Notebook:
-    """Sends what a person would and keeps every answer and log line."""
-
-    def __init__(self, browser):
-        self.browser, self.seen, self.log = browser, [], io.StringIO()
-        self.secrets = {name: f"Kn\"<&>'/+=%é {name} {random.token_hex(5)}-Aa1!" for name in FORMS}
-
-    def __getitem__(self, name):
-        return self.secrets[name]
-
-    def get(self, path, **query):
-        return self._kept("GET", path, self.browser.get(path, query))
-
-    def post(self, path, browser=None, **values):
-        return self._kept("POST", path, (browser or self.browser).post(path, values))
-
-    def _kept(self, method, path, answer):
-        body = b"".join(answer) if answer.streaming else answer.content
-        self.seen.append((f"{method} {path}", answer.serialize_headers() + b"\n" + body))
-        return answer
-
-    def leaks(self):
-        """Where a secret was seen: an address, the log, a mail, the database."""
-        places = [*self.seen, ("the log", self.log.getvalue().encode()), ("the database", database_bytes()),
-                  ("packed in the database", packed_bytes()),
-                  ("a mail", "\n".join(str(one.message()) for one in mail.outbox).encode())]  # fmt: skip
-        return {(place, name) for place, text in places for name in found_in(text, self.secrets)}
+from tests.portal.hostile.leaks import found_in
+from tests.portal.hostile.notebook import Notebook
+from tests.portal.staff.test_second_factor import code_of, wrong_code_of
 
 
 @pytest.fixture
-def notebook(committed_db, house, admin, person):
-    """The admin's, with a passphrase, while everything is logged as in production."""
+def notebook(*, committed_db, house, admin, person, settings):
+    """The admin's, with a passphrase, while everything is logged as in production.
+
+    Somebody also has Django mail them every error, which the portal itself never does.
+    """
+    settings.ADMINS = [("Operator", "operator@example.com")]
     admin.set_password(PASSPHRASE)
     admin.save()
     house[1]["staff"] = person("bob", "Support agent").pk
     made = Notebook(house[0])
     made.browser.force_login(admin)
-    handler = logging.StreamHandler(made.log)
-    handler.setFormatter(JsonFormatter())
+    written, sent = logging.StreamHandler(made.log), AdminEmailHandler(include_html=True)
+    written.setFormatter(JsonFormatter())
+    sent.setLevel(logging.ERROR)
     root = logging.getLogger()
     level = root.level
-    root.addHandler(handler)
+    for handler in (written, sent):
+        root.addHandler(handler)
     root.setLevel(logging.DEBUG)
     yield made
     root.setLevel(level)
-    root.removeHandler(handler)
+    for handler in (written, sent):
+        root.removeHandler(handler)
 
 
 def credentials(book):
@@ -149,10 +114,15 @@ def machines(book, guids):
 
 
 def broken(book, guids, monkeypatch):
-    """The program breaks with the secret in its error: while it sends, and while it reads the form."""
+    """The program breaks with the secret in its error: while it sends, and while it reads the form.
+
+    The second time nobody catches it: an error page, the log and a mail are about a request with secrets in
+    its body, its headers, its cookies and in the variables of the program.
+    """
 
     def breaks(*_, **values):
-        raise RuntimeError(f"could not go on with {book['broken']} {values}")
+        held = {"password": book["local"]}
+        raise RuntimeError(f"could not go on with {book['broken']} {values} {len(held)}")
 
     statuses = []
     for owner, name in ((service, "perform"), (ConnectorCreateForm, "payload")):
@@ -160,23 +130,53 @@ def broken(book, guids, monkeypatch):
         unique = {"apiKey": uuid.uuid4().hex[:12], "submission": str(uuid.uuid4())}
         with monkeypatch.context() as patch:
             patch.setattr(owner, name, breaks)
+            book.browser.defaults |= {"HTTP_AUTHORIZATION": book["header"], "HTTP_X_API_KEY": book["header"]}
+            book.browser.cookies["kept"] = book["cookie"]
             answer = book.post(
                 address("connectors:create", guids), **form, **unique, sharedSecret=book["broken"]
             )
+            book.browser.defaults.clear()
+            del book.browser.cookies["kept"]
         statuses.append(answer.status_code)
     assert statuses == [302, 500]
+    (told,) = [one for one in mail.outbox if "Internal Server Error" in one.subject]
+    assert told.to == ["operator@example.com"]
+    for text in (told.body, told.alternatives[0].content):
+        assert "builtins.RuntimeError" in text and "test_canaries.py" in text
+
+
+SET_UP = "the page that sets up an app, left again"
+SET_UP_AGAIN = "the page that sets up an app, opened anew"
 
 
 def second_factor(book, admin):
-    """An authenticator app; its secret is on the page that sets it up, and on no other."""
-    book.browser.get(reverse("mfa_activate_totp"))
-    page = book.browser.post(reverse("mfa_activate_totp"), {"code": "000000"})
-    assert not Authenticator.objects.exists() and page.status_code == 200
-    made = generate_totp_secret()
+    """An authenticator app; its secret is on the page that sets it up, for as long as that is open.
+
+    Who types a wrong code sees the same one again, who opens the page anew another one, and who has set the
+    app up none.
+    """
+    path = reverse("mfa_activate_totp")
+    left, again = (_app_shown(book, path, name) for name in (SET_UP, SET_UP_AGAIN))
+    book.secrets |= {"app left": left, "app": again}
+    page = book.post(path, code=wrong_code_of(again))
+    assert page.context["form"].secret == again and not Authenticator.objects.exists()
+    book.seen[-1] = (SET_UP_AGAIN, book.seen[-1][1])
+    code_lives = 30 - time.time() % 30
+    if code_lives < 3:
+        time.sleep(code_lives)
+    assert book.post(path, code=code_of(again)).status_code == 302
     with secrets_of(admin):
-        TOTP.activate(admin, made)
-        assert wrapped_secret(Authenticator.objects.get()) == made
-    book.secrets["app"] = made
+        assert wrapped_secret(Authenticator.objects.get(type="totp")) == again
+    book.get(path)
+
+
+def _app_shown(book, path, name):
+    """What is on the page, which others may not show."""
+    page = book.get(path)
+    secret = page.context["form"].secret
+    assert secret in page.content.decode()
+    book.seen[-1] = (name, book.seen[-1][1])
+    return secret
 
 
 REVEALED = "POST the one page that shows a generated secret, once"
@@ -219,7 +219,7 @@ def one_time_link(book, guids):
 def looked_everywhere(book, guids):
     """Every address of the portal, and the trail in each of its forms."""
     for name in TABLE:
-        if name not in ("account_logout", "mfa_activate_totp"):
+        if name != "account_logout":
             book.get(address(name, guids))
     for change in Change.objects.all():
         book.get(f"/changes/{change.pk}/")
@@ -242,7 +242,8 @@ def test_no_secret_is_found_anywhere_but_on_the_page_that_shows_it_once(
     generated_once(book, guids)
     link = one_time_link(book, guids)
     looked_everywhere(book, guids)
-    assert book.leaks() == {(REVEALED, "generated"), (LINKED, "link")}
+    shown = {(REVEALED, "generated"), (LINKED, "link"), (SET_UP, "app left"), (SET_UP_AGAIN, "app")}
+    assert book.leaks() == shown
     assert link not in book.log.getvalue()
     assert re.search(r'"status": 500|Internal Server Error', book.log.getvalue()), "nothing was logged"
 
@@ -256,9 +257,10 @@ def test_the_search_finds_what_lies_open_in_any_spelling(notebook, admin):
     session["x"] = book["in a session"]
     session.save()
     book.get("/accounts/profile/")
+    mail.mail_admins("An error", "in plain", html_message=book["open"])
     logging.getLogger("portal").info("%s", book["open"])
     places = {place for place, _ in book.leaks()}
-    assert {"GET /accounts/profile/", "the log", "the database", "packed in the database"} <= places
+    assert {"GET /accounts/profile/", "the log", "the database", "packed in the database", "a mail"} <= places
     raw = b"\x00" + book["open"].encode() + b"\x00"
     assert (
         found_in(b64encode(raw), book.secrets) == found_in(b64encode(b"xy" + raw), book.secrets) == ["open"]
