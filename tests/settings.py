@@ -7,7 +7,8 @@ import tempfile
 
 os.environ["PORTAL_ENV"] = "test"
 os.environ["PORTAL_ENV_FILE"] = "/nonexistent/portal.env"
-os.environ.setdefault("PORTAL_DATA_DIR", tempfile.mkdtemp(prefix="portal-test-"))
+if "PORTAL_DATA_DIR" not in os.environ:
+    os.environ["PORTAL_DATA_DIR"] = tempfile.mkdtemp(prefix="portal-test-")
 os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(50))
 for name in ("PORTAL_ENCRYPTION_KEYS", "PORTAL_AUDIT_KEYS"):
     os.environ.setdefault(name, "test-1:" + base64.b64encode(secrets.token_bytes(32)).decode())
@@ -15,6 +16,9 @@ for name in ("PORTAL_ENCRYPTION_KEYS", "PORTAL_AUDIT_KEYS"):
 from portal.settings import *  # noqa: E402, F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # people are made by the hundred here
+# Nothing is collected here; without a folder WhiteNoise would warn in every test that asks for a page.
+STATIC_ROOT = DATA_DIR / "static"  # noqa: F405
+STATIC_ROOT.mkdir(exist_ok=True)
 # Tests take back what they wrote, and anchors would remember it.
 AUDIT_ANCHOR_EVENTS = AUDIT_ANCHOR_MINUTES = 0
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405
