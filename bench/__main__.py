@@ -29,6 +29,7 @@ def main() -> None:
 
 def measure(stack: Stack) -> None:
     """All figures, the ones that need a quiet portal first."""
+    figures.start_measure(stack)
     agent = Browser(stack.base)
     agent.sign_in("agent", stack.passphrase)
     large = f"/sandbox/merchants/?tenant={stack.large_tenant}"
