@@ -34,7 +34,7 @@ class _Posts(http.server.BaseHTTPRequestHandler):
 @contextmanager
 def _served(server, tls=None):
     server.received, server.statuses = [], []
-    server.daemon_threads = True
+    server.daemon_threads = False  # so that closing waits for what is still being received
     if tls:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -48,7 +48,7 @@ def _served(server, tls=None):
 
 
 def tcp_receiver(tls=None):
-    """A TCP port; `received` has the bytes of each connection."""
+    """A TCP port; after the block `received` has the bytes of each connection."""
     return _served(socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Bytes), tls)
 
 
@@ -62,5 +62,5 @@ def udp_receiver():
     """A UDP port."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as port:
         port.bind(("127.0.0.1", 0))
-        port.settimeout(5)
+        port.settimeout(30)
         yield port

@@ -18,14 +18,19 @@ from provisioning.connections.models import Connection
 pytestmark = pytest.mark.django_db
 ANA = Origin(7, "Ana", "Support agent", "s", "192.0.2.1", "r-1")
 SHOP = ObjectRef("merchant", "g-1", "Example Shop")
-YESTERDAY = (timezone.now().astimezone(UTC) - timedelta(days=1)).date()
+
+
+@pytest.fixture(autouse=True)
+def today():
+    """Each test has a YESTERDAY of its own: midnight may pass during the run."""
+    global YESTERDAY  # noqa: PLW0603
+    YESTERDAY = (timezone.now().astimezone(UTC) - timedelta(days=1)).date()
 
 
 def at(hour, action, *, days=1, **values):
     """Something that happened that many days ago, at that hour of UTC."""
     defaults = {"origin": ANA, "object": SHOP, "outcome": "accepted", "connection": "sandbox"}
     event = event_record(action=action, **defaults | values)
-    # Counted from YESTERDAY, which stays the same day when midnight passes during the run.
     moment = datetime.combine(YESTERDAY + timedelta(days=1), datetime.min.time(), UTC)
     guards_remove(database)
     Event.objects.filter(pk=event.pk).update(time=moment - timedelta(days=days) + timedelta(hours=hour))
@@ -33,9 +38,9 @@ def at(hour, action, *, days=1, **values):
     return event.pk
 
 
-def found(day=YESTERDAY):
-    """Look → rows it finds in that day."""
-    sections = day_sections(day_read(day))
+def found(day=None):
+    """Look → rows it finds in that day, by default yesterday."""
+    sections = day_sections(day_read(day or YESTERDAY))
     return {
         section.look.name: [event.pk for event in section.events] for section in sections if section.events
     }
