@@ -15,7 +15,6 @@ MERCHANT = "/sandbox/merchants/ME-1234-1234-1234-1234-1234-1234/"
 
 
 def test_an_agent_is_refused_every_page_of_the_trail(tab_of: Callable[..., Tab]) -> None:
-    """And each refusal is what the manager sees next."""
     tab = tab_of("agent")
     for path in [*PAGES, "/audit/export/"]:
         assert tab.open(path) == 403, path
@@ -24,6 +23,7 @@ def test_an_agent_is_refused_every_page_of_the_trail(tab_of: Callable[..., Tab])
 
 def test_a_manager_walks_the_trail_and_signs_a_day_off(tab_of: Callable[..., Tab]) -> None:
     """Every page opens and keeps its promises; what was found is saved, shared and signed off."""
+    assert tab_of("agent").open("/audit/") == 403
     tab = tab_of("manager")
     for path in PAGES:
         assert tab.open(path) == 200, path
@@ -41,7 +41,7 @@ def test_a_manager_walks_the_trail_and_signs_a_day_off(tab_of: Callable[..., Tab
     tab.check()
     tab.follow("Denials of a day")
     assert "was refused" in tab.text
-    # The demo's trail began today, which is not over yet; before it there is nothing to sign off.
+    # Today is not over yet.
     tab.open("/audit/review/")
     tab.page.locator("td a").first.click()
     assert "Sign off" not in tab.text and "over" in tab.text

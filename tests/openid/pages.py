@@ -28,7 +28,10 @@ class Claims(DefaultOIDCAdapter):
 
 @csrf_exempt
 def people(request):
-    """PUT {username, password, email, …claims}: this person exists from now on."""
+    """PUT {username, password, email, …claims}: this person exists from now on. DELETE: nobody has claims."""
+    if request.method == "DELETE":
+        CLAIMS.clear()
+        return HttpResponse()
     stated = json.loads(request.body)
     name, password = stated.pop("username"), stated.pop("password")
     person, _ = User.objects.get_or_create(username=name)

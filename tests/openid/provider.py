@@ -32,9 +32,9 @@ class Provider:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.openid.served", *arguments], cwd=CHECKOUT
         )
-        for _ in range(600):
+        for _ in range(2400):
             with suppress(requests.ConnectionError):
-                requests.get(f"{self.url}/.well-known/openid-configuration", timeout=5).raise_for_status()
+                requests.get(f"{self.url}/.well-known/openid-configuration", timeout=60).raise_for_status()
                 return
             assert self.process.poll() is None, "the provider ended"
             time.sleep(0.05)
@@ -54,14 +54,18 @@ class Provider:
     def stop(self) -> None:
         """Ends it."""
         self.process.terminate()
-        self.process.wait(timeout=20)
+        self.process.wait(timeout=60)
 
     def person(self, username: str, *groups: str, **claims: Any) -> str:
         """Somebody known there, in these groups; their subject."""
         stated = {"username": username, "password": PASSWORD, "groups": groups, **claims}
-        answer = requests.put(f"{self.url}/people/", json=stated, timeout=20)
+        answer = requests.put(f"{self.url}/people/", json=stated, timeout=60)
         answer.raise_for_status()
         return answer.text
+
+    def forget(self) -> None:
+        """What was said of its people, and what was wrong with them, is over."""
+        requests.delete(f"{self.url}/people/", timeout=60).raise_for_status()
 
 
 class Visitor:
@@ -73,7 +77,7 @@ class Visitor:
     def consent(self, address: str) -> str:
         """Goes where the portal sends people, signs in as asked; the address back at the portal."""
         for _ in range(8):
-            answer = self.session.get(address, allow_redirects=False, timeout=20)
+            answer = self.session.get(address, allow_redirects=False, timeout=60)
             if answer.is_redirect:
                 address = requests.compat.urljoin(address, answer.headers["Location"])
             else:
@@ -89,6 +93,6 @@ class Visitor:
         assert token and wanted, page
         fields = {"login": self.username, "password": PASSWORD, "csrfmiddlewaretoken": token[1]}
         fields["next"] = wanted[1].replace("&amp;", "&")
-        answer = self.session.post(address, fields, allow_redirects=False, timeout=20)
+        answer = self.session.post(address, fields, allow_redirects=False, timeout=60)
         assert answer.is_redirect, answer.text
         return str(answer.headers["Location"])

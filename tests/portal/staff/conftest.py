@@ -18,13 +18,14 @@ def openid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
 
 
 @pytest.fixture
-def provider(openid: Provider, settings: Any, db: None) -> Provider:
+def provider(openid: Provider, settings: Any, db: None) -> Iterator[Provider]:
     """The provider, and a portal that believes it."""
     settings.OIDC_SERVER_URL = openid.url
     settings.OIDC_CLIENT_ID, settings.OIDC_CLIENT_SECRET = openid.client_id, openid.secret
     settings.OIDC_NAME = "Example ID"
     settings.OIDC_ROLE_GROUPS = {"portal-admins": "Admin", "support": "Support agent"}
-    return openid
+    yield openid
+    openid.forget()
 
 
 @pytest.fixture
