@@ -20,6 +20,18 @@ def counted(run: Run, file: str, steps: int, pause: float) -> Result:
     return Result({"file": file}, message="counted", keep=timedelta(hours=1))
 
 
+def met(run: Run, file: str) -> Result:
+    """Does not end before another process works at the same time."""
+    _write(file, f"begin {run.pk} {os.getpid()}")
+    limit = time.monotonic() + 60
+    while len({line.split()[2] for line in Path(file).read_text().splitlines()}) < 2:
+        if time.monotonic() > limit:
+            raise TaskFailed("Nobody came.")
+        time.sleep(0.05)
+    _write(file, f"end {run.pk} {os.getpid()}")
+    return Result({"file": file}, message="met")
+
+
 def broken(run: Run) -> Result:
     """A mistake in the program, with something in its text that is nobody's business."""
     raise ValueError("canary-secret")
@@ -45,6 +57,7 @@ def file_removed(run: Run) -> None:
 def kinds_register() -> None:
     """Repeating it changes nothing."""
     kind_register(Kind("test.count", counted, link=_counted_link, discard=file_removed))
+    kind_register(Kind("test.met", met))
     kind_register(Kind("test.broken", broken, permission="audit.export"))
     kind_register(Kind("test.refused", refused))
     kind_register(Kind("test.endless", endless, deadline=timedelta(seconds=0.3)))

@@ -30,7 +30,7 @@ class Workers:
         """One more."""
         environment = {
             **os.environ, "DJANGO_SETTINGS_MODULE": "tests.background.settings",
-            "DATABASE_URL": database_url(), "TASK_LEASE_SECONDS": "2", **self.environment,
+            "DATABASE_URL": database_url(), "TASK_LEASE_SECONDS": "5", **self.environment,
         }  # fmt: skip
         command = [sys.executable, "-m", "django", "tasks_work"]
         self.processes.append(subprocess.Popen(command, cwd=CHECKOUT, env=environment))

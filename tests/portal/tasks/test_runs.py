@@ -126,7 +126,7 @@ def test_work_that_takes_too_long_is_stopped_in_the_middle_of_a_wait(committed_d
     attempt(str(run.pk))
     run.refresh_from_db()
     assert run.state == State.FAILED and "longer than 0.005 minutes" in run.message
-    assert (run.finished_at - run.started_at).total_seconds() < 5
+    assert (run.finished_at - run.started_at).total_seconds() < 20
 
 
 def test_waiting_work_that_is_stopped_never_begins(db, tmp_path):
@@ -151,14 +151,15 @@ def test_failed_and_stopped_work_starts_again_and_other_work_does_not(db, tmp_pa
 def test_running_work_stops_at_its_next_report_and_a_retry_waits_for_it(committed_db, tmp_path, monkeypatch):
     monkeypatch.setattr(services, "REPORT_STEP", 0.0)
     log = tmp_path / "log"
-    run = counting(log, steps=60, pause=0.02)
+    run = counting(log, steps=6000, pause=0.02)
     working = threading.Thread(target=lambda: (attempt(str(run.pk)), connections.close_all()))
     working.start()
     until(lambda: begun(log))
     task_cancel(run=run)
     task_retry(run=run)
+    Run.objects.update(arguments={**run.arguments, "steps": 3})
     attempt(str(run.pk))  # another worker, at once: the first has not stopped yet, or has just stopped
-    working.join(10)
+    working.join(60)
     runs_recover()
     attempt(str(run.pk))
     run.refresh_from_db()
