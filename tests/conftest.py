@@ -43,6 +43,13 @@ def trail_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "probe", health.Probe())
 
 
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list is read to its end: many tests fill the shared gateway, and the machine may be busy."""
+    for module in ("portal.directory.children", "portal.merchants.views"):
+        monkeypatch.setattr(f"{module}.REFRESH_BUDGET", 60.0)
+
+
 @pytest.fixture
 def db(request: pytest.FixtureRequest) -> None:
     """Rolled back at the end, unless the test asks for real commits, directly or through live_server."""

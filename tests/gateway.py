@@ -12,7 +12,7 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 _READY = re.compile(r"Embedded gateway ready: (\S+/api/provisioning)")
-START_TIMEOUT = 30
+START_TIMEOUT = 120
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Gateway:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(timeout=15)
+            return self.process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             return self.process.wait()
@@ -55,7 +55,7 @@ def command(data_dir: Path, *arguments: str, **environment: str) -> subprocess.C
         env=_environment(data_dir) | environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 

@@ -142,9 +142,9 @@ def read_alone(session: requests.Session, address: str) -> str:
     """A list read from the gateway now, over a connection of its own."""
     session.close()  # what was kept open may lead to a worker that is held
     session.headers["Connection"] = "close"
-    form = session.get(address, timeout=30)
+    form = session.get(address, timeout=60)
     token = form.text.partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[0]
     fields = {"csrfmiddlewaretoken": token, "refresh": "1"}
-    answer = session.post(address, data=fields, headers={"Referer": address}, timeout=30)
+    answer = session.post(address, data=fields, headers={"Referer": address}, timeout=60)
     assert answer.status_code == 200, answer.status_code
     return answer.text

@@ -19,12 +19,12 @@ class Script:
         self.http.trust_env = False
 
     def get(self, path: str) -> requests.Response:
-        return self.http.get(self.url + path, timeout=30)
+        return self.http.get(self.url + path, timeout=60)
 
     def post(self, path: str, fields: dict[str, Any], *, seen: Fields) -> requests.Response:
         """Posts with the token of the form that was seen, and follows to the page where it lands."""
         body = {"csrfmiddlewaretoken": seen["csrfmiddlewaretoken"], **fields}
-        return self.http.post(self.url + path, body, timeout=30)
+        return self.http.post(self.url + path, body, timeout=60)
 
     def sign_in(self, login: str, password: str) -> None:
         seen = self.form("/accounts/login/", "login")

@@ -33,7 +33,7 @@ class Direct:
         """One documented request; its answer."""
         url = f"{self.gateway.base_url}/{operation}" + (f"/{target}" if target else "")
         method = "GET" if body is None else "POST"
-        answer = requests.request(method, url, json=body, auth=self.gateway.auth, timeout=30).json()
+        answer = requests.request(method, url, json=body, auth=self.gateway.auth, timeout=60).json()
         assert answer["success"], answer
         return answer
 

@@ -2,10 +2,12 @@
 
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,19 +15,18 @@ import requests
 
 from tests.checks.tree import CHECKOUT
 
-SECONDS_TO_START = 120
+SECONDS_TO_START = 300
 
 
 @dataclass
 class Demo:
-    """A running `make run`. `seconds` is how long it took from the command to the printed block."""
+    """A running `make run`"""
 
     process: subprocess.Popen
     port: int
     sandbox_port: int
     data: Path
     log: Path
-    seconds: float = 0.0
 
     @property
     def url(self) -> str:
@@ -65,9 +66,9 @@ class Demo:
     def end(self, number: int = signal.SIGINT) -> int:
         """What Ctrl-C in the terminal does: the signal goes to make and to everything in its group."""
         os.killpg(self.process.pid, number)
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=120)
 
-    def all_gone(self, seconds: float = 15.0) -> bool:
+    def all_gone(self, seconds: float = 120.0) -> bool:
         """Whether every process ends and both ports are free within the time."""
         limit = time.monotonic() + seconds
         while time.monotonic() < limit:
@@ -102,10 +103,12 @@ def port_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port that nothing uses right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nothing uses right now, below those that the system gives to whoever asks for any."""
+    while True:
+        port = 10_000 + secrets.randbelow(20_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def demo_environment(data: Path, **settings: str) -> dict[str, str]:
@@ -138,5 +141,4 @@ def demo_started(data: Path, **settings: str) -> Demo:
             process.kill()
             raise AssertionError(log.read_text())
         time.sleep(0.02)
-    demo.seconds = time.monotonic() - begun
     return demo

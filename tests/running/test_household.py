@@ -37,5 +37,5 @@ def test_a_child_that_keeps_ending_is_started_again_after_longer_and_longer_paus
         with pytest.raises(HouseholdError, match=r"all need ended by itself .*; the rest ends too"):
             home.watch()
         child = home.children["The other"]
-        assert child.pause == household.LONGEST_PAUSE and len(log.read_text()) in (4, 5)
+        assert child.pause == household.LONGEST_PAUSE and len(log.read_text()) >= 4
     assert "The other ended by itself (exit code 0); it starts again in" in capsys.readouterr().err

@@ -53,7 +53,7 @@ def serving(production: dict[str, str]) -> Iterator[tuple[dict[str, str], subpro
     with served(production) as process:
         yield production, process
         process.terminate()
-        assert process.wait(timeout=40) == 0
+        assert process.wait(timeout=120) == 0
 
 
 def served(environment: dict[str, str]) -> subprocess.Popen:
@@ -109,7 +109,7 @@ def test_a_portal_that_nobody_configured_is_a_production_portal(tmp_path) -> Non
 def test_production_refuses_to_start_on_a_demos_database(production, left) -> None:
     assert manage(production, "shell", "-c", DEMO_LEFTOVERS[left]).returncode == 0
     process = served(production)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode != 0
     assert "Demo credentials are refused in production" in errors
     checked = manage(production, "check", "--database", "default")
@@ -121,8 +121,8 @@ def test_the_containers_commands_serve_a_healthy_portal(serving) -> None:
     environment, process = serving
     address = "http://" + environment["PORTAL_BIND"]
     ready(address, process)
-    assert requests.get(address + "/healthz/live", timeout=10).status_code == 200
-    redirected = requests.get(address + "/", timeout=10, allow_redirects=False)
+    assert requests.get(address + "/healthz/live", timeout=30).status_code == 200
+    redirected = requests.get(address + "/", timeout=30, allow_redirects=False)
     assert redirected.status_code == 301
     assert redirected.headers["Location"].startswith("https://")
     check = next(line for line in container_lines() if "urllib" in line)
@@ -132,10 +132,10 @@ def test_the_containers_commands_serve_a_healthy_portal(serving) -> None:
 
 def ready(address: str, process: subprocess.Popen) -> None:
     """Waits until the portal can work."""
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + 120
     while time.monotonic() < limit and process.poll() is None:
         try:
-            if requests.get(address + "/healthz/ready", timeout=5).status_code == 200:
+            if requests.get(address + "/healthz/ready", timeout=30).status_code == 200:
                 return
         except (requests.ConnectionError, requests.Timeout):
             time.sleep(0.1)

@@ -40,10 +40,10 @@ def fault(gateway):
 
     def arm(kind, operation, times=1):
         order = {"fault": kind, "operation": operation, "requests": times}
-        requests.post(f"{gateway.root_url}/sandbox/faults", json=order, timeout=5).raise_for_status()
+        requests.post(f"{gateway.root_url}/sandbox/faults", json=order, timeout=30).raise_for_status()
 
     yield arm
-    requests.delete(f"{gateway.root_url}/sandbox/faults", timeout=5)
+    requests.delete(f"{gateway.root_url}/sandbox/faults", timeout=30)
 
 
 @pytest.fixture

@@ -66,10 +66,10 @@ def served(listener: socket.socket, keys: str) -> subprocess.Popen[str]:
 
 def answered(url: str, process: subprocess.Popen[str]) -> None:
     """Waits for the first answer."""
-    limit = time.monotonic() + 30
+    limit = time.monotonic() + 120
     while time.monotonic() < limit and process.poll() is None:
         try:
-            assert requests.get(f"{url}/healthz/live", timeout=30).status_code == 200
+            assert requests.get(f"{url}/healthz/live", timeout=60).status_code == 200
         except requests.ConnectionError:
             time.sleep(0.05)
         else:

@@ -32,7 +32,7 @@ WRITE = Call(
 )
 
 
-def client(url: str, *, deadline: float = 5.0, ca_file: str = "", reach: Reach = HERE) -> GatewayClient:
+def client(url: str, *, deadline: float = 15.0, ca_file: str = "", reach: Reach = HERE) -> GatewayClient:
     """A client with the canary credential."""
     return GatewayClient(url, Sealed(KEY), Sealed(PASSWORD), deadline=deadline, ca_file=ca_file, reach=reach)
 

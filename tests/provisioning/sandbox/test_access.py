@@ -16,7 +16,7 @@ def _asked(gateway, header: str | None) -> requests.Response:
     session = requests.Session()
     session.trust_env = False
     headers = {} if header is None else {"Authorization": header}
-    return session.get(f"{gateway.base_url}/listTenants", headers=headers, timeout=10)
+    return session.get(f"{gateway.base_url}/listTenants", headers=headers, timeout=30)
 
 
 def _encoded(text: str) -> str:
