@@ -79,7 +79,7 @@ def postgresql_url() -> str | None:
 def _may_create(host: str, user: str) -> bool:
     query = "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user"
     try:
-        with psycopg.connect(host=host, user=user, dbname="postgres", connect_timeout=3) as connection:
+        with psycopg.connect(host=host, user=user, dbname="postgres", connect_timeout=30) as connection:
             row = connection.execute(query).fetchone()
     except psycopg.Error:
         return False

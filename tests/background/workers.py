@@ -72,7 +72,7 @@ def until(true: Callable[[], object], seconds: float = 60.0) -> None:
 def redis_database() -> str | None:
     """The address of an empty database of the Redis server, kept for this test; None where none answers."""
     for number in range(1, 16):
-        client = redis.Redis.from_url(f"{REDIS}/{number}", socket_connect_timeout=1)
+        client = redis.Redis.from_url(f"{REDIS}/{number}", socket_connect_timeout=30)
         try:
             if not client.dbsize() and client.set(_CLAIM, os.getpid(), nx=True, ex=300):
                 return f"{REDIS}/{number}"
