@@ -44,6 +44,7 @@ class History:
     """
 
     guid: str
+    kind: str = ""
     events: Sequence[Event] = ()
     older: int | None = None
     first: Event | None = None
@@ -67,6 +68,7 @@ def history_page(*, connection: str, guid: str, query: QueryDict, kind: str = ""
     changes, changes_older = ([], None) if name else _changes(events, query)
     return History(
         guid,
+        kind,
         events=found,
         older=older,
         first=asked.order_by("sequence").first(),

@@ -43,6 +43,16 @@ def test_a_history_is_of_one_object_in_one_connection():
     assert history().first.message == "old" and not history(kind="connector").events
 
 
+def test_what_bears_a_mere_number_leads_to_itself_alone(admin, agent, client_of):
+    """Person 7 and role 7 have nothing to do with each other."""
+    record(object=ObjectRef("person", str(agent.pk), "Ana"), connection="", message="hers")
+    record(object=ObjectRef("role", str(agent.pk), "Reader"), connection="", message="its")
+    browser = client_of(admin)
+    link = re.search(r'href="(/audit/\?kind=[^"]+)"', browser.get(f"/staff/{agent.pk}/").content.decode())[1]
+    found = browser.get(link.replace("&amp;", "&")).content.decode()
+    assert "1 event matches" in found and "person “Ana”" in found
+
+
 def test_it_is_paged_down_to_the_first_event():
     for _ in range(PER_PAGE + 3):
         record()
