@@ -10,10 +10,11 @@ from django.db import connection, transaction
 
 from portal.audit.canonical import HASHED_FIELDS, row_text
 from portal.audit.guards import guards_install, guards_remove
-from portal.audit.head import head_seal
+from portal.audit.head import head_seal, head_trouble
 from portal.audit.invented import events_invented
 from portal.audit.keys import current_key_id, keyed_digest
 from portal.audit.models import Event, Head
+from portal.audit.services import AuditUnavailable
 from portal.audit.terms import known_of, known_store, terms_of
 
 BATCH = 20_000
@@ -24,9 +25,12 @@ _EMPTY: dict[str, Any] = dict.fromkeys(HASHED_FIELDS, "") | {"actor_id": None, "
 def events_seed(*, count: int, days: int, seed: int = 1) -> Iterator[int]:
     """Appends `count` events over the last `days`, after those that are there; yields how many are done.
 
-    The guards are off within each transaction, since the head moves by more than one.
+    The guards are off within each transaction, since the head moves by more than one. Raises AuditUnavailable
+    where the trail does not end as the portal left it: more rows would vouch for what was done to it.
     """
     end, last = datetime.now(UTC), Head.objects.get(pk=1)
+    if trouble := head_trouble(last):
+        raise AuditUnavailable(f"The audit trail was tampered with: {trouble}.")
     begin = end - timedelta(days=days)
     begin = max(begin, last.updated_at) if last.sequence else begin
     step = (end - begin) / max(count, 1)

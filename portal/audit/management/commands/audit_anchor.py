@@ -3,15 +3,16 @@
 import uuid
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from portal.audit.anchors import AnchorUnavailable, anchor_file
+from portal.audit.commands import AuditCommand
 from portal.audit.proof_views import anchored_record
 from portal.audit.services import origin_system
 from portal.audit.stream.delivery import anchors_deliver
 
 
-class Command(BaseCommand):
+class Command(AuditCommand):
     """Writes an anchor."""
 
     help = "Writes the head of the audit chain to AUDIT_ANCHOR_FILE and sends it to AUDIT_ANCHOR_SEND."

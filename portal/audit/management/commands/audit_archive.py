@@ -5,14 +5,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from portal.audit.commands import AuditCommand
 from portal.audit.retention.archives import ArchiveBroken, ArchiveRefused, archive_check, archives_write
 from portal.audit.retention.background import month_begin
 from portal.audit.services import origin_system
 
 
-class Command(BaseCommand):
+class Command(AuditCommand):
     """Writes archives, or checks one."""
 
     help = "Writes the events of past months, each once, to sealed files in AUDIT_ARCHIVE_DIR."

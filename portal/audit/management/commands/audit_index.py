@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.db import transaction
 
+from portal.audit.commands import AuditCommand
 from portal.audit.models import Event, Known, Term
 from portal.audit.services import event_record, origin_system
 from portal.audit.terms import index_write
@@ -12,7 +12,7 @@ from portal.audit.terms import index_write
 BATCH = 1000
 
 
-class Command(BaseCommand):
+class Command(AuditCommand):
     """Adds the terms and names that are missing; changes and removes nothing."""
 
     help = "Puts back missing entries of the index that the audit trail is searched by, and counts them."

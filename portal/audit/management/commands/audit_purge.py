@@ -3,13 +3,14 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from portal.audit.commands import AuditCommand
 from portal.audit.retention.purging import PurgeRefused, archives_purge, guaranteed_since
 from portal.audit.services import origin_system
 
 
-class Command(BaseCommand):
+class Command(AuditCommand):
     """Purges the trail, on PostgreSQL as the owner of the tables."""
 
     help = (

@@ -4,14 +4,17 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import connection
 
+from portal.audit.commands import AuditCommand
 from portal.audit.models import Head
 from portal.audit.seeding import events_seed
 
+MOST_DAYS = 36_500
 
-class Command(BaseCommand):
+
+class Command(AuditCommand):
     """Appends invented events to the chain."""
 
     help = "Appends invented, correctly chained events to the audit trail. Not in production."
@@ -28,6 +31,8 @@ class Command(BaseCommand):
         """Raises CommandError in production."""
         if settings.PRODUCTION:
             raise CommandError("Invented events have no place in a production trail.")
+        if options["events"] < 0 or not 1 <= options["days"] <= MOST_DAYS:
+            raise CommandError(f"--events is a number from 0 on, and --days one from 1 to {MOST_DAYS}.")
         there = Head.objects.get(pk=1).sequence if options["in_all"] else 0
         done = 0
         for done in events_seed(count=max(options["events"] - there, 0), days=options["days"]):

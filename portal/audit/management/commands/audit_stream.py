@@ -10,10 +10,10 @@ import uuid
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.db import Error as DatabaseFailure
 from django.db import close_old_connections
 
+from portal.audit.commands import AuditCommand
 from portal.audit.stream.backlog import backlogs
 from portal.audit.stream.delivery import deliver_all, feeds_configured
 
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 PAUSE, PAUSE_WITHOUT_DATABASE = 1.0, 10.0
 
 
-class Command(BaseCommand):
+class Command(AuditCommand):
     """The worker of the stream. Several may run: of one receiver each batch is told by one of them."""
 
     help = "Tells receivers outside (SIEM, syslog, webhook, file) each event. Runs until it is ended."

@@ -4,14 +4,15 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import Error as DatabaseFailure
 from django.db import connection, transaction
 
+from portal.audit.commands import AuditCommand
 from portal.audit.database_roles import RoleUnsafe, role_check, role_statements
 
 
-class Command(BaseCommand):
+class Command(AuditCommand):
     """Makes the role of DATABASE_URL and gives it what the portal needs and no more."""
 
     help = (

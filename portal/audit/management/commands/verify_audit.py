@@ -6,22 +6,25 @@ from argparse import ArgumentParser
 from datetime import UTC
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from portal.audit.anchors import anchor_of
+from portal.audit.commands import AuditCommand
 from portal.audit.findings import Report, verdict_of, warnings_words
 from portal.audit.proof import Extent, NoSuchRows, extent_asked, verified_record
 from portal.audit.services import origin_system
 from portal.audit.verification import Progress, audit_verify
 
 
-class Command(BaseCommand):
+class Command(AuditCommand):
     """Verifies the audit chain and records what it found."""
 
     help = (
         "Verifies the audit trail. Exit 0: whole. Exit 1: broken; the first line names the row. "
-        "Exit 2: whole, but guards of the database or anchors are missing."
+        "Exit 2: whole, but guards of the database or anchors are missing. Exit 3: it could not be read."
     )
+    # A database that is away is no broken trail.
+    failed = 3
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Where to begin and to end, and what else to compare with."""

@@ -1,0 +1,100 @@
+"""The audit trail's commands where something is in the way: words and an exit code, never a traceback."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from portal.audit.guards import guards_remove
+from portal.audit.models import Event, Head
+from portal.audit.services import event_record, origin_system
+
+CHECKOUT = Path(__file__).parents[3]
+COMMANDS = ["audit_anchor", "audit_archive", "audit_purge", "audit_index", "audit_stream", "audit_seed"]
+ARGUMENTS = {"audit_archive": ["--until", "9999-12-31"], "audit_purge": ["--yes"], "audit_stream": ["--once"]}
+
+
+def ran(database, *arguments, **values):
+    """The command in a process of its own, as an operator starts it."""
+    environment = {
+        "DJANGO_SETTINGS_MODULE": "tests.settings", "PATH": os.environ["PATH"], "DATABASE_URL": database,
+        "AUDIT_STREAM": "stdout", **values,
+    }  # fmt: skip
+    command = [sys.executable, "manage.py", *arguments]
+    return subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def trail(db):
+    """Three events, with the guards off."""
+    for _ in range(3):
+        event_record(action="session.signed_in", origin=origin_system("x"))
+    guards_remove(connection)
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("postgres://nobody@127.0.0.1:1/x", "Connection refused"),
+        ("sqlite:///{}/there/is/no/such/folder.sqlite3", "unable to open database file"),
+        ("sqlite:///{}/new.sqlite3", "no such table"),
+    ],
+)
+def test_a_database_that_is_away_is_said_in_words(tmp_path, url, why):
+    for name in [*COMMANDS, "verify_audit"]:
+        done = ran(url.format(tmp_path), name, *ARGUMENTS.get(name, []))
+        assert done.returncode == (3 if name == "verify_audit" else 1), (name, done.stderr)
+        assert "CommandError: " in done.stderr and why in done.stderr and "Traceback" not in done.stderr, name
+
+
+def test_roles_where_the_owner_cannot_be_reached_are_said_in_words():
+    done = ran(
+        "postgres://x@127.0.0.1:1/x", "database_roles", DATABASE_OWNER_URL="postgres://o@127.0.0.1:1/x"
+    )
+    assert done.returncode == 1 and "CommandError: " in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["audit_anchor", "audit_archive", "audit_seed"])
+def test_a_trail_whose_end_was_forged_refuses_in_words(trail, name):
+    Head.objects.update(hash="f" * 64)
+    with pytest.raises(
+        CommandError, match="tampered with: the head of its chain is not as the portal left it"
+    ):
+        call_command(name, *ARGUMENTS.get(name, []))
+    assert Event.objects.count() == 3
+
+
+@pytest.mark.parametrize("name", ["audit_anchor", "audit_archive", "audit_seed"])
+def test_a_trail_without_its_head_refuses_in_words(trail, name):
+    Head.objects.all().delete()
+    with pytest.raises(CommandError, match=r"lost its head|cannot be written"):
+        call_command(name, *ARGUMENTS.get(name, []))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["audit_seed", "--events", "-1"],
+        ["audit_seed", "--days", "0"],
+        ["audit_seed", "--days", "99999999999"],
+        ["audit_archive", "--until", "2026-13-01"],
+        ["audit_archive", "--check", "/dev/null/file"],
+        ["verify_audit", "--from", "99999999999999999999999"],
+        ["verify_audit", "--to", "0001-01-01"],
+    ],
+)
+def test_arguments_that_make_no_sense_are_refused_in_words(trail, arguments):
+    with pytest.raises(CommandError):
+        call_command(*arguments)
+    assert Event.objects.count() == 3
+
+
+def test_a_folder_that_cannot_be_written_is_named(trail, settings):
+    settings.AUDIT_ARCHIVE_DIR = settings.AUDIT_ANCHOR_FILE = "/dev/null/not-a-folder"
+    for name in ("audit_archive", "audit_anchor"):
+        with pytest.raises(CommandError, match="cannot be written"):
+            call_command(name, *ARGUMENTS.get(name, []))
