@@ -46,7 +46,7 @@ ACTIONS: dict[str, str] = {
     "staff.second_factor_reset_asked": "{actor} asked to remove every second factor of {object}",
     "staff.second_factor_reset_declined": "{actor} decided against removing the second factor of {object}",
     "staff.second_factor_reset": "{actor} removed every second factor of {object}{message}",
-    "staff.unlocked": "{actor} unlocked sign-in for {object}",
+    "staff.unlocked": "{actor} let {object} try passwords and codes again at once",
     "staff.password_link_made": "{actor} made a one-time link for {object} to set a password",
     "staff.password_link_mailed": "{actor} mailed a one-time link to {object}",
     "staff.password_link_withdrawn": "{actor} withdrew the one-time link of {object}",

@@ -5,6 +5,7 @@ from datetime import tzinfo
 from typing import Any
 from urllib.parse import urlencode
 
+from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -80,6 +81,7 @@ class EventView(PortalView):
             "action_title": action_title(event.action),
             "kind_words": KINDS.get(event.object_kind, event.object_kind),
             "links": event_links(event, request),
+            "accounts": _accounts(event),
             "routing": routing,
             "changes": field_changes(event, without=DOCUMENT if routing else ""),
             "request_text": _readable(event.request_data),
@@ -112,6 +114,19 @@ def _explorer(request: HttpRequest, tab: str, wanted: Wanted) -> dict[str, Any]:
         "known": choices_known(),
         "saved": filters_for(request.user)[:SAVED_SHOWN],
     }
+
+
+def _accounts(event: Event) -> dict[str, str]:
+    """The user names behind the names of actor and object: two people may have been called alike, and a user
+    name stays. "" for somebody who is not in the database."""
+    is_number = (
+        event.object_kind == "person" and event.object_guid.isdecimal() and len(event.object_guid) < 19
+    )
+    about = event.object_guid if is_number else ""
+    numbers = {"actor": str(event.actor_id or ""), "object": about}
+    known = get_user_model().objects.filter(pk__in=[number for number in numbers.values() if number])
+    names = {str(pk): name for pk, name in known.values_list("pk", "username")}
+    return {who: names.get(number, "") for who, number in numbers.items()}
 
 
 def _readable(data: Any) -> str:

@@ -3,6 +3,7 @@
 Counting afterwards would let parallel tries through: all of them look before the first one is counted.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address
 
@@ -51,14 +52,25 @@ def person_unlock(person: User) -> bool:
     return bool(Attempts.objects.filter(slot__in=_slots_of(person), count__gt=0).update(count=0))
 
 
-def locked_until(person: User) -> datetime | None:
-    """When the person can try again; None if they can now."""
-    rows = Attempts.objects.filter(
-        slot__in=_slots_of(person),
-        count__gte=settings.SIGN_IN_ATTEMPTS,
-        ends_at__gt=timezone.now(),
-    )
-    return rows.order_by("-ends_at").values_list("ends_at", flat=True).first()
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Why somebody has to wait, in words that follow “after too many”, and until when."""
+
+    why: str
+    until: datetime
+
+
+def locks_of(person: User) -> list[Lock]:
+    """What the person has used up all tries of, for now."""
+    used_up = Attempts.objects.filter(count__gte=settings.SIGN_IN_ATTEMPTS, ends_at__gt=timezone.now())
+    found = dict(used_up.filter(slot__in=_slots_of(person)).values_list("slot", "ends_at"))
+    words = {
+        password_slot_of(person): "failed attempts to sign in",
+        code_slot_of(person): "wrong codes of the second factor",
+        own_password_slot_of(person): "failed attempts to give the own password again (step-up); "
+        "sign-in is not locked by that",
+    }
+    return [Lock(why, found[slot]) for slot, why in words.items() if slot in found]
 
 
 def password_slot_of(person: User) -> str:

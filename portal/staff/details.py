@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from portal.audit.services import Origin, event_record
 from portal.staff.models import User
 from portal.staff.people import person_ref
-from portal.staff.services import StaffRefused, changeable, staff_lock
+from portal.staff.services import StaffRefused, changeable, namesake_refuse, staff_lock
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +33,8 @@ def details_change(*, by: User, origin: Origin, person: User, **details: str) ->
             person.clean_fields(exclude=["password"])
         except ValidationError as error:
             raise StaffRefused(" ".join(error.messages)) from error
+        if {"first_name", "last_name"} & {name for name in details if details[name] != before[name]}:
+            namesake_refuse(person)
         person.save(update_fields=sorted(details))
         event_record(
             action="staff.details_changed",

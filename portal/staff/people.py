@@ -1,8 +1,9 @@
-"""A person as the audit trail names them."""
+"""A person as the audit trail names them, and that no two people are named alike."""
 
 from dataclasses import replace
 
 from portal.audit.services import ObjectRef, Origin
+from portal.audit.terms import folded
 from portal.staff.models import User
 
 
@@ -14,3 +15,16 @@ def person_ref(person: User) -> ObjectRef:
 def origin_as(origin: Origin, person: User) -> Origin:
     """The same origin with this person acting: they proved who they are and are not signed in yet."""
     return replace(origin, actor_id=person.pk, actor_name=person.called, actor_role=person.role)
+
+
+def namesake_of(person: User) -> User | None:
+    """Somebody else whom a reader could take for `person`: called alike, or as the other signs in."""
+    names = _names(person)
+    return next((other for other in User.objects.exclude(pk=person.pk) if names & _names(other)), None)
+
+
+def _names(person: User) -> set[str]:
+    """As they are read: case, kinds of blanks and what nobody sees make no difference."""
+    texts = (person.called, person.username)
+    seen = ("".join(sign if sign.isprintable() else " " * sign.isspace() for sign in text) for text in texts)
+    return {" ".join(folded(text).split()) for text in seen}

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 
 from portal.audit.history import history_page
 from portal.audit.services import origin_of
-from portal.staff.attempts import locked_until
+from portal.staff.attempts import locks_of
 from portal.staff.forms import ReasonForm, RoleForm
 from portal.staff.links import link_terms
 from portal.staff.models import PasswordLink, User
@@ -36,7 +36,7 @@ def person_page(request: HttpRequest, person: User, *, status: int = 200, **form
         "person": person,
         "link": PasswordLink.objects.filter(person=person).first(),
         "second_factors": second_factors_of(person),
-        "locked_until": locked_until(person),
+        "locks": locks_of(person),
         "is_self": reader.pk == person.pk,
         "may_change": may_change,
         "rights": sorted(permission_words(name) for name in rights_of(person)),

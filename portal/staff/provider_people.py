@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from portal.audit.services import Origin, origin_system
 from portal.staff.backends import StaffBackend
 from portal.staff.models import User
+from portal.staff.people import namesake_of
 from portal.staff.services import StaffRefused, role_change, staff_create
 from portal.staff.sessions import sessions_end_all
 
@@ -62,22 +63,32 @@ def role_of_claims(claims: dict[str, Any]) -> str:
 
 
 def _person_make(account: SocialAccount, claims: dict[str, Any], role: str) -> User:
+    username, first, last = _names_free(claims)
     try:
         with transaction.atomic():
             person = staff_create(
                 by=None,
                 origin=origin_system(_SYSTEM),
-                username=_username_free(_text(claims, "preferred_username")),
                 role=role,
-                first_name=_text(claims, "given_name"),
-                last_name=_text(claims, "family_name"),
                 email=_address(_text(claims, "email")),
+                username=username,
+                first_name=first,
+                last_name=last,
             )
             account.user = person
             account.save()
             return person
     except IntegrityError as error:  # two first sign-ins at once
         raise ProviderRefused("That was too quick. Sign in once more.", "twice", 409) from error
+
+
+def _names_free(claims: dict[str, Any]) -> tuple[str, str, str]:
+    """User name, first and last name as at the provider; with the user name if somebody is called so here."""
+    username = _username_free(_text(claims, "preferred_username"))
+    first, last = _text(claims, "given_name"), _text(claims, "family_name")
+    if namesake_of(User(username=username, first_name=first, last_name=last)):
+        last = f"{last[: 147 - len(username)]} ({username})".strip()
+    return username, first, last
 
 
 def _username_free(wanted: str) -> str:

@@ -8,7 +8,7 @@ from django.db import transaction
 from portal.audit.services import Origin, event_record
 from portal.staff.attempts import person_unlock
 from portal.staff.models import PasswordLink, User
-from portal.staff.people import person_ref
+from portal.staff.people import namesake_of, person_ref
 from portal.staff.roles import ADMIN, ROLES, WITHIN_TENANTS, permission_words, roles_known
 from portal.staff.sessions import sessions_end_all
 from portal.staff.vouching import signs_in_elsewhere
@@ -131,6 +131,16 @@ def _names_check(person: User) -> None:
     # After the check above: a NUL in a query is an error of its own.
     if User.objects.filter(username__iexact=person.username).exists():
         raise StaffRefused("A person with this user name exists already.")
+    namesake_refuse(person)
+
+
+def namesake_refuse(person: User) -> None:
+    """The audit trail names people: raises StaffRefused for a name that somebody else has, in either form."""
+    if namesake := namesake_of(person):
+        raise StaffRefused(
+            f"“{person.called}” could be mistaken for {namesake.called} (user name {namesake.username}). "
+            "Add what tells the two apart, such as a middle name."
+        )
 
 
 def authorise(by: User | None, permission: str) -> None:

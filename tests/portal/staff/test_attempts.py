@@ -81,9 +81,9 @@ def test_the_lock_ends_after_its_time(ana):
 
 def test_a_refused_try_does_not_make_the_lock_longer(ana):
     [tried() for _ in range(5)]
-    until = attempts.locked_until(ana)
+    locks = attempts.locks_of(ana)
     tried()
-    assert until and attempts.locked_until(ana) == until
+    assert locks and attempts.locks_of(ana) == locks
 
 
 def test_success_forgets_earlier_failures(ana):
@@ -143,6 +143,23 @@ def test_an_admin_sees_the_lock_and_ends_it(ana, admin, client_of):
     assert tried(passphrase=PASSPHRASE)
     unlocked = Event.objects.get(action="staff.unlocked")
     assert unlocked.actor_id == admin.pk and unlocked.object_guid == str(ana.pk)
+
+
+def test_the_page_says_which_tries_are_used_up(ana, admin, client_of):
+    def shown():
+        return client_of(admin).get(f"/staff/{ana.pk}/").content.decode()
+
+    ways = {
+        attempts.password_slot_of(ana): "attempts to sign in",
+        attempts.code_slot_of(ana): "wrong codes of the second factor",
+        attempts.own_password_slot_of(ana): "own password again (step-up); sign-in is not locked",
+    }
+    for slot, words in ways.items():
+        for _ in range(5):
+            assert not any(other in shown() for other in ways.values())
+            assert attempts.attempt_reserve(slot=slot, limit=5)
+        assert [other for other in ways.values() if other in shown()] == [words]
+        attempts.person_unlock(ana)
 
 
 def test_there_is_nothing_to_record_where_nothing_was_locked(ana, admin, client_of):

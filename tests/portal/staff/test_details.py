@@ -42,3 +42,58 @@ def test_what_is_no_address_is_refused(ana, admin, client_of):
 def test_nobody_changes_their_own(admin, client_of):
     assert client_of(admin).post(f"/staff/{admin.pk}/details/", WANTED).status_code == 409
     assert User.objects.get(pk=admin.pk).email == ""
+
+
+ALIKE = {
+    "another's name": ("Max", "Manager"),
+    "in other letters": ("MAX", "manager"),
+    "split otherwise": ("Max Manager", ""),
+    "with more blanks": ("Max\u00a0", " Manager"),
+    "with what nobody sees": ("Ma\u200bx", "Manager"),
+    "in wide letters": ("\N{FULLWIDTH LATIN CAPITAL LETTER M}ax", "Manager"),
+    "another's user name": ("max", ""),
+}
+
+
+@pytest.mark.parametrize("way", ALIKE)
+def test_nobody_is_given_a_name_that_somebody_else_has(*, ana, admin, manager, client_of, way):
+    first, last = ALIKE[way]
+    browser, wanted = client_of(admin), {"first_name": first, "last_name": last, "email": ""}
+    refused = browser.post(f"/staff/{ana.pk}/details/", wanted)
+    assert refused.status_code == 409
+    assert "could be mistaken for Max Manager (user name max)" in refused.content.decode()
+    assert User.objects.get(pk=ana.pk).called == "Ana Single"
+    newcomer = {"username": "new", "role": "Support agent", "first_name": first, "last_name": last}
+    refused = browser.post("/staff/new/", newcomer)
+    assert refused.status_code == 422 and "could be mistaken for" in refused.content.decode()
+    assert not User.objects.filter(username="new").exists() and not Event.objects.exists()
+
+
+def test_nobody_gets_a_user_name_that_reads_like_somebody_s_name(person, admin, client_of):
+    person("m1", "Manager", first_name="Max")
+    refused = client_of(admin).post("/staff/new/", {"username": "Max", "role": "Support agent"})
+    assert (
+        refused.status_code == 422 and "could be mistaken for Max (user name m1)" in refused.content.decode()
+    )
+
+
+def test_one_s_own_user_name_may_be_the_name_and_the_rest_may_change_under_an_old_namesake(
+    *, ana, admin, person, client_of
+):
+    browser, page = client_of(admin), f"/staff/{ana.pk}/details/"
+    assert browser.post(page, {"first_name": "ana", "last_name": "", "email": ""}).status_code == 302
+    person("other", "Manager", first_name="ana")
+    assert (
+        browser.post(page, {"first_name": "ana", "last_name": "", "email": "a@example.com"}).status_code
+        == 302
+    )
+
+
+def test_the_record_tells_people_apart_who_were_called_alike(*, ana, admin, person, client_of):
+    namesake = person("anna", "Admin", first_name="Ada", last_name="Admin")
+    details = {"first_name": "Ana", "last_name": "Married"}
+    for number, (by, email) in enumerate([(admin, "a@example.com"), (namesake, "b@example.com")], start=1):
+        assert client_of(by).post(f"/staff/{ana.pk}/details/", {**details, "email": email}).status_code == 302
+        shown = client_of(admin).get(f"/audit/{number}/").content.decode()
+        assert f"user name <code>{by.username}</code>, person {by.pk}" in shown
+        assert f"user name <code>ana</code>, person {ana.pk}" in shown

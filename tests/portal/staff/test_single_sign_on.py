@@ -100,6 +100,13 @@ def test_neither_name_nor_address_takes_over_an_account_that_is_here(provider, j
     assert SocialAccount.objects.get().user.username == "ada.2"
 
 
+def test_somebody_called_like_a_person_here_is_told_apart_by_the_user_name(provider, journey, person):
+    person("nowak", "Admin", first_name="Nora", last_name="Nowak")
+    provider.person("nora", "support", **NORA)
+    journey("nora")
+    assert User.objects.get(username="nora").called == "Nora Nowak (nora)"
+
+
 def test_a_signed_in_person_cannot_be_joined_with_somebody_at_the_provider(provider, client_of, person):
     ben = person("ben", "Support agent")
     browser = client_of(ben)

@@ -129,7 +129,9 @@ def test_an_admin_unlocks_the_step_up_too(browser, ada, person, client_of):
     for _ in range(5):
         confirm(browser, "wrong")
     page = f"/staff/{ada.pk}/"
-    assert b"too many failed attempts" in another.get(page).content
+    shown = another.get(page).content.decode()
+    assert "too many failed attempts to give the own password again (step-up)" in shown
+    assert "attempts to sign in" not in shown
     another.post(page + "unlock/")
     assert confirm(browser).status_code == 302
 
