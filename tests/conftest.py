@@ -1,5 +1,6 @@
 """The cast of the tests and databases with real commits."""
 
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.gateway import Gateway, gateway_started
 pytest_plugins = ["tests.strict"]
 
 PASSPHRASE = "four quiet herons wading"
+SECONDS_OF_DAY, LONGEST_TEST = 86_400, 60
 _KEPT = {
     "django_migrations", "django_content_type", "auth_permission", "auth_group", "auth_group_permissions",
 }  # fmt: skip
@@ -48,6 +50,14 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """A list is read to its end: many tests fill the shared gateway, and the machine may be busy."""
     for module in ("portal.directory.children", "portal.merchants.views"):
         monkeypatch.setattr(f"{module}.REFRESH_BUDGET", 60.0)
+
+
+@pytest.fixture
+def one_day() -> None:
+    """For tests that look at today: midnight of UTC does not pass during them; one about to begin waits."""
+    left = SECONDS_OF_DAY - time.time() % SECONDS_OF_DAY
+    if left < LONGEST_TEST:
+        time.sleep(left + 1)
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ def trail(db):
         ("to=1999-01-01T10:00", []),
     ],
 )
-def test_filters_find_and_combine(trail, query, numbers):
+def test_filters_find_and_combine(one_day, trail, query, numbers):
     assert found(query) == numbers
 
 

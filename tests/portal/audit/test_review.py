@@ -21,8 +21,8 @@ SHOP = ObjectRef("merchant", "g-1", "Example Shop")
 
 
 @pytest.fixture(autouse=True)
-def today():
-    """Each test has a YESTERDAY of its own: midnight may pass during the run."""
+def today(one_day):
+    """Each test has a YESTERDAY of its own: midnight may pass during the run, and not during a test."""
     global YESTERDAY  # noqa: PLW0603
     YESTERDAY = (timezone.now().astimezone(UTC) - timedelta(days=1)).date()
 

@@ -106,7 +106,7 @@ def test_a_database_that_does_not_answer_is_no_broken_row(chain):
         audit_verify()
 
 
-def test_days_and_numbers_say_which_rows(chain):
+def test_days_and_numbers_say_which_rows(one_day, chain):
     today = datetime.now(UTC).date()
     assert extent_asked("", "", UTC) == Extent()
     assert extent_asked("3", "7", UTC) == Extent(first=3, last=7)

@@ -28,7 +28,9 @@ def test_home_shows_my_prepared_changes_and_every_open_outcome(
     assert "Of another" not in page
 
 
-def test_home_shows_what_the_gateway_refused_me_today(client_of: Callable[[Any], Client], agent: Any) -> None:
+def test_home_shows_what_the_gateway_refused_me_today(
+    one_day: None, client_of: Callable[[Any], Client], agent: Any
+) -> None:
     made = {"operation": "merchant.create", "connection": "sandbox", "actor": agent, "state": State.REFUSED}
     Change.objects.create(object_name="Refused today", **made)
     old = Change.objects.create(object_name="Refused before", **made)
