@@ -4,18 +4,22 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 from django.db import Error as DatabaseFailure
 from django.db import connection, transaction
+from django.utils import timezone
 
 from portal.audit.anchors_missing import anchors_trouble
 from portal.audit.guards import EVENT, guards_missing
-from portal.audit.models import Head
+from portal.audit.models import Event, Head
 from portal.audit.services import AuditUnavailable, LastFailure, record_try
 from portal.audit.stream.backlog import backlogs
 from portal.console.health import CHECKS, WARNINGS, NotReadyError
 
 SECONDS_FOR_LOCK = 3
+# Clocks of several machines are never quite the same.
+CLOCKS_APART, NO_TIME = timedelta(minutes=1), timedelta()
 # A trail that could be written counts as such for this long: asking takes the lock that writers wait for.
 KEPT_SECONDS = 3.0
 
@@ -25,6 +29,7 @@ def checks_register() -> None:
     CHECKS["audit trail"] = trail_writable
     WARNINGS["audit guards"] = guards_there
     WARNINGS["audit anchors"] = anchors_there
+    WARNINGS["audit clock"] = clock_right
     WARNINGS["audit owner"] = owner_apart
     WARNINGS["audit stream"] = stream_current
 
@@ -97,6 +102,18 @@ def anchors_there() -> None:
     """Raises NotReadyError where the last anchor is missing, old, or another could not be written."""
     if trouble := anchors_trouble():
         raise NotReadyError(trouble)
+
+
+def clock_right() -> None:
+    """Raises NotReadyError where the newest event is still to come: those after it bear that time, too."""
+    head = Head.objects.exclude(sequence=0).values_list("updated_at", flat=True).first()
+    newest = Event.objects.values_list("time", flat=True).order_by("-sequence").first()
+    ahead = max((moment - timezone.now() for moment in (head, newest) if moment), default=NO_TIME)
+    if ahead > CLOCKS_APART:
+        raise NotReadyError(
+            f"the newest event is {ahead // timedelta(minutes=1):,} minutes in the future: a clock was or is "
+            "wrong, and events bear that time until it has come"
+        )
 
 
 def owner_apart() -> None:

@@ -4,11 +4,12 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection, connections, transaction
 
-from portal.audit import health
+from portal.audit import health, services
 from portal.audit.guards import guards_install, guards_missing, guards_remove
 from portal.audit.models import Event, Head
 from portal.audit.services import AuditUnavailable, event_record, origin_system
@@ -247,3 +248,30 @@ def test_a_head_that_may_move_backwards_is_unguarded(db):
 @pytest.mark.postgresql
 def test_ready_warns_where_the_portal_owns_the_audit_table(db, client):
     assert "owns the audit table" in ready(client)[2]["audit owner"]
+
+
+def test_a_clock_that_jumped_forward_is_warned_of_until_its_time_has_come(db, client, monkeypatch):
+    class Ahead(datetime):
+        """Two hours and a half before its time."""
+
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) + timedelta(minutes=150, seconds=30)
+
+    event_record(action="session.signed_in", origin=origin_system("x"))
+    assert "audit clock" not in ready(client)[2]
+    monkeypatch.setattr(services, "datetime", Ahead)
+    jumped = event_record(action="session.signed_in", origin=origin_system("x"))
+    monkeypatch.undo()
+    later = event_record(action="session.signed_in", origin=origin_system("x"))
+    assert later.time == jumped.time
+    status, verdict, warnings = ready(client)
+    assert (status, verdict) == (200, "ok") and "150 minutes in the future" in warnings["audit clock"]
+
+
+def test_a_head_whose_time_was_put_off_is_warned_of(db, client):
+    """Its seal does not cover the time, and the next event would bear it."""
+    event_record(action="session.signed_in", origin=origin_system("x"))
+    guards_remove(connection)
+    Head.objects.update(updated_at=datetime.now(UTC) + timedelta(days=400))
+    assert "minutes in the future" in ready(client)[2]["audit clock"]
