@@ -37,7 +37,10 @@ def _rotate(run: Run, origin: dict[str, Any], mark: str, despite: str) -> Result
 
     try:
         if keyring.key_marks()[0] != mark:
-            raise TaskFailed("The worker seals with another key than that. Restart it with the same keys.")
+            raise TaskFailed(
+                f"The worker seals with another key, “{keyring.current_key_id()}”. "
+                "Restart it with the new one in front."
+            )
         total = keyring_standing().waiting
         done = keyring_rotate(origin=Origin(**origin), progress=progress, despite=despite)
     except (KeyringError, KeyNotEverywhere, AuditUnavailable) as problem:
