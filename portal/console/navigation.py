@@ -64,7 +64,14 @@ OVERSIGHT = (
         "connection.view",
         namespaces=("connections",),
     ),
-    Entry("Staff", "staff:list", "users", "staff.view", namespaces=("staff",), apart=("staff:profile",)),
+    Entry(
+        "Staff",
+        "staff:list",
+        "users",
+        "staff.view",
+        namespaces=("staff",),
+        apart=("staff:profile", "staff:sessions"),
+    ),
 )
 ENTRIES: tuple[Entry, ...] = (*WORK, *GATEWAY, *OVERSIGHT)
 

@@ -39,6 +39,10 @@ ACCOUNT_PREVENT_ENUMERATION = True
 SECOND_FACTOR_ROLES = env.list("SECOND_FACTOR_ROLES", default=["*"] if PRODUCTION else [])
 # Days after which somebody signs off anew who may do what; 0: nobody is reminded.
 ACCESS_REVIEW_DAYS = env.int("ACCESS_REVIEW_DAYS", default=92)
+ACCOUNT_FORMS = {
+    "login": "portal.staff.password_forms.SignInForm",
+    "reauthenticate": "portal.staff.password_forms.PasswordAgainForm",
+}
 MFA_ADAPTER = "portal.staff.second_factor.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_FORMS = {

@@ -34,11 +34,20 @@ logger = logging.getLogger(__name__)
 # How many refusals of an address that is over its limit are recorded: a flood must not fill the trail.
 _RECORDED = 20
 # The pages say these things themselves.
-_SILENT = {"account/messages/logged_in.txt", "account/messages/logged_out.txt"}
+_SILENT = {
+    "account/messages/logged_in.txt",
+    "account/messages/logged_out.txt",
+    "mfa/messages/recovery_codes_generated.txt",
+}
 
 
 class StaffAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """allauth's hooks. A sign-in that cannot be recorded does not happen (AuditUnavailable)."""
+
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "too_many_login_attempts": "Too many failed attempts. Try again later, or ask an admin.",
+        "username_password_mismatch": "User name or password is wrong.",
+    }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Only an admin adds people."""

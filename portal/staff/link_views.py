@@ -3,7 +3,6 @@
 from typing import Any
 
 from allauth.account.adapter import get_adapter
-from allauth.account.forms import ResetPasswordKeyForm
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -23,6 +22,7 @@ from portal.staff.links import (
     password_link_withdraw,
 )
 from portal.staff.models import PasswordLink, User
+from portal.staff.password_forms import PasswordSetForm
 from portal.staff.people import origin_as
 from portal.staff.person_page import person_refused, step_done, user_of
 from portal.staff.services import StaffRefused
@@ -95,14 +95,14 @@ class PasswordSetView(PortalView):
     def get(self, request: HttpRequest) -> HttpResponse:
         """The form, or why there is none."""
         link = _opened(request)
-        return self._page(request, link, ResetPasswordKeyForm(user=link.person) if link else None)
+        return self._page(request, link, PasswordSetForm(user=link.person) if link else None)
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Sets the password and goes to the sign-in page."""
         link = _opened(request)
         if link is None:
             return self._page(request, None, None)
-        form = ResetPasswordKeyForm(request.POST, user=link.person)
+        form = PasswordSetForm(request.POST, user=link.person)
         if not form.is_valid():
             return self._page(request, link, form)
         try:

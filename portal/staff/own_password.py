@@ -15,10 +15,11 @@ from django.http import HttpRequest
 from portal.audit.services import event_record, origin_of
 from portal.staff.attempts import attempt_reserve, attempts_forget, own_password_slot_of
 from portal.staff.models import User
+from portal.staff.password_forms import PlainForm
 from portal.staff.people import person_ref
 
 
-class OwnPasswordForm(ChangePasswordForm):  # type: ignore[misc]
+class OwnPasswordForm(PlainForm, ChangePasswordForm):  # type: ignore[misc]
     """allauth's form for another password, whose question for the old one is no way to guess it."""
 
     def clean_oldpassword(self) -> str:

@@ -37,6 +37,11 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
         """Whether the person has one; not asked for where a trusted provider has asked for its own."""
         return not vouched.get() and bool(super().is_mfa_enabled(user, types))
 
+    def generate_authenticator_name(self, user: Any, type: Authenticator.Type) -> str:
+        """What a passkey is called until its owner names it."""
+        number = Authenticator.objects.filter(user_id=user.pk, type=type).count() + 1
+        return "Passkey" if number == 1 else f"Passkey {number}"
+
     def encrypt(self, text: str) -> str:
         """The sealed secret. Raises KeyringError."""
         return seal(text, context=_context())

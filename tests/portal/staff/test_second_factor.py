@@ -104,6 +104,11 @@ def test_one_code_sixteen_times_in_parallel_opens_once(committed_db, secret, set
     assert sum(is_in(browser) for browser in browsers) == 1
 
 
+def test_whoever_has_no_passkey_is_not_asked_for_one(secret):
+    page = past_the_password().get(CODE).content
+    assert b"authenticator app" in page and b"Use a passkey" not in page
+
+
 @pytest.mark.parametrize("steps", [-1, 1])
 def test_only_the_code_of_now_counts(secret, steps):
     browser = past_the_password()

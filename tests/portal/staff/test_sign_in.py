@@ -154,6 +154,15 @@ def test_after_five_failures_even_the_right_passphrase_waits(browser, ana):
     assert browser.get("/").status_code == 302
 
 
+def test_the_page_speaks_the_words_of_the_portal(browser, ana):
+    form = browser.get(LOGIN).context["form"]
+    assert [form[name].label for name in ("login", "password")] == ["User name", "Password"]
+    assert b"placeholder" not in str(form).encode()
+    answers = [browser.post(LOGIN, {"login": "ana", "password": "wrong-all-along"}) for _ in range(6)]
+    assert "User name or password is wrong." in answers[0].content.decode()
+    assert "Too many failed attempts. Try again later" in answers[5].content.decode()
+
+
 def test_too_many_requests_get_a_page_of_their_own(browser, settings, db):
     settings.ACCOUNT_RATE_LIMITS = {"login": "1/m/ip"}
     sign_in(browser)

@@ -1,0 +1,35 @@
+"""allauth's forms with passwords in the words of this portal; fields have labels and no placeholders."""
+
+from typing import Any
+
+from allauth.account.forms import LoginForm, ReauthenticateForm, ResetPasswordKeyForm
+from django import forms
+
+_LABELS = {
+    "login": "User name",
+    "oldpassword": "Your password now",
+    "password1": "New password",
+    "password2": "New password again",
+}
+
+
+class PlainForm(forms.Form):
+    """A form of allauth with our labels."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            field.label = _LABELS.get(name, field.label)
+            field.widget.attrs.pop("placeholder", None)
+
+
+class SignInForm(PlainForm, LoginForm):  # type: ignore[misc]
+    """Name and password."""
+
+
+class PasswordAgainForm(PlainForm, ReauthenticateForm):  # type: ignore[misc]
+    """The password for step-up."""
+
+
+class PasswordSetForm(PlainForm, ResetPasswordKeyForm):  # type: ignore[misc]
+    """A password behind a one-time link."""
