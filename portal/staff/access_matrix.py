@@ -14,7 +14,7 @@ from portal.audit.models import Event
 from portal.audit.services import Origin, event_record
 from portal.staff.models import User
 from portal.staff.reach_services import places_words
-from portal.staff.roles import PERMISSIONS, WITHIN_TENANTS, roles_known, room_words
+from portal.staff.roles import PERMISSIONS, WITHIN_TENANTS, rights_by_room, roles_known, room_words
 from portal.staff.services import StaffRefused, authorise
 
 ROOMS = list(dict.fromkeys(room_words(name) for name in PERMISSIONS))
@@ -33,11 +33,7 @@ class Row:
     @property
     def cells(self) -> list[tuple[str, list[str]]]:
         """(room, words) for each room in which the person may do anything, in the order of ROOMS."""
-        held = [name for name in PERMISSIONS if name in self.rights]
-        found: dict[str, list[str]] = {}
-        for name in held:
-            found.setdefault(room_words(name), []).append(name.partition(".")[2].replace("_", " "))
-        return list(found.items())
+        return rights_by_room(self.rights)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from portal.staff.links import link_terms
 from portal.staff.models import PasswordLink, User
 from portal.staff.reach_services import places_words
 from portal.staff.reset_notices import resets_open
-from portal.staff.roles import permission_words
+from portal.staff.roles import rights_by_room
 from portal.staff.second_factor import second_factors_of
 from portal.staff.services import StaffRefused, rights_of
 from portal.staff.sessions import sessions_of
@@ -39,7 +39,7 @@ def person_page(request: HttpRequest, person: User, *, status: int = 200, **form
         "locks": locks_of(person),
         "is_self": reader.pk == person.pk,
         "may_change": may_change,
-        "rights": sorted(permission_words(name) for name in rights_of(person)),
+        "rights": rights_by_room(rights_of(person)),
         "places": places_words(person),
         "history": history_page(connection="", guid=str(person.pk), kind="person", query=request.GET)
         if reader.has_perm("audit.view")

@@ -12,7 +12,7 @@ from portal.console.views import PortalView
 from portal.staff.forms import NewRoleForm, RightsForm
 from portal.staff.own_roles import role_create, role_delete, role_update
 from portal.staff.person_page import user_of
-from portal.staff.roles import ROLES, permission_words, roles_known
+from portal.staff.roles import ROLES, rights_by_room, roles_known
 from portal.staff.services import StaffRefused
 
 
@@ -29,7 +29,8 @@ class RoleListView(PortalView):
                 "group": groups.get(name),
                 "name": name,
                 "built_in": name in ROLES,
-                "rights": sorted(permission_words(right) for right in held),
+                "count": len(held),
+                "rights": rights_by_room(held),
             }
             for name, held in roles_known().items()
         ]

@@ -3,6 +3,7 @@
 Roles that admins make themselves (portal.staff.own_roles) are in the database alone.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 PERMISSIONS: dict[str, str] = {
@@ -76,6 +77,16 @@ _ROOM_WORDS = {
     "access": "Access reviews",
 }
 
+# Rights in short, below the name of their room, where the last part of their own name is not such a word.
+_SHORT = {
+    "view": "see",
+    "update": "change",
+    "reveal_secret": "be shown new secrets",
+    "update_multi_method": "change multi-method",
+    "review": "sign off",
+    "share_filter": "share filters",
+}
+
 AGENT, MANAGER, ADMIN = "Support agent", "Manager", "Admin"
 
 _VIEWS = frozenset(name for name in PERMISSIONS if name.endswith(".view")) - {"audit.view", "staff.view"}
@@ -98,6 +109,16 @@ def room_words(name: str) -> str:
     """The room of a right, as a heading: "merchant_user.view" → "Merchant users"."""
     room = name.partition(".")[0]
     return _ROOM_WORDS.get(room, room.replace("_", " ").capitalize())
+
+
+def rights_by_room(names: Collection[str]) -> list[tuple[str, list[str]]]:
+    """(room, what is allowed there in short), such as ("Merchants", ["see", "create"]); no empty rooms."""
+    found: dict[str, list[str]] = {}
+    for name in PERMISSIONS:
+        if name in names:
+            right = name.partition(".")[2]
+            found.setdefault(room_words(name), []).append(_SHORT.get(right, right.replace("_", " ")))
+    return list(found.items())
 
 
 def roles_known() -> dict[str, frozenset[str]]:

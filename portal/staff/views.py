@@ -14,7 +14,7 @@ from portal.staff.link_views import link_delivered
 from portal.staff.models import User
 from portal.staff.person_page import person_page, step_done, user_of
 from portal.staff.reset_notices import resets_open
-from portal.staff.roles import permission_words, roles_known
+from portal.staff.roles import rights_by_room, roles_known
 from portal.staff.services import (
     StaffRefused,
     role_change,
@@ -61,7 +61,7 @@ class PersonCreateView(PortalView):
 
     def _form(self, request: HttpRequest, form: PersonForm, status: int = 200) -> HttpResponse:
         known = roles_known().items()
-        roles = [(role, sorted(permission_words(name) for name in held)) for role, held in known]
+        roles = [(role, rights_by_room(held)) for role, held in known]
         context = {"form": form, "roles": roles, "mail_on": settings.MAIL_ON}
         return render(request, "staff/new.html", context, status=status)
 
@@ -154,5 +154,5 @@ class ProfileView(PortalView):
         return redirect("staff:profile")
 
     def _page(self, request: HttpRequest, form: ProfileForm, status: int = 200) -> HttpResponse:
-        rights = sorted(permission_words(name) for name in user_of(request).get_all_permissions())
+        rights = rights_by_room(user_of(request).get_all_permissions())
         return render(request, "staff/profile.html", {"form": form, "rights": rights}, status=status)

@@ -28,7 +28,7 @@ def test_the_matrix_says_who_may_do_what_where(admin, agent, manager, person, cl
     assert set(rows) == {"ada", "ana", "max"}
     for row in rows.values():
         assert row.rights == row.person.get_all_permissions(), "the table says what the door says"
-    assert dict(rows["ana"].cells)["Merchants"] == ["view", "create", "update"]
+    assert dict(rows["ana"].cells)["Merchants"] == ["see", "create", "change"]
 
 
 def test_the_matrix_costs_the_same_for_many_people(admin, person, django_assert_max_num_queries):
@@ -43,7 +43,7 @@ def test_the_file_holds_a_row_for_each_person_and_no_formula(admin, person, clie
     answer = client_of(admin).get("/staff/access/file/")
     rows = list(csv.DictReader(io.StringIO(answer.content.decode())))
     assert [row["User name"] for row in rows] == ["ada", "ann"]
-    assert rows[1]["Name"] == "'=1+1" and rows[1]["Audit trail"].startswith("view; export; verify")
+    assert rows[1]["Name"] == "'=1+1" and rows[1]["Audit trail"].startswith("see; export; verify")
 
 
 def test_a_review_is_signed_off_with_a_note_and_is_an_event(manager, client_of):

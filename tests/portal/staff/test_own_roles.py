@@ -54,7 +54,10 @@ def test_a_role_is_made_on_its_page_and_given_to_a_person(admin, agent, client_o
     assert "Merchant reader" in browser.get("/staff/roles/").content.decode()
     assert browser.post(f"/staff/{agent.pk}/role/", {"role": "Merchant reader"}).status_code == 302
     assert fresh(agent).get_all_permissions() == set(READING)
-    assert "see merchants" in browser.get(f"/staff/{agent.pk}/").content.decode()
+    page = browser.get(f"/staff/{agent.pk}/")
+    assert ("Merchants", ["see"]) in page.context[
+        "rights"
+    ] and b"<dt>Merchants</dt><dd>see</dd>" in page.content
 
 
 def test_changed_rights_bite_at_the_next_request_and_are_recorded_before_and_after(

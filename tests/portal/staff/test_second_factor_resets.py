@@ -112,7 +112,7 @@ def test_a_single_admin_is_told_the_command_which_is_on_record_too(ana, admin, c
 
 def test_an_admin_signs_a_person_out_everywhere(ana, admin, client_of):
     one, two = client_of(ana), client_of(ana)
-    assert b"Signed in 2 times" in client_of(admin).get(f"/staff/{ana.pk}/").content
+    assert b"2 open sessions" in client_of(admin).get(f"/staff/{ana.pk}/").content
     client_of(admin).post(f"/staff/{ana.pk}/sign-out/")
     assert [browser.get("/").status_code for browser in (one, two)] == [302, 302]
     assert Event.objects.filter(action="session.ended", actor_id=admin.pk).count() == 2
