@@ -35,7 +35,7 @@ class Column:
     url: str
     events_url: str
     total: int
-    cells: list[int]
+    cells: list[tuple[str, int]]
     x: int
     segments: list[Segment]
 
@@ -61,7 +61,7 @@ def chart_of(timeline: Timeline, wanted: Wanted, zone: tzinfo) -> Chart:
             url=_narrowed("audit:list" if timeline.unit == "hour" else "audit:timeline", bar, wanted),
             events_url=_narrowed("audit:list", bar, wanted),
             total=bar.total,
-            cells=[bar.counts.get(outcome, 0) for outcome in outcomes],
+            cells=[(_outcome(name), bar.counts.get(name, 0)) for name in outcomes],
             x=number * STEP,
             segments=list(_segments(bar, number * STEP, highest)),
         )

@@ -52,5 +52,5 @@ def recorded() -> Iterator[None]:
     except (AuditUnavailable, DatabaseError, KeyringError) as error:
         raise RecordMissing(
             "The portal could not write its record of this change, and no change reaches the gateway without "
-            "one. Nothing was sent. Please try again; if it happens again, tell an administrator."
+            "one. Nothing was sent. Please try again; if it happens again, tell an admin."
         ) from error

@@ -20,7 +20,7 @@ _ROUTING = "Open the routing again, correct it and send it again."
 EXPLANATIONS: dict[str, Explanation] = {
     "1000": Explanation(
         "The gateway does not accept the stored credential of this connection.",
-        "Nothing you typed is wrong. Tell an administrator to reset the credential under Connections.",
+        "Nothing you typed is wrong. Tell an admin to reset the credential under Connections.",
     ),
     "1001": Explanation(
         "The gateway found the request invalid as a whole.",

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 _NEW_SECRET = "second_factor.new"  # noqa: S105 - where it is kept, sealed
 _DOES_NOT_OPEN = (
     "The portal cannot open what it keeps of your second factor, so it cannot check the code. Nothing is "
-    "wrong with your app. Please tell an administrator: they can remove your second factor so that you set "
+    "wrong with your app. Please tell an admin: they can remove your second factor so that you set "
     "up a new one."
 )
 _CODE = {"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True, "maxlength": 32}

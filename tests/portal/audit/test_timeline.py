@@ -143,9 +143,9 @@ def test_a_bar_and_its_row_lead_closer_and_keep_the_filter(manager, client_of, t
     assert [event.pk for event in events] == [1]
 
 
-def test_an_empty_trail_has_a_timeline_too(manager, client_of):
+def test_where_nothing_matches_no_empty_chart_is_drawn(manager, client_of):
     page = client_of(manager).get("/audit/timeline/?from=2026-01-01&to=2026-01-02").content.decode()
-    assert "0 events by hour" in page
+    assert "Nothing to draw" in page and "figures-title" not in page
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo", "UTC"])

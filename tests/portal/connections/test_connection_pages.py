@@ -194,7 +194,7 @@ def test_a_paused_connection_can_be_read_and_not_written(connection, admin, agen
     fields = {"name": "Kept in the form", "homepage": "https://kept.example", "timezone": "UTC"}
     answer = browser.post(address, fields)
     assert answer.status_code == 503
-    assert "is paused by an administrator" in answer.content.decode()
+    assert "is paused by an admin" in answer.content.decode()
     assert "Kept in the form" in answer.content.decode()
     assert actions() == [("connection.paused", "")]
     client_of(admin).post("/connections/sandbox/resume/")
