@@ -4,7 +4,7 @@ Verification jumps over rows only where a genuine gravestone says that they were
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +12,14 @@ from portal.audit.canonical import row_text
 from portal.audit.keys import audit_keys, keyed_digest
 from portal.audit.lines import COLUMNS, event_of
 from portal.audit.models import Event
+from portal.audit.retention.archives import Archive
 
 # So much of a kept row's hash tells it from any other that the portal ever wrote.
 MARK = 32
+
+
+# Of so many rows that stay one gravestone tells, so that each fits a page, and a line of the stream: 64 KiB.
+MOST_KEPT = 1000
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,18 @@ class Gravestone:
         index = bisect_left(self.kept, sequence)
         there = index < len(self.kept) and self.kept[index] == sequence
         return self.marks[index] if there else None
+
+
+def gravestones_cut(archive: Archive, kept: Sequence[tuple[int, str]]) -> Iterator[Gravestone]:
+    """The gravestones of an archive, side by side, in whose range the rows `kept` (number, hash) stayed."""
+    first, previous_hash = archive.first, archive.previous_hash
+    for begin in range(0, max(len(kept), 1), MOST_KEPT):
+        part = kept[begin : begin + MOST_KEPT]
+        last = part[-1][0] if begin + MOST_KEPT < len(kept) else archive.last
+        last_hash = archive.hashes[last - archive.first]
+        numbers, marks = tuple(number for number, _ in part), tuple(row_hash[:MARK] for _, row_hash in part)
+        yield Gravestone(first, last, previous_hash, last_hash, numbers, marks)
+        first, previous_hash = last + 1, last_hash
 
 
 class Graves:

@@ -17,7 +17,7 @@ from django.utils import timezone
 from portal.audit.guards import guards_install, guards_remove
 from portal.audit.models import Delivery, Event, Head, Known, Term
 from portal.audit.retention.archives import Archive, ArchiveBroken, Kept, archive_check, archives_kept
-from portal.audit.retention.gravestones import MARK, Gravestone
+from portal.audit.retention.gravestones import Gravestone, gravestones_cut
 from portal.audit.services import Origin, event_record
 from portal.audit.stream.delivery import feeds_configured
 from portal.audit.terms import known_of
@@ -108,14 +108,19 @@ def _purged(archive: Archive, origin: Origin) -> int:
         gone = [number for number in range(archive.first, archive.last + 1) if number not in stay]
         _removed(gone)
         guards_install(connection)
-        stone = Gravestone(
-            archive.first, archive.last, archive.previous_hash, archive.last_hash,
-            tuple(sequence for sequence, _ in kept), tuple(row_hash[:MARK] for _, row_hash in kept),
-        )  # fmt: skip
-        # purged_ranges reads these words again.
-        words = f"{len(gone)} of the rows {archive.first} to {archive.last}, {len(kept)} stay"
-        event_record(action="audit.purged", origin=origin, message=words, request=stone.request)
+        for stone in gravestones_cut(archive, kept):
+            _recorded(stone, archive, origin)
     return len(gone)
+
+
+def _recorded(stone: Gravestone, archive: Archive, origin: Origin) -> None:
+    """The event that is the gravestone. purged_ranges reads its words again."""
+    stay = len(stone.kept)
+    gone = stone.last - stone.first + 1 - stay
+    words = f"{gone} of the rows {archive.first} to {archive.last}, {stay} stay"
+    if (stone.first, stone.last) != (archive.first, archive.last):
+        words += f" (here those from {stone.first} to {stone.last})"
+    event_record(action="audit.purged", origin=origin, message=words, request=stone.request)
 
 
 def _staying(rows: QuerySet[Event]) -> QuerySet[Event]:

@@ -5,7 +5,7 @@ import os
 import random
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.management import call_command
@@ -13,8 +13,11 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from long_after import LATER, SYSTEM, attacked
 
+from portal.audit import seeding
 from portal.audit.guards import guards_missing, guards_remove
 from portal.audit.models import Event, Head, Known, Term
+from portal.audit.retention import gravestones
+from portal.audit.retention.archives import MOST_ROWS, archives_write
 from portal.audit.retention.purging import (
     PurgeRefused,
     archive_of_purged,
@@ -126,6 +129,11 @@ def test_a_gravestone_that_is_edited_or_gone_covers_nothing(purged):
 
 
 def test_random_tamperings_of_a_purged_chain_are_all_found(purged):
+    tamperings_found()
+
+
+def tamperings_found():
+    """150 of them, each on the trail as it was."""
     chance = random.Random(7)  # noqa: S311 - a repeatable attacker
     guards_remove(connection)
     numbers = list(Event.objects.values_list("sequence", flat=True))
@@ -169,7 +177,7 @@ def test_the_portals_own_role_cannot_purge(archived, settings):
 
 
 def test_pages_do_not_read_the_gravestones(purged, archived):
-    """They hold a mark for each row that stayed: ten thousand rows make 200 kB."""
+    """They hold a mark for each row that stayed."""
     gone = next(number for number in range(1, 21) if not Event.objects.filter(pk=number).exists())
     with CaptureQueriesContext(connection) as asked:
         assert archive_of_purged(gone).first <= gone
@@ -180,3 +188,48 @@ def test_pages_do_not_read_the_gravestones(purged, archived):
         if "audit.purged" in query["sql"] and '"audit_event"."request"' in query["sql"]
     ]
     assert archive_of_purged(Event.objects.first().sequence) is None
+
+
+def invented(_chance, count):
+    """Each second row the only one of its object, the others about nothing."""
+    for number in range(count):
+        about = {"object_kind": "merchant", "object_guid": f"g-{number}"} if number % 2 else {}
+        yield {"action": "change.accepted", "actor_name": "Ana"} | about
+
+
+def test_gravestones_are_bounded_however_many_rows_stay(db, monkeypatch):
+    """A whole archive, of which thousands stay: each is the first and the latest of its object."""
+    monkeypatch.setattr(seeding, "events_invented", invented)
+    assert list(seeding.events_seed(count=MOST_ROWS, days=1)) == [MOST_ROWS]
+    [kept] = archives_write(until=datetime.now(UTC) + timedelta(days=1), origin=SYSTEM)
+    assert list(archives_purge(origin=SYSTEM, now=LATER)) == [(kept, MOST_ROWS // 2)]
+    stones = Event.objects.filter(action="audit.purged").order_by("pk")
+    assert len(stones) == MOST_ROWS // 2 // gravestones.MOST_KEPT == 5
+    assert max(len(stone.request) for stone in stones) < 64 * 1024
+    assert stones[0].message == "1000 of the rows 1 to 10000, 1000 stay (here those from 1 to 2000)"
+    assert purged_ranges() == {(1, MOST_ROWS)} and archive_of_purged(9_999) == kept
+    assert list(archives_purge(origin=SYSTEM, now=LATER)) == [] and audit_verify().whole
+    assert attacked(lambda: Event.objects.filter(pk=2000).delete()).sequence == 2000
+
+
+def test_the_largest_gravestone_fits():
+    """Of rows with the longest numbers there are."""
+    most = gravestones.MOST_KEPT
+    numbers = tuple(range(10**18, 10**18 + most))
+    stone = gravestones.Gravestone(numbers[0], numbers[-1], "f" * 64, "f" * 64, numbers, ("f" * 32,) * most)
+    assert len(json.dumps(stone.request)) < 64 * 1024
+
+
+@pytest.fixture
+def small_stones(monkeypatch):
+    """One gravestone for two rows that stay."""
+    monkeypatch.setattr(gravestones, "MOST_KEPT", 2)
+
+
+def test_a_chain_under_several_gravestones_for_one_archive_is_as_safe(small_stones, purged):
+    stones = Event.objects.filter(action="audit.purged")
+    assert [len(stone.request_data["kept"]) for stone in stones.order_by("pk")] == [2, 2, 1, 2, 1]
+    for first in range(1, 30):
+        for last in range(first, 33, 3):
+            assert audit_verify(first=first, last=last).whole, (first, last)
+    tamperings_found()
