@@ -15,6 +15,24 @@ from portal.console.views import PortalView
 from portal.staff.person_page import user_of
 from portal.staff.sessions import SEEN, sessions_end, sessions_of
 
+# What of a User-Agent names the browser and the system it runs on; the first one found counts.
+_BROWSERS = {"Edg": "Edge", "OPR": "Opera", "Firefox": "Firefox", "Chrome": "Chrome", "Safari": "Safari"}
+_SYSTEMS = {
+    "Android": "Android",
+    "iPhone": "iPhone",
+    "iPad": "iPad",
+    "Windows": "Windows",
+    "Mac OS": "macOS",
+    "Linux": "Linux",
+}
+
+
+def browser_words(agent: str) -> str:
+    """A User-Agent in short: “Firefox on Windows”. As it is where it names neither."""
+    browser = next((name for mark, name in _BROWSERS.items() if mark in agent), "")
+    system = next((name for mark, name in _SYSTEMS.items() if mark in agent), "")
+    return " on ".join(filter(None, (browser, system))) or agent
+
 
 class SessionsView(PortalView):
     """/accounts/sessions/ — where one is signed in."""
@@ -25,7 +43,7 @@ class SessionsView(PortalView):
     def get(self, request: HttpRequest) -> HttpResponse:
         """The list."""
         context = {
-            "sessions": sessions_of(user_of(request)),
+            "rows": [(one, browser_words(one.user_agent)) for one in sessions_of(user_of(request))],
             "idle_minutes": settings.SESSION_IDLE_SECONDS // 60,
         }
         return render(request, "usersessions/list.html", context)

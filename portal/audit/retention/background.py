@@ -41,7 +41,13 @@ def _archive(run: Run, origin: dict[str, Any]) -> Result:
             task_progress(run=run, done=rows)
     except (ArchiveRefused, AuditUnavailable) as problem:
         raise TaskFailed(str(problem)) from None
-    return Result(message=f"{rows:,} rows in {count} file{'' if count == 1 else 's'}")
+    if not count:
+        return Result(
+            message="Nothing to archive: there is no event of before this month that is in no archive yet."
+        )
+    return Result(
+        message=f"{rows:,} row{'' if rows == 1 else 's'} in {count} file{'' if count == 1 else 's'}"
+    )
 
 
 def _link(run: Run) -> Link:

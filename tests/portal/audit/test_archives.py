@@ -142,6 +142,14 @@ def test_the_button_archives_in_the_background(shop_events, manager, client_of, 
     assert Event.objects.get(action="audit.archived").actor_name == "Max Manager"
 
 
+def test_where_there_is_nothing_to_archive_that_is_said(shop_events, manager, client_of, monkeypatch):
+    month = timezone.now() - timedelta(days=1)
+    monkeypatch.setattr(background, "month_begin", lambda: month)
+    client_of(manager).post("/audit/archives/")
+    worked_off()
+    assert Run.objects.get().message.startswith("Nothing to archive")
+
+
 def test_an_archive_that_fails_in_the_background_is_said(shop_events, manager, client_of, monkeypatch):
     attacked(lambda: Event.objects.filter(pk=7).update(reason="another"))
     monkeypatch.setattr(background, "month_begin", lambda: timezone.now() + timedelta(days=1))

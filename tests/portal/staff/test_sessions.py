@@ -10,6 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from portal.audit.models import Event
+from portal.staff.session_views import browser_words
 from portal.staff.sessions import sessions_forget_expired
 from portal.tasks import housekeeping
 from tests.conftest import PASSPHRASE
@@ -115,6 +116,22 @@ def test_people_see_their_own_sessions_and_end_them(ana, person):
     assert not is_in(third) and is_in(here) and is_in(foreign)
     ended = Event.objects.filter(action="session.ended")
     assert ended.count() == 2 and ended[0].sentence == "ana (Support agent) ended a session of person “ana”"
+
+
+@pytest.mark.parametrize(
+    ("agent", "words"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/131.0 Safari/537.36", "Chrome on Linux"),
+        ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/131.0 Edg/131.0", "Edge on Windows"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) Safari/604.1", "Safari on iPhone"),
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:133.0) Firefox/133.0", "Firefox on macOS"),
+        ("Mozilla/5.0 (Linux; Android 15) Firefox/133.0", "Firefox on Android"),
+        ("curl/8.5.0", "curl/8.5.0"),
+        ("", ""),
+    ],
+)
+def test_a_browser_is_named_in_short(agent, words):
+    assert browser_words(agent) == words
 
 
 def test_nobody_ends_the_session_of_another(ana, person):
