@@ -1,5 +1,6 @@
 """Forms of the second factor: wrong codes count like wrong passwords, broken answers of keys are refused."""
 
+import json
 import logging
 from typing import Any
 
@@ -32,6 +33,8 @@ _DOES_NOT_OPEN = (
     "wrong with your app. Please tell an admin: they can remove your second factor so that you set "
     "up a new one."
 )
+# The answer of a key is a handful of objects, and its long parts are base64, without brackets.
+_MOST_NESTED = 100
 _CODE = {"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True, "maxlength": 32}
 
 
@@ -105,6 +108,23 @@ class AppForm(forms.Form):
         return secret
 
 
+class _AnswerDecoder(json.JSONDecoder):
+    """JSON as keys answer: Django knows of one error alone, and deep or endless ones break in other ways."""
+
+    def decode(self, s: str, *args: Any) -> Any:
+        """Raises JSONDecodeError."""
+        if s.count("[") + s.count("{") > _MOST_NESTED:
+            raise json.JSONDecodeError("Too deep", "", 0)
+        try:
+            return super().decode(s, *args)
+        except ValueError as error:
+            raise json.JSONDecodeError(str(error), "", 0) from None
+
+
+def _answer_field() -> forms.JSONField:
+    return forms.JSONField(widget=forms.HiddenInput, decoder=_AnswerDecoder)
+
+
 class _KeyAnswer:
     """What a browser sends for a key is anybody's text: whatever breaks in it is a wrong answer."""
 
@@ -121,13 +141,19 @@ class _KeyAnswer:
 class PasskeyForm(_KeyAnswer, AuthenticateWebAuthnForm):  # type: ignore[misc]
     """A passkey at sign-in, after the password."""
 
+    credential = _answer_field()
+
 
 class PasskeyAgainForm(_KeyAnswer, ReauthenticateWebAuthnForm):  # type: ignore[misc]
     """A passkey for step-up."""
 
+    credential = _answer_field()
+
 
 class PasskeyAddForm(AddWebAuthnForm):  # type: ignore[misc]
     """A new passkey."""
+
+    credential = _answer_field()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -4,6 +4,7 @@ from typing import Any
 
 from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView, ViewRecoveryCodesView
 from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
+from allauth.mfa.webauthn.internal.auth import get_credentials
 from allauth.mfa.webauthn.views import AddWebAuthnView, ReauthenticateWebAuthnView, RemoveWebAuthnView
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -52,13 +53,13 @@ class PasskeyAddPage(_Recorded, AddWebAuthnView):  # type: ignore[misc]
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Back to the list where a stored passkey cannot be read: the browser has to be told of them all."""
         try:
-            response: HttpResponse = super().dispatch(request, *args, **kwargs)
+            get_credentials(request.user)
         except (ValidationError, ValueError, TypeError, KeyError):
             messages.error(
                 request, "One of your passkeys cannot be read any more. Remove it, then add a new one."
             )
             return redirect("mfa_index")
-        return response
+        return super().dispatch(request, *args, **kwargs)  # type: ignore[no-any-return]
 
 
 class PasskeyRemovePage(_Recorded, RemoveWebAuthnView):  # type: ignore[misc]
