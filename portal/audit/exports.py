@@ -131,7 +131,7 @@ def _json_line(row: Any) -> str:
 
 
 def _report(export: Export, zone: Any) -> Iterator[str]:
-    context = {"export": export, "rows_here": _ROWS_HERE}
+    context = {"export": export, "rows_here": _ROWS_HERE, "zone": zone}
     begin, _, end = render_to_string("audit/report.html", context).partition(_ROWS_HERE)
     yield begin
     for rows in _chunks(export):

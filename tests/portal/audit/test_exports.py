@@ -111,6 +111,7 @@ def test_the_report_is_a_page_to_print_and_escapes(browser):
     text = body(answer)
     assert answer["Content-Disposition"].startswith("inline") and "<script>" not in text
     assert "for the &lt;board&gt;" in text and "</html>" in text and "&lt;script&gt;" in text
+    assert ">When (UTC)</th>" in text
 
 
 def test_an_export_asks_for_a_reason(browser):

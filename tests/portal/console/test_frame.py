@@ -135,7 +135,7 @@ def test_home_shows_the_cards_of_the_rooms_in_order(
     assert "Open work" in client_of(agent).get("/").content.decode()
     assert [shown.name for shown in home.cards_for(asked(agent))] == ["sample"]
     with pytest.raises(ValueError, match="sample"):
-        home.register(home.HomeCard("sample", "partials/data_age.html"))
+        home.register(home.HomeCard("sample", "partials/empty.html"))
     assert home.HomeCard("plain", "x.html").context(asked(agent)) == {}
 
 

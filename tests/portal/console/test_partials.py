@@ -1,23 +1,16 @@
 """Partials of lists and messages."""
 
-from datetime import timedelta
 from types import SimpleNamespace
 
 from django.core.paginator import Paginator
 from django.template.loader import render_to_string
 from django.test import RequestFactory
-from django.utils import timezone
 
 
 def paged(number: int, count: int) -> str:
     page = Paginator(range(count), 10).get_page(number)
     request = RequestFactory().get("/?q=cafe")
     return " ".join(render_to_string("partials/pagination.html", {"page": page}, request=request).split())
-
-
-def aged(**state: object) -> str:
-    context = {"state": SimpleNamespace(**state), "refresh_url": "/refresh/"}
-    return render_to_string("partials/data_age.html", context, request=RequestFactory().get("/list/?q=a"))
 
 
 def test_pages_link_with_the_filters_kept() -> None:
@@ -36,25 +29,6 @@ def test_the_ends_have_no_way_further() -> None:
 def test_one_page_needs_no_links_and_none_says_so() -> None:
     assert "<nav" not in paged(1, 5)
     assert "Nothing to show" in paged(1, 0)
-
-
-def test_the_age_of_the_data_is_shown_with_a_way_to_refresh() -> None:
-    shown = aged(refreshed_at=timezone.now() - timedelta(minutes=5), failed_at=None, failure="")
-    assert "5 minutes ago" in shown
-    assert 'action="/refresh/"' in shown
-    assert "could not be read" not in shown
-
-
-def test_a_gateway_that_is_away_is_said_with_the_time() -> None:
-    now = timezone.now()
-    shown = aged(refreshed_at=now - timedelta(hours=2), failed_at=now, failure="connection refused")
-    assert "could not be read" in shown
-    assert "connection refused" in shown
-    assert "2 hours ago" in shown
-
-
-def test_a_gateway_that_never_answered_is_said() -> None:
-    assert "Nothing has been read" in aged(refreshed_at=None, failed_at=timezone.now(), failure="")
 
 
 def test_an_empty_page_offers_the_next_step() -> None:
