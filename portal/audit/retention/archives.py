@@ -27,6 +27,8 @@ from portal.audit.services import Origin, event_record
 
 FORMAT = "portal-audit-archive-1"
 MOST_ROWS = 10_000
+# What reading a file that somebody made up may end in.
+_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 _TIME = COLUMNS.index("time")
 # Those of archives from before there were ancestors.
 _FORMER_COLUMNS = [name for name in COLUMNS if name != "ancestors"]
@@ -127,7 +129,7 @@ def archive_check(path: Path) -> Archive:
             return _checked(file)
     except ArchiveBroken:
         raise
-    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, EOFError, zlib.error, *_MALFORMED) as error:
         raise ArchiveBroken(f"{path.name} cannot be read ({type(error).__name__}).") from None
 
 

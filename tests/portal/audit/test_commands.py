@@ -1,5 +1,7 @@
 """The audit trail's commands where something is in the way: words and an exit code, never a traceback."""
 
+import gzip
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from portal.audit.guards import guards_remove
+from portal.audit.lines import COLUMNS
 from portal.audit.models import Event, Head
 from portal.audit.services import event_record, origin_system
 
@@ -91,6 +94,16 @@ def test_arguments_that_make_no_sense_are_refused_in_words(trail, arguments):
     with pytest.raises(CommandError):
         call_command(*arguments)
     assert Event.objects.count() == 3
+
+
+@pytest.mark.parametrize(
+    "line", ["[" * 100_000, '{"columns": %s, "format": "portal-audit-archive-1", "first": Infinity}']
+)
+def test_a_file_that_somebody_made_up_is_no_archive(tmp_path, line):
+    path = tmp_path / "made-up.jsonl.gz"
+    path.write_bytes(gzip.compress(line.replace("%s", json.dumps(COLUMNS)).encode()))
+    with pytest.raises(CommandError, match="cannot be read"):
+        call_command("audit_archive", "--check", str(path))
 
 
 def test_a_folder_that_cannot_be_written_is_named(trail, settings):
