@@ -32,13 +32,36 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def demo(data: Path) -> Iterator[Demo]:
-    """A first `make run`."""
-    started = demo_started(data, PORTAL_DEMO_PASSPHRASE=PASSPHRASE)
+def runs() -> Iterator[list[Demo]]:
+    """The first `make run`, and others where a test ended it before another wanted it."""
+    started: list[Demo] = []
     yield started
-    if started.process.poll() is None:
-        started.end()
-    assert started.all_gone()
+    for run in reversed(started):
+        ended(run)
+
+
+@pytest.fixture
+def demo(runs: list[Demo], data: Path) -> Demo:
+    """A running demo."""
+    if not runs or runs[-1].process.poll() is not None:
+        runs.append(demo_started(data, PORTAL_DEMO_PASSPHRASE=PASSPHRASE))
+    return runs[-1]
+
+
+@pytest.fixture
+def left(runs: list[Demo], data: Path) -> Path:
+    """The data folder of a demo that has ended."""
+    if not runs:
+        runs.append(demo_started(data, PORTAL_DEMO_PASSPHRASE=PASSPHRASE))
+    ended(runs[-1])
+    return data
+
+
+def ended(demo: Demo) -> None:
+    """Ctrl-C, unless it has ended already."""
+    if demo.process.poll() is None:
+        assert demo.end() in {0, 2, 130, -signal.SIGINT}
+    assert demo.all_gone()
 
 
 def test_the_first_run_prints_all_that_a_newcomer_needs(demo) -> None:
@@ -88,20 +111,12 @@ def test_a_killed_worker_is_started_again_and_the_portal_goes_on(demo) -> None:
     assert "The worker ended by itself (exit code -9); it starts again in 1 s." in demo.log.read_text()
 
 
-def ended(demo: Demo) -> None:
-    """Ctrl-C, unless it has ended already."""
-    if demo.process.poll() is None:
-        assert demo.end() in {0, 2, 130, -signal.SIGINT}
-    assert demo.all_gone()
-
-
-def test_a_second_run_keeps_the_data_and_follows_a_changed_port(demo, data) -> None:
-    before = rows(data, "SELECT id, sealed_password FROM connections_credential")
-    ended(demo)
-    again = demo_started(data)
+def test_a_second_run_keeps_the_data_and_follows_a_changed_port(left) -> None:
+    before = rows(left, "SELECT id, sealed_password FROM connections_credential")
+    again = demo_started(left)
     try:
-        assert rows(data, "SELECT id, sealed_password FROM connections_credential") == before
-        assert rows(data, "SELECT base_url FROM connections_connection") == [
+        assert rows(left, "SELECT id, sealed_password FROM connections_credential") == before
+        assert rows(left, "SELECT base_url FROM connections_connection") == [
             (f"http://127.0.0.1:{again.sandbox_port}/api/provisioning",)
         ]
         assert again.signed_in("agent", PASSPHRASE).get(f"{again.url}/", timeout=30).status_code == 200
@@ -110,22 +125,20 @@ def test_a_second_run_keeps_the_data_and_follows_a_changed_port(demo, data) -> N
     assert again.all_gone()
 
 
-def test_a_lost_gateway_database_is_made_anew_with_a_new_key(demo, data) -> None:
-    ended(demo)
-    before = rows(data, "SELECT max(version) FROM connections_credential")
-    for path in data.glob("sandbox.sqlite3*"):
+def test_a_lost_gateway_database_is_made_anew_with_a_new_key(left) -> None:
+    before = rows(left, "SELECT max(version) FROM connections_credential")
+    for path in left.glob("sandbox.sqlite3*"):
         path.unlink()
-    again = demo_started(data)
+    again = demo_started(left)
     try:
-        assert rows(data, "SELECT max(version) FROM connections_credential") == [(before[0][0] + 1,)]
+        assert rows(left, "SELECT max(version) FROM connections_credential") == [(before[0][0] + 1,)]
     finally:
         again.end()
 
 
 @pytest.mark.parametrize("who", ["terminated", "killed", "a child died"])
-def test_however_it_ends_nothing_stays_behind(demo, data, who) -> None:
-    ended(demo)
-    running = demo_started(data)
+def test_however_it_ends_nothing_stays_behind(left, who) -> None:
+    running = demo_started(left)
     assert len(running.children()) >= 4
     if who == "a child died":
         os.kill(running.pids("sandbox_serve")[0], signal.SIGKILL)

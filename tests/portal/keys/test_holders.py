@@ -65,7 +65,7 @@ def test_a_running_server_without_the_key_is_named_and_nothing_is_sealed_anew(co
             assert "Key “b” is not everywhere yet" in refused.stderr and "--force" in refused.stderr
         assert key_ids() == {"a"} and not Run.objects.exists()
         process.terminate()
-        process.communicate(timeout=40)
+        process.communicate(timeout=120)
     assert not Holder.objects.exists(), "who ends in order keeps nobody waiting"
     rotated = manage(both, "keyring", "rotate")
     assert rotated.returncode == 0, rotated.stderr
@@ -80,7 +80,7 @@ def test_a_running_worker_says_what_it_holds_until_it_ends(committed_db, setting
         holder = Holder.objects.get()
         assert (holder.host, holder.work, holder.marks) == (HOST, "worker", keyring.key_marks())
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=120) == 0
         assert not Holder.objects.exists()
     finally:
         workers.end()
