@@ -1,14 +1,15 @@
 """Lines of CSV that no spreadsheet takes for formulas, written quickly: exports are long."""
 
 import csv
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 # What a spreadsheet would take for a formula.
 _FORMULA = frozenset("=+-@\t\r\n\0")
 _GAP = "\x1f"
-# What asks for care in cells put together with gaps: the beginning of a formula, or quotes to be set.
-_CARE = (*(_GAP + sign for sign in _FORMULA), '"', ",", "\r", "\n")
+_formula_begins = re.compile(f"{_GAP}[{re.escape(''.join(sorted(_FORMULA)))}]").search
+_JSON_BEGINS = frozenset(("{", "[", ""))
 
 
 class _Echo:
@@ -37,8 +38,9 @@ def csv_line_of(before: Sequence[str], documents: Sequence[str], after: Sequence
     """The same line as csv_line's, sooner where only `documents`, JSON, need quotes."""
     head, tail = _GAP.join(before), _GAP.join(after)
     plain = f"{_GAP}{head}{_GAP}{tail}"
-    odd = any(map(plain.__contains__, _CARE)) or plain.count(_GAP) != len(before) + len(after)
-    if odd or not all(text[:1] in ("{", "[", "") for text in documents):
+    odd = '"' in plain or "," in plain or "\r" in plain or "\n" in plain or _formula_begins(plain)
+    odd = odd or plain.count(_GAP) != len(before) + len(after)
+    if odd or not _JSON_BEGINS.issuperset([text[:1] for text in documents]):
         return csv_line([*before, *documents, *after])
     quoted = ",".join([_quoted(text) if text else "" for text in documents])
     return f"{head.replace(_GAP, ',')},{quoted},{tail.replace(_GAP, ',')}\r\n"

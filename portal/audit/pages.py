@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 
 from django.http import QueryDict
 
@@ -60,9 +61,9 @@ def events_page(wanted: Wanted, query: QueryDict) -> EventPage:
 
 def count_words(selection: Selection, at_least: int = 0) -> str:
     """How many events match: counted to COUNTED at most, and for a short time."""
-    counted = selection.counted()
-    most = max(len(counted.found), at_least)
-    if counted.reached is None and most <= COUNTED:
+    counted, complete = selection.counted()
+    most = max(counted, at_least)
+    if complete and most <= COUNTED:
         return f"{most:,}"
     return f"{min(most, COUNTED):,}+"
 
@@ -93,12 +94,15 @@ def choices_known() -> dict[str, list[str]]:
     return found
 
 
-def action_groups() -> list[tuple[str, str, list[tuple[str, str]]]]:
-    """Actions by their first part: ("change.", "Change", [("change.accepted", "Change accepted"), …])."""
+@cache
+def action_groups() -> list[tuple[str, list[tuple[str, str]]]]:
+    """Actions by their first part: ("Change", [("change.", "Change: all"), ("change.accepted", …), …])."""
     groups: dict[str, list[tuple[str, str]]] = {}
     for action in ACTIONS:
-        groups.setdefault(action.partition(".")[0], []).append((action, action_title(action)))
-    return [(f"{name}.", action_title(name), members) for name, members in groups.items()]
+        name = action.partition(".")[0]
+        members = groups.setdefault(name, [(f"{name}.", f"{action_title(name)}: all")])
+        members.append((action, action_title(action)))
+    return [(action_title(name), members) for name, members in groups.items()]
 
 
 def _row(text: str) -> int | None:

@@ -131,9 +131,12 @@ class Selection:
             return Numbers(list(events.values_list("sequence", flat=True)[:limit]))
         return self._looked_through(limit, rows, oldest_first, SEARCH_SECONDS if seconds is None else seconds)
 
-    def counted(self) -> Numbers:
-        """As many as match, COUNTED + 1 at most."""
-        return self.numbers(COUNTED + 1, seconds=COUNT_SECONDS)
+    def counted(self) -> tuple[int, bool]:
+        """How many match, COUNTED + 1 at most, and whether all were looked at."""
+        if self._ordered and not self.span:
+            return self._line(self.rows)[: COUNTED + 1].count(), True
+        numbers = self.numbers(COUNTED + 1, seconds=COUNT_SECONDS)
+        return len(numbers.found), numbers.reached is None
 
     @cached_property
     def _ordered(self) -> bool:
@@ -149,10 +152,14 @@ class Selection:
                     return numbers
         return None
 
-    def _along_index(self, limit: int, rows: Rows, oldest_first: bool) -> list[int]:
+    def _line(self, rows: Rows, *, oldest_first: bool = False) -> QuerySet[Any, int]:
+        """The numbers of the only condition, in the order of its index."""
         (condition,) = self.conditions or (Condition(),)
         column = "event_id" if condition.terms else "sequence"
-        numbers = condition.numbers(rows).order_by(column if oldest_first else f"-{column}")
+        return condition.numbers(rows).order_by(column if oldest_first else f"-{column}")
+
+    def _along_index(self, limit: int, rows: Rows, oldest_first: bool) -> list[int]:
+        numbers = self._line(rows, oldest_first=oldest_first)
         if not self.span:
             return list(numbers[:limit])
         events = Event.objects.filter(self.span, sequence__in=list(numbers[: limit + MOST_STRAY]))

@@ -110,7 +110,7 @@ def _explorer(request: HttpRequest, tab: str, wanted: Wanted) -> dict[str, Any]:
         "filter_query": filter_query(wanted),
         "presets": PRESETS.items(),
         "groups": action_groups(),
-        "looks": LOOKS.values(),
+        "looks": [(look.name, look.title) for look in LOOKS.values()],
         "known": choices_known(),
         "saved": filters_for(request.user)[:SAVED_SHOWN],
     }

@@ -1,7 +1,7 @@
 """`{% load portal %}`: icons, badges, times, copyable values, links of lists, differences and form fields."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -25,6 +25,7 @@ COPY_BUTTON = (
     '<button type="button" class="btn btn-icon btn-sm btn-ghost-secondary" data-copy hidden aria-label="{}">'
     "{}</button>"
 )
+SELECTED = format_html(" {}", "selected")
 NOTHING = format_html('<span class="text-secondary">{}</span>', "empty")
 
 
@@ -36,10 +37,24 @@ def icon(name: str, extra: str = "") -> SafeString:
 
 
 @register.simple_tag
+@lru_cache(maxsize=256)
 def badge(state: str, colour: str = "") -> SafeString:
     """A status word in its colour: `{% badge "accepted" %}`, or any text and a colour of the states."""
     found = state_named(state, colour)
     return format_html('<span class="badge state state-{}">{}</span>', found.colour, found.label)
+
+
+@register.simple_tag
+def options(choices: Iterable[object], chosen: object = "") -> SafeString:
+    """The options of a select, from values or (value, label) pairs; hundreds on some pages, so drawn once."""
+    return _options(tuple(choices), str(chosen))
+
+
+@lru_cache(maxsize=256)
+def _options(choices: tuple[object, ...], chosen: str) -> SafeString:
+    pairs = (each if isinstance(each, tuple) else (each, each) for each in choices)
+    drawn = ((value, SELECTED if str(value) == chosen else "", label) for value, label in pairs)
+    return format_html_join("", '<option value="{}"{}>{}</option>', drawn)
 
 
 @register.filter
