@@ -38,9 +38,10 @@ def csv_line_of(before: Sequence[str], documents: Sequence[str], after: Sequence
     """The same line as csv_line's, sooner where only `documents`, JSON, need quotes."""
     head, tail = _GAP.join(before), _GAP.join(after)
     plain = f"{_GAP}{head}{_GAP}{tail}"
-    odd = '"' in plain or "," in plain or "\r" in plain or "\n" in plain or _formula_begins(plain)
-    odd = odd or plain.count(_GAP) != len(before) + len(after)
-    if odd or not _JSON_BEGINS.issuperset([text[:1] for text in documents]):
+    quotes = '"' in plain or "," in plain or "\r" in plain or "\n" in plain
+    gaps = plain.count(_GAP) != len(before) + len(after)
+    json = _JSON_BEGINS.issuperset([text[:1] for text in documents])
+    if quotes or gaps or not json or _formula_begins(plain):
         return csv_line([*before, *documents, *after])
     quoted = ",".join([_quoted(text) if text else "" for text in documents])
     return f"{head.replace(_GAP, ',')},{quoted},{tail.replace(_GAP, ',')}\r\n"
