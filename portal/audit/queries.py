@@ -16,9 +16,10 @@ _COLUMNS = {
     "role": "actor_role", "kind": "object_kind", "connection": "connection", "outcome": "outcome",
     "address": "address",
 }  # fmt: skip
-# Up to so many names are looked up along their index; up to the most that may match, events are compared
-# with them row by row; a part of a name that still more bear says nothing, and people are told so.
-FEW_NAMES, MOST_NAMES = 200, 20_000
+# Up to so many names are looked up along their index, a dozen each for itself; up to the most that may match,
+# events are compared with them row by row; a part of a name that still more bear says nothing, and people are
+# told so.
+FEW_LINES, FEW_NAMES, MOST_NAMES = 12, 200, 20_000
 # A clock set back puts times out of order by a few rows: so far around a bound they are looked at.
 SLACK = 200
 _NOTHING = Condition(Q(sequence__in=[]))
@@ -64,9 +65,14 @@ def _conditions(values: dict[str, str]) -> Iterator[Condition]:
 
 
 def _one_of(column: str, values: list[str]) -> Condition:
-    if len(values) == 1:
-        return Condition(Q(**{column: values[0]}))
-    return Condition(Q(**{f"{column}__in": values}), ordered=False)
+    each = tuple(Condition(Q(**{column: value})) for value in values)
+    return each[0] if len(each) == 1 else _any_of(each, columns=Q(**{f"{column}__in": values}))
+
+
+def _any_of(alternatives: tuple[Condition, ...], **whole: Any) -> Condition:
+    """One of several, each with an index of its own; of a few, each is walked for itself."""
+    few = len(alternatives) <= FEW_LINES
+    return Condition(**whole, ordered=few, alternatives=alternatives if few else ())
 
 
 def _actions(action: str) -> list[str]:
@@ -83,8 +89,10 @@ def _object(text: str) -> Condition:
     if few is None:
         named = Q(object_guid__in=guids) | Q(parent_guid__in=guids)
         return Condition(named | Q(object_guid="", object_name__in=guids), ordered=False, indexed=False)
+    if not few:
+        return _same_id(text)
     terms = tuple(f"o:{guid}" for guid in few)
-    return Condition(terms=terms, ordered=len(terms) == 1) if terms else _same_id(text)
+    return _any_of(tuple(Condition(terms=(term,)) for term in terms), terms=terms)
 
 
 def _actor(text: str) -> Condition:

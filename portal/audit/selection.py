@@ -1,8 +1,8 @@
 """Events that fulfil conditions, never read further than bounded: what the explorer and its exports stand on.
 
-One condition is walked along its own index. Of several the rarest leads, if it is rare. Several common ones
-share no index: then rows are looked through window by window until the time is up, and the answer says how
-far that was (Numbers.reached).
+One condition is walked along its own index, each of a few alternatives for itself. Of several conditions the
+rarest leads, if it is rare. Several common ones share no index: then rows are looked through window by window
+until the time is up, and the answer says how far that was (Numbers.reached).
 """
 
 import time
@@ -50,13 +50,15 @@ class Rows:
 class Condition:
     """What an event must be: `columns`, or else have one of `terms`.
 
-    `ordered`: an index has it by number. `indexed`: one has it at all, so that few events are found quickly.
+    `ordered`: an index has it by number, or each of its `alternatives`, which are `columns` or `terms` one by
+    one. `indexed`: one has it at all, so that few events are found quickly.
     """
 
     columns: Q = field(default_factory=Q)
     terms: tuple[str, ...] = ()
     ordered: bool = True
     indexed: bool = True
+    alternatives: tuple["Condition", ...] = ()
 
     def numbers(self, rows: Rows) -> QuerySet[Any, int]:
         """Numbers of the events that fulfil it, from an index alone; with several terms some come twice."""
@@ -132,9 +134,9 @@ class Selection:
         return self._looked_through(limit, rows, oldest_first, SEARCH_SECONDS if seconds is None else seconds)
 
     def counted(self) -> tuple[int, bool]:
-        """How many match, COUNTED + 1 at most, and whether all were looked at."""
+        """How many match, and whether all were looked at; more than COUNTED stands for any number beyond."""
         if self._ordered and not self.span:
-            return self._line(self.rows)[: COUNTED + 1].count(), True
+            return self._counted_along_index(), True
         numbers = self.numbers(COUNTED + 1, seconds=COUNT_SECONDS)
         return len(numbers.found), numbers.reached is None
 
@@ -152,17 +154,32 @@ class Selection:
                     return numbers
         return None
 
-    def _line(self, rows: Rows, *, oldest_first: bool = False) -> QuerySet[Any, int]:
-        """The numbers of the only condition, in the order of its index."""
+    def _lines(self, rows: Rows, *, oldest_first: bool = False) -> list[QuerySet[Any, int]]:
+        """The numbers of the only condition, or of each of its alternatives, in the order of their index."""
         (condition,) = self.conditions or (Condition(),)
         column = "event_id" if condition.terms else "sequence"
-        return condition.numbers(rows).order_by(column if oldest_first else f"-{column}")
+        order = column if oldest_first else f"-{column}"
+        return [each.numbers(rows).order_by(order) for each in condition.alternatives or (condition,)]
+
+    def _counted_along_index(self) -> int:
+        lines, found = self._lines(self.rows), set[int]()
+        if len(lines) == 1:
+            return lines[0][: COUNTED + 1].count()
+        for line in lines:
+            found.update(line[: COUNTED + 1])
+            if len(found) > COUNTED:
+                break
+        return len(found)
 
     def _along_index(self, limit: int, rows: Rows, oldest_first: bool) -> list[int]:
-        numbers = self._line(rows, oldest_first=oldest_first)
+        most = limit + MOST_STRAY if self.span else limit
+        lines = [list(line[:most]) for line in self._lines(rows, oldest_first=oldest_first)]
+        numbers = (
+            lines[0] if len(lines) == 1 else sorted(set().union(*lines), reverse=not oldest_first)[:most]
+        )
         if not self.span:
-            return list(numbers[:limit])
-        events = Event.objects.filter(self.span, sequence__in=list(numbers[: limit + MOST_STRAY]))
+            return numbers
+        events = Event.objects.filter(self.span, sequence__in=numbers)
         ordered = events.order_by("sequence" if oldest_first else "-sequence")
         return list(ordered.values_list("sequence", flat=True)[:limit])
 

@@ -5,7 +5,7 @@ from datetime import UTC
 import pytest
 from django.http import QueryDict
 
-from portal.audit import selection
+from portal.audit import queries, selection
 from portal.audit.filters import wanted_of
 from portal.audit.models import Event
 from portal.audit.pages import events_page
@@ -18,6 +18,7 @@ FILTERS = {
     "words=early+late": lambda event: False,
     "words=review&role=Admin": lambda event: "review" in event.reason and event.actor_role == "Admin",
     "role=Admin&outcome=refused": lambda event: event.actor_role == "Admin" and event.outcome == "refused",
+    "action=change.": lambda event: True,
     "action=change.&words=late": lambda event: "late" in event.reason,
     "object=shop": lambda event: event.object_guid in ("g-0", "g-1"),
     "object=g-2&field=name": lambda event: event.object_guid == "g-2" and "name" in event.after,
@@ -54,9 +55,11 @@ def hasten(monkeypatch):
         monkeypatch.setattr(selection, name, value)
 
 
+@pytest.mark.parametrize("few_lines", [0, 12])
 @pytest.mark.parametrize("rare", [0, 1000])
 @pytest.mark.parametrize("query", FILTERS)
-def test_a_search_finds_what_fits_and_all_of_it(trail, monkeypatch, rare, query):
+def test_a_search_finds_what_fits_and_all_of_it(trail, monkeypatch, few_lines, rare, query):
+    monkeypatch.setattr(queries, "FEW_LINES", few_lines)
     # Time enough, on the busiest machine.
     for name, value in {"RARE": rare, "WINDOW": 7, "SEARCH_SECONDS": 60, "COUNT_SECONDS": 60}.items():
         monkeypatch.setattr(selection, name, value)
