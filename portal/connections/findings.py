@@ -26,6 +26,11 @@ class Finding:
     next_step: str
     error: ProvisioningError | None = None
 
+    @property
+    def accepted(self) -> bool | None:
+        """Whether the gateway took the credential nevertheless; None where it said nothing about that."""
+        return _TAKEN.get(self.name)
+
 
 _RIGHT_PERHAPS = "The API key and password may be right. "
 FINDINGS: dict[str, tuple[str, str]] = {
@@ -92,6 +97,7 @@ FINDINGS: dict[str, tuple[str, str]] = {
         "The gateway's own words say why; the key may lack a right.",
     ),
 }
+_TAKEN = {"credential": False, "address": False, "service": False, "tenant": True, "other": True}
 # Read for people alone: the contract gives all three the code 1000, and nothing is decided on a message.
 _ADDRESS = re.compile(r"\b(ip|address|whitelist|allow-?list)", re.IGNORECASE)
 _SERVICE = re.compile(r"\bservice\b", re.IGNORECASE)

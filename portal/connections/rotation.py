@@ -14,6 +14,7 @@ from portal.connections.facts import connection_locked, connection_ref
 from portal.connections.findings import Finding, finding_of
 from provisioning.connections import versions
 from provisioning.connections.models import Connection, Credential
+from provisioning.connections.services import credential_note
 from provisioning.service import NotSent, OutcomeUnknown, ProvisioningError, credential_probe
 
 RIGHT = "credential.reset"
@@ -111,6 +112,8 @@ def _tried(credential: Credential, origin: Origin) -> Finding | None:
         credential_probe(credential=credential)
     except ProvisioningError as error:
         finding = finding_of(error)
+        if finding.accepted is not None:
+            credential_note(credential=credential, accepted=finding.accepted, words=error.gateway_message)
         _recorded(
             "credential.tested",
             credential,
@@ -122,6 +125,7 @@ def _tried(credential: Credential, origin: Origin) -> Finding | None:
             duration_ms=error.duration_ms,
         )
         return finding
+    credential_note(credential=credential, accepted=True)
     _recorded(
         "credential.tested",
         credential,

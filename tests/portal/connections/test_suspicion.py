@@ -1,4 +1,4 @@
-"""A credential that the gateway turns down in daily work: told once to admins, explained to all."""
+"""What the gateway says of a credential: noted with its version, and a refusal in daily work told to all."""
 
 import pytest
 from django.core import mail
@@ -9,13 +9,11 @@ from portal.connections.notices import MAIL
 from portal.tasks.attempts import attempt
 from portal.tasks.models import Run, State
 from provisioning import service
-from provisioning.connections.models import Credential
+from provisioning.connections.models import Connection, Credential
 from provisioning.connections.suspicion import suspicion_begin
 from provisioning.connections.versions import credential_reset
 from tests.made import merchant_made
-from tests.portal.connections.conftest import actions, trail_broken
-
-PAGE = "/connections/staging/"
+from tests.portal.connections.conftest import PAGE, actions, entered, states, trail_broken
 
 
 @pytest.fixture
@@ -99,3 +97,35 @@ def test_a_page_that_needs_the_gateway_says_what_to_do_and_keeps_the_session(
     assert "This page has to wait for the API key" in text and "You stay signed in" in text
     assert text.count("does not accept the portal’s API key") == 1
     assert browser.get("/accounts/profile/").status_code == 200
+
+
+def noted(version: int) -> tuple[bool, bool]:
+    """Whether it is on record that the gateway accepted the version, and that it turned it down."""
+    stored = Credential.objects.get(version=version)
+    return stored.last_success_at is not None, stored.last_failure_at is not None
+
+
+def test_a_test_counts_as_the_last_time_the_gateway_answered(staging, gateway, browser) -> None:
+    entered(browser, gateway, password="wrong-password-0002")
+    assert noted(2) == (False, True)
+    entered(browser, gateway)
+    assert noted(3) == (True, False)
+    browser.post(f"{PAGE}3/activate/")
+    assert noted(1) == (False, False)
+    browser.post(f"{PAGE}1/rollback/")
+    assert noted(1) == (False, True) and states(staging)[3] == "active"
+    assert not Credential.objects.filter(suspect_since__isnull=False).exists()
+    row = browser.get(PAGE).content.decode().partition('<span class="d-sm-none">Version </span>3</th>')[2]
+    assert "never" not in row.partition('data-label="Last accepted">')[2].partition("</td>")[0]
+
+
+def test_a_test_that_says_nothing_about_the_credential_counts_as_neither(staging, gateway, browser) -> None:
+    Connection.objects.update(base_url=gateway.root_url)
+    assert "not an IXOPAY Provisioning API" in entered(browser, gateway).content.decode()
+    assert noted(2) == (False, False)
+
+
+def test_a_key_that_does_not_see_the_tenant_was_accepted(staging, gateway, browser) -> None:
+    key = gateway.key_created("--tenant", "TE-9000-0000-0000-0000-0000-0009")
+    entered(browser, gateway, api_key=key["apiKey"], password=key["password"])
+    assert noted(2) == (True, False)
