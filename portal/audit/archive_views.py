@@ -13,7 +13,6 @@ from portal.audit.retention.background import KIND, archiving_start, month_begin
 from portal.audit.retention.purging import guaranteed_since, purged_ranges
 from portal.audit.services import origin_of
 from portal.console.views import PortalView
-from portal.tasks.models import State
 from portal.tasks.pages import rows_of
 from portal.tasks.recovery import worker_is_there
 from portal.tasks.services import TaskNotPossible, owner_of, runs_of_kind
@@ -56,11 +55,11 @@ class ArchiveListView(PortalView):
 
 
 def _under_way() -> dict[str, Any]:
-    """What is being archived now, and the last one that failed."""
+    """What is being archived now, and else how the last run ended."""
     runs = runs_of_kind(KIND, limit=5)
     under_way = [run for run in runs if run.is_open]
     return {
         "under_way": rows_of(under_way),
         "no_worker": bool(under_way) and not worker_is_there(),
-        "failed": [run for run in runs[:1] if run.state == State.FAILED],
+        "ended": rows_of(run for run in runs[:1] if not run.is_open),
     }

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import subprocess
 import sys
 from datetime import timedelta
@@ -129,7 +130,7 @@ def test_the_page_shows_what_is_sealed_gone_and_missing(purged, archived, manage
     assert text.count("Not in the folder any more") == 1 and "at least 12 months" in text
 
 
-def test_the_button_archives_in_the_background(shop_events, manager, client_of, monkeypatch):
+def test_the_button_archives_in_the_background(shop_events, manager, admin, client_of, monkeypatch):
     month = timezone.now() + timedelta(days=1)
     monkeypatch.setattr(background, "month_begin", lambda: month)
     browser = client_of(manager)
@@ -138,16 +139,24 @@ def test_the_button_archives_in_the_background(shop_events, manager, client_of, 
     worked_off()
     [run] = Run.objects.all()
     assert run.state == State.DONE and run.message == "24 rows in 1 file"
-    assert "1&nbsp;to&nbsp;24" in browser.get("/audit/archives/").content.decode()
+    text = browser.get("/audit/archives/").content.decode()
+    assert "1&nbsp;to&nbsp;24" in text and f"{run.title}: Done" in text and "24 rows in 1 file" in text
+    assert re.search(
+        r'Ended <time[^>]*>[^<]+</time>, for Max Manager\. It is in your <a href="/tasks/">', text
+    )
+    other = client_of(admin).get("/audit/archives/").content.decode()
+    assert "24 rows in 1 file" in other and "It is in your" not in other
     assert Event.objects.get(action="audit.archived").actor_name == "Max Manager"
 
 
 def test_where_there_is_nothing_to_archive_that_is_said(shop_events, manager, client_of, monkeypatch):
     month = timezone.now() - timedelta(days=1)
     monkeypatch.setattr(background, "month_begin", lambda: month)
-    client_of(manager).post("/audit/archives/")
+    browser = client_of(manager)
+    browser.post("/audit/archives/")
     worked_off()
     assert Run.objects.get().message.startswith("Nothing to archive")
+    assert "Nothing to archive: " in browser.get("/audit/archives/").content.decode()
 
 
 def test_an_archive_that_fails_in_the_background_is_said(shop_events, manager, client_of, monkeypatch):
@@ -156,7 +165,8 @@ def test_an_archive_that_fails_in_the_background_is_said(shop_events, manager, c
     browser = client_of(manager)
     browser.post("/audit/archives/")
     worked_off()
-    assert "Row 7 cannot be archived" in browser.get("/audit/archives/").content.decode()
+    text = browser.get("/audit/archives/").content.decode()
+    assert "Row 7 cannot be archived" in text and f"{Run.objects.get().title}: Failed" in text
 
 
 def test_no_row_is_in_two_archives_whoever_is_faster(shop_events, monkeypatch):
