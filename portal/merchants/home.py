@@ -6,13 +6,32 @@ from typing import Any
 from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
 
+from portal.console.context import connections_of
 from portal.console.home import HomeCard, register
 from portal.directory.models import Scope
 from portal.directory.services import entries_seen
+from provisioning.connections.models import Connection, Credential
 
 SHOWN = 5
 # So many merchants are looked at; whoever has more unfinished ones finds them in the list.
 _LOOKED_AT = 100
+
+
+def beginnings(request: HttpRequest) -> Mapping[str, Any]:
+    """`places`: each connection, and in words why no merchant can be made there; "" where one can."""
+    active = Credential.objects.filter(state=Credential.State.ACTIVE)
+    usable = set(active.values_list("connection", flat=True))
+    return {
+        "places": [
+            {"connection": known, "hindrance": _hindrance(known, usable)} for known in connections_of(request)
+        ]
+    }
+
+
+def _hindrance(connection: Connection, usable: set[int]) -> str:
+    if connection.pk not in usable:
+        return "has no credential"
+    return "is paused" if connection.is_paused else ""
 
 
 def unfinished_merchants(request: HttpRequest) -> Mapping[str, Any]:
@@ -32,7 +51,15 @@ def unfinished_merchants(request: HttpRequest) -> Mapping[str, Any]:
 
 def home_register() -> None:
     """Adds both cards."""
-    register(HomeCard("merchants-start", "merchants/home_start.html", access="merchant.view", order=20))
+    register(
+        HomeCard(
+            "merchants-start",
+            "merchants/home_start.html",
+            access="merchant.view",
+            order=20,
+            context=beginnings,
+        )
+    )
     register(
         HomeCard(
             "merchants-unfinished",

@@ -5,12 +5,14 @@ from django.utils import timezone
 
 from portal.directory.models import Entry, Scope
 from portal.merchants.home import SHOWN
-from provisioning.connections.models import Connection
+from provisioning.connections.models import Connection, Credential
 
 
 @pytest.fixture
 def sandbox(db):
-    return Connection.objects.create(slug="sandbox", name="Sandbox", colour="green")
+    made = Connection.objects.create(slug="sandbox", name="Sandbox", colour="green")
+    Credential.objects.create(connection=made, version=1)
+    return made
 
 
 def merchant(number, **values):
@@ -33,6 +35,18 @@ def test_a_manager_is_led_to_looking(manager, client_of, sandbox):
     page = client_of(manager).get("/").content.decode()
     assert "Look something up" in page
     assert "/sandbox/merchants/new/" not in page
+
+
+def test_what_cannot_be_done_is_not_offered_and_why(agent, manager, client_of, sandbox):
+    Connection.objects.create(slug="new", name="New")
+    page = client_of(agent).get("/").content.decode()
+    assert 'href="/sandbox/merchants/new/"' in page and 'href="/new/merchants/"' in page
+    assert 'href="/new/merchants/new/"' not in page
+    assert "No new merchant in New: it has no credential." in page
+    Connection.objects.filter(slug="sandbox").update(is_paused=True)
+    page = client_of(agent).get("/").content.decode()
+    assert "/merchants/new/" not in page and "No new merchant in Sandbox: it is paused." in page
+    assert "No new merchant" not in client_of(manager).get("/").content.decode()
 
 
 def test_a_merchant_without_connector_is_shown_with_the_next_step(agent, client_of, sandbox):
