@@ -40,7 +40,8 @@ class History:
 
     `first` is the oldest one there is, and `purged` the last row up to which events of the object may have
     been removed after their time. `fields` are those of MOST_READ changes, `fields_older` the row below which
-    the next ones lie. With a `field` the events are its own, and `values` what it became by them.
+    the next ones lie. With a `field` the events are its own, and `values` what it became by them. What the
+    gateway keeps is changed `elsewhere`, too, without an event.
     """
 
     guid: str
@@ -54,11 +55,14 @@ class History:
     changes_older: int | None = None
     field: str = ""
     values: Sequence[FieldValue] = ()
+    elsewhere: bool = False
 
 
-def history_page(*, connection: str, guid: str, query: QueryDict, kind: str = "") -> History:
+def history_page(
+    *, connection: str, guid: str, query: QueryDict, kind: str = "", elsewhere: bool = False
+) -> History:
     """What `field`, `before` and `changes_before` in the address ask for; `connection` "" is for what belongs
-    to none."""
+    to none, `elsewhere` says that it is changed outside of the portal as well."""
     events = Event.objects.filter(connection=connection, object_guid=guid)
     events = events.filter(object_kind=kind) if kind else events
     name = query.get("field", "").replace("\0", "")[:MOST_NAME]
@@ -78,6 +82,7 @@ def history_page(*, connection: str, guid: str, query: QueryDict, kind: str = ""
         changes_older=changes_older,
         field=name,
         values=list(_steps(found, name)) if name else (),
+        elsewhere=elsewhere,
     )
 
 

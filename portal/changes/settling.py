@@ -37,7 +37,7 @@ def changes_interrupted_settle() -> int:
 def entity_history(*, connection: str, guid: str, query: QueryDict) -> History:
     """What happened to one entity, told only after what was interrupted is settled."""
     changes_interrupted_settle()
-    return history_page(connection=connection, guid=guid, query=query)
+    return history_page(connection=connection, guid=guid, query=query, elsewhere=True)
 
 
 def _stale() -> QuerySet[Change]:

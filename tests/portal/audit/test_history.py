@@ -9,6 +9,7 @@ from django.test import RequestFactory
 
 from portal.audit.history import MOST_READ, PER_PAGE, history_page
 from portal.audit.services import ObjectRef, Origin, event_record
+from portal.changes.settling import entity_history
 from provisioning.gateway.secrets import Sealed
 
 ANA = Origin(7, "Ana", "Support agent", "abcd", "192.0.2.1", "r-1")
@@ -51,6 +52,19 @@ def test_what_bears_a_mere_number_leads_to_itself_alone(admin, agent, client_of)
     link = re.search(r'href="(/audit/\?kind=[^"]+)"', browser.get(f"/staff/{agent.pk}/").content.decode())[1]
     found = browser.get(link.replace("&amp;", "&")).content.decode()
     assert "1 event matches" in found and "person “Ana”" in found
+
+
+def test_changes_made_elsewhere_are_told_of_only_where_there_can_be_some(admin, agent, client_of):
+    said = "Changes made elsewhere are not known."
+    assert said in drawn(agent, entity_history(connection="sandbox", guid="g-1", query=QueryDict()))
+    record()
+    assert said in drawn(agent, entity_history(connection="sandbox", guid="g-1", query=QueryDict()))
+    browser = client_of(admin)
+    text = browser.get(f"/staff/{agent.pk}/").content.decode()
+    assert "What is done to it appears here." in text and said not in text
+    record(object=ObjectRef("person", str(agent.pk), "Ana"), connection="")
+    text = browser.get(f"/staff/{agent.pk}/").content.decode()
+    assert "Newest first." in text and said not in text
 
 
 def test_it_is_paged_down_to_the_first_event():
