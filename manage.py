@@ -4,6 +4,9 @@
 import os
 import sys
 
+# Not 1, by which verify_audit says that the trail was touched.
+NOT_STARTED = 3
+
 
 def main() -> None:
     """Picks the settings by the command's name and hands over to Django."""
@@ -16,9 +19,16 @@ def main() -> None:
         from portal.demo.bootstrap import environment_ensure
 
         environment_ensure()
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as problem:
+        if "--traceback" in sys.argv:
+            raise
+        sys.stderr.write(f"Not started: {problem}\n")
+        sys.exit(NOT_STARTED)
 
 
 if __name__ == "__main__":

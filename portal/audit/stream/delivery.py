@@ -44,7 +44,7 @@ class Feed:
 
 def feeds_configured() -> list[Feed]:
     """All feeds of the settings. Raises ImproperlyConfigured."""
-    events = [_feed("", receiver_of(address), events_after, _head) for address in settings.AUDIT_STREAM]
+    events = [_feed("", receiver, events_after, _head) for receiver in _receivers("AUDIT_STREAM")]
     if any(isinstance(feed.receiver, Mail) for feed in events):
         raise ImproperlyConfigured("Events are not mailed, only anchors: AUDIT_STREAM takes no mail address.")
     feeds = events + _anchor_feeds()
@@ -120,9 +120,17 @@ def _feed(
 
 def _anchor_feeds() -> list[Feed]:
     return [
-        _feed("anchors to ", receiver_of(address), anchors_after, _last_anchor)
-        for address in settings.AUDIT_ANCHOR_SEND
+        _feed("anchors to ", receiver, anchors_after, _last_anchor)
+        for receiver in _receivers("AUDIT_ANCHOR_SEND")
     ]
+
+
+def _receivers(setting: str) -> list[Receiver]:
+    """Those that the setting names. Raises ImproperlyConfigured, which names the setting."""
+    try:
+        return [receiver_of(address) for address in getattr(settings, setting)]
+    except ImproperlyConfigured as problem:
+        raise ImproperlyConfigured(f"{setting}: {problem}") from None
 
 
 def _head() -> int:

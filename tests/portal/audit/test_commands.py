@@ -54,6 +54,19 @@ def test_a_database_that_is_away_is_said_in_words(tmp_path, url, why):
         assert "CommandError: " in done.stderr and why in done.stderr and "Traceback" not in done.stderr, name
 
 
+@pytest.mark.parametrize("command", ["check", "changes_settle", "verify_audit", "audit_archive"])
+@pytest.mark.parametrize("setting", ["AUDIT_STREAM", "AUDIT_ANCHOR_SEND"])
+def test_a_receiver_that_is_none_is_said_in_one_line(tmp_path, setting, command):
+    done = ran(f"sqlite:///{tmp_path}/x.sqlite3", command, **{setting: "gopher://siem.example/CANARY"})
+    said = f"Not started: {setting}: “gopher:” is no receiver that the audit trail can be told to.\n"
+    assert (done.returncode, done.stderr) == (3, said)
+
+
+def test_who_asks_for_the_traceback_of_a_wrong_setting_gets_it(tmp_path):
+    done = ran(f"sqlite:///{tmp_path}/x.sqlite3", "check", "--traceback", AUDIT_RETENTION_MONTHS="3")
+    assert "Traceback" in done.stderr and "AUDIT_RETENTION_MONTHS must be at least 12." in done.stderr
+
+
 def test_roles_where_the_owner_cannot_be_reached_are_said_in_words():
     done = ran(
         "postgres://x@127.0.0.1:1/x", "database_roles", DATABASE_OWNER_URL="postgres://o@127.0.0.1:1/x"
