@@ -1,6 +1,10 @@
 """A pytest plugin: where CI=true nothing may be skipped, and tests for one database run on that one alone."""
 
 import os
+import sqlite3
+from collections.abc import Generator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -16,6 +20,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Before coverage is added up: a process that a test kills leaves a torn file, which would end the run."""
+    result = yield
+    if not hasattr(session.config, "workerinput"):
+        for file in Path(session.config.rootpath).glob(".coverage.*"):
+            if not _whole(file):
+                file.unlink()
+    return result
+
+
+def _whole(file: Path) -> bool:
+    """Whether the file is a readable coverage database."""
+    try:
+        with closing(sqlite3.connect(file)) as database:
+            database.execute("SELECT * FROM coverage_schema")
+            return bool(database.execute("PRAGMA integrity_check").fetchone() == ("ok",))
+    except sqlite3.Error:
+        return False
 
 
 @pytest.hookimpl(trylast=True)
