@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
-    """Before coverage is added up: a process that a test kills leaves a torn file, which would end the run."""
+    """Before coverage is added up: a process that a test kills may leave a torn file, and that ends a run."""
     result = yield
     if not hasattr(session.config, "workerinput"):
         for file in Path(session.config.rootpath).glob(".coverage.*"):
