@@ -6,7 +6,7 @@ Stored with the version as its `test_problem`, so that the page says it again wh
 import re
 from dataclasses import dataclass
 
-from provisioning.gateway.errors import REDIRECTED, TIMED_OUT
+from provisioning.gateway.errors import REDIRECTED, TIMED_OUT, UNUSUAL
 from provisioning.service import (
     EntityNotFound,
     NotAuthorised,
@@ -39,6 +39,12 @@ FINDINGS: dict[str, tuple[str, str]] = {
         "Most often the password is an old one, or not copied whole: reset it on the gateway's page and "
         "paste both again. A gateway may say the same when the key is for another service than "
         "“Provisioning API”, or when the portal's addresses are not on the key's list.",
+    ),
+    "unusual": (
+        "This API key and password were turned down, in an answer that is not of the usual form.",
+        "Most often the password is an old one, or not copied whole: reset it on the gateway's page and "
+        "paste both again. If that does not help, a proxy between portal and gateway may have answered, or "
+        "the base URL leads elsewhere.",
     ),
     "address": (
         "The gateway does not let this key be used from the portal's address.",
@@ -97,7 +103,9 @@ FINDINGS: dict[str, tuple[str, str]] = {
         "The gateway's own words say why; the key may lack a right.",
     ),
 }
-_TAKEN = {"credential": False, "address": False, "service": False, "tenant": True, "other": True}
+_TAKEN = {"tenant": True, "other": True} | dict.fromkeys(
+    ("credential", "unusual", "address", "service"), False
+)
 # Read for people alone: the contract gives all three the code 1000, and nothing is decided on a message.
 _ADDRESS = re.compile(r"\b(ip|address|whitelist|allow-?list)", re.IGNORECASE)
 _SERVICE = re.compile(r"\bservice\b", re.IGNORECASE)
@@ -124,7 +132,7 @@ def _name(error: ProvisioningError) -> str:
     if isinstance(error, OutcomeUnknown):
         return _unknown(error)
     if isinstance(error, NotAuthorised):
-        return _not_authorised(error.gateway_message)
+        return "unusual" if error.detail == UNUSUAL else _not_authorised(error.gateway_message)
     if isinstance(error, EntityNotFound):
         return "tenant"
     return _refused(error)

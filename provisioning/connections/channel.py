@@ -41,7 +41,7 @@ def call_send(call: Call, *, connection: str) -> Answer:
     try:
         answer = client.send(call)
     except NotAuthorised as refusal:
-        _note(credential, accepted=False, words=refusal.gateway_message)
+        _note(credential, accepted=False, words=refusal.gateway_message or refusal.detail)
         raise
     except Refused as refusal:
         if refusal.http_status != FORBIDDEN:

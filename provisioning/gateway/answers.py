@@ -12,7 +12,7 @@ from typing import Any
 
 from provisioning import contract
 from provisioning.contract.spelling import spelled
-from provisioning.gateway.errors import EntityNotFound, NotAuthorised, OutcomeUnknown, Refused
+from provisioning.gateway.errors import UNUSUAL, EntityNotFound, NotAuthorised, OutcomeUnknown, Refused
 from provisioning.gateway.secrets import Path, seal_paths, seal_unknown
 
 # What PostgreSQL and UTF-8 refuse: NUL and lone surrogates, as JSON escapes. Pairs match as well and survive.
@@ -48,6 +48,11 @@ _REFUSED = "The gateway refused the request. Nothing was changed."
 _INTERNAL = "The gateway reported an internal error."
 _CONTRADICTORY = "The gateway's answer contradicts itself: it says both yes and no."
 _NO_VERDICT = "The gateway's answer says neither yes nor no."
+_TURNED_DOWN = (
+    "The stored API key or password was turned down, in an answer that is not of the gateway's usual form: "
+    "it may come from a proxy in between. Nothing was changed."
+)
+UNAUTHORISED = 401
 
 
 class UnreadableError(Exception):
@@ -103,6 +108,11 @@ def seal_secrets(body: dict[str, Any], paths: Collection[Path]) -> dict[str, Any
     return body
 
 
+def turned_down() -> NotAuthorised:
+    """For a 401 without the gateway's own verdict: whoever asks for a credential has done nothing yet."""
+    return NotAuthorised(_TURNED_DOWN, UNUSUAL, http_status=UNAUTHORISED)
+
+
 def judge(status: int, body: dict[str, Any], *, result: str, writes: bool, fields: Collection[str]) -> None:
     """Returns if the gateway accepted. Raises Refused (or a subclass) or OutcomeUnknown.
 
@@ -116,10 +126,12 @@ def judge(status: int, body: dict[str, Any], *, result: str, writes: bool, field
         return
     if 200 <= status < 300 and code is not None and success is not False:
         raise OutcomeUnknown(_CONTRADICTORY, f"HTTP {status}, no plain “success: false”, code {code}", code)
+    if status == UNAUTHORISED and code is None and "success" not in body:
+        raise turned_down()
     if not (200 <= status < 300 or 400 <= status < 500) or (code is None and success is not False):
         raise OutcomeUnknown(_NO_VERDICT, f"HTTP {status} without a verdict", gateway_message=_message(body))
     # One published 401 carries the code 1001 (contract README, 11): the status says it as well.
-    raise _refusal(1000 if status == 401 else code, _message(body), fields)
+    raise _refusal(1000 if status == UNAUTHORISED else code, _message(body), fields)
 
 
 def _refusal(code: int | str | None, message: str, fields: Collection[str]) -> Refused:

@@ -17,7 +17,15 @@ from requests.adapters import HTTPAdapter
 from urllib3 import PoolManager
 
 from provisioning.gateway import transport
-from provisioning.gateway.answers import Answer, UnreadableError, judge, parsed, sealed
+from provisioning.gateway.answers import (
+    UNAUTHORISED,
+    Answer,
+    UnreadableError,
+    judge,
+    parsed,
+    sealed,
+    turned_down,
+)
 from provisioning.gateway.bodies import decoded
 from provisioning.gateway.calls import Call
 from provisioning.gateway.errors import REDIRECTED, TIMED_OUT, NotSent, OutcomeUnknown, ProvisioningError
@@ -76,6 +84,8 @@ class GatewayClient:
         try:
             body = sealed(parsed(raw, strict=call.writes), call.secrets)
         except UnreadableError as error:
+            if status == UNAUTHORISED:
+                raise turned_down() from None
             raise OutcomeUnknown(_UNREADABLE, f"HTTP {status}: {error}", http_status=status) from None
         answer = Answer(body, status, _request_id(headers), _milliseconds(started))
         try:
@@ -112,7 +122,7 @@ class GatewayClient:
             with session.send(request, stream=True, allow_redirects=False, timeout=self.deadline) as response:
                 if 300 <= response.status_code < 400:
                     raise OutcomeUnknown(_REDIRECT, REDIRECTED, http_status=response.status_code)
-                return response.status_code, response.headers, _read(response, call.large)
+                return response.status_code, response.headers, _body(response, call.large)
         except ProvisioningError:
             raise
         except transport.NeverSentError as error:
@@ -221,6 +231,15 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             found.append(link)
             todo += [*link.args, getattr(link, "reason", None), link.__cause__, link.__context__]
             yield link
+
+
+def _body(response: requests.Response, large: bool) -> bytes:
+    try:
+        return _read(response, large)
+    except Exception:
+        if response.status_code == UNAUTHORISED:  # that says it all, whatever became of the rest
+            return b""
+        raise
 
 
 def _read(response: requests.Response, large: bool) -> bytes:

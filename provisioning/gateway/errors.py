@@ -15,6 +15,8 @@ from dataclasses import dataclass
 # What `detail` says in these two cases of OutcomeUnknown.
 TIMED_OUT = "no complete answer within the deadline"
 REDIRECTED = "a redirect"
+# What it says in NotAuthorised, if the body of the 401 was not the gateway's: a proxy may have written it.
+UNUSUAL = "HTTP 401, not of the gateway's usual form"
 
 
 @dataclass

@@ -14,7 +14,7 @@ from portal.connections.findings import FINDINGS, finding_of
 from provisioning import service
 from provisioning.connections.models import Connection, Credential
 from provisioning.connections.versions import StepNotPossible
-from provisioning.gateway.errors import NotAuthorised, NotSent, OutcomeUnknown, Refused
+from provisioning.gateway.errors import UNUSUAL, NotAuthorised, NotSent, OutcomeUnknown, Refused
 from tests.portal.connections.conftest import (
     PAGE,
     RESET,
@@ -107,6 +107,7 @@ def test_what_is_no_provisioning_api_is_told_apart(staging, gateway, browser) ->
     ("error", "name"),
     [
         (NotAuthorised("no", code=1000, http_status=401, gateway_message="Unauthorized"), "credential"),
+        (NotAuthorised("no", UNUSUAL, http_status=401), "unusual"),
         (Refused("no", http_status=403), "address"),
         (OutcomeUnknown("no", "HTTP 403: the answer is not valid JSON", http_status=403), "address"),
         (Refused("no", code=1001, http_status=404), "elsewhere"),

@@ -14,6 +14,7 @@ from provisioning.connections.suspicion import suspicion_begin
 from provisioning.connections.versions import credential_reset
 from tests.made import merchant_made
 from tests.portal.connections.conftest import PAGE, actions, entered, states, trail_broken
+from tests.provisioning.gateway.wire import says, wire
 
 
 @pytest.fixture
@@ -71,6 +72,23 @@ def test_a_success_clears_the_suspicion(connection, agent, client_of) -> None:
     service.tenant_list(connection="sandbox")
     assert Credential.objects.get(state="active").suspect_since is None
     assert actions() == [("credential.recovered", "")]
+
+
+@pytest.mark.parametrize("body", ["", "<html>no</html>", '{"message":"Unauthorized"}'])
+def test_a_401_that_is_not_of_the_usual_form_makes_suspect_too_and_is_told_as_such(
+    staging, browser, gateway, body
+) -> None:
+    with wire(says(body, status="401 Unauthorized")) as server:
+        Connection.objects.update(base_url=server.url)
+        browser.post("/staging/tenants/", follow=True)
+        assert Credential.objects.get().suspect_since is not None
+        assert "not of the gateway&#x27;s usual form" in browser.get(PAGE).content.decode()
+        tested = entered(browser, gateway).content.decode()
+    assert "a proxy between portal and gateway" in tested and "not of the usual form" in tested
+    assert actions() == [
+        ("credential.suspected", ""), ("credential.entered", ""), ("credential.tested", "refused"),
+    ]  # fmt: skip
+    assert noted(2) == (False, True)
 
 
 def test_what_cannot_be_recorded_is_told_with_the_next_refusal(staging, agent, client_of) -> None:

@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from provisioning.gateway.errors import EntityNotFound, NotAuthorised, NotSent, Refused
+from provisioning.gateway.errors import UNUSUAL, EntityNotFound, NotAuthorised, NotSent, Refused
 from tests.provisioning.gateway.callers import (
     CANARIES,
     PASSWORD,
@@ -194,6 +194,33 @@ def test_a_parsed_no_is_a_refusal_with_code_and_field(status, body, kind, code, 
             assert error.http_status == int(status[:3])
             assert error.field == (field if call is WRITE or "/" in field else "")
     assert len(server.requests) == 2
+
+
+TURNED_DOWN = [
+    response("", status="401 Unauthorized"),
+    response("<html>no</html>", status="401 Unauthorized"),
+    response('{"message":"Unauthorized"}', status="401 Unauthorized"),
+    response("[" * 200_000, status="401 Unauthorized"),
+    response(b"not gzip", status="401 Unauthorized", headers="Content-Encoding: gzip\r\n"),
+    b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 5000\r\n\r\n{",
+]
+
+
+@BOTH
+@pytest.mark.parametrize("answer", TURNED_DOWN)
+def test_a_401_is_a_refusal_of_the_credential_whatever_stands_in_it(call, answer):
+    with wire(raw(answer)) as server:
+        error = failure(server.url, call)
+    assert type(error) is NotAuthorised and error.http_status == 401 and error.detail == UNUSUAL
+    assert "not of the gateway's usual form" in str(error)
+    assert ("Nothing was changed" in str(error)) is (call is WRITE)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("body", [{"success": True}, {"success": False, "errorCode": 9999}])
+def test_a_401_that_contradicts_itself_leaves_the_outcome_unknown(body):
+    with wire(says(json.dumps(body), status="401 Unauthorized")) as server:
+        unknown(server.url)
 
 
 def test_a_refusal_that_quotes_a_secret_is_scrubbed():
