@@ -1,24 +1,37 @@
-"""Eight threads that record events at once, run inside a Django shell by bench.audit."""
+"""Eight threads that record events at once, and bare commits for scale, in a Django shell of bench.audit."""
 
 import threading
 import time
 
-from django.db import connections
+from django.db import connection, connections
 
 from portal.audit.services import event_record, origin_system
 
 WRITERS, EACH = 8, 50
+COMMITS = 100
 
 
 def writers_run() -> None:
-    """Prints how many events they recorded in a second."""
+    """Prints how many events they recorded in a second, and how many rows of two numbers the disk commits."""
     threads = [threading.Thread(target=_write, args=(number,)) for number in range(WRITERS)]
     started = time.perf_counter()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    print(WRITERS * EACH / (time.perf_counter() - started))
+    print(WRITERS * EACH / (time.perf_counter() - started), _commits())
+
+
+def _commits() -> float:
+    """Commits of one small row in a second: each waits for the disk, as each event does."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE bench_commits (number integer)")
+        started = time.perf_counter()
+        for number in range(COMMITS):
+            cursor.execute("INSERT INTO bench_commits VALUES (%s)", [number])
+        seconds = time.perf_counter() - started
+        cursor.execute("DROP TABLE bench_commits")
+    return COMMITS / seconds
 
 
 def _write(number: int) -> None:
