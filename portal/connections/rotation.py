@@ -4,6 +4,7 @@ Raises, besides what each step says: PermissionDenied, AuditUnavailable (nothing
 StepNotPossible if somebody else was faster.
 """
 
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -18,6 +19,7 @@ from provisioning.connections.services import credential_note
 from provisioning.service import NotSent, OutcomeUnknown, ProvisioningError, credential_probe
 
 RIGHT = "credential.reset"
+_ONE_KEPT = "only the version replaced last is kept"
 TIME_IS_OVER = origin_system("The time limit of replaced credentials")
 
 
@@ -33,7 +35,11 @@ def credential_take(
     with transaction.atomic():
         fresh = connection_locked(connection, seen=seen)
         taken = versions.credential_enter(
-            connection=fresh, api_key=api_key, password=password, by=origin.actor_name
+            connection=fresh,
+            api_key=api_key,
+            password=password,
+            by=origin.actor_name,
+            destroyed=partial(_pushed_out, origin, "another one was entered"),
         )
         _recorded("credential.entered", taken, origin, after=_facts(taken))
     return taken
@@ -52,7 +58,9 @@ def credential_use(*, user: Person, origin: Origin, credential: Credential) -> C
     """Puts a tested version to use, in every worker from its next call on."""
     authorise(user=user, permission=RIGHT)
     with transaction.atomic():
-        active = versions.credential_activate(credential=credential, by=origin.actor_name)
+        active = versions.credential_activate(
+            credential=credential, by=origin.actor_name, destroyed=partial(_pushed_out, origin, _ONE_KEPT)
+        )
         _recorded("credential.activated", active, origin, after=_facts(active))
     return active
 
@@ -64,7 +72,9 @@ def credential_go_back(*, user: Person, origin: Origin, credential: Credential) 
     finding = _tried(credential, origin)
     if finding is None:
         with transaction.atomic():
-            active = versions.credential_rollback(credential=credential, by=origin.actor_name)
+            active = versions.credential_rollback(
+                credential=credential, by=origin.actor_name, destroyed=partial(_pushed_out, origin, _ONE_KEPT)
+            )
             _recorded("credential.rolled_back", active, origin, after=_facts(active))
     return finding
 
@@ -141,6 +151,12 @@ def _revoked(credential: Credential, origin: Origin) -> Credential:
         revoked = versions.credential_revoke(credential=credential, by=origin.actor_name)
         _recorded("credential.revoked", revoked, origin, after=_facts(revoked))
     return revoked
+
+
+def _pushed_out(origin: Origin, why: str, credential: Credential) -> None:
+    """Another version's step destroyed this one."""
+    about = f"version {credential.version}, as {why}"
+    _recorded("credential.revoked", credential, origin, after=_facts(credential), message=about)
 
 
 def _outcome(error: ProvisioningError) -> str:

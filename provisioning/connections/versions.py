@@ -4,6 +4,7 @@ Called by portal.connections, which audits. Every step locks its connection's ro
 time queue up and each finds what the one before left. Nothing here speaks to the gateway.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -15,10 +16,16 @@ from provisioning import keyring
 from provisioning.connections.models import Connection, Credential
 
 State = Credential.State
+# Told, in the step's transaction, of each version that the step destroys to make room.
+Destroyed = Callable[[Credential], None]
 
 
 class StepNotPossible(Exception):  # noqa: N818 - reads as what happened
     """The version is not in a state in which this can be done; the text says so, for people."""
+
+
+def _untold(_: Credential) -> None:
+    """For programs that keep no record."""
 
 
 def credential_check(*, api_key: str, password: str) -> None:
@@ -41,7 +48,9 @@ def credential_check(*, api_key: str, password: str) -> None:
 
 
 @transaction.atomic
-def credential_enter(*, connection: Connection, api_key: str, password: str, by: str) -> Credential:
+def credential_enter(
+    *, connection: Connection, api_key: str, password: str, by: str, destroyed: Destroyed = _untold
+) -> Credential:
     """Stores a new version, sealed and not in use; one that was on its way before is revoked.
 
     `by` is the name of the person, frozen into the row. Nothing is stripped or guessed: raises ValueError, in
@@ -51,6 +60,7 @@ def credential_enter(*, connection: Connection, api_key: str, password: str, by:
     _locked(connection)
     for waiting in _versions(connection, *Credential.ON_ITS_WAY):
         _destroy(waiting, by)
+        destroyed(waiting)
     highest = Credential.objects.filter(connection=connection).aggregate(highest=Max("version"))["highest"]
     credential = Credential(connection=connection, version=(highest or 0) + 1, state=State.NEW, created_by=by)
     credential.sealed_api_key = keyring.seal(api_key, context=credential.context("api_key"))
@@ -72,18 +82,18 @@ def credential_tested(*, credential: Credential, problem: str) -> Credential:
 
 
 @transaction.atomic
-def credential_activate(*, credential: Credential, by: str) -> Credential:
+def credential_activate(*, credential: Credential, by: str, destroyed: Destroyed = _untold) -> Credential:
     """Puts a tested version to use in every worker at once; the one in use becomes the previous one.
 
     A previous one from before is revoked. Raises StepNotPossible unless it was tested.
     """
-    return _in_use(_fresh(credential, State.TESTED), by)
+    return _in_use(_fresh(credential, State.TESTED), by, destroyed)
 
 
 @transaction.atomic
-def credential_rollback(*, credential: Credential, by: str) -> Credential:
+def credential_rollback(*, credential: Credential, by: str, destroyed: Destroyed = _untold) -> Credential:
     """Puts the previous version to use again; it and the one in use change places. Raises StepNotPossible."""
-    return _in_use(credential_kept(credential, State.PREVIOUS), by)
+    return _in_use(credential_kept(credential, State.PREVIOUS), by, destroyed)
 
 
 @transaction.atomic
@@ -160,11 +170,12 @@ def _fresh(credential: Credential, *states: str) -> Credential:
     return fresh
 
 
-def _in_use(fresh: Credential, by: str) -> Credential:
+def _in_use(fresh: Credential, by: str, destroyed: Destroyed) -> Credential:
     now = timezone.now()
     for previous in _versions(fresh.connection, State.PREVIOUS):
         if previous.pk != fresh.pk:
             _destroy(previous, by)
+            destroyed(previous)
     for active in _versions(fresh.connection, State.ACTIVE):
         active.state, active.replaced_at, active.suspect_since, active.suspect_words = (
             State.PREVIOUS,

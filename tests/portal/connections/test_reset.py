@@ -239,6 +239,28 @@ def test_no_step_happens_without_a_record(staging, gateway, browser) -> None:
     assert states(staging) == {1: "active", 2: "tested"}
 
 
+def revocations() -> list[str]:
+    """What is on record of destroyed values, oldest first."""
+    events = Event.objects.filter(action="credential.revoked").order_by("sequence")
+    return list(events.values_list("message", flat=True))
+
+
+def test_what_a_new_version_pushes_out_is_on_record_with_the_reason(staging, gateway, browser) -> None:
+    entered(browser, gateway, password="wrong-password-0002")
+    entered(browser, gateway)
+    assert states(staging) == {1: "active", 2: "revoked", 3: "tested"}
+    assert revocations() == ["version 2, as another one was entered"]
+    browser.post(f"{PAGE}3/activate/")
+    assert len(revocations()) == 1
+    entered(browser, gateway)
+    browser.post(f"{PAGE}4/activate/")
+    assert states(staging) == {1: "revoked", 2: "revoked", 3: "previous", 4: "active"}
+    assert revocations()[1:] == ["version 1, as only the version replaced last is kept"]
+    pushed = Event.objects.filter(action="credential.revoked").latest("sequence")
+    assert pushed.actor_name == "Ada Admin"
+    assert Credential.objects.get(version=1).password_fingerprint in str(pushed.after)
+
+
 def test_two_admins_at_once_end_with_exactly_one_active_version(committed_db, gateway, person) -> None:
     from provisioning.connections.services import connection_create
 
@@ -273,3 +295,4 @@ def test_two_admins_at_once_end_with_exactly_one_active_version(committed_db, ga
     assert Credential.objects.get(state="active").version == max(done)
     assert not Credential.objects.filter(state__in=Credential.ON_ITS_WAY).exists()
     assert Event.objects.filter(action="credential.activated").count() == len(done)
+    assert len(revocations()) == Credential.objects.filter(state="revoked").count()
