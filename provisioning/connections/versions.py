@@ -85,9 +85,9 @@ def credential_tested(*, credential: Credential, problem: str) -> Credential:
 def credential_activate(*, credential: Credential, by: str, destroyed: Destroyed = _untold) -> Credential:
     """Puts a tested version to use in every worker at once; the one in use becomes the previous one.
 
-    A previous one from before is revoked. Raises StepNotPossible unless it was tested.
+    A previous one from before is revoked. Raises StepNotPossible unless it was tested, and in time.
     """
-    return _in_use(_fresh(credential, State.TESTED), by, destroyed)
+    return _in_use(credential_kept(credential, State.TESTED), by, destroyed)
 
 
 @transaction.atomic
@@ -139,7 +139,7 @@ def credential_reset(*, connection: Connection, api_key: str, password: str, by:
     """Enters a pair and puts it to use untested, for programs that know it. Raises as credential_enter."""
     with transaction.atomic():
         credential = credential_enter(connection=connection, api_key=api_key, password=password, by=by)
-        return credential_activate(credential=credential_tested(credential=credential, problem=""), by=by)
+        return _in_use(credential_tested(credential=credential, problem=""), by, _untold)
 
 
 def kept_until(credential: Credential) -> datetime:
@@ -184,7 +184,9 @@ def _in_use(fresh: Credential, by: str, destroyed: Destroyed) -> Credential:
             "",
         )
         active.save(update_fields=["state", "replaced_at", "suspect_since", "suspect_words"])
-    fresh.state, fresh.activated_at, fresh.activated_by, fresh.replaced_at = State.ACTIVE, now, by, None
+    if fresh.activated_at is None:  # a password that comes back is as old as it was
+        fresh.activated_at, fresh.activated_by = now, by
+    fresh.state, fresh.replaced_at = State.ACTIVE, None
     fresh.save(update_fields=["state", "activated_at", "activated_by", "replaced_at"])
     return fresh
 

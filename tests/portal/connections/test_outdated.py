@@ -1,12 +1,16 @@
 """Versions whose time is over: they go nowhere any more, and are destroyed whether somebody looks or not."""
 
+from datetime import timedelta
+
 from django.contrib.messages import get_messages
 from django.core.management import call_command
+from django.utils import timezone
 
 from portal.audit.models import Event
 from portal.connections import rotation
 from portal.tasks import housekeeping
-from tests.portal.connections.conftest import PAGE, actions, entered, nobody_called, states
+from provisioning.connections.models import Credential
+from tests.portal.connections.conftest import PAGE, actions, entered, nobody_called, opened, states
 
 
 def test_a_replaced_version_is_destroyed_when_its_time_is_over(staging, gateway, browser, settings) -> None:
@@ -37,6 +41,16 @@ def test_no_version_goes_to_the_gateway_after_its_time_or_its_end(
             told = browser.post(f"{PAGE}{step}/").wsgi_request
             assert "is “revoked” by now" in str(list(get_messages(told))), step
     assert [name for name, _ in actions()].count("credential.tested") == 2
+
+
+def test_a_tested_version_over_its_time_is_not_put_to_use(staging, gateway, browser) -> None:
+    entered(browser, gateway)
+    Credential.objects.filter(version=2).update(created_at=timezone.now() - timedelta(hours=200))
+    with nobody_called():
+        told = browser.post(f"{PAGE}2/activate/").wsgi_request
+    assert "was kept for 72 hours, which are over" in str(list(get_messages(told)))
+    assert opened(staging) == ("old-key-0001", "old-password-0001")
+    assert "credential.activated" not in dict(actions())
 
 
 def test_a_worker_destroys_outdated_versions_that_nobody_looks_at(
