@@ -193,7 +193,7 @@ class Credential(models.Model):
 
     @property
     def in_use_since(self) -> datetime:
-        """From when its age counts: its activation, for one that never was active its entry."""
+        """From when its age counts: its first activation, for one that never was active its entry."""
         return self.activated_at or self.created_at
 
     @property

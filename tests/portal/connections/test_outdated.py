@@ -1,4 +1,7 @@
-"""Versions whose time is over: they go nowhere any more, and are destroyed whether somebody looks or not."""
+"""Versions whose time is over: they go nowhere any more, and are destroyed whether somebody looks or not.
+
+And the age of the one in use.
+"""
 
 from datetime import timedelta
 
@@ -67,3 +70,21 @@ def test_a_worker_destroys_outdated_versions_that_nobody_looks_at(
     regular.due_at = 0.0
     housekeeping.housekeeping_do()
     assert states(staging) == {2: "active", 1: "revoked"}
+
+
+def test_going_back_makes_an_old_password_no_younger(staging, gateway, browser, settings) -> None:
+    settings.CREDENTIAL_KEPT_HOURS = 1000 * 24
+    key = gateway.key_created()
+    entered(browser, gateway, api_key=key["apiKey"], password=key["password"])
+    browser.post(f"{PAGE}2/activate/")
+    used = timezone.now() - timedelta(days=400)
+    Credential.objects.filter(version=2).update(activated_at=used)
+    entered(browser, gateway)
+    browser.post(f"{PAGE}3/activate/")
+    assert "was to be replaced by" not in browser.get(PAGE).content.decode()
+    browser.post(f"{PAGE}2/rollback/")
+    active = Credential.objects.get(state="active")
+    assert (active.version, active.in_use_since, active.is_due) == (2, used, True)
+    assert "was to be replaced by" in browser.get(PAGE).content.decode()
+    browser.post(f"{PAGE}3/rollback/")
+    assert not Credential.objects.get(state="active").is_due
