@@ -59,6 +59,12 @@ def holders_lacking() -> list[Holder]:
     return [holder for holder in holders_there() if mark not in holder.marks]
 
 
+def holders_sealing(key_id: str) -> list[Holder]:
+    """Those of them that seal with the key that is called so here, whatever they call it."""
+    mark = dict(zip(keyring.key_ids(), keyring.key_marks(), strict=True))[key_id]
+    return [holder for holder in holders_there() if holder.marks[:1] == [mark]]
+
+
 def holders_words(holders: Iterable[Holder]) -> str:
     """“web server on alpha (seen 12 seconds ago)”, each server once, as it was last seen."""
     latest = {str(holder): holder for holder in holders}

@@ -40,7 +40,7 @@ class Standing:
 
     @property
     def unused(self) -> list[str]:
-        """Keys that nothing is sealed with any more: they can be removed."""
+        """Keys that nothing stored is sealed with any more: removable once no server seals with them."""
         return [key_id for key_id in self.keys[1:] if not self.sealed_with(key_id)]
 
     @property

@@ -132,6 +132,28 @@ def test_status_and_ready_name_who_lacks_the_key_and_show_no_key(
     assert len(marks) == 2 and not any(secret in printed + warning + str(marks) for secret in secrets)
 
 
+def test_no_key_is_called_removable_while_a_server_still_seals_with_it(capsys, sealed, keys, alpha):
+    alpha(timedelta(0), "a", "b")
+    keys("b", "a")
+    for act in ("rotate", "status"):
+        printed = run(capsys, act)
+        assert (
+            "Key “a” seals nothing that is stored, but still what is new on web server on alpha" in printed
+        ), act
+        assert "can be removed" not in printed and "Put “b” in front there" in printed
+    keys("b", "a", a=key())
+    assert "can be removed" in run(capsys, "status"), (
+        "another key of that name is not the one alpha seals with"
+    )
+
+
+@pytest.mark.parametrize(("ago", "held"), [(THERE + timedelta(seconds=1), "ab"), (timedelta(0), "ba")])
+def test_a_key_that_nobody_seals_with_any_more_can_be_removed(*, capsys, sealed, keys, alpha, ago, held):
+    alpha(ago, *held)
+    keys("b", "a")
+    assert "Key “a” seals nothing: it can be removed" in run(capsys, "rotate")
+
+
 @pytest.fixture
 def many(sealed):
     """More changes than one transaction seals anew."""

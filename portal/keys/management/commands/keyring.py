@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from portal.audit.services import AuditUnavailable, origin_system
 from portal.keys.background import rotation_start
-from portal.keys.holders import holders_lacking, holders_there, holders_words
+from portal.keys.holders import holders_lacking, holders_sealing, holders_there, holders_words
 from portal.keys.services import (
     KeyNotEverywhere,
     NumberDiffers,
@@ -112,7 +112,7 @@ class Command(BaseCommand):
                 f"{standing.waiting} values are still under older keys: manage.py keyring rotate."
             )
         for key_id in standing.unused:
-            self.stdout.write(f"Key “{key_id}” seals nothing: it can be removed from PORTAL_ENCRYPTION_KEYS.")
+            self.stdout.write(f"Key “{key_id}” seals nothing{_removable(key_id, standing.keys[0])}")
 
     def _servers(self) -> None:
         lacking = holders_lacking()
@@ -122,6 +122,16 @@ class Command(BaseCommand):
         ):
             if holders:
                 self.stdout.write(f"{title}: {holders_words(holders)}.")
+
+
+def _removable(key_id: str, first: str) -> str:
+    """What a running server stores next opens with the key it seals with alone."""
+    if sealing := holders_sealing(key_id):
+        return (
+            f" that is stored, but still what is new on {holders_words(sealing)}. "
+            f"Put “{first}” in front there, restart and rotate again."
+        )
+    return ": it can be removed from PORTAL_ENCRYPTION_KEYS."
 
 
 def _cells(texts: list[str], widths: list[int]) -> str:
