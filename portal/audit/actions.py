@@ -102,6 +102,7 @@ KINDS = {
     "page": "page",
     "day": "day",
     "export": "export",
+    "verification": "verification",
     "filter": "saved filter",
 }
 VERBED = {

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 
 MOST_PROBLEMS = 20
+# How the verdict on a whole chain begins. Recorded events are known by it (portal.audit.standing).
+WHOLE = "The audit trail is whole"
 
 
 @dataclass(frozen=True)
@@ -46,14 +48,14 @@ class Report:
 def verdict_of(report: Report) -> str:
     """The result in one sentence."""
     if report.whole:
-        what = "This part of the audit trail" if report.extent else "The audit trail"
+        what = "This part of the audit trail is whole" if report.extent else WHOLE
         compared = "no anchor"
         if report.anchors:
             number = len(report.anchors)
             compared = (
                 f"{number:,} anchor{'' if number == 1 else 's'}, the last at row {max(report.anchors):,}"
             )
-        return f"{what} is whole: {report.rows:,} rows verified{report.extent}, compared with {compared}"
+        return f"{what}: {report.rows:,} rows verified{report.extent}, compared with {compared}"
     return f"The audit trail was tampered with: row {report.problems[0].sequence} is the first that is wrong."
 
 

@@ -14,6 +14,7 @@ from portal.audit.anchors_missing import anchors_trouble
 from portal.audit.guards import EVENT, guards_missing
 from portal.audit.models import Event, Head
 from portal.audit.services import AuditUnavailable, LastFailure, record_try
+from portal.audit.standing import broken_event
 from portal.audit.stream.backlog import backlogs
 from portal.console.health import CHECKS, WARNINGS, NotReadyError
 
@@ -27,6 +28,7 @@ KEPT_SECONDS = 3.0
 def checks_register() -> None:
     """Adds the checks to /healthz/ready."""
     CHECKS["audit trail"] = trail_writable
+    WARNINGS["audit proof"] = found_whole
     WARNINGS["audit guards"] = guards_there
     WARNINGS["audit anchors"] = anchors_there
     WARNINGS["audit clock"] = clock_right
@@ -87,6 +89,12 @@ def _trouble_found() -> str:
     if isinstance(reason, Head.DoesNotExist):
         return "the audit trail has lost its head: nothing can be recorded, nothing is sent"
     return f"the audit trail cannot be written ({type(reason).__name__}): nothing is sent"
+
+
+def found_whole() -> None:
+    """Raises NotReadyError where a verification found the trail broken, and none all of it whole since."""
+    if broken := broken_event():
+        raise NotReadyError(f"the audit trail was found broken, see its row {broken.sequence}")
 
 
 def guards_there() -> None:

@@ -1,4 +1,4 @@
-"""The card of the home page that tells managers which days of the trail wait for their sign-off."""
+"""The cards of the home page: which days of the trail wait for a sign-off, and that it was found broken."""
 
 from collections.abc import Mapping
 from datetime import UTC
@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from portal.audit.review import days_listed
+from portal.audit.standing import broken_event
 from portal.console.home import HomeCard, register
 
 LOOKED_BACK = 15  # today, which is not over, and two weeks
@@ -20,6 +21,12 @@ def days_due(request: HttpRequest) -> Mapping[str, Any]:
     return {"due": [day for day in reversed(days) if day.due]}
 
 
+def broken_found(request: HttpRequest) -> Mapping[str, Any]:
+    """`broken`: the finding that the trail is broken, None if it is not."""
+    return {"broken": broken_event()}
+
+
 def home_register() -> None:
-    """Adds the card."""
+    """Adds the cards."""
+    register(HomeCard("trail", "audit/broken_card.html", access="audit.view", order=1, context=broken_found))
     register(HomeCard("review", "audit/home_card.html", access="audit.review", order=15, context=days_due))

@@ -4,7 +4,6 @@ import logging
 import time
 from dataclasses import asdict, dataclass
 from datetime import datetime, tzinfo
-from itertools import takewhile
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,7 +13,7 @@ from django.urls import reverse
 from portal.audit.filters import wanted_of
 from portal.audit.findings import Report, verdict_of, warnings_words
 from portal.audit.models import Event, Head
-from portal.audit.services import AuditUnavailable, Origin, event_record
+from portal.audit.services import AuditUnavailable, ObjectRef, Origin, event_record
 from portal.audit.verification import audit_verify
 from portal.tasks.kinds import Kind, Link, Result, kind_register
 from portal.tasks.models import Run, State
@@ -73,29 +72,35 @@ def verifications(limit: int = 50) -> list[Run]:
     return runs_of_kind(KIND, limit=limit)
 
 
-def verification_results(runs: list[Run]) -> list[Run]:
-    """Of these the newest that is done, and the newest that found the trail broken.
+def verification_results(runs: list[Run], broken: Event | None) -> list[Run]:
+    """Of these the one that made the standing finding `broken`, and the newest that is done.
 
-    A broken trail stands out until the whole of it was found whole: no part that is proves anything.
+    What was found broken and is no longer stands aside, unless it could not be recorded.
     """
     done = [run for run in runs if run.state == State.DONE]
-    since = takewhile(lambda run: not (run.result["whole"] and run.result["everything"]), done)
-    broken = [run for run in since if not run.result["whole"]][:1]
-    return broken + [run for run in done[:1] if run not in broken]
+    standing = [run for run in done if broken and str(run.pk) == broken.object_guid]
+    newest = [run for run in done[:1] if run.result["whole"] or not run.result.get("recorded", True)]
+    return standing + [run for run in newest if run not in standing]
 
 
-def verified_record(report: Report, origin: Origin) -> None:
-    """Notes a run and what it found. Where the trail is too broken for that, only the log has it."""
-    message = " — ".join(part for part in (verdict_of(report), warnings_words(report)) if part)
+def verified_record(report: Report, origin: Origin, about: ObjectRef | None = None) -> bool:
+    """Notes a run and what it found; whether it could. Where the trail is too broken for that, only the log
+    has it."""
+    said = (verdict_of(report), *(str(problem) for problem in report.problems[:1]))
+    message = " — ".join(part for part in (" ".join(said), warnings_words(report)) if part)
+    found: dict[str, Any] = {"action": "audit.verified"}
+    if not report.whole:
+        found = {"action": "audit.found_broken", "outcome": "failed"}
+    if about and Event.objects.filter(connection="", object_guid=about.guid, action=found["action"]).exists():
+        return True  # a killed worker may have got as far as this before
     try:
-        if report.whole:
-            event_record(action="audit.verified", origin=origin, message=message)
-        else:
-            event_record(action="audit.found_broken", origin=origin, outcome="failed", message=message)
+        event_record(origin=origin, object=about, message=message, **found)
     except AuditUnavailable:
         logger.critical("the audit trail is broken, and this could not be recorded")
         if report.whole:
             raise
+        return False
+    return True
 
 
 def verification_events(limit: int = 5) -> list[Event]:
@@ -153,13 +158,14 @@ def _verify(run: Run, extent: dict[str, Any], origin: dict[str, Any]) -> Result:
         task_progress(run=run, done=done, total=total)
 
     report = audit_verify(**extent, progress=progress)
+    about = ObjectRef("verification", str(run.pk), f"{run.created_at:%Y-%m-%d %H:%M} UTC")
     try:
-        verified_record(report, Origin(**origin))
+        recorded = verified_record(report, Origin(**origin), about)
     except AuditUnavailable as error:
         raise TaskFailed("The trail was read, but the audit trail cannot be written.") from error
     found = {
         "whole": report.whole,
-        "everything": not report.extent,
+        "recorded": recorded,
         "verdict": verdict_of(report),
         "guards": warnings_words(report),
         "problems": [str(problem) for problem in report.problems],

@@ -20,6 +20,7 @@ from portal.audit.proof import (
     verifications,
 )
 from portal.audit.services import Origin, event_record, origin_of
+from portal.audit.standing import broken_event
 from portal.audit.stream.delivery import anchors_hurry
 from portal.audit.views import zone_of
 from portal.console.views import PortalView
@@ -104,12 +105,14 @@ def _context() -> dict[str, object]:
         anchors, unreadable = anchors_read()[-10:][::-1], False
     except AnchorUnavailable:
         anchors, unreadable = [], True
-    runs = verifications()
+    runs, broken = verifications(), broken_event()
+    results = verification_results(runs, broken)
     under_way = [run for run in runs if run.is_open]
     return {
         "under_way": rows_of(under_way),
         "no_worker": bool(under_way) and not worker_is_there(),
-        "results": verification_results(runs),
+        "results": results,
+        "broken": None if any(not run.result["whole"] for run in results) else broken,
         "failed": rows_of(run for run in runs[:1] if run.state == State.FAILED),
         "events": verification_events(),
         "unguarded": guards_missing(connection),

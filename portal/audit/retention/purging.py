@@ -19,6 +19,7 @@ from portal.audit.models import Delivery, Event, Head, Known, Term
 from portal.audit.retention.archives import Archive, ArchiveBroken, Kept, archive_check, archives_kept
 from portal.audit.retention.gravestones import Gravestone, gravestones_cut
 from portal.audit.services import Origin, event_record
+from portal.audit.standing import broken_event
 from portal.audit.stream.delivery import feeds_configured
 from portal.audit.terms import known_of
 
@@ -124,7 +125,7 @@ def _recorded(stone: Gravestone, archive: Archive, origin: Origin) -> None:
 
 
 def _staying(rows: QuerySet[Event]) -> QuerySet[Event]:
-    """The first and the latest event of each object, and what proves that others went."""
+    """The first and the latest event of each object, what proves that others went, a finding that stands."""
     same = Event.objects.filter(
         connection=OuterRef("connection"),
         object_guid=OuterRef("object_guid"),
@@ -132,7 +133,9 @@ def _staying(rows: QuerySet[Event]) -> QuerySet[Event]:
     )
     earlier = Exists(same.filter(sequence__lt=OuterRef("sequence")))
     later = Exists(same.filter(sequence__gt=OuterRef("sequence")))
-    return rows.filter(Q(action__in=PROOFS) | (~Q(object_guid="") & (~Q(earlier) | ~Q(later))))
+    broken = broken_event()
+    proofs = Q(action__in=PROOFS) | (Q(pk=broken.pk) if broken else Q())
+    return rows.filter(proofs | (~Q(object_guid="") & (~Q(earlier) | ~Q(later))))
 
 
 def _removed(gone: list[int]) -> None:
