@@ -7,6 +7,7 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from portal.audit.looks import LOOKS
+from portal.audit.models import Event
 from portal.console.moments import zone_known
 
 TIMES = ("when", "from", "to")
@@ -15,7 +16,7 @@ NAMES = {
     "when": "When", "from": "From", "to": "To", "actor": "Who", "role": "Role", "action": "What",
     "kind": "Kind of object", "object": "Object", "connection": "Connection", "outcome": "Outcome",
     "change": "Change or request id", "field": "Field touched", "address": "Source address", "words": "Words",
-    "look": "Worth a look", "zone": "Days of",
+    "look": "Worth a look", "zone": "Days of", "person": "By", "guid": "Exactly the object",
 }  # fmt: skip
 
 
@@ -99,7 +100,21 @@ def _midnight(day: date, zone: tzinfo) -> datetime:
 def _called(name: str, value: str) -> str:
     if name == "look" and value in LOOKS:
         return LOOKS[value].title
+    if name == "person":
+        return account_words(value)
     return PRESETS.get(value, value) if name == "when" else value
+
+
+def account_words(number: str) -> str:
+    """Whose account it is, with the latest name that it acted under."""
+    events = Event.objects.filter(actor_id=number) if is_number(number) else Event.objects.none()
+    name = events.values_list("actor_name", flat=True).first()
+    return f"{name} (account {number})" if name else f"account {number}"
+
+
+def is_number(text: str) -> bool:
+    """Whether the databases can compare it with the number of an account."""
+    return text.isascii() and text.isdigit() and len(text) < 19
 
 
 def _stamp(when: datetime | None) -> str:

@@ -46,6 +46,7 @@ class History:
 
     guid: str
     kind: str = ""
+    connection: str = ""
     events: Sequence[Event] = ()
     older: int | None = None
     first: Event | None = None
@@ -73,6 +74,7 @@ def history_page(
     return History(
         guid,
         kind,
+        connection,
         events=found,
         older=older,
         first=asked.order_by("sequence").first(),

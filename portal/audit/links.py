@@ -11,9 +11,7 @@ from portal.console.links import entity_url, parent_url
 
 # What the explorer can be narrowed to from an event: the link's name, its filter and the event's column.
 _NARROWED = (
-    ("actor_events", "actor", "actor_name"),
     ("address_events", "address", "address"),
-    ("object_events", "object", "object_guid"),
     ("request_events", "change", "request_id"),
     ("connection_events", "connection", "connection"),
 )
@@ -39,8 +37,25 @@ def event_links(event: Event, request: HttpRequest) -> dict[str, str]:
     }
     for name, asked, column in _NARROWED:
         value = getattr(event, column)
-        links[name] = f"{reverse('audit:list')}?{urlencode({asked: value})}" if value else ""
+        links[name] = _explorer({asked: value})
+    links["actor_events"] = _explorer(
+        {"person": event.actor_id} if event.actor_id else {"actor": event.actor_name}
+    )
+    links["object_events"] = _object_events(event)
     return links
+
+
+def _object_events(event: Event) -> str:
+    """Of this object alone. The portal's own have numbers, which are those of others of another kind, too;
+    what is at a gateway has what belongs to it with it."""
+    if not event.object_guid:
+        return ""
+    where = {"connection": event.connection} if event.connection else {"kind": event.object_kind}
+    return _explorer({"guid": event.object_guid, **where})
+
+
+def _explorer(asked: dict[str, Any]) -> str:
+    return f"{reverse('audit:list')}?{urlencode(asked)}" if all(asked.values()) else ""
 
 
 def _object_url(event: Event, request: HttpRequest) -> str:

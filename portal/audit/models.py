@@ -64,6 +64,7 @@ class Event(models.Model):
             models.Index(fields=["action", "-sequence"], name="audit_by_action"),
             models.Index(fields=["time", "outcome"], name="audit_by_time"),
             models.Index(fields=["actor_name", "-sequence"], name="audit_by_actor"),
+            models.Index(fields=["actor_id", "-sequence"], name="audit_by_account"),
             models.Index(fields=["actor_role", "-sequence"], name="audit_by_role"),
             models.Index(fields=["object_kind", "-sequence"], name="audit_by_kind"),
             models.Index(fields=["connection", "-sequence"], name="audit_by_connection"),

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from portal.audit.actions import ACTIONS
-from portal.audit.filters import Wanted
+from portal.audit.filters import Wanted, is_number
 from portal.audit.looks import look_condition
 from portal.audit.models import Event, Known, Term
 from portal.audit.selection import Condition, Rows, Selection
@@ -47,12 +47,16 @@ def _conditions(values: dict[str, str]) -> Iterator[Condition]:
     for name, column in _COLUMNS.items():
         if name in values:
             yield Condition(Q(**{column: values[name]}))
+    if "person" in values:
+        yield Condition(Q(actor_id=values["person"])) if is_number(values["person"]) else _NOTHING
     if "actor" in values:
         yield _actor(values["actor"])
     if "action" in values:
         yield _one_of("action", _actions(values["action"]))
     if "change" in values:
         yield _same_id(values["change"])
+    if "guid" in values:
+        yield Condition(terms=(_guid_term(values["guid"]),))
     if "object" in values:
         yield _object(values["object"])
     if "look" in values:
@@ -81,18 +85,23 @@ def _actions(action: str) -> list[str]:
 
 
 def _object(text: str) -> Condition:
-    """The object with that guid, else all that ever had a name like that."""
-    if Term.objects.filter(term=f"o:{text}"[:160]).exists():
-        return Condition(terms=(f"o:{text}"[:160],))
+    """The object with that guid, and all that ever had a name like that."""
+    exact = Term.objects.filter(term=_guid_term(text))
     guids = Known.objects.filter(kind__startswith="object:", folded__contains=folded(text)).values("guid")
     few = _few(guids.distinct(), "object")
     if few is None:
-        named = Q(object_guid__in=guids) | Q(parent_guid__in=guids)
-        return Condition(named | Q(object_guid="", object_name__in=guids), ordered=False, indexed=False)
-    if not few:
+        named = Q(object_guid__in=guids) | Q(parent_guid__in=guids) | Q(object_guid="", object_name__in=guids)
+        same = Q(Exists(exact.filter(event_id=OuterRef("pk"))))
+        return Condition(named | same, ordered=False, indexed=False)
+    terms = dict.fromkeys([_guid_term(guid) for guid in few] + [_guid_term(text)] * exact.exists())
+    if not terms:
         return _same_id(text)
-    terms = tuple(f"o:{guid}" for guid in few)
-    return _any_of(tuple(Condition(terms=(term,)) for term in terms), terms=terms)
+    each = tuple(Condition(terms=(term,)) for term in terms)
+    return each[0] if len(each) == 1 else _any_of(each, terms=tuple(terms))
+
+
+def _guid_term(guid: str) -> str:
+    return f"o:{guid}"[:160]
 
 
 def _actor(text: str) -> Condition:

@@ -12,7 +12,7 @@ from django.shortcuts import render
 from portal.audit.actions import KINDS, action_title
 from portal.audit.charts import chart_of
 from portal.audit.diffs import field_changes
-from portal.audit.filters import PRESETS, Wanted, wanted_of
+from portal.audit.filters import PRESETS, Wanted, account_words, wanted_of
 from portal.audit.links import event_links
 from portal.audit.looks import LOOKS
 from portal.audit.models import Event
@@ -106,6 +106,7 @@ def _explorer(request: HttpRequest, tab: str, wanted: Wanted) -> dict[str, Any]:
     return {
         "tab": tab,
         "wanted": wanted.values,
+        "account": account_words(wanted.values.get("person", "")),
         "filtered": wanted.values,
         "filter_query": filter_query(wanted),
         "presets": PRESETS.items(),

@@ -159,11 +159,11 @@ def test_an_event_links_to_everything_it_names(client_of, manager, admin) -> Non
     text = client_of(manager).get(f"/audit/{event.sequence}/").content.decode()
     for link in (
         f"/staff/{admin.pk}/",
-        "/audit/?actor=Ada+Admin",
+        f"/audit/?person={admin.pk}",
         "/audit/?address=192.0.2.7",
         "/sandbox/merchants/g-1/",
         "/sandbox/tenants/t-1/",
-        "/audit/?object=g-1",
+        "/audit/?guid=g-1&amp;connection=sandbox",
         "/connections/sandbox/",
         "/changes/c7e5b0a4-0000-4000-8000-000000000000/",
         "/audit/?change=r-7",

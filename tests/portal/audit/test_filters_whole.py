@@ -11,8 +11,10 @@ from django.http import QueryDict
 from portal.audit import queries, services
 from portal.audit.filters import wanted_of
 from portal.audit.guards import guards_remove
+from portal.audit.links import event_links
 from portal.audit.models import Event, Known, Term
 from portal.audit.queries import selection_of
+from portal.audit.selection import Rows
 from portal.audit.services import ObjectRef, Origin, event_record
 
 pytestmark = pytest.mark.django_db
@@ -132,3 +134,67 @@ def test_what_was_written_before_becomes_findable_too():
     migration.derive(apps, None)
     assert set(Term.objects.values_list("term")) == terms
     assert set(Known.objects.values_list("name", "folded")) == names
+
+
+def test_a_guid_leaves_no_name_out_and_a_name_no_guid():
+    about = record(object=ObjectRef("connection", "sandbox", "Sandbox"))
+    named = record(object=ObjectRef("merchant", "g-1", "Sandbox Books"))
+    person = record(object=ObjectRef("person", "1", "Ana"), connection="")
+    shop = record(object=ObjectRef("merchant", "g-2", "Shop 1"))
+    assert found("object=sandbox") == [named, about]
+    assert found("object=1") == [shop, person]
+    record(object=ObjectRef("merchant", "1", "Shop 1 as well"))
+    assert len(found("object=1")) == 3
+
+
+def test_many_names_leave_the_guid_in(big_shops):
+    exact = record(object=ObjectRef("connection", "big", "Elsewhere"))
+    assert found("object=big") == [exact, *range(10, 0, -1)]
+
+
+def test_a_guid_that_is_in_no_name_is_one_walk_along_its_index(django_assert_num_queries):
+    rows = [record(object=ObjectRef("merchant", "ME-77", "Shop")) for _ in range(3)]
+    selection = selection_of(wanted_of(QueryDict("object=ME-77"), UTC))
+    with django_assert_num_queries(1):
+        assert selection.numbers(50).found == rows[::-1]
+
+
+def test_links_find_this_object_and_no_other_with_its_number(browser):
+    rows = {
+        kind: record(object=ObjectRef(kind, "1", f"A {kind}"), connection="")
+        for kind in ("person", "role", "filter")
+    }
+    for row in rows.values():
+        link = event_links(Event.objects.get(pk=row), browser.get("/").wsgi_request)["object_events"]
+        assert [event.pk for event in browser.get(link).context["events"]] == [row]
+
+
+def test_links_to_an_object_of_a_gateway_find_what_belongs_to_it_at_that_gateway(browser):
+    shop = record(object=ObjectRef("merchant", "g-1", "Shop"))
+    line = record(object=ObjectRef("connector", "g-2", "Visa", "g-1", "Shop"))
+    record(object=ObjectRef("merchant", "g-1", "Other shop"), connection="elsewhere")
+    link = event_links(Event.objects.get(pk=shop), browser.get("/").wsgi_request)["object_events"]
+    answer = browser.get(link)
+    assert [event.pk for event in answer.context["events"]] == [line, shop]
+    assert "<code>g-1</code> and what belongs to it" in answer.content.decode()
+
+
+def test_a_link_to_what_a_person_did_names_the_account(browser):
+    people = [(7, "Ana Li"), (8, "Ana Lindt"), (9, "Diana Lisek"), (7, "Ana Neumann")]
+    rows = [record(origin=Origin(number, name, "Manager", "", "", "")) for number, name in people]
+    link = event_links(Event.objects.get(pk=rows[0]), browser.get("/").wsgi_request)["actor_events"]
+    answer = browser.get(link)
+    assert [event.pk for event in answer.context["events"]] == [rows[3], rows[0]]
+    assert "Only what Ana Neumann (account 7) did" in answer.content.decode()
+    assert wanted_of(QueryDict(link.partition("?")[2]), UTC).said == "By: Ana Neumann (account 7)"
+    assert found("actor=Ana+Li") == rows[2::-1]
+    program = record(origin=Origin(None, "verify_audit", "system", "", "", ""))
+    link = event_links(Event.objects.get(pk=program), browser.get("/").wsgi_request)["actor_events"]
+    assert [event.pk for event in browser.get(link).context["events"]] == [program]
+
+
+@pytest.mark.sqlite  # which takes the index for a single row, too
+def test_what_an_account_did_is_one_walk_along_its_index():
+    record()
+    (line,) = selection_of(wanted_of(QueryDict("person=7"), UTC))._lines(Rows())
+    assert "audit_by_account" in line.order_by("-sequence").explain()

@@ -126,7 +126,7 @@ def test_the_event_page_tells_it_instead_of_json_lines(manager, client_of):
     changes(STORED, new)
     text = client_of(manager).get("/audit/1/").content.decode()
     assert "What becomes of the rules" in text and "Currency EUR → CO-1, if that fails CO-2" in text
-    assert "routing.tree" not in text and 'href="/audit/?object=CO-0"' in text
+    assert "routing.tree" not in text and 'href="/audit/?guid=CO-0&amp;kind=routing"' in text
 
 
 def test_other_events_have_no_such_difference():

@@ -240,7 +240,7 @@ def test_a_roles_page_tells_its_history_and_every_set_of_rights_it_had(admin, re
 
 def test_whoever_reads_the_trail_gets_from_a_role_to_what_happened_to_it(manager, reader_role, client_of):
     browser = client_of(manager)
-    link = f"/audit/?kind=role&amp;object={reader_role.pk}"
+    link = f"/audit/?kind=role&amp;guid={reader_role.pk}"
     assert link in browser.get("/staff/roles/").content.decode()
     found = browser.get(link.replace("&amp;", "&")).content.decode()
     assert "made role “Reader”" in found and "1 event" in found
