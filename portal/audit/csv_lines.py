@@ -1,4 +1,8 @@
-"""Lines of CSV that no spreadsheet takes for formulas, written quickly: exports are long."""
+"""Lines of CSV that no spreadsheet takes for formulas, written quickly: exports are long.
+
+Where semicolons or tabs separate cells, a spreadsheet cuts in the middle of a cell too, quoted or not, since
+the quotes are not at the beginning of what it takes for one. So each piece is defused by itself.
+"""
 
 import csv
 import re
@@ -9,6 +13,8 @@ from typing import Any
 _FORMULA = frozenset("=+-@\t\r\n\0")
 _GAP = "\x1f"
 _formula_begins = re.compile(f"{_GAP}[{re.escape(''.join(sorted(_FORMULA)))}]").search
+# Where a piece of a cell begins that would be taken for one; quotes before it are taken off.
+_piece_begins = re.compile("""([;\t\r\n])(?=["'\\s]*[=+@-])""").sub
 _JSON_BEGINS = frozenset(("{", "[", ""))
 
 
@@ -23,8 +29,8 @@ _writer = csv.writer(_Echo())
 
 
 def cell_defused(value: Any) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    text = "" if value is None else str(value)
+    """A cell that no spreadsheet takes for a formula, nor any piece of it."""
+    text = _piece_begins(r"\1'", "" if value is None else str(value))
     return f"'{text}" if text[:1] in _FORMULA else text
 
 
@@ -35,10 +41,14 @@ def csv_line(cells: Iterable[Any]) -> str:
 
 
 def csv_line_of(before: Sequence[str], documents: Sequence[str], after: Sequence[str]) -> str:
-    """The same line as csv_line's, sooner where only `documents`, JSON, need quotes."""
+    """The same line as csv_line's, sooner where only `documents`, JSON, need quotes.
+
+    Theirs are the same documents without a semicolon: those in their texts are written as JSON's escapes.
+    """
+    documents = [text.replace(";", r"\u003b") for text in documents]
     head, tail = _GAP.join(before), _GAP.join(after)
     plain = f"{_GAP}{head}{_GAP}{tail}"
-    quotes = '"' in plain or "," in plain or "\r" in plain or "\n" in plain
+    quotes = '"' in plain or "," in plain or "\r" in plain or "\n" in plain or ";" in plain or "\t" in plain
     gaps = plain.count(_GAP) != len(before) + len(after)
     json = _JSON_BEGINS.issuperset([text[:1] for text in documents])
     if quotes or gaps or not json or _formula_begins(plain):

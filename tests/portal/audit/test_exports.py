@@ -98,6 +98,24 @@ def test_a_line_written_quickly_is_the_line_written_with_care(texts, document):
     assert csv_line_of(texts[:2], [document], texts[2:]) == csv_line([*texts[:2], document, *texts[2:]])
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize(
+    "text", ["x{}=1+1{}", 'x{}"+1{}', "x{} -1{}", 'x\n"@SUM(1){}', "x\r\n=1{}", "=1{}@2{}"]
+)
+def test_no_piece_of_a_cell_is_a_formula_whatever_separates_cells(browser, separator, text):
+    text = text.replace("{}", separator)
+    event_record(
+        action="change.accepted", origin=SYSTEM, reason=text, message=text, before={"name": text},
+        object=ObjectRef("merchant", "g-1", text), after={"name": [text, "a;b"]},
+    )  # fmt: skip
+    written = body(browser.post("/audit/export/", {"form": "csv", "reason": text}))
+    rows = csv.reader(io.StringIO(written, newline=""), delimiter=separator)
+    cells = [cell.strip() for row in rows for cell in row]
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+    *_, last = csv.reader(io.StringIO(written, newline=""))
+    assert json.loads(last[exports.COLUMNS.index("after")]) == {"name": [text, "a;b"]}
+
+
 def test_a_formula_in_a_name_is_defused_in_the_file(browser):
     shop(1, name='=HYPERLINK("http://x","y")')
     text = body(browser.post("/audit/export/", {"form": "csv", "reason": "x"}))
