@@ -37,6 +37,12 @@ class Operation:
         return contract.secret_paths(name) if name else frozenset()
 
     @property
+    def request_references(self) -> frozenset[str]:
+        """Names of the properties of the request body, at any depth, that hold GUIDs of entities."""
+        name = self.spec.request_schema
+        return contract.reference_names(name) if name else frozenset()
+
+    @property
     def response_secrets(self) -> frozenset[tuple[str, ...]]:
         """Paths of the secrets in the answer, array levels as "*"."""
         return contract.secret_paths(self.spec.response_schema)

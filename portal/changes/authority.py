@@ -12,15 +12,14 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 
 from portal.changes.models import Change
-from portal.directory.services import entries_seen, guids_unseen
+from portal.directory.services import guids_seen, scope_refresh
 from portal.staff.models import User
 from portal.staff.reach import reach_of
 from portal.staff.roles import permission_words
 
 Person = User | AnonymousUser
 _BEYOND = "reached for what lies outside the tenants of the account"
-# What is listed here lets a merchant user in: a limited person lists only merchants they know of.
-_GRANTS = "multimerchantaccess"
+_TAKEN_AWAY = "removeSettings"
 
 
 def authorise(*, user: Person, permission: str) -> User:
@@ -48,15 +47,38 @@ def change_authorise(*, user: Person, change: Change) -> User:
 
 
 def draft_authorise(*, user: User, change: Change, payload: Mapping[str, Any]) -> None:
-    """Raises PermissionDenied for a new change of, or with a word about, what the person does not reach."""
+    """Raises PermissionDenied for a new change of, or with a reference to, what the person does not reach.
+
+    What does not exist is out of reach as well, and free text is no reference: neither tells what exists.
+    """
     if reach_of(user).everywhere:
         return
-    granted = {guid for name in payload if name.lower().endswith(_GRANTS) for guid in _texts(payload[name])}
-    wanted = granted | {change.target}
-    known = entries_seen(user=user, connection=change.connection).filter(guid__in=wanted)
-    named = guids_unseen(user=user, connection=change.connection, guids=_texts(payload))
-    if named or wanted - set(known.values_list("guid", flat=True)):
+    names = {name.lower() for name in change.spec.request_references}
+    wanted = {change.target, *_references(payload, names)}
+    if wanted - _seen(user, change, wanted):
         raise PermissionDenied(_BEYOND)
+
+
+def _seen(user: User, change: Change, wanted: set[str]) -> set[str]:
+    """Those that the person may know of. Connectors of the same merchant may not have been listed yet."""
+    seen = guids_seen(user=user, connection=change.connection, guids=wanted)
+    if wanted - seen and change.target in seen and change.spec.kind == "connector":
+        scope_refresh(connection=change.connection, kind="connector", parent=change.parent_guid)
+        seen = guids_seen(user=user, connection=change.connection, guids=wanted)
+    return seen
+
+
+def _references(value: Any, names: Collection[str]) -> Iterator[str]:
+    """Every text in a body that stands for an entity, but for what a setting was that is taken away."""
+    if isinstance(value, Mapping):
+        for name, child in value.items():
+            if name.lower() in names:
+                yield from _texts(child)
+            if name != _TAKEN_AWAY:
+                yield from _references(child, names)
+    elif isinstance(value, (list, tuple)):
+        for child in value:
+            yield from _references(child, names)
 
 
 def _of_tenants(guids: Collection[str]) -> Q:
@@ -65,12 +87,7 @@ def _of_tenants(guids: Collection[str]) -> Q:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Every text within a body, secrets aside."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for child in value.values():
-            yield from _texts(child)
-    elif isinstance(value, (list, tuple)):
-        for child in value:
-            yield from _texts(child)
+    """A GUID or several; "" is none."""
+    for child in value if isinstance(value, (list, tuple)) else [value]:
+        if isinstance(child, str) and child:
+            yield child

@@ -109,12 +109,11 @@ def entry_parents(entry: Entry) -> list[Entry]:
     return sorted(rows, key=lambda row: row.kind != "tenant")
 
 
-def guids_unseen(*, user: User | AnonymousUser, connection: str, guids: Iterable[str]) -> set[str]:
-    """Those of the guids that are an entity's which the person may not know of."""
+def guids_seen(*, user: User | AnonymousUser, connection: str, guids: Iterable[str]) -> set[str]:
+    """Those of the guids that are an entity's which the person may know of."""
     asked = {guid for guid in guids if len(guid) <= GUID_LIMIT and storable(guid) == guid}
-    seen = entries_seen(user=user, connection=connection).filter(guid__in=asked)
-    known = Entry.objects.filter(connection=connection, guid__in=asked)
-    return set(known.exclude(pk__in=seen.values("pk")).values_list("guid", flat=True))
+    rows = entries_seen(user=user, connection=connection).filter(guid__in=asked)
+    return set(rows.values_list("guid", flat=True))
 
 
 def entry_children(entry: Entry) -> QuerySet[Entry]:

@@ -10,7 +10,7 @@ from portal.directory.entries import (
     entry_follow,
     entry_parents,
     entry_store,
-    guids_unseen,
+    guids_seen,
 )
 from portal.directory.scopes import ScopeState, scope_ensure, scope_refresh, scopes_ensure
 
@@ -25,7 +25,7 @@ __all__ = [
     "entry_follow",
     "entry_parents",
     "entry_store",
-    "guids_unseen",
+    "guids_seen",
     "scope_ensure",
     "scope_refresh",
     "scopes_ensure",

@@ -1,5 +1,6 @@
 """The contract as data: every schema, operation and example of openapi.yaml, read once per process."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,7 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 CONTRACT_FILE = Path(__file__).with_name("openapi.yaml")
+_ENTITIES = frozenset({"TE", "ME", "US", "CO"})  # x-guid-prefix of what the API lists
 _BASE_URI = "urn:provisioning-contract"
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -71,6 +73,12 @@ def secret_paths(name: str) -> frozenset[tuple[str, ...]]:
     return frozenset(_secrets(schema(name), (), frozenset()))
 
 
+@cache
+def reference_names(name: str) -> frozenset[str]:
+    """The properties, at any depth of schema `name`, that hold GUIDs of entities; text that may is none."""
+    return frozenset(_references(schema(name), set()))
+
+
 def enum_descriptions(name: str) -> dict[str, str]:
     """Value → description of an enum schema (x-enum-descriptions), in the contract's order."""
     return dict(schema(name).get("x-enum-descriptions", {}))
@@ -128,6 +136,28 @@ def _operation(path: str, method: str, spec: dict[str, Any]) -> ContractOperatio
 def _schema_name(part: dict[str, Any]) -> str:
     reference: str = part["content"]["application/json"]["schema"]["$ref"]
     return reference.rsplit("/", 1)[1]
+
+
+def _references(node: Any, seen: set[str]) -> Iterator[str]:
+    if isinstance(node, list):
+        for child in node:
+            yield from _references(child, seen)
+    if not isinstance(node, dict):
+        return
+    if (reference := node.get("$ref")) and reference not in seen:
+        seen.add(reference)
+        yield from _references(resolve(node), seen)
+    for key, child in node.items():
+        if key == "properties":
+            yield from (name for name, described in child.items() if _refers(name, resolve(described)))
+        yield from _references(child, seen)
+
+
+def _refers(name: str, described: Schema) -> bool:
+    prefix = resolve(described.get("items", described)).get("x-guid-prefix")
+    if prefix:
+        return prefix in _ENTITIES
+    return name.lower().endswith("guid")
 
 
 def _secrets(node: Schema, path: tuple[str, ...], seen: frozenset[str]) -> list[tuple[str, ...]]:

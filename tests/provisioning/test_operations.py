@@ -38,3 +38,22 @@ def test_the_secrets_of_connectors_are_where_the_contract_marks_them():
 def test_an_unknown_operation_is_an_error():
     with pytest.raises(KeyError):
         operation_named("merchant.destroy")
+
+
+@pytest.mark.parametrize(
+    ("name", "names"),
+    [
+        ("merchant.update", set()),
+        ("merchant_user.create", {"multiMerchantAccess"}),
+        (
+            "connector.create",
+            {"account-updater:connector-guid", "defaultConnector", "vault:external-vault-connector-guid"},
+        ),
+        ("routing.replace", {"connector", "connectorGuid"}),
+        ("routing.update_multi_method", {"connector"}),
+        ("nt_enrollment.create", {"merchantGuid", "userGuid"}),
+        ("merchant.list", set()),
+    ],
+)
+def test_what_refers_to_another_entity_is_known_from_the_contract(name, names):
+    assert OPERATIONS[name].request_references == names

@@ -189,6 +189,46 @@ def test_the_counter_refuses_what_the_door_let_through(lia, houses, connection):
     assert not Change.objects.exists()
 
 
+def test_free_text_tells_nothing_of_what_exists_elsewhere(browser, houses):
+    own, foreign = houses
+    edit = address("merchants:edit", own)
+    for name in (foreign.merchant.guid, "ME-UNHEARD-OF", foreign.tenant):
+        values = {"name": name, "homepage": "https://shop.example", "timezone": "UTC"}
+        values["base"] = _base(browser.get(edit).content.decode())
+        assert browser.post(edit, values).status_code == 302, name
+    assert not Event.objects.filter(outcome="denied").exists()
+
+
+def test_a_reference_to_an_unknown_entity_and_to_a_foreign_one_are_refused_alike(lia, houses, connection):
+    own, foreign = houses
+    entity = read(connection, "connector", own.merchant.guid, own.guids["connectors"])
+    place = {
+        "user": lia,
+        "origin": ORIGIN,
+        "connection": "sandbox",
+        "tenant_guid": own.tenant,
+        "entity": entity,
+    }
+
+    def prepared(**payload):
+        return change_prepare(**place, operation="connector.update", payload=payload)
+
+    for guid in (foreign.guids["connectors"], "CO-UNHEARD-OF", "CO-\x00"):
+        for payload in (
+            {"addSettings": {"account-updater:connector-guid": guid}},
+            {"routingMetaConnector": {"defaultConnector": guid}},
+        ):
+            with pytest.raises(PermissionDenied, match="outside the tenants"):
+                prepared(**payload)
+    assert not Change.objects.exists()
+    unlisted = connector_made(connection, own.merchant, name="Updater").guid
+    Entry.objects.filter(guid=unlisted).delete()  # made elsewhere: nobody has looked since
+    mine = prepared(addSettings={"account-updater:connector-guid": unlisted})
+    assert mine.state == State.PREPARED
+    removing = {"vault:external-vault-connector-guid": foreign.guids["connectors"]}
+    assert prepared(removeSettings=removing, name=foreign.merchant.guid).state == State.PREPARED
+
+
 def test_changes_of_other_tenants_do_not_exist_for_limited_people(browser, lia, agent, houses, client_of):
     theirs = client_of(agent)
     changes = []
