@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.urls import include, path
 
 from portal.console.access import PUBLIC, SIGNED_IN, allow
+from portal.staff.first_step import first_step_over
 from portal.staff.own_password import OwnPasswordForm
 from portal.staff.sessions import step_up_taken
 from portal.staff.turnstile import TURNSTILE, TooBusy
@@ -18,6 +19,12 @@ from portal.staff.vouching import signs_in_elsewhere
 
 class SignInPage(views.LoginView):  # type: ignore[misc]
     """allauth's page, with the way to the OpenID provider where there is one."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """allauth leads on to the code where a sign-in waits for one: not one that cannot go on."""
+        first_step_over(request)
+        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        return response
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Looks at the password when it is this request's turn; 503 where too many wait already."""

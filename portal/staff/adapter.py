@@ -9,7 +9,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
@@ -23,6 +23,13 @@ from portal.staff.attempts import (
     name_slot,
 )
 from portal.staff.backends import StaffBackend
+from portal.staff.first_step import (
+    OVER,
+    begin_again,
+    first_step_forget,
+    first_step_holds,
+    first_step_note,
+)
 from portal.staff.models import User
 from portal.staff.own_password import own_password_is
 from portal.staff.people import origin_as, person_ref
@@ -53,17 +60,30 @@ class StaffAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """Only an admin adds people."""
         return False
 
+    def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse | None:
+        """The first step is done; a second one may follow."""
+        first_step_note(request, user)
+        answer: HttpResponse | None = super().pre_login(request, user, **kwargs)
+        return answer
+
     def login(self, request: HttpRequest, user: User) -> None:
-        """Signs in and records it, both or neither; not somebody disabled since their password was right."""
+        """Signs in and records it, both or neither.
+
+        Not somebody who was disabled, or whose sessions were ended, since the first step.
+        """
         with transaction.atomic():
             now = User.objects.select_for_update().get(pk=user.pk)
-            allowed = StaffBackend().user_can_authenticate(now)
-            if allowed:
+            refused = "" if first_step_holds(request, now) else OVER
+            if not StaffBackend().user_can_authenticate(now):
+                refused = "disabled"
+            first_step_forget(request)
+            if not refused:
                 super().login(request, user)
                 event_record(action="session.signed_in", origin=origin_of(request), outcome="success")
-        if not allowed:
-            _failure_record(request, {"username": user.username}, "disabled")
-            raise ImmediateHttpResponse(redirect("account_inactive"))
+        if refused:
+            _failure_record(request, {"username": user.username}, refused)
+            leave = begin_again(request) if refused == OVER else redirect("account_inactive")
+            raise ImmediateHttpResponse(leave)
 
     def logout(self, request: HttpRequest) -> None:
         """Records who leaves, then signs out: even where it cannot be recorded, an open session is worse."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from allauth.mfa.base.views import authenticate, index
+from allauth.mfa.base.views import index
 from django.urls import path
 from django.views.decorators.http import require_http_methods
 
@@ -22,7 +22,7 @@ def _owning(view: Any) -> Any:
 
 urlpatterns = [
     path("", allow(SIGNED_IN, unenrolled=True)(index), name="mfa_index"),
-    path("code/", allow(PUBLIC)(_forms(authenticate)), name="mfa_authenticate"),
+    path("code/", allow(PUBLIC)(_forms(pages.CodePage.as_view())), name="mfa_authenticate"),
     path("app/", _enrolling(pages.AppAddPage.as_view()), name="mfa_activate_totp"),
     path("app/remove/", _owning(pages.AppRemovePage.as_view()), name="mfa_deactivate_totp"),
     path("recovery/", _enrolling(pages.RecoveryCodesShownPage.as_view()), name="mfa_view_recovery_codes"),

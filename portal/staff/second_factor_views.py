@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from allauth.mfa.base.views import AuthenticateView
 from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView, ViewRecoveryCodesView
 from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
 from allauth.mfa.webauthn.internal.auth import get_credentials
@@ -14,6 +15,7 @@ from django.shortcuts import redirect
 from django.urls import reverse_lazy
 
 from portal.audit.services import event_record, origin_of
+from portal.staff.first_step import begin_again, first_step_over
 from portal.staff.second_factor import WORDS
 from portal.staff.sessions import step_up_taken
 from provisioning.keyring import KeyringError
@@ -31,6 +33,16 @@ class _Recorded:
             response: HttpResponse = super().form_valid(form)  # type: ignore[misc]
             event_record(action=self.action, origin=origin_of(self.request), message=WORDS[self.factor])
         return response
+
+
+class CodePage(AuthenticateView):  # type: ignore[misc]
+    """The second step of a sign-in: a code, or a passkey."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Back to the first step where that does not hold any more; no code is looked at then."""
+        if first_step_over(request):
+            return begin_again(request)
+        return super().dispatch(request, *args, **kwargs)  # type: ignore[no-any-return]
 
 
 class AppAddPage(_Recorded, ActivateTOTPView):  # type: ignore[misc]
