@@ -60,6 +60,13 @@ class StaffAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """Only an admin adds people."""
         return False
 
+    def is_safe_url(self, url: str) -> bool:
+        """Whether a page to come back to is one of ours; an address that cannot be read is none."""
+        try:
+            return bool(super().is_safe_url(url))
+        except ValueError:
+            return False
+
     def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse | None:
         """The first step is done; a second one may follow."""
         first_step_note(request, user)

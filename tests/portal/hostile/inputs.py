@@ -11,11 +11,14 @@ from hypothesis import strategies as st
 from tests.access_table import TABLE
 
 MEGABYTE = "x" * 1024 * 1024
+# Where a page is to lead on to; none of them can even be taken apart.
+BROKEN_ADDRESSES = ("//[", "//a]", "http://[", "http://[::1", "//\u2100", "https://a\uff03b/")
 NASTY = (
     "", "\x00", "a\x00b", "\ud800", "\uffff\U0010ffff", "x" * 300, "x" * 5000, "-1", "1e400", "NaN",
     "9" * 5000,
     str(2**63), str(-(2**70)), "..", "../../x", "..%2f..", "a/b", "a?b#c", "a\r\nX-Evil: 1", "%00", "%ff",
     "'; --",
+    *BROKEN_ADDRESSES,
     "{{7*7}}", "<script>", "[]", "{}", '{"a":' * 900 + "1" + "}" * 900, '{"a": 1e400}', "ﷺ" * 40,
     MEGABYTE,
 )  # fmt: skip
@@ -26,6 +29,8 @@ QUERY = (
     "before", "after", "since", "until", "field", "value", "text", "action", "actor", "object", "connection",
     "outcome", "next", "preset", "format", "reason", "confirmation", "submission", "base", "op",
 )  # fmt: skip
+# Pages that lead on to the address they are given: half of them are given one.
+LEADING_ON = ("account_", "mfa_", "staff:sso_")
 METHODS = ("GET", "POST", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "SEND", "get", "\x7f")
 KINDS = (
     "application/x-www-form-urlencoded", "application/x-www-form-urlencoded; charset=utf-16",
@@ -86,6 +91,9 @@ class Composer:
                 environ["CONTENT_TYPE"], environ["data"] = random.choice(KINDS), random.choice(values)
         if method == "GET" or random.random() < 0.3:
             environ["QUERY_STRING"] = self._pairs(random, values, [*self.fields, *QUERY])
+        if self.name.startswith(LEADING_ON) and random.random() < 0.5:
+            wanted = quote(_somewhere(random), safe="")
+            environ["QUERY_STRING"] = f"next={wanted}&{environ.get('QUERY_STRING', '')}"
         if random.random() < 0.3:
             environ[random.choice(HEADERS)] = random.choice(values).decode("latin-1")[:9000]
         return environ
@@ -110,3 +118,9 @@ class Composer:
         chosen = [quote(name) for name in random.choices(names, k=len(values))]
         pairs = [f"{name}={quote(value, safe='')}" for name, value in zip(chosen, values, strict=True)]
         return "&".join([*pairs, f"{odd}={odd}"])
+
+
+def _somewhere(random: Random) -> str:
+    """What looks like the address of a page, and perhaps cannot even be taken apart."""
+    start = random.choice(("//", "http://", "https:/", "///", "\\\\", "/", "javascript:", "//user@"))
+    return start + "".join(random.choices("[]@:/\\.%a1\u2100\uff03", k=random.randrange(6)))

@@ -3,10 +3,13 @@
 from urllib.parse import quote
 
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.test import Client, RequestFactory
 
+from portal.staff.second_factor import secrets_of
 from tests.access_table import TABLE
-from tests.portal.hostile.inputs import NASTY, address
+from tests.conftest import PASSPHRASE
+from tests.portal.hostile.inputs import BROKEN_ADDRESSES, NASTY, address
 
 IDS = {"guid", "connection", "uidb36", "key"}
 
@@ -42,6 +45,33 @@ def test_no_address_breaks_on_a_hostile_query(house, paused, turn):
         if browser.get(address(name, guids), query).status_code == 500:
             broken.append(name)
     assert not broken
+
+
+@pytest.mark.parametrize("wanted", BROKEN_ADDRESSES)
+def test_an_address_to_come_back_to_that_cannot_be_read_is_none(house, person, wanted):
+    ana = person("ana", "Support agent", PASSPHRASE)
+    with secrets_of(ana):
+        TOTP.activate(ana, generate_totp_secret())
+    waiting = Client(raise_request_exception=False)
+    waiting.post("/accounts/login/", {"login": "ana", "password": PASSPHRASE})
+    for browser in (Client(raise_request_exception=False), waiting, house[0]):
+        for name, row in TABLE.items():
+            if not row.public and not name.startswith(("account_", "mfa_", "staff:sso_")):
+                continue
+            path = address(name, house[1])
+            for answer in (browser.get(path, {"next": wanted}), browser.post(path, {"next": wanted})):
+                assert answer.status_code < 500, (name, path)
+                assert wanted not in answer.get("Location", "")
+
+
+@pytest.mark.parametrize("wanted", BROKEN_ADDRESSES)
+def test_whatever_page_was_wanted_people_get_in_and_out(person, wanted):
+    person("ana", "Support agent", PASSPHRASE)
+    browser = Client(raise_request_exception=False)
+    into = browser.post("/accounts/login/", {"login": "ana", "password": PASSPHRASE, "next": wanted})
+    assert into["Location"] == "/" and browser.get("/accounts/profile/").status_code == 200
+    assert browser.post("/accounts/logout/", {"next": wanted}).status_code == 302
+    assert browser.get("/accounts/profile/").status_code == 302
 
 
 @pytest.mark.parametrize("method", ["TRACE", "PUT", "DELETE", "PATCH", "CONNECT", "OPTIONS", "HEAD", "SEND"])
