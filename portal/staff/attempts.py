@@ -105,6 +105,7 @@ def address_slot(address: str) -> str:
         parsed = ip_address(address)
     except ValueError:
         return _shared("address", str(text_clean(address)))
+    parsed = getattr(parsed, "ipv4_mapped", None) or parsed
     if isinstance(parsed, IPv6Address):
         return _shared("address", parsed.exploded[:19])
     return _shared("address", str(parsed))

@@ -114,9 +114,11 @@ def test_signing_in_all_day_from_one_address_uses_nothing_up(ana, settings):
     assert all(tried(passphrase=PASSPHRASE) for _ in range(4))
 
 
-def test_an_ipv6_network_is_one_address():
+def test_an_ipv6_network_is_one_address_and_a_mapped_ipv4_one_is_itself():
     one, other = attempts.address_slot("2001:db8::1"), attempts.address_slot("2001:db8::ffff:2")
     assert one == other != attempts.address_slot("2001:db8:0:1::1")
+    mapped = [attempts.address_slot(f"::ffff:192.0.2.{last}") for last in (1, 2)]
+    assert mapped == [attempts.address_slot(f"192.0.2.{last}") for last in (1, 2)] and len(set(mapped)) == 2
     assert attempts.address_slot("not an address").startswith("address:")
 
 
