@@ -20,7 +20,14 @@ from portal.audit.services import Origin, event_record
 from portal.staff.backends import StaffBackend
 from portal.staff.models import PasswordLink, User
 from portal.staff.people import person_ref
-from portal.staff.services import StaffRefused, changeable, password_set, staff_lock
+from portal.staff.roles import ADMIN
+from portal.staff.services import (
+    StaffRefused,
+    another_admin_stays,
+    changeable,
+    password_set,
+    staff_lock,
+)
 from portal.staff.vouching import signs_in_elsewhere
 
 logger = logging.getLogger(__name__)
@@ -41,6 +48,9 @@ def password_link_make(*, by: User | None, origin: Origin, person: User) -> str:
             raise StaffRefused(
                 f"This person signs in through {settings.OIDC_NAME} and needs no password here."
             )
+        if by is not None and person.role == ADMIN and person.has_usable_password():
+            # The link may be withdrawn, or run out. The console may: it is the way in when nobody has one.
+            another_admin_stays(person)
         person.set_unusable_password()
         person.save(update_fields=["password"])
         PasswordLink.objects.update_or_create(

@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from portal.audit.models import Event
 from portal.audit.services import origin_system
+from portal.staff.links import password_link_make
 from portal.staff.models import User
 from portal.staff.own_roles import role_create, role_delete, role_update
 from portal.staff.roles import ADMIN, AGENT, MANAGER, PERMISSIONS, roles_known, roles_sync, roles_with
@@ -124,6 +125,20 @@ def test_a_mightier_account_gets_no_one_time_link_from_a_lesser_one(lead, admin,
     before = fresh(admin).password
     assert client_of(lead).post(f"/staff/{admin.pk}/link/").status_code == 409
     assert fresh(admin).password == before
+
+
+def test_the_password_of_the_last_admin_is_not_taken_for_a_link_that_may_be_withdrawn(
+    admin, person, client_of
+):
+    role_create(by=admin, origin=ORIGIN, name="Deputy", rights=PERMISSIONS)
+    deputy = client_of(person("dea", "Deputy"))
+    admin.set_password(PASSPHRASE)
+    admin.save()
+    answer = deputy.post(f"/staff/{admin.pk}/link/")
+    assert answer.status_code == 409 and b"last active admin" in answer.content
+    assert fresh(admin).check_password(PASSPHRASE)
+    password_link_make(by=None, origin=ORIGIN, person=admin)  # the console is the way in that is left
+    assert deputy.post(f"/staff/{admin.pk}/link/").status_code == 200  # which takes nothing away now
 
 
 def test_nobody_changes_the_role_that_they_have(lead):
