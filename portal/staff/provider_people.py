@@ -1,6 +1,7 @@
 """People of the OpenID provider: made at their first sign-in, given the role of their groups at each one."""
 
 import re
+from contextlib import suppress
 from typing import Any
 
 from allauth.socialaccount.models import SocialAccount
@@ -13,7 +14,7 @@ from portal.audit.services import Origin, origin_system
 from portal.staff.backends import StaffBackend
 from portal.staff.models import User
 from portal.staff.people import namesake_of
-from portal.staff.services import StaffRefused, role_change, staff_create
+from portal.staff.services import StaffRefused, role_change, role_withdraw, staff_create
 from portal.staff.sessions import sessions_end_all
 
 _SYSTEM = "single sign-on"
@@ -39,7 +40,7 @@ def person_of_claims(
         raise ProviderRefused("Your account in this portal is disabled.", "disabled", 403)
     if not role:
         if person is not None:
-            sessions_end_all(origin=origin_system(_SYSTEM), person=person)
+            _access_end(person)
         raise ProviderRefused("You are in none of the groups that may use this portal.", "no_group", 403)
     try:
         if person is None:
@@ -48,6 +49,15 @@ def person_of_claims(
         return User.objects.get(pk=person.pk)
     except StaffRefused as refusal:
         raise ProviderRefused(str(refusal), "role", 403) from refusal
+
+
+def _access_end(person: User) -> None:
+    """They are in no group any more: neither sessions nor a role outlast that."""
+    origin = origin_system(_SYSTEM)
+    with transaction.atomic():
+        sessions_end_all(origin=origin, person=person)
+        with suppress(StaffRefused):
+            role_withdraw(origin=origin, person=person)
 
 
 def role_of_claims(claims: dict[str, Any]) -> str:
@@ -70,7 +80,7 @@ def _person_make(account: SocialAccount, claims: dict[str, Any], role: str) -> U
                 by=None,
                 origin=origin_system(_SYSTEM),
                 role=role,
-                email=_address(_text(claims, "email")),
+                email=_address(claims),
                 username=username,
                 first_name=first,
                 last_name=last,
@@ -112,7 +122,11 @@ def _text(claims: dict[str, Any], name: str) -> str:
     )
 
 
-def _address(value: str) -> str:
+def _address(claims: dict[str, Any]) -> str:
+    """The mail address, unless the provider says that nobody has shown it to be theirs."""
+    value = _text(claims, "email")
+    if claims.get("email_verified", True) not in (True, "true"):
+        return ""
     try:
         validate_email(value)
     except ValidationError:

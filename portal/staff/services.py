@@ -67,14 +67,24 @@ def role_change(*, by: User | None, origin: Origin, person: User, role: str) -> 
         if old == ADMIN:
             another_admin_stays(person)
         person.groups.set([_group(by, role)])
-        event_record(
-            action="staff.role_changed",
-            origin=origin,
-            object=person_ref(person),
-            before={"role": old},
-            after={"role": role},
-            message=f"{old or 'none'} → {role}",
-        )
+        _role_record(person, old, role, origin)
+
+
+def role_withdraw(*, origin: Origin, person: User) -> None:
+    """Takes the role from somebody who cannot come in with it any more: the last admin, too, would be none.
+
+    Unless a password would still let that one in. Raises StaffRefused then, AuditUnavailable.
+    """
+    with transaction.atomic():
+        staff_lock()
+        person = User.objects.get(pk=person.pk)
+        old = person.role
+        if not old:
+            return
+        if old == ADMIN and person.has_usable_password():
+            another_admin_stays(person)
+        person.groups.clear()
+        _role_record(person, old, "", origin)
 
 
 def staff_disable(*, by: User | None, origin: Origin, person: User) -> None:
@@ -205,6 +215,17 @@ def _active_set(person: User, active: bool, action: str, origin: Origin) -> None
 def staff_lock() -> None:
     """Changes of staff queue: two admins who demote each other at once must not leave none."""
     list(Group.objects.select_for_update().filter(name=ADMIN))
+
+
+def _role_record(person: User, old: str, new: str, origin: Origin) -> None:
+    event_record(
+        action="staff.role_changed",
+        origin=origin,
+        object=person_ref(person),
+        before={"role": old},
+        after={"role": new},
+        message=f"{old or 'none'} → {new or 'none'}",
+    )
 
 
 def _group(by: User | None, role: str) -> Group:

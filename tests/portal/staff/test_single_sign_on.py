@@ -1,18 +1,25 @@
 """Single sign-on, the whole round trip with a real OpenID provider over HTTP: who comes in, and as what."""
 
+import time
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
 from allauth.socialaccount.models import SocialAccount, SocialToken
 from django.contrib.sessions.models import Session
 from django.test import Client
 
 from portal.audit.models import Event
+from portal.audit.services import origin_system
 from portal.staff.models import User
+from portal.staff.second_factor import secrets_of
+from portal.staff.services import StaffRefused, role_withdraw, staff_disable
 from tests.conftest import PASSPHRASE
 from tests.openid.provider import Visitor
 
 START, CALLBACK = "/accounts/sso/", "/accounts/sso/callback/"
+CODE = "/accounts/second-factor/code/"
+ORIGIN = origin_system("tests")
 NORA = {"email": "nora@example.com", "first_name": "Nora", "last_name": "Nowak"}
 
 
@@ -187,7 +194,8 @@ def test_nothing_of_the_tokens_is_kept(provider, journey):
 def test_the_wanted_page_opens_and_no_foreign_one(provider, journey):
     provider.person("nora", "support", **NORA)
     assert journey("nora", next="/changes/")[1]["Location"] == "/changes/"
-    assert journey("nora", next="https://evil.example/")[1]["Location"] == "/"
+    for unreadable in ("https://evil.example/", "//[", "//a]", "//\u2100"):
+        assert journey("nora", next=unreadable)[1]["Location"] == "/"
 
 
 @pytest.mark.parametrize(
@@ -217,3 +225,57 @@ def test_a_group_for_a_role_that_does_not_exist_lets_nobody_in(provider, journey
     provider.person("nora", "support", **NORA)
     browser, answer, _ = journey("nora")
     assert answer.status_code == 403 and failures() == ["role"] and not is_in(browser)
+
+
+def test_whoever_is_taken_out_of_the_groups_cannot_finish_a_sign_in_that_waits_for_a_code(provider, journey):
+    provider.person("nora", "support", **NORA)
+    journey("nora")
+    nora, secret = User.objects.get(), generate_totp_secret()
+    with secrets_of(nora):
+        TOTP.activate(nora, secret)
+    waiting, answer, _ = journey("nora")
+    assert answer["Location"] == CODE
+    provider.person("nora", **NORA)
+    assert journey("nora")[1].status_code == 403
+    now = format_hotp_value(hotp_value(secret, int(time.time()) // 30))
+    assert b"Begin again" in waiting.post(CODE, {"code": now}, follow=True).content and not is_in(waiting)
+
+
+@pytest.mark.parametrize("others", [[], ["ada"]])
+def test_an_admin_in_no_group_any_more_is_none_and_counts_as_none(provider, journey, person, others):
+    provider.person("nora", "portal-admins", **NORA)
+    journey("nora")
+    for name in others:
+        person(name, "Admin", PASSPHRASE)
+    provider.person("nora", **NORA)
+    for _ in range(2):
+        assert journey("nora")[1].status_code == 403
+    nora = User.objects.get(username="nora")
+    assert nora.role == "" and nora.is_active
+    event = Event.objects.get(action="staff.role_changed")
+    assert (event.actor_name, event.message) == ("single sign-on", "Admin → none")
+    for name in others:
+        with pytest.raises(StaffRefused, match="last active admin"):
+            staff_disable(by=None, origin=ORIGIN, person=User.objects.get(username=name))
+    provider.person("nora", "support", **NORA)
+    assert is_in(journey("nora")[0]) and User.objects.get(username="nora").role == "Support agent"
+
+
+def test_a_password_that_still_lets_the_last_admin_in_keeps_the_role(person):
+    ada = person("ada", "Admin", PASSPHRASE)
+    with pytest.raises(StaffRefused, match="last active admin"):
+        role_withdraw(origin=ORIGIN, person=ada)
+    person("adi", "Admin", PASSPHRASE)
+    role_withdraw(origin=ORIGIN, person=ada)
+    assert User.objects.get(pk=ada.pk).role == ""
+
+
+@pytest.mark.parametrize(
+    ("verified", "kept"),
+    [(True, NORA["email"]), ("true", NORA["email"]), (False, ""), ("false", ""), (None, ""), (0, "")],
+)
+def test_a_mail_address_that_the_provider_has_not_verified_is_not_taken_over(
+    provider, journey, verified, kept
+):
+    provider.person("nora", "support", email_verified=verified, **NORA)
+    assert is_in(journey("nora")[0]) and User.objects.get().email == kept
