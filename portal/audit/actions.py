@@ -54,6 +54,8 @@ ACTIONS: dict[str, str] = {
     "credential.reset": "{actor} reset the stored credential of {object}",
     "credential.tested": "{actor} tested the stored credential of {object}{message}",
     "keyring.rotation_began": "{actor} began to seal every stored secret anew{message}",
+    "keyring.rotation_stopped": "{actor} stopped background work{message}",
+    "keyring.rotation_restarted": "{actor} put background work in line again{message}",
     "keyring.rotated": "{actor} sealed every stored secret anew{message}",
     "keyring.discarded": "{actor} took out the stored secrets that no key opens any more{message}",
     "credential.entered": "{actor} entered a new credential for {object}{message}",

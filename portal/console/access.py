@@ -26,6 +26,12 @@ def allow(access: str, *, step_up: bool = False, unenrolled: bool = False) -> Ca
     return declared
 
 
+def step_up_of(view: Callable[..., Any], request: HttpRequest, kwargs: dict[str, Any]) -> bool:
+    """Whether `view` asks for step-up beyond what its access does."""
+    declared = getattr(view, "step_up", False)
+    return bool(declared(request, **kwargs) if callable(declared) else declared)
+
+
 def access_of(view: Callable[..., Any], request: HttpRequest | None = None) -> str | None:
     """What `view` declares for this request's method; None if it declares nothing.
 

@@ -12,13 +12,14 @@ class PortalView(View):
     """A page. `access` is PUBLIC, SIGNED_IN, a permission, or a map of methods to those.
 
     `step_up`: only for those who gave their password or passkey a short while ago; the rights in
-    portal.staff.roles.STEP_UP ask for that in any case. `unenrolled`: open before somebody who must have a
+    portal.staff.roles.STEP_UP ask for that in any case. A function of the request and what the address names
+    says it where that depends. `unenrolled`: open before somebody who must have a
     second factor has one.
     `as_view()` raises ImproperlyConfigured without it, so an undeclared page fails when urls are imported.
     """
 
     access: ClassVar[str | dict[str, str]] = ""
-    step_up: ClassVar[bool] = False
+    step_up: ClassVar[bool | Callable[..., bool]] = False
     unenrolled: ClassVar[bool] = False
     # No others: a method of a page that happens to be called like one (trace, delete) must not be reached.
     http_method_names = ["get", "post", "head", "options"]

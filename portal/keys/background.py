@@ -4,20 +4,35 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-from portal.audit.services import AuditUnavailable, Origin
+from django.http import HttpRequest
+
+from portal.audit.services import AuditUnavailable, Origin, event_record, origin_of
 from portal.keys.services import KeyNotEverywhere, keyring_rotate, keyring_standing
-from portal.tasks.kinds import Kind, Result, kind_register
+from portal.tasks.kinds import Decision, Kind, Result, kind_register
 from portal.tasks.models import Run
 from portal.tasks.services import Owner, TaskFailed, task_enqueue, task_progress
 from provisioning import keyring
 from provisioning.keyring import KeyringError
 
 KIND = "keyring.rotate"
+_DECIDED = {
+    Decision.STOPPED: "keyring.rotation_stopped",
+    Decision.RESTARTED: "keyring.rotation_restarted",
+}
 
 
 def kinds_register() -> None:
     """Makes rotation known as background work, of which whoever may reset credentials sees and decides."""
-    kind_register(Kind(KIND, _rotate, permission="credential.reset", deadline=timedelta(days=1)))
+    kind_register(
+        Kind(
+            KIND,
+            _rotate,
+            permission="credential.reset",
+            deadline=timedelta(days=1),
+            step_up=True,
+            decided=_decision_record,
+        )
+    )
 
 
 def rotation_start(*, origin: Origin, despite: str = "") -> Run:
@@ -27,6 +42,10 @@ def rotation_start(*, origin: Origin, despite: str = "") -> Run:
     return task_enqueue(
         kind=KIND, title=title, owner=Owner(None, origin.actor_name), arguments=arguments, key=KIND
     )
+
+
+def _decision_record(run: Run, decision: Decision, request: HttpRequest) -> None:
+    event_record(action=_DECIDED[decision], origin=origin_of(request), message=run.title)
 
 
 def _rotate(run: Run, origin: dict[str, Any], mark: str, despite: str) -> Result:

@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from portal.audit.services import AuditUnavailable, ObjectRef, event_record, origin_of
-from portal.console.access import PUBLIC, SIGNED_IN, access_of
+from portal.console.access import PUBLIC, SIGNED_IN, access_of, step_up_of
 from portal.console.errors import unrecordable
 from portal.staff.roles import PERMISSIONS, STEP_UP, permission_words, roles_with
 from portal.staff.second_factor import second_factor_missing
@@ -43,7 +43,8 @@ class AccessMiddleware:
         if needed is None and isinstance(getattr(view, "access", None), dict):
             return HttpResponseNotAllowed(sorted(view.access))  # type: ignore[attr-defined]
         if needed == SIGNED_IN or (needed in PERMISSIONS and request.user.has_perm(str(needed))):
-            return _step_up_first(request, view, needed)
+            asked = needed in STEP_UP or step_up_of(view, request, kwargs)
+            return _step_up_first(request) if asked else None
         return access_denied(request, needed)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
@@ -91,9 +92,9 @@ def _connection(request: HttpRequest) -> str:
     return str(match.kwargs.get("connection", "")) if match else ""
 
 
-def _step_up_first(request: HttpRequest, view: Callable[..., Any], needed: str) -> HttpResponse | None:
-    """Where password or passkey are asked for again, if this view wants that and it was too long ago."""
-    if not (needed in STEP_UP or getattr(view, "step_up", False)) or step_up_is_fresh(request):
+def _step_up_first(request: HttpRequest) -> HttpResponse | None:
+    """Where password or passkey are asked for again, if that was too long ago."""
+    if step_up_is_fresh(request):
         return None
     return redirect_to_login(_wanted(request), reverse("account_reauthenticate"))
 

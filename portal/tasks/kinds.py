@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 from typing import Any
+
+from django.http import HttpRequest
 
 from portal.tasks.models import Run
 
@@ -33,6 +36,17 @@ class Link:
     icon: str = "arrow-right"
 
 
+class Decision(StrEnum):
+    """What a person did with a run."""
+
+    STOPPED = "stopped"
+    RESTARTED = "restarted"
+
+
+def _nothing_to_record(run: Run, decision: Decision, request: HttpRequest) -> None:
+    return None
+
+
 def _nothing_to_link(run: Run) -> Link | None:
     return None
 
@@ -50,6 +64,8 @@ class Kind:
     that is where it is stopped. `permission` is what a person needs to start it again; "" is nothing.
     `discard(run)` takes away what a run made or began to make: when its result expires, when an attempt
     fails, and when the run is forgotten; repeating it must do no harm.
+    `step_up`: stopped and started again only by those who proved a short while ago who they are.
+    `decided(run, decision, request)` records that somebody did either, in the same transaction.
     """
 
     name: str
@@ -59,6 +75,8 @@ class Kind:
     most_attempts: int = 3
     link: Callable[[Run], Link | None] = _nothing_to_link
     discard: Callable[[Run], None] = _nothing_to_discard
+    step_up: bool = False
+    decided: Callable[[Run, Decision, HttpRequest], None] = _nothing_to_record
 
 
 _KINDS: dict[str, Kind] = {}

@@ -1,15 +1,17 @@
 """The page of background work, one's own and the portal's. What belongs to others does not exist here."""
 
+from contextlib import suppress
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from portal.console.access import SIGNED_IN
 from portal.console.views import PortalView
-from portal.tasks.kinds import UnknownKind, kind_of
+from portal.tasks.kinds import Decision, UnknownKind, kind_of
 from portal.tasks.models import Run
 from portal.tasks.pages import rows_of
 from portal.tasks.recovery import worker_is_there
@@ -35,15 +37,28 @@ class ListView(PortalView):
         return render(request, "tasks/list.html", context)
 
 
+def _asks_to_step_up(request: HttpRequest, pk: UUID) -> bool:
+    """Whether work of that kind is in the hands of those alone who proved a short while ago who they are."""
+    run = runs_of(request.user).filter(pk=pk).first()
+    with suppress(UnknownKind):
+        return run is not None and kind_of(run.kind).step_up
+    return False
+
+
 class CancelView(PortalView):
     """/tasks/<id>/cancel/ — stops it."""
 
     access = SIGNED_IN
+    step_up = staticmethod(_asks_to_step_up)
 
     def post(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Back to the list; work that has ended meanwhile stays as it ended."""
         run = _own(request, pk)
-        if task_cancel(run=run):
+        with transaction.atomic():
+            stopped = task_cancel(run=run)
+            if stopped:
+                _decided(request, run, Decision.STOPPED)
+        if stopped:
             messages.success(request, f"“{run.title}” was stopped.")
         else:
             messages.info(request, f"“{run.title}” had ended already.")
@@ -54,13 +69,16 @@ class RetryView(PortalView):
     """/tasks/<id>/retry/ — puts it in line again."""
 
     access = SIGNED_IN
+    step_up = staticmethod(_asks_to_step_up)
 
     def post(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Back to the list. Raises PermissionDenied if the person may no longer do such work."""
         run = _own(request, pk)
         try:
             _permission_check(request, run)
-            task_retry(run=run)
+            with transaction.atomic():
+                task_retry(run=run)
+                _decided(request, run, Decision.RESTARTED)
             messages.success(request, f"“{run.title}” is in line again.")
         except UnknownKind:
             messages.error(request, "This portal does not know this kind of work any more.")
@@ -71,6 +89,12 @@ class RetryView(PortalView):
 
 def _own(request: HttpRequest, pk: UUID) -> Run:
     return get_object_or_404(runs_of(request.user), pk=pk)
+
+
+def _decided(request: HttpRequest, run: Run, decision: Decision) -> None:
+    """Work of a kind that is gone can be stopped still; nobody knows how to record it."""
+    with suppress(UnknownKind):
+        kind_of(run.kind).decided(run, decision, request)
 
 
 def _permission_check(request: HttpRequest, run: Run) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.utils import timezone
 
 from portal.audit.models import Event
@@ -203,6 +204,43 @@ def test_a_stopped_one_goes_on_where_it_was(*, capsys, many, keys, admin, client
     task.refresh_from_db()
     assert task.state == RunState.DONE and key_ids() == {"b"}
     assert 0 < int(task.message.split()[0]) < many
+
+
+def test_stopping_it_and_starting_it_again_take_step_up_and_are_recorded(
+    *, capsys, sealed, keys, admin, client_of
+):
+    keys("b", "a")
+    run(capsys, "rotate", "--background")
+    steps = [f"/tasks/{Run.objects.get().pk}/{step}/" for step in ("cancel", "retry")]
+    late, browser = client_of(admin), client_of(admin)
+    session = late.session
+    session["proved_at"] -= 11 * 60
+    session.save()
+    for step, state in zip(steps, (RunState.CANCELLED, RunState.WAITING), strict=True):
+        before = Run.objects.get().state
+        assert late.post(step)["Location"].startswith("/accounts/confirm/")
+        assert Run.objects.get().state == before
+        assert browser.post(step)["Location"] == "/tasks/"
+        assert Run.objects.get().state == state
+        browser.post(step)  # done already
+    events = Event.objects.order_by("sequence")
+    assert [(event.action, event.actor_id) for event in events] == [
+        ("keyring.rotation_stopped", admin.pk), ("keyring.rotation_restarted", admin.pk),
+    ]  # fmt: skip
+    assert "Seal every stored secret with key “b”" in events[0].sentence
+
+
+@pytest.mark.parametrize(("step", "state"), [("cancel", RunState.WAITING), ("retry", RunState.CANCELLED)])
+def test_what_cannot_be_recorded_is_neither_stopped_nor_started_again(
+    *, capsys, sealed, keys, admin, client_of, step, state
+):
+    keys("b", "a")
+    run(capsys, "rotate", "--background")
+    Run.objects.update(state=state)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE audit_event RENAME TO gone")
+    answer = client_of(admin).post(f"/tasks/{Run.objects.get().pk}/{step}/")
+    assert answer.status_code == 503 and Run.objects.get().state == state
 
 
 def test_a_worker_with_other_keys_seals_nothing(capsys, sealed, keys, alpha):
