@@ -56,12 +56,16 @@ class Day:
 
 @dataclass(frozen=True)
 class Section:
-    """What one look finds in a day: how many in words ("1,000+"), the newest, and the explorer's filter."""
+    """What one look finds in a day: how many in words ("1,000+"), the newest, and the explorer's filter.
+
+    `left_off`: looking took too long, so there may be more than these.
+    """
 
     look: Look
     count: str
     events: list[Event]
     query: dict[str, str]
+    left_off: bool
 
 
 def day_read(day: date) -> Day:
@@ -114,8 +118,10 @@ def day_sign_off(*, by: Any, origin: Origin, day: date, note: str) -> Event:
 def _section(day: Day, look: Look) -> Section:
     query = {"look": look.name, "from": _stamp(day.since), "to": _stamp(day.until)}
     selection = selection_of(Wanted(query, day.since, day.until))
-    events = Event.objects.filter(sequence__in=selection.numbers(SHOWN).found)
-    return Section(look, count_words(selection), list(events), query)
+    numbers = selection.numbers(SHOWN)
+    events = list(Event.objects.filter(sequence__in=numbers.found))
+    count = count_words(selection, at_least=len(events))
+    return Section(look, count, events, query, left_off=numbers.reached is not None)
 
 
 def _signed(days: list[date]) -> dict[str, Event]:

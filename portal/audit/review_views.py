@@ -76,13 +76,14 @@ class ReviewDayView(PortalView):
 
     def _page(self, request: HttpRequest, wanted: date, form: SignOffForm, status: int) -> HttpResponse:
         day = day_read(wanted)
-        sections, before = day_sections(day), wanted - timedelta(days=1)
+        found, before = day_sections(day), wanted - timedelta(days=1)
+        sections = [section for section in found if section.events or section.left_off]
         context = {
             "tab": "review",
             "day": day,
             "form": form,
-            "sections": [(section, urlencode(section.query)) for section in sections if section.events],
-            "calm": [section.look for section in sections if not section.events],
+            "sections": [(section, urlencode(section.query)) for section in sections],
+            "calm": [section.look for section in found if section not in sections],
             "before": before if before >= (first_day() or wanted) else None,
             "after": wanted + timedelta(days=1) if day.over else None,
         }

@@ -7,6 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import connection as database
 from django.utils import timezone
 
+from portal.audit import selection
 from portal.audit.actions import ACTIONS
 from portal.audit.guards import guards_install, guards_remove
 from portal.audit.looks import LOOKS, ROUTINE
@@ -210,3 +211,17 @@ def test_every_look_says_what_it_is_for():
         assert look.name == name and look.title and look.why.endswith(".")
     event_record(action="session.signed_in", origin=origin_system("tests"))
     assert not found(timezone.now().astimezone(UTC).date())
+
+
+def test_a_look_that_took_too_long_is_not_called_calm(manager, client_of, monkeypatch):
+    for name, value in {"RARE": 0, "WINDOW": 1, "QUICK": 0, "SEARCH_SECONDS": 0, "COUNT_SECONDS": 0}.items():
+        monkeypatch.setattr(selection, name, value)
+    denied = at(12, "access.denied", outcome="denied")
+    for _ in range(3):
+        at(12, "session.signed_in")
+    sections = {section.look.name: section for section in day_sections(day_read(YESTERDAY))}
+    assert sections["hours"].left_off and sections["hours"].count == "0+"
+    text = client_of(manager).get(f"/audit/review/{YESTERDAY}/").content.decode()
+    head, _, calm = text.partition("othing else: no")
+    assert "not all of it was looked at" in text and "Denials" in head and denied
+    assert LOOKS["hours"].title.lower() not in calm.partition("</p>")[0]
