@@ -89,6 +89,10 @@ ATTEMPTS = frozenset(
     for state in ("prepared", "cancelled", "intent", "refused", "not_sent", "unknown", "conflict")
 )
 
+# What may become of something: the explorer can be asked for it before it has ever happened.
+OUTCOMES = frozenset(
+    {"accepted", "refused", "not_sent", "unknown", "success", "failed", "denied", "conflict", "shown"}
+)
 KINDS = {
     "tenant": "tenant",
     "merchant": "merchant",

@@ -80,6 +80,8 @@ def _between(values: dict[str, str], zone: tzinfo) -> Wanted:
         for name, found in (("from", since), ("to", until))
         if name in values and found is None
     }
+    if since and until and since >= until:
+        problems["to"] = "This is no later than where the time begins, so nothing can lie between the two."
     return Wanted(values, since, until, problems)
 
 

@@ -3,14 +3,16 @@
 from collections.abc import Iterator
 from typing import Any
 
+from django.contrib.auth.models import Group
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from portal.audit.actions import ACTIONS
+from portal.audit.actions import ACTIONS, KINDS, OUTCOMES
 from portal.audit.filters import Wanted, is_number
-from portal.audit.looks import look_condition
+from portal.audit.looks import LOOKS, look_condition
 from portal.audit.models import Event, Known, Term
 from portal.audit.selection import Condition, Rows, Selection
-from portal.audit.terms import folded, words_of
+from portal.audit.terms import MOST_NAME, folded, words_asked
+from provisioning.connections.models import Connection
 
 _COLUMNS = {
     "role": "actor_role", "kind": "object_kind", "connection": "connection", "outcome": "outcome",
@@ -22,6 +24,18 @@ _COLUMNS = {
 FEW_LINES, FEW_NAMES, MOST_NAMES = 12, 200, 20_000
 # A clock set back puts times out of order by a few rows: so far around a bound they are looked at.
 SLACK = 200
+# What is said of a value that is nowhere.
+_UNHEARD = {
+    "role": "“{}” is no role that there is or was.",
+    "connection": "“{}” is no connection that there is or was.",
+    "kind": "“{}” is no kind of object that there is.",
+    "outcome": "“{}” is no outcome that there is.",
+    "action": "“{}” is nothing that is recorded.",
+    "look": "“{}” is no kind of look that there is.",
+    "field": "“{}” is no field that was ever touched.",
+    "person": "“{}” is no number of an account.",
+    "words": "There is no word of two or more letters in “{}”.",
+}
 _NOTHING = Condition(Q(sequence__in=[]))
 
 
@@ -31,8 +45,8 @@ class _TooManyNames(Exception):  # noqa: N818 - reads as what happened
 
 def selection_of(wanted: Wanted) -> Selection:
     """Looks up the names and times of a filter; a few small queries. Nothing, if it is not understood."""
-    if wanted.problems:
-        return Selection((_NOTHING,), problems=wanted.problems)
+    if problems := problems_of(wanted):
+        return Selection((_NOTHING,), problems=problems)
     try:
         conditions = tuple(_conditions(wanted.values))
     except _TooManyNames as vague:
@@ -42,17 +56,47 @@ def selection_of(wanted: Wanted) -> Selection:
     return Selection(conditions, span, rows)
 
 
+def problems_of(wanted: Wanted) -> dict[str, str]:
+    """What is not understood, by the name of the filter: also what is neither in the trail nor could be."""
+    return wanted.problems or _unheard(wanted.values)
+
+
+def _unheard(values: dict[str, str]) -> dict[str, str]:
+    heard = {
+        "role": lambda role: Group.objects.filter(name=role).exists(),
+        "connection": lambda slug: Connection.objects.filter(slug=slug).exists(),
+        "kind": KINDS.__contains__,
+        "outcome": OUTCOMES.__contains__,
+        "action": _actions,
+        "look": LOOKS.__contains__,
+        "field": lambda field: Term.objects.filter(term=_field_term(field)).exists(),
+        "person": is_number,
+        "words": words_asked,
+    }
+    columns = {**_COLUMNS, "action": "action"}
+    return {
+        name: _UNHEARD[name].format(values[name])
+        for name, known in heard.items()
+        if name in values and not known(values[name]) and not _occurs(columns.get(name), values[name])
+    }
+
+
+def _occurs(column: str | None, value: str) -> bool:
+    """Along the column's index."""
+    return column is not None and Event.objects.filter(**{column: value}).exists()
+
+
 def _conditions(values: dict[str, str]) -> Iterator[Condition]:
     """One for each name in the filter, and for each word."""
     for name, column in _COLUMNS.items():
         if name in values:
             yield Condition(Q(**{column: values[name]}))
     if "person" in values:
-        yield Condition(Q(actor_id=values["person"])) if is_number(values["person"]) else _NOTHING
+        yield Condition(Q(actor_id=values["person"]))
     if "actor" in values:
         yield _actor(values["actor"])
     if "action" in values:
-        yield _one_of("action", _actions(values["action"]))
+        yield _one_of("action", _actions(values["action"]) or [values["action"]])
     if "change" in values:
         yield _same_id(values["change"])
     if "guid" in values:
@@ -62,10 +106,9 @@ def _conditions(values: dict[str, str]) -> Iterator[Condition]:
     if "look" in values:
         yield Condition(look_condition(values["look"]), ordered=False, indexed=False)
     if "field" in values:
-        yield Condition(terms=(f"f:{values['field'][:150]}",))
+        yield Condition(terms=(_field_term(values["field"]),))
     if "words" in values:
-        words = words_of(values["words"])
-        yield from (Condition(terms=(f"w:{word}",)) for word in words) if words else (_NOTHING,)
+        yield from (Condition(terms=(f"w:{word}",)) for word in words_asked(values["words"]))
 
 
 def _one_of(column: str, values: list[str]) -> Condition:
@@ -80,8 +123,9 @@ def _any_of(alternatives: tuple[Condition, ...], **whole: Any) -> Condition:
 
 
 def _actions(action: str) -> list[str]:
-    """One action, or with a dot at the end all of a group: "change."."""
-    return [known for known in ACTIONS if known.startswith(action)] if action.endswith(".") else [action]
+    """One action, or with a dot at the end all of a group: "change."; none for what is not registered."""
+    whole = action.endswith(".")
+    return [known for known in ACTIONS if known == action or (whole and known.startswith(action))]
 
 
 def _object(text: str) -> Condition:
@@ -98,6 +142,10 @@ def _object(text: str) -> Condition:
         return _same_id(text)
     each = tuple(Condition(terms=(term,)) for term in terms)
     return each[0] if len(each) == 1 else _any_of(each, terms=tuple(terms))
+
+
+def _field_term(name: str) -> str:
+    return f"f:{name[:MOST_NAME]}"
 
 
 def _guid_term(guid: str) -> str:

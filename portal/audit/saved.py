@@ -13,6 +13,7 @@ from django.utils.http import urlencode
 
 from portal.audit.filters import TIMES, Wanted, wanted_of
 from portal.audit.models import SavedFilter
+from portal.audit.queries import selection_of
 from portal.audit.services import ObjectRef, Origin, event_record
 from portal.console.moments import zone_named
 
@@ -53,9 +54,12 @@ def filter_save(*, by: Any, origin: Origin, name: str, query: str, role: str = "
 
     Raises FilterRefused, PermissionDenied for sharing without the right, AuditUnavailable.
     """
-    asked = wanted_kept(_wanted(query), by).values
+    wanted = wanted_kept(_wanted(query), by)
+    asked = wanted.values
     if not asked:
         raise FilterRefused("There is no filter to save: choose one first, then give it a name.")
+    if problems := selection_of(wanted).problems:
+        raise FilterRefused(f"This filter finds nothing: {' '.join(problems.values())}")
     if SavedFilter.objects.filter(owner=by).count() >= MOST:
         raise FilterRefused(f"You have {MOST} saved filters already. Delete one first.")
     with transaction.atomic():

@@ -16,13 +16,30 @@ from provisioning.gateway.secrets import MASK
 # So many characters of each text are indexed: the longest reason or note is found whole.
 MOST_TEXT = 2000
 MOST_FIELDS, MOST_NAME = 200, 150
-_WORD = re.compile(r"\w{2,}")
+# Vowel signs belong to the word they stand in; `re` knows them as no letters.
+_MARKS = "".join(chr(code) for code in range(0x300, 0x1F000) if unicodedata.category(chr(code))[0] == "M")
+_WORD = re.compile(rf"\w[\w{_MARKS}]+")
+# Scripts without blanks between words, Thai to Khmer, kana, Han and Hangul: any two of their characters that
+# stand side by side can be looked for.
+_PAIR = re.compile(
+    "(?=([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff]{2}))"
+)
+_MOST_PAIRS = 12
 
 
 def words_of(*texts: str) -> list[str]:
-    """The words of the texts as they are indexed and searched: folded, each once, at least two characters."""
-    words = _WORD.findall(folded(" ".join(text[:MOST_TEXT] for text in texts)))
-    return list(dict.fromkeys(word[:60] for word in words))
+    """The words of the texts as they are indexed: folded, each once, at least two characters."""
+    text = folded(" ".join(text[:MOST_TEXT] for text in texts))
+    words = [word[:60] for word in _WORD.findall(text)]
+    return list(dict.fromkeys(words if text.isascii() else words + _PAIR.findall(text)))
+
+
+def words_asked(text: str) -> list[str]:
+    """The words to look for: of what is written without blanks its pairs."""
+    words = list[str]()
+    for word in _WORD.findall(folded(text)):
+        words += _PAIR.findall(word)[:_MOST_PAIRS] or [word[:60]]
+    return list(dict.fromkeys(words))
 
 
 def folded(text: str) -> str:

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from portal.audit.filters import TIMES, Wanted
 from portal.audit.models import Event
-from portal.audit.queries import selection_of
+from portal.audit.queries import problems_of, selection_of
 
 MOST_BARS = 200
 MOST_COUNTED = 50_000
@@ -125,7 +125,7 @@ def _next(edge: datetime, unit: str, zone: tzinfo) -> datetime:
 
 def _counted(wanted: Wanted) -> tuple[QuerySet[Event], bool, Mapping[str, str]]:
     """The events to count, whether older ones were left out, and why there are none if not understood."""
-    if wanted.values.keys() <= _INDEXED and not wanted.problems:
+    if wanted.values.keys() <= _INDEXED and not problems_of(wanted):
         outcome = {"outcome": wanted.values["outcome"]} if "outcome" in wanted.values else {}
         return Event.objects.filter(time__gte=wanted.since, time__lt=wanted.until, **outcome), False, {}
     selection = selection_of(wanted)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
+from urllib.parse import quote
 
 import pytest
 from django.apps import apps
@@ -12,7 +13,7 @@ from portal.audit import queries, services
 from portal.audit.filters import wanted_of
 from portal.audit.guards import guards_remove
 from portal.audit.links import event_links
-from portal.audit.models import Event, Known, Term
+from portal.audit.models import Event, Known, SavedFilter, Term
 from portal.audit.queries import selection_of
 from portal.audit.selection import Rows
 from portal.audit.services import ObjectRef, Origin, event_record
@@ -72,6 +73,17 @@ def test_many_names_that_match_are_all_found_and_exported(big_shops, browser, qu
         ("from=2026-11-23T25:00", "“2026-11-23T25:00” is no time"),
         ("to=9999-12-31", "“9999-12-31” is no time"),
         ("when=ever", "“ever” is no span of time"),
+        ("from=2026-02-02&to=2026-02-01", "This is no later than where the time begins"),
+        ("role=Pirate", "“Pirate” is no role that"),
+        ("connection=nowhere", "“nowhere” is no connection that"),
+        ("kind=teapot", "“teapot” is no kind of object"),
+        ("outcome=lost", "“lost” is no outcome that"),
+        ("action=change.eaten", "“change.eaten” is nothing that is recorded"),
+        ("action=eaten.", "“eaten.” is nothing that is recorded"),
+        ("look=away", "“away” is no kind of look"),
+        ("field=colour", "“colour” is no field that was ever touched"),
+        ("person=ada", "“ada” is no number of an account"),
+        ("words=x", "There is no word of two or more letters in “x”"),
     ],
 )
 def test_what_is_not_understood_is_said_and_neither_listed_nor_exported(
@@ -86,6 +98,44 @@ def test_what_is_not_understood_is_said_and_neither_listed_nor_exported(
     refused = browser.post(f"/audit/export/?{query}", {"form": "csv", "reason": "x"})
     assert refused.status_code == 422 and words in refused.content.decode()
     assert not Event.objects.filter(action="audit.exported").exists()
+    refused = browser.post(f"/audit/filters/?{query}", {"name": "Mine"})
+    assert refused.status_code == 422 and words in refused.content.decode()
+    assert not SavedFilter.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "role=Support+agent", "role=Manager", "role=Gone", "connection=away", "kind=routing",
+        "outcome=refused", "outcome=odd", "action=second_factor.", "look=hours", "field=name", "person=8",
+        "words=no+x+yes",
+    ],
+)  # fmt: skip
+def test_what_could_be_or_once_was_is_understood(query):
+    record(connection="away", outcome="odd", after={"name": "x"}, origin=Origin(1, "A", "Gone", "", "", ""))
+    assert not selection_of(wanted_of(QueryDict(query), UTC)).problems
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("हिन्दी दुकान", ["हिन्दी", "दुकान", "हिन्दी दुकान"]),
+        ("தமிழ் கடை", ["தமிழ்", "கடை"]),
+        ("商店東京支店", ["商店", "東京", "店東", "東京支店", "商店東京支店"]),
+        ("ร้านอาหาร", ["ร้าน", "อาหาร"]),
+        ("Cafe\u0301 q\u0302uai", ["cafe\u0301", "café", "Q\u0302UAI"]),
+    ],
+)
+def test_words_of_every_script_are_found(name, parts):
+    row = record(reason=f"for {name}")
+    record(reason="商 店 東北 京都 हि दु कान தமி")
+    for part in parts:
+        assert found(f"words={quote(part)}") == [row], part
+
+
+def test_a_long_text_without_blanks_is_looked_for_by_few_pairs():
+    row = record(reason="東京商店" * 50)
+    assert found(f"words={quote('東京商店' * 50)}") == [row]
 
 
 def test_names_are_found_however_they_are_written(db):
