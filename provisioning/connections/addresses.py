@@ -4,12 +4,16 @@ Called by Connection, before it is saved, and by `channel`, which checks again b
 """
 
 import ipaddress
+import re
+import unicodedata
 from urllib.parse import urlsplit
 
 from django.conf import settings
 
 from provisioning.gateway.reach import Address, Network, Reach
 
+# A name whose last part looks like this is taken for an IPv4 address, in the old spellings of inet_aton.
+_NUMBER = re.compile(r"\d+|0x[0-9a-f]*", re.ASCII)
 EGRESS_LIMIT = 1000  # characters; what the gateway's page takes
 
 
@@ -23,10 +27,10 @@ def base_url_checked(url: str) -> str:
         raise ValueError("The address holds blanks or invisible characters.")
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
+        host, _ = parts.hostname or "", parts.port
     except ValueError:
         raise ValueError("This is not a complete address.") from None
-    if not host or parts.scheme not in {"http", "https"}:
+    if not _plain(host) or parts.scheme not in {"http", "https"}:
         raise ValueError("Give a complete address beginning with https://.")
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise ValueError("The address must not hold a user name, a password, “?” or “#”.")
@@ -73,8 +77,19 @@ def _network(part: str) -> Network:
 
 
 def _literal(host: str) -> Address | None:
-    """The address that `host` is, if it is no name that has to be looked up."""
+    """The address that `host` is, if it is no name that has to be looked up.
+
+    Raises ValueError for a number, or several, that some resolvers take for an address and others do not.
+    """
+    name = _plain(host)
     try:
-        return ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+        return ipaddress.ip_address("127.0.0.1" if name == "localhost" else name)
     except ValueError:
+        if _NUMBER.fullmatch(name.rpartition(".")[2]):
+            raise ValueError("Write an IPv4 address as four numbers up to 255: 198.51.100.7.") from None
         return None
+
+
+def _plain(host: str) -> str:
+    """As the look-up of names reads it: letters in their plain form, no dot at the end."""
+    return unicodedata.normalize("NFKC", host).replace("\u3002", ".").rstrip(".").lower()

@@ -50,6 +50,33 @@ def test_an_address_that_is_not_on_the_internet_is_refused_unless_its_network_is
     assert base_url_checked(f"https://{host}/api")
 
 
+@pytest.mark.parametrize(
+    "host", ["localhost.", "LOCALHOST..", "127.0.0.1.", "①②⑦.0.0.1", "127。0。0。1",
+             "\uff4c\uff4f\uff43\uff41\uff4c\uff48\uff4f\uff53\uff54", "\uff11\uff19\uff12.168.0.9"],
+)  # fmt: skip
+def test_a_private_address_is_known_in_other_letters(host, production):
+    with pytest.raises(ValueError, match="GATEWAY_PRIVATE_NETWORKS"):
+        base_url_checked(f"https://{host}/api")
+
+
+@pytest.mark.parametrize(
+    "host", ["2130706433", "127.1", "0x7f000001", "0177.0.0.1", "127.0.0.1.1", "0x7f.1.", "⑧.8", "10.0x1",
+             "256.1.1.1", "gateway.0x", "gateway.7"],
+)  # fmt: skip
+def test_a_number_that_some_resolver_takes_for_an_address_is_refused(host, production):
+    production.GATEWAY_PRIVATE_NETWORKS = [ip_network("0.0.0.0/0")]
+    with pytest.raises(ValueError, match="four numbers"):
+        base_url_checked(f"https://{host}/api")
+
+
+@pytest.mark.parametrize(
+    "url", ["https://gateway.example.org./api", "https://7.example.org", "https://gateway.0x7f.example",
+            "https://büro.example.org"],
+)  # fmt: skip
+def test_a_name_with_numbers_or_a_dot_at_its_end_is_a_name(url, production):
+    assert base_url_checked(url) == url
+
+
 def test_a_network_that_is_named_lets_nothing_else_in(production):
     production.GATEWAY_PRIVATE_NETWORKS = [ip_network("10.1.0.0/16")]
     assert gateway_reach().allows(ip_address("10.1.2.3"))
@@ -154,6 +181,7 @@ def test_an_egress_address_that_cannot_be_meant_is_refused_in_words(typed, said)
         "gateway.example.org",
         "ftp://gateway.example.org",
         "https://",
+        "https://./",
         "https://user@gateway.example.org",
         "https://user:password@gateway.example.org",
         "https://gateway.example.org/?a=b",
