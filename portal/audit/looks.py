@@ -97,7 +97,7 @@ LOOKS = {
         Look(
             "denials",
             "Denials",
-            "Somebody asked for a page or an action that their role does not allow.",
+            "Somebody wanted what their role, their tenants, a paused connection or a rule does not allow.",
             _actions("access.denied"),
         ),
         Look(

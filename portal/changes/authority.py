@@ -3,6 +3,7 @@
 Which changes somebody may know of is said here as well: changes_seen is where every page begins.
 """
 
+import uuid
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 
 from portal.changes.models import Change
+from portal.console.errors import Unseen
 from portal.directory.services import guids_seen, scope_refresh
 from portal.staff.models import User
 from portal.staff.reach import reach_of
@@ -36,6 +38,15 @@ def authorise(*, user: Person, permission: str) -> User:
 def changes_seen(user: Person) -> QuerySet[Change]:
     """The changes of tenants that the person reaches; what they cannot reach does not exist for them."""
     return Change.objects.filter(reach_of(user).conditions(_of_tenants))
+
+
+def change_found(user: Person, pk: uuid.UUID) -> Change:
+    """The change of an address. Raises Unseen (404), the same for none and for one beyond the person."""
+    found = changes_seen(user).filter(pk=pk).first()
+    if found is None:
+        limited = not reach_of(user).everywhere
+        raise Unseen(beyond=Change.objects.filter(pk=pk).exists() if limited else None)
+    return found
 
 
 def change_authorise(*, user: Person, change: Change) -> User:

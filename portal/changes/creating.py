@@ -9,6 +9,7 @@ from django.shortcuts import redirect
 from portal.audit.services import origin_of
 from portal.changes import services
 from portal.changes.errors import AlreadySent, ConnectionPaused, RecordMissing
+from portal.changes.gateway_pages import stop_noted
 from portal.changes.models import Change, State
 from portal.changes.typed import secret_field, typed_data
 from portal.changes.writing import WriteView, change_url, refuse
@@ -69,6 +70,7 @@ class EntityCreateView(WriteView):
         except AlreadySent as stop:
             return self.twin_page(parent, form, stop)
         except (RecordMissing, ConnectionPaused, ProvisioningError) as stop:
+            stop_noted(self.request, stop)
             form.add_error(None, stop.explanation)
             return self.form_page(parent, form, status=503, submission=_submission(request))
 

@@ -10,6 +10,7 @@ from portal.audit.services import origin_of
 from portal.changes import services
 from portal.changes.errors import ConnectionPaused, NotPossible, RecordMissing
 from portal.changes.explanations import failure_words
+from portal.changes.gateway_pages import stop_noted
 from portal.changes.models import Change, State
 from portal.changes.rows import label_of
 from portal.changes.snapshots import Difference, base_read, base_sign, differences, snapshot_of
@@ -114,6 +115,7 @@ class EntityEditView(UpdateView):
         try:
             return self.prepare(entry, entity, payload, form)
         except (RecordMissing, ConnectionPaused, ProvisioningError) as stop:
+            stop_noted(self.request, stop)
             form.add_error(None, stop.explanation)
             return self.form_page(entry, entity, form, status=503)
 

@@ -5,8 +5,9 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
-from portal.changes.errors import ChangeStopped
+from portal.changes.errors import ChangeStopped, ConnectionPaused
 from portal.changes.explanations import advice_for, meaning_of
+from portal.console.access import refusal_noted
 from portal.console.errors import NotFound
 from portal.console.views import PortalView
 from provisioning.gateway.errors import EntityNotFound, NotAuthorised, ProvisioningError
@@ -52,4 +53,11 @@ def gateway_away(request: HttpRequest, error: ProvisioningError, *, back: str = 
 
 def change_stopped(request: HttpRequest, stop: ChangeStopped, *, back: str) -> HttpResponse:
     """The page for a step that could not be taken; nothing was sent."""
+    stop_noted(request, stop)
     return render(request, "changes/stopped.html", {"stop": stop, "back": back}, status=stop.status)
+
+
+def stop_noted(request: HttpRequest, stop: Exception) -> None:
+    """Has it put on record that a paused connection was to be written to: an admin decided that."""
+    if isinstance(stop, ConnectionPaused):
+        refusal_noted(request, f"got the answer: {stop.explanation}", code="paused")

@@ -5,12 +5,12 @@ from typing import Any
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from portal.audit.services import origin_of
 from portal.changes import services
-from portal.changes.authority import changes_seen
+from portal.changes.authority import change_found, changes_seen
 from portal.changes.claims import words_wanted
 from portal.changes.errors import ReasonRequired
 from portal.changes.explanations import advice_for, meaning_of
@@ -57,7 +57,7 @@ class ChangeView(GatewayView):
     def change(self) -> Change:
         """The change of the address, if the person may know of it; interrupted ones are settled first."""
         services.changes_interrupted_settle()
-        return get_object_or_404(changes_seen(self.request.user), pk=self.kwargs["pk"])
+        return change_found(self.request.user, self.kwargs["pk"])
 
     def back_url(self) -> str:
         """The change's page: most addresses below it only take POST."""

@@ -1,6 +1,7 @@
 """Settles what nobody finished: interrupted sends, forgotten reviews, secrets kept past their time."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
@@ -12,6 +13,7 @@ from portal.audit.services import Origin, origin_system
 from portal.changes.errors import RecordMissing
 from portal.changes.events import change_event, recorded
 from portal.changes.models import Change, State
+from portal.changes.sending import after_of, before_of
 
 # Unsent bodies may hold secrets: they are not kept longer than a working day or two.
 KEPT_FOR = timedelta(hours=24)
@@ -67,7 +69,7 @@ def _settled(change: Change) -> int:
             values["sealed_payload"] = ""
         if not unchanged.update(**values):
             return 0
-        change_event(action, change, _origin(), outcome=str(state), message=words)
+        change_event(action, change, _origin(), outcome=str(state), message=words, **_values(change, state))
     return 1
 
 
@@ -77,6 +79,13 @@ def _fate(change: Change) -> tuple[State, str, str]:
     if change.intent_at is None:
         return State.NOT_SENT, "change.not_sent", _UNSENT
     return State.UNKNOWN, "change.unknown", _UNKNOWN
+
+
+def _values(change: Change, state: State) -> dict[str, Any]:
+    """What was to become different; of what was discarded nothing was to become different any more."""
+    if state == State.CANCELLED:
+        return {}
+    return {"before": before_of(change), "after": after_of(change)}
 
 
 def _secrets_expire() -> None:

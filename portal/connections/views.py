@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.db.models import Prefetch, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from portal.audit.history import history_page
@@ -13,7 +13,8 @@ from portal.connections.facts import FIELDS, ChangedMeanwhile, connection_digest
 from portal.connections.forms import ConnectionForm
 from portal.connections.rotation import RIGHT, credentials_outdated_destroy
 from portal.connections.services import connection_add, connection_change, connection_pause
-from portal.console.context import connections_of
+from portal.console.context import connection_beyond, connections_of
+from portal.console.errors import Unseen
 from portal.console.views import PortalView
 from portal.staff.reach import reach_of
 from provisioning.connections.models import Connection, Credential
@@ -171,10 +172,10 @@ def compared(form: ConnectionForm, stored: Connection) -> ConnectionForm:
 
 
 def connection_found(request: HttpRequest, slug: str) -> Connection:
-    """The connection of the address. Raises Http404 if there is none, for this person."""
+    """The connection of the address. Raises Unseen (404) if there is none, for this person."""
     found = next((known for known in connections_of(request) if known.slug == slug), None)
     if found is None:
-        raise Http404
+        raise Unseen(beyond=connection_beyond(request, slug))
     return found
 
 

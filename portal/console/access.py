@@ -1,6 +1,7 @@
 """How a view declares who may use it. The door (portal.staff.middleware) refuses what is undeclared."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from django.http import HttpRequest, HttpResponseBase
@@ -42,3 +43,21 @@ def access_of(view: Callable[..., Any], request: HttpRequest | None = None) -> s
         method = request.method if request else "GET"
         return declared.get("GET" if method == "HEAD" else str(method))
     return declared
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What the portal refused while it answered. Without `why` there is nothing to record."""
+
+    code: str
+    why: str
+
+
+def refusal_noted(request: HttpRequest, why: str, *, code: str = "refused") -> None:
+    """Has the door's middleware put it on record, once per request, when the answer is made."""
+    request._refusal = Refusal(code, why)  # type: ignore[attr-defined]
+
+
+def refusal_of(request: HttpRequest) -> Refusal | None:
+    """What was noted for this request."""
+    return getattr(request, "_refusal", None)

@@ -38,6 +38,17 @@ def connections_of(request: HttpRequest) -> list[Connection]:
     return known
 
 
+def connection_beyond(request: HttpRequest, slug: str) -> bool | None:
+    """Of a slug that is not among connections_of: whether it is one outside the person's reach.
+
+    None where nobody is limited.
+    """
+    user: Any = request.user
+    if not _signed_in(request) or user.reach.everywhere:
+        return None
+    return Connection.objects.filter(slug=slug).exists()
+
+
 def connection_of(request: HttpRequest) -> Connection | None:
     """The connection whose slug is the first segment of the address; None if it has none."""
     match = request.resolver_match

@@ -3,19 +3,34 @@
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template import loader
+from django.views.csrf import csrf_failure
 
-from portal.console.access import PUBLIC, allow
+from portal.console.access import PUBLIC, allow, refusal_noted
 
 
 class NotFound(Http404):
     """A 404 that tells what was looked for and what to do. `worth_retrying`: it may be there after all.
 
-    Only for those who are signed in, and without anything that they may not know.
+    Only for those who are signed in, and without anything that they may not know. `beyond` as in Unseen.
     """
 
-    def __init__(self, explanation: str, *, advice: str = "", worth_retrying: bool = False) -> None:
+    def __init__(
+        self, explanation: str, *, advice: str = "", worth_retrying: bool = False, beyond: bool | None = None
+    ) -> None:
         super().__init__(explanation)
+        self.beyond = beyond
         self.explanation, self.advice, self.worth_retrying = explanation, advice, worth_retrying
+
+
+class Unseen(Http404):
+    """A 404 for what the person does not see. `beyond`: there is such a thing, outside what they reach.
+
+    None where that is not the question: nobody is limited. The page is the same for all three.
+    """
+
+    def __init__(self, *, beyond: bool | None) -> None:
+        super().__init__()
+        self.beyond = beyond
 
 
 @allow(PUBLIC)
@@ -28,6 +43,14 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """403, naming what the person would need if the door said so."""
     return render(request, "403.html", {"layout": _layout(request), "reason": str(exception)}, status=403)
+
+
+@allow(PUBLIC)
+def form_expired(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """403 for a form without its token, on record for who is signed in (templates/403_csrf.html)."""
+    if request.user.is_authenticated:
+        refusal_noted(request, "came without the token of the portal's own forms", code="no_token")
+    return csrf_failure(request, reason=reason)
 
 
 @allow(PUBLIC)

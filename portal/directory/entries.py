@@ -33,15 +33,21 @@ _ABSENT = (
 
 
 class EntryMissing(NotFound):
-    """No such entity is known, and the gateway does not list it. `gateway_away`: it could not be asked."""
+    """No such entity is known, and the gateway does not list it. `gateway_away`: it could not be asked.
 
-    def __init__(self, *, connection: str, kind: str, guid: str, gateway_away: bool) -> None:
+    Said as well of what lies beyond the person's reach; `beyond` tells the door, which records it.
+    """
+
+    def __init__(
+        self, *, connection: str, kind: str, guid: str, gateway_away: bool, beyond: bool | None = None
+    ) -> None:
         self.kind, self.guid, self.gateway_away = kind, guid, gateway_away
         reason, advice = _AWAY if gateway_away else _ABSENT
         super().__init__(
             f"No {kind.replace('_', ' ')} with the id {guid} is known. {reason.format(connection)}",
             advice=advice,
             worth_retrying=gateway_away,
+            beyond=beyond,
         )
 
 
@@ -68,7 +74,10 @@ def entry_find(*, user: User | AnonymousUser, connection: str, kind: str, guid: 
         if found or away:
             break
     if found is None:
-        raise EntryMissing(connection=connection, kind=kind, guid=guid, gateway_away=away)
+        beyond = None
+        if not reach_of(user).everywhere:
+            beyond = _known(Entry.objects.filter(connection=connection), kind, guid) is not None
+        raise EntryMissing(connection=connection, kind=kind, guid=guid, gateway_away=away, beyond=beyond)
     return found
 
 

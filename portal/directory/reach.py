@@ -12,7 +12,7 @@ from portal.console.context import connections_of
 from portal.console.views import PortalView
 from portal.directory.services import entries_seen, scope_ensure
 from portal.staff.models import User
-from portal.staff.person_page import user_of
+from portal.staff.person_page import refusal_words, user_of
 from portal.staff.reach_services import Place, reach_change
 from portal.staff.services import StaffRefused
 
@@ -72,7 +72,7 @@ class ReachView(PortalView):
                 messages.success(request, f"Where {person.called} works is set, from their next click on.")
                 return redirect("staff:page", pk=person.pk)
         except StaffRefused as refusal:
-            form.add_error(None, str(refusal))
+            form.add_error(None, refusal_words(request, refusal))
         return self._page(request, person, form, 422)
 
     def _page(self, request: HttpRequest, person: User, form: ReachForm, status: int = 200) -> HttpResponse:

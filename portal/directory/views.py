@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.views import View
 
 from portal.console.access import SIGNED_IN
-from portal.console.context import connections_of
+from portal.console.context import connection_beyond, connections_of
 from portal.console.errors import NotFound
 from portal.console.moments import zone_named
 from portal.console.views import PortalView
@@ -43,10 +43,12 @@ class ConnectionMixin(View):
     def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         """Raises NotFound for a slug that is no connection's."""
         super().setup(request, *args, **kwargs)
-        if kwargs["connection"] not in {known.slug for known in connections_of(request)}:
+        slug = kwargs["connection"]
+        if slug not in {known.slug for known in connections_of(request)}:
             raise NotFound(
-                f"There is no connection “{kwargs['connection']}”.",
+                f"There is no connection “{slug}”.",
                 advice="The first part of an address names the connection. Choose one from the menu.",
+                beyond=connection_beyond(request, slug),
             )
 
 

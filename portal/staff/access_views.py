@@ -16,7 +16,7 @@ from portal.console.views import PortalView
 from portal.staff.access_matrix import ROOMS, access_digest, access_review, access_rows, review_standing
 from portal.staff.forms import ReviewForm
 from portal.staff.models import User
-from portal.staff.person_page import user_of
+from portal.staff.person_page import refusal_words, user_of
 from portal.staff.services import StaffRefused
 
 
@@ -51,7 +51,7 @@ class AccessReviewView(PortalView):
                 return redirect("staff:access")
         except StaffRefused as refusal:
             form = ReviewForm({**request.POST.dict(), "seen": access_digest(access_rows())})
-            form.add_error(None, str(refusal))
+            form.add_error(None, refusal_words(request, refusal))
         return render(request, "staff/access.html", matrix() | {"form": form}, status=422)
 
 

@@ -9,8 +9,15 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from portal.audit.services import AuditUnavailable, ObjectRef, event_record, origin_of
-from portal.console.access import PUBLIC, SIGNED_IN, access_of, step_up_of
+from portal.audit.services import AuditUnavailable, ObjectRef, event_record, origin_of, record_try
+from portal.console.access import (
+    PUBLIC,
+    SIGNED_IN,
+    access_of,
+    refusal_noted,
+    refusal_of,
+    step_up_of,
+)
 from portal.console.errors import unrecordable
 from portal.staff.roles import PERMISSIONS, STEP_UP, permission_words, roles_with
 from portal.staff.second_factor import second_factor_missing
@@ -26,8 +33,13 @@ class AccessMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Nothing to do before the view is known."""
-        return self.get_response(request)
+        """Puts on record what was refused on the way: by the portal's rules, or for want of reach."""
+        response = self.get_response(request)
+        try:
+            _refusal_record(request)
+        except AuditUnavailable:
+            return unrecordable(request)
+        return response
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., HttpResponseBase], args: Any, kwargs: Any
@@ -48,15 +60,15 @@ class AccessMiddleware:
         return access_denied(request, needed)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Records what a service refused behind the door (the 403 page is the frame's).
+        """Notes what a service refused behind the door (the 403 and 404 pages are the frame's).
 
         Tells the person that nothing was done where it could not be put on record.
         """
-        try:
-            if isinstance(exception, PermissionDenied):
-                denial_record(request, "refused", str(exception) or "was not allowed")
-        except AuditUnavailable as unavailable:
-            exception = unavailable
+        if isinstance(exception, PermissionDenied):
+            refusal_noted(request, str(exception) or "was not allowed")
+        elif getattr(exception, "beyond", None) is not None and request.user.is_authenticated:
+            why = "reached for what lies outside the tenants of the account"
+            refusal_noted(request, why if exception.beyond else "", code="beyond_reach")  # type: ignore[attr-defined]
         return unrecordable(request) if isinstance(exception, AuditUnavailable) else None
 
 
@@ -72,6 +84,19 @@ def access_denied(request: HttpRequest, needed: str | None) -> HttpResponse:
         return unrecordable(request)
     context = {"missing": words, "roles": roles_with(needed) if needed else [], "permission": needed}
     return render(request, "staff/denied.html", context, status=403)
+
+
+def _refusal_record(request: HttpRequest) -> None:
+    """Records what was noted while the request was answered. Raises AuditUnavailable.
+
+    What does not exist costs a limited person as much as what lies beyond them: neither time nor a trail that
+    cannot be written tells the two apart.
+    """
+    noted = refusal_of(request)
+    if noted and noted.why:
+        denial_record(request, noted.code, noted.why)
+    elif noted:
+        record_try()
 
 
 def denial_record(request: HttpRequest, code: str, why: str) -> None:

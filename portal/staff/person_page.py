@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 
 from portal.audit.history import history_page
 from portal.audit.services import origin_of
+from portal.console.access import refusal_noted
 from portal.staff.attempts import locks_of
 from portal.staff.forms import ReasonForm, RoleForm
 from portal.staff.links import link_terms
@@ -62,8 +63,14 @@ def step_done(request: HttpRequest, person: User, service: Any, message: str, **
 
 def person_refused(request: HttpRequest, person: User, refusal: StaffRefused) -> HttpResponse:
     """The page again, with why nothing happened."""
-    messages.error(request, str(refusal))
+    messages.error(request, refusal_words(request, refusal))
     return person_page(request, User.objects.get(pk=person.pk), status=409)
+
+
+def refusal_words(request: HttpRequest, refusal: StaffRefused) -> str:
+    """Why nothing happened, for the page; the door's middleware puts it on record."""
+    refusal_noted(request, f"got the answer: {refusal}")
+    return str(refusal)
 
 
 def _steps(reader: User, person: User) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from portal.audit.services import origin_of
 from portal.console.views import PortalView
 from portal.staff.forms import NewRoleForm, RightsForm
 from portal.staff.own_roles import role_create, role_delete, role_update
-from portal.staff.person_page import user_of
+from portal.staff.person_page import refusal_words, user_of
 from portal.staff.roles import ROLES, rights_by_room, roles_known
 from portal.staff.services import StaffRefused
 
@@ -55,7 +55,7 @@ class RoleCreateView(PortalView):
                 messages.success(request, f"The role {form.cleaned_data['name']} can be given to people.")
                 return redirect("staff:roles")
         except StaffRefused as refusal:
-            form.add_error(None, str(refusal))
+            form.add_error(None, refusal_words(request, refusal))
         return render(request, "staff/role.html", {"form": form}, status=422)
 
 
@@ -78,7 +78,7 @@ class OwnRoleView(PortalView):
                 messages.success(request, f"The role {role.name} has these rights now.")
                 return redirect("staff:roles")
         except StaffRefused as refusal:
-            form.add_error(None, str(refusal))
+            form.add_error(None, refusal_words(request, refusal))
         return role_page(request, role, form, status=422)
 
 
@@ -94,7 +94,7 @@ class RoleDeleteView(PortalView):
         try:
             role_delete(by=user_of(request), origin=origin_of(request), role=role)
         except StaffRefused as refusal:
-            messages.error(request, str(refusal))
+            messages.error(request, refusal_words(request, refusal))
             return role_page(request, role, RightsForm(initial=_held(role)), status=409)
         messages.success(request, f"The role {role.name} is deleted.")
         return redirect("staff:roles")

@@ -12,7 +12,7 @@ from portal.console.views import PortalView
 from portal.staff.forms import PersonForm, ProfileForm, RoleForm
 from portal.staff.link_views import link_delivered
 from portal.staff.models import User
-from portal.staff.person_page import person_page, step_done, user_of
+from portal.staff.person_page import person_page, refusal_words, step_done, user_of
 from portal.staff.reset_notices import resets_open
 from portal.staff.roles import rights_by_room, roles_known
 from portal.staff.services import (
@@ -56,7 +56,7 @@ class PersonCreateView(PortalView):
             person = staff_create(by=user_of(request), origin=origin_of(request), **form.cleaned_data)
             return link_delivered(request, person, by_mail=form.by_mail)
         except StaffRefused as refusal:
-            form.add_error(None, str(refusal))
+            form.add_error(None, refusal_words(request, refusal))
             return self._form(request, form, 422)
 
     def _form(self, request: HttpRequest, form: PersonForm, status: int = 200) -> HttpResponse:

@@ -181,6 +181,12 @@ def test_an_interrupted_send_is_unknown_and_one_that_never_left_is_not_sent(brow
     change.refresh_from_db()
     assert change.state == State.UNKNOWN
     assert actions(change)[-1] == "change.unknown"
+    event = Event.objects.get(action="change.unknown", change_id=str(change.pk))
+    assert (event.operation, event.before_data, event.after_data) == (
+        "merchant.update",
+        {},
+        {"city": "Linz"},
+    )
     Change.objects.filter(pk=change.pk).update(state=State.SENDING, claimed_at=old, intent_at=None)
     browser.get("/changes/")
     change.refresh_from_db()
