@@ -83,6 +83,29 @@ ACTIONS: dict[str, str] = {
     "filter.withdrawn": "{actor} withdrew {object}{message}",
 }
 
+# What came of it where the event itself says nothing else: for all others what they say was carried out.
+OUTCOMES = {
+    # Planned, asked for or begun: another event tells what came of it.
+    "change.prepared": "",
+    "change.intent": "",
+    "staff.second_factor_reset_asked": "",
+    "keyring.rotation_began": "",
+    "change.cancelled": "cancelled",
+    "change.accepted": "accepted",
+    "change.refused": "refused",
+    "change.not_sent": "not_sent",
+    "change.unknown": "unknown",
+    "change.conflict": "conflict",
+    "access.denied": "denied",
+    "credential.suspected": "refused",
+    "audit.found_broken": "failed",
+    "second_factor.failed": "failed",
+    "session.sign_in_failed": "failed",
+    "session.sign_in_locked": "failed",
+    "session.step_up_failed": "failed",
+    "session.step_up_locked": "failed",
+}
+
 # What was planned, asked for or refused: after these nothing is known to have become so.
 ATTEMPTS = frozenset(
     f"change.{state}"
@@ -130,6 +153,11 @@ _FLAGS = {
 }
 # How values begin that may be but a flag: the others need not be read for their verb.
 _FLAG_TEXTS = tuple(f'{{"{key}":' for key, _ in _FLAGS)
+
+
+def outcome_of(action: str) -> str:
+    """What an event of this action came to, if it says nothing else: "success", or what OUTCOMES names."""
+    return OUTCOMES.get(action, "success")
 
 
 def action_title(action: str) -> str:

@@ -105,13 +105,15 @@ def event_record(
 ) -> Event:
     """Appends one event to the chain, in the open transaction or one of its own, and returns it.
 
+    Without an outcome it has that of its action (portal.audit.actions.OUTCOMES).
     Sealed values are masked and unstorable characters replaced. Raises UnknownAction, and AuditUnavailable
     if the row cannot be written: then nothing may be done either.
     """
     if action not in actions.ACTIONS:
         raise UnknownAction(action)
     values = _origin_values(origin) | _object_values(object) | {
-        "action": action, "outcome": outcome, "connection": connection, "operation": operation,
+        "action": action, "outcome": outcome or actions.outcome_of(action), "connection": connection,
+        "operation": operation,
         "change_id": change_id or "", "reason": reason, "code": "" if code is None else code,
         "gateway_request_id": gateway_request_id, "before": json_text(before), "after": json_text(after),
         "request": json_text(request), "answer": json_text(answer), "message": message,

@@ -151,6 +151,29 @@ def test_every_action_is_a_sentence_a_person_can_read(action):
     assert "Ana (Support agent)" in event.sentence or event.sentence.startswith("Someone")
 
 
+def test_an_event_that_says_no_outcome_has_that_of_its_action():
+    planned = {
+        "change.prepared",
+        "change.intent",
+        "staff.second_factor_reset_asked",
+        "keyring.rotation_began",
+    }
+    for action in ACTIONS:
+        outcome = event_record(action=action, origin=ANA).outcome
+        state = action.partition(".")[2]
+        if action in planned:
+            assert outcome == "", action
+        elif action.startswith("change.") and state != "reconciled":
+            assert outcome == state
+        elif state.endswith(("_failed", "_locked", "_broken")) or action == "second_factor.failed":
+            assert outcome == "failed", action
+        else:
+            told = {"access.denied": "denied", "credential.suspected": "refused"}
+            assert outcome == told.get(action, "success"), action
+    said = event_record(action="staff.password_link_mailed", origin=ANA, outcome="failed")
+    assert said.outcome == "failed"
+
+
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [

@@ -143,6 +143,15 @@ def test_a_bar_and_its_row_lead_closer_and_keep_the_filter(manager, client_of, t
     assert [event.pk for event in events] == [1]
 
 
+def test_what_was_carried_out_in_the_portal_is_a_success(admin, agent, manager, client_of):
+    assert client_of(admin).post(f"/staff/{agent.pk}/disable/", {"reason": "left"}).status_code == 302
+    browser = client_of(manager)
+    listed = browser.get("/audit/?outcome=success").context["events"]
+    assert "staff.disabled" in [event.action for event in listed]
+    page = browser.get("/audit/timeline/").content.decode()
+    assert "Success" in page and "No outcome" not in page
+
+
 def test_where_nothing_matches_no_empty_chart_is_drawn(manager, client_of):
     page = client_of(manager).get("/audit/timeline/?from=2026-01-01&to=2026-01-02").content.decode()
     assert "Nothing to draw" in page and "figures-title" not in page

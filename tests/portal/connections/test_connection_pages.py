@@ -138,7 +138,7 @@ def test_no_stored_key_follows_a_connection_to_another_address(staging, admin, c
     assert "the stored credential was destroyed" in answer.content.decode()
     assert states(staging) == {1: "revoked"}
     assert staging.credentials.get().sealed_password == ""
-    assert actions() == [("credential.revoked", ""), ("connection.updated", "")]
+    assert actions() == [("credential.revoked", "success"), ("connection.updated", "success")]
 
 
 def test_who_may_not_reset_credentials_does_not_move_a_connection(staging, admin, person, client_of) -> None:
@@ -196,7 +196,7 @@ def test_a_paused_connection_can_be_read_and_not_written(connection, admin, agen
     assert answer.status_code == 503
     assert "is paused by an admin" in answer.content.decode()
     assert "Kept in the form" in answer.content.decode()
-    assert actions() == [("connection.paused", "")]
+    assert actions() == [("connection.paused", "success"), ("access.denied", "denied")]
     client_of(admin).post("/connections/sandbox/resume/")
     assert browser.post(address, fields).status_code == 302
 

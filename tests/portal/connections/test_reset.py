@@ -39,8 +39,10 @@ def test_a_pair_is_entered_tested_and_put_to_use_step_by_step(staging, gateway, 
     assert states(staging) == {2: "active", 1: "previous"}
     assert "Go back to version 1" in answer.content.decode()
     assert actions() == [
-        ("credential.entered", ""), ("credential.tested", "accepted"), ("credential.activated", ""),
-    ]  # fmt: skip
+        ("credential.entered", "success"),
+        ("credential.tested", "accepted"),
+        ("credential.activated", "success"),
+    ]
     assert gateway.password not in answer.content.decode() + str(list(Event.objects.values()))
 
 
@@ -63,7 +65,7 @@ def test_a_wrong_password_is_named_and_not_echoed_and_changes_nothing(staging, g
     assert "Version 1 stays as it is" in text
     assert "wrong-password-0002" not in text and gateway.api_key not in text
     assert opened(staging) == ("old-key-0001", "old-password-0001")
-    assert actions() == [("credential.entered", ""), ("credential.tested", "refused")]
+    assert actions() == [("credential.entered", "success"), ("credential.tested", "refused")]
     assert "does not accept this API key and password" in browser.get(RESET).content.decode()
     stopped = browser.post(f"{PAGE}2/activate/", follow=True).content.decode()
     assert "Nothing was done" in stopped and "not tested" in stopped
@@ -174,7 +176,7 @@ def test_going_back_is_proven_at_the_gateway_first(staging, gateway, browser) ->
     assert states(staging) == {3: "active", 2: "previous", 1: "revoked"}
     assert "Version 2 is in use again" in browser.post(f"{PAGE}2/rollback/", follow=True).content.decode()
     assert opened(staging) == (gateway.api_key, gateway.password)
-    assert actions()[-1] == ("credential.rolled_back", "")
+    assert actions()[-1] == ("credential.rolled_back", "success")
 
 
 def test_revoking_the_previous_version_destroys_its_value(staging, gateway, browser) -> None:
@@ -189,7 +191,7 @@ def test_revoking_the_previous_version_destroys_its_value(staging, gateway, brow
         "Ada Admin",
     )
     assert "Go back" not in browser.get(PAGE).content.decode()
-    assert actions()[-1] == ("credential.revoked", "")
+    assert actions()[-1] == ("credential.revoked", "success")
 
 
 def test_revoke_now_wants_the_words_then_pauses_and_destroys_everything(staging, gateway, browser) -> None:

@@ -42,7 +42,7 @@ def test_a_401_in_daily_work_is_told_once_to_everybody_who_has_to_know(
             listed = browser.post("/staging/tenants/", follow=True).content.decode()
     assert "does not accept the portal’s API key" in listed
     assert "Your own sign-in is fine" in listed and "Reset the credential" not in listed
-    assert actions() == [("credential.suspected", "")]
+    assert actions() == [("credential.suspected", "refused")]
     assert mail.outbox == []  # no page waits for a mail server
     worked()
     assert [message.to for message in mail.outbox] == [["ada@example.org"]]
@@ -71,7 +71,7 @@ def test_a_success_clears_the_suspicion(connection, agent, client_of) -> None:
     Credential.objects.update(suspect_since=timezone.now())
     service.tenant_list(connection="sandbox")
     assert Credential.objects.get(state="active").suspect_since is None
-    assert actions() == [("credential.recovered", "")]
+    assert actions() == [("credential.recovered", "success")]
 
 
 @pytest.mark.parametrize("body", ["", "<html>no</html>", '{"message":"Unauthorized"}'])
@@ -86,8 +86,10 @@ def test_a_401_that_is_not_of_the_usual_form_makes_suspect_too_and_is_told_as_su
         tested = entered(browser, gateway).content.decode()
     assert "a proxy between portal and gateway" in tested and "not of the usual form" in tested
     assert actions() == [
-        ("credential.suspected", ""), ("credential.entered", ""), ("credential.tested", "refused"),
-    ]  # fmt: skip
+        ("credential.suspected", "refused"),
+        ("credential.entered", "success"),
+        ("credential.tested", "refused"),
+    ]
     assert noted(2) == (False, True)
 
 
@@ -97,7 +99,7 @@ def test_what_cannot_be_recorded_is_told_with_the_next_refusal(staging, agent, c
     assert Credential.objects.get().suspect_since is None
     with pytest.raises(service.NotAuthorised):
         service.tenant_list(connection="staging")
-    assert actions() == [("credential.suspected", "")]
+    assert actions() == [("credential.suspected", "refused")]
 
 
 def test_a_page_that_needs_the_gateway_says_what_to_do_and_keeps_the_session(
