@@ -12,7 +12,7 @@ from portal.audit.saved import filters_withdraw
 from portal.audit.services import ObjectRef, Origin, event_record
 from portal.staff.models import User
 from portal.staff.roles import PERMISSIONS, ROLES, permission_words, roles_known
-from portal.staff.services import StaffRefused, authorise, rights_ensure, staff_lock
+from portal.staff.services import StaffRefused, ValuesRefused, authorise, rights_ensure, staff_lock
 
 # No comma: SECOND_FACTOR_ROLES is a list of names. Of letters those of Western Europe alone: none that looks
 # like another one, as a Cyrillic A does.
@@ -28,11 +28,11 @@ def role_create(*, by: User, origin: Origin, name: str, rights: Iterable[str]) -
         held = _rights_checked(by, rights)
         name = " ".join(unicodedata.normalize("NFC", name).split())
         if not _NAME.fullmatch(name):
-            raise StaffRefused(
+            raise ValuesRefused(
                 "A name has 2 to 60 Latin letters, digits, blanks or . & ( ) / - and begins with a letter."
             )
         if _bare(name) in {_bare(known) for known in roles_known()}:
-            raise StaffRefused("There is a role of this name already.")
+            raise ValuesRefused("There is a role of this name already.")
         role = Group.objects.create(name=name)
         _rights_set(role, held)
         event_record(action="role.created", origin=origin, object=_ref(role), after={"rights": sorted(held)})

@@ -18,7 +18,7 @@ from portal.staff.reach_services import places_words
 from portal.staff.reset_notices import resets_open
 from portal.staff.roles import rights_by_room
 from portal.staff.second_factor import second_factors_of
-from portal.staff.services import StaffRefused, rights_of
+from portal.staff.services import StaffRefused, ValuesRefused, rights_of
 from portal.staff.sessions import sessions_of
 from portal.staff.vouching import signs_in_elsewhere
 
@@ -69,7 +69,8 @@ def person_refused(request: HttpRequest, person: User, refusal: StaffRefused) ->
 
 def refusal_words(request: HttpRequest, refusal: StaffRefused) -> str:
     """Why nothing happened, for the page; the door's middleware puts it on record."""
-    refusal_noted(request, f"got the answer: {refusal}")
+    if not isinstance(refusal, ValuesRefused):
+        refusal_noted(request, f"got the answer: {refusal}")
     return str(refusal)
 
 

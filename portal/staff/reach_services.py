@@ -9,7 +9,7 @@ from portal.audit.services import Origin, event_record
 from portal.staff.models import TenantScope, User
 from portal.staff.people import person_ref
 from portal.staff.roles import ADMIN
-from portal.staff.services import StaffRefused, another_admin_stays, changeable, staff_lock
+from portal.staff.services import ValuesRefused, another_admin_stays, changeable, staff_lock
 
 EVERYWHERE_WORDS = "everywhere"
 
@@ -32,7 +32,7 @@ def reach_change(*, by: User | None, origin: Origin, person: User, places: Colle
         staff_lock()
         person = changeable(by, person)
         if places is not None and not places:
-            raise StaffRefused("Choose at least one tenant, or let the person work everywhere.")
+            raise ValuesRefused("Choose at least one tenant, or let the person work everywhere.")
         if places is not None and person.role == ADMIN:
             another_admin_stays(person)
         before = places_words(person)

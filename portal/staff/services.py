@@ -18,6 +18,10 @@ class StaffRefused(Exception):  # noqa: N818 - reads as what happened
     """The change of a person is not allowed; the text says why, for people."""
 
 
+class ValuesRefused(StaffRefused):
+    """What was typed cannot be so. No rule about rights said no, so nothing of it goes on record."""
+
+
 def staff_create(
     *,
     by: User | None,
@@ -137,17 +141,17 @@ def _names_check(person: User) -> None:
     try:
         person.clean_fields(exclude=["password"])
     except ValidationError as error:
-        raise StaffRefused(" ".join(error.messages)) from error
+        raise ValuesRefused(" ".join(error.messages)) from error
     # After the check above: a NUL in a query is an error of its own.
     if User.objects.filter(username__iexact=person.username).exists():
-        raise StaffRefused("A person with this user name exists already.")
+        raise ValuesRefused("A person with this user name exists already.")
     namesake_refuse(person)
 
 
 def namesake_refuse(person: User) -> None:
     """The audit trail names people: raises StaffRefused for a name that somebody else has, in either form."""
     if namesake := namesake_of(person):
-        raise StaffRefused(
+        raise ValuesRefused(
             f"“{person.called}” could be mistaken for {namesake.called} (user name {namesake.username}). "
             "Add what tells the two apart, such as a middle name."
         )
