@@ -84,7 +84,7 @@ ACTIONS: dict[str, str] = {
 }
 
 # What came of it where the event itself says nothing else: for all others what they say was carried out.
-OUTCOMES = {
+CAME_TO = {
     # Planned, asked for or begun: another event tells what came of it.
     "change.prepared": "",
     "change.intent": "",
@@ -156,8 +156,8 @@ _FLAG_TEXTS = tuple(f'{{"{key}":' for key, _ in _FLAGS)
 
 
 def outcome_of(action: str) -> str:
-    """What an event of this action came to, if it says nothing else: "success", or what OUTCOMES names."""
-    return OUTCOMES.get(action, "success")
+    """What an event of this action came to, if it says nothing else: "success", or what CAME_TO names."""
+    return CAME_TO.get(action, "success")
 
 
 def action_title(action: str) -> str:

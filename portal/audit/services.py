@@ -105,7 +105,7 @@ def event_record(
 ) -> Event:
     """Appends one event to the chain, in the open transaction or one of its own, and returns it.
 
-    Without an outcome it has that of its action (portal.audit.actions.OUTCOMES).
+    Without an outcome it has that of its action (portal.audit.actions.CAME_TO).
     Sealed values are masked and unstorable characters replaced. Raises UnknownAction, and AuditUnavailable
     if the row cannot be written: then nothing may be done either.
     """

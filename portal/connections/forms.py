@@ -96,6 +96,19 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
         return str(self.cleaned_data["colour"])
 
 
+class PauseForm(forms.Form):
+    """Why a connection is paused; of one that is resumed it may be said."""
+
+    use_required_attribute = False
+
+    reason = forms.CharField(max_length=500, label="Why", help_text="Kept in the audit trail.")
+
+    def __init__(self, *args: Any, paused: bool, **kwargs: Any) -> None:
+        """`paused`: what it is to be."""
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].required = paused
+
+
 class ShutForm(forms.Form):
     """The emergency: the connection's name as confirmation words, and why."""
 

@@ -98,6 +98,8 @@ def connection_shut(*, user: Person, origin: Origin, connection: Connection, rea
                 origin=origin,
                 connection=connection.slug,
                 object=about,
+                before={"is_paused": False},
+                after={"is_paused": True},
                 reason=reason,
             )
         for credential in stored:

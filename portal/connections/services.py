@@ -63,7 +63,9 @@ def connection_change(
     return fresh, destroyed
 
 
-def connection_pause(*, user: Person, origin: Origin, connection: Connection, paused: bool) -> bool:
+def connection_pause(
+    *, user: Person, origin: Origin, connection: Connection, paused: bool, reason: str = ""
+) -> bool:
     """Makes the connection read-only, or ends that; False if it was so already."""
     authorise(user=user, permission="connection.update")
     with transaction.atomic():
@@ -75,6 +77,9 @@ def connection_pause(*, user: Person, origin: Origin, connection: Connection, pa
             origin=origin,
             connection=connection.slug,
             object=connection_ref(connection),
+            before={"is_paused": not paused},
+            after={"is_paused": paused},
+            reason=reason,
         )
     return True
 

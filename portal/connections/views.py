@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from portal.audit.history import history_page
 from portal.audit.services import AuditUnavailable, origin_of
 from portal.connections.facts import FIELDS, ChangedMeanwhile, connection_digest
-from portal.connections.forms import ConnectionForm
+from portal.connections.forms import ConnectionForm, PauseForm
 from portal.connections.rotation import RIGHT, credentials_outdated_destroy
 from portal.connections.services import connection_add, connection_change, connection_pause
 from portal.console.context import connection_beyond, connections_of
@@ -41,6 +41,12 @@ class ConnectionPage(PortalView):
 
     def get(self, request: HttpRequest, connection: str) -> HttpResponse:
         """The connection, the versions of its credential and its history; an outline to the limited."""
+        return self.page(request, connection)
+
+    def page(
+        self, request: HttpRequest, connection: str, *, form: PauseForm | None = None, status: int = 200
+    ) -> HttpResponse:
+        """The same with what is wrong with pausing it."""
         if not reach_of(request.user).everywhere:
             return self.outline(request, connection_found(request, connection))
         credentials_outdated_destroy()
@@ -48,13 +54,14 @@ class ConnectionPage(PortalView):
         previous = version_in(found, Credential.State.PREVIOUS)
         context = {
             "subject": found,
+            "form": form or PauseForm(paused=not found.is_paused),
             "active": version_in(found, Credential.State.ACTIVE),
             "previous": previous,
             "kept_until": kept_until(previous) if previous else None,
             "waiting": version_in(found, *Credential.ON_ITS_WAY),
             "history": history_page(connection=found.slug, guid=found.slug, query=request.GET),
         }
-        return render(request, "connections/page.html", context)
+        return render(request, "connections/page.html", context, status=status)
 
     def outline(self, request: HttpRequest, subject: Connection) -> HttpResponse:
         """Name, kind and standing: the rest tells of tenants and people beyond the person's reach."""
@@ -136,16 +143,25 @@ class ConnectionEditPage(ConnectionFormPage):
         return redirect("connections:page", connection=changed.slug)
 
 
-class ConnectionPauseView(PortalView):
+class ConnectionPauseView(ConnectionPage):
     """/connections/<slug>/pause/ and …/resume/ — read-only, or no longer."""
 
     access = "connection.update"
+    http_method_names = ["post"]
     paused: ClassVar[bool] = True
 
     def post(self, request: HttpRequest, connection: str) -> HttpResponse:
-        """Back to the connection's page."""
-        found = connection_found(request, connection)
-        connection_pause(user=request.user, origin=origin_of(request), connection=found, paused=self.paused)
+        """Back to the connection's page, or it asks why."""
+        found, form = connection_found(request, connection), PauseForm(request.POST, paused=self.paused)
+        if not form.is_valid():
+            return self.page(request, connection, form=form, status=422)
+        connection_pause(
+            user=request.user,
+            origin=origin_of(request),
+            connection=found,
+            paused=self.paused,
+            reason=form.cleaned_data["reason"],
+        )
         told = (
             "is paused: it can be read, and nothing is written." if self.paused else "can be written again."
         )

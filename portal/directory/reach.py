@@ -11,6 +11,7 @@ from portal.audit.services import origin_of
 from portal.console.context import connections_of
 from portal.console.views import PortalView
 from portal.directory.services import entries_seen, scope_ensure
+from portal.staff.forms import WhyForm
 from portal.staff.models import User
 from portal.staff.person_page import refusal_words, user_of
 from portal.staff.reach_services import Place, reach_change
@@ -19,8 +20,11 @@ from portal.staff.services import StaffRefused
 Offer = dict[str, list[tuple[Place, str]]]
 
 
-class ReachForm(forms.Form):
+class ReachForm(WhyForm):
     """Everywhere, or the places that are ticked."""
+
+    ids = "id_%s"
+    field_order = ("where", "places", "reason")
 
     where = forms.ChoiceField(
         label="Where",
@@ -67,7 +71,11 @@ class ReachView(PortalView):
         try:
             if form.is_valid():
                 reach_change(
-                    by=user_of(request), origin=origin_of(request), person=person, places=form.chosen()
+                    by=user_of(request),
+                    origin=origin_of(request),
+                    person=person,
+                    places=form.chosen(),
+                    reason=form.cleaned_data["reason"],
                 )
                 messages.success(request, f"Where {person.called} works is set, from their next click on.")
                 return redirect("staff:page", pk=person.pk)

@@ -84,8 +84,34 @@ class ReasonForm(forms.Form):
     )
 
 
-class RoleForm(forms.Form):
+class WhyForm(forms.Form):
+    """Why a right is changed. Several of these stand on one page, so each has ids of its own."""
+
+    ids: ClassVar[str] = "why_%s"
+
+    reason = forms.CharField(
+        max_length=500, required=False, label="Why", help_text="Kept in the audit trail."
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"auto_id": self.ids, **kwargs})
+
+
+class DisableForm(WhyForm):
+    """Shutting somebody out is not done without saying why."""
+
+    ids = "disable_%s"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].required = True
+
+
+class RoleForm(WhyForm):
     """Another role for a person."""
+
+    ids = "role_%s"
+    field_order = ("role", "reason")
 
     role = forms.ChoiceField(
         choices=_roles, label="Role", help_text="Takes effect at the person's next click."

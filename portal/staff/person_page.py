@@ -11,7 +11,7 @@ from portal.audit.history import history_page
 from portal.audit.services import origin_of
 from portal.console.access import refusal_noted
 from portal.staff.attempts import locks_of
-from portal.staff.forms import ReasonForm, RoleForm
+from portal.staff.forms import DisableForm, ReasonForm, RoleForm
 from portal.staff.links import link_terms
 from portal.staff.models import PasswordLink, User
 from portal.staff.reach_services import places_words
@@ -30,7 +30,7 @@ def user_of(request: HttpRequest) -> User:
 
 
 def person_page(request: HttpRequest, person: User, *, status: int = 200, **forms: Any) -> HttpResponse:
-    """The page; `forms` are those that come back with what is wrong: form (role) or reason_form."""
+    """The page; `forms` are those that come back with what is wrong: form, reason_form or disable_form."""
     reader = user_of(request)
     may_change = reader.pk != person.pk and reader.has_perm("staff.update")
     context = {
@@ -80,6 +80,7 @@ def _steps(reader: User, person: User) -> dict[str, Any]:
     return {
         "form": RoleForm(initial={"role": person.role}),
         "reason_form": ReasonForm(),
+        "disable_form": DisableForm(),
         "reset": reset,
         "reset_is_mine": reset is not None and reset.asked_by_id == reader.pk,
         "sessions": len(sessions_of(person)),

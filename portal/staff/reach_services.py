@@ -23,7 +23,9 @@ class Place:
     tenant_name: str = ""
 
 
-def reach_change(*, by: User | None, origin: Origin, person: User, places: Collection[Place] | None) -> None:
+def reach_change(
+    *, by: User | None, origin: Origin, person: User, places: Collection[Place] | None, reason: str = ""
+) -> None:
     """Limits `person` to these places, or to nothing (None), from the next request on.
 
     Raises StaffRefused, AuditUnavailable.
@@ -46,6 +48,7 @@ def reach_change(*, by: User | None, origin: Origin, person: User, places: Colle
                 before={"tenants": before},
                 after={"tenants": after},
                 message=EVERYWHERE_WORDS if places is None else f"{len(after)} allowed",
+                reason=reason,
             )
 
 

@@ -60,7 +60,7 @@ def staff_create(
     return person
 
 
-def role_change(*, by: User | None, origin: Origin, person: User, role: str) -> None:
+def role_change(*, by: User | None, origin: Origin, person: User, role: str, reason: str = "") -> None:
     """Gives `person` another role, from the next request on. Raises StaffRefused, AuditUnavailable."""
     with transaction.atomic():
         staff_lock()
@@ -71,7 +71,7 @@ def role_change(*, by: User | None, origin: Origin, person: User, role: str) -> 
         if old == ADMIN:
             another_admin_stays(person)
         person.groups.set([_group(by, role)])
-        _role_record(person, old, role, origin)
+        _role_record(person, old, role, origin, reason)
 
 
 def role_withdraw(*, origin: Origin, person: User) -> None:
@@ -91,7 +91,7 @@ def role_withdraw(*, origin: Origin, person: User) -> None:
         _role_record(person, old, "", origin)
 
 
-def staff_disable(*, by: User | None, origin: Origin, person: User) -> None:
+def staff_disable(*, by: User | None, origin: Origin, person: User, reason: str = "") -> None:
     """Shuts `person` out from the next request on; sessions and links end.
 
     Raises StaffRefused, AuditUnavailable.
@@ -103,7 +103,7 @@ def staff_disable(*, by: User | None, origin: Origin, person: User) -> None:
             another_admin_stays(person)
         sessions_end_all(origin=origin, person=person)
         PasswordLink.objects.filter(person=person).delete()
-        _active_set(person, False, "staff.disabled", origin)
+        _active_set(person, False, "staff.disabled", origin, reason)
 
 
 def staff_enable(*, by: User | None, origin: Origin, person: User) -> None:
@@ -202,7 +202,7 @@ def _has_a_way_in(person: User) -> bool:
     return person.has_usable_password() or signs_in_elsewhere(person)
 
 
-def _active_set(person: User, active: bool, action: str, origin: Origin) -> None:
+def _active_set(person: User, active: bool, action: str, origin: Origin, reason: str = "") -> None:
     if person.is_active == active:
         return
     person.is_active = active
@@ -213,6 +213,7 @@ def _active_set(person: User, active: bool, action: str, origin: Origin) -> None
         object=person_ref(person),
         before={"is_active": not active},
         after={"is_active": active},
+        reason=reason,
     )
 
 
@@ -221,7 +222,7 @@ def staff_lock() -> None:
     list(Group.objects.select_for_update().filter(name=ADMIN))
 
 
-def _role_record(person: User, old: str, new: str, origin: Origin) -> None:
+def _role_record(person: User, old: str, new: str, origin: Origin, reason: str = "") -> None:
     event_record(
         action="staff.role_changed",
         origin=origin,
@@ -229,6 +230,7 @@ def _role_record(person: User, old: str, new: str, origin: Origin) -> None:
         before={"role": old},
         after={"role": new},
         message=f"{old or 'none'} → {new or 'none'}",
+        reason=reason,
     )
 
 

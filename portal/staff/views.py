@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from portal.audit.services import origin_of
 from portal.console.access import SIGNED_IN
 from portal.console.views import PortalView
-from portal.staff.forms import PersonForm, ProfileForm, RoleForm
+from portal.staff.forms import DisableForm, PersonForm, ProfileForm, RoleForm
 from portal.staff.link_views import link_delivered
 from portal.staff.models import User
 from portal.staff.person_page import person_page, refusal_words, step_done, user_of
@@ -87,7 +87,7 @@ class RoleView(PortalView):
         if not form.is_valid():
             return person_page(request, person, status=422, form=form)
         return step_done(
-            request, person, role_change, f"{person.called} has a new role.", role=form.cleaned_data["role"]
+            request, person, role_change, f"{person.called} has a new role.", **form.cleaned_data
         )
 
 
@@ -97,9 +97,12 @@ class DisableView(PortalView):
     access = "staff.update"
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Disables the person."""
-        person = get_object_or_404(User, pk=pk)
-        return step_done(request, person, staff_disable, f"{person.called} is disabled and signed out.")
+        """Disables the person, or asks why."""
+        person, form = get_object_or_404(User, pk=pk), DisableForm(request.POST)
+        if not form.is_valid():
+            return person_page(request, person, status=422, disable_form=form)
+        said = f"{person.called} is disabled and signed out."
+        return step_done(request, person, staff_disable, said, **form.cleaned_data)
 
 
 class EnableView(PortalView):

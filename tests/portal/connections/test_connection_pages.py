@@ -50,7 +50,7 @@ def test_who_is_limited_to_a_tenant_sees_name_kind_and_standing_alone(
     staging, admin, person, client_of
 ) -> None:
     Connection.objects.update(egress_addresses="203.0.113.7/32")
-    client_of(admin).post(f"{PAGE}pause/")
+    client_of(admin).post(f"{PAGE}pause/", {"reason": "audit"})
     lia = person("lia", "Support agent", is_limited=True)
     TenantScope.objects.create(user=lia, connection="staging", tenant_guid="TE-9")
     page, listed = (client_of(lia).get(path) for path in (PAGE, "/connections/"))
@@ -184,8 +184,8 @@ def test_the_second_of_two_who_edit_is_shown_what_changed_meanwhile(staging, adm
 
 
 def test_a_paused_connection_can_be_read_and_not_written(connection, admin, agent, client_of) -> None:
-    assert client_of(admin).post("/connections/sandbox/pause/").status_code == 302
-    client_of(admin).post("/connections/sandbox/pause/")
+    assert client_of(admin).post("/connections/sandbox/pause/", {"reason": "audit"}).status_code == 302
+    client_of(admin).post("/connections/sandbox/pause/", {"reason": "again"})
     browser = client_of(agent)
     listed = browser.get("/sandbox/merchants/")
     assert "Sandbox is paused" in listed.content.decode()

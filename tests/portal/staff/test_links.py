@@ -88,7 +88,7 @@ def test_nothing_that_opens_the_link_is_kept_anywhere(ana):
 def test_the_link_of_a_disabled_person_does_not_work_however_far_they_got(ana, admin, client_of):
     link = link_for(ana)
     halfway = opened(link)
-    assert client_of(admin).post(f"/staff/{ana.pk}/disable/").status_code == 302
+    assert client_of(admin).post(f"/staff/{ana.pk}/disable/", {"reason": "left"}).status_code == 302
     before = User.objects.get(pk=ana.pk).password
     assert b"does not work" in halfway.get(FORM).content
     assert not used(halfway) and not used(opened(link))

@@ -115,7 +115,7 @@ def test_a_write_on_a_paused_connection_is_recorded(connection, agent, client_of
 
 def test_what_the_rules_about_people_refuse_is_recorded(admin, agent, client_of):
     browser = client_of(admin)
-    assert browser.post(f"/staff/{admin.pk}/disable/").status_code == 409
+    assert browser.post(f"/staff/{admin.pk}/disable/", {"reason": "left"}).status_code == 409
     assert browser.post(f"/staff/{admin.pk}/tenants/", {"where": "everywhere"}).status_code == 422
     assert browser.post(f"/staff/{agent.pk}/link/withdraw/").status_code == 409
     rows = denials()

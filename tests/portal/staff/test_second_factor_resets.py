@@ -120,7 +120,7 @@ def test_an_admin_signs_a_person_out_everywhere(ana, admin, client_of):
 
 def test_enabling_again_does_not_bring_back_what_was_open_when_the_person_was_disabled(ana, admin, client_of):
     inside, browser = client_of(ana), client_of(admin)
-    browser.post(f"/staff/{ana.pk}/disable/")
+    browser.post(f"/staff/{ana.pk}/disable/", {"reason": "left"})
     assert inside.get("/").status_code == 302
     browser.post(f"/staff/{ana.pk}/enable/")
     assert inside.get("/").status_code == 302

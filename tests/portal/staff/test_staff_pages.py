@@ -139,7 +139,7 @@ def test_a_refusal_of_the_service_is_on_the_form(admin, client_of, monkeypatch):
 def test_an_admin_changes_role_disables_enables_and_links(admin, agent, client_of):
     browser, page = client_of(admin), f"/staff/{agent.pk}/"
     assert browser.post(f"{page}role/", {"role": MANAGER})["Location"] == page
-    assert browser.post(f"{page}disable/")["Location"] == page
+    assert browser.post(f"{page}disable/", {"reason": "left"})["Location"] == page
     assert b"Enable" in browser.get(page).content
     assert browser.post(f"{page}enable/")["Location"] == page
     assert b"shown only now" in browser.post(f"{page}link/").content
@@ -161,7 +161,12 @@ def test_a_role_that_does_not_exist_is_refused(admin, agent, client_of):
 def test_admins_do_not_change_themselves(admin, client_of):
     browser, page = client_of(admin), f"/staff/{admin.pk}/"
     assert b"This is you" in browser.get(page).content
-    for step, data in (("role", {"role": AGENT}), ("disable", {}), ("enable", {}), ("link", {})):
+    for step, data in (
+        ("role", {"role": AGENT}),
+        ("disable", {"reason": "left"}),
+        ("enable", {}),
+        ("link", {}),
+    ):
         response = browser.post(f"{page}{step}/", data)
         assert response.status_code == 409 and b"Nobody changes their own rights" in response.content
     assert User.objects.get().role == "Admin"
