@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -281,7 +282,8 @@ def _work(holder):
     from django.db import connections
 
     try:
-        for _ in range(40):
+        end = time.monotonic() + 60
+        while not Delivery.objects.filter(sequence=60).exists() and time.monotonic() < end:
             deliver_all(holder=holder)
     finally:
         connections.close_all()
