@@ -113,9 +113,7 @@ ATTEMPTS = frozenset(
 )
 
 # What may become of something: the explorer can be asked for it before it has ever happened.
-OUTCOMES = frozenset(
-    {"accepted", "refused", "not_sent", "unknown", "success", "failed", "denied", "conflict", "shown"}
-)
+OUTCOMES = frozenset({*CAME_TO.values(), "success", "shown"} - {""})
 KINDS = {
     "tenant": "tenant",
     "merchant": "merchant",

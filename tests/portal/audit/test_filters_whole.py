@@ -107,8 +107,8 @@ def test_what_is_not_understood_is_said_and_neither_listed_nor_exported(
     "query",
     [
         "role=Support+agent", "role=Manager", "role=Gone", "connection=away", "kind=routing",
-        "outcome=refused", "outcome=odd", "action=second_factor.", "look=hours", "field=name", "person=8",
-        "words=no+x+yes",
+        "outcome=refused", "outcome=cancelled", "outcome=odd", "action=second_factor.", "look=hours",
+        "field=name", "person=8", "words=no+x+yes",
     ],
 )  # fmt: skip
 def test_what_could_be_or_once_was_is_understood(query):
