@@ -7,7 +7,7 @@ from typing import Any
 
 from portal.audit.canonical import json_text
 
-RARE, COMMON = "zanzibar", "review"
+RARE = "zanzibar"
 # Both are common and never meet in one event: each belongs to its own half of the time.
 EARLY, LATE = "migration", "relaunch"
 _SHOPS, _TENANTS = 5000, 40

@@ -16,11 +16,10 @@ from portal.changes.models import Change
 from portal.console.errors import Unseen
 from portal.directory.services import guids_seen, scope_refresh
 from portal.staff.models import User
-from portal.staff.reach import reach_of
+from portal.staff.reach import BEYOND, reach_of
 from portal.staff.roles import permission_words
 
 Person = User | AnonymousUser
-_BEYOND = "reached for what lies outside the tenants of the account"
 _TAKEN_AWAY = "removeSettings"
 
 
@@ -53,7 +52,7 @@ def change_authorise(*, user: Person, change: Change) -> User:
     """The person, who may do what the change does, where it does it. Raises PermissionDenied."""
     person = authorise(user=user, permission=change.spec.permission)
     if not changes_seen(person).filter(pk=change.pk).exists():
-        raise PermissionDenied(_BEYOND)
+        raise PermissionDenied(BEYOND)
     return person
 
 
@@ -67,7 +66,7 @@ def draft_authorise(*, user: User, change: Change, payload: Mapping[str, Any]) -
     names = {name.lower() for name in change.spec.request_references}
     wanted = {change.target, *_references(payload, names)}
     if wanted - _seen(user, change, wanted):
-        raise PermissionDenied(_BEYOND)
+        raise PermissionDenied(BEYOND)
 
 
 def _seen(user: User, change: Change, wanted: set[str]) -> set[str]:

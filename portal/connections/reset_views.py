@@ -1,5 +1,6 @@
 """The reset of a credential, step by step: every step is stored, so it can be left and come back to."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from django.contrib import messages
@@ -94,7 +95,7 @@ class CredentialResetPage(ResetView):
         return redirect("connections:reset", connection=connection)
 
 
-class VersionStepView(ResetView):
+class VersionStepView(ResetView, ABC):
     """A button on one version of the credential. A subclass does it in `step`."""
 
     def post(self, request: HttpRequest, connection: str, version: int) -> HttpResponse:
@@ -108,9 +109,9 @@ class VersionStepView(ResetView):
             messages.error(request, str(error))
             return redirect("connections:page", connection=connection)
 
+    @abstractmethod
     def step(self, credential: Credential, acting: dict[str, Any]) -> HttpResponse:
         """What the button does."""
-        raise NotImplementedError
 
 
 class VersionTestView(VersionStepView):

@@ -19,6 +19,7 @@ from portal.console.access import (
     step_up_of,
 )
 from portal.console.errors import unrecordable
+from portal.staff.reach import BEYOND
 from portal.staff.roles import PERMISSIONS, STEP_UP, permission_words, roles_with
 from portal.staff.second_factor import second_factor_missing
 from portal.staff.sessions import step_up_is_fresh
@@ -67,8 +68,7 @@ class AccessMiddleware:
         if isinstance(exception, PermissionDenied):
             refusal_noted(request, str(exception) or "was not allowed")
         elif getattr(exception, "beyond", None) is not None and request.user.is_authenticated:
-            why = "reached for what lies outside the tenants of the account"
-            refusal_noted(request, why if exception.beyond else "", code="beyond_reach")  # type: ignore[attr-defined]
+            refusal_noted(request, BEYOND if exception.beyond else "", code="beyond_reach")  # type: ignore[attr-defined]
         return unrecordable(request) if isinstance(exception, AuditUnavailable) else None
 
 
