@@ -11,7 +11,8 @@ from portal.audit.filters import Wanted, is_number
 from portal.audit.looks import LOOKS, look_condition
 from portal.audit.models import Event, Known, Term
 from portal.audit.selection import Condition, Rows, Selection
-from portal.audit.terms import MOST_NAME, folded, words_asked
+from portal.audit.terms import MOST_NAME, words_asked
+from portal.console.text import fold
 from provisioning.connections.models import Connection
 
 _COLUMNS = {
@@ -131,7 +132,7 @@ def _actions(action: str) -> list[str]:
 def _object(text: str) -> Condition:
     """The object with that guid, and all that ever had a name like that."""
     exact = Term.objects.filter(term=_guid_term(text))
-    guids = Known.objects.filter(kind__startswith="object:", folded__contains=folded(text)).values("guid")
+    guids = Known.objects.filter(kind__startswith="object:", folded__contains=fold(text)).values("guid")
     few = _few(guids.distinct(), "object")
     if few is None:
         named = Q(object_guid__in=guids) | Q(parent_guid__in=guids) | Q(object_guid="", object_name__in=guids)
@@ -153,7 +154,7 @@ def _guid_term(guid: str) -> str:
 
 
 def _actor(text: str) -> Condition:
-    names = Known.objects.filter(kind="actor", folded__contains=folded(text)).values("name")
+    names = Known.objects.filter(kind="actor", folded__contains=fold(text)).values("name")
     few = _few(names, "actor")
     if few is None:
         return Condition(Q(actor_name__in=names), ordered=False, indexed=False)

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from portal.audit.models import Event, Known, Term
+from portal.console.text import fold
 from provisioning.gateway.secrets import MASK
 
 # So many characters of each text are indexed: the longest reason or note is found whole.
@@ -29,7 +30,7 @@ _MOST_PAIRS = 12
 
 def words_of(*texts: str) -> list[str]:
     """The words of the texts as they are indexed: folded, each once, at least two characters."""
-    text = folded(" ".join(text[:MOST_TEXT] for text in texts))
+    text = fold(" ".join(text[:MOST_TEXT] for text in texts))
     words = [word[:60] for word in _WORD.findall(text)]
     return list(dict.fromkeys(words if text.isascii() else words + _PAIR.findall(text)))
 
@@ -37,14 +38,9 @@ def words_of(*texts: str) -> list[str]:
 def words_asked(text: str) -> list[str]:
     """The words to look for: of what is written without blanks its pairs."""
     words = list[str]()
-    for word in _WORD.findall(folded(text)):
+    for word in _WORD.findall(fold(text)):
         words += _PAIR.findall(word)[:_MOST_PAIRS] or [word[:60]]
     return list(dict.fromkeys(words))
-
-
-def folded(text: str) -> str:
-    """Text as it is compared: case and compatibility forms do not matter, in no database's own way."""
-    return unicodedata.normalize("NFKC", text).casefold()
 
 
 @lru_cache(maxsize=64)
@@ -126,7 +122,7 @@ def known_store(rows: Iterable[tuple[str, str, str, str]]) -> None:
     """Stores names, those already there aside."""
     Known.objects.bulk_create(
         [
-            Known(kind=kind, connection=place, guid=guid, name=name, folded=folded(name))
+            Known(kind=kind, connection=place, guid=guid, name=name, folded=fold(name))
             for kind, place, guid, name in rows
         ],
         ignore_conflicts=True,

@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from babel import Locale
 from babel.numbers import get_territory_currencies
 
+from portal.console.text import fold
+
 Choices = tuple[tuple[str, str], ...]
 GroupedChoices = tuple[tuple[str, str | tuple[tuple[str, str], ...]], ...]
 
@@ -82,10 +84,5 @@ def _offset(name: str, when: datetime) -> str:
 
 def _named(names: dict[str, str]) -> Choices:
     """Sorted by name, each with its code: "Austria (AT)"."""
-    ordered = sorted(names.items(), key=lambda pair: _sort_key(pair[1]))
+    ordered = sorted(names.items(), key=lambda pair: fold(pair[1]))
     return (NOTHING, *((code, f"{name} ({code})") for code, name in ordered))
-
-
-def _sort_key(name: str) -> str:
-    """Å with A: people look there."""
-    return name.casefold().replace("å", "a").replace("ç", "c").replace("é", "e")

@@ -8,8 +8,9 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from portal.console.errors import NotFound
+from portal.console.text import fold
 from portal.directory.models import Entry, Scope
-from portal.directory.records import GUID_LIMIT, folded, index_draft, index_row, storable
+from portal.directory.records import GUID_LIMIT, index_draft, index_row, storable
 from portal.directory.scopes import ScopeState, rows_store, scope_ensure, tenant_of
 from portal.staff.models import User
 from portal.staff.reach import reach_of
@@ -132,7 +133,7 @@ def entry_children(entry: Entry) -> QuerySet[Entry]:
 
 def entries_matching(rows: QuerySet[Entry], text: str) -> QuerySet[Entry]:
     """Narrows rows to those that contain every word of the text, without regard to case."""
-    for word in folded(text).split()[:8]:
+    for word in fold(text).split()[:8]:
         rows = rows.filter(search__contains=word)
     return rows
 

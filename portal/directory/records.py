@@ -4,19 +4,21 @@ import hashlib
 import json
 import math
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
 
+from portal.console.text import fold
 from portal.directory.models import Entry
 from provisioning import contract
 from provisioning.entities import Entity, instant
 from provisioning.gateway.secrets import MASK, Sealed
 
 GUID_LIMIT = 100
+# Part of every digest, so that a refresh rewrites the rows folded by an older rule.
+FOLD_VERSION = 2
 _SCHEMAS = {
     "tenant": "Tenant",
     "merchant": "Merchant",
@@ -49,11 +51,6 @@ class Draft:
     digest: str
 
 
-def folded(text: str) -> str:
-    """The form in which texts are compared: without case, for every script ("Straße" equals "STRASSE")."""
-    return unicodedata.normalize("NFKC", text).casefold()
-
-
 def index_fields(entity: Entity) -> dict[str, Any]:
     """The entity's properties that may be kept: declared by the contract and not secret."""
     values = entity.values
@@ -74,7 +71,7 @@ def index_draft(entity: Entity, *, parent: str, tenant: str) -> Draft | None:
     text = _canonical(fields)
     if _SUSPICIOUS.search(text):
         fields = storable(fields)
-    digest = hashlib.blake2b(f"{parent} {tenant} {text}".encode(), digest_size=16).hexdigest()
+    digest = hashlib.blake2b(f"{FOLD_VERSION} {parent} {tenant} {text}".encode(), digest_size=16).hexdigest()
     return Draft(entity.kind, entity.guid, parent, tenant, fields, digest)
 
 
@@ -92,12 +89,12 @@ def index_row(draft: Draft, *, connection: str, seen_at: datetime) -> Entry:
         archived=bool(fields.get("archived")),
         country=str(fields.get("country") or fields.get("businessCountry") or "")[:8],
         currency=str(fields.get("defaultCurrency") or "")[:8],
-        sort_key=folded(name)[:120],
+        sort_key=fold(name)[:120],
         name=name,
         created_at=instant(fields.get("createdAt")),
         digest=draft.digest,
         seen_at=seen_at,
-        search=folded("\n".join(str(fields[key]) for key in _SEARCHED if fields.get(key))),
+        search=fold("\n".join(str(fields[key]) for key in _SEARCHED if fields.get(key))),
         fields=fields,
     )
 

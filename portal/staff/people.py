@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from portal.audit.services import ObjectRef, Origin
-from portal.audit.terms import folded
+from portal.console.text import same_reading
 from portal.staff.models import User
 
 
@@ -24,7 +24,5 @@ def namesake_of(person: User) -> User | None:
 
 
 def _names(person: User) -> set[str]:
-    """As they are read: case, kinds of blanks and what nobody sees make no difference."""
-    texts = (person.called, person.username)
-    seen = ("".join(sign if sign.isprintable() else " " * sign.isspace() for sign in text) for text in texts)
-    return {" ".join(folded(text).split()) for text in seen}
+    """The person's names as they read."""
+    return {same_reading(text) for text in (person.called, person.username)}

@@ -179,7 +179,7 @@ def test_filters_read_as_words():
 
 
 def test_terms_are_bounded_and_folded():
-    assert words_of("Éxample EXAMPLE x ﬁne") == ["éxample", "example", "fine"]
+    assert words_of("Éxample EXAMPLE x ﬁne") == ["example", "fine"]
     assert len(words_of("ab " * 5000, "cd")) == 2 and len(words_of("a" * 5000)[0]) == 60
     assert fields_of("", "") == () and fields_of('{"a":{"b":1}}', '{"a":{"b":2}}') == ("a.b", "a")
 

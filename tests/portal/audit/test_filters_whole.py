@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
+from types import SimpleNamespace
 from urllib.parse import quote
 
 import pytest
@@ -11,7 +12,7 @@ from django.http import QueryDict
 
 from portal.audit import queries, services
 from portal.audit.filters import wanted_of
-from portal.audit.guards import guards_remove
+from portal.audit.guards import guards_install, guards_missing, guards_remove
 from portal.audit.links import event_links
 from portal.audit.models import Event, Known, SavedFilter, Term
 from portal.audit.queries import selection_of
@@ -248,3 +249,18 @@ def test_what_an_account_did_is_one_walk_along_its_index():
     record()
     (line,) = selection_of(wanted_of(QueryDict("person=7"), UTC))._lines(Rows())
     assert "audit_by_account" in line.order_by("-sequence").explain()
+
+
+def test_accents_do_not_matter_also_for_what_was_recorded_before():
+    cafe = record(object=ObjectRef("merchant", "g-1", "Café İstanbul"), reason="für Łódź, O’Brien")
+    whole = set(Term.objects.values_list("term")), set(Known.objects.values_list("name", "folded"))
+    guards_remove(connection)
+    Term.objects.filter(term__in=("w:cafe", "w:istanbul", "w:fur", "w:lodz")).delete()
+    Known.objects.filter(name="Café İstanbul").update(folded="café i̇stanbul")
+    guards_install(connection)
+    assert found("object=cafe") == found("words=lodz") == []
+    migration = import_module("portal.audit.migrations.0014_fold_accents")
+    migration.apply(apps, SimpleNamespace(connection=connection))
+    assert found("object=cafe") == found("object=ISTANBUL") == found("words=lodz o'brien") == [cafe]
+    assert whole == (set(Term.objects.values_list("term")), set(Known.objects.values_list("name", "folded")))
+    assert not guards_missing(connection)
