@@ -12,12 +12,15 @@ from io import BytesIO
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from provisioning.sandbox import alternative_answers
 from provisioning.sandbox.faults import Fault, FaultUnknown, fault_parse, fault_take
 from provisioning.sandbox.refusals import Code, Refusal
 
 PREFIX = "/api/provisioning/"
 _MEBIBYTE = 1024 * 1024
 _HTML = b"<!doctype html><html><title>502 Bad Gateway</title><body><h1>Bad Gateway</h1></body></html>"
+_FORBIDDEN = b"<!doctype html><html><title>403 Forbidden</title><body><h1>Forbidden</h1></body></html>"
+_BUSY = b"<!doctype html><html><title>503</title><body><h1>Service Unavailable</h1></body></html>"
 _REFUSALS = {
     "401": Refusal(Code.UNAUTHORIZED, "Unauthorized", status=401),
     "422": Refusal(Code.REQUEST_INVALID, "Request invalid", status=422),
@@ -48,6 +51,13 @@ class FaultyApplication:
             return _refused(_REFUSALS[fault.kind], start)
         committing: dict[str, Callable[[Fault, WSGIEnvironment, StartResponse], Iterable[bytes]]] = {
             "latency": self._late,
+            "403": _forbidden,
+            "429": _too_many,
+            "503": _unavailable,
+            "200-refused": _refused_as_ok,
+            "contradiction": _refused_as_success,
+            "future": self._future,
+            "misspelt": self._misspelt,
             "reset": _reset,
             "hang": _hang,
             "truncated": self._truncated,
@@ -77,6 +87,27 @@ class FaultyApplication:
     ) -> Iterable[bytes]:
         self._carried_out(environ, _start_nothing)
         raise _closed()
+
+    def _future(self, fault: Fault, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        """Carry out without the future values, which a newer gateway would accept."""
+        if environ.get("REQUEST_METHOD") == "POST":
+            _drain(environ)
+            body = alternative_answers.without_future_values(environ["wsgi.input"].read())
+            environ["wsgi.input"], environ["CONTENT_LENGTH"] = BytesIO(body), str(len(body))
+        return self._rewritten(environ, start, alternative_answers.with_future_values)
+
+    def _misspelt(self, fault: Fault, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        return self._rewritten(environ, start, alternative_answers.misspelt)
+
+    def _rewritten(
+        self, environ: WSGIEnvironment, start: StartResponse, rewrite: Callable[[bytes], bytes]
+    ) -> Iterable[bytes]:
+        kept: list[Any] = []
+        body = rewrite(self._carried_out(environ, _start_into(kept)))
+        status, headers = kept
+        other = [(name, value) for name, value in headers if name.lower() != "content-length"]
+        start(status, [*other, ("Content-Length", str(len(body)))])
+        return [body]
 
     def _carried_out(self, environ: WSGIEnvironment, start: StartResponse) -> bytes:
         """Runs the operation to its end and returns the body it would have answered with."""
@@ -112,6 +143,33 @@ def _hang(fault: Fault, environ: WSGIEnvironment, start: StartResponse) -> Itera
 
 def _html(fault: Fault, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
     return _plain(start, "502 Bad Gateway", "text/html; charset=utf-8", _HTML)
+
+
+def _forbidden(fault: Fault, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+    return _plain(start, "403 Forbidden", "text/html; charset=utf-8", _FORBIDDEN)
+
+
+def _too_many(fault: Fault, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+    """No page documents a limit; the status API of the platform answers 429, so the body is a guess."""
+    body = json.dumps({"success": False, "errorMessage": "Too many requests"}).encode()
+    more = [("Retry-After", str(int(fault.amount)))]
+    return _plain(start, "429 Too Many Requests", "application/json", body, more)
+
+
+def _unavailable(fault: Fault, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+    more = [("Retry-After", str(int(fault.amount)))]
+    return _plain(start, "503 Service Unavailable", "text/html; charset=utf-8", _BUSY, more)
+
+
+def _refused_as_ok(fault: Fault, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+    body = json.dumps(Refusal(Code.RULE_BROKEN, "name: breaks a rule").body).encode()
+    return _plain(start, "200 OK", "application/json", body)
+
+
+def _refused_as_success(fault: Fault, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+    """Published error examples pair `success: true` with an error code."""
+    body = json.dumps(Refusal(Code.RULE_BROKEN, "name: breaks a rule").body | {"success": True}).encode()
+    return _plain(start, "422 Unprocessable Entity", "application/json", body)
 
 
 def _garbage(fault: Fault, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
@@ -161,6 +219,16 @@ def _plain(
 
 def _start_nothing(status: str, headers: Any, exc_info: Any = None, /) -> Callable[[bytes], object]:
     return BytesIO().write
+
+
+def _start_into(kept: list[Any]) -> StartResponse:
+    """A start_response that keeps status and headers for later."""
+
+    def start(status: str, headers: Any, exc_info: Any = None, /) -> Callable[[bytes], object]:
+        kept[:] = [status, headers]
+        return BytesIO().write
+
+    return start
 
 
 def _wait(environ: WSGIEnvironment, seconds: float) -> None:

@@ -156,3 +156,54 @@ def test_the_control_takes_only_faults_as_json(gateway, data, kind) -> None:
     response = requests.post(control, data=data, headers={"Content-Type": kind}, timeout=30)
     assert response.status_code == 422
     assert requests.get(control, timeout=30).json() == {"armed": []}
+
+
+def test_a_limit_and_an_outage_say_when_to_try_again(call) -> None:
+    limited = _faulty(call, "429=7")
+    assert (limited.status_code, limited.headers["Retry-After"], limited.json()["success"]) == (
+        429,
+        "7",
+        False,
+    )
+    away = _faulty(call, "503=9")
+    assert (away.status_code, away.headers["Retry-After"]) == (503, "9")
+    assert "html" in away.headers["Content-Type"]
+    assert _faulty(call, "403").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "success"), [("200-refused", 200, False), ("contradiction", 422, True)]
+)
+def test_contradictory_refusals_carry_nothing_out(call, fault, status, success) -> None:
+    name = f"Contradictory {fault}"
+    response = call(
+        "createMerchant", TENANT_A, body=_MERCHANT | {"name": name}, headers={"X-Sandbox-Fault": fault}
+    )
+    found = response.json()
+    assert (response.status_code, found["success"], found["errorCode"]) == (status, success, 1002)
+    assert _merchants(call, name) == 0
+
+
+def test_a_newer_gateway_shows_values_nobody_knows_and_takes_them_back(call) -> None:
+    newer = {"X-Sandbox-Fault": "future"}
+    body = _MERCHANT | {"name": "Future Shop", "disabledTransactionTypes": ["payout"]}
+    made = call("createMerchant", TENANT_A, body=body, headers=newer).json()["merchant"]
+    assert made["disabledTransactionTypes"] == ["payout", "incremental_authorization"]
+    assert made["regulatoryProfile"]
+    listed = call("listMerchants", TENANT_A, headers=newer).json()["merchants"]
+    found = next(one for one in listed if one["guid"] == made["guid"])
+    assert found["networkTokenizationEnabled"] == "suspended"
+    back = {"disabledTransactionTypes": ["refund", "incremental_authorization"]}
+    assert call.refused("updateMerchant", made["guid"], body=back)[0] == 1002
+    changed = call("updateMerchant", made["guid"], body=back, headers=newer).json()["merchant"]
+    assert changed["disabledTransactionTypes"] == ["refund", "incremental_authorization"]
+
+
+def test_misspelt_answers_follow_the_published_slips(call, connector, user) -> None:
+    slips = {"X-Sandbox-Fault": "misspelt"}
+    made = connector()
+    changed = call("updateConnector", made["guid"], body={"description": "x"}, headers=slips).json()
+    assert {"Adapter", "APIKey", "MerchantGUID"} <= set(changed["connector"])
+    person = user(permissions=["frontend.dashboard.show", "frontend.transaction.refund"])
+    answered = call("updateMerchantUser", person["guid"], body={"lastName": "X"}, headers=slips).json()
+    assert answered["merchantUser"]["permissions"] == "frontend.dashboard.show frontend.transaction.refund"
