@@ -19,12 +19,12 @@ class Adapter:
     base: list[Descriptor] | Descriptor = field(default_factory=dict)
     vault: list[Descriptor] | Descriptor = field(default_factory=dict)
 
-    @property
-    def fields(self) -> list[Descriptor]:
-        """The descriptors of `base` as a list, whatever shape they are published in."""
-        if isinstance(self.base, list):
-            return self.base
-        return [self.base] if self.base else []
+
+def descriptor_list(published: list[Descriptor] | Descriptor) -> list[Descriptor]:
+    """Return descriptors as a list, in whichever of the published shapes they are (list, single one, {})."""
+    if isinstance(published, list):
+        return published
+    return [published] if published else []
 
 
 def adapter_named(name: str) -> Adapter | None:
@@ -82,11 +82,11 @@ _ADAPTERS: dict[str, Adapter] = {
         methods=("Creditcard", "DirectDebit", "Paypal", "Sofort", "Ideal"),
         base=_published("ConnectorSettingsSingle")["baseConfig"],
     ),
-    # Published: the vault example with its 3-D Secure fields, slips included.
+    # The published vault example, with the slips corrected that contradict what createConnector accepts.
     "SimulatorPci": Adapter(
         methods=_CARDS,
-        base=_published("ConnectorSettingsVault")["baseConfig"],
-        vault=_published("ConnectorSettingsVault")["vaultConfig"],
+        base=_published("ConnectorSettingsVaultCorrected")["baseConfig"],
+        vault=_published("ConnectorSettingsVaultCorrected")["vaultConfig"],
     ),
     "ExampleAcquirer": Adapter(
         methods=("Creditcard", "DirectDebit"),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from provisioning.sandbox.adapters import Descriptor, adapter_named
+from provisioning.sandbox.adapters import Descriptor, adapter_named, descriptor_list
 from provisioning.sandbox.bodies import JsonObject
 from provisioning.sandbox.models import Record
 from provisioning.sandbox.records import CONNECTOR, document_of
@@ -38,12 +38,15 @@ def kind_check(document: JsonObject, body: JsonObject, before: JsonObject | None
 
 
 def config_check(document: JsonObject, body: JsonObject) -> None:
-    """Known adapter fields hold what their descriptor says. Fields the descriptors do not name are kept, and
-    required ones are not insisted on, because the published examples do neither."""
+    """Check config.extraData and config.vault against the adapter's descriptors.
+
+    Unknown fields are kept and required ones may be missing: the published examples do both. Raises Refusal.
+    """
     adapter = adapter_named(document["adapter"])
-    values = body.get("config", {}).get("extraData")
-    if adapter and isinstance(values, dict):
-        _fields_check(adapter.fields, values, ("config", "extraData"))
+    config = body.get("config", {})
+    for field, published in (("extraData", adapter.base), ("vault", adapter.vault)) if adapter else ():
+        if isinstance(config.get(field), dict):
+            _fields_check(descriptor_list(published), config[field], ("config", field))
 
 
 def references_check(document: JsonObject, body: JsonObject) -> None:
@@ -83,16 +86,27 @@ def _fields_check(descriptors: list[Descriptor], values: dict[str, Any], path: t
             _field_check(known[name], value, (*path, name))
 
 
+_TYPES: dict[str, type] = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "select": str,
+    "bool": bool,
+    "boolean": bool,
+}
+
+
 def _field_check(descriptor: Descriptor, value: object, path: tuple[object, ...]) -> None:
-    kind, choices = descriptor["type"], descriptor.get("enum")
-    wanted = {"object": dict, "array": list, "string": str, "select": str}.get(kind)
-    if wanted and not isinstance(value, wanted):
+    """Check one value. null counts as not set, as on the 3-D Secure page. Raises Refusal."""
+    if value is None:
+        return
+    kind, choices = descriptor.get("type", "object"), descriptor.get("enum")
+    if kind in _TYPES and not isinstance(value, _TYPES[kind]):
         raise field_refusal(Code.REQUEST_INVALID, path, f"must be {'a choice' if kind == 'select' else kind}")
     if isinstance(choices, list) and value not in choices:
         raise field_refusal(Code.RULE_BROKEN, path, _PREDEFINED)
     if isinstance(value, dict):
         _fields_check(descriptor.get("properties", []), value, path)
-    if isinstance(value, list):
+    if isinstance(value, list) and "items" in descriptor:
         for index, item in enumerate(value):
-            if isinstance(item, dict):
-                _fields_check(descriptor.get("items", {}).get("properties", []), item, (*path, index))
+            _field_check(descriptor["items"], item, (*path, index))

@@ -1,19 +1,17 @@
 """createNtEnrollment: network tokenization is asked for here and decided elsewhere."""
 
 from provisioning.sandbox.bodies import JsonObject
-from provisioning.sandbox.models import ApiKey, Record
+from provisioning.sandbox.models import ApiKey
 from provisioning.sandbox.records import (
     ENROLLMENT,
     MERCHANT,
-    TENANT,
     USER,
     document_of,
     new_guid,
-    private_of,
     reachable,
     record_add,
     record_save,
-    tenants_above,
+    tenant_values,
 )
 from provisioning.sandbox.refusals import Refusal
 from provisioning.sandbox.violations import body_check
@@ -24,7 +22,7 @@ ABILITY_ACCEPT = "tokenization.network-tokenization.enrollment.auto-accept-via-p
 
 def create(key: ApiKey, body: JsonObject) -> JsonObject:
     """Records the request. It stays pending unless the tenant may accept by itself."""
-    abilities = _abilities(key)
+    abilities = tenant_values(key.tenant, "abilities")
     if ABILITY_CREATE not in abilities:
         # The page names NOT_ALLOWED, but neither field nor status; the contract puts it into errorCode.
         raise Refusal("NOT_ALLOWED", "The tenant may not request network tokenization")
@@ -40,10 +38,3 @@ def create(key: ApiKey, body: JsonObject) -> JsonObject:
         enabled = {"networkTokenizationEnabled": "enabled", "trids": trids}
         record_save(merchant, document_of(merchant) | enabled)
     return {"success": True, "enrollmentId": guid}
-
-
-def _abilities(key: ApiKey) -> set[str]:
-    """The abilities of the key's tenant and, inherited, of its parents."""
-    tenant = Record.objects.get(guid=key.tenant, kind=TENANT)
-    records = Record.objects.filter(guid__in=tenants_above(tenant))
-    return {ability for record in records for ability in private_of(record).get("abilities", [])}

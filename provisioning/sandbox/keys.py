@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import ipaddress
+import re
 import secrets
 
 from django.utils import timezone
@@ -11,10 +12,9 @@ from provisioning.sandbox.models import ApiKey, Record
 from provisioning.sandbox.records import TENANT, new_guid
 
 PROVISIONING = "Provisioning API"
-SERVICES = (PROVISIONING, "Transaction API", "Status API", "Reporting API")
+SERVICES = (PROVISIONING, "BI Data Source")
 DEFAULT_ADDRESSES = "127.0.0.1,::1"
-_PASSWORD_CHARACTERS = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"  # noqa: S105 - an alphabet
-_PASSWORD_LENGTH = 40
+_MAPPED_BITS = 96  # an IPv4 address written as IPv6 stands behind ::ffff:0:0/96
 
 
 class KeyRefused(ValueError):  # noqa: N818 - the domain word
@@ -34,7 +34,7 @@ def key_create(
     salt = secrets.token_hex(16)
     key = ApiKey.objects.create(
         guid=new_guid("key"),
-        key=secrets.token_hex(12),
+        key=_new_key(),
         name=name.strip()[:100],
         salt=salt,
         password_hash=_hashed(salt, password),
@@ -56,6 +56,13 @@ def key_reset(*, key: str) -> tuple[ApiKey, str]:
     found.reset_at = timezone.now()
     found.save()
     return found, password
+
+
+def key_delete(*, key: str) -> None:
+    """Delete a key; it stops working at once. Raises KeyRefused for an unknown key."""
+    deleted, _ = ApiKey.objects.filter(key=key).delete()
+    if not deleted:
+        raise KeyRefused(f"There is no API key '{key}'.")
 
 
 def key_verify(*, key: str, password: str) -> ApiKey | None:
@@ -87,10 +94,8 @@ def addresses_check(addresses: str) -> None:
     if len(addresses) > 1000:
         raise KeyRefused("Addresses: at most 1000 characters.")
     for part in addresses.split(","):
-        try:
-            ipaddress.ip_network(part, strict=False)
-        except ValueError:
-            raise KeyRefused(f"Addresses: '{part}' is neither an IP address nor a CIDR range.") from None
+        if _network(part) is None:
+            raise KeyRefused(f"Addresses: '{part}' is neither an IP address nor a CIDR range.")
 
 
 def address_allowed(key: ApiKey, remote: str) -> bool:
@@ -101,15 +106,40 @@ def address_allowed(key: ApiKey, remote: str) -> bool:
         return False
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     address = mapped or address
-    return any(address in ipaddress.ip_network(part, strict=False) for part in key.addresses.split(","))
+    networks = (_network(part) for part in key.addresses.split(","))
+    return any(network is not None and address in network for network in networks)
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    """Parse an address or CIDR range; None for anything else, net masks and zone ids included.
+
+    IPv4 written as IPv6 (::ffff:127.0.0.1) is the IPv4 range (RFC 4291, 2.5.5.2).
+    """
+    address, slash, length = text.partition("/")
+    if "%" in address or (slash and not re.fullmatch(r"0|[1-9][0-9]{0,2}", length)):
+        return None
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return None
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped is None or network.prefixlen < _MAPPED_BITS:
+        return network
+    return ipaddress.IPv4Network((mapped, network.prefixlen - _MAPPED_BITS))
+
+
+def _new_key() -> str:
+    """Return a key of the published shape: 8-4-4-16 hexadecimal digits."""
+    digits = secrets.token_hex(16)
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:]))
 
 
 def _new_password() -> str:
-    """Forty characters of about 5.8 bits: nothing a person chose, nothing a dictionary holds."""
-    return "".join(secrets.choice(_PASSWORD_CHARACTERS) for _ in range(_PASSWORD_LENGTH))
+    """Return a password of the published shape: 32 hexadecimal digits."""
+    return secrets.token_hex(16)
 
 
 def _hashed(salt: str, password: str) -> str:
-    """Salted SHA-256. A slow hash protects guessable passwords; these have over 230 random bits, and every
+    """Salted SHA-256. A slow hash protects guessable passwords; these have 128 random bits, and every
     request carries one, so a slow hash would only limit the gateway to a few dozen requests a second."""
     return hashlib.sha256(f"{salt}:{password}".encode("utf-8", "surrogatepass")).hexdigest()

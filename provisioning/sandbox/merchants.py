@@ -14,6 +14,7 @@ from provisioning.sandbox.records import (
     reachable,
     record_add,
     record_save,
+    tenant_values,
     texts_of,
 )
 from provisioning.sandbox.refusals import Code, field_refusal
@@ -38,6 +39,7 @@ def create(key: ApiKey, body: JsonObject, tenantGuid: str) -> JsonObject:  # noq
     """A new merchant. Neither name nor externalId is unique, so sending twice makes two merchants."""
     body_check("MerchantCreate", body)
     tenant = reachable(key, TENANT, tenantGuid)
+    _mandatory_check(tenant.guid, body)
     start: JsonObject = {"guid": new_guid(MERCHANT), "createdAt": iso_now()}
     document = start | _DEFAULTS | body
     if document["archived"]:
@@ -52,6 +54,7 @@ def update(key: ApiKey, body: JsonObject, merchantGuid: str) -> JsonObject:  # n
     record = reachable(key, MERCHANT, merchantGuid)
     before = document_of(record)
     document = before | body
+    _mandatory_check(record.parent, document, of=set(body))
     if before["archived"] and document["archived"] and body.get("disabled") is False:
         raise field_refusal(Code.NOT_APPLICABLE, ["disabled"], "an archived merchant stays disabled")
     if document["archived"] and not before["archived"]:
@@ -60,6 +63,13 @@ def update(key: ApiKey, body: JsonObject, merchantGuid: str) -> JsonObject:  # n
         _pass_on(record.guid, archived=document["archived"])
     record_save(record, document)
     return {"success": True, "merchant": document}
+
+
+def _mandatory_check(tenant: str, document: JsonObject, of: set[str] | None = None) -> None:
+    """Refuse (1005) a merchant without a field its tenant makes mandatory; `of` limits it to fields sent."""
+    for name in sorted(tenant_values(tenant, "mandatoryMerchantFields")):
+        if not document.get(name) and (of is None or name in of):
+            raise field_refusal(Code.MANDATORY_MISSING, [name], "mandatory, but missing")
 
 
 def _pass_on(merchant: str, *, archived: bool) -> None:

@@ -34,6 +34,7 @@ def blocks_read(record: Record, check: TreeCheck, body: JsonObject) -> dict[str,
     if not isinstance(methods, list):
         raise tree_refusal(Code.DOCUMENT_UNUSABLE, "methods", "The methods must be a list")
     linked = {method.casefold(): method for method in linked_methods(record.parent)}
+    stored = private_of(record).get("methods", {})
     blocks: dict[str, JsonObject] = {}
     for index, block in enumerate(methods):
         path = f"methods/{index}"
@@ -43,6 +44,12 @@ def blocks_read(record: Record, check: TreeCheck, body: JsonObject) -> dict[str,
             text = "The method occurs twice" if method else "The method is not linked to this connector"
             raise tree_refusal(Code.DOCUMENT_UNUSABLE, f"{path}/method", text)
         blocks[method] = _block(check, block, path)
+        default = blocks[method].get("defaultConnector") or stored.get(method, {}).get("defaultConnector")
+        enabling = _enable_leaf(blocks[method].get("availability"), f"{path}/availability")
+        if enabling and not default:
+            # The rule is documented, its code is not: 1014 is assumed.
+            text = "Action 'enable' requires a default connector of the method"
+            raise tree_refusal(Code.TREE_MALFORMED, enabling, text)
     return blocks
 
 
@@ -98,6 +105,16 @@ def _block(check: TreeCheck, block: JsonObject, path: str) -> JsonObject:
         if field in block:
             read[field] = _tree(check, block[field], f"{path}/{field}", leaf)
     return read
+
+
+def _enable_leaf(node: Any, path: str) -> str:
+    """Return the path of the first `enable` leaf below a node; empty if there is none."""
+    if not isinstance(node, dict):
+        return ""
+    if node.get("action") == "enable":
+        return f"{path}/action"
+    below = (_enable_leaf(node.get(name), f"{path}/{name}") for name in ("tree", "then", "else"))
+    return next((found for found in below if found), "")
 
 
 def _tree(check: TreeCheck, sent: Any, path: str, leaf: str) -> JsonObject | None:

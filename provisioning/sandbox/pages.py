@@ -16,7 +16,14 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from provisioning.contract import contract_operations
 from provisioning.sandbox.faults import KINDS, FaultUnknown, fault_arm, fault_parse, faults_disarm
-from provisioning.sandbox.keys import DEFAULT_ADDRESSES, SERVICES, KeyRefused, key_create, key_reset
+from provisioning.sandbox.keys import (
+    DEFAULT_ADDRESSES,
+    SERVICES,
+    KeyRefused,
+    key_create,
+    key_delete,
+    key_reset,
+)
 from provisioning.sandbox.models import ApiKey, ArmedFault, Mail, Record
 from provisioning.sandbox.records import TENANT, document_of
 
@@ -97,6 +104,19 @@ def api_key_reset(request: HttpRequest, key: str) -> HttpResponse:
     except KeyRefused as refused:
         return HttpResponse(str(refused), status=404, content_type="text/plain; charset=utf-8")
     return _password_shown(request, found, password)
+
+
+@require_http_methods(["GET", "POST"])
+def api_key_delete(request: HttpRequest, key: str) -> HttpResponse:
+    """Ask before a key is deleted (GET), then delete it (POST)."""
+    found = ApiKey.objects.filter(key=key).first()
+    if found is None:
+        text = f"There is no API key '{key}'."
+        return HttpResponse(text, status=404, content_type="text/plain; charset=utf-8")
+    if request.method == "POST":
+        key_delete(key=key)
+        return redirect("api-keys")
+    return render(request, "sandbox/api_key_delete.html", {"key": found})
 
 
 @require_GET

@@ -141,6 +141,15 @@ def tenants_above(record: Record) -> list[str]:
     return chain
 
 
+def tenant_values(guid: str, name: str) -> set[str]:
+    """Collect a list of values kept privately with a tenant and, inherited, with its parents.
+
+    Kept are "abilities", "mandatoryMerchantFields" and "withheldConditions".
+    """
+    records = Record.objects.filter(guid__in=tenants_above(Record.objects.get(guid=guid, kind=TENANT)))
+    return {value for record in records for value in private_of(record).get(name, [])}
+
+
 def tenants_below(guid: str) -> list[Record]:
     """All sub-tenants of a tenant, deeper levels included, parents before their children."""
     found: list[Record] = []

@@ -4,9 +4,16 @@ from provisioning.contract import validator
 from provisioning.sandbox import multi_method
 from provisioning.sandbox.bodies import JsonObject
 from provisioning.sandbox.characters import characters_check
-from provisioning.sandbox.conditions import catalogue
+from provisioning.sandbox.conditions import catalogue, multi_method_subset
 from provisioning.sandbox.models import ApiKey, Record
-from provisioning.sandbox.records import CONNECTOR, document_of, private_of, reachable, record_save
+from provisioning.sandbox.records import (
+    CONNECTOR,
+    document_of,
+    private_of,
+    reachable,
+    record_save,
+    tenant_values,
+)
 from provisioning.sandbox.refusals import Code, Refusal, tree_refusal
 from provisioning.sandbox.trees import TreeCheck
 
@@ -14,8 +21,9 @@ ROUTING, MULTI_METHOD = "routingMetaConnector", "multiMethodMetaConnector"
 
 
 def constraints_listed(key: ApiKey) -> JsonObject:
-    """All 27 conditions: this gateway restricts none of its tenants."""
-    return {"success": True, "constraints": list(catalogue().values())}
+    """The conditions that are activated for the key's tenant, in the contract's order."""
+    available = _available(key)
+    return {"success": True, "constraints": [catalogue()[name] for name in catalogue() if name in available]}
 
 
 def read(key: ApiKey, connectorGuid: str) -> JsonObject:  # noqa: N803 - the contract's name
@@ -28,7 +36,7 @@ def replace(key: ApiKey, body: JsonObject, connectorGuid: str) -> JsonObject:  #
     record = _addressed(key, connectorGuid, ROUTING)
     document_check(body, {"version", "default", "rerouteRecurring", "tree"})
     private = private_of(record)
-    check = TreeCheck(merchant=record.parent, issued=_issued(record), restricted=False)
+    check = TreeCheck(merchant=record.parent, issued=_issued(record), available=_available(key))
     tree = check.tree(body.get("tree"), "tree", "route")
     default = default_read(check, body.get("default"), "default")
     schema_check("RoutingDocument", body)
@@ -50,7 +58,8 @@ def multi_method_change(key: ApiKey, body: JsonObject, connectorGuid: str) -> Js
     record = _addressed(key, connectorGuid, MULTI_METHOD)
     known = {"version", "defaultActionDisable", "paymentSelectionMaxRetries", "paymentSelectionExpiryHours"}
     document_check(body, known | {"methods"})
-    check = TreeCheck(merchant=record.parent, issued=_issued(record), restricted=True)
+    available = _available(key) & multi_method_subset()
+    check = TreeCheck(merchant=record.parent, issued=_issued(record), available=available)
     blocks = multi_method.blocks_read(record, check, body)
     schema_check("MultiMethodRoutingDocument", body)
     multi_method.store(record, check, body, blocks)
@@ -95,6 +104,11 @@ def _addressed(key: ApiKey, guid: str, wanted: str) -> Record:
     if ROUTING in document:
         raise Refusal(Code.ROUTING_CONNECTOR, f"Connector '{guid}' is a routing meta-connector")
     raise Refusal(Code.REGULAR_CONNECTOR, f"Connector '{guid}' is not a meta-connector")
+
+
+def _available(key: ApiKey) -> frozenset[str]:
+    """Return the names of the conditions that the key's tenant may use."""
+    return frozenset(catalogue()) - tenant_values(key.tenant, "withheldConditions")
 
 
 def _issued(record: Record) -> set[str]:

@@ -17,6 +17,19 @@ OWN_TENANT = "TE-0000-0000-0000-0000-0000-0001"
 # A second tree that keys of the first one must not reach; it may not ask for network tokenization either.
 FOREIGN_TENANT = "TE-9000-0000-0000-0000-0000-0009"
 FOREIGN_MERCHANT = "ME-9000-0000-0000-0000-0000-0009"
+# Tenants that differ from the others, for training: one asks for a further merchant field, one has a smaller
+# catalogue of routing conditions.
+_RULES_OF_TENANTS: dict[str, dict[str, list[str]]] = {
+    "TE-b200-0000-0000-0000-0000-0002": {"mandatoryMerchantFields": ["administrativeEmail"]},
+    "TE-c300-0000-0000-0000-0000-0003": {
+        "withheldConditions": [
+            "ChargebackCountOrVolumePerConnector",
+            "CreditcardBinLookupStatus",
+            "DebitPreauthCountOrVolumePerConnector",
+            "RiskScore",
+        ]
+    },
+}
 
 
 def root_tenants_ensure() -> None:
@@ -30,12 +43,11 @@ def company_seed() -> None:
     root_tenants_ensure()
     tenants = document()["components"]["examples"]["TenantList"]["value"]["tenants"]
     for index, tenant in enumerate(tenants):
-        abilities = [ABILITY_ACCEPT] if index == 0 else []
-        _tenant_store(tenant, OWN_TENANT, abilities)
+        _tenant_store(tenant, OWN_TENANT, {"abilities": [ABILITY_ACCEPT]} if index == 0 else {})
     published_seed(tenants[0]["guid"])
     _merchant_ensure(FOREIGN_MERCHANT, FOREIGN_TENANT, {"name": "Out of Reach Ltd"})
     for tenant_guid, tenant_name, customers in COMPANY:
-        tenant_ensure(tenant_guid, OWN_TENANT, tenant_name)
+        tenant_ensure(tenant_guid, OWN_TENANT, tenant_name, **_RULES_OF_TENANTS.get(tenant_guid, {}))
         for customer in customers:
             _customer_seed(tenant_guid, customer)
 
@@ -46,8 +58,8 @@ def counts() -> dict[str, int]:
     return {name: Record.objects.filter(kind=kind).count() for name, kind in kinds.items()}
 
 
-def tenant_ensure(guid: str, parent: str, name: str, abilities: list[str] | None = None) -> None:
-    """A tenant with the usual fields; nothing happens when it exists."""
+def tenant_ensure(guid: str, parent: str, name: str, **private: list[str]) -> None:
+    """Store a tenant with the usual fields, unless it exists. `private`: see `records.tenant_values`."""
     domain = f"{name.lower().replace(' ', '-').replace('&', 'and')}.example.org"
     values = {
         "guid": guid,
@@ -57,12 +69,12 @@ def tenant_ensure(guid: str, parent: str, name: str, abilities: list[str] | None
         "mailSenderAddress": f"noreply@{domain}",
         "domain": domain,
     }
-    _tenant_store(values, parent, abilities or [])
+    _tenant_store(values, parent, private)
 
 
-def _tenant_store(values: JsonObject, parent: str, abilities: list[str]) -> None:
+def _tenant_store(values: JsonObject, parent: str, private: dict[str, list[str]]) -> None:
     if not Record.objects.filter(guid=values["guid"]).exists():
-        record_add(kind=TENANT, parent=parent, document=values, private={"abilities": abilities})
+        record_add(kind=TENANT, parent=parent, document=values, private=dict(private))
 
 
 def _merchant_ensure(guid: str, tenant: str, values: JsonObject) -> bool:

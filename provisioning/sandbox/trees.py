@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from provisioning.sandbox.conditions import catalogue, multi_method_subset, parameters_refused
+from provisioning.sandbox.conditions import parameters_refused
 from provisioning.sandbox.connector_rules import connector_refused
 from provisioning.sandbox.records import new_guid
 from provisioning.sandbox.refusals import Code, tree_refusal
@@ -16,7 +16,7 @@ _LEAVES = {"route": "action", "action": "route"}
 
 @dataclass
 class TreeCheck:
-    """One document being read: whose it is, which rule ids belong to it, and which have been met.
+    """One document being read: whose it is, its available conditions, and its issued and met rule ids.
 
     Ids the platform ever issued for a meta-connector keep belonging to it: the contract speaks of "an id
     returned earlier", not of an id that is still in the tree.
@@ -24,7 +24,7 @@ class TreeCheck:
 
     merchant: str
     issued: set[str]
-    restricted: bool
+    available: frozenset[str]
     met: set[str] = field(default_factory=set)
 
     def tree(self, node: Any, path: str, leaf: str) -> JsonObject | None:
@@ -86,7 +86,7 @@ class TreeCheck:
         if unknown:
             raise tree_refusal(Code.DOCUMENT_UNUSABLE, f"{path}/{unknown[0]}", "Unknown field")
         name = condition["constraint"]
-        if name not in catalogue() or (self.restricted and name not in multi_method_subset()):
+        if name not in self.available:
             text = f"Unknown or restricted constraint '{name}'"
             raise tree_refusal(Code.CONDITION_UNAVAILABLE, f"{path}/constraint", text)
         self._parameters(name, condition.get("params"), f"{path}/params")

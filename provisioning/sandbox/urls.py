@@ -23,6 +23,7 @@ urlpatterns = [
     path("system-setup/api-keys/", pages.api_keys, name="api-keys"),
     path("system-setup/api-keys/new/", pages.api_key_new, name="api-key-new"),
     path("system-setup/api-keys/<str:key>/reset/", pages.api_key_reset, name="api-key-reset"),
+    path("system-setup/api-keys/<str:key>/delete/", pages.api_key_delete, name="api-key-delete"),
     path("outbox/", pages.outbox, name="outbox"),
     path("faults/", pages.faults, name="faults"),
     path("sandbox/faults", pages.faults_control, name="faults-control"),

@@ -3,6 +3,7 @@
 import os
 import uuid
 from collections.abc import Callable, Iterable
+from io import BytesIO
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -11,7 +12,8 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "provisioning.sandbox.settings")
 _django = get_wsgi_application()
 
-from provisioning.sandbox.faulty import FaultyApplication  # noqa: E402 - models need Django to be set up
+from provisioning.sandbox.bodies import LARGEST_BODY  # noqa: E402 - models need Django to be set up
+from provisioning.sandbox.faulty import FaultyApplication  # noqa: E402 - as above
 
 
 def with_request_id(inner: WSGIApplication) -> WSGIApplication:
@@ -28,4 +30,18 @@ def with_request_id(inner: WSGIApplication) -> WSGIApplication:
     return application
 
 
-application = with_request_id(FaultyApplication(_django))
+def with_chunked_bodies(inner: WSGIApplication) -> WSGIApplication:
+    """Read a body sent in chunks (RFC 9112, 7.1): Django reads only what Content-Length announces."""
+
+    def application(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        if "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower() and not environ.get(
+            "CONTENT_LENGTH"
+        ):
+            body = environ["wsgi.input"].read(LARGEST_BODY + 1)
+            environ["wsgi.input"], environ["CONTENT_LENGTH"] = BytesIO(body), str(len(body))
+        return inner(environ, start)
+
+    return application
+
+
+application = with_request_id(with_chunked_bodies(FaultyApplication(_django)))

@@ -75,7 +75,7 @@ def test_a_wrong_password_is_named_and_not_echoed_and_changes_nothing(staging, g
     ("options", "said"),
     [
         (("--addresses", "192.0.2.1"), "does not let this key be used from the portal’s address"),
-        (("--service", "Status API"), "for another service"),
+        (("--service", "BI Data Source"), "for another service"),
         (("--tenant", "TE-9000-0000-0000-0000-0000-0009"), "does not see this connection’s tenant"),
     ],
 )

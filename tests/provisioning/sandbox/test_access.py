@@ -54,10 +54,10 @@ def test_a_password_with_colons_and_umlauts_is_compared_as_a_whole(gateway) -> N
 
 
 def test_a_key_of_another_service_is_refused_and_told_so(gateway) -> None:
-    key = gateway.key_created("--service", "Transaction API")
+    key = gateway.key_created("--service", "BI Data Source")
     response = Caller(gateway, (key["apiKey"], key["password"]))("listTenants")
     assert (response.status_code, response.json()["errorCode"]) == (401, 1000)
-    assert "Transaction API" in response.json()["errorMessage"]
+    assert "BI Data Source" in response.json()["errorMessage"]
 
 
 @pytest.mark.parametrize(
