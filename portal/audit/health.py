@@ -2,12 +2,10 @@
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 
 from django.db import Error as DatabaseFailure
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from portal.audit.anchors_missing import anchors_trouble
@@ -17,6 +15,7 @@ from portal.audit.services import AuditUnavailable, LastFailure, record_try
 from portal.audit.standing import broken_event
 from portal.audit.stream.backlog import backlogs
 from portal.console.health import CHECKS, WARNINGS, NotReadyError
+from portal.console.lock_timeout import lock_timeout
 
 SECONDS_FOR_LOCK = 3
 # Clocks of several machines are never quite the same.
@@ -77,7 +76,7 @@ def trail_writable() -> None:
 def _trouble_found() -> str:
     """Does what a writer does and takes it back."""
     try:
-        with _patience():
+        with lock_timeout(SECONDS_FOR_LOCK):
             record_try()
             return ""
     except DatabaseFailure as failure:
@@ -147,21 +146,3 @@ def stream_current() -> None:
     if late:
         rows = max(backlog.behind for backlog in late)
         raise NotReadyError(f"{len(late)} receiver(s) of the audit trail are up to {rows} rows behind")
-
-
-@contextmanager
-def _patience() -> Iterator[None]:
-    """Waits only a few seconds for a lock: a health check that hangs tells nobody anything."""
-    with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            cursor.execute("PRAGMA busy_timeout")
-            usual = cursor.fetchone()[0]
-            cursor.execute(f"PRAGMA busy_timeout = {1000 * SECONDS_FOR_LOCK}")
-            try:
-                yield
-            finally:
-                cursor.execute(f"PRAGMA busy_timeout = {usual}")
-            return
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"SET LOCAL lock_timeout = '{SECONDS_FOR_LOCK}s'")
-        yield

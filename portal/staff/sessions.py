@@ -3,8 +3,10 @@
 `began_at` and `seen_at` bound a session; `proved_at` is when the person last gave their password or passkey.
 """
 
+import logging
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from importlib import import_module
 from typing import Any
@@ -14,14 +16,19 @@ from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth import logout
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.db import transaction
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.cache import patch_vary_headers
 
 from portal.audit.services import Origin, event_record, origin_of, session_digest
+from portal.console.lock_timeout import lock_timeout
 from portal.staff.models import User
 from portal.staff.people import person_ref
+
+logger = logging.getLogger(__name__)
 
 BEGAN, SEEN, PROVED = "began_at", "seen_at", "proved_at"
 # When somebody proved who they are at the OpenID provider, noted on the way to a session.
@@ -30,6 +37,28 @@ PROVED_ELSEWHERE = "proved_elsewhere_at"
 POLLED = "X-Portal-Poll"
 # A page writes the session at most this often, in seconds: reading must not queue behind writing.
 _SEEN_STEP = 30
+# A page waits at most this long, in seconds, for a locked database to save its session.
+_SAVE_WAIT = 2
+
+
+class SessionSavingMiddleware(SessionMiddleware):
+    """Django's, but a session that cannot be saved never replaces the answer to what was done."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """Save the session. A failure is logged, and shown only where the answer depends on the session.
+
+        Signing in depends on it: the browser must not be told of a session that does not exist.
+        """
+        try:
+            with _lock_timeout_if_saving(request):
+                saved: HttpResponse = super().process_response(request, response)
+            return saved
+        except Exception as error:
+            logger.warning("could not save the session: %s", type(error).__name__)
+            if request.session.session_key != request.COOKIES.get(settings.SESSION_COOKIE_NAME):
+                raise
+        patch_vary_headers(response, ("Cookie",))
+        return response
 
 
 class SessionLimitsMiddleware:
@@ -46,6 +75,11 @@ class SessionLimitsMiddleware:
             elif POLLED not in request.headers and time.time() - request.session[SEEN] >= _SEEN_STEP:
                 request.session[SEEN] = int(time.time())
         return self.get_response(request)
+
+
+def _lock_timeout_if_saving(request: HttpRequest) -> AbstractContextManager[None]:
+    """Limit the wait for a locked database, which a finished answer is not worth."""
+    return lock_timeout(_SAVE_WAIT) if getattr(request.session, "modified", False) else nullcontext()
 
 
 def session_is_over(request: HttpRequest) -> bool:
