@@ -113,6 +113,7 @@ class EntityCreateView(WriteView):
         url = self.page_url(connection=self.connection, guid=twin.object_guid) if twin.object_guid else ""
         secrets = any(secret_field(form, name) and form.data.get(name) for name in form.fields)
         context: dict[str, Any] = {"twin": twin, "twin_url": url or change_url(twin), "retype": secrets}
+        context["twin_differs"] = not stop.same
         return self.form_page(parent, form, status=stop.status, **context)
 
     def form_page(

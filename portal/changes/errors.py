@@ -54,13 +54,19 @@ class NotPossible(ChangeStopped):
 
 
 class AlreadySent(ChangeStopped):
-    """A second one of the same is only made on purpose. `twin` is the Change that was sent."""
+    """A second one of the same is only made on purpose. `twin` is the Change that was sent.
+
+    `same` is False where the form was sent before with other values.
+    """
 
     title = "You sent exactly this a moment ago"
 
-    def __init__(self, twin: Any) -> None:
-        super().__init__("Nothing was sent this time: it would have made a second one of the same.")
-        self.twin = twin
+    def __init__(self, twin: Any, *, same: bool = True) -> None:
+        explanation = "Nothing was sent this time: it would have made a second one of the same."
+        if not same:
+            explanation = "Nothing was sent this time: this form was already sent with other values."
+        super().__init__(explanation)
+        self.twin, self.same = twin, same
 
 
 class SecretsGone(ChangeStopped):

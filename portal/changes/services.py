@@ -15,7 +15,7 @@ from portal.audit.services import Origin
 from portal.changes.authority import Person, authorise, change_authorise, draft_authorise
 from portal.changes.claims import claimed_send, payload_opened
 from portal.changes.drafts import FormTrace, Subject, draft_again, draft_create, draft_update
-from portal.changes.errors import NotPossible
+from portal.changes.errors import AlreadySent, NotPossible
 from portal.changes.events import change_event, recorded
 from portal.changes.generated import change_with_secrets, secrets_reveal
 from portal.changes.inquiries import change_adopt, change_check
@@ -23,7 +23,7 @@ from portal.changes.models import Change, State
 from portal.changes.pauses import pause_check
 from portal.changes.sending import after_of, before_of, change_carry_out, intent_record
 from portal.changes.settling import changes_interrupted_settle, entity_history
-from portal.changes.twins import twin_refuse
+from portal.changes.twins import is_same_body, twin_refuse
 from portal.staff.models import User
 from provisioning.entities import Entity
 from provisioning.operations import operation_named
@@ -181,7 +181,7 @@ def _submitted(
         change.state, change.claimed_at, change.intent_at = State.SENDING, timezone.now(), timezone.now()
         first = _inserted(change, payload, origin, None if again else person)
     if first is not None:
-        return _own(first, person, change.operation)
+        return _repeated(first, person, change, payload)
     return change_carry_out(change=change, payload=payload, origin=origin)
 
 
@@ -215,10 +215,17 @@ def _inserted(
     return None
 
 
-def _own(change: Change, person: User, operation: str) -> Change:
-    if change.actor_id != person.pk or change.operation != operation:
+def _repeated(first: Change, person: User, change: Change, payload: dict[str, Any]) -> Change:
+    """Return the change that this submission made before. Raises NotPossible, AlreadySent.
+
+    The same submission with another body is neither a repetition nor a new request: dropping it silently
+    would lose what the person typed.
+    """
+    if first.actor_id != person.pk or first.operation != change.operation:
         raise NotPossible("This form was sent before by somebody else. Please open it anew.")
-    return change
+    if first.body_digest and not is_same_body(first, change, payload):
+        raise AlreadySent(first, same=False)
+    return first
 
 
 def _preparer(user: Person, change: Change) -> None:

@@ -24,6 +24,11 @@ def body_digest(change: Change, payload: Mapping[str, Any]) -> str:
     return _digests(change, payload)[0]
 
 
+def is_same_body(first: Change, change: Change, payload: Mapping[str, Any]) -> bool:
+    """Return whether `change` would send what `first` sent, under any configured key."""
+    return first.body_digest in _digests(change, payload)
+
+
 def twin_refuse(change: Change, payload: Mapping[str, Any], person: User) -> None:
     """Raises AlreadySent if this person sent the same body under another submission just now.
 

@@ -39,6 +39,23 @@ def test_the_same_submission_again_sends_nothing_and_lands_on_the_same_page(brow
     assert relay.writes == 1
 
 
+@pytest.mark.parametrize(
+    "state", [State.ACCEPTED, State.SENDING, State.UNKNOWN, State.REFUSED, State.NOT_SENT]
+)
+def test_the_same_submission_with_other_values_is_refused_and_keeps_them(browser, tenant, relay, state):
+    form = {**FIELDS, "submission": str(uuid.uuid4())}
+    browser.post(new(tenant), form)
+    Change.objects.update(state=state)
+    second = browser.post(new(tenant), {**form, "name": "Suedlicht"})
+    page = second.content.decode()
+    assert second.status_code == 409 and relay.writes == 1 and Change.objects.count() == 1
+    assert "already sent with other values" in page and 'value="Suedlicht"' in page
+    again = browser.post(
+        new(tenant), {**form, "name": "Suedlicht", "submission": hidden(second, "submission")}
+    )
+    assert again.status_code == 302 and relay.writes == 2
+
+
 def test_somebody_else_s_submission_is_not_theirs(browser, admin, client_of, tenant, relay):
     form = {**FIELDS, "submission": str(uuid.uuid4())}
     browser.post(new(tenant), form)
