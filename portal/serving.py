@@ -15,6 +15,12 @@ threads = int(os.environ.get("WEB_THREADS", "24"))
 timeout = 60
 graceful_timeout = 20
 keepalive = 5
+# gunicorn believes no peer: by default it takes SCRIPT_NAME, PATH_INFO and the scheme from every peer on this
+# machine. Only portal.console.proxies decides whose headers count (TRUSTED_PROXIES).
+forwarded_allow_ips = ""
+forwarder_headers = ""
+secure_scheme_headers: dict[str, str] = {}
+header_map = "drop"  # a header with an underscore would overwrite the one with a hyphen
 # A control socket would be written into the home folder, which the container's user does not have.
 control_socket_disable = True
 # Addresses carry names people searched for; the proxy in front keeps the access log that operators want.

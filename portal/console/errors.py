@@ -71,6 +71,11 @@ def unrecordable(request: HttpRequest) -> HttpResponse:
     return _bare(request, "503.html", 503)
 
 
+def body_refused(request: HttpRequest, status: int) -> HttpResponse:
+    """Return 413 for a body that is too long, 411 for one that does not say how long it is."""
+    return _bare(request, "413.html", status)
+
+
 def _bare(request: HttpRequest, template: str, status: int) -> HttpResponse:
     page = loader.render_to_string(template, {"request_id": getattr(request, "request_id", "")})
     return HttpResponse(page, status=status)

@@ -6,10 +6,12 @@ import secrets
 import time
 from collections.abc import Callable
 
+from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from portal.console.errors import body_refused
 from portal.console.logs import current_request_id
 from portal.console.moments import zone_named
 from provisioning.service import waited_reset, waited_seconds
@@ -109,11 +111,19 @@ class SoundRequestMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Raises BadRequest for a NUL in the path or an odd length; leaves out a cookie with a NUL."""
+        """Raises BadRequest for a NUL in the path or an odd length; leaves out a cookie with a NUL.
+
+        Refuses, before a byte of it is read, a body that is too long (413) or does not say its length (411).
+        """
         if "\x00" in request.path:
             raise BadRequest("a NUL in the path")
-        if not _LENGTH.fullmatch(request.META.get("CONTENT_LENGTH") or ""):
+        length = request.META.get("CONTENT_LENGTH") or ""
+        if not _LENGTH.fullmatch(length):
             raise BadRequest("a length that is no number")  # Django would read it as one
+        if "HTTP_TRANSFER_ENCODING" in request.META:
+            return body_refused(request, 411)
+        if int(length or 0) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            return body_refused(request, 413)
         # Cookies are quoted with octal escapes: this NUL passed the server.
         request.COOKIES = {name: value for name, value in request.COOKIES.items() if "\x00" not in value}
         return self.get_response(request)

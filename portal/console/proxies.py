@@ -3,15 +3,17 @@
 Also: who is near enough to be told how the portal is (portal.console.health).
 """
 
+import re
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_FORWARDED")
-# What proxies add besides: whoever sends one of them passes somebody else's request on.
-PASSED_ON = (*FORWARDED, "HTTP_VIA", "HTTP_X_REAL_IP")
+# What a trusted proxy may say. Everything else of this kind is removed, whoever sends it: nothing reads it.
+BELIEVED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO")
+_FORWARDED = re.compile(r"HTTP_X_FORWARDED\w*|HTTP_FORWARDED\w*|HTTP_X_REAL_IP")
+_VIA = "HTTP_VIA"
 
 
 class ProxyMiddleware:
@@ -22,11 +24,12 @@ class ProxyMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """First of all, so that nothing behind it can believe a stranger."""
-        passed_on = any(name in request.META for name in PASSED_ON)
-        request.passed_on = passed_on  # type: ignore[attr-defined]
-        if not _trusted(request.META.get("REMOTE_ADDR", "")):
-            for name in FORWARDED:
-                request.META.pop(name, None)
+        found = [name for name in request.META if _FORWARDED.fullmatch(name)]
+        request.passed_on = bool(found) or _VIA in request.META  # type: ignore[attr-defined]
+        believed = BELIEVED if _trusted(request.META.get("REMOTE_ADDR", "")) else ()
+        for name in found:
+            if name not in believed:
+                del request.META[name]
         return self.get_response(request)
 
 

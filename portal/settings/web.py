@@ -64,5 +64,7 @@ STORAGES = {
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
 }
+# Files and long bodies are refused before they are read (portal.console.uploads, SoundRequestMiddleware).
+FILE_UPLOAD_HANDLERS = ["portal.console.uploads.RefuseFiles"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000

@@ -130,6 +130,31 @@ def test_the_containers_commands_serve_a_healthy_portal(serving) -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+SCHEME_HEADERS = {
+    "X-Forwarded-Ssl": "on", "X-Forwarded-Protocol": "ssl", "X_FORWARDED_PROTO": "https", "X-Scheme": "https",
+    "Forwarded": "proto=https", "X-Forwarded_Proto": "https",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("trusted", ["", "127.0.0.1/32", "192.0.2.0/24"])
+def test_only_a_named_proxy_says_that_a_request_came_over_tls(production, trusted) -> None:
+    proxy = {"BEHIND_TLS_PROXY": "true", "TRUSTED_PROXIES": trusted} if trusted else {}
+    address = "http://" + production["PORTAL_BIND"]
+    process = served(production | proxy)
+    try:
+        ready(address, process)
+
+        def status(headers: dict[str, str]) -> int:
+            return requests.get(address, headers=headers, timeout=30, allow_redirects=False).status_code
+
+        assert {status({name: value}) for name, value in SCHEME_HEADERS.items()} == {301}
+        believed = trusted == "127.0.0.1/32"
+        assert status({"X-Forwarded-Proto": "https"}) == (302 if believed else 301)
+    finally:
+        process.terminate()
+        process.communicate(timeout=120)
+
+
 def ready(address: str, process: subprocess.Popen) -> None:
     """Waits until the portal can work."""
     limit = time.monotonic() + 120

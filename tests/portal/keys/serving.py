@@ -51,13 +51,13 @@ def listening() -> Iterator[socket.socket]:
         yield listener
 
 
-def served(listener: socket.socket, keys: str) -> subprocess.Popen[str]:
+def served(listener: socket.socket, keys: str, **others: str) -> subprocess.Popen[str]:
     """The portal on that socket, with these keys."""
     bind = f"fd://{listener.fileno()}"
     return subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "-c", "python:portal.serving", "portal.wsgi"],
         cwd=CHECKOUT,
-        env=environment(keys, PORTAL_BIND=bind, WEB_WORKERS="2", WEB_THREADS="4"),
+        env=environment(keys, **{"PORTAL_BIND": bind, "WEB_WORKERS": "2", "WEB_THREADS": "4"} | others),
         pass_fds=[listener.fileno()],
         stderr=subprocess.PIPE,
         text=True,
