@@ -1,15 +1,19 @@
 #!/usr/bin/env python
 """Runs the project's commands. Those named sandbox_… belong to the embedded gateway and use its settings."""
 
+import logging
 import os
 import sys
 
-# Not 1, by which verify_audit says that the trail was touched.
+from portal import process
+
+# Not 1, by which verify_audit says that the trail was touched. Also of a command that fails unexpectedly.
 NOT_STARTED = 3
 
 
 def main() -> None:
     """Picks the settings by the command's name and hands over to Django."""
+    process.set_role(sys.argv[1] if len(sys.argv) > 1 else "command")
     sandbox = len(sys.argv) > 1 and sys.argv[1].startswith("sandbox_")
     if sandbox:
         # No default: the gateway keeps its own settings where the portal's are exported.
@@ -28,6 +32,12 @@ def main() -> None:
         if "--traceback" in sys.argv:
             raise
         sys.stderr.write(f"Not started: {problem}\n")
+        sys.exit(NOT_STARTED)
+    except Exception:
+        if sandbox or "--traceback" in sys.argv:
+            raise
+        # As a line of the log: kinds and places, for an error's text may repeat what it was about.
+        logging.getLogger("portal.commands").exception("%s failed", process.role)
         sys.exit(NOT_STARTED)
 
 

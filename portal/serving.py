@@ -2,18 +2,28 @@
 
 import ctypes
 import gc
+import logging
 import os
+import signal
+import threading
 from contextlib import suppress
 from typing import Any
 
+from portal.console.shared_state import is_draining, set_draining
+from portal.version import VERSION
+
+logging.captureWarnings(True)  # as lines of the log, and not as text
 bind = os.environ.get("PORTAL_BIND", "127.0.0.1:8000")
-worker_class = "gthread"
+worker_class = "portal.web_worker.WebWorker"
+logger_class = "portal.server_log.ServerLogger"
 workers = int(os.environ.get("WEB_WORKERS", "2"))
 # Most of them only ever wait: for their turn to sign in (portal.staff.turnstile), or for the gateway.
 threads = int(os.environ.get("WEB_THREADS", "24"))
 # Above GATEWAY_DEADLINE: a worker never ends while one exchange with the gateway is still allowed to run.
 timeout = 60
 graceful_timeout = 20
+# After SIGTERM the server goes on for so long, while ready answers 503 and proxies turn away from it.
+drain_seconds = float(os.environ.get("WEB_DRAIN_SECONDS", "5"))
 keepalive = 5
 # gunicorn believes no peer: by default it takes SCRIPT_NAME, PATH_INFO and the scheme from every peer on this
 # machine. Only portal.console.proxies decides whose headers count (TRUSTED_PROXIES).
@@ -32,6 +42,23 @@ loglevel = os.environ.get("WEB_LOG_LEVEL", "info")
 # Of glibc (mallopt(3)): from 1 MiB on blocks are given back when freed, and threads share two arenas.
 # Else each of 24 threads kept the largest block it ever had: with 19 MiB for a sign-in a worker held 400 MiB.
 _MALLOC = {-3: 1024 * 1024, -8: 2}  # M_MMAP_THRESHOLD, M_ARENA_MAX
+
+
+def when_ready(server: Any) -> None:
+    """Have SIGTERM begin the draining; a second one ends it at once."""
+    server.log.info("Provisioning Portal %s", VERSION)
+    stop = server.handle_term
+
+    def drain() -> None:
+        if is_draining() or drain_seconds <= 0:
+            stop()
+        set_draining()
+        server.log.info("draining for %g seconds: ready answers 503", drain_seconds)
+        timer = threading.Timer(drain_seconds, os.kill, (os.getpid(), signal.SIGTERM))
+        timer.daemon = True
+        timer.start()
+
+    server.handle_term = drain
 
 
 def post_worker_init(worker: Any) -> None:

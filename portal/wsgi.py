@@ -7,6 +7,9 @@ from typing import Any
 
 from django.core.wsgi import get_wsgi_application
 
+from portal import process
+
+process.set_role("web")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 _django = get_wsgi_application()
 _CHARSET = re.compile(r";\s*charset\*?\d*\*?\s*=[^;]*", re.IGNORECASE)

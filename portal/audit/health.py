@@ -17,7 +17,8 @@ from portal.audit.stream.backlog import backlogs
 from portal.console.health import CHECKS, WARNINGS, NotReadyError
 from portal.console.lock_timeout import lock_timeout
 
-SECONDS_FOR_LOCK = 3
+# Less than the ready-check may take in all (portal.console.health.SECONDS).
+SECONDS_FOR_LOCK = 0.7
 # Clocks of several machines are never quite the same.
 CLOCKS_APART, NO_TIME = timedelta(minutes=1), timedelta()
 # A trail that could be written counts as such for this long: asking takes the lock that writers wait for.

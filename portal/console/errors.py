@@ -1,11 +1,18 @@
 """The pages for requests that fail: what happened, what to do next, the request id that logs know."""
 
+import sys
+
+from django.db import DataError, IntegrityError
+from django.db import Error as DatabaseFailure
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template import loader
 from django.views.csrf import csrf_failure
 
 from portal.console.access import PUBLIC, allow, refusal_noted
+
+# Seconds after which a page that failed for the database's sake is worth asking for again.
+RETRY_AFTER = 10
 
 
 class NotFound(Http404):
@@ -62,13 +69,29 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 @allow(PUBLIC)
 def broken(request: HttpRequest) -> HttpResponse:
-    """500. Neither context processors nor static tags nor the database: any of them may be what broke."""
+    """500. Neither context processors nor static tags nor the database: any of them may be what broke.
+
+    503 where the database failed, on whatever page and however late: away, locked, full. Called while the
+    exception is handled.
+    """
+    if is_database_trouble(sys.exc_info()[1]):
+        return _try_later(_bare(request, "503_database.html", 503))
     return _bare(request, "500.html", 500)
+
+
+def is_database_trouble(error: BaseException | None) -> bool:
+    """Return whether the database is the cause, rather than a value that it refuses."""
+    return isinstance(error, DatabaseFailure) and not isinstance(error, IntegrityError | DataError)
 
 
 def unrecordable(request: HttpRequest) -> HttpResponse:
     """503: what was wanted cannot be put on record, so it was not done. Needs no database."""
-    return _bare(request, "503.html", 503)
+    return _try_later(_bare(request, "503.html", 503))
+
+
+def _try_later(page: HttpResponse) -> HttpResponse:
+    page["Retry-After"] = str(RETRY_AFTER)
+    return page
 
 
 def body_refused(request: HttpRequest, status: int) -> HttpResponse:

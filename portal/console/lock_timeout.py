@@ -7,7 +7,7 @@ from django.db import connection, transaction
 
 
 @contextmanager
-def lock_timeout(seconds: int) -> Iterator[None]:
+def lock_timeout(seconds: float) -> Iterator[None]:
     """Wait at most `seconds` for a lock within the block; a longer one raises DatabaseError there.
 
     On PostgreSQL the block is one transaction, because the limit must not outlive it.
@@ -16,12 +16,12 @@ def lock_timeout(seconds: int) -> Iterator[None]:
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA busy_timeout")
             usual = cursor.fetchone()[0]
-            cursor.execute(f"PRAGMA busy_timeout = {1000 * seconds}")
+            cursor.execute(f"PRAGMA busy_timeout = {round(1000 * seconds)}")
             try:
                 yield
             finally:
                 cursor.execute(f"PRAGMA busy_timeout = {usual}")
         return
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"SET LOCAL lock_timeout = '{seconds}s'")
+        cursor.execute(f"SET LOCAL lock_timeout = {round(1000 * seconds)}")
         yield

@@ -3,6 +3,7 @@
 An exception's text may repeat what a person typed (`int('…')`, a database's DETAIL line), so it stays out.
 """
 
+import errno
 import json
 import logging
 import re
@@ -14,7 +15,10 @@ from typing import Any
 # Which request the current thread works on; set by RequestIdMiddleware, empty in commands.
 current_request_id: ContextVar[str] = ContextVar("current_request_id", default="")
 # What code may add to a line with `extra=`; anything else a record carries is left out.
-EXTRAS = ("method", "path", "status", "milliseconds", "operation", "connection", "change_id", "code")
+EXTRAS = (
+    "method", "path", "status", "milliseconds", "operation", "connection", "change_id", "code", "run", "kind",
+    "state",
+)  # fmt: skip
 
 # The address of a one-time link to set a password is as good as the password.
 _ONE_TIME_KEY = re.compile(r"(/password/set/)[^/\s\"]+")
@@ -29,13 +33,24 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _message(record),
             "request_id": current_request_id.get() or _request_id(record),
         }
         line.update({name: getattr(record, name) for name in EXTRAS if hasattr(record, name)})
         if record.exc_info and record.exc_info[1]:
             line["exception"] = exception_chain(record.exc_info[1])
         return _ONE_TIME_KEY.sub(r"\1***", json.dumps(line, ensure_ascii=True, default=str))
+
+
+def _message(record: logging.LogRecord) -> str:
+    """The text of a line. Libraries quote exceptions, requests and addresses in theirs: that is left out."""
+    if record.name.split(".")[0] == "rq":
+        return (str(record.msg).splitlines() or [""])[0]
+    text = record.getMessage()
+    if record.name.startswith("gunicorn"):
+        first = (text.splitlines() or [""])[0]
+        return re.sub(r"\?\S*", "", re.sub(r"^(Invalid request from ip=\S+): .*", r"\1", first))
+    return text
 
 
 def _request_id(record: logging.LogRecord) -> str:
@@ -48,11 +63,19 @@ def exception_chain(error: BaseException | None) -> list[dict[str, Any]]:
     chain: list[dict[str, Any]] = []
     while error is not None and len(chain) < 10:
         places = traceback.StackSummary.extract(traceback.walk_tb(error.__traceback__), lookup_lines=False)
-        chain.append(
-            {
-                "kind": f"{type(error).__module__}.{type(error).__qualname__}",
-                "places": [f"{place.filename}:{place.lineno} {place.name}" for place in places],
-            }
-        )
+        link: dict[str, Any] = {
+            "kind": f"{type(error).__module__}.{type(error).__qualname__}",
+            "places": [f"{place.filename}:{place.lineno} {place.name}" for place in places],
+        }
+        if code := error_code(error):
+            link["code"] = code
+        chain.append(link)
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return chain
+
+
+def error_code(error: BaseException) -> str:
+    """The fixed name that the system or the database gives an error: ENOSPC, 57P01, SQLITE_BUSY."""
+    if isinstance(error, OSError):
+        return errno.errorcode.get(error.errno or 0, "")
+    return str(getattr(error, "sqlstate", None) or getattr(error, "sqlite_errorname", None) or "")

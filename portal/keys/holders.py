@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 BEAT = timedelta(seconds=30)
 # Whoever was seen within this time counts as there: a few beats may be late.
 THERE = timedelta(minutes=3)
+# A process that ends waits no longer than this for the database to take it off the list.
+FAREWELL_SECONDS = 2.0
 _over = threading.Event()
 
 
@@ -105,16 +107,26 @@ def _try(work: str) -> None:
 
 @cache
 def _farewell(pid: int) -> None:
-    atexit.register(_ended, pid)
+    """Prepare to take this process off the list. The thread starts now: an ending process starts none."""
+    done = threading.Event()
+    threading.Thread(target=_leave, args=(pid, done), name="farewell", daemon=True).start()
+    atexit.register(_ended, pid, done)
 
 
-def _ended(pid: int) -> None:
-    """Who is gone keeps no rotation waiting."""
+def _ended(pid: int, done: threading.Event) -> None:
+    """Give the farewell a moment, and no more: the database may be what hangs."""
     _over.set()
-    if pid != os.getpid():  # a child of ours, which is not what was noted
-        return
+    if pid == os.getpid() and not done.wait(FAREWELL_SECONDS):  # a child of ours is not what was noted
+        logger.warning("a process ended without taking its keys off the list: the database did not answer")
+
+
+def _leave(pid: int, done: threading.Event) -> None:
+    """Delete the row of this process when it ends, so that it keeps no rotation waiting."""
+    _over.wait()
     try:
         Holder.objects.filter(name=_name(pid)).delete()
     except Exception as error:
         logger.warning("a process ended without taking its keys off the list: %s", type(error).__name__)
-    connections.close_all()
+    finally:
+        connections.close_all()
+        done.set()

@@ -7,8 +7,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 from portal.settings.background import *  # noqa: F403
 from portal.settings.background import TASKS_APPS
+from portal.settings.database import *  # noqa: F403
 from portal.settings.environment import *  # noqa: F403
-from portal.settings.environment import BASE_DIR, DATA_DIR, DEBUG, PRODUCTION, env, required
+from portal.settings.environment import BASE_DIR, DEBUG, PRODUCTION, env, required
 from portal.settings.gateway import *  # noqa: F403
 from portal.settings.mail import *  # noqa: F403
 from portal.settings.sign_in import *  # noqa: F403
@@ -77,6 +78,8 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.gzip.GZipMiddleware",  # BREACH finds no length: it pads at random
     "portal.console.middleware.NoStoreMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "portal.console.health.HealthMiddleware",  # before what needs a host name, a session or the database
     "portal.staff.sessions.SessionSavingMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -85,7 +88,6 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "portal.staff.sessions.SessionLimitsMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "portal.staff.middleware.AccessMiddleware",
 ]
 
@@ -107,26 +109,6 @@ TEMPLATES = [
     }
 ]
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
-
-# The portal works as DATABASE_URL says. On PostgreSQL another role owns the tables (docs/audit.md): a process
-# that is given it too works as the owner: for migrations, database_roles and audit_purge. No server is.
-APPLICATION_DATABASE = env.db("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'portal.sqlite3'}")
-_owner = env("DATABASE_OWNER_URL", default="")
-DATABASES = {"default": env.db_url_config(_owner) if _owner else APPLICATION_DATABASE}
-if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    # IMMEDIATE: deferred transactions lose concurrent writes to "database is locked". FULL: an intent is
-    # durable before the first byte is sent. The lock is unfair, so waiting needs room.
-    DATABASES["default"]["OPTIONS"] = {
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 30,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
-    }
-DATABASES["default"]["CONN_MAX_AGE"] = 60
-DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-DATABASES["default"]["ATOMIC_REQUESTS"] = False  # an intent must be committed before its request goes out
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# Shared by all workers: allauth limits requests with it.
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "portal_cache"}}
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

@@ -1,11 +1,14 @@
 """The worker for the database (TASKS_BACKEND=database): django-tasks-db's own, ending more politely."""
 
 import logging
+import os
+import socket
 import sys
 import time
+from contextlib import suppress
 from types import FrameType
 
-from django.db import InterfaceError, OperationalError, connections
+from django.db import InterfaceError, OperationalError, connection, connections
 from django_tasks_db.management.commands.db_worker import Worker
 
 from portal.tasks.stopping import worker_stop
@@ -39,6 +42,8 @@ class DatabaseWorker(Worker):
             except (OperationalError, InterfaceError) as error:
                 if self.batch:
                     raise
+                if not self.running:
+                    break
                 logger.warning("the database could not be asked for work: %s", type(error).__name__)
                 connections.close_all()
                 time.sleep(LOOK_EVERY)
@@ -50,5 +55,17 @@ class DatabaseWorker(Worker):
             super().shutdown(signum, frame)
         worker_stop()
         self.running = False
-        if not self.running_task:
+        if not self.running_task and not _query_broken_off():
             sys.exit(0)
+
+
+def _query_broken_off() -> bool:
+    """End a wait for PostgreSQL, so that the loop ends by itself; whether there was a connection to wait on.
+
+    An exception out of the signal would first wait ten seconds for the server to cancel the query.
+    """
+    if connection.vendor != "postgresql" or connection.connection is None or connection.connection.closed:
+        return False
+    with socket.socket(fileno=os.dup(connection.connection.fileno())) as wire, suppress(OSError):
+        wire.shutdown(socket.SHUT_RDWR)
+    return True

@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+from gunicorn.app.base import BaseApplication
 
 # Enough for slow callers and a few hanging faults at once; SQLite does not write in parallel anyway.
 THREADS = 16

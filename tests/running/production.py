@@ -20,6 +20,7 @@ def production_environment(data: Path, **settings: str | None) -> dict[str, str]
         "PORTAL_AUDIT_KEYS": "2026-11:" + key(),
         "ALLOWED_HOSTS": "portal.example.com,127.0.0.1",
         "CSRF_TRUSTED_ORIGINS": "https://portal.example.com",
+        "WEB_DRAIN_SECONDS": "0",  # tests that end a server do not wait for proxies
         **settings,
     }
     return {name: value for name, value in wanted.items() if value is not None}

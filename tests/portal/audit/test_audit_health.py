@@ -120,7 +120,7 @@ def clock(monkeypatch):
 
 
 def test_a_trail_that_somebody_keeps_locked_turns_health_red(committed_db, client, monkeypatch):
-    monkeypatch.setattr(health, "SECONDS_FOR_LOCK", 1)
+    monkeypatch.setattr(health, "SECONDS_FOR_LOCK", 0.2)
     with head_locked():
         status, verdict, _ = ready(client)
     assert status == 503 and "cannot be written" in verdict
@@ -128,7 +128,7 @@ def test_a_trail_that_somebody_keeps_locked_turns_health_red(committed_db, clien
 
 
 def test_asking_again_takes_no_lock_from_writers(committed_db, client, clock, monkeypatch):
-    monkeypatch.setattr(health, "SECONDS_FOR_LOCK", 1)
+    monkeypatch.setattr(health, "SECONDS_FOR_LOCK", 0.2)
     monkeypatch.setattr(health, "KEPT_SECONDS", 300.0)  # however long it takes to ask so often
     assert ready(client)[:2] == (200, "ok")
     with head_locked():
@@ -139,7 +139,7 @@ def test_asking_again_takes_no_lock_from_writers(committed_db, client, clock, mo
 
 
 def test_of_many_who_ask_at_once_one_waits_for_the_lock(committed_db, monkeypatch):
-    monkeypatch.setattr(health, "SECONDS_FOR_LOCK", 1)
+    monkeypatch.setattr(health, "SECONDS_FOR_LOCK", 0.2)
     tries, real = [], health.record_try
     monkeypatch.setattr(health, "record_try", lambda: (tries.append(1), real()))
     together = threading.Barrier(16)

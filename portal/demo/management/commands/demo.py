@@ -77,7 +77,7 @@ class Command(BaseCommand):
         household.start(
             "The portal",
             *("-m", "gunicorn", "-c", "python:portal.serving", "portal.wsgi"),
-            environment={**os.environ, "WEB_LOG_LEVEL": "warning", **own},
+            environment={**os.environ, "WEB_LOG_LEVEL": "warning", "WEB_DRAIN_SECONDS": "0", **own},
         )
         if settings.AUDIT_STREAM or settings.AUDIT_ANCHOR_SEND:
             household.start(

@@ -1,0 +1,173 @@
+"""gunicorn's threaded worker, which slow clients cannot stop: a thread gets only requests that are all there.
+
+gunicorn's own reads a request in a thread, so that as many half-sent requests as there are threads stop the
+server. Here the main loop collects requests, and health probes have threads of their own.
+"""
+
+import re
+import selectors
+import socket
+import struct
+import time
+from collections import OrderedDict
+from concurrent import futures
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
+
+# Seconds for a request line with its headers, and for the whole request.
+HEAD_SECONDS, REQUEST_SECONDS = 10.0, 30.0
+MAX_HEAD, MAX_BODY = 64 * 1024, 12 * 1024 * 1024
+# Of all half-sent requests: how many there may be, and how many bytes of bodies they may hold.
+MAX_WAITING, MAX_BUFFERED = 500, 64 * 1024 * 1024
+HEALTH_THREADS = 4
+# Seconds that a client may take without reading anything of its answer.
+SEND_SECONDS = 30
+_HEALTH = re.compile(rb"(GET|HEAD) /healthz/")
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)[ \t]*\r\n", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
+_EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*\r\n", re.IGNORECASE)
+_REFUSALS = {
+    408: b"Request Timeout",
+    411: b"Length Required",
+    413: b"Content Too Large",
+    431: b"Request Header Fields Too Large",
+    503: b"Service Unavailable",
+}
+
+
+class Waiting:
+    """A request that is not all there yet."""
+
+    def __init__(self, conn: TConn) -> None:
+        self.conn, self.data = conn, bytearray()
+        self.head_end = -1
+        self.needed = 0
+        self.began = time.monotonic()
+
+    def take(self, data: bytes) -> int:
+        """Add what came. Return 0, or the status that refuses the request."""
+        self.data += data
+        if self.head_end >= 0:
+            return 0
+        # Empty lines before a request are allowed, and no end of its headers.
+        del self.data[: len(self.data) - len(self.data.lstrip(b"\r\n"))]
+        self.head_end = self.data.find(b"\r\n\r\n")
+        if self.head_end < 0:
+            return 431 if len(self.data) > MAX_HEAD else 0
+        head = bytes(self.data[: self.head_end + 2])
+        if _CHUNKED.search(head):
+            return 411
+        length = _LENGTH.search(head)
+        body = int(length[1]) if length else 0
+        self.needed = self.head_end + 4 + body
+        if body > MAX_BODY:
+            return 413
+        if len(self.data) < self.needed and _EXPECT.search(head):
+            self.conn.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        return 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Headers and body are there."""
+        return self.head_end >= 0 and len(self.data) >= self.needed
+
+    @property
+    def is_late(self) -> bool:
+        """It takes longer than a request may."""
+        limit = HEAD_SECONDS if self.head_end < 0 else REQUEST_SECONDS
+        return self.age > limit
+
+    @property
+    def age(self) -> float:
+        """Seconds since the connection was made, or taken up again."""
+        return time.monotonic() - self.began
+
+
+class WebWorker(ThreadWorker):  # type: ignore[misc]
+    """Collects requests in the main loop. `waiting` is in the order in which they began."""
+
+    def init_process(self) -> None:
+        """Add the threads for probes to those for pages."""
+        self.waiting: OrderedDict[TConn, Waiting] = OrderedDict()
+        self.health_pool = futures.ThreadPoolExecutor(HEALTH_THREADS, "health")
+        super().init_process()
+
+    def enqueue_req(self, conn: TConn) -> None:
+        """Called for a new connection, and for one that was kept alive and sends again."""
+        if self.cfg.is_ssl:  # bytes would have to be decrypted first; a proxy does that for the portal
+            super().enqueue_req(conn)
+            return
+        if len(self.waiting) >= MAX_WAITING:
+            self._refuse(next(iter(self.waiting.values())), 408)  # the slowest of all
+        request = self.waiting[conn] = Waiting(conn)
+        conn.sock.setblocking(False)
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._read, request))
+        if conn.parser and (ahead := conn.parser.unreader.take_buffered()):
+            self._received(request, ahead)
+        else:
+            self._read(request, None)
+
+    def murder_pending(self) -> None:
+        """Called each second: end what takes too long, and what says nothing to a stopping server."""
+        super().murder_pending()
+        for request in list(self.waiting.values()):
+            if request.is_late:
+                self._refuse(request, 408 if request.data else 0)
+            elif not self.alive and not request.data and request.age > STOP_KEEPALIVE_LINGER:
+                self._refuse(request, 0)
+
+    def _read(self, request: Waiting, _: Any) -> None:
+        if self.waiting.get(request.conn) is not request:  # ended by another event of the same round
+            return
+        try:
+            data = request.conn.sock.recv(64 * 1024)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        if data:
+            self._received(request, data)
+        else:
+            self._refuse(request, 0)
+
+    def _received(self, request: Waiting, data: bytes) -> None:
+        try:
+            refused = request.take(data)
+        except OSError:
+            return self._refuse(request, 0)
+        if not refused and len(request.data) > MAX_HEAD and not request.is_whole:
+            large = sum(len(each.data) for each in self.waiting.values() if len(each.data) > MAX_HEAD)
+            refused = 503 if large > MAX_BUFFERED else 0
+        if refused:
+            return self._refuse(request, refused)
+        return self._dispatch(request) if request.is_whole else None
+
+    def _dispatch(self, request: Waiting) -> None:
+        """Hand the whole request to a thread."""
+        conn = request.conn
+        self._forget(request)
+        conn.data_ready = True
+        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_SECONDS, 0))
+        conn.init()
+        conn.parser.unreader.unread(bytes(request.data))
+        pool = self.health_pool if _HEALTH.match(request.data) else self.tpool
+        future = pool.submit(self.handle, conn)
+        future.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
+
+    def _refuse(self, request: Waiting, status: int) -> None:
+        """Answer by `status`, 0 for not at all, and close."""
+        self._forget(request)
+        if status:
+            head = b"HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+            with suppress(OSError):
+                request.conn.sock.send(head % (status, _REFUSALS[status]))
+            self.log.debug("a request was not read to its end: %s", status)
+        self.nr_conns -= 1
+        request.conn.close()
+
+    def _forget(self, request: Waiting) -> None:
+        del self.waiting[request.conn]
+        self.poller.unregister(request.conn.sock)
