@@ -25,7 +25,8 @@ COPY static ./static
 # Static files are collected and compressed now; the keys exist for this one command and are thrown away.
 RUN export SECRET_KEY="$(python -c 'import secrets; print(secrets.token_urlsafe(50))')" \
     && export PORTAL_ENCRYPTION_KEYS="build:$(python -c 'import base64, os; print(base64.b64encode(os.urandom(32)).decode())')" \
-    && export PORTAL_AUDIT_KEYS="$PORTAL_ENCRYPTION_KEYS" ALLOWED_HOSTS=localhost \
+    && export PORTAL_AUDIT_KEYS="build:$(python -c 'import base64, os; print(base64.b64encode(os.urandom(32)).decode())')" \
+    && export ALLOWED_HOSTS=localhost \
     && python manage.py collectstatic --noinput --verbosity 0
 USER portal
 VOLUME /data

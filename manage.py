@@ -1,6 +1,7 @@
 #!/usr/bin/env python
 """Runs the project's commands. Those named sandbox_… belong to the embedded gateway and use its settings."""
 
+import io
 import logging
 import os
 import sys
@@ -12,7 +13,12 @@ NOT_STARTED = 3
 
 
 def main() -> None:
-    """Picks the settings by the command's name and hands over to Django."""
+    """Pick the settings by the command's name and hand over to Django."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that is not UTF-8 must not end a command
+    if sys.argv[1:2] != ["collectstatic"]:
+        os.umask(0o077)  # databases, backups and exports are for the portal's own user only
     process.set_role(sys.argv[1] if len(sys.argv) > 1 else "command")
     sandbox = len(sys.argv) > 1 and sys.argv[1].startswith("sandbox_")
     if sandbox:

@@ -5,25 +5,35 @@ import gc
 import logging
 import os
 import signal
+import sys
 import threading
 from contextlib import suppress
 from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
 
 from portal.console.shared_state import is_draining, set_draining
 from portal.version import VERSION
 
 logging.captureWarnings(True)  # as lines of the log, and not as text
-bind = os.environ.get("PORTAL_BIND", "127.0.0.1:8000")
+try:
+    from portal.settings.environment import env
+
+    bind = env("PORTAL_BIND", default="127.0.0.1:8000")
+    workers = env.int("WEB_WORKERS", default=2, lowest=1, highest=64)
+    # Most of them only ever wait: for their turn to sign in (portal.staff.turnstile), or for the gateway.
+    threads = env.int("WEB_THREADS", default=24, lowest=5, highest=200)
+    # After SIGTERM the server goes on for so long, while ready answers 503 and proxies turn away from it.
+    drain_seconds = env.float("WEB_DRAIN_SECONDS", default=5)
+    loglevel = env("WEB_LOG_LEVEL", default="info")
+except ImproperlyConfigured as problem:
+    sys.exit(f"Not started: {problem}")
 worker_class = "portal.web_worker.WebWorker"
 logger_class = "portal.server_log.ServerLogger"
-workers = int(os.environ.get("WEB_WORKERS", "2"))
-# Most of them only ever wait: for their turn to sign in (portal.staff.turnstile), or for the gateway.
-threads = int(os.environ.get("WEB_THREADS", "24"))
 # Above GATEWAY_DEADLINE: a worker never ends while one exchange with the gateway is still allowed to run.
 timeout = 60
 graceful_timeout = 20
-# After SIGTERM the server goes on for so long, while ready answers 503 and proxies turn away from it.
-drain_seconds = float(os.environ.get("WEB_DRAIN_SECONDS", "5"))
+umask = 0o077
 keepalive = 5
 # gunicorn believes no peer: by default it takes SCRIPT_NAME, PATH_INFO and the scheme from every peer on this
 # machine. Only portal.console.proxies decides whose headers count (TRUSTED_PROXIES).
@@ -36,8 +46,6 @@ control_socket_disable = True
 # Addresses carry names people searched for; the proxy in front keeps the access log that operators want.
 accesslog = None
 errorlog = "-"
-loglevel = os.environ.get("WEB_LOG_LEVEL", "info")
-
 
 # Of glibc (mallopt(3)): from 1 MiB on blocks are given back when freed, and threads share two arenas.
 # Else each of 24 threads kept the largest block it ever had: with 19 MiB for a sign-in a worker held 400 MiB.

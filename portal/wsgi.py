@@ -1,5 +1,6 @@
 """The portal as a WSGI application, for gunicorn."""
 
+import logging
 import os
 import re
 from collections.abc import Iterable
@@ -14,10 +15,13 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 _django = get_wsgi_application()
 _CHARSET = re.compile(r";\s*charset\*?\d*\*?\s*=[^;]*", re.IGNORECASE)
 
-from portal.demo.checks import production_ensure  # noqa: E402 - models need the line above
+from portal.console.checks import settings_warnings  # noqa: E402 - models need the line above
+from portal.demo.checks import production_ensure  # noqa: E402
 from portal.keys.checks import keys_ensure  # noqa: E402
 from portal.staff.policy import policy_ensure  # noqa: E402
 
+for _text in settings_warnings():
+    logging.getLogger(__name__).warning("%s", _text)
 production_ensure()
 keys_ensure()
 policy_ensure()

@@ -7,3 +7,7 @@ class ConsoleConfig(AppConfig):
     """portal.console"""
 
     name = "portal.console"
+
+    def ready(self) -> None:
+        """Register the checks of the settings."""
+        from portal.console import checks  # noqa: F401 - registers its check

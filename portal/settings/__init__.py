@@ -3,36 +3,26 @@
 PORTAL_ENV is `production` unless said otherwise: a portal nobody configured refuses to start.
 """
 
-from django.core.exceptions import ImproperlyConfigured
-
 from portal.settings.background import *  # noqa: F403
 from portal.settings.background import TASKS_APPS
 from portal.settings.database import *  # noqa: F403
 from portal.settings.environment import *  # noqa: F403
-from portal.settings.environment import BASE_DIR, DEBUG, PRODUCTION, env, required
+from portal.settings.environment import BASE_DIR, PORTAL_ENV, PRODUCTION, env
 from portal.settings.gateway import *  # noqa: F403
 from portal.settings.mail import *  # noqa: F403
+from portal.settings.minimum import demo_check, production_check
 from portal.settings.sign_in import *  # noqa: F403
 from portal.settings.single_sign_on import *  # noqa: F403
 from portal.settings.trail import *  # noqa: F403
 from portal.settings.web import *  # noqa: F403
 
-SECRET_KEY = required("SECRET_KEY")
+SECRET_KEY = env.required("SECRET_KEY")
 # Both are "id:base64,id:base64…", the first one is used for new values, the others only to read old ones.
-PORTAL_ENCRYPTION_KEYS = required("PORTAL_ENCRYPTION_KEYS")
-PORTAL_AUDIT_KEYS = required("PORTAL_AUDIT_KEYS")
+PORTAL_ENCRYPTION_KEYS = env.required("PORTAL_ENCRYPTION_KEYS")
+PORTAL_AUDIT_KEYS = env.required("PORTAL_AUDIT_KEYS")
 PORTAL_DEMO_PASSPHRASE = env("PORTAL_DEMO_PASSPHRASE", default="")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[] if PRODUCTION else ["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-
-if PRODUCTION:
-    if DEBUG:
-        raise ImproperlyConfigured("DEBUG must be off in production.")
-    if PORTAL_DEMO_PASSPHRASE or "demo-" in SECRET_KEY + PORTAL_ENCRYPTION_KEYS + PORTAL_AUDIT_KEYS:
-        raise ImproperlyConfigured("Demo credentials are refused in production: make keys of your own.")
-    if not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS:
-        # One-time links are made for the host that was asked for: it must be one of ours.
-        raise ImproperlyConfigured("ALLOWED_HOSTS is not set, or holds “*”.")
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -129,3 +119,8 @@ LOGGING = {
     # Django's own handlers would mail and print what SilentReporter leaves out.
     "loggers": {name: {"handlers": [], "propagate": True} for name in ("django", "django.server")},
 }
+
+if PRODUCTION:
+    production_check(globals())
+elif PORTAL_ENV == "demo":
+    demo_check(globals())

@@ -7,7 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 from portal.settings.environment import env
 
 TASKS_BACKEND = env("TASKS_BACKEND", default="database")
-REDIS_URL = env("REDIS_URL", default="")
+REDIS_URL = env.secret("REDIS_URL")
 # Seconds until the run of a worker that fell silent may be taken by another one.
 TASK_LEASE_SECONDS = env.int("TASK_LEASE_SECONDS", default=30)
 if TASK_LEASE_SECONDS < 1:

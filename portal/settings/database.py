@@ -1,5 +1,7 @@
 """The database: which one, how long to wait for it, and how connections are kept."""
 
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from portal import process
@@ -8,8 +10,7 @@ from portal.settings.environment import DATA_DIR, env
 # The portal works as DATABASE_URL says. On PostgreSQL another role owns the tables (docs/audit.md): a process
 # that is given it too works as the owner: for migrations, database_roles and audit_purge. No server is.
 APPLICATION_DATABASE = env.db("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'portal.sqlite3'}")
-_owner = env("DATABASE_OWNER_URL", default="")
-_database: dict[str, Any] = env.db_url_config(_owner) if _owner else APPLICATION_DATABASE
+_database: dict[str, Any] = env.db("DATABASE_OWNER_URL") or APPLICATION_DATABASE
 
 # Without these a connection to a server that vanished from the network is waited for without end.
 POSTGRESQL_TIMEOUTS = {
@@ -31,6 +32,10 @@ if _database["ENGINE"].endswith("sqlite3"):
         "timeout": 30,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
+    # A database of an earlier version may still be readable by others: it holds session keys.
+    for _suffix in ("", "-wal", "-shm"):
+        with suppress(OSError):
+            Path(f"{_database['NAME']}{_suffix}").chmod(0o600)
 else:
     _limits = {"options": WEB_LIMITS} if process.role == "web" else {}
     _name = {"application_name": f"portal {process.role}"[:63]}

@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 from django.core.exceptions import ImproperlyConfigured
 
-from portal.settings.environment import PRODUCTION, env, networks
+from portal.settings.environment import PRODUCTION, env
 
 # One deadline for a whole exchange with the gateway, in seconds of wall clock.
 GATEWAY_DEADLINE = env.float("GATEWAY_DEADLINE", default=15.0)
@@ -19,6 +19,6 @@ if not 0 < GATEWAY_DEADLINE <= 15 or not GATEWAY_DEADLINE < CHANGE_INTERRUPTED_A
     )
 # Gateways are on the public internet, or in these networks; the demo's is on this very machine.
 _LOOPBACK = [] if PRODUCTION else [ip_network("127.0.0.0/8"), ip_network("::1/128")]
-GATEWAY_PRIVATE_NETWORKS = networks("GATEWAY_PRIVATE_NETWORKS", default=[]) + _LOOPBACK
+GATEWAY_PRIVATE_NETWORKS = env.networks("GATEWAY_PRIVATE_NETWORKS", default=[]) + _LOOPBACK
 # How long a replaced credential can be gone back to before its value is destroyed, in hours.
 CREDENTIAL_KEPT_HOURS = env.int("CREDENTIAL_KEPT_HOURS", default=72)

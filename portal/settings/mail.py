@@ -2,7 +2,7 @@
 
 from portal.settings.environment import DATA_DIR, PORTAL_ENV, env
 
-EMAIL_URL = env("EMAIL_URL", default="")
+EMAIL_URL = env.secret("EMAIL_URL")
 MAIL_ON = bool(EMAIL_URL) or PORTAL_ENV == "demo"
 EMAIL_TIMEOUT = 10  # seconds
 DEFAULT_FROM_EMAIL = env("EMAIL_FROM", default="portal@localhost")

@@ -36,7 +36,7 @@ SECOND_FACTOR_RESET_HOURS = env.int("SECOND_FACTOR_RESET_HOURS", default=24)
 ACCOUNT_PREVENT_ENUMERATION = True
 
 # Roles that need a second factor; * is everybody.
-SECOND_FACTOR_ROLES = env.list("SECOND_FACTOR_ROLES", default=["*"] if PRODUCTION else [])
+SECOND_FACTOR_ROLES = env.list("SECOND_FACTOR_ROLES", default=["*"] if PRODUCTION else [], spaces=True)
 # Days after which somebody signs off anew who may do what; 0: nobody is reminded.
 ACCESS_REVIEW_DAYS = env.int("ACCESS_REVIEW_DAYS", default=92)
 ACCOUNT_FORMS = {

@@ -15,7 +15,7 @@ AUDIT_ANCHOR_SEND = env.list("AUDIT_ANCHOR_SEND", default=[])
 
 # Where each event is told: stdout, file:, syslog+udp:, syslog+tcp:, syslog+tls:, https: (docs/audit.md).
 AUDIT_STREAM = env.list("AUDIT_STREAM", default=[])
-AUDIT_STREAM_SECRET = env("AUDIT_STREAM_SECRET", default="")
+AUDIT_STREAM_SECRET = env.secret("AUDIT_STREAM_SECRET")
 AUDIT_STREAM_CA_FILE = env("AUDIT_STREAM_CA_FILE", default="")
 
 # Months for which every event stays in the database at least, and where archives of older ones are written.

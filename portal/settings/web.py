@@ -5,10 +5,10 @@ from pathlib import Path
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from portal.settings.environment import BASE_DIR, DATA_DIR, PORTAL_ENV, PRODUCTION, env, networks
+from portal.settings.environment import BASE_DIR, DATA_DIR, PORTAL_ENV, PRODUCTION, env
 
 # Peers whose X-Forwarded-… headers are looked at, and how many of them stand before the portal.
-TRUSTED_PROXIES = networks("TRUSTED_PROXIES", default=[])
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", default=[])
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
 BEHIND_TLS_PROXY = env.bool("BEHIND_TLS_PROXY", default=False)
 if (ALLAUTH_TRUSTED_PROXY_COUNT or BEHIND_TLS_PROXY) and not TRUSTED_PROXIES:
@@ -16,7 +16,7 @@ if (ALLAUTH_TRUSTED_PROXY_COUNT or BEHIND_TLS_PROXY) and not TRUSTED_PROXIES:
         "TRUSTED_PROXY_COUNT and BEHIND_TLS_PROXY believe what a proxy says: TRUSTED_PROXIES must name it."
     )
 # Whose callers, besides this machine's own, /healthz/ready tells what is wrong.
-HEALTH_NETWORKS = networks("HEALTH_NETWORKS", default=[])
+HEALTH_NETWORKS = env.networks("HEALTH_NETWORKS", default=[])
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "portal.console.errors.form_expired"

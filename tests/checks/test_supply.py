@@ -43,7 +43,7 @@ def settings_read() -> set[str]:
         for node in ast.walk(ast.parse(text_of(name)))
         if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant)
     ]
-    readers = re.compile(r"^(env(\.\w+)?|required|networks|os\.environ\.get)$")
+    readers = re.compile(r"^(env(\.\w+)?|os\.environ\.get)$")
     return {
         str(call.args[0].value)  # type: ignore[attr-defined]
         for call in calls

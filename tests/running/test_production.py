@@ -87,7 +87,7 @@ def container_lines() -> list[str]:
         ({"SECRET_KEY": "demo-" + "x" * 60}, "Demo credentials are refused"),
         ({"TRUSTED_PROXY_COUNT": "1"}, "TRUSTED_PROXIES must name it"),
         ({"BEHIND_TLS_PROXY": "true"}, "TRUSTED_PROXIES must name it"),
-        ({"TRUSTED_PROXIES": "the proxy"}, "TRUSTED_PROXIES:"),
+        ({"TRUSTED_PROXIES": "the proxy"}, "TRUSTED_PROXIES must be"),
         ({"OIDC_SERVER_URL": "https://id.example.com"}, "OIDC_SERVER_URL needs"),
         ({**SINGLE_SIGN_ON, "OIDC_SERVER_URL": "http://id.example.com"}, "must begin with https"),
         ({**SINGLE_SIGN_ON, "OIDC_ROLE_GROUPS": "admins"}, "must read group=Role"),

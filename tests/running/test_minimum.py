@@ -1,0 +1,145 @@
+"""A production portal below the minimum, and a demo on a production portal's keys, do not start."""
+
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from tests.checks.tree import CHECKOUT
+from tests.running.production import key, production_environment
+from tests.running.test_production import manage
+
+SAME = key()
+PRIVATE = "GATEWAY_PRIVATE_NETWORKS"
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"SECRET_KEY": "x"}, "SECRET_KEY"),
+        ({"SECRET_KEY": "ab" * 40}, "SECRET_KEY"),
+        ({"PORTAL_ENCRYPTION_KEYS": f"a:{SAME}", "PORTAL_AUDIT_KEYS": f"b:{SAME}"}, "must be different"),
+        (
+            {"PORTAL_ENCRYPTION_KEYS": f"a:{key()},b:{SAME}", "PORTAL_AUDIT_KEYS": f"c:{SAME}"},
+            "must be different",
+        ),
+        ({"PORTAL_AUDIT_KEYS": "a:" + "A" * 43 + "="}, "PORTAL_AUDIT_KEYS"),
+        ({"PORTAL_AUDIT_KEYS": "a1:AAAA"}, "PORTAL_AUDIT_KEYS"),
+        ({"PORTAL_ENCRYPTION_KEYS": "a1:" + SAME[:20]}, "PORTAL_ENCRYPTION_KEYS"),
+        ({"SECOND_FACTOR_ROLES": ""}, "SECOND_FACTOR_ROLES"),
+        ({"SECOND_FACTOR_ROLES": "Support agent"}, "SECOND_FACTOR_ROLES"),
+        ({"SIGN_IN_ATTEMPTS": "1000000"}, "SIGN_IN_ATTEMPTS"),
+        ({"SIGN_IN_ATTEMPTS": "0"}, "SIGN_IN_ATTEMPTS"),
+        ({"SIGN_IN_ADDRESS_ATTEMPTS": "1000000"}, "SIGN_IN_ADDRESS_ATTEMPTS"),
+        ({"SIGN_IN_LOCK_SECONDS": "1"}, "SIGN_IN_LOCK_SECONDS"),
+        ({"SESSION_IDLE_SECONDS": "99999999"}, "SESSION_IDLE_SECONDS"),
+        ({"SESSION_MAX_AGE": "99999999"}, "SESSION_MAX_AGE"),
+        ({"STEP_UP_MAX_AGE": "99999999"}, "STEP_UP_MAX_AGE"),
+        ({"ONE_TIME_LINK_HOURS": "100000"}, "ONE_TIME_LINK_HOURS"),
+        ({"SECOND_FACTOR_RESET_HOURS": "100000"}, "SECOND_FACTOR_RESET_HOURS"),
+        ({"CREDENTIAL_KEPT_HOURS": "0"}, "CREDENTIAL_KEPT_HOURS"),
+        ({"ALLOWED_HOSTS": ".com"}, "ALLOWED_HOSTS"),
+        ({"ALLOWED_HOSTS": ".example.com,127.0.0.1"}, "ALLOWED_HOSTS"),
+        ({"ALLOWED_HOSTS": "https://portal.example.com"}, "ALLOWED_HOSTS"),
+        ({"CSRF_TRUSTED_ORIGINS": "http://portal.example.com"}, "CSRF_TRUSTED_ORIGINS"),
+        ({"CSRF_TRUSTED_ORIGINS": "https://*.example.com"}, "CSRF_TRUSTED_ORIGINS"),
+        ({"TRUSTED_PROXIES": "0.0.0.0/0"}, "TRUSTED_PROXIES"),
+        ({"TRUSTED_PROXIES": "10.0.0.0/8,::/0"}, "TRUSTED_PROXIES"),
+        ({"HEALTH_NETWORKS": "0.0.0.0/0"}, "HEALTH_NETWORKS"),
+        ({PRIVATE: "0.0.0.0/0"}, PRIVATE),
+        ({PRIVATE: "10.0.0.0/8,8.8.8.0/24"}, PRIVATE),
+        ({PRIVATE: "169.254.0.0/16"}, PRIVATE),
+        ({"EMAIL_URL": "smtp://ann:secret-7@mail.example.com:25"}, "EMAIL_URL"),
+        ({"EMAIL_URL": "consolemail://"}, "EMAIL_URL"),
+        ({"AUDIT_STREAM": "syslog+udp://siem.example.com"}, "AUDIT_STREAM"),
+        ({"AUDIT_STREAM": "stdout,http://siem.example.com/x"}, "AUDIT_STREAM"),
+        ({"AUDIT_ANCHOR_SEND": "syslog+tcp://siem.example.com"}, "AUDIT_ANCHOR_SEND"),
+        ({"AUDIT_ANCHOR_EVENTS": "0", "AUDIT_ANCHOR_MINUTES": "0"}, "AUDIT_ANCHOR_EVENTS"),
+        ({"SECURE_SSL_REDIRECT": "enabled"}, "SECURE_SSL_REDIRECT must be true or false"),
+        ({"DATABASE_URL": "postgres://portal:secret-7/x@db/portal"}, "DATABASE_URL cannot be read"),
+    ],
+)
+def test_production_refuses_a_setting_below_the_minimum(tmp_path, changed, named) -> None:
+    done = manage(production_environment(tmp_path, **changed), "check")
+    assert done.returncode == 3
+    assert named in done.stderr
+    assert done.stderr.startswith("Not started: ")
+    assert (done.stderr.count("\n"), "secret-7" in done.stderr) == (1, False)
+
+
+def test_the_minimum_itself_starts(tmp_path) -> None:
+    allowed = {
+        "SIGN_IN_ATTEMPTS": "10",
+        "SESSION_IDLE_SECONDS": "1800",
+        "SECOND_FACTOR_ROLES": "Admin,Support agent",
+        "TRUSTED_PROXIES": "10.0.0.0/8,172.16.0.0/12",
+        PRIVATE: "10.1.0.0/16,fd00::/48",
+        "EMAIL_URL": "smtp+tls://ann:pass@mail.example.com:587",
+        "AUDIT_STREAM": "syslog+tls://siem.example.com,syslog+udp://127.0.0.1:514",
+    }
+    done = manage(production_environment(tmp_path, **allowed), "check")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("other", ["PORTAL_ENCRYPTION_KEYS", "PORTAL_AUDIT_KEYS"])
+def test_a_demo_does_not_start_on_a_production_portals_keys(tmp_path, other) -> None:
+    keys = dict.fromkeys(("PORTAL_ENCRYPTION_KEYS", "PORTAL_AUDIT_KEYS"), "demo-1:" + key())
+    environment = production_environment(tmp_path, PORTAL_ENV="demo", **keys | {other: "2026-11:" + key()})
+    done = manage(environment, "check")
+    assert (done.returncode, "demo's keys only" in done.stderr) == (3, True)
+
+
+@pytest.mark.parametrize("where", ["environment", "file", "file without PORTAL_ENV", "keys only"])
+def test_the_embedded_gateway_does_not_start_beside_a_production_portal(tmp_path, where) -> None:
+    environment = {"PATH": os.environ["PATH"], "PORTAL_DATA_DIR": str(tmp_path)}
+    if where == "environment":
+        environment["PORTAL_ENV"] = "production"
+    elif where == "keys only":
+        environment["SECRET_KEY"] = "x" * 60
+    else:
+        line = "PORTAL_ENV='production'\n" if where == "file" else "DEBUG=false\n"
+        (tmp_path / "portal.env").write_text(f"\ufeffALLOWED_HOSTS=a\n{line}")
+    commands = [
+        ["manage.py", "sandbox_seed"],
+        ["-m", "django", "sandbox_serve", "--settings", "provisioning.sandbox.settings"],
+        ["-c", "import provisioning.sandbox.wsgi"],
+    ]
+    for command in commands:
+        started = [sys.executable, *command]
+        done = subprocess.run(
+            started, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode != 0
+        assert "does not run where PORTAL_ENV is production" in done.stderr
+    assert not (tmp_path / "sandbox.sqlite3").exists()
+
+
+def test_a_database_file_is_for_its_owner_only(tmp_path) -> None:
+    environment = production_environment(tmp_path)
+    previous = os.umask(0o022)
+    try:
+        assert manage(environment, "migrate", "--noinput").returncode == 0
+    finally:
+        os.umask(previous)
+    database = tmp_path / "portal.sqlite3"
+    assert stat.S_IMODE(database.stat().st_mode) == 0o600
+    database.chmod(0o644)  # as an earlier version left it
+    assert manage(environment, "shell", "-c", "pass").returncode == 0
+    assert stat.S_IMODE(database.stat().st_mode) == 0o600
+
+
+def test_a_command_survives_a_terminal_that_is_not_utf_8(tmp_path) -> None:
+    environment = production_environment(tmp_path, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    done = manage(environment, "shell", "-v0", "-c", "print('“…”')")
+    assert (done.returncode, done.stdout.strip()) == (0, "???")
+
+
+def test_renamed_and_unknown_settings_are_warned_of(tmp_path) -> None:
+    file = tmp_path / "portal.env"
+    file.write_text("ALLOWED_HOST=portal.example.com\nWEB_WORKERS=2\n")
+    file.chmod(0o600)
+    done = manage(production_environment(tmp_path), "check")
+    assert "sets ALLOWED_HOST, which no part of the portal reads. Did you mean ALLOWED_HOSTS?" in done.stderr
+    assert "WEB_WORKERS" not in done.stderr
