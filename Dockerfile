@@ -2,8 +2,8 @@
 FROM python:3.12-slim AS wheels
 WORKDIR /build
 # With Redis' packages, so that TASKS_BACKEND alone decides.
-COPY requirements.txt requirements-redis.txt ./
-RUN pip wheel --no-cache-dir --wheel-dir /wheels -r requirements-redis.txt
+COPY requirements-redis.txt ./
+RUN pip wheel --no-cache-dir --require-hashes --wheel-dir /wheels -r requirements-redis.txt
 
 FROM python:3.12-slim
 ENV PYTHONUNBUFFERED=1 \

@@ -6,7 +6,7 @@ export PORT ?= 8000
 export SANDBOX_PORT ?= 8001
 
 .DEFAULT_GOAL := list
-.PHONY: list run test lint bench clean
+.PHONY: list run test lint bench lock clean
 
 list: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1    /p' Makefile
@@ -22,6 +22,13 @@ lint: $(VENV)/test.stamp ## linters, types, import rules and house rules alone
 
 bench: $(VENV)/test.stamp ## the figures of the portal, with their method
 	@$(PY) -m bench
+
+lock: $(VENV)/run.stamp ## requirements*.txt from requirements*.in, with the hashes of every file
+	@$(PY) -m pip install --quiet --disable-pip-version-check uv
+	@for name in requirements requirements-redis tests/requirements; do \
+		$(PY) -m uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+			--no-emit-find-links $$name.in --output-file $$name.txt; \
+	done
 
 clean: ## removes what the commands made, the demo's data excepted
 	rm -rf $(VENV) staticfiles htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

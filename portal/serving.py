@@ -22,7 +22,7 @@ try:
     bind = env("PORTAL_BIND", default="127.0.0.1:8000")
     workers = env.int("WEB_WORKERS", default=2, lowest=1, highest=64)
     # Most of them only ever wait: for their turn to sign in (portal.staff.turnstile), or for the gateway.
-    threads = env.int("WEB_THREADS", default=24, lowest=5, highest=200)
+    threads = env.int("WEB_THREADS", default=24, lowest=1, highest=200)
     # After SIGTERM the server goes on for so long, while ready answers 503 and proxies turn away from it.
     drain_seconds = env.float("WEB_DRAIN_SECONDS", default=5)
     loglevel = env("WEB_LOG_LEVEL", default="info")

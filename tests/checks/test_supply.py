@@ -4,18 +4,28 @@ import ast
 import re
 import shlex
 
+import pytest
 import yaml
 
 from tests.checks.tree import CHECKOUT, project_files, text_of
 
-PINNED = re.compile(r"^[A-Za-z0-9._-]+(\[[a-z,]+\])?==[0-9][A-Za-z0-9.+]*$")
+PINNED = re.compile(r"([A-Za-z0-9._-]+)(?:\[[a-z,]+\])?==([0-9][A-Za-z0-9.+]*)")
+REQUIREMENTS = ("requirements", "requirements-redis", "tests/requirements")
 
 
-def test_every_requirement_is_pinned() -> None:
-    for name in ("requirements.txt", "requirements-redis.txt", "tests/requirements.txt"):
-        lines = [line.strip() for line in text_of(name).splitlines() if line.strip() and line[0] not in "#-"]
-        assert lines
-        assert [line for line in lines if not PINNED.match(line)] == []
+@pytest.mark.parametrize("name", REQUIREMENTS)
+def test_every_requirement_is_pinned_with_hashes(name) -> None:
+    joined = re.sub(r" #.*|^ *#.*", "", text_of(f"{name}.txt").replace("\\\n", " "), flags=re.M)
+    locked = [line.split() for line in joined.splitlines() if line.strip()]
+    assert locked
+    for pin, *hashes in locked:
+        assert PINNED.fullmatch(pin), pin
+        assert hashes and all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", found) for found in hashes), pin
+    asked = [line for line in text_of(f"{name}.in").splitlines() if line and line[0] not in "#-"]
+    assert asked and all(PINNED.fullmatch(line) for line in asked)
+    pins = {tuple(PINNED.fullmatch(pin).groups()) for pin, *_ in locked}
+    wanted = {PINNED.fullmatch(line).groups() for line in asked}
+    assert {(name.lower(), version) for name, version in wanted} <= pins, "run `make lock`"
 
 
 def test_everything_vendored_has_its_licence_beside_it() -> None:

@@ -188,4 +188,4 @@ def test_a_demo_keeps_away_from_a_production_portal(tmp_path) -> None:
 def test_keys_that_others_can_read_are_not_used(tmp_path) -> None:
     (tmp_path / "portal.env").write_text("PORTAL_ENV=demo\n")
     (tmp_path / "portal.env").chmod(0o644)
-    assert "readable by its owner alone" in refused(tmp_path)
+    assert "readable by its owner only" in refused(tmp_path)

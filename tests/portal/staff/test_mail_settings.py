@@ -18,7 +18,7 @@ _PRINT = (
     "names = [name for name in dir(s) if name.startswith(('EMAIL_', 'MAIL_', 'DEFAULT_FROM'))];"
     "print(json.dumps({name: getattr(s, name) for name in names}))"
 )
-KEY = "k-1:" + "A" * 43 + "="
+KEY = "demo-1:" + "A" * 43 + "="
 
 
 def started(**environment: str) -> dict[str, object]:
