@@ -22,7 +22,7 @@ from provisioning.gateway.errors import (
     Refused,
 )
 from provisioning.gateway.secrets import Sealed, mask
-from provisioning.gateway.waiting import waited_reset, waited_seconds
+from provisioning.gateway.waiting import time_limit, waited_reset, waited_seconds
 from provisioning.operations import Operation, operation_named
 from provisioning.payloads import Payload, payload_check, payload_fields, payload_sealed
 
@@ -171,6 +171,8 @@ def _call(
         result=operation.result,
         fields=payload_fields(operation),
         large=operation.name.endswith(".list"),
+        schema=spec.response_schema,
+        operation=operation.name,
     )
 
 
@@ -238,6 +240,7 @@ __all__ = [
     "perform",
     "request_preview",
     "tenant_list",
+    "time_limit",
     "waited_reset",
     "waited_seconds",
 ]

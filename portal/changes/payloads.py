@@ -11,6 +11,8 @@ from provisioning import keyring
 from provisioning.gateway.secrets import Sealed
 
 _SEALED = "$sealed"
+# Marks an object of the body that looks like one of these marks itself.
+_LITERAL = "$literal"
 
 
 def payload_seal(change: Model, payload: Mapping[str, Any]) -> str:
@@ -63,7 +65,8 @@ def _opened(value: Any) -> Any:
     if isinstance(value, Sealed):
         return {_SEALED: value.reveal()}
     if isinstance(value, Mapping):
-        return {key: _opened(child) for key, child in value.items()}
+        opened = {key: _opened(child) for key, child in value.items()}
+        return {_LITERAL: opened} if set(opened) in ({_SEALED}, {_LITERAL}) else opened
     if isinstance(value, (list, tuple)):
         return [_opened(child) for child in value]
     return value
@@ -73,6 +76,8 @@ def _closed(value: Any) -> Any:
     if isinstance(value, dict):
         if set(value) == {_SEALED}:
             return Sealed(value[_SEALED])
+        if set(value) == {_LITERAL} and isinstance(value[_LITERAL], dict):
+            value = value[_LITERAL]
         return {key: _closed(child) for key, child in value.items()}
     if isinstance(value, list):
         return [_closed(child) for child in value]

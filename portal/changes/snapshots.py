@@ -83,7 +83,8 @@ def _digested(value: Any, guid: str) -> Any:
         # One for each key, so that a form opened before a change of keys still matches after it.
         return {DIGEST: keyring.fingerprints(f"{guid}\n{secret}")}
     if isinstance(value, Mapping):
-        return {key: _digested(child, guid) for key, child in value.items()}
+        # A key of the gateway's that looks like the mark of a secret is not one.
+        return {f"${key}" if key == DIGEST else key: _digested(child, guid) for key, child in value.items()}
     if isinstance(value, (list, tuple)):
         return [_digested(child, guid) for child in value]
     return value

@@ -11,13 +11,21 @@ from provisioning import contract
 
 
 def typed_of(form: PayloadForm) -> dict[str, list[str]]:
-    """Name → strings of a bound form, as they were posted; only of declared fields that are no secrets."""
+    """Name → strings of a bound form, as they were posted; only of declared fields that are no secrets.
+
+    A field whose attribute `may_hold_secrets` is set is left out as well.
+    """
     data: Any = form.data
+    left_out = [
+        name
+        for name, field in form.fields.items()
+        if secret_field(form, name) or getattr(field, "may_hold_secrets", False)
+    ]
     return {
         key: data.getlist(key)
         for key in data
         if any(_belongs(key, name) for name in form.fields)
-        and not any(_belongs(key, name) for name in form.fields if secret_field(form, name))
+        and not any(_belongs(key, name) for name in left_out)
     }
 
 

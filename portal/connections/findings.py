@@ -67,6 +67,10 @@ FINDINGS: dict[str, tuple[str, str]] = {
         "The name in the connection's address is not known to the portal's name servers.",
         _RIGHT_PERHAPS + "Check the spelling of the base URL, and the name look-up on the portal's machine.",
     ),
+    "name_slow": (
+        "The portal's name servers did not answer in time when asked for the connection's address.",
+        _RIGHT_PERHAPS + "Check the name look-up on the portal's machine, then test again.",
+    ),
     "private": (
         "The connection's address leads into a private network.",
         _RIGHT_PERHAPS + "If the gateway really is there, GATEWAY_PRIVATE_NETWORKS has to name the network.",
@@ -89,6 +93,15 @@ FINDINGS: dict[str, tuple[str, str]] = {
     "tls": (
         "No encrypted connection could be made to the connection's address.",
         _RIGHT_PERHAPS + "What answers there may not speak TLS: check the port in the base URL.",
+    ),
+    "tls_slow": (
+        "The gateway accepted the connection but did not complete the TLS handshake in time.",
+        _RIGHT_PERHAPS + "What answers there is overloaded or does not speak TLS: check the port in the base "
+        "URL, then test again.",
+    ),
+    "limited": (
+        "The gateway asks to be called less often.",
+        _RIGHT_PERHAPS + "Wait until the time in the line below, then test again.",
     ),
     "disturbed": (
         "The gateway gave no usable answer.",
@@ -143,6 +156,8 @@ def _unknown(error: OutcomeUnknown) -> str:
         return "timeout"
     if error.http_status == 403:
         return "address"
+    if error.http_status == 429 or error.retry_at:
+        return "limited"
     return "elsewhere" if error.detail == REDIRECTED or 0 < error.http_status < 500 else "disturbed"
 
 
@@ -153,6 +168,8 @@ def _not_authorised(words: str) -> str:
 
 
 def _refused(error: ProvisioningError) -> str:
+    if error.http_status == 429:
+        return "limited"
     if error.http_status == 403:
         return "address"
     return "elsewhere" if isinstance(error, Refused) and error.http_status in (404, 405) else "other"

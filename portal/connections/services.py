@@ -87,6 +87,7 @@ def connection_pause(
 def _moved(connection: Connection, user: Person, origin: Origin) -> int:
     """No stored key follows a connection to another address, and who moves it decides where new ones go."""
     authorise(user=user, permission=RIGHT)
+    Connection.objects.filter(pk=connection.pk).update(retry_at=None)  # that was the other gateway's wish
     destroyed = credentials_revoke_all(connection=connection, by=origin.actor_name)
     for credential in destroyed:
         event_record(

@@ -1,5 +1,6 @@
 """Forms of regular connectors: secrets are sealed, blank ones keep, settings go as differences."""
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,7 +17,8 @@ from portal.connectors.fields import (
 from portal.console.choices import country_choices, language_choices
 from portal.console.forms import ABSENT, PayloadForm, Section, look_up
 from provisioning import contract
-from provisioning.gateway.secrets import Sealed, seal_paths
+from provisioning.gateway.answers import seal_secrets
+from provisioning.gateway.secrets import Sealed
 
 _INT64 = 2**63
 _SECRET_SETTINGS = {path[1] for path in contract.secret_paths("ConnectorCreate") if path[0] == "settings"}
@@ -191,6 +193,8 @@ class ConnectorForm(PayloadForm):
         if "\\" in typed or any(key in typed for key in _SECRET_SETTINGS):
             # Typed among secrets, the whole text is treated as one: never drawn again, never remembered.
             self.fields["settings"].widget = forms.PasswordInput()
+        # Credentials are kept under settings that the contract does not name: such text is not stored.
+        self.fields["settings"].may_hold_secrets = not _documented(typed)  # type: ignore[attr-defined]
 
     def suggest(self, *, adapters: Iterable[str], methods: Iterable[str]) -> None:
         """Offers the adapters and methods that are known from other connectors."""
@@ -212,8 +216,7 @@ class ConnectorCreateForm(ConnectorForm):
 
     def payload(self) -> dict[str, Any]:
         """The body, secret settings sealed as well."""
-        body: dict[str, Any] = seal_paths(super().payload(), contract.secret_paths(self.schema))
-        return body
+        return seal_secrets(super().payload(), contract.secret_paths(self.schema))
 
 
 class ConnectorEditForm(ConnectorForm):
@@ -263,8 +266,7 @@ class ConnectorEditForm(ConnectorForm):
             key: value for key, value in stored.items() if key not in wanted and not isinstance(value, Sealed)
         }
         body = {name: found for name, found in (("addSettings", added), ("removeSettings", removed)) if found}
-        sealed: dict[str, Any] = seal_paths(body, contract.secret_paths(self.schema))
-        return sealed
+        return seal_secrets(body, contract.secret_paths(self.schema))
 
     def _may_be_empty(self, name: str) -> bool:
         """An emptied integration key might make the gateway generate another one unexpectedly."""
@@ -282,6 +284,17 @@ class ConnectorEditForm(ConnectorForm):
             field.choices = choices + [
                 (value, f"{value} (as stored)") for value in values if str(value) not in known
             ]
+
+
+def _documented(typed: str) -> bool:
+    """Whether typed settings are a JSON object of documented settings, or nothing."""
+    try:
+        found = json.loads(typed.strip() or "{}")
+    except (ValueError, RecursionError):
+        return False
+    return (
+        isinstance(found, dict) and found.keys() <= contract.schema("ConnectorSettings")["properties"].keys()
+    )
 
 
 def _same(stored: Any, typed: Any) -> bool:

@@ -14,7 +14,10 @@ from django.utils import timezone
 from portal.console.errors import body_refused
 from portal.console.logs import current_request_id
 from portal.console.moments import zone_named
-from provisioning.service import waited_reset, waited_seconds
+from provisioning.service import time_limit, waited_reset, waited_seconds
+
+# Seconds from the start of a request within which all its calls to the gateway must be over.
+GATEWAY_TIME_OF_A_PAGE = 20.0
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 logger = logging.getLogger("portal.requests")
@@ -60,7 +63,7 @@ class RequestIdMiddleware:
 
 
 class ServerTimingMiddleware:
-    """Tells, in milliseconds, how long a page took and how much of that was waiting for the gateway."""
+    """Limits how long a page waits for the gateway, and tells in milliseconds how long it took and waited."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -69,7 +72,8 @@ class ServerTimingMiddleware:
         """Sets Server-Timing, which browsers show beside the request and `make bench` reads."""
         waited_reset()
         began = time.perf_counter()
-        response = self.get_response(request)
+        with time_limit(GATEWAY_TIME_OF_A_PAGE):
+            response = self.get_response(request)
         total, gateway = time.perf_counter() - began, waited_seconds()
         response["Server-Timing"] = f"total;dur={total * 1000:.1f}, gateway;dur={gateway * 1000:.1f}"
         return response

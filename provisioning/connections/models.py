@@ -97,6 +97,8 @@ class Connection(models.Model):
     # The credential's age from which people are reminded to replace it; 0: never.
     remind_after_days = models.PositiveIntegerField(default=90, validators=[MaxValueValidator(3650)])
     is_paused = models.BooleanField(default=False)
+    # Until then nothing is sent, because the gateway asked for that (Retry-After).
+    retry_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -5,6 +5,7 @@ Called by `operations`, `entities`, `gateway` and the sandbox. Knows nothing of 
 
 from provisioning.contract.reader import (
     ContractOperation,
+    Schema,
     contract_examples,
     contract_operations,
     document,
@@ -19,6 +20,7 @@ from provisioning.contract.reader import (
 
 __all__ = [
     "ContractOperation",
+    "Schema",
     "contract_examples",
     "contract_operations",
     "document",

@@ -20,9 +20,21 @@ _UNSTORABLE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 _LONE = re.compile("[\x00\ud800-\udfff]")
 _FIELD = re.compile(r"([A-Za-z][\w.\[\]:-]*): ")
 _ROUTING_PATH = re.compile(r" at '([^']+)'\s*\Z")
+# What stands for a value that is nested too deeply to be handled.
+TOO_DEEP = "\ufffd nested too deeply"
+_BRACKET_OR_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_OPEN_AND_CLOSE = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _DEEP = "the answer is nested too deeply"
 _LEVELS = 100  # the routing documents, the deepest there are, need a few levels per rule
 _NO_CODE = (None, "", 0)
+# Objects of a connector that take keys the contract does not name; credentials are kept under such keys.
+_FREE_FORM = {
+    "config": "ConnectorConfig",
+    "settings": "ConnectorSettings",
+    "addSettings": "ConnectorSettings",
+    "removeSettings": "ConnectorSettings",
+}
 
 EXPLANATIONS: dict[int | str, str] = {
     1000: "The gateway does not accept the stored API key or password. Nothing was changed.",
@@ -55,8 +67,29 @@ _TURNED_DOWN = (
 UNAUTHORISED = 401
 
 
+# Statuses that say why by themselves, whatever the body holds.
+STATUS_WORDS = {
+    403: "The gateway, or a proxy in front of it, does not allow this request (HTTP 403).",
+    404: "There is nothing at this address of the gateway (HTTP 404).",
+    409: "The request conflicts with the current state of the entity at the gateway (HTTP 409).",
+    413: "The gateway calls the request too large (HTTP 413).",
+    429: "The gateway limits how often it may be called, and the limit is reached (HTTP 429).",
+    502: "A proxy in front of the gateway got no usable answer from it (HTTP 502).",
+    503: "The gateway is temporarily unavailable (HTTP 503).",
+    504: "A proxy in front of the gateway waited in vain for its answer (HTTP 504).",
+}
+# Bounds on what is parsed: a short text may stand for very many objects.
+MAX_ROWS = 100_000
+MAX_NODES = 2_500_000
+MAX_NODES_SMALL = 100_000
+
+
 class UnreadableError(Exception):
     """The answer is not a JSON object that can be trusted. The text says why and quotes nothing."""
+
+
+class TooLargeError(UnreadableError):
+    """The answer is larger than allowed. The text names the bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,31 +102,36 @@ class Answer:
     duration_ms: int
 
 
-def parsed(body: bytes, *, strict: bool = False) -> dict[str, Any]:
+def parsed(body: bytes, *, strict: bool = False, large: bool = True) -> dict[str, Any]:
     """The JSON object in `body`; NaN and infinities read as null, NUL and lone surrogates as U+FFFD.
 
     `strict`, for answers to writes, refuses a body that states `success` or `errorCode` twice (two verdicts
-    are none) and one nested so deeply that recording it would fail. Raises UnreadableError.
+    are none) and one nested so deeply that recording it would fail. In other answers what is too deep is
+    replaced by TOO_DEEP, so that the rest can be read. Raises UnreadableError, TooLargeError.
     """
+    _count(body, large=large)
     text = body.decode("utf-8-sig", "replace")
-    hook = _verdict_once if strict else None
+    if not strict and _may_be_deep(body):
+        text = _without_depths(text)
     try:
-        value = json.loads(text, parse_constant=_nothing, parse_float=_finite, object_pairs_hook=hook)
+        value = _loaded(text, strict=strict)
     except RecursionError:
-        raise UnreadableError(_DEEP) from None
-    except ValueError:
-        raise UnreadableError("the answer is not valid JSON") from None
+        if strict:
+            raise UnreadableError(_DEEP) from None
+        value = _loaded_again(text)
     if not isinstance(value, dict):
         raise UnreadableError("the answer is JSON but not an object")
     if strict and _too_deep(value):
         raise UnreadableError(_DEEP)
+    if any(isinstance(each, list) and len(each) > MAX_ROWS for each in value.values()):
+        raise TooLargeError(f"more than {MAX_ROWS:,} rows")
     return dict(_storable(value)) if _UNSTORABLE.search(text) or "\x00" in text else value
 
 
 def sealed(body: dict[str, Any], paths: Collection[Path]) -> dict[str, Any]:
     """`body` under the contract's spelling, with the values at `paths` sealed; untouched if there are none.
 
-    Under a connector's `config` every key the contract does not name counts as secret.
+    Under a connector's `config` and `settings` every key the contract does not name counts as secret.
     """
     if not paths:
         return body
@@ -101,9 +139,10 @@ def sealed(body: dict[str, Any], paths: Collection[Path]) -> dict[str, Any]:
 
 
 def seal_secrets(body: dict[str, Any], paths: Collection[Path]) -> dict[str, Any]:
-    """Seals, in place, what the contract marks at `paths` and every unknown key of a `config`."""
-    for path in {path[:-1] for path in paths if path[-2:-1] == ("config",)}:
-        seal_unknown(body, path, contract.schema("ConnectorConfig")["properties"].keys())
+    """Seals, in place, what is marked at `paths` and every unknown key of a `config` or `settings`."""
+    for holder in {path[:-2] for path in paths if path[-2:-1] == ("config",)}:
+        for name, schema in _FREE_FORM.items():
+            seal_unknown(body, (*holder, name), contract.schema(schema)["properties"].keys())
     seal_paths(body, paths)
     return body
 
@@ -120,7 +159,8 @@ def judge(status: int, body: dict[str, Any], *, result: str, writes: bool, field
     """
     code, success = _code(body.get("errorCode")), body.get("success")
     if status >= 500 or code == 9999:
-        raise OutcomeUnknown(_INTERNAL, f"HTTP {status}, code {code}", code, gateway_message=_message(body))
+        words = STATUS_WORDS.get(status, _INTERNAL)
+        raise OutcomeUnknown(words, f"HTTP {status}, code {code}", code, gateway_message=_message(body))
     implied = "success" not in body and not writes and result in body
     if 200 <= status < 300 and code is None and (success is True or implied):
         return
@@ -129,16 +169,18 @@ def judge(status: int, body: dict[str, Any], *, result: str, writes: bool, field
     if status == UNAUTHORISED and code is None and "success" not in body:
         raise turned_down()
     if not (200 <= status < 300 or 400 <= status < 500) or (code is None and success is not False):
-        raise OutcomeUnknown(_NO_VERDICT, f"HTTP {status} without a verdict", gateway_message=_message(body))
+        words = STATUS_WORDS.get(status, _NO_VERDICT)
+        raise OutcomeUnknown(words, f"HTTP {status} without a verdict", gateway_message=_message(body))
     # One published 401 carries the code 1001 (contract README, 11): the status says it as well.
-    raise _refusal(1000 if status == UNAUTHORISED else code, _message(body), fields)
+    raise _refusal(1000 if status == UNAUTHORISED else code, _message(body), fields, status)
 
 
-def _refusal(code: int | str | None, message: str, fields: Collection[str]) -> Refused:
+def _refusal(code: int | str | None, message: str, fields: Collection[str], status: int) -> Refused:
     kind = (
         {1000: NotAuthorised, 1007: EntityNotFound}.get(code, Refused) if isinstance(code, int) else Refused
     )
-    explanation = EXPLANATIONS.get(code, _REFUSED) if code is not None else _REFUSED
+    by_status = f"{STATUS_WORDS[status]} Nothing was changed." if status in STATUS_WORDS else _REFUSED
+    explanation = EXPLANATIONS.get(code, by_status) if code is not None else by_status
     return kind(explanation, code=code, field=_field(message, fields), gateway_message=message)
 
 
@@ -165,6 +207,55 @@ def _message(body: dict[str, Any]) -> str:
     message = body.get("errorMessage")
     # Cut by the client, after it was scrubbed: half a secret would not be recognised.
     return message if isinstance(message, str) else ""
+
+
+def _loaded(text: str, *, strict: bool) -> Any:
+    hook = _verdict_once if strict else None
+    try:
+        return json.loads(text, parse_constant=_nothing, parse_float=_finite, object_pairs_hook=hook)
+    except ValueError:
+        raise UnreadableError("the answer is not valid JSON") from None
+
+
+def _loaded_again(text: str) -> Any:
+    try:
+        return _loaded(_without_depths(text), strict=False)
+    except RecursionError:
+        raise UnreadableError(_DEEP) from None
+
+
+def _may_be_deep(body: bytes) -> bool:
+    """Whether objects or lists may be nested too deeply: quick, and sure only about what is not."""
+    signs = body.translate(_OPEN_AND_CLOSE, _NO_BRACKETS)
+    for _ in range(_LEVELS):
+        fewer = signs.replace(b"[]", b"")  # takes away the innermost level
+        if len(fewer) == len(signs):
+            break
+        signs = fewer
+    return b"[" in signs
+
+
+def _without_depths(text: str) -> str:
+    """The JSON text with every value nested more than 100 levels deep replaced by TOO_DEEP."""
+    kept, depth, start = [], 0, 0
+    for found in _BRACKET_OR_TEXT.finditer(text):
+        if found[0] in "[{":
+            depth += 1
+            if depth == _LEVELS + 1:
+                kept.append(text[start : found.start()])
+        elif found[0] in "]}":
+            if depth == _LEVELS + 1:
+                kept.append(json.dumps(TOO_DEEP))
+                start = found.end()
+            depth -= 1
+    return "".join([*kept, text[start:]]) if depth <= _LEVELS else text
+
+
+def _count(body: bytes, *, large: bool) -> None:
+    """Refuse a body that would become too many objects, before they are made."""
+    limit = MAX_NODES if large else MAX_NODES_SMALL
+    if body.count(b",") + body.count(b"[") + body.count(b"{") > limit:
+        raise TooLargeError(f"more than {limit:,} values")
 
 
 def _verdict_once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:

@@ -4,10 +4,10 @@ import zlib
 from collections.abc import Iterator
 from typing import Protocol
 
-from provisioning.gateway.answers import UnreadableError
+from provisioning.gateway.answers import TooLargeError, UnreadableError
 
 _CHUNK = 64 * 1024
-_TOO_LARGE = "the answer is larger than allowed"
+_MIB = 1024 * 1024
 
 
 class Raw(Protocol):
@@ -19,7 +19,7 @@ class Raw(Protocol):
 
 
 def decoded(raw: Raw, *, coding: str, cap: int) -> bytes:
-    """The body, `cap` bytes at most. Raises UnreadableError if it is larger or oddly coded."""
+    """The body, `cap` bytes at most. Raises TooLargeError, or UnreadableError if it is oddly coded."""
     coding = coding.strip().lower()
     if coding in {"", "identity"}:
         return _joined(_chunks(raw), cap)
@@ -41,7 +41,7 @@ def _inflated(chunks: Iterator[bytes], cap: int) -> Iterator[bytes]:
         except zlib.error:
             raise UnreadableError("the answer's gzip coding is broken") from None
         if decoder.unconsumed_tail:
-            raise UnreadableError(_TOO_LARGE)
+            raise _too_large(cap)
     if not decoder.eof or decoder.unused_data:
         raise UnreadableError("the answer's gzip coding is cut off")
 
@@ -51,6 +51,10 @@ def _joined(chunks: Iterator[bytes], cap: int) -> bytes:
     for chunk in chunks:
         size += len(chunk)
         if size > cap:
-            raise UnreadableError(_TOO_LARGE)
+            raise _too_large(cap)
         parts.append(chunk)
     return b"".join(parts)
+
+
+def _too_large(cap: int) -> TooLargeError:
+    return TooLargeError(f"more than {cap // _MIB} MiB")

@@ -17,7 +17,8 @@ class Call:
 
     `target` fills the first path parameter, `second` the other one if there is one. `payload` is None for
     reads and may hold sealed values. `secrets` are the answer's secret paths, `result` is the key of its
-    content, `fields` are the properties a refusal may name. `large` allows a list's size.
+    content, `fields` are the properties a refusal may name. `large` allows a list's size. `schema` names the
+    answer's schema, `operation` the operation, for the log.
     """
 
     method: str
@@ -29,6 +30,8 @@ class Call:
     result: str = ""
     fields: Collection[str] = ()
     large: bool = False
+    schema: str = ""
+    operation: str = ""
 
     @property
     def writes(self) -> bool:

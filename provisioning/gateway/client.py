@@ -16,10 +16,14 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import PoolManager
 
-from provisioning.gateway import transport
+from provisioning import contract
+from provisioning.contract.spelling import spelled
+from provisioning.gateway import retry_after, transport
 from provisioning.gateway.answers import (
+    STATUS_WORDS,
     UNAUTHORISED,
     Answer,
+    TooLargeError,
     UnreadableError,
     judge,
     parsed,
@@ -28,14 +32,27 @@ from provisioning.gateway.answers import (
 )
 from provisioning.gateway.bodies import decoded
 from provisioning.gateway.calls import Call
-from provisioning.gateway.errors import REDIRECTED, TIMED_OUT, NotSent, OutcomeUnknown, ProvisioningError
+from provisioning.gateway.errors import (
+    REDIRECTED,
+    TIMED_OUT,
+    TOO_LARGE,
+    AnswerTooLarge,
+    NotSent,
+    OutcomeUnknown,
+    ProvisioningError,
+)
 from provisioning.gateway.reach import PUBLIC, Reach
-from provisioning.gateway.secrets import Sealed, scrub
-from provisioning.gateway.waiting import waiting
+from provisioning.gateway.secrets import Scrubber, Sealed, clear_texts, sealed_texts
+from provisioning.gateway.undeclared import seal_undeclared
+from provisioning.gateway.waiting import time_limit_left, waiting
 
 SIZE_CAP = 1024 * 1024
 LIST_SIZE_CAP = 64 * SIZE_CAP
 MESSAGE_CAP = 2000
+# Seconds that a write needs at least: with less it is not begun, for its outcome would probably stay unknown.
+WRITE_NEEDS = 4.0
+# A shorter secret of the call occurs in an answer by chance.
+SHORTEST_SECRET = 6
 # What a connection that had gone stale in the pool looks like: a read may try once more.
 _STALE = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)
 
@@ -46,6 +63,10 @@ _REDIRECT = "The gateway pointed to another address, which is never followed."
 _UNREADABLE = "The gateway's answer could not be read."
 _MEANING_OF_WRITE = " The change may or may not have been made: look at the gateway before you send it again."
 _MEANING_OF_READ = " Nothing was changed. Try again in a moment."
+_MEANING_OF_SIZE = (
+    " Nothing was changed. Trying again does not help: the gateway has no way to ask for a part of a list."
+)
+_NO_TIME_LEFT = "This page has waited for the gateway as long as it may."
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +86,12 @@ class GatewayClient:
     def send(self, call: Call) -> Answer:
         """Sends `call`: a write once, a read at most twice. Raises NotSent, Refused or OutcomeUnknown."""
         started = time.monotonic()
+        left = time_limit_left()
+        seconds = self.deadline if left is None else min(self.deadline, left)
         try:
-            with transport.deadline(self.deadline), transport.within(self.reach):
+            if left is not None and left < (min(WRITE_NEEDS, self.deadline) if call.writes else 0.1):
+                raise NotSent(_NO_TIME_LEFT, "timeout")
+            with transport.deadline(seconds), transport.within(self.reach):
                 return self._answered(call, started)
         except ProvisioningError as error:
             problem = _completed(error, call, started)
@@ -81,20 +106,18 @@ class GatewayClient:
         url, data = call.address(self.base_url), call.body()
         with waiting():
             status, headers, raw = self._exchange(call, url, data)
+        request_id = self._scrubber().text(str(headers.get("X-Request-Id", "")))[:100]
+        request_id = request_id if request_id.isprintable() else ""
         try:
-            body = sealed(parsed(raw, strict=call.writes), call.secrets)
-        except UnreadableError as error:
-            if status == UNAUTHORISED:
-                raise turned_down() from None
-            raise OutcomeUnknown(_UNREADABLE, f"HTTP {status}: {error}", http_status=status) from None
-        answer = Answer(body, status, _request_id(headers), _milliseconds(started))
-        try:
+            body = _body_of(raw, status, call)
             judge(status, body, result=call.result, writes=call.writes, fields=call.fields)
         except ProvisioningError as error:
-            error.http_status, error.request_id = status, answer.request_id
-            self._scrubbed(error, call)
+            error.http_status, error.request_id = status, request_id
+            wait = retry_after.parse(status, str(headers.get("Retry-After", "")))
+            error.retry_at, error.longer = wait
+            self._scrub_error(error, call)
             raise
-        return answer
+        return Answer(self._scrub_answer(body, raw, call), status, request_id, _milliseconds(started))
 
     def _exchange(self, call: Call, url: str, data: bytes | None) -> tuple[int, Any, bytes]:
         """Status, headers and decoded body. Raises NotSent or OutcomeUnknown."""
@@ -107,12 +130,15 @@ class GatewayClient:
         session = _pooled(self.base_url, self.ca_file)
         try:
             return self._once(session, call, url, data)
-        except NotSent:
-            return self._once(session, call, url, data)
-        except OutcomeUnknown as error:
-            if error.detail != _STALE_DETAIL:
+        except (NotSent, OutcomeUnknown) as first:
+            stale = isinstance(first, NotSent) or first.detail == _STALE_DETAIL
+            if not stale or transport.time_is_up():
                 raise
-            return self._once(session, call, url, data)
+            try:
+                return self._once(session, call, url, data)
+            except NotSent:
+                # The repetition may have failed for want of time: the first failure says why.
+                raise first from None
 
     def _once(
         self, session: requests.Session, call: Call, url: str, data: bytes | None
@@ -120,34 +146,59 @@ class GatewayClient:
         try:
             request = requests.Request(call.method, url, headers=self._headers(call), data=data).prepare()
             with session.send(request, stream=True, allow_redirects=False, timeout=self.deadline) as response:
-                if 300 <= response.status_code < 400:
-                    raise OutcomeUnknown(_REDIRECT, REDIRECTED, http_status=response.status_code)
-                return response.status_code, response.headers, _body(response, call.large)
+                status = response.status_code
+                if 300 <= status < 400:
+                    raise OutcomeUnknown(_REDIRECT, REDIRECTED, http_status=status)
+                try:
+                    return status, response.headers, _body(response, call.large)
+                except UnreadableError as error:
+                    raise _unreadable(error, status, call) from None
         except ProvisioningError:
             raise
         except transport.NeverSentError as error:
             raise NotSent(str(error), error.cause) from None
-        except UnreadableError as error:
-            raise OutcomeUnknown(_UNREADABLE, str(error)) from None
         except Exception as error:
             raise _broken_off(error) from None
 
-    def _scrubbed(self, error: ProvisioningError, call: Call) -> None:
-        """Takes out of what the gateway wrote whatever secret it quotes."""
-        secrets = (self.api_key, self.password, Sealed(self._pair()), call.payload)
-        error.gateway_message = scrub(error.gateway_message, *secrets)[:MESSAGE_CAP]
-        error.field = scrub(error.field, *secrets)
-        error.detail = scrub(error.detail, *secrets)
+    def _scrubber(self, *more: Any) -> Scrubber:
+        """Knows the credential, also as it travels, and the texts sealed in `more`."""
+        return Scrubber(self.api_key, self.password, Sealed(self._pair()), Sealed(self._token()), *more)
+
+    def _scrub_error(self, error: ProvisioningError, call: Call) -> None:
+        """Mask in what the gateway wrote whatever secret it quotes."""
+        scrubber = self._scrubber(call.payload)
+        error.gateway_message = scrubber.text(error.gateway_message)[:MESSAGE_CAP]
+        error.field = scrubber.text(error.field)
+        error.detail = scrubber.text(error.detail)
+        error.request_id = scrubber.text(error.request_id)
         if isinstance(error.code, str):
-            error.code = scrub(error.code, *secrets)
+            error.code = scrubber.text(error.code)
+
+    def _scrub_answer(self, body: dict[str, Any], raw: bytes, call: Call) -> dict[str, Any]:
+        """Mask the call's secrets in an accepted answer, and in a write's what the contract does not name.
+
+        An answer is stored in more places than a refusal, and it is believed as much as one.
+        """
+        if not call.writes:
+            scrubber = self._scrubber()
+            return dict(scrubber.value(body)) if scrubber.suspects(raw) else body
+        body = seal_undeclared(spelled(body), contract.schema(call.schema)) if call.schema else body
+        # What was sent in clear as well can be seen in the change: masking it would hide nothing.
+        clear = "\n".join(clear_texts(call.payload))
+        texts = [*sealed_texts(call.payload), *_generated(body, call)]
+        secrets = [Sealed(text) for text in texts if len(text) >= SHORTEST_SECRET and text not in clear]
+        return dict(self._scrubber(*secrets).value(body))
 
     def _pair(self) -> str:
         return f"{self.api_key.reveal()}:{self.password.reveal()}"
 
-    def _headers(self, call: Call) -> dict[str, str]:
+    def _token(self) -> str:
         # RFC 7617 with UTF-8; requests' own basic auth would encode as Latin-1.
+        return base64.b64encode(self._pair().encode()).decode("ascii")
+
+    def _headers(self, call: Call) -> dict[str, str]:
         headers = {
-            "Authorization": "Basic " + base64.b64encode(self._pair().encode()).decode("ascii"),
+            "Authorization": "Basic " + self._token(),
             "Accept": "application/json",
             "Accept-Encoding": "gzip",
             "User-Agent": "provisioning-portal",
@@ -203,11 +254,15 @@ def _pooled(base_url: str, ca_file: str) -> requests.Session:
 def _completed(error: ProvisioningError, call: Call, started: float) -> ProvisioningError:
     error.duration_ms = _milliseconds(started)
     if isinstance(error, OutcomeUnknown):
-        error.explanation += _MEANING_OF_WRITE if call.writes else _MEANING_OF_READ
+        meaning = _MEANING_OF_SIZE if isinstance(error, AnswerTooLarge) else _MEANING_OF_READ
+        error.explanation += _MEANING_OF_WRITE if call.writes else meaning
     elif isinstance(error, NotSent):
         error.explanation += " Nothing was sent."
     elif not call.writes:
         error.explanation = error.explanation.removesuffix(" Nothing was changed.")
+    if error.retry_at:
+        error.explanation = error.explanation.removesuffix(" Try again in a moment.")
+        error.explanation += f" {retry_after.words(error.retry_at, longer=error.longer)}"
     error.__traceback__ = error.__context__ = error.__cause__ = None
     return error
 
@@ -247,9 +302,37 @@ def _read(response: requests.Response, large: bool) -> bytes:
     return decoded(response.raw, coding=coding, cap=LIST_SIZE_CAP if large else SIZE_CAP)
 
 
-def _request_id(headers: Any) -> str:
-    value = str(headers.get("X-Request-Id", ""))
-    return value[:100] if value.isascii() and value.isprintable() else ""
+def _body_of(raw: bytes, status: int, call: Call) -> dict[str, Any]:
+    """The parsed body, its secrets sealed. Raises NotAuthorised or OutcomeUnknown."""
+    try:
+        return sealed(parsed(raw, strict=call.writes, large=call.large), call.secrets)
+    except UnreadableError as error:
+        if status == UNAUTHORISED:
+            raise turned_down() from None
+        raise _unreadable(error, status, call) from None
+    except RecursionError:
+        raise _unreadable(UnreadableError("the answer is nested too deeply"), status, call) from None
+
+
+def _unreadable(error: UnreadableError, status: int, call: Call) -> OutcomeUnknown:
+    """A status that explains itself is worth more than the remark that its page is no JSON."""
+    if isinstance(error, TooLargeError):
+        kind = OutcomeUnknown if call.writes else AnswerTooLarge
+        words = f"The gateway's answer is larger than allowed: {error}."
+        return kind(words, TOO_LARGE, http_status=status)
+    return OutcomeUnknown(
+        STATUS_WORDS.get(status, _UNREADABLE), f"HTTP {status}: {error}", http_status=status
+    )
+
+
+def _generated(body: dict[str, Any], call: Call) -> Iterator[str]:
+    """The texts that an answer gives at places where the contract announces a secret text."""
+    for path in call.secrets:
+        node: Any = body
+        for name in path:
+            node = node.get(name) if isinstance(node, dict) else None
+        if isinstance(node, Sealed) and isinstance(node.reveal(), str):
+            yield node.reveal()
 
 
 def _milliseconds(started: float) -> int:

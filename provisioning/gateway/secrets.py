@@ -10,6 +10,10 @@ from typing import Any, NoReturn
 from urllib.parse import quote, quote_plus
 
 MASK = "••••••"
+# Hex and parts of base64 of a shorter text occur by chance.
+_LONG_ENOUGH = 8
+# An escape that JSON does not need: printable ASCII, other than the quote and the backslash.
+_NEEDLESS_ESCAPE = re.compile(r"\\u00((?!22|5[cC])[2-7][0-9a-fA-F])")
 
 Path = tuple[str, ...]
 
@@ -77,17 +81,39 @@ def sealed_copy(value: Any) -> Any:
     return [sealed_copy(child) for child in value] if isinstance(value, list) else value
 
 
-def scrub(text: str, *secrets: Any) -> str:
-    """`text` without the texts sealed anywhere in `secrets`: a gateway may quote what it refuses.
+class Scrubber:
+    """Masks secrets that an answer quotes: raw, base64, hex, and with the escapes of JSON, URLs and HTML.
 
-    Base64 and the escapes of JSON, URLs and HTML count as the secret too.
+    `secrets` are JSON values; the texts sealed anywhere in them count if they have `shortest` characters.
     """
-    found = {
-        spelling for value in secrets for secret in _secret_texts(value) for spelling in _spellings(secret)
-    }
-    for spelling in sorted(found, key=len, reverse=True):
-        text = text.replace(spelling, MASK)
-    return text
+
+    def __init__(self, *secrets: Any, shortest: int = 3) -> None:
+        texts = {text for value in secrets for text in sealed_texts(value) if len(text) >= shortest}
+        found = {spelling for text in texts for spelling in _spellings(text)}
+        self._spellings = sorted(found, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, self._spellings))) if found else None
+
+    def text(self, text: str) -> str:
+        """`text` with every secret replaced by the mask."""
+        return self._pattern.sub(MASK, text) if self._pattern else text
+
+    def value(self, value: Any) -> Any:
+        """A copy of a JSON value, its texts and keys scrubbed; Sealed values stay as they are."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {self.text(str(key)): self.value(child) for key, child in value.items()}
+        return [self.value(child) for child in value] if isinstance(value, list) else value
+
+    def suspects(self, body: bytes) -> bool:
+        """Whether a JSON text may quote a secret: a fast test that saves walking through a long list."""
+        text = _NEEDLESS_ESCAPE.sub(lambda found: chr(int(found[1], 16)), body.decode("utf-8", "replace"))
+        return any(spelling in text for spelling in self._spellings)
+
+
+def scrub(text: str, *secrets: Any) -> str:
+    """`text` without the texts sealed anywhere in `secrets`: a gateway may quote what it refuses."""
+    return Scrubber(*secrets).text(text)
 
 
 def mask(value: Any) -> Any:
@@ -137,28 +163,46 @@ def _seal_texts(node: Any, keys: Iterable[Any]) -> None:
             node[key] = _sealed(node[key])
 
 
-def _secret_texts(value: Any) -> Iterator[str]:
+def sealed_texts(value: Any) -> Iterator[str]:
+    """The texts that are sealed anywhere in a JSON value, in clear."""
     if isinstance(value, Sealed):
-        yield from _texts(value.reveal())
+        yield from clear_texts(value.reveal())
     elif isinstance(value, dict | list):
         for child in value.values() if isinstance(value, dict) else value:
-            yield from _secret_texts(child)
+            yield from sealed_texts(child)
+
+
+def clear_texts(value: Any) -> Iterator[str]:
+    """The texts of a JSON value that are not sealed."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for child in value.values() if isinstance(value, dict) else value:
+            yield from clear_texts(child)
 
 
 def _spellings(secret: str) -> Iterator[str]:
     data = secret.encode("utf-8", "surrogatepass")
     escaped = json.dumps(secret)[1:-1]
-    yield from (secret, escaped, escaped.replace("/", r"\/"), json.dumps(secret, ensure_ascii=False)[1:-1])
+    upper = re.sub(r"\\u[0-9a-f]{4}", lambda found: rf"\u{found[0][2:].upper()}", escaped)
+    yield from (secret, json.dumps(secret, ensure_ascii=False)[1:-1])
+    for text in (escaped, upper):
+        yield from (text, text.replace("/", r"\/"))
     for quoted in (quote(data, safe=""), quote(data), quote_plus(data)):
-        yield from (quoted, re.sub("%..", lambda found: found[0].lower(), quoted))
+        yield from (quoted, re.sub("%..", lambda found: found[0].lower(), quoted), quote(quoted))
     yield from (html.escape(secret), html.escape(secret, quote=False))
     # Without padding: what follows it in the text stays.
     yield from (coded(data).decode().rstrip("=") for coded in (base64.b64encode, base64.urlsafe_b64encode))
+    if len(data) >= _LONG_ENOUGH:
+        yield from (data.hex(), data.hex().upper())
+        yield from _within_base64(data)
 
 
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str) and len(value) > 2:
-        yield value
-    elif isinstance(value, dict | list):
-        for child in value.values() if isinstance(value, dict) else value:
-            yield from _texts(child)
+def _within_base64(data: bytes) -> Iterator[str]:
+    """What every base64 text contains in which `data` stands somewhere, whatever is before and after it."""
+    for before in range(3):
+        bits = (before + len(data)) * 8
+        for coded in (base64.b64encode, base64.urlsafe_b64encode):
+            text = coded(b"\0" * before + data).decode()
+            # The characters at either end carry bits of the neighbours as well.
+            yield text[-(-before * 8 // 6) : bits // 6]

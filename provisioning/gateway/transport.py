@@ -29,8 +29,8 @@ Found = tuple[Any, ...]  # as socket.getaddrinfo finds it
 class NeverSentError(Exception):
     """The connection was not made, so no byte of the request left. The text is for people.
 
-    `cause` is one of "name", "private", "refused", "certificate", "tls". Not an OSError on purpose: urllib3
-    and requests would wrap it and lose the distinction.
+    `cause` is one of "name", "name_slow", "private", "refused", "certificate", "tls", "tls_slow". Not an
+    OSError on purpose: urllib3 and requests would wrap it and lose the distinction.
     """
 
     def __init__(self, text: str, cause: str) -> None:
@@ -60,6 +60,11 @@ def within(reach: Reach) -> Iterator[None]:
         yield
     finally:
         _reach.reset(token)
+
+
+def time_is_up() -> bool:
+    """Whether nothing is left of the deadline."""
+    return _deadline.get() <= time.monotonic()
 
 
 def seconds_left() -> float:
@@ -140,10 +145,17 @@ class DeadlineHTTPSConnection(_Connecting, HTTPSConnection):
             raise NeverSentError(
                 f"The TLS handshake failed: {error.reason or 'broken off'}.", "tls"
             ) from None
-        except (TimeoutError, OSError) as error:
+        except TimeoutError:
             if self.sock is None:
                 raise  # not even connected
-            raise NeverSentError(f"The TLS handshake was not completed: {_plain(error)}.", "tls") from None
+            raise NeverSentError(
+                "The gateway did not complete the TLS handshake in the time allowed.", "tls_slow"
+            ) from None
+        except OSError as error:
+            if self.sock is None:
+                raise  # not even connected
+            reason = (error.strerror or "broken off").lower()
+            raise NeverSentError(f"The TLS handshake was not completed: {reason}.", "tls") from None
 
 
 class DeadlineHTTPPool(HTTPConnectionPool):
@@ -181,11 +193,15 @@ def _looked_up(host: str, port: int) -> list[Found]:
         except (OSError, UnicodeError) as error:
             results.put(error)
 
+    left = seconds_left()
     threading.Thread(target=look_up, daemon=True, name="gateway name look-up").start()
     try:
-        found = results.get(timeout=seconds_left())
-    except (queue.Empty, TimeoutError):
-        raise NeverSentError("The gateway's name was not found in time.", "name") from None
+        found = results.get(timeout=left)
+    except queue.Empty:
+        raise NeverSentError(
+            "The name servers did not answer in the time allowed when asked for the gateway's name.",
+            "name_slow",
+        ) from None
     if isinstance(found, list) and found:
         return found
     raise NeverSentError("The gateway's name was not found.", "name") from None
@@ -222,7 +238,3 @@ def connected(addresses: list[Found]) -> socket.socket:
     if isinstance(problem, ConnectionRefusedError):
         raise NeverSentError("The gateway refused the connection.", "refused") from None
     raise problem or OSError("no address")
-
-
-def _plain(error: OSError) -> str:
-    return "time ran out" if isinstance(error, TimeoutError) else (error.strerror or "broken off").lower()

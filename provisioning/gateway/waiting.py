@@ -1,4 +1,7 @@
-"""How long the request at hand has waited for the gateway, so that pages can tell their own time from its."""
+"""How long the request at hand has waited for the gateway, and how long it still may.
+
+Pages tell their own time from the gateway's, and all calls of one page share one limit.
+"""
 
 import time
 from collections.abc import Iterator
@@ -26,3 +29,22 @@ def waiting() -> Iterator[None]:
         yield
     finally:
         _waited.set(_waited.get() + time.perf_counter() - started)
+
+
+_ends: ContextVar[float | None] = ContextVar("gateway_time_limit", default=None)
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Let all exchanges within be over after `seconds` of wall clock, however many they are."""
+    mark = _ends.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _ends.reset(mark)
+
+
+def time_limit_left() -> float | None:
+    """Return the seconds left of the limit, None where there is none (commands, background tasks)."""
+    ends = _ends.get()
+    return None if ends is None else max(0.0, ends - time.monotonic())

@@ -94,13 +94,15 @@ def test_the_documented_bodies_of_regular_connectors_pass_through_the_form(name)
 
 
 def test_secrets_are_sealed_and_blank_ones_are_not_sent():
-    form = ConnectorCreateForm(posted({**REGULAR, "settings": {"kount:api_key": "canary-key", "x": 1}}))
+    form = ConnectorCreateForm(
+        posted({**REGULAR, "settings": {"kount:api_key": "canary-key", "x": 1, "tx:expiration-minutes": 1}})
+    )
     assert form.is_valid()
     assert "canary-key" not in str(form["settings"])
     masked = mask(form.payload())
     assert masked["sharedSecret"] == MASK
     assert masked["config"]["vault"] == masked["config"]["extraData"] == masked["config"]["password"] == MASK
-    assert masked["settings"] == {"kount:api_key": MASK, "x": 1}
+    assert masked["settings"] == {"kount:api_key": MASK, "x": MASK, "tx:expiration-minutes": 1}
     assert {"sharedSecret", "publicIntegrationKey"} & set(created({**BARE, "sharedSecret": ""})) == set()
 
 

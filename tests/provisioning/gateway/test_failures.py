@@ -7,7 +7,14 @@ import struct
 
 import pytest
 
-from provisioning.gateway.errors import UNUSUAL, EntityNotFound, NotAuthorised, NotSent, Refused
+from provisioning.gateway.errors import (
+    UNUSUAL,
+    AnswerTooLarge,
+    EntityNotFound,
+    NotAuthorised,
+    NotSent,
+    Refused,
+)
 from tests.provisioning.gateway.callers import (
     CANARIES,
     PASSWORD,
@@ -148,13 +155,18 @@ def test_a_write_never_states_two_verdicts():
 def test_a_body_larger_than_allowed_is_not_read_to_its_end(size):
     body = json.dumps({"success": True, "merchants": "x" * size}).encode()
     with wire(says(body)) as server:
-        unknown(server.url, READ if size > 2_000_000 else WRITE)
+        if size < 2_000_000:
+            assert "larger than allowed: more than 1 MiB." in str(unknown(server.url, WRITE))
+            return
+        error = failure(server.url, READ)
+    assert type(error) is AnswerTooLarge
+    assert "larger than allowed: more than 64 MiB." in str(error) and "Try again" not in str(error)
 
 
 def test_a_gzip_bomb_is_not_unpacked():
     bomb = gzip.compress(b" " * 200_000_000, compresslevel=1)
     with wire(says(bomb, headers="Content-Encoding: gzip\r\n")) as server:
-        assert "larger than allowed" in unknown(server.url, READ).detail
+        assert "larger than allowed" in failure(server.url, READ).detail
 
 
 def test_a_redirect_is_never_followed_with_the_credential():
