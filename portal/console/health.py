@@ -21,7 +21,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from portal.console.access import PUBLIC, allow
-from portal.console.proxies import is_near
+from portal.console.proxies import is_near, unknown_proxies
 from portal.console.shared_state import is_draining, replace_verdict
 from portal.version import VERSION
 from provisioning.keyring import keys_check
@@ -213,7 +213,16 @@ CHECKS: dict[str, Check] = {
     "encryption keys": keys_check,
     "audit keys": _audit_keys,
 }
+
+
 # The portal works, and somebody should look nevertheless.
-WARNINGS: dict[str, Check] = {}
+def proxies_known() -> None:
+    """Raise NotReadyError if a peer forwards requests that TRUSTED_PROXIES does not name."""
+    if unknown_proxies:
+        peers = ", ".join(unknown_proxies)
+        raise NotReadyError(f"X-Forwarded-… from {peers} is ignored: TRUSTED_PROXIES does not name it.")
+
+
+WARNINGS: dict[str, Check] = {"proxies": proxies_known}
 # Who is told more than the verdict: whoever one of these says yes to.
 TOLD: list[Callable[[HttpRequest], bool]] = [is_near]

@@ -3,6 +3,7 @@
 Also: who is near enough to be told how the portal is (portal.console.health).
 """
 
+import logging
 import re
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -14,6 +15,10 @@ from django.http import HttpRequest, HttpResponse
 BELIEVED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO")
 _FORWARDED = re.compile(r"HTTP_X_FORWARDED\w*|HTTP_FORWARDED\w*|HTTP_X_REAL_IP")
 _VIA = "HTTP_VIA"
+_UNKNOWN_PROXIES_KEPT = 5
+_log = logging.getLogger(__name__)
+# Peers that sent X-Forwarded-… without being in TRUSTED_PROXIES, as seen by this process.
+unknown_proxies: list[str] = []
 
 
 class ProxyMiddleware:
@@ -26,11 +31,24 @@ class ProxyMiddleware:
         """First of all, so that nothing behind it can believe a stranger."""
         found = [name for name in request.META if _FORWARDED.fullmatch(name)]
         request.passed_on = bool(found) or _VIA in request.META  # type: ignore[attr-defined]
-        believed = BELIEVED if _trusted(request.META.get("REMOTE_ADDR", "")) else ()
+        peer = request.META.get("REMOTE_ADDR", "")
+        believed = BELIEVED if _trusted(peer) else ()
+        if found and not believed:
+            _notice_unknown_proxy(peer)
         for name in found:
             if name not in believed:
                 del request.META[name]
         return self.get_response(request)
+
+
+def _notice_unknown_proxy(peer: str) -> None:
+    """Log a peer that forwards requests but is not in TRUSTED_PROXIES, once per process and a few at most.
+
+    Behind such a proxy every page redirects to itself, because nothing says that the browser used https.
+    """
+    if peer not in unknown_proxies and len(unknown_proxies) < _UNKNOWN_PROXIES_KEPT:
+        unknown_proxies.append(peer)
+        _log.warning("X-Forwarded-… from %s, which TRUSTED_PROXIES does not name, is ignored.", peer)
 
 
 def address_of(request: HttpRequest) -> str:

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client, override_settings
 
 from portal.audit.models import Event
+from portal.console.health import NotReadyError, proxies_known
 
 pytestmark = pytest.mark.django_db
 
@@ -66,3 +67,17 @@ def test_only_a_proxy_that_is_configured_says_where_a_request_comes_from(agent, 
     response = browser.post("/accounts/login/", {"login": "ana", "password": "wrong and long enough"})
     assert Event.objects.first().address == recorded
     assert response.wsgi_request.is_secure() == (recorded == "192.0.2.5")
+
+
+def test_a_proxy_that_is_not_configured_is_logged_once_and_a_warning(client, settings, caplog, monkeypatch):
+    monkeypatch.setattr("portal.console.proxies.unknown_proxies", seen := [])
+    monkeypatch.setattr("portal.console.health.unknown_proxies", seen)
+    settings.TRUSTED_PROXIES = [ip_network("10.0.0.0/8")]
+    with caplog.at_level("WARNING"):
+        for _ in range(3):
+            client.get("/healthz/live", REMOTE_ADDR="10.89.1.1", HTTP_X_FORWARDED_PROTO="https")
+            client.get("/healthz/live", REMOTE_ADDR="172.30.1.1", HTTP_X_FORWARDED_PROTO="https")
+    told = [record.getMessage() for record in caplog.records if "TRUSTED_PROXIES" in record.getMessage()]
+    assert told == ["X-Forwarded-… from 172.30.1.1, which TRUSTED_PROXIES does not name, is ignored."]
+    with pytest.raises(NotReadyError, match=r"172\.30\.1\.1"):
+        proxies_known()
