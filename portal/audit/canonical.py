@@ -6,20 +6,22 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from portal.audit.keys import audit_keys, keyed_digest
 from provisioning.gateway.secrets import MASK, Sealed
 
 FORMAT = "portal-audit-1"
 DEEPEST = 100
 _NOT_STORABLE = dict.fromkeys([0, *range(0xD800, 0xE000)], "\N{REPLACEMENT CHARACTER}")
 
-# What the hash covers, in this order. A new column means a new FORMAT, or comes last and is left out while it
-# is empty, like `ancestors`: the text of rows from before it stays what it was.
+# Columns added after the first release. They come last, and the empty ones at the end are left out, so rows
+# from before a column hash as they did. Each holds text, "" for nothing.
+OPTIONAL_FIELDS = ("ancestors",)
+# What the hash covers, in this order. Any other new column means a new FORMAT.
 HASHED_FIELDS = (
     "sequence", "time", "actor_id", "actor_name", "actor_role", "session", "address", "request_id",
     "connection", "action", "operation", "object_kind", "object_guid", "object_name", "parent_guid",
     "parent_name", "change_id", "reason", "outcome", "code", "gateway_request_id", "request", "answer",
-    "before", "after", "message", "duration_ms", "key_id", "previous_hash",
-    "ancestors",
+    "before", "after", "message", "duration_ms", "key_id", "previous_hash", *OPTIONAL_FIELDS,
 )  # fmt: skip
 
 
@@ -47,10 +49,29 @@ def json_text(value: Any) -> str:
     return "" if value is None else _dumped(json_clean(value), sort_keys=True)
 
 
+def row_genuine(row: Sequence[Any]) -> bool:
+    """Tell whether a row, given as the values of HASHED_FIELDS and the hash, is what the portal wrote."""
+    key_id = row[HASHED_FIELDS.index("key_id")]
+    try:
+        return key_id in audit_keys() and keyed_digest(key_id, row_text(row[:-1])) == row[-1]
+    except (TypeError, ValueError):
+        return False
+
+
+def stored_time(time: datetime) -> str:
+    """Return the one text under which SQLite stores a time: queries read it, the hash the parsed time."""
+    return str(time.astimezone(UTC).replace(tzinfo=None))
+
+
 def row_text(values: Sequence[Any]) -> str:
-    """The canonical text of a row given as the values of HASHED_FIELDS: what is hashed."""
-    last = len(values) if values[-1] else -1
-    return _dumped([FORMAT, values[0], _moment(values[1]), *values[2:last]])
+    """Return the text that is hashed for a row, given the values of HASHED_FIELDS.
+
+    Raises TypeError for a value that is neither text nor a number: SQLite also stores blobs.
+    """
+    end, required = len(values), len(values) - len(OPTIONAL_FIELDS)
+    while end > required and values[end - 1] == "":
+        end -= 1
+    return _dumped([FORMAT, values[0], _moment(values[1]), *values[2:end]])
 
 
 def _moment(time: datetime | None) -> str:
@@ -59,6 +80,4 @@ def _moment(time: datetime | None) -> str:
 
 
 def _dumped(value: Any, *, sort_keys: bool = False) -> str:
-    return json.dumps(
-        value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=sort_keys, default=str
-    )
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=sort_keys)

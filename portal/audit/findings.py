@@ -25,6 +25,7 @@ class Report:
 
     `extent` says in words which rows, "" for all; `unguarded` names the database's guards that are not there.
     `anchors` are the rows whose anchors were compared, `unanchored` says which anchors are missing.
+    `disagreements` say what else contradicts the trail: the search index, the rights of people.
     """
 
     rows: int = 0
@@ -33,6 +34,7 @@ class Report:
     unguarded: list[str] = field(default_factory=list)
     anchors: list[int] = field(default_factory=list)
     unanchored: str = ""
+    disagreements: list[str] = field(default_factory=list)
 
     @property
     def whole(self) -> bool:
@@ -60,9 +62,10 @@ def verdict_of(report: Report) -> str:
 
 
 def warnings_words(report: Report) -> str:
-    """What is to be said about missing guards and anchors, "" for nothing."""
+    """What is to be said about guards, anchors and tables that contradict the trail, "" for nothing."""
     guards = (
         "The database does not refuse to change the trail as it should: missing or altered are "
         f"{', '.join(report.unguarded)}."
     )
-    return " ".join(text for text in (guards if report.unguarded else "", report.unanchored) if text)
+    said = (guards if report.unguarded else "", report.unanchored, *report.disagreements)
+    return " ".join(text for text in said if text)

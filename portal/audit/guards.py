@@ -8,7 +8,12 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 EVENT, HEAD = "audit_event", "audit_head"
 # What events are found by: no part of the chain, but what is missing there is missing in lists and exports.
-INDEX = ("audit_term", "audit_known")
+INDEX_KEYS = {
+    "audit_term": "term = NEW.term AND event_id = NEW.event_id",
+    "audit_known": """kind = NEW.kind AND connection = NEW.connection AND guid = NEW.guid
+        AND name = NEW.name""",
+}
+INDEX = tuple(INDEX_KEYS)
 
 # SQLite: INSERT OR REPLACE deletes the old row and fires no delete trigger (unless recursive_triggers is on):
 # a second row with the same key is refused before. NEW.sequence is -1 there when the database chooses it.
@@ -23,6 +28,12 @@ _SQLITE = {
         BEGIN {abort} END""",
     "audit_head_forward": f"""BEFORE UPDATE ON {HEAD} WHEN NEW.id IS NOT OLD.id OR NEW.sequence IS NOT
         OLD.sequence + 1 OR NEW.count IS NOT OLD.count + 1 BEGIN {{abort}} END""",
+    # REPLACE also pushes out the row with the same rowid, which these tables have beside their key.
+    **{
+        f"{table}_no_replace": f"""BEFORE INSERT ON {table} WHEN EXISTS (SELECT 1 FROM {table}
+        WHERE ({key}) OR (NEW.rowid > 0 AND rowid = NEW.rowid)) BEGIN {{abort}} END"""  # noqa: S608 - our own names
+        for table, key in INDEX_KEYS.items()
+    },
     **{f"{table}_no_update": f"BEFORE UPDATE ON {table} BEGIN {{abort}} END" for table in INDEX},
     **{f"{table}_no_delete": f"BEFORE DELETE ON {table} BEGIN {{abort}} END" for table in INDEX},
 }

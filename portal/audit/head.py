@@ -1,7 +1,14 @@
 """The head of the chain: where it ends, sealed by the portal. Nothing is appended to another end."""
 
+from datetime import datetime
+
+from portal.audit.canonical import HASHED_FIELDS, row_genuine
 from portal.audit.keys import audit_keys, keyed_digest
 from portal.audit.models import GENESIS, Event, Head
+
+
+class EndAltered(Exception):  # noqa: N818 - reads as what happened
+    """The end of the chain is not as the portal left it. The text says what is wrong."""
 
 
 def head_seal(key_id: str, sequence: int, count: int, last_hash: str) -> str:
@@ -17,14 +24,24 @@ def head_genuine(head: Head) -> bool:
     return known and head_seal(head.key_id, head.sequence, head.count, head.hash) == head.seal
 
 
-def head_trouble(head: Head) -> str:
-    """What is wrong with the end of the chain, "" for nothing: one digest, and one row by its primary key.
+def last_time(head: Head) -> datetime | None:
+    """Return the time of the last event, None before the first one. Raises EndAltered.
 
-    A row that followed it would be sealed with the portal's key, and vouch for whatever was done before.
+    The next event never bears an earlier time, so this one must come from a row whose seal fits: one digest,
+    and one row by its primary key. A row appended to another end would vouch for whatever was done before.
     """
     if not head_genuine(head):
-        return "the head of its chain is not as the portal left it"
-    last = Event.objects.order_by("-sequence").values_list("sequence", "hash").first()
-    if (last or (0, GENESIS)) != (head.sequence, head.hash):
-        return "its last row is not the one that the head of its chain names"
-    return ""
+        raise EndAltered("the head of its chain is not as the portal left it")
+    try:
+        last = Event.objects.order_by("-sequence").values_list(*HASHED_FIELDS, "hash").first()
+    except (ValueError, OverflowError, TypeError) as error:
+        raise EndAltered("its last row cannot be read") from error
+    sequence, row_hash = (last[0], last[-1]) if last else (0, GENESIS)
+    if (sequence, row_hash) != (head.sequence, head.hash):
+        raise EndAltered("its last row is not the one that the head of its chain names")
+    if last is None:
+        return None
+    if not row_genuine(last):
+        raise EndAltered("its last row was edited")
+    found: datetime = last[HASHED_FIELDS.index("time")]
+    return found

@@ -114,9 +114,8 @@ def anchors_there() -> None:
 
 def clock_right() -> None:
     """Raises NotReadyError where the newest event is still to come: those after it bear that time, too."""
-    head = Head.objects.exclude(sequence=0).values_list("updated_at", flat=True).first()
     newest = Event.objects.values_list("time", flat=True).order_by("-sequence").first()
-    ahead = max((moment - timezone.now() for moment in (head, newest) if moment), default=NO_TIME)
+    ahead = newest - timezone.now() if newest else NO_TIME
     if ahead > CLOCKS_APART:
         raise NotReadyError(
             f"the newest event is {ahead // timedelta(minutes=1):,} minutes in the future: a clock was or is "

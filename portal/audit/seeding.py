@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from portal.audit.canonical import HASHED_FIELDS, row_text
 from portal.audit.guards import guards_install, guards_remove
-from portal.audit.head import head_seal, head_trouble
+from portal.audit.head import EndAltered, head_seal, last_time
 from portal.audit.invented import events_invented
 from portal.audit.keys import current_key_id, keyed_digest
 from portal.audit.models import Event, Head
@@ -29,10 +29,12 @@ def events_seed(*, count: int, days: int, seed: int = 1) -> Iterator[int]:
     where the trail does not end as the portal left it: more rows would vouch for what was done to it.
     """
     end, last = datetime.now(UTC), Head.objects.get(pk=1)
-    if trouble := head_trouble(last):
-        raise AuditUnavailable(f"The audit trail was tampered with: {trouble}.")
+    try:
+        newest = last_time(last)
+    except EndAltered as trouble:
+        raise AuditUnavailable(f"The audit trail was tampered with: {trouble}.") from trouble
     begin = end - timedelta(days=days)
-    begin = max(begin, last.updated_at) if last.sequence else begin
+    begin = max(begin, newest) if newest else begin
     step = (end - begin) / max(count, 1)
     invented = events_invented(random.Random(seed), count)  # noqa: S311 - names of shops, not secrets
     done, known = 0, set[tuple[str, str, str, str]]()

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from portal.audit import actions
 from portal.audit.anchors import anchor_after
 from portal.audit.canonical import HASHED_FIELDS, json_text, row_text, text_clean
-from portal.audit.head import head_seal, head_trouble
+from portal.audit.head import EndAltered, head_seal, last_time
 from portal.audit.keys import current_key_id, keyed_digest
 from portal.audit.models import Event, Head
 from portal.audit.terms import index_write
@@ -178,17 +178,20 @@ def _appended(values: dict[str, Any], *, stays: bool = True) -> Event:
 def _linked(values: dict[str, Any]) -> Event:
     """Chains the row to the last one. The head's lock makes writers queue: without it the chain forks."""
     head = Head.objects.select_for_update().get(pk=1)
-    if trouble := head_trouble(head):
+    try:
+        before = last_time(head)
+    except EndAltered as trouble:
         logger.critical("the audit trail was tampered with: %s; nothing is recorded or sent", trouble)
         raise AuditUnavailable(
             f"The audit trail was tampered with: {trouble}. Nothing was done, and nothing will be "
             "until an operator has looked at it: docs/audit.md says how."
-        )
+        ) from trouble
+    now = datetime.now(UTC)
     key_id = current_key_id()
     row = values | {
         "sequence": head.sequence + 1,
         # Never before the last row's, though the clock is set back: a span of time is a span of rows.
-        "time": max(datetime.now(UTC), head.updated_at) if head.sequence else datetime.now(UTC),
+        "time": max(now, before) if before else now,
         "key_id": key_id,
         "previous_hash": head.hash,
     }

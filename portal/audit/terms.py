@@ -17,6 +17,8 @@ from provisioning.gateway.secrets import MASK
 # So many characters of each text are indexed: the longest reason or note is found whole.
 MOST_TEXT = 2000
 MOST_FIELDS, MOST_NAME = 200, 150
+# So many names are looked up in one query.
+NAMES_AT_ONCE = 100
 # Vowel signs belong to the word they stand in; `re` knows them as no letters.
 _MARKS = "".join(chr(code) for code in range(0x300, 0x1F000) if unicodedata.category(chr(code))[0] == "M")
 _WORD = re.compile(rf"\w[\w{_MARKS}]+")
@@ -28,11 +30,12 @@ _PAIR = re.compile(
 _MOST_PAIRS = 12
 
 
-def words_of(*texts: str) -> list[str]:
-    """The words of the texts as they are indexed: folded, each once, at least two characters."""
-    text = fold(" ".join(text[:MOST_TEXT] for text in texts))
+@lru_cache(maxsize=4096)
+def _word_terms(text: str) -> frozenset[str]:
+    """The words of a text as they are indexed: folded, of at least two characters. Names come often."""
+    text = fold(text)
     words = [word[:60] for word in _WORD.findall(text)]
-    return list(dict.fromkeys(words if text.isascii() else words + _PAIR.findall(text)))
+    return frozenset(f"w:{word}" for word in (words if text.isascii() else words + _PAIR.findall(text)))
 
 
 def words_asked(text: str) -> list[str]:
@@ -73,9 +76,9 @@ def flat_values(value: Any, path: str = "") -> dict[str, Any]:
 
 def terms_of(event: Event) -> set[str]:
     """The terms of an event: `w:` words, `f:` fields touched, `o:` guids of the object and all above it."""
-    words = words_of(event.actor_name, event.object_name, event.parent_name, event.reason, event.message)
-    terms = {f"w:{word}" for word in words}
-    terms |= {f"f:{name}" for name in fields_of(event.before, event.after)}
+    texts = (event.actor_name, event.object_name, event.parent_name, event.reason, event.message)
+    terms = set[str]().union(*[_word_terms(text[:MOST_TEXT]) for text in texts if text])
+    terms.update([f"f:{name}" for name in fields_of(event.before, event.after)])
     # Migrations index events from before there were ancestors.
     above = getattr(event, "ancestors", "").split()
     return terms | {f"o:{guid[:128]}" for guid in (identity_of(event), event.parent_guid, *above) if guid}
@@ -88,13 +91,14 @@ def identity_of(event: Event) -> str:
 
 def known_of(event: Event) -> Iterator[tuple[str, str, str, str]]:
     """(kind, connection, guid, name) of everything that the event makes known."""
-    facets = {
-        "actor": event.actor_name,
-        "role": event.actor_role,
-        "outcome": event.outcome,
-        "kind": event.object_kind,
-    }
-    yield from ((kind, "", "", name[:200]) for kind, name in facets.items() if name)
+    if event.actor_name:
+        yield ("actor", "", "", event.actor_name[:200])
+    if event.actor_role:
+        yield ("role", "", "", event.actor_role[:200])
+    if event.outcome:
+        yield ("outcome", "", "", event.outcome[:200])
+    if event.object_kind:
+        yield ("kind", "", "", event.object_kind[:200])
     yield from (("field", "", "", name) for name in fields_of(event.before, event.after))
     if identity_of(event):
         yield (
@@ -107,24 +111,24 @@ def known_of(event: Event) -> Iterator[tuple[str, str, str, str]]:
         yield ("object:", event.connection, event.parent_guid, event.parent_name[:200])
 
 
-def index_write(events: Iterable[Event], *, mending: bool = False) -> None:
-    """Stores the terms and names of new events, in the open transaction; `mending` adds what is missing."""
+def index_write(events: Iterable[Event]) -> None:
+    """Stores the terms and names of new events, in the open transaction that holds the head of the chain."""
     events = list(events)
     Term.objects.bulk_create(
         [Term(term=term, event=event) for event in events for term in sorted(terms_of(event))],
-        ignore_conflicts=mending,
         batch_size=5000,
     )
     known_store(dict.fromkeys(row for event in events for row in known_of(event)))
 
 
 def known_store(rows: Iterable[tuple[str, str, str, str]]) -> None:
-    """Stores names, those already there aside."""
-    Known.objects.bulk_create(
-        [
+    """Stores the names that are not there yet. The database refuses every row that would replace one."""
+    asked = list(rows)
+    for begin in range(0, len(asked), NAMES_AT_ONCE):
+        part = asked[begin : begin + NAMES_AT_ONCE]
+        there = set(Known.objects.filter(pk__in=part).values_list("kind", "connection", "guid", "name"))
+        Known.objects.bulk_create(
             Known(kind=kind, connection=place, guid=guid, name=name, folded=fold(name))
-            for kind, place, guid, name in rows
-        ],
-        ignore_conflicts=True,
-        batch_size=500,
-    )
+            for kind, place, guid, name in part
+            if (kind, place, guid, name) not in there
+        )

@@ -2,25 +2,38 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.db import Error as DatabaseFailure
 from django.db import connection
+from django.db.models import Func, TextField
 
 from portal.audit.anchors import Anchor, AnchorUnavailable, anchors_read
 from portal.audit.anchors_missing import anchors_missing
-from portal.audit.canonical import HASHED_FIELDS, row_text
+from portal.audit.canonical import HASHED_FIELDS, row_genuine, stored_time
 from portal.audit.findings import Report
 from portal.audit.guards import guards_missing
 from portal.audit.head import head_genuine
-from portal.audit.keys import audit_keys, keyed_digest
+from portal.audit.index_check import IndexCheck
+from portal.audit.keys import audit_keys
 from portal.audit.models import GENESIS, Event, Head
 from portal.audit.retention.gravestones import Graves, graves_read
 
-_SEQUENCE, _KEY_ID, _PREVIOUS, _HASH = (
-    (*HASHED_FIELDS, "hash").index(name) for name in ("sequence", "key_id", "previous_hash", "hash")
+_SEQUENCE, _TIME, _KEY_ID, _PREVIOUS, _HASH = (
+    (*HASHED_FIELDS, "hash").index(name) for name in ("sequence", "time", "key_id", "previous_hash", "hash")
+)
+_STAMP = _HASH + 1
+# SQLite keeps times as text and compares them as text, so their spelling counts, too; a blob is no text.
+_STORED_TIME = Func(
+    "time",
+    template="CASE WHEN typeof(%(expressions)s) = 'text' THEN CAST(%(expressions)s AS TEXT) END",
+    output_field=TextField(),
 )
 CHUNK = 1000
+# What else the trail can contradict: each returns what does not agree with it in words, "" for nothing. Apps
+# above add their tables here.
+COMPARISONS: list[Callable[[], str]] = []
 # Called with how many rows were read, of how many.
 Progress = Callable[[int, int], None]
 
@@ -30,7 +43,8 @@ class _Walk:
     """Where the reading stands: the last row's number and hash, None if unknown; `until` is where it ends.
 
     `anchored` holds hashes of rows to come, more than one where anchors contradict each other. `page` is how
-    many rows are read at once.
+    many rows are read at once. `time` is that of the last row. `index` is compared only where every row is
+    read.
     """
 
     last: int = 0
@@ -42,6 +56,8 @@ class _Walk:
     page: int = CHUNK
     graves: Graves = field(default_factory=graves_read)
     purged: int = 0
+    time: datetime | None = None
+    index: IndexCheck | None = None
 
 
 def _silent(done: int, total: int) -> None:
@@ -66,6 +82,8 @@ def audit_verify(
     head = Head.objects.filter(pk=1).first()
     walk = _walk(anchors, since_anchor)
     _begin(report, walk, first, last, head)
+    if not walk.from_row and walk.until is None:
+        walk.index = IndexCheck()
     end = walk.until or (head.sequence if head else 0)
     _rows_check(report, walk, lambda: progress(report.rows, max(report.rows, end - walk.from_row)))
     if walk.until is None:
@@ -76,6 +94,9 @@ def audit_verify(
             _gap(report, walk.last, missing, walk.until + 1)
         _anchors_check(report, walk, [anchor for anchor in anchors if not anchor.genuine])
     _anchors_note(report, walk, anchors)
+    report.disagreements = [words for check in COMPARISONS if (words := check())]
+    if walk.index and report.whole and (words := walk.index.disagreement()):
+        report.disagreements.append(words)
     progress(report.rows, report.rows)
     return report
 
@@ -109,6 +130,7 @@ def _walk(anchors: list[Anchor], since_anchor: bool) -> _Walk:
         last = max(genuine, key=lambda anchor: anchor.sequence)
         if Event.objects.filter(pk=last.sequence, hash=last.hash).exists():
             walk.last, walk.previous, walk.from_row = last.sequence, last.hash, last.sequence
+            walk.time = _time_of(last.sequence)
     return walk
 
 
@@ -117,6 +139,7 @@ def _begin(report: Report, walk: _Walk, first: int | None, last: int | None, hea
     if first and first > 1:
         walk.last = walk.from_row = first - 1
         walk.previous = Event.objects.filter(pk=walk.last).values_list("hash", flat=True).first()
+        walk.time = _time_of(walk.last)
         if walk.previous is None and walk.graves.next_row(walk.last - 1) == walk.last:
             report.add(walk.last, "deleted", "it was deleted, so what follows it cannot be joined to it.")
     elif walk.from_row:
@@ -167,9 +190,12 @@ def _page(report: Report, walk: _Walk) -> list[Sequence[Any]]:
         rows = rows.filter(sequence__gt=walk.last)
     if walk.until is not None:
         rows = rows.filter(sequence__lte=walk.until)
+    columns: list[Any] = [*HASHED_FIELDS, "hash"]
+    if connection.vendor == "sqlite":
+        columns.append(_STORED_TIME)
     while walk.page:
         try:
-            return list(rows.values_list(*HASHED_FIELDS, "hash")[: walk.page])
+            return list(rows.values_list(*columns)[: walk.page])
         except (DatabaseFailure, ValueError, OverflowError, TypeError):
             walk.page //= 10
     # A database that does not answer is no broken row: that raises here.
@@ -185,8 +211,18 @@ def _row_check(report: Report, walk: _Walk, row: Sequence[Any]) -> None:
         _gap(report, walk.last, expected, sequence)
     elif row[_KEY_ID] not in audit_keys():
         report.add(sequence, "wrong key", "it is sealed with a key that the portal does not have.")
-    elif not _genuine(row, sequence):
+    elif not row_genuine(row[:_STAMP]):
         report.add(sequence, *_diagnosis(row, walk))
+    elif len(row) > _STAMP and row[_STAMP] != stored_time(row[_TIME]):
+        report.add(
+            sequence, "edited", "it was edited: its time is stored in another spelling than the portal's."
+        )
+    elif walk.time and row[_TIME] < walk.time:
+        report.add(
+            sequence,
+            "time",
+            "its time is before that of the row before it: the clock of the trail was moved.",
+        )
     elif not walk.graves.follows(walk.last, walk.previous, (sequence, row[_PREVIOUS], row[_HASH])):
         report.add(
             sequence, "reordered", "it does not follow the row before it: rows were replaced or reordered."
@@ -195,6 +231,17 @@ def _row_check(report: Report, walk: _Walk, row: Sequence[Any]) -> None:
         report.add(sequence, "rewritten", "it is not the row that an anchor knows: it was written anew.")
     walk.purged += sequence - walk.last - 1 if sequence == expected else 0
     walk.last, walk.previous = sequence, row[_HASH]
+    walk.time = max(walk.time or row[_TIME], row[_TIME]) if row[_TIME] else walk.time
+    if walk.index and report.whole:
+        walk.index.add(row)
+
+
+def _time_of(sequence: int) -> datetime | None:
+    """The time of a row that is not read itself; None where it is gone or cannot be read."""
+    try:
+        return Event.objects.filter(pk=sequence).values_list("time", flat=True).first()
+    except (ValueError, OverflowError, TypeError):
+        return None
 
 
 def _expected(walk: _Walk, found: int) -> int:
@@ -220,16 +267,11 @@ def _gap(report: Report, last: int, expected: int, found: int) -> None:
         report.add(expected, "deleted", f"it and all rows up to {found - 1} were deleted.")
 
 
-def _genuine(row: Sequence[Any], sequence: int) -> bool:
-    """Whether the row is what the portal wrote, as number `sequence`."""
-    return bool(keyed_digest(row[_KEY_ID], row_text([sequence, *row[1:_HASH]])) == row[_HASH])
-
-
 def _diagnosis(row: Sequence[Any], walk: _Walk) -> tuple[str, str]:
     """What was done to a row whose seal does not fit. Says "edited" when it cannot know better."""
     before = Event.objects.filter(hash=row[_PREVIOUS]).values_list("sequence", flat=True).first()
     for original in {(before or 0) + 1, row[_SEQUENCE] - 1, row[_SEQUENCE] + 1} - {row[_SEQUENCE]}:
-        if _genuine(row, original):
+        if row_genuine([original, *row[1:_STAMP]]):
             return "reordered", f"rows were reordered: this one was written as row {original}."
     follower = Event.objects.filter(previous_hash=walk.previous).exclude(pk=row[_SEQUENCE])
     if row[_PREVIOUS] != walk.previous and follower.exists():

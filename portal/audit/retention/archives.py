@@ -19,7 +19,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from portal.audit.canonical import row_text
+from portal.audit.canonical import row_genuine
 from portal.audit.keys import audit_keys, current_key_id, keyed_digest
 from portal.audit.lines import COLUMNS, moment_utc
 from portal.audit.models import GENESIS, Event, Head
@@ -63,9 +63,7 @@ class Archive:
             return "it does not follow the row before it: rows are missing"
         if values["key_id"] not in audit_keys():
             return "it is sealed with a key that is not there"
-        if values["previous_hash"] != follows or values["hash"] != keyed_digest(
-            values["key_id"], row_text(row[:-1])
-        ):
+        if values["previous_hash"] != follows or not row_genuine(row):
             return "it is not the row that was written"
         self.last, self.last_hash = values["sequence"], values["hash"]
         self.since = min(self.since or values["time"], values["time"])

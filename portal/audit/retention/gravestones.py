@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from portal.audit.canonical import row_text
-from portal.audit.keys import audit_keys, keyed_digest
+from portal.audit.canonical import row_genuine
 from portal.audit.lines import COLUMNS, event_of
 from portal.audit.models import Event
 from portal.audit.retention.archives import Archive
@@ -101,14 +100,9 @@ class Graves:
 def graves_read() -> Graves:
     """The gravestones in the chain that the portal wrote; others prove nothing."""
     rows = Event.objects.filter(action="audit.purged").order_by("sequence").values_list(*COLUMNS)
-    return Graves([_stone(row) for row in rows if _genuine(row)])
+    return Graves([_stone(row) for row in rows if row_genuine(row)])
 
 
 def _stone(row: Sequence[Any]) -> Gravestone:
     said = event_of(row).request_data
     return Gravestone(**said | {"kept": tuple(said["kept"]), "marks": tuple(said["marks"])})
-
-
-def _genuine(row: Sequence[Any]) -> bool:
-    key_id, row_hash = row[COLUMNS.index("key_id")], row[-1]
-    return key_id in audit_keys() and keyed_digest(key_id, row_text(row[:-1])) == row_hash

@@ -148,12 +148,16 @@ def _removed(gone: list[int]) -> None:
         Term.objects.filter(event_id__in=numbers)._raw_delete("default")
         going._raw_delete("default")
     for kind, place, guid, name in sorted(names):
-        if not _named(kind, place, guid, name).exists():
+        if not name_occurs(kind, place, guid, name):
             Known.objects.filter(kind=kind, connection=place, guid=guid, name=name)._raw_delete("default")
 
 
+def name_occurs(kind: str, place: str, guid: str, name: str) -> bool:
+    """Tell whether an event still holds a known name; a name cut short counts by its beginning."""
+    return _named(kind, place, guid, name).exists()
+
+
 def _named(kind: str, place: str, guid: str, name: str) -> QuerySet[Any]:
-    """What still holds a name that was known; a name cut short counts by its beginning."""
     if kind == "field":
         return Term.objects.filter(term=f"f:{name}")
     columns = {"actor": "actor_name", "role": "actor_role", "outcome": "outcome", "kind": "object_kind"}

@@ -9,6 +9,7 @@ from django.db import connection as database
 from django.http import QueryDict
 from django.utils import timezone
 
+from portal.audit import canonical
 from portal.audit.canonical import HASHED_FIELDS, row_text
 from portal.audit.filters import wanted_of
 from portal.audit.guards import guards_remove
@@ -42,6 +43,18 @@ def test_a_row_without_ancestors_has_the_text_that_it_had_before_there_were_any(
     assert HASHED_FIELDS[-1] == "ancestors"
     assert json.loads(row_text([*former, ""])) == ["portal-audit-1", 1, "", *HASHED_FIELDS[2:-1]]
     assert json.loads(row_text([*former, "TE-1"])) == ["portal-audit-1", 1, "", *HASHED_FIELDS[2:-1], "TE-1"]
+
+
+def test_any_number_of_empty_optional_columns_at_the_end_is_left_out(monkeypatch):
+    """Two columns added later: an event without either hashes as before there were any."""
+    monkeypatch.setattr(canonical, "OPTIONAL_FIELDS", ("ancestors", "second", "third"))
+    former = [1, None, *HASHED_FIELDS[2:-1]]
+    before = ["portal-audit-1", 1, "", *HASHED_FIELDS[2:-1]]
+    for optional in (["", "", ""], ["TE-1", "", ""], ["", "x", ""], ["", "", "x"], ["TE-1", "", "x"]):
+        kept = optional[: max((place for place, text in enumerate(optional, 1) if text), default=0)]
+        assert json.loads(row_text([*former, *optional])) == [*before, *kept]
+    # The message is required: it stays where it is, also as the last one that is empty.
+    assert json.loads(row_text([1, None, *[""] * 27, "", "", ""])) == ["portal-audit-1", 1, "", *[""] * 27]
 
 
 @pytest.mark.parametrize(("ancestors", "forged"), [((), "TE-9"), (("TE-1",), ""), (("TE-1",), "TE-9")])

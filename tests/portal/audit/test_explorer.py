@@ -16,7 +16,7 @@ from portal.audit.models import Event, Known, Term
 from portal.audit.pages import PER_PAGE, events_page
 from portal.audit.queries import selection_of
 from portal.audit.services import ObjectRef, Origin, event_record
-from portal.audit.terms import fields_of, words_of
+from portal.audit.terms import fields_of, terms_of
 from provisioning.gateway.secrets import Sealed
 
 ANA = Origin(7, "Ana Agent", "Support agent", "s", "192.0.2.1", "r-1")
@@ -179,8 +179,9 @@ def test_filters_read_as_words():
 
 
 def test_terms_are_bounded_and_folded():
-    assert words_of("Éxample EXAMPLE x ﬁne") == ["example", "fine"]
-    assert len(words_of("ab " * 5000, "cd")) == 2 and len(words_of("a" * 5000)[0]) == 60
+    assert terms_of(Event(ancestors="", message="Éxample EXAMPLE x ﬁne")) == {"w:example", "w:fine"}
+    assert len(terms_of(Event(ancestors="", message="ab " * 5000, reason="cd"))) == 2
+    assert len(terms_of(Event(ancestors="", message="a" * 5000)).pop()) == len("w:") + 60
     assert fields_of("", "") == () and fields_of('{"a":{"b":1}}', '{"a":{"b":2}}') == ("a.b", "a")
 
 

@@ -1,43 +1,40 @@
-"""`manage.py audit_index`: puts back what events are found by, from the events; for after a tampering."""
+"""`manage.py audit_index`: brings the search index back in line with the events, after a tampering."""
 
 from typing import Any
 
-from django.db import transaction
+from django.core.management.base import CommandError
+from django.db import Error as DatabaseFailure
 
 from portal.audit.commands import AuditCommand
-from portal.audit.models import Event, Known, Term
+from portal.audit.index_check import index_repair
 from portal.audit.services import event_record, origin_system
-from portal.audit.terms import index_write
-
-BATCH = 1000
 
 
 class Command(AuditCommand):
-    """Adds the terms and names that are missing; changes and removes nothing."""
+    """Adds missing terms and names, and removes or corrects those that no event has."""
 
-    help = "Puts back missing entries of the index that the audit trail is searched by, and counts them."
+    help = (
+        "Compares the search index and the known names with the events, repairs them, and records what was "
+        "wrong. On PostgreSQL wrong entries can only be removed by the owner: set DATABASE_OWNER_URL."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Works in small transactions while people work. What was missing is on record afterwards."""
-        before, last = self._entries(), 0
-        while batch := list(Event.objects.filter(pk__gt=last).order_by("pk")[:BATCH]):
-            with transaction.atomic():
-                index_write(batch, mending=True)
-            last = batch[-1].pk
-        # What was recorded meanwhile has added entries of its own: those of events that came later.
-        missing = max(0, self._entries(last) - before)
-        if missing:
-            self._recorded(missing)
+        """Works while people work. What was missing or wrong is on record afterwards."""
+        try:
+            missing, wrong = index_repair()
+        except DatabaseFailure as failure:
+            raise CommandError(
+                f"The database refused ({type(failure).__name__}). On PostgreSQL only the owner of the "
+                "tables may remove wrong entries: set DATABASE_OWNER_URL for this command."
+            ) from failure
+        if missing or wrong:
+            said = [f"{missing:,} entries were missing"] if missing or not wrong else []
+            event_record(
+                action="audit.index_mended",
+                origin=origin_system("manage.py audit_index"),
+                outcome="success",
+                message=", ".join([*said, *([f"{wrong:,} were wrong"] if wrong else [])]),
+            )
         self.stdout.write(f"{missing:,} entries were missing and are back.")
-
-    def _entries(self, last: int | None = None) -> int:
-        terms = Term.objects.all() if last is None else Term.objects.filter(event_id__lte=last)
-        return terms.count() + Known.objects.count()
-
-    def _recorded(self, missing: int) -> None:
-        event_record(
-            action="audit.index_mended",
-            origin=origin_system("manage.py audit_index"),
-            outcome="success",
-            message=f"{missing:,} entries were missing",
-        )
+        if wrong:
+            self.stdout.write(f"{wrong:,} entries were wrong and are removed or corrected.")
