@@ -185,7 +185,7 @@ def _linked(values: dict[str, Any]) -> Event:
         raise AuditUnavailable(
             f"The audit trail was tampered with: {trouble}. Nothing was done, and nothing will be "
             "until an operator has looked at it: docs/audit.md says how."
-        ) from trouble
+        ) from None
     now = datetime.now(UTC)
     key_id = current_key_id()
     row = values | {
