@@ -10,6 +10,8 @@ from django.shortcuts import redirect, render
 from django.urls import include, path
 
 from portal.console.access import PUBLIC, SIGNED_IN, allow
+from portal.console.proxies import address_of
+from portal.staff.attempts import address_slot, attempts_used_up
 from portal.staff.first_step import first_step_over
 from portal.staff.own_password import OwnPasswordForm
 from portal.staff.sessions import step_up_taken
@@ -27,9 +29,16 @@ class SignInPage(views.LoginView):  # type: ignore[misc]
         return response
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Looks at the password when it is this request's turn; 503 where too many wait already."""
+        """Check the password when it is this request's turn; answer 503 where no place is free.
+
+        An address that used up its attempts is refused before the queue: it must not take places of others.
+        """
+        address = address_slot(address_of(request))
+        if attempts_used_up(slot=address, limit=settings.SIGN_IN_ADDRESS_ATTEMPTS):
+            refused: HttpResponseBase = super().post(request, *args, **kwargs)
+            return refused
         try:
-            with TURNSTILE.passing():
+            with TURNSTILE.passing(address):
                 response: HttpResponseBase = super().post(request, *args, **kwargs)
                 return response
         except TooBusy:

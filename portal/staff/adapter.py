@@ -20,6 +20,7 @@ from portal.staff.attempts import (
     attempt_give_back,
     attempt_reserve,
     attempts_forget,
+    attempts_used_up,
     name_slot,
 )
 from portal.staff.backends import StaffBackend
@@ -107,7 +108,9 @@ class StaffAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """
         self._address, self._name = address_slot(address_of(request)), name_slot(credentials["username"])
         limit = settings.SIGN_IN_ADDRESS_ATTEMPTS
-        self._number = 0
+        self._number = count = 0
+        if attempts_used_up(slot=self._address, limit=limit + _RECORDED):
+            raise self.validation_error("too_many_login_attempts")
         with transaction.atomic():
             count = attempt_reserve(slot=self._address, limit=limit + _RECORDED)
             if 0 < count <= limit:

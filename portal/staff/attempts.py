@@ -37,6 +37,11 @@ def attempt_reserve(*, slot: str, limit: int) -> int:
         return rows.values_list("count", flat=True).get() if taken else 0
 
 
+def attempts_used_up(*, slot: str, limit: int) -> bool:
+    """Return whether the slot's `limit` is used up. Only reads: a flood of refusals must not write."""
+    return Attempts.objects.filter(slot=slot, count__gte=limit, ends_at__gt=timezone.now()).exists()
+
+
 def attempt_give_back(*, slot: str) -> None:
     """The attempt was no failure: it does not count."""
     Attempts.objects.filter(slot=slot, count__gt=0).update(count=F("count") - 1)

@@ -1,13 +1,16 @@
 """What only shows through gunicorn: whose headers count, and how much of a body is read."""
 
 import re
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from django.conf import settings
 
+from tests.conftest import PASSPHRASE
 from tests.running.through_gunicorn import Served, portal_served
 
 LOGIN = "/accounts/login/"
@@ -23,7 +26,7 @@ def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def portal(transactional_db: None, temporary: Path) -> Iterator[Served]:
     """The portal under gunicorn; no proxy is trusted."""
-    with portal_served(settings.PORTAL_ENCRYPTION_KEYS, TMPDIR=str(temporary)) as running:
+    with portal_served(settings.PORTAL_ENCRYPTION_KEYS, TMPDIR=str(temporary), WEB_THREADS="24") as running:
         yield running
 
 
@@ -36,10 +39,20 @@ def token(portal: Served) -> tuple[str, str]:
     return f"Cookie: csrftoken={cookie[1]}", field[1]
 
 
-def post(portal: Served, body: bytes, *headers: str, kind: str = "application/x-www-form-urlencoded"):
+FORM = "application/x-www-form-urlencoded"
+
+
+def post(portal: Served, body: bytes, *headers: str, kind: str = FORM, source: str = "127.0.0.1"):
     """Post to the sign-in page with a valid token cookie."""
     head = [f"POST {LOGIN} HTTP/1.1", f"Content-Type: {kind}", *headers]
-    return portal.send("\r\n".join(head), body)
+    return portal.send("\r\n".join(head), body, source=source)
+
+
+def sign_in(portal: Served, name: str, password: str, source: str = "127.0.0.1") -> tuple[int, str]:
+    """Sign in from an address of this machine."""
+    cookie, field = token(portal)
+    form = urlencode({"csrfmiddlewaretoken": field, "login": name, "password": password}).encode()
+    return post(portal, form, f"Content-Length: {len(form)}", cookie, source=source)
 
 
 PREFIX = "/totally/harmless/help"
@@ -97,3 +110,30 @@ def test_a_form_within_the_bound_is_still_read(portal: Served) -> None:
     form = f"csrfmiddlewaretoken={field}&login=nobody&password=wrong&more={'x' * MIB}".encode()
     status, answer = post(portal, form, f"Content-Length: {len(form)}", cookie)
     assert status == 200 and "wrong" in answer
+
+
+def test_one_stranger_does_not_keep_others_out_of_sign_in(person, portal: Served) -> None:
+    for number in range(12):
+        person(f"guest{number}", "Support agent", PASSPHRASE)
+    over, refused = threading.Event(), []
+
+    def stranger(number: int) -> None:
+        cookie, field = token(portal)
+        while not over.is_set():
+            form = f"csrfmiddlewaretoken={field}&login=nobody{number}&password=wrong".encode()
+            refused.append(post(portal, form, f"Content-Length: {len(form)}", cookie, source="127.0.0.9")[0])
+
+    threads = [threading.Thread(target=stranger, args=(number,)) for number in range(44)]
+    for thread in threads:
+        thread.start()
+    try:
+        time.sleep(1)
+        answers = [
+            sign_in(portal, f"guest{number}", PASSPHRASE, f"127.0.1.{number}")[0] for number in range(12)
+        ]
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join(60)
+    assert answers == [302] * 12
+    assert len(refused) > 100  # it was a flood, far beyond the limit of its address

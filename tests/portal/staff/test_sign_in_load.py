@@ -5,7 +5,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from portal.audit.models import Event
 from portal.staff.passwords import Argon2idHasher
@@ -93,3 +95,84 @@ def test_whoever_finds_no_room_is_told_to_come_back_and_loses_no_attempt(person,
         assert b"did not count as an attempt" in answer.content and not Event.objects.exists()
         assert Client().get(LOGIN).status_code == 200
     assert Client().post(LOGIN, login).status_code == 302
+
+
+class Queue:
+    """A Turnstile whose visitors wait in threads; `passed` are the addresses in the order they passed."""
+
+    def __init__(self, room):
+        self.turnstile, self.passed, self.refused = Turnstile(at_once=1, room=room), [], []
+        self._free, self._threads = threading.Semaphore(0), []
+
+    def come(self, address):
+        """One more visitor from `address` has come: admitted, waiting or refused when this returns."""
+        before = len(self.refused), self.turnstile.left
+
+        def visit():
+            try:
+                with self.turnstile.passing(address):
+                    self._free.acquire(timeout=20)
+                    self.passed.append(address)
+            except TooBusy:
+                self.refused.append(address)
+
+        thread = threading.Thread(target=visit)
+        thread.start()
+        self._threads.append(thread)
+        until(lambda: (len(self.refused), self.turnstile.left) != before)
+
+    def open(self):
+        """Lets everybody through, one by one."""
+        self._free.release(len(self._threads))
+        for thread in self._threads:
+            thread.join(20)
+
+
+def test_one_address_may_fill_the_queue_and_gives_way_to_others():
+    queue = Queue(room=6)
+    for _ in range(7):
+        queue.come("office")
+    assert queue.refused == ["office"] and queue.turnstile.left == 0
+    for address in ("home", "train", "home"):
+        queue.come(address)
+    assert queue.refused == ["office"] * 4
+    queue.open()
+    assert queue.passed == ["office", "office", "home", "train", "office", "home"]
+    assert queue.turnstile.left == 6
+
+
+def test_a_queue_of_many_addresses_refuses_one_more():
+    queue = Queue(room=4)
+    for address in ("one", "two", "three", "four", "five"):
+        queue.come(address)
+    assert queue.refused == ["five"]
+    queue.open()
+    assert queue.passed == ["one", "two", "three", "four"]
+
+
+def test_nobody_waits_for_ever(monkeypatch):
+    monkeypatch.setattr("portal.staff.turnstile.LONGEST_WAIT", 0.1)
+    turnstile = Turnstile(at_once=1, room=3)
+    with turnstile.passing("one"):
+        with pytest.raises(TooBusy), turnstile.passing("two"):
+            pass
+        assert turnstile.left == 2
+    assert turnstile.left == 3
+
+
+def test_an_address_over_its_limit_takes_no_place_and_writes_nothing(person, settings, monkeypatch):
+    person("ana", "Support agent", PASSPHRASE)
+    settings.SIGN_IN_ADDRESS_ATTEMPTS = 2
+    full = Turnstile(at_once=1, room=1)
+    flood = Client(REMOTE_ADDR="192.0.2.1")
+    for number in range(2 + 20):
+        flood.post(LOGIN, {"login": f"name{number}", "password": "wrong"})
+    monkeypatch.setattr("portal.staff.accounts.TURNSTILE", full)
+    recorded = Event.objects.count()
+    with full.passing("192.0.2.1"), CaptureQueriesContext(connection) as queries:
+        answer = flood.post(LOGIN, {"login": "ana", "password": PASSPHRASE})
+    assert answer.status_code == 200 and b"Too many failed attempts" in answer.content
+    assert Event.objects.count() == recorded
+    assert [each["sql"] for each in queries if not each["sql"].startswith("SELECT")] == []
+    login = {"login": "ana", "password": PASSPHRASE}
+    assert Client(REMOTE_ADDR="192.0.2.2").post(LOGIN, login).status_code == 302
