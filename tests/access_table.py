@@ -88,8 +88,8 @@ SIGN_IN_FORM = {"get": 200, "head": 200, "post": 200, "put": 200, "delete": 405,
 TABLE: dict[str, Row] = {
     # the frame
     "home": Row(get=200),
-    "health_live": Row(get=200, post=200, public=True, other=200),
-    "health_ready": Row(get=200, post=200, public=True, other=200),
+    "health_live": Row(get=200, post=405, public=True, other=405),
+    "health_ready": Row(get=200, post=405, public=True, other=405),
     # sign-in
     "account_login": Row(get=302, post=302, public=True, anonymous=SIGN_IN_FORM, other=302),
     "account_logout": Row(get=200, post=302, public=True, anonymous={"get": 302, "head": 302}),

@@ -20,7 +20,7 @@ ACTIONS: dict[str, str] = {
     "change.reconciled": "{actor} settled the open outcome of the attempt to {verb} {object}{message}",
     "secret.revealed": "{actor} was shown the secrets of {object}",
     "access.denied": "{actor} was refused{message}",
-    "session.signed_in": "{actor} signed in",
+    "session.signed_in": "{actor} signed in{message}",
     "session.sign_in_failed": "Someone failed to sign in as {object}",
     "session.sign_in_locked": "Someone failed to sign in as {object} too often, which locked it for a while",
     "session.signed_out": "{actor} signed out",

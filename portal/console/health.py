@@ -18,7 +18,7 @@ from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.db import DatabaseError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 
 from portal.console.access import PUBLIC, allow
 from portal.console.proxies import is_near, unknown_proxies
@@ -68,6 +68,9 @@ class Report:
         self.done.set()
 
 
+_PROBES = ("/healthz/live", "/healthz/ready")
+
+
 class HealthMiddleware:
     """Answers the probes before anything reads the Host header, the session or the database.
 
@@ -79,7 +82,9 @@ class HealthMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Pass on only what needs to know who is signed in, while the database answers."""
-        probed = request.path_info if request.method in ("GET", "HEAD") else ""
+        probed = request.path_info
+        if probed in _PROBES and request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(["GET", "HEAD"])
         if probed == "/healthz/live":
             return live(request)
         if probed == "/healthz/ready":

@@ -2,6 +2,7 @@
 
 import logging
 from typing import Any
+from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
@@ -12,6 +13,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from portal.audit.services import AuditUnavailable, ObjectRef, event_record, origin_of
 from portal.console.proxies import address_of
@@ -33,7 +35,8 @@ from portal.staff.first_step import (
 )
 from portal.staff.models import User
 from portal.staff.own_password import own_password_is
-from portal.staff.people import origin_as, person_ref
+from portal.staff.people import origin_as, person_named, person_ref
+from portal.staff.second_factor import factors_used
 from portal.staff.services import password_set
 from portal.staff.sessions import step_up_is_fresh
 from portal.staff.vouching import signs_in_elsewhere
@@ -62,10 +65,17 @@ class StaffAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return False
 
     def is_safe_url(self, url: str) -> bool:
-        """Whether a page to come back to is one of ours; an address that cannot be read is none."""
+        """Return whether a page to come back to is of this very origin.
+
+        Not of another name in ALLOWED_HOSTS, and not over http where this request came over https.
+        """
+        own = (self.request.scheme, self.request.get_host())
         try:
-            return bool(super().is_safe_url(url))
-        except ValueError:
+            place = urlsplit(url)
+            path = url.startswith("/") and not url.startswith("//")
+            same = path or (place.scheme, place.netloc) == own
+            return same and url_has_allowed_host_and_scheme(url, own[1], self.request.is_secure())
+        except ValueError:  # an address that cannot be read
             return False
 
     def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse | None:
@@ -87,7 +97,12 @@ class StaffAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             first_step_forget(request)
             if not refused:
                 super().login(request, user)
-                event_record(action="session.signed_in", origin=origin_of(request), outcome="success")
+                event_record(
+                    action="session.signed_in",
+                    origin=origin_of(request),
+                    outcome="success",
+                    message=factors_used(request, user),
+                )
         if refused:
             _failure_record(request, {"username": user.username}, refused)
             leave = begin_again(request) if refused == OVER else redirect("account_inactive")
@@ -177,7 +192,7 @@ def _failure_record(
     request: HttpRequest, credentials: dict[str, Any], code: str, action: str = "session.sign_in_failed"
 ) -> None:
     """The name only if somebody has it: people type passwords into the wrong field."""
-    person = User.objects.filter(username=credentials.get("username", "")).first()
+    person = person_named(credentials.get("username", ""))
     event_record(
         action=action,
         origin=origin_of(request),

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from portal.audit.canonical import text_clean
 from portal.staff.models import Attempts, User
+from portal.staff.people import name_folded, person_named
 from provisioning.keyring import fingerprint
 
 # Names that nobody has and addresses share this many rows, so that no flood of them fills the database.
@@ -96,12 +97,11 @@ def own_password_slot_of(person: User) -> str:
 def name_slot(username: str) -> str:
     """Where wrong passwords for a typed name are counted, whether or not somebody has the name.
 
-    Letter by letter, as the person is looked up: if spellings of an unknown name were counted together, and
-    those of a known one apart, five wrong tries and a sixth would tell the two from each other.
+    Spellings in other case count together for an unknown name as they do for a known one: otherwise five
+    wrong tries and a sixth would tell the two from each other.
     """
-    name = str(text_clean(username))
-    person = User.objects.filter(username=name).only("pk").first()
-    return password_slot_of(person) if person else _shared("name", name)
+    person = person_named(username)
+    return password_slot_of(person) if person else _shared("name", name_folded(username))
 
 
 def address_slot(address: str) -> str:

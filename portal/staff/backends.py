@@ -6,11 +6,19 @@ from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Group
 
+from portal.staff.people import person_named
 from portal.staff.roles import WITHIN_TENANTS
 
 
 class StaffBackend(ModelBackend):
     """Passwords and rights of staff. Rights come from the role alone: no superuser, no personal rights."""
+
+    def authenticate(
+        self, request: Any, username: str | None = None, password: str | None = None, **kwargs: Any
+    ) -> Any:
+        """Find the person whatever the case of the letters they typed."""
+        person = person_named(username or "")
+        return super().authenticate(request, person.username if person else username, password, **kwargs)
 
     def user_can_authenticate(self, user: Any) -> bool:
         """Not disabled, and in production not a person of the demo. Asked at each request."""

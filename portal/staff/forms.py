@@ -7,6 +7,7 @@ from django import forms
 from portal.console.choices import timezone_choices
 from portal.staff.models import User
 from portal.staff.roles import AGENT, PERMISSIONS, permission_words, roles_known, room_words
+from portal.staff.services import ValuesRefused, username_free_check
 
 
 def _roles() -> list[tuple[str, str]]:
@@ -57,8 +58,10 @@ class PersonForm(forms.Form):
     def clean_username(self) -> str:
         """Free, whatever the case of its letters."""
         username: str = self.cleaned_data["username"]
-        if User.objects.filter(username__iexact=username).exists():
-            raise forms.ValidationError("A person with this user name exists already.")
+        try:
+            username_free_check(username)
+        except ValuesRefused as refusal:
+            raise forms.ValidationError(str(refusal)) from refusal
         return username
 
 

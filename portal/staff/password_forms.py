@@ -26,6 +26,16 @@ class PlainForm(forms.Form):
 class SignInForm(PlainForm, LoginForm):  # type: ignore[misc]
     """Name and password."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Phones write a capital letter and correct names they do not know.
+        self.fields["login"].widget.attrs |= {
+            "autocapitalize": "none",
+            "autocorrect": "off",
+            "spellcheck": "false",
+            "autofocus": True,
+        }
+
 
 class PasswordAgainForm(PlainForm, ReauthenticateForm):  # type: ignore[misc]
     """The password for step-up."""

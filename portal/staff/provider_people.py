@@ -65,9 +65,11 @@ def role_of_claims(claims: dict[str, Any]) -> str:
     groups: Any = claims
     for part in settings.OIDC_GROUPS_CLAIM.split("."):
         groups = groups.get(part) if isinstance(groups, dict) else None
-    held = (
-        {groups} if isinstance(groups, str) else {group for group in groups or () if isinstance(group, str)}
-    )
+    listed = [groups] if isinstance(groups, str) else groups
+    # The keys of an object, or a list with something else in it, are no statement about groups.
+    if not isinstance(listed, list) or not all(isinstance(group, str) for group in listed):
+        return ""
+    held = set(listed)
     roles: dict[str, str] = settings.OIDC_ROLE_GROUPS
     return next((role for group, role in roles.items() if group in held), "")
 
@@ -123,9 +125,10 @@ def _text(claims: dict[str, Any], name: str) -> str:
 
 
 def _address(claims: dict[str, Any]) -> str:
-    """The mail address, unless the provider says that nobody has shown it to be theirs."""
+    """Return the mail address if the provider says that it has verified it, otherwise ""."""
     value = _text(claims, "email")
-    if claims.get("email_verified", True) not in (True, "true"):
+    verified = claims.get("email_verified")
+    if verified is not True and verified != "true":  # 1 == True
         return ""
     try:
         validate_email(value)

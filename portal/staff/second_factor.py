@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from allauth.account.authentication import get_authentication_records
 from allauth.core import context
 from allauth.core.internal.cryptokit import compare_user_code
 from allauth.mfa import app_settings
@@ -91,6 +92,20 @@ def second_factor_needed(person: User) -> bool:
     held = person.get_all_permissions()
     plain = frozenset().union(*(rights for role, rights in ROLES.items() if role not in named))
     return bool(held & STEP_UP or held - plain)
+
+
+def factors_used(request: HttpRequest, person: User) -> str:
+    """Return what the person proved themselves with on the way to this session, in words."""
+    methods = {"password": "password", "socialaccount": "single sign-on"}
+    used = []
+    for record in get_authentication_records(request, person):
+        if record.get("type") == Authenticator.Type.RECOVERY_CODES:
+            used.append("recovery code")
+        else:
+            used.append(WORDS.get(record.get("type", "")) or methods.get(record["method"], record["method"]))
+    if vouched.get():
+        used.append("second factor at the provider")
+    return ", ".join(dict.fromkeys(used))
 
 
 def second_factors_of(person: User) -> list[str]:

@@ -8,7 +8,7 @@ from django.db import transaction
 from portal.audit.services import Origin, event_record
 from portal.staff.attempts import person_unlock
 from portal.staff.models import PasswordLink, User
-from portal.staff.people import namesake_of, person_ref
+from portal.staff.people import namesake_of, person_named, person_ref
 from portal.staff.roles import ADMIN, ROLES, WITHIN_TENANTS, permission_words, roles_known
 from portal.staff.sessions import sessions_end_all
 from portal.staff.vouching import signs_in_elsewhere
@@ -143,9 +143,15 @@ def _names_check(person: User) -> None:
     except ValidationError as error:
         raise ValuesRefused(" ".join(error.messages)) from error
     # After the check above: a NUL in a query is an error of its own.
-    if User.objects.filter(username__iexact=person.username).exists():
-        raise ValuesRefused("A person with this user name exists already.")
+    username_free_check(person.username)
     namesake_refuse(person)
+
+
+def username_free_check(username: str) -> None:
+    """Raise ValuesRefused if somebody has this user name, in whatever case."""
+    if known := person_named(username):
+        difference = "" if known.username == username else " Capital and small letters make no difference."
+        raise ValuesRefused(f"The user name “{known.username}” exists already.{difference}")
 
 
 def namesake_refuse(person: User) -> None:

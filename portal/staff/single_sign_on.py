@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from portal.audit.services import ObjectRef, event_record, origin_of
+from portal.staff.identity_tokens import CLOCK_TOLERANCE
 from portal.staff.models import User
 from portal.staff.people import person_ref
 from portal.staff.provider_people import ProviderRefused, person_of_claims
@@ -22,8 +23,6 @@ from portal.staff.sessions import PROVED_ELSEWHERE, step_up_taken
 from portal.staff.vouching import provider_id
 
 CONFIRM = "redirect"  # allauth's name for a journey that ends at a page, without a sign-in
-# How far the clocks of provider and portal may be apart, in seconds.
-_CLOCKS = 60
 
 
 class SingleSignOnAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
@@ -96,21 +95,25 @@ def _app() -> SocialApp:
     )
 
 
+def answer_set_aside(sociallogin: SocialLogin) -> SocialLogin:
+    """Keep the provider's answer in `provider_answer` only: it may hold what no database stores."""
+    sociallogin.provider_answer = sociallogin.account.extra_data
+    sociallogin.account.extra_data = {}
+    return sociallogin
+
+
 def _claims(sociallogin: SocialLogin) -> tuple[dict[str, Any], dict[str, Any]]:
     """The identity token, and it with what the userinfo endpoint adds; allauth has checked its signature.
 
     Raises ProviderRefused for a token that was not made for this journey or is about somebody else.
     """
-    data = sociallogin.account.extra_data
+    data = sociallogin.provider_answer
     token, info = data.get("id_token") or {}, data.get("userinfo") or {}
     expected = (sociallogin.state.get("data") or {}).get("nonce")
     if not expected or token.get("nonce") != expected or not token.get("sub"):
         raise ProviderRefused("The provider's answer belongs to another sign-in.", "nonce", 400)
     if info.get("sub") != token["sub"]:
         raise ProviderRefused("The provider's answers are about two people.", "subject", 400)
-    sociallogin.account.extra_data = {}  # nothing of it is kept
-    if sociallogin.account.pk:
-        sociallogin.account.save(update_fields=["extra_data"])
     return token, info | token
 
 
@@ -118,7 +121,7 @@ def _confirm(request: HttpRequest, sociallogin: SocialLogin, token: dict[str, An
     """Step-up: the same person, who typed their password at the provider just now."""
     if not sociallogin.is_existing or sociallogin.user.pk != request.user.pk:
         raise ProviderRefused("You signed in there as somebody else.", "somebody_else", 403)
-    if _auth_time(token) < sociallogin.state["data"]["began"] - _CLOCKS:
+    if _auth_time(token) < sociallogin.state["data"]["began"] - CLOCK_TOLERANCE:
         raise ProviderRefused("The provider did not ask you for your password again.", "not_fresh", 403)
     step_up_taken(request)
 
@@ -126,5 +129,6 @@ def _confirm(request: HttpRequest, sociallogin: SocialLogin, token: dict[str, An
 def _auth_time(token: dict[str, Any]) -> int:
     """When the person last proved who they are at the provider; 0 if it does not say."""
     stated = token.get("auth_time")
-    known = isinstance(stated, int) and not isinstance(stated, bool) and stated <= time.time() + _CLOCKS
+    latest = time.time() + CLOCK_TOLERANCE
+    known = isinstance(stated, int) and not isinstance(stated, bool) and stated <= latest
     return min(stated, int(time.time())) if known and stated else 0

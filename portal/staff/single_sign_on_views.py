@@ -18,8 +18,9 @@ from django.urls import reverse
 
 from portal.console.access import PUBLIC, SIGNED_IN
 from portal.console.views import PortalView
+from portal.staff.identity_tokens import metadata_check, subject_check, token_decode
 from portal.staff.provider_people import ProviderRefused
-from portal.staff.single_sign_on import CONFIRM, sign_in_refused
+from portal.staff.single_sign_on import CONFIRM, answer_set_aside, sign_in_refused
 from portal.staff.vouching import provider_id, signs_in_elsewhere, vouched
 
 logger = logging.getLogger(__name__)
@@ -34,11 +35,31 @@ class _Exchange(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
         """Where the provider sends people back to; it must be told this address."""
         return request.build_absolute_uri(reverse("staff:sso_callback"))
 
-    def get_access_token_data(self, *args: Any, **kwargs: Any) -> Any:
-        """As in allauth, but the token's signature is checked even though it came over TLS."""
-        data = super().get_access_token_data(*args, **kwargs)
-        self.did_fetch_access_token = False
-        return data
+    @property
+    def openid_config(self) -> Any:
+        """The provider's metadata, read once per request. Raises MetadataRefused."""
+        metadata = super().openid_config
+        metadata_check(metadata)
+        return metadata
+
+    def complete_login(self, *args: Any, **kwargs: Any) -> Any:
+        """As in allauth, without storing what the provider says."""
+        return answer_set_aside(super().complete_login(*args, **kwargs))
+
+    def _fetch_user_info(self, access_token: str) -> Any:
+        """The answer of the userinfo endpoint. Raises OAuth2Error for one about nobody."""
+        info = super()._fetch_user_info(access_token)
+        subject_check(info)
+        return info
+
+    def _decode_id_token(self, app: Any, id_token: Any) -> dict[str, Any]:
+        """Checks the token's signature even though it came over TLS, and every claim. Raises OAuth2Error."""
+        with provider_adapter().get_requests_session() as session:
+            answer = session.get(self.openid_config["jwks_uri"])
+            answer.raise_for_status()
+        return token_decode(
+            token=id_token, metadata=self.openid_config, keys=answer.json(), client_id=app.client_id
+        )
 
 
 class SingleSignOnView(PortalView):

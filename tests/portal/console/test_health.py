@@ -133,3 +133,11 @@ def test_a_database_that_is_away_tells_a_stranger_nothing(
     monkeypatch.setattr(health, "TOLD", [away])
     answer = client.get("/healthz/ready")
     assert (answer.status_code, answer.json()) == (503, {"status": "not ready"})
+
+
+@pytest.mark.parametrize("path", ["/healthz/live", "/healthz/ready"])
+@pytest.mark.parametrize("method", ["TRACE", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "CONNECT"])
+def test_health_is_only_read(db, path, method):
+    answer = Client(enforce_csrf_checks=True).generic(method, path)
+    assert answer.status_code == 405 and answer["Allow"] == "GET, HEAD"
+    assert Client().head(path).status_code == 200

@@ -42,6 +42,7 @@ def test_the_right_passphrase_opens_the_portal_and_is_recorded(browser, ana):
     event = Event.objects.get()
     assert (event.action, event.actor_id, event.actor_role) == ("session.signed_in", ana.pk, "Support agent")
     assert event.session and browser.session.session_key not in event.session
+    assert event.message == "password" and event.sentence.endswith("signed in: password")
 
 
 def test_signing_out_is_recorded_and_takes_a_post(browser, ana):
@@ -84,6 +85,76 @@ def test_after_sign_in_the_wanted_page_opens_and_no_foreign_one(browser, ana):
     browser.post("/accounts/logout/")
     evil = browser.post(LOGIN, {"login": "ana", "password": PASSPHRASE, "next": "https://evil.example/"})
     assert evil["Location"] == "/"
+
+
+OTHER_ORIGINS = [
+    "http://127.0.0.1/", "http://localhost/", "https://[::1]/", "https://127.0.0.1:8443/", "//localhost/",
+    "https://testserver/", "http://testserver:81/", "http://evil.example/", "//evil.example",
+    "/\\evil.example",
+    "\\\\localhost", "javascript:alert(1)", "http:///localhost", "http:localhost", " //localhost", "//",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("wanted", OTHER_ORIGINS)
+def test_after_sign_in_no_other_origin_opens_even_of_an_own_name(browser, ana, settings, wanted):
+    settings.ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost", "[::1]"]
+    settings.CSRF_TRUSTED_ORIGINS = ["https://localhost", "http://localhost"]
+    form = {"login": "ana", "password": PASSPHRASE, "next": wanted}
+    assert browser.post(LOGIN, form)["Location"] == "/"
+
+
+@pytest.mark.parametrize("wanted", ["http://testserver/changes/", "http://testserver/"])
+def test_under_https_no_page_opens_over_http(browser, ana, wanted):
+    form = {"login": "ana", "password": PASSPHRASE, "next": wanted}
+    assert browser.post(LOGIN, form, secure=True)["Location"] == "/"
+
+
+@pytest.mark.parametrize("wanted", ["/changes/?q=a", "http://testserver/changes/?q=a"])
+def test_a_page_of_this_origin_opens(browser, ana, wanted):
+    form = {"login": "ana", "password": PASSPHRASE, "next": wanted}
+    assert browser.post(LOGIN, form)["Location"] == wanted
+
+
+@pytest.mark.parametrize("typed", ["Ana", "ANA", " aNA "])
+def test_capital_letters_of_a_user_name_make_no_difference(browser, ana, typed):
+    assert sign_in(browser, name=typed)["Location"] == "/"
+    assert Event.objects.get().actor_id == ana.pk
+
+
+@pytest.mark.parametrize("typed", ["jürgen", "JÜRGEN", "Jürgen"])
+def test_nor_do_those_beyond_ascii(browser, person, typed):
+    person("Jürgen", "Support agent", PASSPHRASE)
+    assert sign_in(browser, name=typed)["Location"] == "/"
+
+
+def test_every_spelling_counts_for_the_same_lock(browser, ana):
+    for typed in ("ana", "Ana", "ANA", "aNa", "anA"):
+        sign_in(browser, name=typed, passphrase="wrong")
+    assert b"Too many failed attempts" in sign_in(browser).content
+    assert {event.object_guid for event in Event.objects.all()} == {str(ana.pk)}
+
+
+def test_a_name_that_two_people_have_is_each_one_s_as_it_is_spelt(browser, ana, person):
+    other = person("ANA", "Manager", "another long passphrase")
+    assert sign_in(browser, "ANA", "another long passphrase")["Location"] == "/"
+    assert Event.objects.get().actor_id == other.pk
+    assert sign_in(browser, "Ana", PASSPHRASE).status_code == 302  # signed in already
+    browser.post("/accounts/logout/")
+    assert sign_in(browser, "Ana", PASSPHRASE).status_code == 200
+
+
+def test_a_second_person_of_the_name_is_refused_with_the_reason(ana, admin, client_of):
+    answer = client_of(admin).post("/staff/new/", {"username": "ANA", "role": "Support agent"})
+    assert answer.status_code == 422
+    words = "The user name “ana” exists already. Capital and small letters make no difference."
+    assert words in answer.content.decode()
+
+
+def test_the_field_for_the_name_leaves_what_is_typed_alone(browser):
+    page = browser.get(LOGIN).content.decode()
+    field = re.search(r'<input[^>]*name="login"[^>]*>', page)[0]
+    for attribute in ('autocapitalize="none"', 'autocorrect="off"', 'spellcheck="false"', "autofocus"):
+        assert attribute in field
 
 
 def plain(response):

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from portal.audit.services import origin_system
-from portal.staff.models import User
+from portal.staff.people import person_named
 from portal.staff.second_factor import second_factors_of
 from portal.staff.second_factor_resets import second_factor_remove
 
@@ -22,7 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Removes them. Raises CommandError if there are none."""
-        person = User.objects.filter(username=options["username"]).first()
+        person = person_named(options["username"])
         if person is None:
             raise CommandError("Nobody has this user name.")
         if not second_factors_of(person):
