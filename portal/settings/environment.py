@@ -45,12 +45,12 @@ class Environment:
         """Return a text without blanks around it."""
         return self._read(name, old) or default
 
-    def secret(self, name: str, *, default: str = "") -> str:
+    def secret(self, name: str, *, default: str = "", old: str = "") -> str:
         """Return a text, which may also be in the file that `<name>_FILE` names (a mounted secret)."""
         path = self._read(f"{name}_FILE", "")
         if not path:
-            return self._read(name, "") or default
-        if self._read(name, ""):
+            return self._read(name, old) or default
+        if self._read(name, old):
             raise ImproperlyConfigured(f"Set {name} or {name}_FILE, not both.")
         try:
             value = Path(path).read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
