@@ -43,13 +43,13 @@ class Accepted:
 Outcome = Accepted | NotSent | Refused | OutcomeUnknown
 
 
-def tenant_list(*, connection: str) -> list[Tenant]:
+def tenant_list(*, connection: str, size_cap: int = 0) -> list[Tenant]:
     """The sub-tenants (list-tenants). The key's own tenant, which the gateway leaves out, comes first.
 
     It is known from the connection's settings only: values guid, name (the connection's) and own: True.
     Raises ProvisioningError.
     """
-    listed = _listed(Tenant, _items("tenant.list", connection=connection), "")
+    listed = _listed(Tenant, _items("tenant.list", connection=connection, size_cap=size_cap), "")
     own = connection_named(connection)
     if own.tenant_guid and all(tenant.guid != own.tenant_guid for tenant in listed):
         values = {"guid": own.tenant_guid, "name": own.name, "own": True}
@@ -57,21 +57,24 @@ def tenant_list(*, connection: str) -> list[Tenant]:
     return listed
 
 
-def merchant_list(*, connection: str, tenant_guid: str) -> list[Merchant]:
-    """The merchants of a tenant (list-merchants). Raises ProvisioningError."""
-    items = _items("merchant.list", connection=connection, target=tenant_guid)
+def merchant_list(*, connection: str, tenant_guid: str, size_cap: int = 0) -> list[Merchant]:
+    """The merchants of a tenant (list-merchants). Raises ProvisioningError.
+
+    `size_cap`: refuse an answer of more bytes with AnswerTooLarge; 0 is the client's own limit.
+    """
+    items = _items("merchant.list", connection=connection, target=tenant_guid, size_cap=size_cap)
     return _listed(Merchant, items, tenant_guid)
 
 
-def merchant_user_list(*, connection: str, merchant_guid: str) -> list[MerchantUser]:
+def merchant_user_list(*, connection: str, merchant_guid: str, size_cap: int = 0) -> list[MerchantUser]:
     """The users of a merchant (list-merchant-users). Raises ProvisioningError."""
-    items = _items("merchant_user.list", connection=connection, target=merchant_guid)
+    items = _items("merchant_user.list", connection=connection, target=merchant_guid, size_cap=size_cap)
     return _listed(MerchantUser, items, merchant_guid)
 
 
-def connector_list(*, connection: str, merchant_guid: str) -> list[Connector]:
+def connector_list(*, connection: str, merchant_guid: str, size_cap: int = 0) -> list[Connector]:
     """The connectors of a merchant (list-connectors), their secrets sealed. Raises ProvisioningError."""
-    items = _items("connector.list", connection=connection, target=merchant_guid)
+    items = _items("connector.list", connection=connection, target=merchant_guid, size_cap=size_cap)
     return _listed(Connector, items, merchant_guid)
 
 
@@ -158,7 +161,12 @@ def credential_probe(*, credential: Credential) -> None:
 
 
 def _call(
-    operation: Operation, *, target: str = "", second: str = "", payload: Payload | None = None
+    operation: Operation,
+    *,
+    target: str = "",
+    second: str = "",
+    payload: Payload | None = None,
+    size_cap: int = 0,
 ) -> Call:
     spec = operation.spec
     return Call(
@@ -173,12 +181,14 @@ def _call(
         large=operation.name.endswith(".list"),
         schema=spec.response_schema,
         operation=operation.name,
+        size_cap=size_cap,
     )
 
 
-def _items(operation: str, *, connection: str, target: str = "") -> list[dict[str, Any]]:
+def _items(operation: str, *, connection: str, target: str = "", size_cap: int = 0) -> list[dict[str, Any]]:
     described = operation_named(operation)
-    answer = call_send(_call(described, target=target), connection=connection)
+    call = _call(described, target=target, size_cap=size_cap)
+    answer = call_send(call, connection=connection)
     items = answer.body.get(described.result)
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise _unreadable(f"“{described.result}” is not a list of objects", answer)

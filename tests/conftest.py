@@ -50,6 +50,8 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """A list is read to its end: many tests fill the shared gateway, and the machine may be busy."""
     for module in ("portal.directory.children", "portal.merchants.views"):
         monkeypatch.setattr(f"{module}.REFRESH_BUDGET", 60.0)
+    monkeypatch.setattr("portal.directory.views.SEARCH_BUDGET", 60.0)
+    monkeypatch.setattr("portal.directory.sync.LATEST_START", 60.0)
 
 
 @pytest.fixture

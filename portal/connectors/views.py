@@ -15,10 +15,10 @@ from portal.connectors.profile import Profile
 from portal.console.forms import PayloadForm
 from portal.console.views import PortalView
 from portal.directory.children import MerchantChildrenListView
-from portal.directory.listing import STATUSES, ListFilter, asked
+from portal.directory.listing import asked, effective_status_of
 from portal.directory.models import Entry
 from portal.directory.pages import entity_reading
-from portal.directory.services import ScopeState, entries_seen, entry_find, entry_parents
+from portal.directory.services import entries_seen, entry_find, entry_parents
 from portal.directory.views import ConnectionMixin
 from portal.staff.models import User
 from provisioning.entities import Entity
@@ -32,6 +32,7 @@ class ConnectorList(MerchantChildrenListView):
     access = "connector.view"
     kind = "connector"
     template_name = "connectors/list.html"
+    json_sorts = ("adapter", "apiKey")
 
     def rows(self) -> QuerySet[Entry]:
         """Rows in one mode, if one is asked for; what says nothing of a test mode is live."""
@@ -50,10 +51,6 @@ class ConnectorList(MerchantChildrenListView):
             "narrowed": narrowed,
         }
 
-    def filters(self, state: ScopeState) -> list[ListFilter]:
-        """By status."""
-        return [self.choice("status", "Status", list(STATUSES))]
-
 
 class ConnectorTab(ConnectionMixin, PortalView):
     """A tab of one connector."""
@@ -69,7 +66,9 @@ class ConnectorTab(ConnectionMixin, PortalView):
 
     def frame(self, entry: Entry) -> dict[str, Any]:
         """What every tab shows around its content."""
-        return {"entry": entry, "parents": entry_parents(entry), "tab": self.tab}
+        parents = entry_parents(entry)
+        status = effective_status_of(entry, parents)
+        return {"entry": entry, "parents": parents, "tab": self.tab, "status": status}
 
 
 class ConnectorPage(ConnectorTab):
@@ -176,4 +175,5 @@ def suggested(form: PayloadForm, user: User | AnonymousUser, connection: str) ->
 def _distinct(rows: QuerySet[Entry], name: str) -> list[str]:
     column = f"fields__{name}"
     values = rows.order_by(column).values_list(column, flat=True).distinct()[:100]
-    return [value for value in values if isinstance(value, str)]
+    # Meta-connectors cannot be created through these forms.
+    return [value for value in values if isinstance(value, str) and value != "MetaConnector"]

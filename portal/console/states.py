@@ -17,9 +17,11 @@ STATES: dict[str, State] = {
     "enabled": State("Enabled", "green"),
     "disabled": State("Disabled", "amber"),
     "archived": State("Archived", "grey"),
+    "off_disabled": State("Off: merchant disabled", "amber"),
+    "off_archived": State("Off: merchant archived", "grey"),
     "own": State("Own tenant", "blue"),
     "test_mode": State("Test mode", "amber"),
-    "live": State("Live", "green"),
+    "live": State("Live", "red"),
     "expired": State("Expired", "red"),
     # changes (in the words of portal.changes.models.State) and audit outcomes
     "prepared": State("Waiting for review", "blue"),

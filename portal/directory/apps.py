@@ -7,3 +7,9 @@ class DirectoryConfig(AppConfig):
     """portal.directory"""
 
     name = "portal.directory"
+
+    def ready(self) -> None:
+        """Have background workers read the lists that are missing."""
+        from portal.directory.background import tasks_register
+
+        tasks_register()

@@ -1,25 +1,30 @@
 """Lists of what belongs to merchants (users, connectors), over all merchants or one (`?merchant=`)."""
 
 from collections.abc import Iterable
-from functools import cached_property
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.urls import reverse
 
-from portal.directory.listing import asked
-from portal.directory.services import ScopeState, entries_seen, scope_ensure, scope_refresh, scopes_ensure
+from portal.directory.listing import CHILD_STATUSES, ListFilter, asked
+from portal.directory.models import Entry
+from portal.directory.services import ScopeState, entries_seen, scope_ensure, scope_refresh
+from portal.directory.sync import READ_AT_ONCE, children_lists_read, merchant_lists_state, merchants_visible
 from portal.directory.views import EntryListView
 from portal.staff.models import User
 
-# The gateway has one list per merchant. With more merchants than this a page shows what is known and
-# how old it is; only "refresh" reads lists then, the oldest first.
-READ_AT_ONCE = 40
 REFRESH_BUDGET = 2.0
 
 
 class MerchantChildrenListView(EntryListView):
     """Rows get merchant_name and merchant_url. Context besides the list's own: merchant, merchant_name."""
+
+    unit = "merchants"
+    sorts = EntryListView.sorts | {
+        "merchant": ("merchant_key", "sort_key"),
+        "-merchant": ("-merchant_key", "sort_key"),
+    }
 
     @property
     def parent(self) -> str:
@@ -27,33 +32,43 @@ class MerchantChildrenListView(EntryListView):
         wanted = asked(self.request.GET, "merchant")
         return wanted if wanted and names_of(self.request.user, self.connection, [wanted]) else ""
 
-    @cached_property
-    def merchants(self) -> list[str]:
-        """Guids of the merchants that are known and not archived."""
-        known = entries_seen(user=self.request.user, connection=self.connection, kind="merchant")
-        return list(known.filter(archived=False).values_list("guid", flat=True))
-
     def ensure(self) -> ScopeState:
-        """One merchant's list; those of few merchants within the budget; of many, nothing is read."""
+        """One merchant's list; otherwise what is missing, unless a worker reads it."""
         if self.parent:
             return scope_ensure(connection=self.connection, kind=self.kind, parent=self.parent)
-        budget = REFRESH_BUDGET if len(self.merchants) <= READ_AT_ONCE else -1.0
-        return scopes_ensure(
-            connection=self.connection, kind=self.kind, parents=self.merchants, budget=budget
-        )
+        return self._read(refresh=False)
 
-    def refresh(self) -> None:
-        """One merchant's list, or as many as the budget allows."""
+    def refresh(self) -> ScopeState:
+        """One merchant's list, or as many as the budget allows; the worker reads the rest."""
         if self.parent:
-            scope_refresh(connection=self.connection, kind=self.kind, parent=self.parent)
-            return
-        scopes_ensure(
-            connection=self.connection,
-            kind=self.kind,
-            parents=self.merchants,
-            budget=3 * REFRESH_BUDGET,
-            max_age=0,
+            return scope_refresh(connection=self.connection, kind=self.kind, parent=self.parent)
+        return self._read(refresh=True)
+
+    def refresh_by_worker(self) -> bool:
+        """Many lists, or a long one, are read in the background."""
+        known = merchants_visible(user=self.request.user, connection=self.connection)
+        return super().refresh_by_worker() or (not self.parent and known.count() > READ_AT_ONCE)
+
+    def _read(self, *, refresh: bool) -> ScopeState:
+        place: dict[str, Any] = {"user": self.request.user, "connection": self.connection}
+        merchants = merchant_lists_state(**place, budget=REFRESH_BUDGET)
+        budget = -1.0 if merchants.away else (3 if refresh else 1) * REFRESH_BUDGET
+        state = children_lists_read(**place, kind=self.kind, budget=budget, refresh=refresh)
+        return state.below(merchants)
+
+    def rows(self) -> QuerySet[Entry]:
+        """The rows with the name of their merchant, to sort by."""
+        merchants = Entry.objects.filter(
+            connection=OuterRef("connection"), kind="merchant", guid=OuterRef("parent_guid")
         )
+        rows = super().rows()
+        if self.sort.removeprefix("-") == "merchant":
+            rows = rows.annotate(merchant_key=Subquery(merchants.values("sort_key")[:1]))
+        return rows
+
+    def filters(self, state: ScopeState) -> list[ListFilter]:
+        """By effective status."""
+        return [self.choice("status", "Status", list(CHILD_STATUSES))]
 
     def page_context(self, context: dict[str, Any]) -> dict[str, Any]:
         """The names and addresses of the merchants on this page, in one query."""

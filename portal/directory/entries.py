@@ -1,14 +1,16 @@
 """Finding and keeping single index rows; the public names are imported from portal.directory.services."""
 
+import re
 import time
 from collections.abc import Collection, Iterable, Iterator
+from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Q, QuerySet
+from django.db.models import Case, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from portal.console.errors import NotFound
-from portal.console.text import fold
+from portal.console.text import fold, search_text
 from portal.directory.models import Entry, Scope
 from portal.directory.records import GUID_LIMIT, index_draft, index_row, storable
 from portal.directory.scopes import ScopeState, rows_store, scope_ensure, tenant_of
@@ -20,6 +22,8 @@ from provisioning.entities import Entity
 LOOK_BUDGET = 3.0
 # A list read this recently is not read again to find something that was not in it.
 _JUST_READ = 5.0
+# A web address as it is pasted from a browser: scheme and closing slash make no difference.
+_WEB_ADDRESS = re.compile(r"^https?://([^/]+(?:/.*?)?)/*$")
 _PARENT_KIND = {"merchant": "tenant", "merchant_user": "merchant", "connector": "merchant"}
 
 _AWAY = (
@@ -96,6 +100,11 @@ def entry_store(*, connection: str, entity: Entity, tenant_guid: str = "") -> En
         return None
     row = index_row(draft, connection=connection, seen_at=timezone.now())
     rows_store([row])
+    if known and (known.disabled, known.archived) != (row.disabled, row.archived):
+        # The gateway may have changed what belongs to it as well.
+        Scope.objects.filter(
+            connection=connection, kind__in=_PARENT_KIND, parent_guid=row.guid, refreshed_at__isnull=False
+        ).update(outdated=True)
     _facets_extend(row)
     return _known(here, entity.kind, entity.guid)
 
@@ -134,20 +143,28 @@ def entry_children(entry: Entry) -> QuerySet[Entry]:
 def entries_matching(rows: QuerySet[Entry], text: str) -> QuerySet[Entry]:
     """Narrows rows to those that contain every word of the text, without regard to case."""
     for word in fold(text).split()[:8]:
-        rows = rows.filter(search__contains=word)
+        rows = rows.filter(search__contains=_WEB_ADDRESS.sub(r"\1", word))
     return rows
+
+
+def entries_ranked(rows: QuerySet[Entry], text: str) -> QuerySet[Any]:
+    """Annotate `rank`: 0 where the name is the text, 1 where it begins with it, 2 otherwise."""
+    name = fold(text)[:120]
+    exact, beginning = When(sort_key=name, then=Value(0)), When(sort_key__startswith=name, then=Value(1))
+    return rows.annotate(rank=Case(exact, beginning, default=Value(2)))
 
 
 def entries_search(
     *, user: User | AnonymousUser, text: str, kinds: Iterable[str], limit: int, connection: str = ""
 ) -> list[Entry]:
-    """At most `limit` rows over all connections (or one); an exact guid comes first, then by name."""
-    text = text.replace("\x00", "").strip()[:200]
+    """At most `limit` rows over all connections (or one); an exact guid comes first, then an exact name."""
+    text = search_text(text)
     if not text:
         return []
     rows = entries_seen(user=user, connection=connection).defer("search").filter(kind__in=list(kinds))
     exact = list(rows.filter(guid=text)[:limit])
-    matching = entries_matching(rows, text).exclude(guid=text).order_by("archived", "sort_key")
+    matching = entries_ranked(entries_matching(rows, text).exclude(guid=text), text)
+    matching = matching.order_by("rank", "archived", "sort_key", "guid")
     return exact + list(matching[: limit - len(exact)])
 
 

@@ -6,12 +6,13 @@ from datetime import tzinfo
 from typing import Any
 from urllib.parse import quote
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import QueryDict
 from django.urls import reverse
 
 from portal.console.moments import moment_shown
 from portal.console.templatetags.portal import badge
+from portal.console.text import search_text
 from portal.directory.models import Entry
 
 ROOMS = {
@@ -21,6 +22,7 @@ ROOMS = {
     "connector": "connectors",
 }
 STATUSES = (("active", "Active"), ("disabled", "Disabled"), ("archived", "Archived"))
+CHILD_STATUSES = (*STATUSES, ("off", "Off: merchant disabled or archived"))
 _STATUS_ROWS: dict[str, dict[str, bool]] = {
     "active": {"disabled": False, "archived": False},
     "disabled": {"disabled": True, "archived": False},
@@ -28,7 +30,8 @@ _STATUS_ROWS: dict[str, dict[str, bool]] = {
 }
 
 
-_BADGES = {status: badge(status) for status in ("active", "disabled", "archived")}
+_OFF = {"disabled": "off_disabled", "archived": "off_archived"}
+_BADGES = {status: badge(status) for status in ("active", "disabled", "archived", *_OFF.values())}
 # Merchants hang under their tenant, and that is what the index is built for.
 _COLUMN_OF = {"tenant": "parent_guid"}
 
@@ -44,18 +47,30 @@ class ListFilter:
 
 
 def asked(query: QueryDict, name: str) -> str:
-    """One parameter of the address, trimmed to what a person types and a database takes."""
-    return query.get(name, "").replace("\x00", "").encode("utf-8", "ignore").decode().strip()[:200]
+    """Return one parameter of the address without invisible characters and what came along with a paste."""
+    return search_text(query.get(name, ""))
 
 
 def rows_narrowed(rows: QuerySet[Entry], chosen: Mapping[str, str]) -> QuerySet[Entry]:
     """Rows that satisfy the chosen filters: status, tenant, and columns by equality. "" chooses nothing."""
     for name, value in chosen.items():
         if name == "status":
-            rows = rows.filter(**_STATUS_ROWS.get(value, {}))
+            rows = _rows_of_status(rows, value)
         elif value:
             rows = rows.filter(**{_COLUMN_OF.get(name, name): value})
     return rows
+
+
+def _rows_of_status(rows: QuerySet[Entry], status: str) -> QuerySet[Entry]:
+    """Rows of an effective status: users and connectors of a merchant that is off are not active."""
+    merchants_off = Entry.objects.filter(
+        Q(disabled=True) | Q(archived=True),
+        connection=OuterRef("connection"), kind="merchant", guid=OuterRef("parent_guid"),
+    )  # fmt: skip
+    if status == "off":
+        return rows.filter(Exists(merchants_off), disabled=False, archived=False)
+    rows = rows.filter(**_STATUS_ROWS.get(status, {}))
+    return rows.exclude(Exists(merchants_off)) if status == "active" else rows
 
 
 def options_named(codes: Iterable[str], names: Iterable[tuple[str, Any]]) -> list[tuple[str, str]]:
@@ -76,7 +91,7 @@ def page_address(prefix: str, guid: str) -> str:
 
 def row_shown(row: Mapping[str, Any], prefix: str, zone: tzinfo) -> dict[str, Any]:
     """A row as templates draw it: tags in a loop over fifty rows would cost more than the query."""
-    status = status_of(row)
+    status = effective_status(status_of(row), row.get("parent_status", ""))
     extras = {
         "url": page_address(prefix, row["guid"]),
         "status": status,
@@ -84,6 +99,20 @@ def row_shown(row: Mapping[str, Any], prefix: str, zone: tzinfo) -> dict[str, An
         "created": moment_shown(row["created_at"], zone),
     }
     return {**row, **extras}
+
+
+def effective_status(status: str, merchant: str) -> str:
+    """Return the state of a badge: what belongs to a merchant that is off is off, too.
+
+    `status` is the entity's own, `merchant` that of its merchant, "" if it has none.
+    """
+    return _OFF.get(merchant, status) if status == "active" else status
+
+
+def effective_status_of(entry: Entry, parents: Iterable[Entry]) -> str:
+    """Return the state of an entity's badge. `parents` are the rows above it."""
+    merchant = next((parent.status for parent in parents if parent.kind == "merchant"), "")
+    return effective_status(entry.status, merchant)
 
 
 def status_of(row: Mapping[str, Any]) -> str:

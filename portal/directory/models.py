@@ -51,8 +51,16 @@ class Scope(models.Model):
     """One list of the gateway: the tenants, a tenant's merchants, a merchant's users or connectors.
 
     `failed_at` is the last failed try, `away_since` the first of a row of them. `claimed_at` is set while one
-    worker reads the list; `facets` holds the countries and currencies that occur.
+    worker reads the list; `facets` holds the countries and currencies that occur. `rows` is how many the
+    gateway listed the last time. `outdated`: an own change made the rows wrong, so read the list again.
     """
+
+    class Size(models.TextChoices):
+        """Who can read the list: any page, only a background worker, or nobody."""
+
+        ORDINARY = "", "ordinary"
+        LARGE = "large", "read by a background worker"
+        TOO_LARGE = "too_large", "larger than the portal reads"
 
     connection = models.CharField(max_length=64)
     kind = models.CharField(max_length=32)
@@ -63,6 +71,9 @@ class Scope(models.Model):
     failure = models.TextField(blank=True, default="")
     claimed_at = models.DateTimeField(null=True)
     facets = models.JSONField(default=dict)
+    rows = models.PositiveIntegerField(null=True)
+    size = models.CharField(max_length=16, blank=True, default=Size.ORDINARY, choices=Size.choices)
+    outdated = models.BooleanField(default=False)
 
     class Meta:
         """A list exists once."""

@@ -1,13 +1,12 @@
 """Reading lists of the gateway into the index: when, by whom, and what happens if it does not answer."""
 
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -15,22 +14,33 @@ from portal.directory.models import Entry, Scope
 from portal.directory.records import Draft, index_draft, index_row
 from provisioning import service
 from provisioning.entities import Entity
-from provisioning.gateway.errors import ProvisioningError
+from provisioning.gateway.errors import AnswerTooLarge, ProvisioningError
 
 # A list that just failed is not asked again by every page that wants it; "refresh now" does ask.
 RETRY_AFTER = timedelta(seconds=15)
 # Whoever claimed a list and never came back was killed.
 CLAIM_LIFE = timedelta(seconds=60)
 FIRST_LOAD_WAIT = 5.0
+# Pages read lists up to this length themselves. Longer ones are read by a background worker.
+PAGE_ROWS = 5000
+PAGE_BYTES = 8 * 1024 * 1024
 _BATCH = 500
+# On SQLite writers queue without order, so a long list lets others write between its slices. In seconds.
+_PAUSE = 0.01
 _WELL: dict[str, Any] = {"failed_at": None, "away_since": None, "failure": ""}
 _WRITTEN = [field.attname for field in Entry._meta.concrete_fields if not field.primary_key]
 _IDENTITY = ["connection", "kind", "guid"]
+_CHILD_KINDS = ("merchant", "merchant_user", "connector")
 
 
 @dataclass(frozen=True, slots=True)
 class ScopeState:
-    """How current a list is. `refreshed_at` None: never read. `away_since` is set while reading fails."""
+    """How current a list is. `refreshed_at` None: never read. `away_since` is set while reading fails.
+
+    Of several lists together: `total` is how many there are, `known` how many were ever read, `stale` how
+    many are older than they should be. `large`: a background worker has to read it. `parents_complete`: all
+    lists there could be are among the `total`.
+    """
 
     refreshed_at: datetime | None = None
     failed_at: datetime | None = None
@@ -39,6 +49,12 @@ class ScopeState:
     facets: dict[str, Any] | None = None
     loading: bool = False
     stale: int = 0
+    total: int = 1
+    known: int = 0
+    rows: int | None = None
+    large: bool = False
+    too_large: bool = False
+    parents_complete: bool = True
 
     @property
     def away(self) -> bool:
@@ -50,11 +66,36 @@ class ScopeState:
         """Whether the list was ever read."""
         return self.refreshed_at is not None
 
+    @property
+    def complete(self) -> bool:
+        """Whether every list was read at least once: only then does an absent row mean anything."""
+        return self.parents_complete and self.known >= self.total
 
-def scope_refresh(*, connection: str, kind: str, parent: str = "") -> ScopeState:
-    """Reads one list now, unless somebody else is just doing so. A failure is told, not raised."""
+    def below(self, parents: "ScopeState") -> "ScopeState":
+        """Return the state of lists whose parents are on lists that may be incomplete or away themselves."""
+        away = parents if parents.away and not self.away else self
+        return replace(
+            self,
+            parents_complete=parents.complete,
+            failed_at=away.failed_at,
+            away_since=away.away_since,
+            failure=away.failure,
+            loading=self.loading or parents.loading,
+            large=self.large or (parents.large and not parents.complete),
+        )
+
+
+def scope_refresh(
+    *, connection: str, kind: str, parent: str = "", report: Callable[[int, int], None] | None = None
+) -> ScopeState:
+    """Reads one list now, unless somebody else is just doing so. A failure is told, not raised.
+
+    A page leaves a long list to the worker, which passes `report`, a function of rows stored and rows in all.
+    """
     scope = _scope(connection, kind, parent)
-    return _refreshed(scope) if _claimed(scope) else _state(_waited(scope))
+    if report is None and scope.size != Scope.Size.ORDINARY:
+        return _state(scope)
+    return _refreshed(scope, report) if _claimed(scope) else _state(_waited(scope))
 
 
 def scope_ensure(*, connection: str, kind: str, parent: str = "", max_age: float | None = None) -> ScopeState:
@@ -97,6 +138,7 @@ def scopes_ensure(
 
 def _summary(states: list[ScopeState], stale: int) -> ScopeState:
     ages = [state.refreshed_at for state in states if state.refreshed_at]
+    sizes = [state.rows for state in states if state.rows is not None]
     failed = next((state for state in states if state.away), None)
     facets: dict[str, set[str]] = {}
     for state in states:
@@ -109,6 +151,12 @@ def _summary(states: list[ScopeState], stale: int) -> ScopeState:
         failure=failed.failure if failed else "",
         facets={name: sorted(values) for name, values in facets.items()},
         stale=stale,
+        loading=any(state.loading for state in states),
+        total=len(states),
+        known=len(ages),
+        rows=sum(sizes) if len(sizes) == len(states) else None,
+        large=any(state.large for state in states),
+        too_large=any(state.too_large for state in states),
     )
 
 
@@ -124,20 +172,28 @@ def _state(scope: Scope) -> ScopeState:
         failure=scope.failure,
         facets=scope.facets,
         loading=scope.claimed_at is not None and timezone.now() - scope.claimed_at < CLAIM_LIFE,
+        known=int(scope.refreshed_at is not None),
+        rows=scope.rows,
+        large=scope.size != Scope.Size.ORDINARY,
+        too_large=scope.size == Scope.Size.TOO_LARGE,
     )
 
 
 def _due(scope: Scope, max_age: float | None) -> bool:
     age = timedelta(seconds=settings.DIRECTORY_MAX_AGE if max_age is None else max_age)
     now = timezone.now()
-    if scope.failed_at and now - scope.failed_at < RETRY_AFTER:
+    if scope.size != Scope.Size.ORDINARY or (scope.failed_at and now - scope.failed_at < RETRY_AFTER):
         return False
-    return scope.refreshed_at is None or now - scope.refreshed_at > age
+    return scope.outdated or scope.refreshed_at is None or now - scope.refreshed_at > age
 
 
-def _oldest_first(scope: Scope) -> tuple[bool, float]:
-    """A list never read comes before every other."""
-    return scope.refreshed_at is not None, scope.refreshed_at.timestamp() if scope.refreshed_at else 0.0
+def _oldest_first(scope: Scope) -> tuple[bool, bool, float]:
+    """Lists known to be wrong come first, then those never read."""
+    return (
+        not scope.outdated,
+        scope.refreshed_at is not None,
+        scope.refreshed_at.timestamp() if scope.refreshed_at else 0.0,
+    )
 
 
 def _claimed(scope: Scope) -> bool:
@@ -161,13 +217,24 @@ def _waited(scope: Scope) -> Scope:
     return scope
 
 
-def _refreshed(scope: Scope) -> ScopeState:
+def _refreshed(scope: Scope, report: Callable[[int, int], None] | None = None) -> ScopeState:
     """Reads, writes the difference, records the outcome and lets go of the claim, whatever happens."""
     started = timezone.now()
+    in_page = report is None
     try:
-        entities = _read(scope)
-        facets = _reconcile(scope, entities, started)
-        outcome: dict[str, Any] = {"refreshed_at": started, **_WELL, "facets": facets}
+        entities = _read(scope, PAGE_BYTES if in_page else 0)
+        if in_page and len(entities) > PAGE_ROWS:
+            raise AnswerTooLarge("The list is too long for a page to read.")
+        facets = _reconcile(scope, entities, started, report)
+        size = Scope.Size.LARGE if len(entities) > PAGE_ROWS else Scope.Size.ORDINARY
+        outcome: dict[str, Any] = {
+            "refreshed_at": started, **_WELL, "facets": facets, "rows": len(entities), "size": size,
+            "outdated": False,
+        }  # fmt: skip
+    except AnswerTooLarge as error:
+        outcome = {"size": Scope.Size.LARGE}
+        if not in_page:
+            outcome = {"size": Scope.Size.TOO_LARGE, "failure": _told(error), "failed_at": timezone.now()}
     except ProvisioningError as error:
         failed_at = timezone.now()
         outcome = {
@@ -187,36 +254,38 @@ def _told(error: ProvisioningError) -> str:
     return str(error)[:500] or type(error).__name__
 
 
-def _read(scope: Scope) -> Sequence[Entity]:
+def _read(scope: Scope, size_cap: int) -> Sequence[Entity]:
+    place: dict[str, Any] = {"connection": scope.connection, "size_cap": size_cap}
     if scope.kind == "tenant":
-        return service.tenant_list(connection=scope.connection)
+        return service.tenant_list(**place)
     if scope.kind == "merchant":
-        return service.merchant_list(connection=scope.connection, tenant_guid=scope.parent_guid)
+        return service.merchant_list(**place, tenant_guid=scope.parent_guid)
     if scope.kind == "merchant_user":
-        return service.merchant_user_list(connection=scope.connection, merchant_guid=scope.parent_guid)
-    return service.connector_list(connection=scope.connection, merchant_guid=scope.parent_guid)
+        return service.merchant_user_list(**place, merchant_guid=scope.parent_guid)
+    return service.connector_list(**place, merchant_guid=scope.parent_guid)
 
 
-def _reconcile(scope: Scope, entities: Sequence[Entity], started: datetime) -> dict[str, list[str]]:
+def _reconcile(
+    scope: Scope,
+    entities: Sequence[Entity],
+    started: datetime,
+    report: Callable[[int, int], None] | None = None,
+) -> dict[str, list[str]]:
     """Writes only what differs. A row written after the read began is newer than the answer and stays."""
     mine = Entry.objects.filter(connection=scope.connection, kind=scope.kind, parent_guid=scope.parent_guid)
     columns = mine.values_list("guid", "digest", "seen_at", "archived")
     known = {guid: (digest, seen, archived) for guid, digest, seen, archived in columns}
     tenant = tenant_of(scope.connection, scope.kind, scope.parent_guid)
-    drafts = [index_draft(entity, parent=scope.parent_guid, tenant=tenant) for entity in entities]
+    drafts = (index_draft(entity, parent=scope.parent_guid, tenant=tenant) for entity in entities)
     listed = {draft.guid: draft for draft in drafts if draft}
-    changed = [
-        index_row(draft, connection=scope.connection, seen_at=started)
-        for draft in listed.values()
-        if _is_news(draft, known.get(draft.guid), started)
-    ]
+    changed = [draft for draft in listed.values() if _is_news(draft, known.get(draft.guid), started)]
     vanished = [
         guid
         for guid, (_, written, archived) in known.items()
         # Whether lists contain what is archived is not documented: what was archived stays known.
         if guid not in listed and written < started and not archived
     ]
-    _write(scope, changed, vanished)
+    _write(scope, changed, vanished, started, report)
     return _facets(mine) if changed or vanished else scope.facets
 
 
@@ -224,14 +293,36 @@ def _is_news(draft: Draft, known: tuple[str, datetime, bool] | None, started: da
     return known is None or (known[0] != draft.digest and known[1] < started)
 
 
-def _write(scope: Scope, changed: list[Entry], vanished: list[str]) -> None:
-    with transaction.atomic():
-        rows_store(changed)
-        for guids in _batches(vanished):
-            here = {"connection": scope.connection}
-            Entry.objects.filter(**here, kind=scope.kind, guid__in=guids).delete()
-            Entry.objects.filter(**here, parent_guid__in=guids).delete()
-            Scope.objects.filter(**here, parent_guid__in=guids).delete()
+def _write(
+    scope: Scope,
+    changed: list[Draft],
+    vanished: list[str],
+    started: datetime,
+    report: Callable[[int, int], None] | None,
+) -> None:
+    """Stores the difference in slices, each in a transaction of its own, so that nobody waits long."""
+    total = len(changed) + len(vanished)
+    for start in range(0, len(changed), _BATCH):
+        drafts = changed[start : start + _BATCH]
+        rows_store([index_row(draft, connection=scope.connection, seen_at=started) for draft in drafts])
+        _pause(scope, start + len(drafts), total, report)
+    for start in range(0, len(vanished), _BATCH):
+        guids = vanished[start : start + _BATCH]
+        children = {"connection": scope.connection, "kind__in": _CHILD_KINDS, "parent_guid__in": guids}
+        Entry.objects.filter(connection=scope.connection, kind=scope.kind, guid__in=guids).delete()
+        Entry.objects.filter(**children).delete()
+        Scope.objects.filter(**children).delete()
+        _pause(scope, len(changed) + start + len(guids), total, report)
+
+
+def _pause(scope: Scope, done: int, total: int, report: Callable[[int, int], None] | None) -> None:
+    """Between two slices of a long list: keep the claim, say how far it is, let others write."""
+    if total <= _BATCH:
+        return
+    Scope.objects.filter(pk=scope.pk).update(claimed_at=timezone.now())
+    if report:
+        report(done, total)
+    time.sleep(_PAUSE)
 
 
 def rows_store(rows: list[Entry]) -> None:
@@ -254,7 +345,3 @@ def _facets(rows: Any) -> dict[str, list[str]]:
     """The countries and currencies that occur, kept so that no list page has to collect them."""
     columns = ("country", "currency")
     return {name: sorted(set(rows.exclude(**{name: ""}).values_list(name, flat=True))) for name in columns}
-
-
-def _batches(guids: list[str]) -> Iterable[list[str]]:
-    return (guids[start : start + _BATCH] for start in range(0, len(guids), _BATCH))

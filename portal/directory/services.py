@@ -3,6 +3,7 @@
 from portal.directory.entries import (
     EntryMissing,
     entries_matching,
+    entries_ranked,
     entries_search,
     entries_seen,
     entry_children,
@@ -18,6 +19,7 @@ __all__ = [
     "EntryMissing",
     "ScopeState",
     "entries_matching",
+    "entries_ranked",
     "entries_search",
     "entries_seen",
     "entry_children",

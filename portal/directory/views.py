@@ -1,9 +1,13 @@
 """The generic list page of every entity room, and the global search."""
 
+import time
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from django.core.paginator import Page, Paginator
+from django.contrib import messages
 from django.db.models import QuerySet
+from django.db.models.fields.json import KT
+from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.views import View
@@ -13,27 +17,36 @@ from portal.console.context import connection_beyond, connections_of
 from portal.console.errors import NotFound
 from portal.console.moments import zone_named
 from portal.console.views import PortalView
+from portal.directory.background import large_lists_enqueue, reading_enqueue, reading_progress
 from portal.directory.listing import (
     ROOMS,
     STATUSES,
     ListFilter,
     asked,
+    effective_status,
     page_address,
     page_prefix,
     row_shown,
     rows_narrowed,
+    status_of,
 )
-from portal.directory.models import Entry
+from portal.directory.models import Entry, Scope
+from portal.directory.paging import KeysetPage, keyset_page
 from portal.directory.services import (
     ScopeState,
     entries_matching,
+    entries_ranked,
     entries_search,
     entries_seen,
     scope_ensure,
     scope_refresh,
 )
+from portal.directory.sync import missing_read
 
 PAGE_SIZE = 50
+CHILD_KINDS = ("merchant_user", "connector")
+# Seconds that a search spends reading lists that were never read.
+SEARCH_BUDGET = 2.0
 _COLUMNS = ("guid", "parent_guid", "tenant_guid", "name", "disabled", "archived", "created_at", "fields")
 
 
@@ -55,40 +68,72 @@ class ConnectionMixin(View):
 class EntryListView(ConnectionMixin, PortalView):
     """A list from the index: search `q`, filters, `sort`, `page` in the address; POST reads the gateway now.
 
-    A room names `kind` and `template_name` and overrides what differs. Template context: page (rows as dicts
-    with url, status, badge, created), state (ScopeState), q, filters, sort, narrowed, connection_slug.
+    A room names `kind` and `template_name` and overrides what differs. `json_sorts` are the properties,
+    besides the columns in `sorts`, that a list can be ordered by. Archived rows are left out until somebody
+    asks for them. Template context: page (rows as dicts with url, status, badge, created), state
+    (ScopeState), progress (Run or None), q, filters, sort, narrowed, archived_hidden, archived_shown, unit,
+    connection_slug.
     """
 
     kind: ClassVar[str] = ""
     template_name: ClassVar[str] = ""
+    unit: ClassVar[str] = "lists"
     sorts: ClassVar[dict[str, tuple[str, ...]]] = {
         "": ("archived", "sort_key"),
         "-name": ("archived", "-sort_key"),
         "created": ("created_at", "sort_key"),
         "-created": ("-created_at", "sort_key"),
+        "status": ("archived", "disabled", "sort_key"),
+        "-status": ("-archived", "-disabled", "sort_key"),
     }
+    json_sorts: ClassVar[tuple[str, ...]] = ()
 
     def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """The list page."""
         state = self.ensure()
+        if state.large:
+            large_lists_enqueue(connection=self.connection)
         filters = self.filters(state)
         q = asked(request.GET, "q")
         chosen = {each.name: each.value for each in filters}
         rows = entries_matching(rows_narrowed(self.rows(), chosen), q)
+        archived_shown = asked(request.GET, "archived") == "1"
+        archived_hidden = 0
+        if not (archived_shown or q or chosen.get("status")):
+            archived_hidden = rows.filter(archived=True).count()
+            rows = rows.filter(archived=False)
+        under_way = state.large or state.loading or not state.complete or state.stale
         context = {
-            "page": self.page(rows),
+            "page": self.page(rows, q),
             "state": state,
+            "progress": self.progress() if under_way else None,
             "q": q,
             "filters": filters,
             "sort": self.sort,
             "narrowed": bool(q or any(chosen.values())),
+            "archived_hidden": archived_hidden,
+            "archived_shown": archived_shown,
+            "unit": self.unit,
             "connection_slug": self.connection,
         }
         return render(request, self.template_name, context | self.page_context(context))
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponseRedirect:
-        """Refresh on demand, then back to the same list."""
-        self.refresh()
+        """Refresh on demand, say what came of it, then back to the same list."""
+        place: dict[str, Any] = {"connection": self.connection, "kind": self.kind, "parent": self.parent}
+        if self.refresh_by_worker() and reading_enqueue(**place):
+            messages.info(request, "This list is being read again in the background.")
+            return redirect(request.get_full_path())
+        state = self.refresh()
+        if state.away or state.too_large:
+            messages.warning(request, f"This list could not be read. {state.failure}")
+        elif state.large:
+            messages.warning(request, "No background worker is running to read this long list.")
+        elif not state.complete:
+            read = f"{state.known:,} of {state.total:,} {self.unit}"
+            messages.info(request, f"The lists of {read} have been read. Refresh again to go on.")
+        else:
+            messages.success(request, "Read from the gateway just now.")
         return redirect(request.get_full_path())
 
     @property
@@ -105,15 +150,26 @@ class EntryListView(ConnectionMixin, PortalView):
     def sort(self) -> str:
         """The order asked for; "" (by name) if there is no such order."""
         wanted = asked(self.request.GET, "sort")
-        return wanted if wanted in self.sorts else ""
+        known = wanted in self.sorts or wanted.removeprefix("-") in self.json_sorts
+        return wanted if known else ""
 
     def ensure(self) -> ScopeState:
         """Makes the rows current enough."""
         return scope_ensure(connection=self.connection, kind=self.kind, parent=self.parent)
 
-    def refresh(self) -> None:
+    def refresh(self) -> ScopeState:
         """Reads the list from the gateway whatever its age."""
-        scope_refresh(connection=self.connection, kind=self.kind, parent=self.parent)
+        return scope_refresh(connection=self.connection, kind=self.kind, parent=self.parent)
+
+    def refresh_by_worker(self) -> bool:
+        """Whether the list is too long for a page to read."""
+        lists = Scope.objects.filter(connection=self.connection, kind=self.kind)
+        lists = lists.filter(parent_guid=self.parent) if self.parent else lists
+        return lists.exclude(size=Scope.Size.ORDINARY).exists()
+
+    def progress(self) -> Any:
+        """The background reading of this list that is under way, if any."""
+        return reading_progress(connection=self.connection, kind=self.kind, parent=self.parent)
 
     def rows(self) -> QuerySet[Entry]:
         """All rows of the list that the person may know of, before search and filters."""
@@ -130,18 +186,43 @@ class EntryListView(ConnectionMixin, PortalView):
         offered = options if value in {"", *(code for code, _ in options)} else [*options, (value, value)]
         return ListFilter(name, label, offered, value)
 
-    def page(self, rows: QuerySet[Entry]) -> Page[Any]:
-        """One page of rows as plain dicts; a page number beyond the end shows the last page."""
-        values = rows.order_by(*self.sorts[self.sort], "guid").values(*_COLUMNS)
-        page: Page[Any] = Paginator(values, PAGE_SIZE).get_page(asked(self.request.GET, "page"))
+    def page(self, rows: QuerySet[Entry], q: str = "") -> KeysetPage:
+        """One page of rows as plain dicts; rows whose name is the text searched for come first."""
+        name = self.sort.removeprefix("-")
+        if name in self.json_sorts:
+            rows = rows.annotate(sort_value=Lower(KT(f"fields__{name}")))
+            columns = [f"{'-' if self.sort.startswith('-') else ''}sort_value", "sort_key"]
+        else:
+            columns = list(self.sorts[self.sort])
+        if q and not self.sort:
+            rows = entries_ranked(rows, q)
+            columns.insert(0, "rank")
+        wanted = dict.fromkeys([*_COLUMNS, *(column.removeprefix("-") for column in columns)])
+        page = keyset_page(rows.values(*wanted), [*columns, "guid"], size=PAGE_SIZE, query=self.request.GET)
         prefix = page_prefix(self.kind, self.connection)
         zone = zone_named(getattr(self.request.user, "timezone", ""))
+        places = [(self.connection, row["parent_guid"]) for row in page.object_list]
+        merchants = merchant_statuses(places) if self.kind in CHILD_KINDS else {}
+        for row in page.object_list:
+            row["parent_status"] = merchants.get((self.connection, row["parent_guid"]), "")
         page.object_list = [row_shown(row, prefix, zone) for row in page.object_list]
         return page
 
     def page_context(self, context: dict[str, Any]) -> dict[str, Any]:
         """What a room's template needs besides."""
         return {}
+
+
+def merchant_statuses(places: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Return (connection, guid) → status of the merchants among the places, in one query."""
+    wanted = set(places)
+    rows = Entry.objects.filter(
+        kind="merchant",
+        connection__in={connection for connection, _ in wanted},
+        guid__in={guid for _, guid in wanted} - {""},
+    )
+    found = rows.values("connection", "guid", "disabled", "archived")
+    return {(row["connection"], row["guid"]): status_of(row) for row in found}
 
 
 class SearchView(PortalView):
@@ -161,6 +242,7 @@ class SearchView(PortalView):
         q = asked(request.GET, "q")
         names = {connection.slug: connection.name for connection in connections_of(request)}
         kinds = [kind for kind in ROOMS if request.user.has_perm(f"{kind}.view")]
+        incomplete = self._incomplete(kinds, names) if q and kinds else []
         found = {
             kind: entries_search(user=request.user, text=q, kinds=[kind], limit=self.limit + 1)
             for kind in kinds
@@ -169,12 +251,30 @@ class SearchView(PortalView):
         if len(exact) == 1:
             return redirect(page_address(page_prefix(exact[0].kind, exact[0].connection), exact[0].guid))
         groups = [self._group(kind, rows, names) for kind, rows in found.items() if rows]
-        return render(request, "directory/search.html", {"q": q, "groups": groups, "known": bool(names)})
+        context = {"q": q, "groups": groups, "known": bool(names), "incomplete": incomplete}
+        return render(request, "directory/search.html", context)
+
+    def _incomplete(self, kinds: list[str], names: dict[str, str]) -> list[dict[str, Any]]:
+        """Read what is missing within the budget; say what the search does not know after that."""
+        found = []
+        ends = time.monotonic() + SEARCH_BUDGET
+        for slug, name in names.items():
+            left = ends - time.monotonic()
+            missing = missing_read(user=self.request.user, connection=slug, kinds=kinds, budget=left)
+            reading = bool(missing) and reading_enqueue(connection=slug)
+            found += [
+                {"connection": name, "title": self.titles[each.kind], "coverage": each, "reading": reading}
+                for each in missing
+            ]
+        return found
 
     def _group(self, kind: str, rows: list[Entry], names: dict[str, str]) -> dict[str, Any]:
+        places = [(row.connection, row.parent_guid) for row in rows]
+        merchants = merchant_statuses(places) if kind in CHILD_KINDS else {}
         shown = [
             {
                 "entry": row,
+                "status": effective_status(row.status, merchants.get((row.connection, row.parent_guid), "")),
                 "url": page_address(page_prefix(kind, row.connection), row.guid),
                 "connection": names.get(row.connection, row.connection),
             }

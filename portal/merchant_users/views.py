@@ -13,7 +13,7 @@ from portal.console.forms import PayloadForm
 from portal.console.moments import zone_named
 from portal.console.views import PortalView
 from portal.directory.children import MerchantChildrenListView
-from portal.directory.listing import asked
+from portal.directory.listing import asked, effective_status_of
 from portal.directory.models import Entry
 from portal.directory.pages import entity_reading
 from portal.directory.services import entry_find, entry_parents
@@ -37,6 +37,7 @@ class MerchantUserList(MerchantChildrenListView):
     access = "merchant_user.view"
     kind = "merchant_user"
     template_name = "merchant_users/list.html"
+    json_sorts = ("type", "lastName", "email")
 
     def page_context(self, context: dict[str, Any]) -> dict[str, Any]:
         """The drop-down of types, and the merchants' names."""
@@ -67,7 +68,9 @@ class MerchantUserTab(ConnectionMixin, PortalView):
 
     def frame(self, entry: Entry) -> dict[str, Any]:
         """What every tab shows around its content."""
-        return {"entry": entry, "parents": entry_parents(entry), "tab": self.tab}
+        parents = entry_parents(entry)
+        status = effective_status_of(entry, parents)
+        return {"entry": entry, "parents": parents, "tab": self.tab, "status": status}
 
 
 class MerchantUserPage(MerchantUserTab):

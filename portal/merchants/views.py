@@ -44,6 +44,14 @@ class MerchantListView(EntryListView):
     access = "merchant.view"
     kind = "merchant"
     template_name = "merchants/list.html"
+    unit = "tenants"
+    sorts = EntryListView.sorts | {
+        "country": ("country", "sort_key"),
+        "-country": ("-country", "sort_key"),
+        "currency": ("currency", "sort_key"),
+        "-currency": ("-currency", "sort_key"),
+    }
+    json_sorts = ("externalId",)
 
     @cached_property
     def tenants(self) -> dict[str, str]:
@@ -58,24 +66,31 @@ class MerchantListView(EntryListView):
         wanted = asked(self.request.GET, "tenant")
         return wanted if wanted in self.tenants else ""
 
+    @property
+    def parent(self) -> str:
+        """The chosen tenant."""
+        return self.tenant
+
     def ensure(self) -> ScopeState:
         """The chosen tenant's list; otherwise as many stale ones as the budget allows."""
         if self.tenant:
             return scope_ensure(connection=self.connection, kind=self.kind, parent=self.tenant)
-        parents = list(self.tenants)
-        if not parents:
-            return scope_ensure(connection=self.connection, kind="tenant")
-        return scopes_ensure(
-            connection=self.connection, kind=self.kind, parents=parents, budget=REFRESH_BUDGET
+        tenants = scope_ensure(connection=self.connection, kind="tenant")
+        if not self.tenants:
+            return tenants
+        lists = scopes_ensure(
+            connection=self.connection, kind=self.kind, parents=list(self.tenants), budget=REFRESH_BUDGET
         )
+        return lists.below(tenants)
 
-    def refresh(self) -> None:
+    def refresh(self) -> ScopeState:
         """Reads the chosen tenant's merchants, or the tenants and every list of theirs within the budget."""
         if self.tenant:
-            scope_refresh(connection=self.connection, kind=self.kind, parent=self.tenant)
-            return
-        scope_refresh(connection=self.connection, kind="tenant")
-        scopes_ensure(
+            return scope_refresh(connection=self.connection, kind=self.kind, parent=self.tenant)
+        tenants = scope_refresh(connection=self.connection, kind="tenant")
+        if tenants.away or not self.tenants:
+            return tenants
+        return scopes_ensure(
             connection=self.connection,
             kind=self.kind,
             parents=list(self.tenants),
@@ -153,9 +168,9 @@ class MerchantChildren(MerchantTab, EntryListView):
         """The list of this merchant, which must exist."""
         return scope_ensure(connection=self.connection, kind=self.kind, parent=self.entry.guid)
 
-    def refresh(self) -> None:
+    def refresh(self) -> ScopeState:
         """As above, whatever its age."""
-        scope_refresh(connection=self.connection, kind=self.kind, parent=self.entry.guid)
+        return scope_refresh(connection=self.connection, kind=self.kind, parent=self.entry.guid)
 
     def page_context(self, context: dict[str, Any]) -> dict[str, Any]:
         """The merchant around the list."""

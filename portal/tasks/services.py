@@ -130,6 +130,11 @@ def task_retry(*, run: Run) -> None:
         raise TaskNotPossible("The same work is under way already.") from None
 
 
+def runs_forget(*, kind: str, key: str) -> None:
+    """Delete finished runs of a kind and key, so that what repeats all day does not push out other runs."""
+    Run.objects.filter(kind=kind, key=key).exclude(state__in=OPEN).delete()
+
+
 def runs_of(person: Any) -> QuerySet[Run]:
     """What a person started, and what the portal itself did of the kinds that they have the right to."""
     return Run.objects.filter(Q(owner_id=person.pk) | Q(owner_id=None, kind__in=kinds_open_to(person)))

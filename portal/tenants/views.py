@@ -30,6 +30,10 @@ class TenantListView(EntryListView):
     access = "tenant.view"
     kind = "tenant"
     template_name = "tenants/list.html"
+    sorts = EntryListView.sorts | {
+        "currency": ("currency", "sort_key"),
+        "-currency": ("-currency", "sort_key"),
+    }
 
     def filters(self, state: ScopeState) -> list[ListFilter]:
         """None: tenants are few, and can be neither disabled nor archived."""

@@ -6,7 +6,7 @@ DOMAIN.md of the contract: decide on `errorCode`, and look at `success` and the 
 import json
 import math
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ _OPEN_AND_CLOSE = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _DEEP = "the answer is nested too deeply"
 _LEVELS = 100  # the routing documents, the deepest there are, need a few levels per rule
+_LONG = 1024 * 1024
 _NO_CODE = (None, "", 0)
 # Objects of a connector that take keys the contract does not name; credentials are kept under such keys.
 _FREE_FORM = {
@@ -128,6 +129,11 @@ def parsed(body: bytes, *, strict: bool = False, large: bool = True) -> dict[str
     return dict(_storable(value)) if _UNSTORABLE.search(text) or "\x00" in text else value
 
 
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Build one object of a long answer. As a Python function it lets other threads run in between."""
+    return dict(pairs)
+
+
 def sealed(body: dict[str, Any], paths: Collection[Path]) -> dict[str, Any]:
     """`body` under the contract's spelling, with the values at `paths` sealed; untouched if there are none.
 
@@ -210,7 +216,9 @@ def _message(body: dict[str, Any]) -> str:
 
 
 def _loaded(text: str, *, strict: bool) -> Any:
-    hook = _verdict_once if strict else None
+    hook: Callable[[list[tuple[str, Any]]], dict[str, Any]] | None = _verdict_once if strict else None
+    if hook is None and len(text) > _LONG:
+        hook = _object
     try:
         return json.loads(text, parse_constant=_nothing, parse_float=_finite, object_pairs_hook=hook)
     except ValueError:

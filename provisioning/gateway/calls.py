@@ -17,8 +17,8 @@ class Call:
 
     `target` fills the first path parameter, `second` the other one if there is one. `payload` is None for
     reads and may hold sealed values. `secrets` are the answer's secret paths, `result` is the key of its
-    content, `fields` are the properties a refusal may name. `large` allows a list's size. `schema` names the
-    answer's schema, `operation` the operation, for the log.
+    content, `fields` are the properties a refusal may name. `large` allows a list's size, `size_cap` sets
+    another limit in bytes. `schema` names the answer's schema, `operation` the operation, for the log.
     """
 
     method: str
@@ -32,6 +32,7 @@ class Call:
     large: bool = False
     schema: str = ""
     operation: str = ""
+    size_cap: int = 0
 
     @property
     def writes(self) -> bool:

@@ -150,7 +150,7 @@ class GatewayClient:
                 if 300 <= status < 400:
                     raise OutcomeUnknown(_REDIRECT, REDIRECTED, http_status=status)
                 try:
-                    return status, response.headers, _body(response, call.large)
+                    return status, response.headers, _body(response, _size_cap(call))
                 except UnreadableError as error:
                     raise _unreadable(error, status, call) from None
         except ProvisioningError:
@@ -288,18 +288,22 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             yield link
 
 
-def _body(response: requests.Response, large: bool) -> bytes:
+def _size_cap(call: Call) -> int:
+    return call.size_cap or (LIST_SIZE_CAP if call.large else SIZE_CAP)
+
+
+def _body(response: requests.Response, cap: int) -> bytes:
     try:
-        return _read(response, large)
+        return _read(response, cap)
     except Exception:
         if response.status_code == UNAUTHORISED:  # that says it all, whatever became of the rest
             return b""
         raise
 
 
-def _read(response: requests.Response, large: bool) -> bytes:
+def _read(response: requests.Response, cap: int) -> bytes:
     coding = response.headers.get("Content-Encoding", "")
-    return decoded(response.raw, coding=coding, cap=LIST_SIZE_CAP if large else SIZE_CAP)
+    return decoded(response.raw, coding=coding, cap=cap)
 
 
 def _body_of(raw: bytes, status: int, call: Call) -> dict[str, Any]:

@@ -105,7 +105,7 @@ def test_long_lists_have_pages(browser, shops, word, monkeypatch):
 
 def test_a_list_takes_few_queries_whatever_its_length(browser, shops, django_assert_max_num_queries):
     browser.get("/sandbox/merchants/")
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         browser.get("/sandbox/merchants/")
 
 

@@ -4,6 +4,7 @@ import gzip
 import json
 import socket
 import struct
+from dataclasses import replace
 
 import pytest
 
@@ -21,6 +22,7 @@ from tests.provisioning.gateway.callers import (
     PAYLOAD_SECRET,
     READ,
     WRITE,
+    accepted,
     failure,
     unknown,
 )
@@ -161,6 +163,13 @@ def test_a_body_larger_than_allowed_is_not_read_to_its_end(size):
         error = failure(server.url, READ)
     assert type(error) is AnswerTooLarge
     assert "larger than allowed: more than 64 MiB." in str(error) and "Try again" not in str(error)
+
+
+def test_a_caller_may_accept_less_of_a_list():
+    body = json.dumps({"success": True, "merchants": [{"guid": "ME-1", "name": "x" * 90_000}]}).encode()
+    with wire(says(body)) as server:
+        assert type(failure(server.url, replace(READ, size_cap=50_000))) is AnswerTooLarge
+        assert accepted(server.url, replace(READ, size_cap=100_000)).body["success"]
 
 
 def test_a_gzip_bomb_is_not_unpacked():

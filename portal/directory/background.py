@@ -1,0 +1,169 @@
+"""Read lists of the gateway in the background, so that lists and search are complete early."""
+
+import time
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import F, Q
+from django.utils import timezone
+
+from portal.directory.models import Entry, Scope
+from portal.directory.scopes import scope_refresh
+from portal.tasks.housekeeping import housekeeping_register
+from portal.tasks.kinds import Kind, Result, kind_register
+from portal.tasks.models import OPEN, Run
+from portal.tasks.recovery import worker_is_there
+from portal.tasks.services import Owner, TaskNotPossible, runs_forget, task_enqueue, task_progress
+from provisioning.connections.models import Connection, Credential
+
+KIND = "directory.read"
+EVERY = timedelta(seconds=10)
+# Lists that nobody opened are read again after this time, so that search does not get older.
+MAX_AGE = timedelta(hours=24)
+# A connection whose gateway just failed is left alone for this long.
+RETRY_AFTER = timedelta(minutes=1)
+MOST_FAILURES = 3
+# A run ends after this many seconds and puts the rest in line, so that other background work gets its turn.
+TURN = 30.0
+_PORTAL = Owner(None, "Portal")
+_PLURALS = {"merchant": "merchants", "merchant_user": "users", "connector": "connectors"}
+_SLICE = 100
+
+
+def tasks_register() -> None:
+    """Have workers look for lists that are missing, and read them."""
+    kind_register(Kind(KIND, read_lists, deadline=timedelta(hours=6)))
+    housekeeping_register(missing_lists_enqueue, every=EVERY)
+
+
+def missing_lists_enqueue() -> None:
+    """Start reading each connection that has lists which are missing, known to be wrong or a day old."""
+    usable = Credential.objects.filter(state=Credential.State.ACTIVE).values("connection")
+    for slug in Connection.objects.filter(pk__in=usable).order_by("slug").values_list("slug", flat=True):
+        failing = Scope.objects.filter(connection=slug, failed_at__gte=timezone.now() - RETRY_AFTER)
+        if not failing.exists() and next(_due_lists(slug), None):
+            reading_enqueue(connection=slug)
+
+
+def reading_enqueue(
+    *, connection: str, kind: str = "", parent: str = "", before: str = "", turn: int = 0
+) -> bool:
+    """Have a worker read what is missing of a connection; with `kind`, also every list of it again.
+
+    Return whether a worker is there to do it. Asking twice changes nothing while the first one is under way.
+    """
+    if not worker_is_there():
+        return False
+    before = before or (timezone.now().isoformat() if kind else "")
+    arguments = {"connection": connection, "kind": kind, "parent": parent, "before": before, "turn": turn}
+    key = f"{_key(connection, kind, parent)}:{turn}"
+    title = f"Read the {_PLURALS.get(kind, 'lists')} of {connection}"
+    runs_forget(kind=KIND, key=key)
+    try:
+        task_enqueue(kind=KIND, title=title, owner=_PORTAL, arguments=arguments, key=key)
+    except TaskNotPossible:
+        return False
+    return True
+
+
+def large_lists_enqueue(*, connection: str) -> None:
+    """Have a worker read the lists that are too long for a page, where they are old or were never read."""
+    old = timezone.now() - timedelta(seconds=settings.DIRECTORY_MAX_AGE)
+    lists = Scope.objects.filter(connection=connection, size=Scope.Size.LARGE)
+    due = lists.filter(Q(refreshed_at__isnull=True) | Q(refreshed_at__lt=old) | Q(outdated=True))
+    for kind, parent in due.values_list("kind", "parent_guid")[:_SLICE]:
+        reading_enqueue(connection=connection, kind=kind, parent=parent)
+
+
+def reading_progress(*, connection: str, kind: str, parent: str = "") -> Run | None:
+    """Return the reading of these lists that is under way, with `done` and `total`."""
+    wanted = Q()
+    for start in {_key(connection, kind, parent), _key(connection, kind, ""), _key(connection, "", "")}:
+        wanted |= Q(key__startswith=f"{start}:")
+    return Run.objects.filter(wanted, kind=KIND, state__in=OPEN).order_by("-key").first()
+
+
+def read_lists(
+    run: Run, *, connection: str, kind: str = "", parent: str = "", before: str = "", turn: int = 0
+) -> Result:
+    """Read the lists of a connection that are due, one after the other; a long one reports its own rows."""
+    renewed = datetime.fromisoformat(before) if before else None
+    started, total = time.monotonic(), 0
+    done = failures = 0
+    for list_kind, list_parent in _due_lists(connection, kind=kind, parent=parent, before=renewed):
+        if done % _SLICE == 0:
+            total = done + _count_due(connection, kind=kind, parent=parent, before=renewed)
+        task_progress(run=run, done=done, total=max(total, done + 1))
+
+        def report(stored: int, rows: int) -> None:
+            task_progress(run=run, done=stored, total=rows, message="rows of one long list")
+
+        state = scope_refresh(connection=connection, kind=list_kind, parent=list_parent, report=report)
+        done += 1
+        failures = failures + 1 if state.away or state.too_large else 0
+        if failures >= MOST_FAILURES or (state.away and list_kind == "tenant"):
+            break
+        if time.monotonic() - started > TURN:
+            reading_enqueue(connection=connection, kind=kind, parent=parent, before=before, turn=turn + 1)
+            break
+    return Result(message=f"{done:,} lists read")
+
+
+def _key(connection: str, kind: str, parent: str) -> str:
+    return f"directory:{connection}:{kind}:{parent}"[:200]
+
+
+def _due_lists(
+    connection: str, *, kind: str = "", parent: str = "", before: datetime | None = None
+) -> Iterator[tuple[str, str]]:
+    """Yield (kind, parent) of each list that is due, once; parents first, as reading them finds children."""
+    if parent:
+        yield kind, parent
+        return
+    yield from _due_of("tenant", [""], connection, before if kind in ("tenant", "merchant") else None)
+    for child, above in (("merchant", "tenant"), ("connector", "merchant"), ("merchant_user", "merchant")):
+        known = Entry.objects.filter(connection=connection, kind=above)
+        newest = F("created_at").desc(nulls_last=True)
+        parents = known.order_by("archived", newest).values_list("guid", flat=True)
+        yield from _due_of(
+            child, parents.iterator(chunk_size=2000), connection, before if kind == child else None
+        )
+
+
+def _due_of(
+    kind: str, parents: Iterable[str], connection: str, before: datetime | None
+) -> Iterator[tuple[str, str]]:
+    """Yield the due lists of one kind. Each slice is looked up only when it is reached."""
+    chunk: list[str] = []
+    for parent in [*parents, None]:
+        if parent is not None:
+            chunk.append(parent)
+        if len(chunk) < _SLICE and parent is not None:
+            continue
+        here = Scope.objects.filter(connection=connection, kind=kind, parent_guid__in=chunk)
+        current = set(here.exclude(_due(before)).values_list("parent_guid", flat=True))
+        yield from ((kind, guid) for guid in chunk if guid not in current)
+        chunk = []
+
+
+def _due(before: datetime | None) -> Q:
+    """The condition for lists that are to be read: never read, wrong, or older than asked for."""
+    now = timezone.now()
+    old = Q(refreshed_at__lt=before or now - MAX_AGE)
+    recently = Q(failed_at__isnull=False) & Q(failed_at__gte=now - RETRY_AFTER)
+    too_large = Q(size=Scope.Size.TOO_LARGE) & Q(failed_at__isnull=False) & Q(failed_at__gte=now - MAX_AGE)
+    wanted = Q(refreshed_at__isnull=True) | Q(outdated=True) | old
+    return wanted & ~recently & (~too_large if before is None else Q())
+
+
+def _count_due(connection: str, *, kind: str, parent: str, before: datetime | None) -> int:
+    """Return how many lists are due; an estimate for the progress bar."""
+    if parent:
+        return 1
+    total = 0
+    for child, above in (("merchant", "tenant"), ("connector", "merchant"), ("merchant_user", "merchant")):
+        known = Entry.objects.filter(connection=connection, kind=above).count()
+        read = Scope.objects.filter(connection=connection, kind=child)
+        total += max(0, known - read.exclude(_due(before if kind == child else None)).count())
+    return total

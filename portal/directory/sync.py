@@ -1,0 +1,160 @@
+"""How complete the index is, and reading what is missing within the time that a page has."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Count, F, Min, Q, QuerySet
+from django.utils import timezone
+
+from portal.directory.entries import entries_seen
+from portal.directory.models import Entry, Scope
+from portal.directory.scopes import RETRY_AFTER, ScopeState, scope_ensure, scope_refresh, scopes_ensure
+from portal.staff.models import User
+from portal.staff.reach import reach_of
+from portal.tasks.recovery import worker_is_there
+
+# The gateway has one list of users and one of connectors per merchant. Up to this many a page keeps fresh.
+READ_AT_ONCE = 40
+# No read starts later than this after a page began to read, so that a page stays below 20 seconds.
+LATEST_START = 4.0
+_SLICE = 200
+_ANY_AGE = 1e9  # seconds: read only what was never read, or is known to be wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Of how many merchants a list was read. `merchants_complete`: all merchants are known."""
+
+    kind: str
+    total: int
+    known: int
+    merchants_complete: bool
+
+    @property
+    def complete(self) -> bool:
+        """Whether a row that is absent here is absent at the gateway, too."""
+        return self.merchants_complete and self.known >= self.total
+
+
+def merchants_visible(*, user: User | AnonymousUser, connection: str) -> QuerySet[Entry]:
+    """The known merchants of a connection that the person may see."""
+    return entries_seen(user=user, connection=connection, kind="merchant")
+
+
+def merchant_lists_state(
+    *, user: User | AnonymousUser, connection: str, budget: float, max_age: float | None = None
+) -> ScopeState:
+    """Read the list of tenants and their lists of merchants where they are due; return their common state."""
+    tenants = scope_ensure(connection=connection, kind="tenant", max_age=max_age)
+    rows = entries_seen(user=user, connection=connection, kind="tenant")
+    parents = list(rows.values_list("guid", flat=True))
+    if not parents or (tenants.away and not tenants.loaded):
+        return tenants
+    return scopes_ensure(
+        connection=connection,
+        kind="merchant",
+        parents=parents,
+        budget=-1.0 if tenants.away else budget,
+        max_age=max_age,
+    )
+
+
+def children_lists_read(
+    *, user: User | AnonymousUser, connection: str, kind: str, budget: float, refresh: bool = False
+) -> ScopeState:
+    """Read users or connectors of merchants whose lists are missing or wrong; return the common state.
+
+    Few lists are kept fresh as well. Of many, those never read are left to the background worker, if one
+    runs. `refresh` reads all of them, the oldest first, as far as the budget allows.
+    """
+    started, now = time.monotonic(), timezone.now()
+    merchants = merchants_visible(user=user, connection=connection)
+    few = merchants.count() <= READ_AT_ONCE
+    lists = _lists(user, connection, kind)
+    tried = Q(failed_at__gte=now - RETRY_AFTER) | ~Q(size=Scope.Size.ORDINARY)
+    due = [lists.filter(outdated=True)]
+    if few or refresh:
+        age = timedelta(seconds=0 if refresh else settings.DIRECTORY_MAX_AGE)
+        due.append(lists.filter(refreshed_at__lt=now - age).order_by("refreshed_at"))
+    found = [list(rows.exclude(tried).values_list("parent_guid", flat=True)[:_SLICE]) for rows in due]
+    if few or refresh or not worker_is_there():
+        found.insert(1, _never_read(merchants, lists, tried))
+    for parent in dict.fromkeys(guid for guids in found for guid in guids):
+        if time.monotonic() - started > min(budget, LATEST_START) or budget < 0:
+            break
+        read = scope_refresh if refresh else scope_ensure
+        if read(connection=connection, kind=kind, parent=parent).away:
+            break
+    return children_state(user=user, connection=connection, kind=kind)
+
+
+def children_state(*, user: User | AnonymousUser, connection: str, kind: str) -> ScopeState:
+    """The common state of the users' or connectors' lists of all merchants that the person may see."""
+    lists = _lists(user, connection, kind)
+    current = timezone.now() - timedelta(seconds=settings.DIRECTORY_MAX_AGE)
+    found = lists.aggregate(
+        known=Count("refreshed_at"),
+        oldest=Min("refreshed_at"),
+        fresh=Count("pk", filter=Q(refreshed_at__gte=current)),
+    )
+    failed = lists.filter(away_since__isnull=False).order_by("-failed_at").first()
+    total = merchants_visible(user=user, connection=connection).count()
+    return ScopeState(
+        refreshed_at=found["oldest"],
+        failed_at=failed.failed_at if failed else None,
+        away_since=failed.away_since if failed else None,
+        failure=failed.failure if failed else "",
+        stale=max(0, found["known"] - found["fresh"]),
+        total=total,
+        known=min(found["known"], total),
+    )
+
+
+def coverage_of(*, user: User | AnonymousUser, connection: str, kind: str) -> Coverage:
+    """How complete the users or connectors (or, for "merchant", the merchants) of a connection are."""
+    tenants = entries_seen(user=user, connection=connection, kind="tenant")
+    listed = Scope.objects.filter(connection=connection, refreshed_at__isnull=False)
+    read = listed.filter(kind="merchant", parent_guid__in=tenants.values("guid")).count()
+    tenants_read = listed.filter(kind="tenant").exists()
+    whole = tenants_read and read >= tenants.count()
+    if kind == "merchant":
+        return Coverage(kind, tenants.count(), read, tenants_read)
+    state = children_state(user=user, connection=connection, kind=kind)
+    return Coverage(kind, state.total, state.known, whole)
+
+
+def missing_read(
+    *, user: User | AnonymousUser, connection: str, kinds: Iterable[str], budget: float
+) -> list[Coverage]:
+    """Read what was never read of a connection, within the budget; return what is incomplete after that."""
+    started = time.monotonic()
+    wanted = [kind for kind in kinds if kind != "tenant"]
+    merchants = coverage_of(user=user, connection=connection, kind="merchant")
+    if not merchants.complete:
+        merchant_lists_state(user=user, connection=connection, budget=budget, max_age=_ANY_AGE)
+    for kind in wanted:
+        left = budget - (time.monotonic() - started)
+        if kind != "merchant" and left > 0:
+            children_lists_read(user=user, connection=connection, kind=kind, budget=left)
+    found = [coverage_of(user=user, connection=connection, kind=kind) for kind in wanted]
+    return [coverage for coverage in found if not coverage.complete]
+
+
+def _lists(user: User | AnonymousUser, connection: str, kind: str) -> QuerySet[Scope]:
+    """The lists of the merchants that the person may see. Lists of merchants that are gone are deleted."""
+    lists = Scope.objects.filter(connection=connection, kind=kind)
+    if reach_of(user).everywhere:
+        return lists
+    merchants = merchants_visible(user=user, connection=connection)
+    return lists.filter(parent_guid__in=merchants.values("guid"))
+
+
+def _never_read(merchants: QuerySet[Entry], lists: QuerySet[Scope], tried: Q) -> list[str]:
+    """Some merchants whose list was never read, the newest merchants first."""
+    skipped = lists.filter(Q(refreshed_at__isnull=False) | tried)
+    rows = merchants.exclude(guid__in=skipped.values("parent_guid"))
+    return list(rows.order_by(F("created_at").desc(nulls_last=True)).values_list("guid", flat=True)[:_SLICE])

@@ -1,0 +1,182 @@
+"""What was not read is never shown as none: lists and search on a fresh portal, with and without a worker."""
+
+import pytest
+
+from portal.directory import background, sync
+from portal.directory.models import Entry, Scope
+from portal.directory.services import scope_ensure
+from portal.tasks.attempts import attempt
+from portal.tasks.models import Run, Worker
+from tests.portal.directory.conftest import away, made
+
+WORDS_OF_NONE = (
+    "No users yet",
+    "No connectors yet",
+    "No merchants yet",
+    "Nothing matches",
+    "Nothing is known",
+)
+
+
+@pytest.fixture
+def browser(agent, client_of, connection):
+    """Ana's browser, on a portal that has read nothing."""
+    return client_of(agent)
+
+
+@pytest.fixture
+def worker(db):
+    """A worker gave a sign of life just now."""
+    return Worker.objects.create(name="test-worker")
+
+
+def work():
+    """Do what waits, as a worker does."""
+    while run := Run.objects.filter(state="waiting").order_by("created_at").first():
+        attempt(str(run.pk))
+
+
+@pytest.mark.parametrize("room", ["merchants", "users", "connectors"])
+def test_a_fresh_portal_lists_what_exists_without_a_detour(browser, room):
+    page = browser.get(f"/sandbox/{room}/")
+    assert page.context["page"].object_list
+    assert page.context["state"].complete
+    assert not any(words in page.content.decode() for words in WORDS_OF_NONE)
+
+
+def test_a_fresh_portal_finds_what_exists(browser, connection):
+    shop = made(connection.tenant_guid, "Freshly Sought Shop")
+    page = browser.get("/search/?q=freshly+sought").content.decode()
+    assert shop.guid in page
+    assert "This search is incomplete" not in page
+
+
+@pytest.mark.parametrize("room", ["merchants", "users", "connectors"])
+@pytest.mark.parametrize("query", ["", "?q=nowhere-to-be-found"])
+def test_a_list_without_time_to_read_says_that_it_is_incomplete(browser, monkeypatch, room, query):
+    monkeypatch.setattr("portal.directory.children.REFRESH_BUDGET", -1.0)
+    monkeypatch.setattr("portal.merchants.views.REFRESH_BUDGET", -1.0)
+    text = browser.get(f"/sandbox/{room}/{query}").content.decode()
+    assert "Incomplete: read 0 of" in text
+    assert not any(words in text for words in WORDS_OF_NONE)
+
+
+def test_a_search_without_time_to_read_says_what_is_missing(browser, monkeypatch):
+    monkeypatch.setattr("portal.directory.views.SEARCH_BUDGET", -1.0)
+    text = browser.get("/search/?q=nowhere-to-be-found").content.decode()
+    assert "This search is incomplete" in text
+    assert "Nothing found so far" in text
+    assert "Sandbox: connectors of 0 of at least 0 merchants read so far" in text
+
+
+def test_a_gateway_that_is_away_leaves_a_list_incomplete(browser, connection):
+    away(connection)
+    text = browser.get("/sandbox/users/").content.decode()
+    assert "The gateway could not be read since" in text
+    assert "Not read yet" in text
+    assert not any(words in text for words in WORDS_OF_NONE)
+
+
+def test_refresh_says_what_came_of_it(browser, connection):
+    for room in ("tenants", "merchants", "users", "connectors"):
+        page = browser.post(f"/sandbox/{room}/", follow=True).content.decode()
+        assert "Read from the gateway just now" in page
+    away(connection)
+    for room in ("tenants", "merchants", "users", "connectors"):
+        assert "could not be read" in browser.post(f"/sandbox/{room}/", follow=True).content.decode()
+
+
+def test_the_worker_reads_everything_before_anybody_asks(browser, connection, worker):
+    background.missing_lists_enqueue()
+    background.missing_lists_enqueue()
+    assert Run.objects.count() == 1
+    work()
+    assert Run.objects.get().state == "done", Run.objects.get().message
+    merchants = Entry.objects.filter(kind="merchant").count()
+    assert merchants > 3
+    for kind in ("merchant_user", "connector"):
+        assert Scope.objects.filter(kind=kind, refreshed_at__isnull=False).count() == merchants
+    background.missing_lists_enqueue()
+    assert not Run.objects.filter(state="waiting").exists()
+
+
+def test_the_worker_reads_again_what_is_wrong_and_leaves_a_broken_gateway_alone(connection, worker):
+    background.missing_lists_enqueue()
+    work()
+    Scope.objects.filter(kind="merchant").update(outdated=True)
+    background.missing_lists_enqueue()
+    work()
+    assert not Scope.objects.filter(outdated=True).exists()
+    away(connection)
+    Scope.objects.filter(kind="tenant").update(outdated=True)
+    background.missing_lists_enqueue()
+    work()
+    background.missing_lists_enqueue()
+    assert not Run.objects.filter(state="waiting").exists()
+
+
+def test_a_run_that_takes_long_lets_others_work_and_goes_on(connection, worker, monkeypatch):
+    monkeypatch.setattr(background, "TURN", -1.0)
+    background.missing_lists_enqueue()
+    work()
+    assert Run.objects.count() > 1 or Run.objects.get().arguments["turn"] > 0
+    assert Scope.objects.filter(kind="connector").count() == Entry.objects.filter(kind="merchant").count()
+
+
+def test_many_merchants_are_read_by_the_worker_and_the_page_shows_how_far_it_is(browser, worker, monkeypatch):
+    monkeypatch.setattr(sync, "READ_AT_ONCE", 1)
+    monkeypatch.setattr("portal.directory.children.READ_AT_ONCE", 1)
+    page = browser.get("/sandbox/users/")
+    state = page.context["state"]
+    assert state.known == 0 < state.total
+    background.missing_lists_enqueue()
+    assert f"Reading 0 of {state.total:,} merchants" in browser.get("/sandbox/users/").content.decode()
+    search = browser.get("/search/?q=nowhere-to-be-found").content.decode()
+    assert "the rest is being read in the background" in search
+    work()
+    text = browser.get("/sandbox/users/").content.decode()
+    assert "Reading" not in text
+    assert browser.get("/sandbox/users/").context["state"].complete
+    assert (
+        "being read again in the background" in browser.post("/sandbox/users/", follow=True).content.decode()
+    )
+    assert "Reading again" in browser.get("/sandbox/users/").content.decode() or Run.objects.filter(
+        state="waiting"
+    )
+
+
+def test_a_long_list_is_left_to_the_worker(browser, connection, worker, monkeypatch):
+    scope_ensure(connection="sandbox", kind="tenant")
+    monkeypatch.setattr("portal.directory.scopes.PAGE_ROWS", 2)
+    for number in range(3):
+        made(connection.tenant_guid, f"One of many {number}")
+    address = f"/sandbox/merchants/?tenant={connection.tenant_guid}"
+    text = browser.get(address).content.decode()
+    assert "Reading 0 of 1 list" in text
+    assert "No merchants yet" not in text
+    work()
+    page = browser.get(address)
+    assert page.context["state"].complete
+    assert page.context["state"].large
+    assert Scope.objects.get(kind="merchant", parent_guid=connection.tenant_guid).rows >= 3
+    assert page.context["page"].count >= 3
+
+
+def test_a_long_list_without_a_worker_says_why_it_is_not_read(browser, connection, monkeypatch):
+    monkeypatch.setattr("portal.directory.scopes.PAGE_ROWS", 0)
+    text = browser.get(f"/sandbox/merchants/?tenant={connection.tenant_guid}").content.decode()
+    assert "a background worker has to read it. No worker is running" in text
+
+
+def test_a_list_beyond_the_size_limit_says_the_true_reason(browser, connection, worker, monkeypatch):
+    scope_ensure(connection="sandbox", kind="tenant")
+    monkeypatch.setattr("portal.directory.scopes.PAGE_BYTES", 100)
+    monkeypatch.setattr("provisioning.gateway.client.LIST_SIZE_CAP", 100)
+    address = f"/sandbox/merchants/?tenant={connection.tenant_guid}"
+    browser.get(address)
+    work()
+    text = browser.get(address).content.decode()
+    assert "The list is larger than the portal reads" in text
+    assert "Try again in a moment" not in text
+    background.missing_lists_enqueue()
+    assert not Run.objects.filter(state="waiting").exists()
