@@ -199,6 +199,7 @@ TABLE: dict[str, Row] = {
     "merchants:disable": writing(ENTITY),
     "merchants:enable": writing(ENTITY),
     "merchants:archive": writing(ENTITY),
+    "merchants:unarchive": writing(ENTITY),
     "merchants:users": reading(ENTITY),
     "merchants:connectors": reading(ENTITY),
     "merchants:history": reading(ENTITY),

@@ -3,6 +3,7 @@
 import uuid
 from typing import Any, ClassVar
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
@@ -15,6 +16,7 @@ from portal.changes.typed import secret_field, typed_data
 from portal.changes.writing import WriteView, change_url, refuse
 from portal.console.forms import PayloadForm
 from portal.console.links import entity_url
+from portal.console.next_steps import notice_with_links
 from portal.directory.models import Entry
 from portal.directory.services import entry_find
 from provisioning.gateway.errors import ProvisioningError
@@ -47,6 +49,16 @@ class EntityCreateView(WriteView):
     def name_of(self, payload: dict[str, Any]) -> str:
         """What the new entity is called in lists and in the audit trail."""
         return str(payload.get("name") or payload.get("username") or "")
+
+    def next_links(self, parent: Entry, change: Change) -> list[tuple[str, str]]:
+        """(label, address) of what people do next; shown with the new entity."""
+        url = entity_url(parent.kind, self.connection, parent.guid)
+        return [(f"Back to {parent.name}", url)] if url else []
+
+    def may_create(self, kind: str) -> bool:
+        """Whether the person may create entities of that kind."""
+        user: Any = self.request.user
+        return bool(user.has_perm(f"{kind}.create"))
 
     def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """The form: empty, or with what was typed before (`?change=`)."""
@@ -101,6 +113,8 @@ class EntityCreateView(WriteView):
         """Accepted → the entity’s page; refused → the form again; anything else → the change’s page."""
         if change.state == State.ACCEPTED and change.object_guid:
             url = self.page_url(connection=self.connection, guid=change.object_guid)
+            links = self.next_links(parent, change)
+            messages.success(self.request, notice_with_links("Created.", links))
             return redirect(url or change_url(change))
         if change.state == State.REFUSED:
             refuse(form, change)

@@ -7,7 +7,9 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 
+from portal.changes.models import Change
 from portal.changes.services import change_with_secrets, entity_history
 from portal.changes.views import EntityActionView, EntityCreateView, EntityEditView
 from portal.connectors.forms import ConnectorCreateForm, ConnectorEditForm, ConnectorForm
@@ -79,13 +81,23 @@ class ConnectorPage(ConnectorTab):
     def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
         """Facts, credentials, terminals, settings, and what the gateway generated, to be shown once."""
         reading = entity_reading(self.entry)
+        profile = Profile(reading.values, fresh=reading.fresh)
         change = change_with_secrets(user=request.user, connection=connection, guid=guid)
         context = {
             "reading": reading,
-            "profile": Profile(reading.values, fresh=reading.fresh),
+            "profile": profile,
+            "meta_facts": self.meta_facts(profile),
             "change_with_secrets": change,
         }
         return render(request, "connectors/page.html", self.frame(reading.entry) | context)
+
+    def meta_facts(self, profile: Profile) -> list[tuple[str, Any, Entry | None]]:
+        """Label, value and, for a value that is the GUID of a known connector, that connector."""
+        values = {str(value) for _, value in profile.meta_facts}
+        rows = entries_seen(user=self.request.user, connection=self.entry.connection, kind="connector")
+        known = {row.guid: row for row in rows.filter(guid__in=values)} if values else {}
+        labels = {"defaultConnector": "Default connector"}
+        return [(labels.get(name, name), value, known.get(str(value))) for name, value in profile.meta_facts]
 
 
 class ConnectorHistory(ConnectorTab):
@@ -110,6 +122,14 @@ class ConnectorCreate(ConnectionMixin, EntityCreateView):
     def form(self, parent: Entry, **kwargs: Any) -> PayloadForm:
         """The form, with known adapters and methods to choose from."""
         return suggested(self.form_class(**kwargs), self.request.user, self.connection)
+
+    def next_links(self, parent: Entry, change: Change) -> list[tuple[str, str]]:
+        """Another one, the other kind, or back to the merchant."""
+        place = {"connection": self.connection, "guid": parent.guid}
+        links = [("Add another connector", reverse("connectors:create", kwargs=place))]
+        if self.may_create("merchant_user"):
+            links.append(("Add a user", reverse("merchant_users:create", kwargs=place)))
+        return [*links, *super().next_links(parent, change)]
 
     def initial(self, parent: Entry) -> dict[str, Any]:
         """In test mode, in the merchant's country: going live is a decision of its own."""

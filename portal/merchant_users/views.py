@@ -5,8 +5,10 @@ from typing import Any, ClassVar
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 
 from portal.changes.errors import NotPossible
+from portal.changes.models import Change
 from portal.changes.services import entity_history
 from portal.changes.views import EntityActionView, EntityCreateView, EntityEditView
 from portal.console.forms import PayloadForm
@@ -104,6 +106,14 @@ class MerchantUserCreate(ConnectionMixin, EntityCreateView):
     parent_kind = "merchant"
     form_class = MerchantUserCreateForm
     template_name = "merchant_users/create.html"
+
+    def next_links(self, parent: Entry, change: Change) -> list[tuple[str, str]]:
+        """Another one, the other kind, or back to the merchant."""
+        place = {"connection": self.connection, "guid": parent.guid}
+        links = [("Add another user", reverse("merchant_users:create", kwargs=place))]
+        if self.may_create("connector"):
+            links.append(("Add a connector", reverse("connectors:create", kwargs=place)))
+        return [*links, *super().next_links(parent, change)]
 
     def initial(self, parent: Entry) -> dict[str, Any]:
         """The type asked for; a web user is mailed a link and gets no permission unless a preset is named."""

@@ -1,9 +1,10 @@
 """What a merchant's page says: its properties under the form's labels, and what is missing to go live."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from django.db.models import Count, Q
 
 from portal.console.choices import country_choices, currency_choices
 from portal.directory.models import Entry, Scope
@@ -12,15 +13,40 @@ from portal.merchants.fields import TRANSACTION_TYPES
 from portal.merchants.forms import MerchantEditForm
 
 _CHILDREN = ("merchant_user", "connector")
+_ANY_AGE = 1e9  # seconds: read only what was never read, or is known to be wrong
 Facts = list[tuple[str, list[tuple[str, Any]]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """How far a merchant is: how many users and connectors are known, None if nobody looked yet."""
+    """How far a merchant is: how many users and connectors it has, None if their list was not read yet.
+
+    `live` is how many connectors are enabled and not in test mode. The last two count what is disabled.
+    """
 
     users: int | None
     connectors: int | None
+    live: int = 0
+    users_disabled: int = 0
+    connectors_disabled: int = 0
+
+    @property
+    def test_only(self) -> bool:
+        """Whether there are connectors and none of them takes real payments."""
+        return bool(self.connectors) and not self.live
+
+    @property
+    def disabled_words(self) -> str:
+        """What is disabled, such as "2 connectors and 1 user"; "" if nothing is."""
+        counts = (
+            (self.connectors_disabled, "connector"), (self.users_disabled, "user"),
+        )  # fmt: skip
+        return " and ".join(_counted(number, what) for number, what in counts if number)
+
+    @property
+    def disabled_verb(self) -> str:
+        """The verb after `disabled_words`."""
+        return "is" if self.users_disabled + self.connectors_disabled == 1 else "are"
 
     @property
     def open(self) -> bool:
@@ -39,18 +65,50 @@ def merchant_facts(values: Mapping[str, Any]) -> Facts:
 
 
 def next_steps(entry: Entry, *, look: bool) -> Steps:
-    """Counts from the index; a list that was never read is read first if `look`."""
+    """Counts from the index; a list that was never read, or is known to be wrong, is read first if `look`."""
     place = {"connection": entry.connection, "kind__in": _CHILDREN, "parent_guid": entry.guid}
-    loaded = set(Scope.objects.filter(**place, refreshed_at__isnull=False).values_list("kind", flat=True))
+    right = Scope.objects.filter(**place, refreshed_at__isnull=False)
+    loaded = set(right.values_list("kind", flat=True))
     if look:
-        loaded |= {kind for kind in _CHILDREN if kind not in loaded and _read(entry, kind)}
-    known = Counter(entry_children(entry).values_list("kind", flat=True))
-    users, connectors = (known[kind] if kind in loaded or known[kind] else None for kind in _CHILDREN)
-    return Steps(users, connectors)
+        due = set(_CHILDREN) - set(right.filter(outdated=False).values_list("kind", flat=True))
+        for kind in due:
+            state = scope_ensure(connection=entry.connection, kind=kind, parent=entry.guid, max_age=_ANY_AGE)
+            loaded |= {kind} if state.loaded else set()
+            if state.away:
+                break
+    rows = (
+        entry_children(entry)
+        .values("kind")
+        .annotate(
+            number=Count("pk"),
+            off=Count("pk", filter=Q(disabled=True)),
+            tested=Count("pk", filter=Q(disabled=False, fields__config__testMode=True)),
+            meta=Count("pk", filter=Q(disabled=False, fields__isMetaConnector=True)),
+        )
+    )
+    known = {row["kind"]: row for row in rows}
+    nothing = {"number": 0, "off": 0, "tested": 0, "meta": 0}
+    users, connectors = (known.get(kind, nothing) for kind in _CHILDREN)
+    return Steps(
+        users=users["number"] if "merchant_user" in loaded else None,
+        connectors=connectors["number"] if "connector" in loaded else None,
+        live=connectors["number"] - connectors["off"] - connectors["tested"] - connectors["meta"],
+        users_disabled=users["off"],
+        connectors_disabled=connectors["off"],
+    )
 
 
-def _read(entry: Entry, kind: str) -> bool:
-    return scope_ensure(connection=entry.connection, kind=kind, parent=entry.guid).loaded
+def children_words(steps: Steps) -> str:
+    """Return words such as "2 connectors and 1 user"; what was not read is called unknown."""
+    parts = ((steps.connectors, "connector"), (steps.users, "user"))
+    return " and ".join(
+        f"an unknown number of {what}s (not read yet)" if number is None else _counted(number, what)
+        for number, what in parts
+    )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _shown(name: str, value: Any) -> Any:

@@ -10,6 +10,7 @@ from portal.console.context import connections_of
 from portal.console.home import HomeCard, register
 from portal.directory.models import Scope
 from portal.directory.services import entries_seen
+from portal.directory.sync import coverage_of
 from provisioning.connections.models import Connection, Credential
 
 SHOWN = 5
@@ -35,7 +36,10 @@ def _hindrance(connection: Connection, usable: set[int]) -> str:
 
 
 def unfinished_merchants(request: HttpRequest) -> Mapping[str, Any]:
-    """`merchants`: active ones whose list of connectors was read and is empty, the newest first."""
+    """`merchants`: active ones whose list of connectors was read and is empty, the newest first.
+
+    `unread`: (connection, Coverage) where not every list was read, so that there may be more.
+    """
     merchants = entries_seen(user=request.user, kind="merchant").filter(disabled=False, archived=False)
     here = {"connection": OuterRef("connection"), "guid": OuterRef("parent_guid")}
     connectors = entries_seen(user=request.user, kind="connector").filter(
@@ -46,7 +50,12 @@ def unfinished_merchants(request: HttpRequest) -> Mapping[str, Any]:
     empty = set(lists[:_LOOKED_AT])
     rows = merchants.filter(guid__in={guid for _slug, guid in empty}).defer("search", "fields")
     found = [row for row in rows.order_by("-created_at") if (row.connection, row.guid) in empty]
-    return {"merchants": found[:SHOWN], "more": len(found) > SHOWN}
+    covered = [
+        (known, coverage_of(user=request.user, connection=known.slug, kind="connector"))
+        for known in connections_of(request)
+    ]
+    unread = [(known, coverage) for known, coverage in covered if not coverage.complete]
+    return {"merchants": found[:SHOWN], "more": len(found) > SHOWN, "unread": unread}
 
 
 def home_register() -> None:

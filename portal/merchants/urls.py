@@ -14,6 +14,7 @@ urlpatterns = [
     path("merchants/<str:guid>/disable/", writing.MerchantDisable.as_view(), name="disable"),
     path("merchants/<str:guid>/enable/", writing.MerchantEnable.as_view(), name="enable"),
     path("merchants/<str:guid>/archive/", writing.MerchantArchive.as_view(), name="archive"),
+    path("merchants/<str:guid>/unarchive/", writing.MerchantUnarchive.as_view(), name="unarchive"),
     path("merchants/<str:guid>/users/", views.MerchantUsers.as_view(), name="users"),
     path("merchants/<str:guid>/connectors/", views.MerchantConnectors.as_view(), name="connectors"),
     path("merchants/<str:guid>/history/", views.MerchantHistory.as_view(), name="history"),

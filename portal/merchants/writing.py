@@ -1,15 +1,18 @@
 """The merchants' pages that write: create, edit, disable, enable, archive. portal.changes does the work."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 
+from portal.changes.models import Change
 from portal.changes.views import EntityActionView, EntityCreateView, EntityEditView
 from portal.directory.listing import asked
 from portal.directory.models import Entry
 from portal.directory.services import entries_seen, scope_ensure
 from portal.directory.views import ConnectionMixin
+from portal.merchants.facts import children_words, next_steps
 from portal.merchants.forms import MerchantCreateForm, MerchantEditForm
 
 
@@ -38,6 +41,19 @@ class MerchantCreate(ConnectionMixin, EntityCreateView):
             return HttpResponseRedirect(f"{request.path}?tenant={tenants[0]['guid']}")
         return render(request, "merchants/choose_tenant.html", {"tenants": tenants, "state": state})
 
+    def next_links(self, parent: Entry, change: Change) -> list[tuple[str, str]]:
+        """What a merchant needs before it can take payments."""
+        place = {"connection": self.connection, "guid": change.object_guid}
+        links = [
+            (label, reverse(f"{room}:create", kwargs=place))
+            for kind, room, label in (
+                ("connector", "connectors", "Add a connector"),
+                ("merchant_user", "merchant_users", "Add a user"),
+            )
+            if self.may_create(kind)
+        ]
+        return [*links, *super().next_links(parent, change)]
+
     def initial(self, parent: Entry) -> dict[str, Any]:
         """The documented time zone, and the tenant's own currency."""
         return {"timezone": "UTC", "defaultCurrency": parent.fields.get("defaultCurrency", "")}
@@ -50,10 +66,22 @@ class MerchantEdit(ConnectionMixin, EntityEditView):
     form_class = MerchantEditForm
 
 
-class MerchantDisable(ConnectionMixin, EntityActionView):
-    """`…/merchants/<guid>/disable/`."""
+class MerchantAction(ConnectionMixin, EntityActionView):
+    """One small change of a merchant; the page says how many connectors and users it affects."""
 
     operation = "merchant.update"
+    affects: ClassVar[str] = "Affects"
+
+    def page_context(self, entry: Entry | None) -> dict[str, Any]:
+        """`affected`: such as "Affects 2 connectors and 1 user."; what was not read is said to be unknown."""
+        if entry is None:
+            return {}
+        return {"affected": f"{self.affects} {children_words(next_steps(entry, look=True))}."}
+
+
+class MerchantDisable(MerchantAction):
+    """`…/merchants/<guid>/disable/`."""
+
     changes = {"disabled": True}
     title = "Disable this merchant"
     consequence = (
@@ -62,12 +90,12 @@ class MerchantDisable(ConnectionMixin, EntityActionView):
     )
     button = "Review: disable"
     reason_required = True
+    affects = "Switches off"
 
 
-class MerchantEnable(ConnectionMixin, EntityActionView):
+class MerchantEnable(MerchantAction):
     """`…/merchants/<guid>/enable/`."""
 
-    operation = "merchant.update"
     changes = {"disabled": False}
     title = "Enable this merchant"
     consequence = (
@@ -75,18 +103,32 @@ class MerchantEnable(ConnectionMixin, EntityActionView):
         "and connectors that are not in test mode take real payments."
     )
     button = "Review: enable"
+    affects = "Belongs to it:"
 
 
-class MerchantArchive(ConnectionMixin, EntityActionView):
+class MerchantArchive(MerchantAction):
     """`…/merchants/<guid>/archive/`."""
 
-    operation = "merchant.update"
     changes = {"archived": True}
     title = "Archive this merchant"
     consequence = (
-        "Meant for merchants that are gone for good. In the platform’s own interface archiving also archives "
-        "and disables connectors, users and templates; what the API does with them is not documented: look "
-        "at them afterwards. To take the merchant back, untick “Archived” on its edit page."
+        "For merchants that are gone for good. In the platform’s own interface, archiving also archives and "
+        "disables connectors, users and templates. The API’s documentation does not say what it does with "
+        "them: look at them afterwards. You can un-archive the merchant again."
     )
     button = "Review: archive"
     reason_required = True
+
+
+class MerchantUnarchive(MerchantAction):
+    """`…/merchants/<guid>/unarchive/`."""
+
+    changes = {"archived": False}
+    title = "Un-archive this merchant"
+    consequence = (
+        "The merchant is listed again. It may still be disabled, and so may its connectors and users. Its "
+        "page says so, and you can enable each of them."
+    )
+    button = "Review: un-archive"
+    reason_required = True
+    affects = "Belongs to it:"

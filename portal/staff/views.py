@@ -157,5 +157,18 @@ class ProfileView(PortalView):
         return redirect("staff:profile")
 
     def _page(self, request: HttpRequest, form: ProfileForm, status: int = 200) -> HttpResponse:
-        rights = rights_by_room(user_of(request).get_all_permissions())
-        return render(request, "staff/profile.html", {"form": form, "rights": rights}, status=status)
+        person = user_of(request)
+        context = {
+            "form": form,
+            "rights": rights_by_room(person.get_all_permissions()),
+            "limits": _limits(person) if person.is_limited else None,
+        }
+        return render(request, "staff/profile.html", context, status=status)
+
+
+def _limits(person: User) -> list[str]:
+    """Return the tenants that a limited person may see, with their connection."""
+    return [
+        f"{scope.connection}: {scope.tenant_name or scope.tenant_guid or 'all tenants'}"
+        for scope in person.tenant_scopes.order_by("connection", "tenant_name")
+    ]

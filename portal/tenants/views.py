@@ -14,7 +14,7 @@ from portal.console.views import PortalView
 from portal.directory.listing import ListFilter
 from portal.directory.models import Entry
 from portal.directory.pages import entity_reading
-from portal.directory.services import ScopeState, entries_seen, entry_find
+from portal.directory.services import ScopeState, entries_seen, entry_find, scope_ensure
 from portal.directory.views import ConnectionMixin, EntryListView
 from portal.tenants.forms import TenantEditForm
 
@@ -66,11 +66,12 @@ class TenantPage(TenantTab):
     def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
         """The tenant's properties, and the way to its merchants."""
         reading = entity_reading(self.entry)
+        lists = scope_ensure(connection=connection, kind="merchant", parent=guid)
         merchants = entries_seen(user=request.user, connection=connection, kind="merchant")
         context = {
             "reading": reading,
             "facts": tenant_facts(dict(reading.values)),
-            "merchants": merchants.filter(parent_guid=guid).count(),
+            "merchants": merchants.filter(parent_guid=guid).count() if lists.loaded else None,
         }
         return render(request, "tenants/page.html", self.frame(reading.entry) | context)
 

@@ -15,6 +15,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from portal.console import fields, moments
+from portal.console.links import entity_url
 from portal.console.states import colour_named, state_named
 from provisioning.gateway.secrets import MASK, Sealed, mask
 
@@ -108,6 +109,12 @@ def crumb(label: object, url: str = "") -> SafeString:
     if url:
         return format_html('<li class="breadcrumb-item"><a href="{}">{}</a></li>', url, label)
     return format_html('<li class="breadcrumb-item active" aria-current="page">{}</li>', label)
+
+
+@register.simple_tag
+def entity_crumb(entry: Any) -> SafeString:
+    """One step of the breadcrumbs to the page of an entity of the index."""
+    return crumb(entry.name, entity_url(entry.kind, entry.connection, entry.guid))
 
 
 @register.filter

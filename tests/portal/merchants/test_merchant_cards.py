@@ -66,7 +66,14 @@ def test_merchants_that_are_ready_disabled_or_unknown_are_not(agent, client_of, 
     Scope.objects.filter(parent_guid="ME-4").update(refreshed_at=None)
     page = client_of(agent).get("/").content.decode()
     assert "Shop" not in page
-    assert "Every active merchant that was looked at has a connector" in page
+    assert "the connectors of 3 of at least 4 merchants have been read so far" in page
+    assert "All active merchants have a connector" not in page
+    Scope.objects.filter(parent_guid="ME-4").update(refreshed_at=timezone.now())
+    Entry.objects.filter(guid="ME-4").update(disabled=True)
+    Scope.objects.create(connection="sandbox", kind="tenant", refreshed_at=timezone.now())
+    page = client_of(agent).get("/").content.decode()
+    assert "All active merchants have a connector" in page
+    assert "read so far" not in page
 
 
 def test_only_the_newest_are_shown(agent, client_of, sandbox):

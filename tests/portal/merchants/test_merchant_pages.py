@@ -87,7 +87,7 @@ def test_the_documented_merchant_goes_through_the_form_and_comes_back(browser, c
 
 def test_without_a_tenant_one_is_asked_for_first(browser, connection):
     text = browser.get("/sandbox/merchants/new/").content.decode()
-    assert "for which tenant?" in text
+    assert "Choose a tenant" in text
     assert f"?tenant={connection.tenant_guid}" in text
     assert browser.get("/sandbox/merchants/new/?tenant=TE-NOBODY").status_code == 404
 
@@ -101,7 +101,7 @@ def test_where_there_is_one_tenant_nobody_is_asked(browser, connection):
 
 def test_without_any_tenant_the_page_says_what_to_do(browser):
     Connection.objects.update(base_url="http://127.0.0.1:9/api/provisioning")
-    assert "No tenant is known" in browser.get("/sandbox/merchants/new/").content.decode()
+    assert "No tenants found" in browser.get("/sandbox/merchants/new/").content.decode()
 
 
 def test_a_refusal_lands_on_its_field_and_keeps_what_was_typed(browser, connection):
