@@ -234,7 +234,8 @@ def _refreshed(scope: Scope, report: Callable[[int, int], None] | None = None) -
     except AnswerTooLarge as error:
         outcome = {"size": Scope.Size.LARGE}
         if not in_page:
-            outcome = {"size": Scope.Size.TOO_LARGE, "failure": _told(error), "failed_at": timezone.now()}
+            told = f"The list is larger than the portal reads. {_told(error)}"[:500]
+            outcome = {"size": Scope.Size.TOO_LARGE, "failure": told, "failed_at": timezone.now()}
     except ProvisioningError as error:
         failed_at = timezone.now()
         outcome = {
