@@ -17,7 +17,7 @@ current_request_id: ContextVar[str] = ContextVar("current_request_id", default="
 # What code may add to a line with `extra=`; anything else a record carries is left out.
 EXTRAS = (
     "method", "path", "status", "milliseconds", "operation", "connection", "change_id", "code", "run", "kind",
-    "state", "outcome", "http_status", "duration_ms", "gateway_request_id",
+    "state", "version", "outcome", "http_status", "duration_ms", "gateway_request_id",
 )  # fmt: skip
 
 # The address of a one-time link to set a password is as good as the password.

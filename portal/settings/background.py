@@ -1,5 +1,6 @@
 """Background work: who hands it to the workers, and how long one may be silent."""
 
+from importlib.util import find_spec
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -20,6 +21,8 @@ if TASKS_BACKEND == "database":
 elif TASKS_BACKEND == "redis":
     if not REDIS_URL:
         raise ImproperlyConfigured("TASKS_BACKEND=redis needs REDIS_URL.")
+    if find_spec("django_tasks_rq") is None:
+        raise ImproperlyConfigured("TASKS_BACKEND=redis needs `pip install -r requirements-redis.txt`.")
     TASKS_APPS = ["django_tasks", "django_rq", "django_tasks_rq"]
     TASKS = {"default": {"BACKEND": "django_tasks_rq.RQBackend"}}
     RQ_QUEUES["default"] = {

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +10,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import close_old_connections, connections
+from django.db import InterfaceError, OperationalError, close_old_connections, connections
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
+from portal.console.logs import current_request_id, error_code
 from portal.tasks.dispatch import run_dispatch
 from portal.tasks.kinds import Kind, Result, UnknownKind, kind_of
 from portal.tasks.models import Run, State
@@ -27,12 +29,21 @@ def attempt(run_id: str) -> None:
     run = _claimed(run_id)
     if run is None:
         return
+    mark = current_request_id.set(run.request_id)
+    began, about = time.monotonic(), {"run": str(run.pk), "kind": run.kind}
+    logger.info("background work begins", extra=about)
     try:
         with _kept(run):
             ending = _worked(run)
         _ended(run, ending)
+        seconds = round(1000 * (time.monotonic() - began), 1)
+        state = ending["state"] if ending else "stopped"
+        logger.info("background work ended", extra={**about, "state": state, "milliseconds": seconds})
     finally:
-        _ours(run).update(claim="", lease_until=None)
+        try:
+            _ours(run).update(claim="", lease_until=None)
+        finally:
+            current_request_id.reset(mark)
 
 
 def unclaimed(now: datetime) -> Q:
@@ -57,23 +68,31 @@ def _ours(run: Run) -> QuerySet[Run]:
 
 
 def _worked(run: Run) -> dict[str, Any] | None:
-    """How it ended, as columns of the run; None for an attempt that must not go on."""
+    """How it ended, as columns of the run; None for an attempt that must not go on.
+
+    A database that went away ends the attempt, not the run: what was done so far may be repeated.
+    """
     try:
         kind = kind_of(run.kind)
         with overdue_after(kind.deadline):
-            return _done(kind.work(run, **run.arguments))
+            ending = _done(kind.work(run, **run.arguments))
     except AttemptStopped:
         return None
     except AttemptOverdue:
         connections.close_all()  # it may have been in the middle of an exchange
-        return _failed(f"It took longer than {_minutes(kind)} minutes and was stopped.")
+        ending = _failed(f"It took longer than {_minutes(kind)} minutes and was stopped.")
     except TaskFailed as failure:
-        return _failed(str(failure))
+        ending = _failed(str(failure))
     except UnknownKind:
-        return _failed("This portal does not know this kind of work any more.")
+        ending = _failed("This portal does not know this kind of work any more.")
+    except (OperationalError, InterfaceError) as error:
+        connections.close_all()
+        logger.warning("the database failed during background work: %s", type(error).__name__)
+        again = run.attempts < kind.most_attempts
+        ending = {"state": State.WAITING} if again else _unexpected(run, error)
     except Exception as error:
-        logger.exception("background work failed: %s", run.kind)
-        return _failed(f"An error in the portal ended it ({type(error).__name__}); the log has the details.")
+        ending = _unexpected(run, error)
+    return ending
 
 
 def _done(result: Result) -> dict[str, Any]:
@@ -87,6 +106,12 @@ def _failed(message: str) -> dict[str, Any]:
     return {"state": State.FAILED, "message": message}
 
 
+def _unexpected(run: Run, error: Exception) -> dict[str, Any]:
+    logger.exception("background work failed: %s", run.kind)
+    said = " ".join(filter(None, (type(error).__name__, error_code(error))))
+    return _failed(f"An error in the portal ended it ({said}); the log has the details.")
+
+
 def _minutes(kind: Kind) -> str:
     return f"{kind.deadline.total_seconds() / 60:g}"
 
@@ -98,11 +123,13 @@ def _ended(run: Run, ending: dict[str, Any] | None) -> None:
         return
     if _ours(run).exists():
         discarded(run)
-    if ending:
+    again = {"state": State.WAITING, "claim": "", "lease_until": None, "waiting_since": timezone.now()}
+    if ending == {"state": State.WAITING}:
+        # Handed over by recovery, a moment later: at once it would meet the same trouble.
+        running.update(**again, dispatched_at=None)
+    elif ending:
         running.update(finished_at=timezone.now(), **ending)
-    elif worker_is_stopping() and running.update(
-        state=State.WAITING, claim="", lease_until=None, attempts=F("attempts") - 1, dispatched_at=None
-    ):
+    elif worker_is_stopping() and running.update(**again, attempts=F("attempts") - 1, dispatched_at=None):
         # A worker that is told to end puts its work in line again, as if it had not begun.
         run_dispatch(run)
 

@@ -3,7 +3,7 @@
 import logging
 from functools import partial
 
-from django.db import transaction
+from django.db import close_old_connections, transaction
 from django.utils import timezone
 from django_tasks import task
 
@@ -14,10 +14,20 @@ logger = logging.getLogger(__name__)
 
 @task()
 def run_attempt(run_id: str) -> None:
-    """What workers call. A run that is taken, over or gone is nobody's work: twice does no harm."""
+    """What workers call. A run that is taken, over or gone is nobody's work: twice does no harm.
+
+    Connections that broke since the last run are replaced, which Redis' workers do not do. An attempt that
+    fails to note its end goes no further: its lease runs out, and recovery puts the run in line again.
+    """
     from portal.tasks.attempts import attempt
 
-    attempt(run_id)
+    close_old_connections()
+    try:
+        attempt(run_id)
+    except Exception:
+        logger.exception("an attempt at background work could not be noted", extra={"run": run_id})
+    finally:
+        close_old_connections()
 
 
 def run_dispatch(run: Run) -> None:

@@ -1,15 +1,47 @@
 """What the ready-check says of background work: a warning where nobody would do it."""
 
+from datetime import timedelta
+
+from django.conf import settings
+
 from portal.console.health import WARNINGS, NotReadyError
-from portal.tasks.recovery import worker_is_there
+from portal.tasks.recovery import longest_wait, worker_is_there
+
+# A worker that is there takes a run within seconds.
+WAITS_TOO_LONG = timedelta(minutes=2)
+# Seconds: the ready-check as a whole may take little more.
+REDIS_SECONDS = 0.5
 
 
 def checks_register() -> None:
-    """Adds the warning to /healthz/ready."""
+    """Adds the warnings to /healthz/ready."""
     WARNINGS["background work"] = worker_there
+    WARNINGS["Redis"] = redis_there
 
 
 def worker_there() -> None:
-    """Raises NotReadyError where no worker gave a sign of life within a minute."""
+    """Raises NotReadyError where no worker gave a sign of life, or where work waits in spite of one."""
     if not worker_is_there():
         raise NotReadyError("no worker is there: exports and verifications wait (manage.py tasks_work)")
+    waited = longest_wait()
+    if waited > WAITS_TOO_LONG:
+        raise NotReadyError(
+            f"background work waits for {waited // timedelta(minutes=1)} minutes although a worker is there: "
+            "all workers are busy, or cannot be reached (docs/background-work.md)"
+        )
+
+
+def redis_there() -> None:
+    """Raises NotReadyError where Redis is what tells the workers, and does not answer."""
+    if settings.TASKS_BACKEND != "redis":
+        return
+    from redis import Redis, RedisError  # only there where TASKS_BACKEND needs it
+
+    try:
+        bounds = {"socket_connect_timeout": REDIS_SECONDS, "socket_timeout": REDIS_SECONDS}
+        with Redis.from_url(settings.REDIS_URL, **bounds) as client:
+            client.ping()
+    except (RedisError, OSError) as error:
+        raise NotReadyError(
+            f"Redis does not answer ({type(error).__name__}): background work waits until it is back"
+        ) from None

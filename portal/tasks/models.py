@@ -4,6 +4,7 @@ import uuid
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 
@@ -42,6 +43,10 @@ class Run(models.Model):
     result_until = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
+    # Since when the run waits for a worker: made, started again, or lost by the worker that had it.
+    waiting_since = models.DateTimeField(default=timezone.now, db_default=Now())
+    # Of the page that started it: the lines that the worker logs carry it too.
+    request_id = models.CharField(max_length=32, blank=True, default="", db_default="")
     dispatched_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
     heartbeat_at = models.DateTimeField(null=True)

@@ -40,12 +40,21 @@ def worker_is_there() -> bool:
     return Worker.objects.filter(seen_at__gte=timezone.now() - WORKER_SEEN_WITHIN).exists()
 
 
+def longest_wait() -> timedelta:
+    """How long the oldest waiting run waits for a worker; nothing at all where none waits."""
+    since = Run.objects.filter(state=State.WAITING).order_by("waiting_since").values_list("waiting_since")
+    oldest = since.first()
+    return timezone.now() - oldest[0] if oldest else timedelta()
+
+
 def _lost_return(now: datetime) -> None:
     """Runs whose worker fell silent: in line again, or failed after too many attempts."""
     for run in Run.objects.filter(state=State.RUNNING, lease_until__lt=now)[:_AT_ONCE]:
         lost = Run.objects.filter(pk=run.pk, claim=run.claim, state=State.RUNNING, lease_until__lt=now)
         if run.attempts < _most_attempts(run):
-            lost.update(state=State.WAITING, claim="", lease_until=None, dispatched_at=None)
+            lost.update(
+                state=State.WAITING, claim="", lease_until=None, dispatched_at=None, waiting_since=now
+            )
         elif lost.update(
             state=State.FAILED, claim="", lease_until=None, finished_at=now,
             message=f"It was interrupted {run.attempts} times: its worker ended in the middle of it.",

@@ -1,14 +1,22 @@
 """The worker for Redis (TASKS_BACKEND=redis): RQ's, in one process, so that both backends behave alike."""
 
+import itertools
+import logging
+import time
 from types import FrameType
 
 import django_rq
 from django_rq.queues import DjangoRQ
 from django_tasks_rq import Job
+from redis import RedisError
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 
-from portal.tasks.stopping import worker_stop
+from portal.tasks.stopping import worker_is_stopping, worker_stop
+
+logger = logging.getLogger(__name__)
+# Seconds until a Redis that is away is asked again.
+LOOK_AGAIN = 5.0
 
 
 class RedisWorker(SimpleWorker):
@@ -35,3 +43,16 @@ class RedisWorker(SimpleWorker):
         """The first signal stops the work at its next report; RQ then ends, and at once on a second one."""
         worker_stop()
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
+
+def redis_work(name: str, batch: bool) -> None:
+    """Works until a signal, or in a batch until nothing waits. A Redis that is away is asked again."""
+    for tries in itertools.count():
+        try:
+            return RedisWorker.made(f"{name}-{tries}", batch).start()
+        except RedisError as error:
+            if batch or worker_is_stopping():
+                raise
+            logger.warning("Redis could not be asked for work: %s", type(error).__name__)
+            time.sleep(LOOK_AGAIN)
+    return None

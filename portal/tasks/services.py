@@ -32,6 +32,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from portal.console.logs import current_request_id
 from portal.tasks.dispatch import run_dispatch
 from portal.tasks.kinds import kind_of, kinds_open_to
 from portal.tasks.models import OPEN, Run, State
@@ -83,7 +84,7 @@ def task_enqueue(
         with transaction.atomic():
             run = Run.objects.create(
                 kind=kind, title=title[:200], arguments=arguments or {}, key=key,
-                owner_id=owner.id, owner_name=owner.name[:200],
+                owner_id=owner.id, owner_name=owner.name[:200], request_id=current_request_id.get(),
             )  # fmt: skip
             run_dispatch(run)
     except IntegrityError:
@@ -122,7 +123,7 @@ def task_retry(*, run: Run) -> None:
         with transaction.atomic():
             if not ended.update(
                 state=State.WAITING, attempts=0, done=0, total=None, message="", finished_at=None,
-                dispatched_at=None,
+                dispatched_at=None, waiting_since=timezone.now(), request_id=current_request_id.get(),
             ):  # fmt: skip
                 raise TaskNotPossible("Only work that failed or was stopped can be started again.")
             run_dispatch(run)

@@ -4,10 +4,13 @@ import logging
 import os
 import socket
 import threading
+import time
 import uuid
 
 from django.conf import settings
-from django.db import close_old_connections, connections
+from django.core.management.base import CommandError
+from django.db import InterfaceError, OperationalError, close_old_connections, connection, connections
+from django.db.migrations.executor import MigrationExecutor
 
 from portal.tasks.housekeeping import housekeeping_do
 from portal.tasks.recovery import runs_recover, worker_note
@@ -19,6 +22,7 @@ RECOVER_EVERY = 5.0
 
 def work(*, batch: bool) -> None:
     """Carries out background work until SIGTERM, or in a batch until nothing waits."""
+    _database_ready(batch)
     name = f"{socket.gethostname()[:30]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     runs_recover()
     if batch:
@@ -28,12 +32,31 @@ def work(*, batch: bool) -> None:
     _backend_work(name, batch)
 
 
+def _database_ready(batch: bool) -> None:
+    """Wait for the database, not in a batch. Raises CommandError where it lacks tables."""
+    while True:
+        try:
+            executor = MigrationExecutor(connection)
+            plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+            if any(migration.app_label != "django_rq" for migration, _ in plan):  # which has no tables
+                raise CommandError(
+                    "The database lacks tables of this version, or of TASKS_BACKEND: run `manage.py migrate`."
+                )
+            return
+        except (OperationalError, InterfaceError) as error:
+            if batch:
+                raise
+            logger.warning("waiting for the database: %s", type(error).__name__)
+            connections.close_all()
+            time.sleep(RECOVER_EVERY)
+
+
 def _backend_work(name: str, batch: bool) -> None:
     # Each backend's tables and packages are there only where it is the one.
     if settings.TASKS_BACKEND == "redis":
-        from portal.tasks.redis import RedisWorker
+        from portal.tasks.redis import redis_work
 
-        RedisWorker.made(name, batch).start()
+        redis_work(name, batch)
     else:
         from portal.tasks.database import DatabaseWorker
 

@@ -1,9 +1,12 @@
 """Kinds of work that leave traces in a file, fail, or never end."""
 
+import errno
 import os
 import time
 from datetime import timedelta
 from pathlib import Path
+
+from django.db import OperationalError
 
 from portal.tasks.kinds import Kind, Link, Result, kind_register
 from portal.tasks.models import Run
@@ -37,6 +40,16 @@ def broken(run: Run) -> Result:
     raise ValueError("canary-secret")
 
 
+def lost(run: Run) -> Result:
+    """Its database went away."""
+    raise OperationalError("canary-secret")
+
+
+def full(run: Run) -> Result:
+    """Its disk is full."""
+    raise OSError(errno.ENOSPC, "canary-secret")
+
+
 def refused(run: Run) -> Result:
     """Cannot be done."""
     raise TaskFailed("There is nothing to count.")
@@ -60,6 +73,8 @@ def kinds_register() -> None:
     kind_register(Kind("test.met", met))
     kind_register(Kind("test.broken", broken, permission="audit.export"))
     kind_register(Kind("test.refused", refused))
+    kind_register(Kind("test.lost", lost))
+    kind_register(Kind("test.full", full))
     kind_register(Kind("test.endless", endless, deadline=timedelta(seconds=0.3)))
 
 

@@ -26,14 +26,14 @@ class Workers:
         self.environment = environment
         self.processes: list[subprocess.Popen[bytes]] = []
 
-    def start(self) -> subprocess.Popen[bytes]:
-        """One more."""
+    def start(self, stderr: int | None = None) -> subprocess.Popen[bytes]:
+        """One more; with `stderr=PIPE` its log can be read when it has ended."""
         environment = {
             **os.environ, "DJANGO_SETTINGS_MODULE": "tests.background.settings",
             "DATABASE_URL": database_url(), "TASK_LEASE_SECONDS": "5", **self.environment,
         }  # fmt: skip
         command = [sys.executable, "-m", "django", "tasks_work"]
-        self.processes.append(subprocess.Popen(command, cwd=CHECKOUT, env=environment))
+        self.processes.append(subprocess.Popen(command, cwd=CHECKOUT, env=environment, stderr=stderr))
         return self.processes[-1]
 
     def end(self) -> None:

@@ -1,11 +1,15 @@
 """`manage.py tasks_work`: carries out background work until SIGTERM; as many of them as you like."""
 
+import logging
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
 from portal.tasks.workers import work
+from portal.version import VERSION
+
+logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -19,4 +23,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Returns after a batch, or ends with exit code 0 at SIGTERM."""
+        logging.captureWarnings(True)
+        logger.info("worker starts", extra={"version": VERSION})
         work(batch=options["batch"])
