@@ -12,7 +12,8 @@ ENV PYTHONUNBUFFERED=1 \
     PORTAL_DATA_DIR=/data \
     PORTAL_BIND=0.0.0.0:8000 \
     STATIC_ROOT=/srv/static
-RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin portal \
+RUN groupadd --system --gid 10001 portal \
+    && useradd --system --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin portal \
     && install -d -o portal -g portal -m 0700 /data
 RUN --mount=type=bind,from=wheels,source=/wheels,target=/wheels \
     pip install --no-cache-dir --no-index --find-links=/wheels /wheels/*.whl
@@ -28,7 +29,13 @@ RUN export SECRET_KEY="$(python -c 'import secrets; print(secrets.token_urlsafe(
     && export PORTAL_AUDIT_KEYS="build:$(python -c 'import base64, os; print(base64.b64encode(os.urandom(32)).decode())')" \
     && export ALLOWED_HOSTS=localhost \
     && python manage.py collectstatic --noinput --verbosity 0
-USER portal
+# What pages, log and /healthz/ready call this version: docker build --build-arg VERSION=…
+ARG VERSION=""
+ENV PORTAL_VERSION=$VERSION
+LABEL org.opencontainers.image.title="Provisioning Portal" \
+    org.opencontainers.image.version=$VERSION
+# A number: orchestrators that insist on runAsNonRoot cannot look a name up.
+USER 10001:10001
 VOLUME /data
 EXPOSE 8000
 # Asked as the proxy in front asks. 127.0.0.1 belongs into ALLOWED_HOSTS for it.

@@ -12,10 +12,12 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
+from portal import process
 from portal.console.shared_state import is_draining, set_draining
 from portal.version import VERSION
 
 logging.captureWarnings(True)  # as lines of the log, and not as text
+process.set_role("web")  # before the settings are read, which happens here and not in the workers
 try:
     from portal.settings.environment import env
 
@@ -52,6 +54,10 @@ errorlog = "-"
 _MALLOC = {-3: 1024 * 1024, -8: 2}  # M_MMAP_THRESHOLD, M_ARENA_MAX
 
 
+# Connections to the database that one process keeps open while no request needs them.
+KEPT_CONNECTIONS = 6
+
+
 def when_ready(server: Any) -> None:
     """Have SIGTERM begin the draining; a second one ends it at once."""
     server.log.info("Provisioning Portal %s", VERSION)
@@ -74,9 +80,11 @@ def post_worker_init(worker: Any) -> None:
 
     The loaded program is no garbage: a full collection walks what requests made, not all of Django.
     """
-    from portal.keys.holders import holder_web  # the program is loaded by now
+    from portal.console.kept_connections import keep_few_connections  # the program is loaded by now
+    from portal.keys.holders import holder_web
 
     holder_web()
+    keep_few_connections(KEPT_CONNECTIONS)
     with suppress(OSError, AttributeError):  # another C library
         for option, value in _MALLOC.items():
             ctypes.CDLL(None).mallopt(option, value)

@@ -1,5 +1,7 @@
 """Django's entry for portal.audit."""
 
+from datetime import timedelta
+
 from django.apps import AppConfig
 
 
@@ -15,6 +17,7 @@ class AuditConfig(AppConfig):
         from portal.audit.home import home_register
         from portal.audit.retention import background as archiving
         from portal.audit.stream.delivery import feeds_configured
+        from portal.tasks.housekeeping import periodic_register
 
         feeds_configured()
         checks_register()
@@ -22,3 +25,5 @@ class AuditConfig(AppConfig):
         proof.kinds_register()
         background_exports.kinds_register()
         archiving.kinds_register()
+        periodic_register("audit.verify", proof.verification_start_daily, every=timedelta(days=1))
+        periodic_register("audit.archive", archiving.archiving_start_daily, every=timedelta(days=1))

@@ -20,7 +20,7 @@ from portal.audit.queries import selection_of
 from portal.audit.services import event_record, origin_of
 from portal.audit.views import filter_query, zone_of
 from portal.console.views import PortalView
-from portal.tasks.models import Run
+from portal.tasks.models import Run, State
 from portal.tasks.services import TaskNotPossible, owner_of
 
 _TYPES = {"csv": "text/csv", "jsonl": "application/x-ndjson", "html": "text/html"}
@@ -83,13 +83,21 @@ class ExportFileView(PortalView):
         run = get_object_or_404(Run, pk=pk, kind=KIND, owner_id=request.user.pk)
         path = export_file(run, timezone.now())
         if path is None:
-            messages.error(
-                request, "That export is not there any more. Start a new one from the audit trail."
-            )
+            messages.error(request, _missing(run))
             return redirect("tasks:list")
         event_record(action="audit.export_downloaded", origin=origin_of(request), object=export_ref(run))
         form = str(run.arguments["form"])
         return _headed(FileResponse(path.open("rb")), form, run.created_at)
+
+
+def _missing(run: Run) -> str:
+    """Say why there is no file: its time is over, or it lies in the data folder of another server."""
+    if run.state == State.DONE and run.result and run.result_until and run.result_until > timezone.now():
+        return (
+            "The file of this export is not on this server, although it has not expired. The servers of this "
+            "portal may use different data folders: ask your admin to look at /healthz/ready."
+        )
+    return "That export is not there any more. Start a new one from the audit trail."
 
 
 def _exported(request: HttpRequest, wanted: Wanted, asked: dict[str, Any]) -> HttpResponseBase:

@@ -13,7 +13,7 @@ from django.urls import reverse
 from portal.audit.filters import wanted_of
 from portal.audit.findings import Report, verdict_of, warnings_words
 from portal.audit.models import Event, Head
-from portal.audit.services import AuditUnavailable, ObjectRef, Origin, event_record
+from portal.audit.services import AuditUnavailable, ObjectRef, Origin, event_record, origin_system
 from portal.audit.verification import audit_verify
 from portal.tasks.kinds import Kind, Link, Result, kind_register
 from portal.tasks.models import Run, State
@@ -65,6 +65,12 @@ def verification_start(*, extent: Extent, owner: Owner, origin: Origin) -> Run:
     arguments = {"extent": asdict(extent), "origin": asdict(origin)}
     key = f"{KIND}:{owner.id}:{extent}"
     return task_enqueue(kind=KIND, title=extent.words, owner=owner, arguments=arguments, key=key)
+
+
+def verification_start_daily() -> Run:
+    """Verify the whole trail in the name of the portal itself; workers start it once a day."""
+    owner, origin = Owner(None, "Provisioning Portal"), origin_system("daily verification")
+    return verification_start(extent=Extent(), owner=owner, origin=origin)
 
 
 def verifications(limit: int = 50) -> list[Run]:

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from portal.console.navigation import Group, navigation_for
+from portal.version import VERSION
 from provisioning.connections.models import Connection
 from provisioning.connections.services import Standing, connection_standing
 
@@ -23,6 +24,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "environment": lambda: environment_of(request),
         "standing": lambda: standing_of(request),
         "navigation": lambda: _navigation(request),
+        "version": VERSION,
         "idle_seconds": settings.SESSION_IDLE_SECONDS,
     }
 

@@ -2,7 +2,7 @@
 
 from django.apps import AppConfig
 
-from portal.console.health import WARNINGS
+from portal.console.health import CHECKS, WARNINGS
 from portal.tasks.housekeeping import housekeeping_register
 
 
@@ -13,8 +13,10 @@ class KeysConfig(AppConfig):
 
     def ready(self) -> None:
         """Registers the check of the keys, what is told of those of others, and the rotation as a task."""
-        from portal.keys import background, checks, holders  # noqa: F401 - registers its check
+        from portal.keys import background, checks, holders
 
+        CHECKS["credential keys"] = checks.credential_keys_here
         WARNINGS["encryption keys"] = holders.keys_everywhere
+        WARNINGS["data folder"] = holders.data_folders_are_one
         housekeeping_register(holders.holder_worker, every=holders.BEAT)
         background.kinds_register()

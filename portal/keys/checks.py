@@ -1,12 +1,16 @@
 """Whether the configured keys are those that sealed what is stored. Asked at every start and by commands."""
 
+from contextlib import suppress
 from typing import Any
 
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 
+from portal.console.health import NotReadyError
 from portal.keys.services import Standing, keyring_standing
+from provisioning import keyring
+from provisioning.connections.models import Credential
 from provisioning.keyring import KeyringError
 
 
@@ -25,6 +29,20 @@ def key_problems() -> list[str]:
 def keys_open_what_is_stored(**_: Any) -> list[CheckMessage]:
     """An error for each key that is missing or another one than it says."""
     return [Error(text, id="portal.E002") for text in key_problems()]
+
+
+def credential_keys_here() -> None:
+    """For the ready-check: raises NotReadyError where this server lacks the key of a credential in use."""
+    configured = keyring.key_ids()
+    lacking: dict[str, list[str]] = {}
+    for used in Credential.objects.filter(state=Credential.State.ACTIVE).select_related("connection"):
+        for token in (used.sealed_api_key, used.sealed_password):
+            with suppress(KeyringError):  # a damaged value is no matter of this server
+                if (key_id := keyring.key_id_of(token)) not in configured:
+                    lacking.setdefault(key_id, []).append(used.connection.slug)
+    if lacking:
+        said = (f"“{key_id}” ({', '.join(sorted(set(slugs)))})" for key_id, slugs in lacking.items())
+        raise NotReadyError(f"the key of a credential in use is missing on this server: {'; '.join(said)}")
 
 
 def keys_ensure() -> None:

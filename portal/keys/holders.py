@@ -16,6 +16,7 @@ from functools import cache
 from django.db import close_old_connections, connections
 from django.utils import timezone
 
+from portal.console.data_folder import folder_id
 from portal.console.health import NotReadyError
 from portal.keys.models import Holder
 from provisioning import keyring
@@ -32,7 +33,10 @@ _over = threading.Event()
 def holder_note(work: str) -> None:
     """A sign of life of this process, with its keys. Raises KeyringError for unusable ones."""
     now = timezone.now()
-    said = {"host": socket.gethostname()[:64], "work": work, "marks": keyring.key_marks(), "seen_at": now}
+    said = {
+        "host": socket.gethostname()[:64], "work": work, "marks": keyring.key_marks(), "folder": folder_id(),
+        "seen_at": now,
+    }  # fmt: skip
     Holder.objects.update_or_create(name=_name(os.getpid()), defaults=said)
     Holder.objects.filter(seen_at__lt=now - timedelta(days=1)).delete()
 
@@ -77,6 +81,17 @@ def keys_everywhere() -> None:
     """For the ready-check: raises NotReadyError where a server could not read what this one writes."""
     if lacking := holders_lacking():
         raise NotReadyError(f"the key that seals here is missing elsewhere: {holders_words(lacking)}")
+
+
+def data_folders_are_one() -> None:
+    """For the ready-check: raises NotReadyError where processes have data folders of their own."""
+    here = folder_id()
+    apart = [holder for holder in holders_there() if holder.folder not in ("", here)]
+    if here and apart:
+        raise NotReadyError(
+            f"another data folder than here is used by {holders_words(apart)}: exports, anchors and archives "
+            "of one are missing on the other. Mount one folder everywhere (PORTAL_DATA_DIR)"
+        )
 
 
 def _ago(holder: Holder) -> str:

@@ -11,6 +11,8 @@ class Holder(models.Model):
     host = models.CharField(max_length=64)
     work = models.CharField(max_length=32)
     marks = models.JSONField(default=list)
+    # Id of its data folder: exports and anchors lie there, so all processes need the same one.
+    folder = models.CharField(max_length=32, blank=True, default="", db_default="")
     seen_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:

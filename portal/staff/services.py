@@ -247,7 +247,9 @@ def _group(by: User | None, role: str) -> Group:
     except ObjectDoesNotExist as error:
         built_in = role in ROLES
         words = (
-            "The roles are missing from the database: run migrate." if built_in else "There is no such role."
+            "The roles are missing from the database: run migrate."
+            if built_in
+            else f"There is no role “{role}”. The roles are: {', '.join(roles_known())}."
         )
         raise StaffRefused(words) from error
     rights_ensure(by, roles_known()[role])

@@ -80,3 +80,10 @@ class Worker(models.Model):
     name = models.CharField(max_length=64, primary_key=True)
     started_at = models.DateTimeField(default=timezone.now)
     seen_at = models.DateTimeField(default=timezone.now)
+
+
+class Periodic(models.Model):
+    """When a piece of periodic work is due next, whichever worker starts it."""
+
+    name = models.CharField(max_length=64, primary_key=True)
+    due_at = models.DateTimeField()

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from portal.audit.retention.archives import ArchiveRefused, archives_write
-from portal.audit.services import AuditUnavailable, Origin
+from portal.audit.services import AuditUnavailable, Origin, origin_system
 from portal.tasks.kinds import Kind, Link, Result, kind_register
 from portal.tasks.models import Run
 from portal.tasks.services import Owner, TaskFailed, task_enqueue, task_progress
@@ -25,6 +25,12 @@ def archiving_start(*, owner: Owner, origin: Origin) -> Run:
     """Puts it in line; one at a time is enough."""
     title = f"Archive the audit trail before {month_begin():%Y-%m-%d}"
     return task_enqueue(kind=KIND, title=title, owner=owner, arguments={"origin": asdict(origin)}, key=KIND)
+
+
+def archiving_start_daily() -> Run:
+    """Archive in the name of the portal itself; started once a day, it has something to do once a month."""
+    owner, origin = Owner(None, "Provisioning Portal"), origin_system("daily archiving")
+    return archiving_start(owner=owner, origin=origin)
 
 
 def month_begin() -> datetime:

@@ -28,6 +28,7 @@ class Command(AuditCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Whether to stay."""
+        parser.add_argument("--wait", action="store_true", help="stay where no receiver is configured")
         parser.add_argument("--once", action="store_true", help="tell what is there; exit 1 if some is left")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -35,6 +36,8 @@ class Command(AuditCommand):
         feeds = feeds_configured()
         if not feeds:
             self.stderr.write("AUDIT_STREAM and AUDIT_ANCHOR_SEND name nobody: there is nothing to do.")
+            if options["wait"]:  # a container that ended would not come back after a restart of the host
+                _ended_by_signal().wait()
             return
         # Standard output may be a receiver, so the worker's own words go to standard error.
         self.stderr.write("Telling " + ", ".join(feed.name for feed in feeds))
@@ -52,10 +55,16 @@ def _once(holder: str) -> None:
         sys.exit(1)
 
 
-def _until_ended(holder: str) -> None:
+def _ended_by_signal() -> threading.Event:
+    """Return what SIGTERM and Ctrl-C set."""
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
+    return ended
+
+
+def _until_ended(holder: str) -> None:
+    ended = _ended_by_signal()
     while not ended.is_set():
         close_old_connections()
         try:

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from portal.directory.models import Entry, Scope
 from portal.directory.services import scope_refresh
 from provisioning.connections.models import Connection
+from provisioning.connections.services import connection_standing
 
 
 class Command(BaseCommand):
@@ -31,8 +32,11 @@ class Command(BaseCommand):
             raise CommandError(f"{failed} lists could not be read; their rows are as old as before.")
 
     def _refresh(self, connection: str) -> int:
-        """How many lists of the connection failed."""
+        """How many lists of the connection failed. One without a credential has none to read yet."""
         failed = 0
+        if connection_standing(Connection.objects.get(slug=connection)).missing:
+            self.stdout.write(f"{connection}  left out: no credential has been set yet")
+            return 0
         for kind, parent in _lists(connection):
             state = scope_refresh(connection=connection, kind=kind, parent=parent)
             failed += state.away

@@ -1,0 +1,77 @@
+"""Periodic work: started by one of all workers, when it is due, whatever restarts."""
+
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from django.utils import timezone
+
+from portal.audit.models import Event
+from portal.tasks import housekeeping
+from portal.tasks.housekeeping import housekeeping_do, periodic_register
+from portal.tasks.models import Periodic, Run, State
+from tests.background.workers import worked_off
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def started(monkeypatch) -> list[str]:
+    """What was started, with nothing else registered."""
+    monkeypatch.setattr(housekeeping, "_REGULAR", {})
+    calls: list[str] = []
+    periodic_register("test.daily", lambda: calls.append("daily"), every=DAY)
+    return calls
+
+
+def another_worker(monkeypatch) -> None:
+    """A process that just started: it has looked at nothing yet."""
+    for regular in housekeeping._REGULAR.values():
+        regular.due_at = 0.0
+
+
+def due(name: str) -> None:
+    Periodic.objects.filter(name=name).update(due_at=timezone.now() - timedelta(seconds=1))
+
+
+def test_it_is_started_once_per_period_by_whichever_worker(db, monkeypatch, started) -> None:
+    housekeeping_do()
+    assert started == [], "the first time is a period after it was first known"
+    due("test.daily")
+    for _ in range(3):
+        another_worker(monkeypatch)
+        housekeeping_do()
+    assert started == ["daily"]
+    assert Periodic.objects.get().due_at > timezone.now() + DAY - timedelta(minutes=1)
+
+
+def test_what_could_not_be_started_is_tried_again(db, monkeypatch, caplog) -> None:
+    monkeypatch.setattr(housekeeping, "_REGULAR", {})
+    monkeypatch.setattr(housekeeping.connections, "close_all", lambda: None)  # the test's own is in use
+
+    def broken() -> None:
+        raise OSError("canary")
+
+    periodic_register("test.broken", broken, every=DAY)
+    housekeeping_do()
+    due("test.broken")
+    another_worker(monkeypatch)
+    housekeeping_do()
+    assert "test.broken could not be started: OSError" in caplog.text and "canary" not in caplog.text
+    assert Periodic.objects.get().due_at < timezone.now() + housekeeping.RETRY_AFTER
+
+
+def test_workers_verify_and_archive_the_trail_every_day(db, monkeypatch) -> None:
+    periodic = {chore: each for chore, each in housekeeping._REGULAR.items() if isinstance(chore, partial)}
+    monkeypatch.setattr(housekeeping, "_REGULAR", periodic)
+    another_worker(monkeypatch)
+    housekeeping_do()
+    for name in ("audit.verify", "audit.archive"):
+        due(name)
+    another_worker(monkeypatch)
+    housekeeping_do()
+    assert {run.kind for run in Run.objects.all()} == {"audit.verify", "audit.archive"}
+    assert {run.owner_id for run in Run.objects.all()} == {None}
+    worked_off()
+    assert {run.state for run in Run.objects.all()} == {State.DONE}
+    assert Event.objects.get(action="audit.verified").actor_name
