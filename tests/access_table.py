@@ -97,6 +97,7 @@ TABLE: dict[str, Row] = {
     "account_reauthenticate": Row(get=403, post=403, other=403),  # the cast has no passwords
     "mfa_index": Row(get=200),
     "mfa_authenticate": Row(get=302, post=302, public=True),
+    "second_factor_confirm": Row(get=200, post=200),
     "mfa_activate_totp": Row(get=200, post=200),
     "mfa_deactivate_totp": Row(get=404, post=404),
     "mfa_view_recovery_codes": Row(get=404),

@@ -14,7 +14,7 @@ from portal.console.proxies import address_of
 from portal.staff.attempts import address_slot, attempts_used_up
 from portal.staff.first_step import first_step_over
 from portal.staff.own_password import OwnPasswordForm
-from portal.staff.sessions import step_up_taken
+from portal.staff.sessions import PASSWORD_AGAIN, proof_noted, step_up_taken
 from portal.staff.turnstile import TURNSTILE, TooBusy
 from portal.staff.vouching import signs_in_elsewhere
 
@@ -74,6 +74,7 @@ class ConfirmPage(views.ReauthenticateView):  # type: ignore[misc]
         """It was right."""
         response: HttpResponseBase = super().form_valid(form)
         step_up_taken(self.request)
+        proof_noted(self.request, PASSWORD_AGAIN)
         return response
 
 

@@ -20,7 +20,7 @@ class StaffConfig(AppConfig):
         """Roles follow the code at every migrate, sessions are marked at their begin, sealed things named."""
         from django.contrib.auth.signals import user_logged_in
 
-        from portal.staff import access_views, policy, reset_notices  # noqa: F401 - registers its check
+        from portal.staff import access_views, policy, reset_notices, security_notices  # noqa: F401 - registers its check
         from portal.staff.second_factor import SecondFactors, reads_the_trail
         from portal.staff.sessions import session_began, sessions_forget_expired
 
@@ -30,4 +30,5 @@ class StaffConfig(AppConfig):
         access_views.home_register()
         housekeeping_register(sessions_forget_expired, every=timedelta(hours=1))
         reset_notices.home_register()
+        security_notices.home_register()
         post_migrate.connect(roles_sync, sender=self, dispatch_uid="portal.staff.roles")

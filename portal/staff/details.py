@@ -1,19 +1,13 @@
 """What a person is called and where mail reaches them: another admin changes it. Audited."""
 
-import logging
-
-from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.mail import send_mail
 from django.db import transaction
-from django.template.loader import render_to_string
 
 from portal.audit.services import Origin, event_record
 from portal.staff.models import User
 from portal.staff.people import person_ref
+from portal.staff.security_notices import sign_in_change_tell
 from portal.staff.services import StaffRefused, changeable, namesake_refuse, staff_lock
-
-logger = logging.getLogger(__name__)
 
 
 def details_change(*, by: User, origin: Origin, person: User, **details: str) -> None:
@@ -44,15 +38,6 @@ def details_change(*, by: User, origin: Origin, person: User, **details: str) ->
             after=dict(details),
         )
         old = before.get("email", "")
-        if old not in ("", person.email):
-            transaction.on_commit(lambda: _tell(old, by, person), robust=True)
-
-
-def _tell(address: str, by: User, person: User) -> None:
-    if not settings.MAIL_ON:
-        return
-    text = render_to_string("staff/details_mail.txt", {"person": person, "by": by})
-    try:
-        send_mail("Your address in the Provisioning Portal", text, None, [address])
-    except OSError:  # smtplib's errors are OSErrors, too
-        logger.exception("A notice of a changed address could not be mailed.")
+        if "email" in details and old != person.email:
+            what = f"e-mail address changed to {person.email or 'none'}"
+            sign_in_change_tell(person=person, what=what, by=by.called, also_to=old)

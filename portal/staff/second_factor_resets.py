@@ -18,6 +18,7 @@ from portal.staff.models import SecondFactorReset, User
 from portal.staff.people import person_ref
 from portal.staff.reset_notices import approvers, reset_mail, resets_open
 from portal.staff.second_factor import second_factors_of
+from portal.staff.security_notices import sign_in_change_tell
 from portal.staff.services import StaffRefused, changeable, staff_lock
 from portal.staff.sessions import sessions_end_all
 
@@ -93,6 +94,8 @@ def second_factor_remove(*, origin: Origin, person: User, reason: str, asked_by:
             reason=reason,
         )
         sessions_end_all(origin=origin, person=person)
+        by = origin.actor_name + (f", asked for by {asked_by}" if asked_by else "")
+        sign_in_change_tell(person=person, what="every second factor removed", by=by)
     return removed
 
 

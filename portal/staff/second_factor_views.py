@@ -2,9 +2,12 @@
 
 from typing import Any
 
+from allauth.account.adapter import get_adapter
 from allauth.mfa.base.views import AuthenticateView
+from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView, ViewRecoveryCodesView
 from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
+from allauth.mfa.utils import is_mfa_enabled
 from allauth.mfa.webauthn.internal.auth import get_credentials
 from allauth.mfa.webauthn.views import AddWebAuthnView, ReauthenticateWebAuthnView, RemoveWebAuthnView
 from django.contrib import messages
@@ -12,19 +15,25 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
+from django.utils.http import urlencode
+from django.views.generic import FormView
 
 from portal.audit.services import event_record, origin_of
 from portal.staff.first_step import begin_again, first_step_over
-from portal.staff.second_factor import WORDS
-from portal.staff.sessions import step_up_taken
+from portal.staff.person_page import user_of
+from portal.staff.second_factor import WORDS, second_factors_of
+from portal.staff.second_factor_forms import CodeForm
+from portal.staff.security_notices import sign_in_change_tell
+from portal.staff.sessions import FACTOR_AGAIN, PASSWORD_AGAIN, proof_is_fresh, proof_noted, step_up_taken
+from portal.staff.vouching import signs_in_elsewhere
 from provisioning.keyring import KeyringError
 
 
 class _Recorded:
     """Mixed into a form view of allauth: both the change and its record, or neither."""
 
-    action, factor = "", ""
+    action, factor, done = "", "", ""
     request: HttpRequest
 
     def form_valid(self, form: Any) -> HttpResponse:
@@ -32,6 +41,12 @@ class _Recorded:
         with transaction.atomic():
             response: HttpResponse = super().form_valid(form)  # type: ignore[misc]
             event_record(action=self.action, origin=origin_of(self.request), message=WORDS[self.factor])
+            person = user_of(self.request)
+            what = f"{WORDS[self.factor]} {self.done}"
+            sign_in_change_tell(person=person, what=what, by=person.called)
+            if self.action == "second_factor.added":  # the new one was shown, behind a fresh step-up
+                proof_noted(self.request, PASSWORD_AGAIN)
+                proof_noted(self.request, FACTOR_AGAIN)
         return response
 
 
@@ -48,19 +63,19 @@ class CodePage(AuthenticateView):  # type: ignore[misc]
 class AppAddPage(_Recorded, ActivateTOTPView):  # type: ignore[misc]
     """Shows the QR code, takes the first code."""
 
-    action, factor = "second_factor.added", "totp"
+    action, factor, done = "second_factor.added", "totp", "added"
 
 
 class AppRemovePage(_Recorded, DeactivateTOTPView):  # type: ignore[misc]
     """Asks before removing the app."""
 
-    action, factor = "second_factor.removed", "totp"
+    action, factor, done = "second_factor.removed", "totp", "removed"
 
 
 class PasskeyAddPage(_Recorded, AddWebAuthnView):  # type: ignore[misc]
     """Lets the browser make a passkey."""
 
-    action, factor = "second_factor.added", "webauthn"
+    action, factor, done = "second_factor.added", "webauthn", "added"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Back to the list where a stored passkey cannot be read: the browser has to be told of them all."""
@@ -77,14 +92,14 @@ class PasskeyAddPage(_Recorded, AddWebAuthnView):  # type: ignore[misc]
 class PasskeyRemovePage(_Recorded, RemoveWebAuthnView):  # type: ignore[misc]
     """Asks before removing a passkey."""
 
-    action, factor = "second_factor.removed", "webauthn"
+    action, factor, done = "second_factor.removed", "webauthn", "removed"
     success_url = reverse_lazy("mfa_index")
 
 
 class RecoveryCodesPage(_Recorded, GenerateRecoveryCodesView):  # type: ignore[misc]
     """Makes new recovery codes; the old ones stop working."""
 
-    action, factor = "second_factor.codes_made", "recovery_codes"
+    action, factor, done = "second_factor.codes_made", "recovery_codes", "made"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """With the number of unused codes; None if the old ones do not open, which new ones mend."""
@@ -119,4 +134,48 @@ class PasskeyConfirmPage(ReauthenticateWebAuthnView):  # type: ignore[misc]
         """It was right."""
         response: HttpResponse = super().form_valid(form)
         step_up_taken(self.request)
+        proof_noted(self.request, FACTOR_AGAIN)
         return response
+
+
+class FactorConfirmPage(FormView):  # type: ignore[type-arg]
+    """A code again, before second factors are changed: the password alone must not replace them."""
+
+    template_name = "mfa/confirm.html"
+    form_class = CodeForm
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        """With the person whose code it is."""
+        return super().get_form_kwargs() | {"user": user_of(self.request)}
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Adds `next` and `passkey_url`, "" for who has no passkey."""
+        wanted, url = self._wanted(), ""
+        if is_mfa_enabled(user_of(self.request), [Authenticator.Type.WEBAUTHN]):
+            url = f"{reverse('mfa_reauthenticate_webauthn')}?{urlencode({'next': wanted})}"
+        return super().get_context_data(**kwargs) | {"next": wanted, "passkey_url": url}
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """It was right: on to the change."""
+        event_record(action="session.stepped_up", origin=origin_of(self.request), message="second factor")
+        proof_noted(self.request, FACTOR_AGAIN)
+        return redirect(self._wanted())
+
+    def _wanted(self) -> str:
+        wanted = (self.request.POST or self.request.GET).get("next", "")
+        return wanted if get_adapter().is_safe_url(wanted) else reverse("mfa_index")
+
+
+def proof_missing(request: HttpRequest) -> str:
+    """Return the page that asks for what a change of second factors still takes, "" if nothing is missing.
+
+    That is the password, or the provider's, and one of the factors, both given again for this. Who has no
+    factor yet has only the password to give, which the step-up before this page has asked for.
+    """
+    person = user_of(request)
+    if not second_factors_of(person):
+        return ""
+    has_password = person.has_usable_password() or signs_in_elsewhere(person)
+    if has_password and not proof_is_fresh(request, PASSWORD_AGAIN):
+        return reverse("account_reauthenticate")
+    return "" if proof_is_fresh(request, FACTOR_AGAIN) else reverse("second_factor_confirm")

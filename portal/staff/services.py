@@ -10,6 +10,7 @@ from portal.staff.attempts import person_unlock
 from portal.staff.models import PasswordLink, User
 from portal.staff.people import namesake_of, person_named, person_ref
 from portal.staff.roles import ADMIN, ROLES, WITHIN_TENANTS, permission_words, roles_known
+from portal.staff.security_notices import sign_in_change_tell
 from portal.staff.sessions import sessions_end_all
 from portal.staff.vouching import signs_in_elsewhere
 
@@ -135,6 +136,8 @@ def password_set(*, origin: Origin, person: User, password: str) -> None:
         person_unlock(person)
         person.save(update_fields=["password"])
         event_record(action="staff.password_changed", origin=origin, object=person_ref(person))
+        if origin.actor_id:  # not a command on the server
+            sign_in_change_tell(person=person, what="new password", by=origin.actor_name)
 
 
 def _names_check(person: User) -> None:

@@ -31,6 +31,8 @@ from portal.staff.people import person_ref
 logger = logging.getLogger(__name__)
 
 BEGAN, SEEN, PROVED = "began_at", "seen_at", "proved_at"
+# Marks of the proofs that a change of second factors takes: given for it, not left over from sign-in.
+PASSWORD_AGAIN, FACTOR_AGAIN = "password_again_at", "factor_again_at"
 # When somebody proved who they are at the OpenID provider, noted on the way to a session.
 PROVED_ELSEWHERE = "proved_elsewhere_at"
 # What portal.js sends with requests that nobody clicked for: they are no sign that somebody is there.
@@ -122,10 +124,20 @@ def step_up_taken(request: HttpRequest) -> None:
     UserSession.objects.filter(session_key=before).update(session_key=request.session.session_key)
 
 
+def proof_noted(request: HttpRequest, mark: str) -> None:
+    """Note that the person gave their password, or a second factor, again just now."""
+    request.session[mark] = int(time.time())
+
+
+def proof_is_fresh(request: HttpRequest, mark: str) -> bool:
+    """Return whether that was less than STEP_UP_MAX_AGE seconds ago."""
+    age = time.time() - request.session.get(mark, 0)
+    return bool(-60 <= age < settings.STEP_UP_MAX_AGE)
+
+
 def step_up_is_fresh(request: HttpRequest) -> bool:
     """Whether password or passkey were given less than STEP_UP_MAX_AGE seconds ago; signing in counts."""
-    age = time.time() - request.session.get(PROVED, 0)
-    return bool(-60 <= age < settings.STEP_UP_MAX_AGE)
+    return proof_is_fresh(request, PROVED)
 
 
 def sessions_forget_expired() -> None:

@@ -19,7 +19,7 @@ from portal.staff.identity_tokens import CLOCK_TOLERANCE
 from portal.staff.models import User
 from portal.staff.people import person_ref
 from portal.staff.provider_people import ProviderRefused, person_of_claims
-from portal.staff.sessions import PROVED_ELSEWHERE, step_up_taken
+from portal.staff.sessions import PASSWORD_AGAIN, PROVED_ELSEWHERE, proof_noted, step_up_taken
 from portal.staff.vouching import provider_id
 
 CONFIRM = "redirect"  # allauth's name for a journey that ends at a page, without a sign-in
@@ -124,6 +124,7 @@ def _confirm(request: HttpRequest, sociallogin: SocialLogin, token: dict[str, An
     if _auth_time(token) < sociallogin.state["data"]["began"] - CLOCK_TOLERANCE:
         raise ProviderRefused("The provider did not ask you for your password again.", "not_fresh", 403)
     step_up_taken(request)
+    proof_noted(request, PASSWORD_AGAIN)
 
 
 def _auth_time(token: dict[str, Any]) -> int:

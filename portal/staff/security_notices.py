@@ -1,0 +1,72 @@
+"""Tell people and admins about changes of sign-in: second factors, passwords, e-mail addresses.
+
+Whoever took over a session or a password would change these first. The owner and every admin hear of it, by
+mail and on the home page.
+"""
+
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import send_mail
+from django.db import transaction
+from django.db.models import Q
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils import timezone
+
+from portal.audit.models import Event
+from portal.console.home import HomeCard, register
+from portal.staff.models import User
+from portal.staff.reset_notices import approvers
+
+logger = logging.getLogger(__name__)
+
+SHOWN_FOR = timedelta(days=3)
+MOST_SHOWN = 5
+_OWN_ACTIONS = ("second_factor.added", "second_factor.removed", "second_factor.codes_made")
+_ACTIONS = (*_OWN_ACTIONS, "staff.password_changed", "staff.details_changed", "staff.second_factor_reset")
+
+
+def sign_in_change_tell(*, person: User, what: str, by: str, also_to: str = "") -> None:
+    """Mail the person and every admin about `what`, once the open transaction is committed.
+
+    `what` completes "…: ", such as “authenticator app removed”. `by` is who did it, `also_to` an address
+    that the person had before. No mail is sent where none is set up.
+    """
+    if settings.MAIL_ON:
+        transaction.on_commit(partial(_mail_all, person, what, by, also_to), robust=True)
+
+
+def recent_changes(request: HttpRequest) -> Mapping[str, Any]:
+    """Return `changes`: events of the last days about the reader, for admins about everybody."""
+    reader: Any = request.user
+    # What a command on the server did has no actor, and whoever runs those needs no notice.
+    events = Event.objects.filter(
+        action__in=_ACTIONS, time__gte=timezone.now() - SHOWN_FOR, actor_id__isnull=False
+    )
+    if not reader.has_perm("staff.update"):
+        own = Q(actor_id=reader.pk, action__in=_OWN_ACTIONS)
+        events = events.filter(own | Q(object_kind="person", object_guid=str(reader.pk)))
+    return {"changes": list(events.order_by("-sequence")[:MOST_SHOWN]), "reader": reader}
+
+
+def home_register() -> None:
+    """Register the home page's card."""
+    register(HomeCard("sign-in-changes", "staff/home_sign_in_changes.html", order=5, context=recent_changes))
+
+
+def _mail_all(person: User, what: str, by: str, also_to: str) -> None:
+    readers = {one.email: one for one in [*approvers(), person] if one.email}
+    if also_to:
+        readers[also_to] = person
+    for address, reader in readers.items():
+        context = {"reader": reader, "person": person, "what": what, "by": by, "own": reader == person}
+        text = render_to_string("staff/sign_in_change_mail.txt", context)
+        try:
+            send_mail("Sign-in changed in the Provisioning Portal", text, None, [address])
+        except OSError:  # smtplib's errors are OSErrors, too
+            logger.exception("A notice of a change of sign-in could not be mailed.")
