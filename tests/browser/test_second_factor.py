@@ -70,6 +70,9 @@ def test_a_passkey_is_added_asked_for_and_removed(tab: Tab) -> None:
     tab.open("/accounts/second-factor/")
     tab.follow("Remove Blue key")
     tab.check()
+    tab.fill(password=PASSPHRASE)  # the passkey was given again just now
+    tab.press("Confirm")
+    tab.check()
     tab.press("Remove")
     assert "Blue key" not in tab.text
 
