@@ -14,17 +14,21 @@ from pathlib import Path
 
 from django.conf import settings
 
+from portal.audit.head import EndAltered, last_time
 from portal.audit.keys import audit_keys, current_key_id, keyed_digest
 from portal.audit.models import Event, Head
 
 logger = logging.getLogger(__name__)
+# Clocks of several machines are never quite the same: so many seconds ahead are no wrong clock.
+FUTURE = 60
 # The line of an anchor that comes from elsewhere than the file.
 KEPT = -1
 # So many bytes at the end of the file hold its last anchors.
 TAIL = 4096
 _turn = threading.Lock()
-# When this process last saw to an anchor, on the monotonic clock; at its start it does not know.
-_seen: dict[str, float] = {}
+# When this process looks at the age of the last anchor again (time.monotonic), for each file. Until then it
+# cannot be due, since other processes only write younger ones.
+_look_at: dict[Path, float] = {}
 
 
 @dataclass(frozen=True)
@@ -66,28 +70,64 @@ class AnchorUnavailable(Exception):  # noqa: N818 - reads as what happened
 
 
 def anchor_write() -> Anchor | None:
-    """Writes the head of the chain as an anchor; None while there is no event. Raises AnchorUnavailable."""
+    """Writes the head of the chain as an anchor; None while there is no event. Raises AnchorUnavailable.
+
+    An end that the portal did not leave is not anchored: the anchor would vouch for it.
+    """
     head = Head.objects.get(pk=1)
     if not head.sequence:
         return None
+    try:
+        last_time(head)
+    except EndAltered as trouble:
+        raise AnchorUnavailable(f"The audit trail was tampered with: {trouble}.") from None
     return _appended(head.sequence, head.hash)
+
+
+def anchor_when_due() -> None:
+    """Write an anchor if events came after the last one and its time is up. Workers call it regularly."""
+    if not settings.AUDIT_ANCHOR_MINUTES:
+        return
+    last, end = anchor_last(), Head.objects.values_list("sequence", flat=True).first() or 0
+    if end > (last.sequence if last else 0) and _is_old(last):
+        anchor_write()
 
 
 def anchor_after(event: Event) -> None:
     """Writes an anchor if one is due after this committed event. Never fails: a change comes first."""
-    every, minutes = settings.AUDIT_ANCHOR_EVENTS, settings.AUDIT_ANCHOR_MINUTES
-    now = time.monotonic()
-    with _turn:
-        aged = minutes > 0 and now - _seen.setdefault("at", now) >= 60 * minutes
-        # The first one at once: until an anchor is there, an empty trail in place of this one goes unnoticed.
-        counted = every > 0 and (event.sequence == 1 or event.sequence % every == 0)
-        if not aged and not counted:
-            return
-        _seen["at"] = now
+    every = settings.AUDIT_ANCHOR_EVENTS
+    # The first one at once: until an anchor is there, an empty trail in place of this one goes unnoticed.
+    counted = every > 0 and (event.sequence == 1 or event.sequence % every == 0)
     try:
-        _appended(event.sequence, event.hash)
+        if counted or _is_due():
+            _appended(event.sequence, event.hash)
     except Exception as error:
         logger.error("no audit anchor could be written: %s", type(error).__name__)
+
+
+def _is_due() -> bool:
+    """Tell whether the last anchor in the file, whoever wrote it, is AUDIT_ANCHOR_MINUTES old or missing."""
+    seconds, now, file = 60 * settings.AUDIT_ANCHOR_MINUTES, time.monotonic(), anchor_file()
+    if seconds <= 0 or now < _look_at.get(file, now):
+        return False
+    with _turn:
+        if now < _look_at.get(file, now):
+            return False  # another thread has just looked
+        last = anchor_last()
+        due = _is_old(last)
+        age = 0.0 if due or last is None else _age(last)
+        _look_at[file] = now + max(1.0, seconds - age)
+    return due
+
+
+def _is_old(last: Anchor | None) -> bool:
+    """Tell whether it is time for another anchor. One from the future was written by a wrong clock."""
+    return last is None or not -FUTURE <= _age(last) < 60 * settings.AUDIT_ANCHOR_MINUTES
+
+
+def _age(anchor: Anchor) -> float:
+    """Seconds since a genuine anchor was written."""
+    return (datetime.now(UTC) - datetime.fromisoformat(anchor.time)).total_seconds()
 
 
 def anchors_read() -> list[Anchor]:

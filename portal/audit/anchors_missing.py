@@ -11,7 +11,8 @@ from portal.audit.models import Event, Head
 def anchors_trouble() -> str:
     """What is wrong with the file as it is now, "" for nothing. Reads its end only."""
     try:
-        return anchors_missing(anchor_last()) or _unwritable()
+        last = anchor_last()
+        return anchors_missing(last) or _cut_off(last) or _unwritable()
     except AnchorUnavailable as failure:
         return str(failure)
 
@@ -33,6 +34,17 @@ def anchors_missing(last: Anchor | None) -> str:
             "or were removed."
         )
     return ""
+
+
+def _cut_off(last: Anchor | None) -> str:
+    """What is to be said of a trail that is shorter than it was, which verification explains."""
+    end = Head.objects.values_list("sequence", flat=True).first() or 0
+    if last is None or last.sequence <= end:
+        return ""
+    return (
+        f"The trail ends at row {end:,}, but an anchor is at row {last.sequence:,}: its end was cut off or "
+        "an old copy restored. Verify the whole trail."
+    )
 
 
 def _unwritable() -> str:

@@ -4,6 +4,8 @@ from datetime import timedelta
 
 from django.apps import AppConfig
 
+from portal.tasks.housekeeping import housekeeping_register
+
 
 class AuditConfig(AppConfig):
     """portal.audit"""
@@ -13,6 +15,7 @@ class AuditConfig(AppConfig):
     def ready(self) -> None:
         """A wrong receiver is found at the start; ready-check, home page and workers learn of the trail."""
         from portal.audit import background_exports, proof
+        from portal.audit.anchors import anchor_when_due
         from portal.audit.health import checks_register
         from portal.audit.home import home_register
         from portal.audit.retention import background as archiving
@@ -27,3 +30,4 @@ class AuditConfig(AppConfig):
         archiving.kinds_register()
         periodic_register("audit.verify", proof.verification_start_daily, every=timedelta(days=1))
         periodic_register("audit.archive", archiving.archiving_start_daily, every=timedelta(days=1))
+        housekeeping_register(anchor_when_due, every=timedelta(seconds=30))

@@ -1,13 +1,15 @@
 """Anchors outside the database: they find what no chain can prove, and no change waits for one."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection as database
 
 from portal.audit import anchors
-from portal.audit.anchors import AnchorUnavailable, anchor_write, anchors_read
+from portal.audit.anchors import AnchorUnavailable, anchor_when_due, anchor_write, anchors_read
+from portal.audit.anchors_missing import anchors_trouble
 from portal.audit.canonical import HASHED_FIELDS, row_text
 from portal.audit.findings import verdict_of
 from portal.audit.guards import guards_install, guards_remove
@@ -125,11 +127,74 @@ def test_the_first_event_is_anchored_at_once_so_that_wiping_everything_is_found(
     assert [problem.kind for problem in audit_verify().problems] == ["rewritten"]
 
 
-def test_anchors_are_written_after_some_time(committed_db, settings, monkeypatch):
+@pytest.fixture
+def quarter(settings, monkeypatch, anchor_file):
+    """quarter(minutes) starts another process and has its last anchor be so many minutes old."""
     settings.AUDIT_ANCHOR_MINUTES = 15
-    monkeypatch.setattr(anchors, "_seen", {"at": -10_000.0})
+
+    def aged(minutes):
+        monkeypatch.setattr(anchors, "_look_at", {})
+        moment = (datetime.now(UTC) - timedelta(minutes=minutes)).isoformat(timespec="microseconds")
+        line = json.loads(anchor_file.read_text().splitlines()[-1]) | {"time": moment}
+        line["seal"] = anchors._seal(line["key_id"], moment, line["sequence"], line["hash"])
+        anchor_file.write_text(json.dumps(line) + "\n")
+
+    monkeypatch.setattr(anchors, "_look_at", {})
+    return aged
+
+
+def anchored():
+    """The rows that are anchored."""
+    return [anchor.sequence for anchor in anchors_read()]
+
+
+def test_the_age_of_the_last_anchor_in_the_file_decides_whoever_wrote_it(committed_db, quarter, anchor_file):
     events(3)
-    assert [anchor.sequence for anchor in anchors_read()] == [1]
+    assert anchored() == [1]  # without an anchor, as after an upgrade, one is due at once
+    quarter(14)
+    events(2)
+    assert anchored() == [1]
+    quarter(15)
+    events(2)
+    assert anchored() == [1, 6]
+    quarter(-30)  # written by a clock that was half an hour ahead
+    events(2)
+    assert anchored() == [6, 8]
+    anchor_file.unlink()
+    quarter_over = dict.fromkeys(anchors._look_at, 0.0)
+    anchors._look_at.update(quarter_over)
+    events(2)
+    assert anchored() == [10]
+
+
+def test_a_worker_anchors_what_came_after_the_last_anchor(committed_db, quarter):
+    assert anchor_when_due() is None
+    events(3)
+    anchor_when_due()
+    assert anchored() == [1]
+    quarter(16)
+    anchor_when_due()
+    assert anchored() == [1, 3]
+    quarter(16)
+    anchor_when_due()  # nothing came after it
+    assert anchored() == [3]
+
+
+def test_an_altered_end_is_not_anchored(db, quarter, anchor_file):
+    events(2)
+    attacked(lambda: Head.objects.update(hash="b" * 64))
+    with pytest.raises(AnchorUnavailable, match="tampered with"):
+        anchor_when_due()
+    assert not anchor_file.exists()
+
+
+def test_a_trail_that_is_shorter_than_its_anchor_is_warned_of_at_once(db, client, anchor_file):
+    """A tail that was cut off within the time between two anchors is another matter: docs/audit.md."""
+    old = events(5)[2]
+    anchor_write()
+    assert not anchors_trouble()
+    attacked(lambda: (Event.objects.filter(sequence__gt=3).delete(), head_rewind(old)))
+    assert "ends at row 3, but an anchor is at row 5" in anchors_trouble()
 
 
 def test_a_change_never_fails_for_want_of_an_anchor(committed_db, settings, anchor_file, caplog):
