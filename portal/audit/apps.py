@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.apps import AppConfig
 
-from portal.tasks.housekeeping import housekeeping_register
+from portal.tasks.housekeeping import housekeeping_register, periodic_register
 
 
 class AuditConfig(AppConfig):
@@ -16,11 +16,11 @@ class AuditConfig(AppConfig):
         """A wrong receiver is found at the start; ready-check, home page and workers learn of the trail."""
         from portal.audit import background_exports, proof
         from portal.audit.anchors import anchor_when_due
+        from portal.audit.denials import denials_sum_up
         from portal.audit.health import checks_register
         from portal.audit.home import home_register
         from portal.audit.retention import background as archiving
         from portal.audit.stream.delivery import feeds_configured
-        from portal.tasks.housekeeping import periodic_register
 
         feeds_configured()
         checks_register()
@@ -30,4 +30,5 @@ class AuditConfig(AppConfig):
         archiving.kinds_register()
         periodic_register("audit.verify", proof.verification_start_daily, every=timedelta(days=1))
         periodic_register("audit.archive", archiving.archiving_start_daily, every=timedelta(days=1))
+        housekeeping_register(denials_sum_up, every=timedelta(minutes=1))
         housekeeping_register(anchor_when_due, every=timedelta(seconds=30))

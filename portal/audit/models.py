@@ -139,6 +139,25 @@ class Known(models.Model):
     folded = models.TextField(blank=True, default="")
 
 
+class DenialCount(models.Model):
+    """Denials of one kind for one person (portal.audit.denials); `origin` and `page` are of the last one."""
+
+    slot = models.CharField(max_length=64, primary_key=True)
+    count = models.PositiveIntegerField()
+    begins_at = models.DateTimeField()
+    ends_at = models.DateTimeField(db_index=True)
+    connection = models.CharField(max_length=64, blank=True)
+    code = models.CharField(max_length=64, blank=True)
+    page = models.TextField()
+    words = models.TextField()
+    origin = models.JSONField()
+
+    class Meta:
+        """Few and short-lived: no order."""
+
+        db_table = "audit_denial_count"
+
+
 class Delivery(models.Model):
     """How far one receiver outside has been told (portal.audit.stream); the chain holds what it lacks."""
 

@@ -21,7 +21,7 @@ EXTRAS = (
 )  # fmt: skip
 
 # The address of a one-time link to set a password is as good as the password.
-_ONE_TIME_KEY = re.compile(r"(/password/set/)[^/\s\"]+")
+_ONE_TIME_KEY = re.compile(r"(/password/set/)[^/\s\"]+", re.IGNORECASE)
 
 
 class JsonFormatter(logging.Formatter):
@@ -39,7 +39,12 @@ class JsonFormatter(logging.Formatter):
         line.update({name: getattr(record, name) for name in EXTRAS if hasattr(record, name)})
         if record.exc_info and record.exc_info[1]:
             line["exception"] = exception_chain(record.exc_info[1])
-        return _ONE_TIME_KEY.sub(r"\1***", json.dumps(line, ensure_ascii=True, default=str))
+        return mask_keys(json.dumps(line, ensure_ascii=True, default=str))
+
+
+def mask_keys(text: str) -> str:
+    """Return the text without keys of one-time links, for whatever keeps an address."""
+    return _ONE_TIME_KEY.sub(r"\1***", text)
 
 
 def _message(record: logging.LogRecord) -> str:

@@ -9,7 +9,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from portal.audit.services import AuditUnavailable, ObjectRef, event_record, origin_of, record_try
+from portal.audit import denials
+from portal.audit.services import AuditUnavailable, origin_of, record_try
 from portal.console.access import (
     PUBLIC,
     SIGNED_IN,
@@ -19,6 +20,7 @@ from portal.console.access import (
     step_up_of,
 )
 from portal.console.errors import unrecordable
+from portal.console.logs import mask_keys
 from portal.staff.reach import BEYOND
 from portal.staff.roles import PERMISSIONS, STEP_UP, permission_words, roles_with
 from portal.staff.second_factor import second_factor_missing
@@ -101,15 +103,18 @@ def _refusal_record(request: HttpRequest) -> None:
 
 def denial_record(request: HttpRequest, code: str, why: str) -> None:
     """Writes the denial into the audit trail. Raises AuditUnavailable."""
-    event_record(
-        action="access.denied",
+    match = request.resolver_match
+    recorded = denials.denial_record(
         origin=origin_of(request),
-        outcome="denied",
-        connection=_connection(request),
+        kind=match.route if match else "",
+        page=mask_keys(request.path),
+        method=str(request.method),
+        why=why,
         code=code,
-        object=ObjectRef("page", "", request.path),
-        message=f"{request.method} {request.path} {why}",
+        connection=_connection(request),
     )
+    if not recorded and code == "beyond_reach":
+        record_try()  # takes as long as the event that the first ones got
 
 
 def _connection(request: HttpRequest) -> str:

@@ -1,0 +1,83 @@
+"""Records denials: the first few of a kind one by one, what follows within the window as one event.
+
+Somebody signed in could otherwise write thousands of events that nobody may delete for a year.
+"""
+
+import hashlib
+from dataclasses import asdict
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from portal.audit.models import DenialCount
+from portal.audit.services import ObjectRef, Origin, event_record
+
+WINDOW = timedelta(minutes=5)
+# So many denials of a kind within a window have an event each.
+ONE_BY_ONE = 5
+
+
+def denial_record(
+    *, origin: Origin, kind: str, page: str, method: str, why: str, code: str, connection: str
+) -> bool:
+    """Record that somebody was refused; whether that made an event. Raises AuditUnavailable.
+
+    `kind` is the same for all pages that one view shows.
+    """
+    words = f"{method} {page} {why}"
+    who = origin.actor_id or origin.address
+    slot = hashlib.sha256(repr((who, kind, method, code)).encode()).hexdigest()
+    now = timezone.now()
+    with transaction.atomic():
+        # Updating locks the row, so two denials at once are counted one after the other.
+        counts = DenialCount.objects.filter(slot=slot)
+        current = counts.filter(ends_at__gt=now)
+        if not current.update(count=F("count") + 1, page=page, words=words, origin=asdict(origin)):
+            for over in counts.select_for_update():
+                _sum_up(over)
+            row = DenialCount(
+                slot=slot, count=1, begins_at=now, ends_at=now + WINDOW, connection=connection, code=code,
+                page=page, words=words, origin=asdict(origin),
+            )  # fmt: skip
+            DenialCount.objects.bulk_create([row], ignore_conflicts=True)
+        if current.filter(count__gt=ONE_BY_ONE).exists():
+            return False
+        event_record(
+            action="access.denied",
+            origin=origin,
+            outcome="denied",
+            connection=connection,
+            code=code,
+            object=ObjectRef("page", "", page),
+            message=words,
+        )
+    return True
+
+
+def denials_sum_up() -> None:
+    """Record what was only counted in windows that are over. Workers call it regularly."""
+    ended = DenialCount.objects.filter(ends_at__lte=timezone.now())
+    for slot in ended.values_list("slot", flat=True)[:500]:
+        with transaction.atomic():
+            for over in ended.select_for_update().filter(slot=slot):
+                _sum_up(over)
+
+
+def _sum_up(over: DenialCount) -> None:
+    """Record how many denials had no event of their own, and forget the window."""
+    more = over.count - ONE_BY_ONE
+    if more > 0:
+        span = f"{over.begins_at:%Y-%m-%d %H:%M} and {over.ends_at:%H:%M} UTC"
+        event_record(
+            action="access.denied",
+            origin=Origin(**over.origin),
+            outcome="denied",
+            connection=over.connection,
+            code=over.code,
+            object=ObjectRef("page", "", over.page),
+            message=f"{over.words}: {more:,} more times between {span}, last at this address",
+            request={"times": more, "since": over.begins_at.isoformat(), "until": over.ends_at.isoformat()},
+        )
+    over.delete()
