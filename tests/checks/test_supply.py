@@ -108,6 +108,27 @@ def test_compose_starts_the_portal_after_its_migrations() -> None:
     assert all("env_file" in services[name] for name in services)
 
 
+def test_compose_bounds_every_service_and_gives_it_time_to_end() -> None:
+    services = yaml.safe_load(text_of("compose.yaml"))["services"]
+    for name, service in services.items():
+        assert service["logging"]["options"].keys() == {"max-size", "max-file"}, name
+        assert service["cap_drop"] == ["ALL"] and service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["mem_limit"] and service["pids_limit"], name
+        if name != "database":
+            assert service["read_only"] and all("size=" in folder for folder in service["tmpfs"]), name
+        if name != "migrate":  # which ends by itself
+            assert service["restart"] == "unless-stopped", name
+            # WEB_DRAIN_SECONDS, and what gunicorn gives requests under way.
+            assert int(service["stop_grace_period"].removesuffix("s")) >= (30 if name != "portal" else 5 + 20)
+
+
+def test_the_image_names_its_version_and_its_user_by_number() -> None:
+    instructions = dockerfile()
+    assert [words[1] for words in instructions if words[0] == "USER"] == ["10001:10001"]
+    labels = " ".join(word for words in instructions if words[0] == "LABEL" for word in words[1:])
+    assert "org.opencontainers.image.version" in labels
+
+
 def test_the_picture_of_the_readme_exists() -> None:
     pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", text_of("README.md"))
     assert pictures

@@ -1,7 +1,10 @@
 """Each event is told to the outside: once or more, in order, whole, and never at a change's expense."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 import threading
 import time
 from datetime import timedelta
@@ -20,6 +23,7 @@ from portal.audit.stream.backlog import backlogs
 from portal.audit.stream.delivery import deliver_all, feeds_configured
 from portal.audit.stream.webhook import signature_of
 from provisioning.gateway.secrets import Sealed
+from tests.checks.tree import CHECKOUT
 from tests.provisioning.gateway.wire import certificate
 
 SYSTEM = origin_system("tests")
@@ -232,10 +236,23 @@ def test_a_worker_that_died_is_replaced_when_its_lease_ends(db, told):
 def test_the_command_says_by_its_exit_code_that_something_is_left(db, settings, capsys):
     call_command("audit_stream")
     assert "nothing to do" in capsys.readouterr().err
+
     settings.AUDIT_STREAM = ["syslog+tcp://127.0.0.1:9"]
     events(1)
     with pytest.raises(SystemExit):
         call_command("audit_stream", "--once")
+
+
+def test_without_receivers_it_waits_where_it_is_told_to(db):
+    """As compose starts it: what ended would not come back after a restart of the host."""
+    command = [sys.executable, "manage.py", "audit_stream", "--wait"]
+    settings = {"DJANGO_SETTINGS_MODULE": "tests.settings"}
+    process = subprocess.Popen(command, cwd=CHECKOUT, env={**os.environ, **settings}, stderr=subprocess.PIPE)
+    assert b"nothing to do" in process.stderr.readline()
+    time.sleep(0.5)
+    assert process.poll() is None
+    process.terminate()
+    assert process.wait(timeout=30) == 0
 
 
 @pytest.mark.parametrize(
