@@ -10,14 +10,41 @@ export function enhance(root) {
   }
 }
 
-const plain = (text) => text.toLowerCase().normalize("NFD").replace(/[\u0300-\u036f]/g, "");
+/* The same folding as portal.console.text.fold, for the scripts that lists are written in. */
+const LETTERS = { "ı": "i", "ł": "l", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ß": "ss", "æ": "ae", "œ": "oe", "þ": "th", "ə": "e" };
+const plain = (text) => text.normalize("NFKC").toLowerCase().normalize("NFD")
+  .replace(/[\u0300-\u036f\p{Cf}]/gu, "").replace(/[ıłøđðħßæœþə]/g, (letter) => LETTERS[letter])
+  .replace(/[\u2018\u2019\u201b\u2032\u02bc`]/g, "'").replace(/[\u2010-\u2015\u2212]/g, "-")
+  .replace(/\s+/g, " ").trim();
+const words = (text) => text.split(/[^\p{L}\p{N}]+/u).filter(Boolean);
+
+/* How well an entry answers what was typed, best first: its code, a whole name, the beginning of a name, the
+   beginnings of words, any part; -1 if it does not. */
+const RANKS = [
+  (entry, text) => entry.code === text,
+  (entry, text) => entry.names.includes(text),
+  (entry, text) => entry.names[0].startsWith(text),
+  (entry, text) => entry.names.some((name) => name.startsWith(text)),
+  (entry, text) => words(text).length > 0 && words(text).every((word) => entry.words.some((own) => own.startsWith(word))),
+  (entry, text) => text.split(" ").every((word) => entry.key.includes(word)),
+];
+const WHOLE = 1;
+const rank = (entry, text) => RANKS.findIndex((fits) => fits(entry, text));
+
+function entryOf(option) {
+  const name = plain(option.text), code = plain(option.value);
+  /* "Austria (AT)" is called Austria, too. */
+  const short = name.replace(/ ?\([^()]*\)$/, "") || name;
+  const names = [short, name, ...(option.dataset.keywords || "").split("|").map(plain)].filter(Boolean);
+  const key = `${names.join(" ")} ${code}`;
+  return { option, code, key, names, words: words(key) };
+}
 
 class Combobox {
   constructor(select) {
     this.select = select;
     select.dataset.enhanced = "";
-    this.options = Array.from(select.options).filter((option) => !option.disabled)
-      .map((option) => ({ option, key: plain(`${option.text} ${option.value} ${option.dataset.keywords || ""}`) }));
+    this.options = Array.from(select.options).filter((option) => !option.disabled).map(entryOf);
     this.build();
     this.listen();
     this.settle();
@@ -78,9 +105,9 @@ class Combobox {
     this.input.placeholder = chosen && !chosen.value ? chosen.text.trim() : "";
   }
 
-  open(text) {
-    const words = plain(text).split(/\s+/).filter(Boolean);
-    this.found = this.options.filter(({ key }) => words.every((word) => key.includes(word))).slice(0, text ? SHOWN : undefined);
+  open(typed) {
+    const text = plain(typed);
+    this.found = text ? this.ranked(text).slice(0, SHOWN) : this.options;
     this.list.replaceChildren(...this.found.map(({ option }, at) => this.item(option, at)));
     if (!this.found.length) {
       const none = document.createElement("li");
@@ -95,6 +122,14 @@ class Combobox {
     this.input.setAttribute("aria-expanded", "true");
     const chosen = this.found.findIndex(({ option }) => option.selected);
     this.activate(text ? (this.found.length ? 0 : -1) : chosen);
+  }
+
+  /* The entries that fit, best first; among equals in the order of the list. The empty entry is no answer. */
+  ranked(text) {
+    return this.options.filter(({ code }) => code)
+      .map((entry) => ({ ...entry, rank: rank(entry, text) }))
+      .filter((entry) => entry.rank >= 0)
+      .sort((one, other) => one.rank - other.rank);
   }
 
   item(option, at) {
@@ -134,12 +169,13 @@ class Combobox {
     this.select.dispatchEvent(new Event("change", { bubbles: true }));
   }
 
-  /* What was typed without choosing: empty clears, an exact name or code is taken, anything else is undone. */
+  /* What was typed without choosing: empty clears, a whole name or code is taken, anything else is undone. */
   leave() {
-    const typed = plain(this.input.value.trim());
-    const exact = this.options.find(({ option }) => plain(option.value) === typed || plain(option.text) === typed);
+    const text = plain(this.input.value);
     const was = this.select.value;
-    if (exact) exact.option.selected = true;
+    const best = text ? this.ranked(text)[0] : this.options.find(({ code }) => !code);
+    const shown = plain(this.select.selectedOptions[0]?.text || "");
+    if (best && text !== shown && (!text || best.rank <= WHOLE)) best.option.selected = true;
     this.close();
     this.settle();
     if (this.select.value !== was) this.select.dispatchEvent(new Event("change", { bubbles: true }));

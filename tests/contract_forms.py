@@ -9,6 +9,8 @@ from portal.console.forms import PayloadForm
 from provisioning import contract
 
 _INT64 = 2**63
+# Labels that everybody understands: a help text would only repeat them.
+_PLAIN = frozenset({"zipCode", "firstName", "lastName"})
 
 
 def form_follows_contract(form_class: type[PayloadForm], *, foreign: tuple[str, ...] = ()) -> list[str]:
@@ -38,7 +40,7 @@ def _explained(name: str, form: PayloadForm) -> bool:
     """Whether the field has words of its own, or a section that is about it alone has them."""
     field = form.fields[name]
     alone = any(section.fields == (name,) and section.help for section in form.sections)
-    return bool(field.help_text or field.widget.is_hidden or alone)
+    return bool(field.help_text or field.widget.is_hidden or alone or name in _PLAIN)
 
 
 def _told(name: str, form_class: type[PayloadForm], names: set[str]) -> bool:

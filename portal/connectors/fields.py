@@ -1,13 +1,15 @@
 """Form fields of connectors: free text with suggestions, JSON objects, rows of terminals."""
 
 import json
+import math
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 
+from portal.console.field_types import KeyField, refuse_hidden
 from provisioning import contract
 from provisioning.gateway.secrets import Sealed
 
@@ -31,7 +33,7 @@ class SuggestInput(forms.TextInput):
         return context
 
 
-class SuggestField(forms.CharField):
+class SuggestField(KeyField):
     """Free text, because no operation of the API lists what there is."""
 
     widget = SuggestInput
@@ -67,13 +69,16 @@ class JsonObjectField(forms.Field):
         if not text:
             return {}
         try:
-            found = json.loads(text, parse_constant=_refuse_constant)
+            found = json.loads(
+                text, parse_constant=_finite, parse_float=_finite, object_pairs_hook=_without_doubles
+            )
         except (ValueError, RecursionError) as error:
-            raise ValidationError('This is no JSON object. Write it like {"key": "value"}.') from error
+            raise ValidationError('Not valid JSON. Use an object such as {"key": "value"}.') from error
         if not isinstance(found, dict):
-            raise ValidationError('Write a JSON object, like {"key": "value"}.')
+            raise ValidationError('Use a JSON object such as {"key": "value"}.')
         if _too_deep(found):
-            raise ValidationError(f"At most {MAX_LEVELS} objects or lists within each other.")
+            raise ValidationError(f"Use at most {MAX_LEVELS} objects or lists within each other.")
+        _check_texts(found)
         self._check(found)
         return found
 
@@ -114,7 +119,16 @@ class TerminalsWidget(forms.Widget):
                 rows.setdefault(int(found[1]), {})[found[2]] = (
                     on if found[2] == "disabled" else str(value).strip()
                 )
-        return [row for _, row in sorted(rows.items()) if any(row.get(text) for text in TERMINAL_TEXTS)]
+        return _with_text(row for _, row in sorted(rows.items()))
+
+    def posted_back(self, value: Any) -> list[dict[str, Any]]:
+        """Return what the untouched rows of `value` post: see portal.console.browser_values."""
+        rows = [row for row in value or [] if isinstance(row, Mapping)] if isinstance(value, list) else []
+        return _with_text(
+            {name: _single_line(row.get(name)) for name in TERMINAL_TEXTS}
+            | {"disabled": bool(row.get("disabled"))}
+            for row in rows
+        )
 
     def claims(self, name: str, posted: str) -> bool:
         """Whether a posted name is one of the rows' inputs."""
@@ -150,24 +164,29 @@ class TerminalsField(forms.Field):
         rows = [self._row(number, row) for number, row in enumerate(value or [], start=1)]
         ids = [row["terminalId"] for row in rows]
         if len(set(ids)) < len(ids):
-            raise ValidationError("Every terminal id may occur once.")
+            raise ValidationError("Use each terminal ID only once.")
         if len(rows) > MAX_ROWS:
-            raise ValidationError(f"At most {MAX_ROWS} terminals.")
+            raise ValidationError(f"Use at most {MAX_ROWS} terminals.")
         return rows
 
     def _row(self, number: int, row: Mapping[str, Any]) -> dict[str, Any]:
         if not row.get("terminalId"):
-            raise ValidationError(f"Terminal {number} needs an id.")
-        texts = {name: row[name] for name in TERMINAL_TEXTS if row.get(name)}
+            raise ValidationError(f"Terminal {number} needs an ID.")
+        texts = {name: str(row[name]).strip() for name in TERMINAL_TEXTS if row.get(name)}
+        for text in texts.values():
+            refuse_hidden(text, where=f"Terminal {number}")
         return {**texts, "disabled": bool(row.get("disabled"))}
 
 
-def terminals_as_stored(rows: Any) -> list[tuple[str, bool]]:
-    """What the gateway tells of terminals: id and disabled. STAN and capture reference are never returned."""
-    found = rows if isinstance(rows, list) else []
-    return [
-        (str(row.get("terminalId")), bool(row.get("disabled"))) for row in found if isinstance(row, Mapping)
-    ]
+def _with_text(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows in which something is typed, without the inputs left blank."""
+    filled = ({key: value for key, value in row.items() if value or key == "disabled"} for row in rows)
+    return [row for row in filled if any(row.get(name) for name in TERMINAL_TEXTS)]
+
+
+def _single_line(value: Any) -> str:
+    """What an input of one line makes of a value, without outer blanks."""
+    return re.sub(r"[\r\n]", "", "" if value is None else str(value)).strip()
 
 
 def _too_deep(value: Any) -> bool:
@@ -178,5 +197,43 @@ def _too_deep(value: Any) -> bool:
     return bool(level)
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(name)
+def _finite(number: str) -> float:
+    """Return the number. Raises ValidationError for what JSON cannot carry: NaN, Infinity, 1e400."""
+    found = float(number)
+    if not math.isfinite(found):
+        raise ValidationError(f"“{number[:40]}” is too large, or not a number. JSON cannot carry it.")
+    return found
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object. Raises ValidationError for a key that occurs twice: only one value would be sent."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        double = next(name for name in names if names.count(name) > 1)
+        raise ValidationError(f"The key “{double[:60]}” occurs twice. Keep one of them.")
+    return found
+
+
+def _check_texts(found: dict[str, Any]) -> None:
+    """Raise ValidationError for texts that cannot be sent as they look; values are never quoted."""
+    for key, value in _texts(found, ""):
+        name = f"The key “{key[:60]}”" if value is None else f"The value of “{key[:60]}”"
+        text = key if value is None else value
+        if any("\ud800" <= char <= "\udfff" for char in text):
+            shown = key.encode("ascii", "replace").decode()[:60]
+            raise ValidationError(f"The text at “{shown}” contains half a character (\\ud800 to \\udfff).")
+        refuse_hidden(text, joiners=value is not None, lines=value is not None, where=name)
+
+
+def _texts(value: Any, key: str) -> Iterator[tuple[str, str | None]]:
+    """(key, None) of every key and (key, text) of every text within, at any depth."""
+    if isinstance(value, dict):
+        for name, child in value.items():
+            yield name, None
+            yield from _texts(child, name)
+    elif isinstance(value, list):
+        for child in value:
+            yield from _texts(child, key)
+    elif isinstance(value, str):
+        yield key, value

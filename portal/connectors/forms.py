@@ -7,50 +7,39 @@ from typing import Any
 from django import forms
 from django.core.validators import RegexValidator
 
-from portal.connectors.fields import (
-    JsonObjectField,
-    SuggestField,
-    SuggestInput,
-    TerminalsField,
-    terminals_as_stored,
-)
+from portal.connectors.fields import JsonObjectField, SuggestField, SuggestInput, TerminalsField
 from portal.console.choices import country_choices, language_choices
+from portal.console.dropdowns import SearchableSelect
+from portal.console.field_types import IdField, KeyField, SecretField, TextField
 from portal.console.forms import ABSENT, PayloadForm, Section, look_up
+from portal.console.synonyms import country_synonyms, language_synonyms
 from provisioning import contract
 from provisioning.gateway.answers import seal_secrets
 from provisioning.gateway.secrets import Sealed
 
-_INT64 = 2**63
 _SECRET_SETTINGS = {path[1] for path in contract.secret_paths("ConnectorCreate") if path[0] == "settings"}
 _ANOTHER_ROOM = "Meta-connectors and their rules are not edited in this form."
-_GENERATED = "Left blank, the gateway generates one, shown once after creation."
+_GENERATED = "Leave blank to generate one; it is shown once after creation."
 TRANSACTION_TYPES = [
     (name, name.replace("_", " ").capitalize()) for name in contract.schema("TransactionType")["enum"]
 ]
 POSTBACK_FORMATS = [("", "Not set"), *contract.enum_descriptions("PostbackFormat").items()]
 
 
-def _text(label: str, help_text: str = "", **options: Any) -> forms.CharField:
-    return forms.CharField(label=label, help_text=help_text, required=False, **options)
+def _text(label: str, help_text: str = "", **options: Any) -> TextField:
+    return TextField(label=label, help_text=help_text, required=False, **options)
 
 
-def _secret(label: str, help_text: str = "", **options: Any) -> forms.CharField:
-    widget = forms.PasswordInput(attrs={"autocomplete": "new-password"})
-    return _text(label, help_text, strip=False, widget=widget, **options)
+def _key(label: str, help_text: str = "", **options: Any) -> KeyField:
+    return KeyField(label=label, help_text=help_text, required=False, **options)
+
+
+def _secret(label: str, help_text: str = "", **options: Any) -> SecretField:
+    return SecretField(label=label, help_text=help_text, required=False, **options)
 
 
 def _flag(label: str, help_text: str = "", **options: Any) -> forms.BooleanField:
     return forms.BooleanField(label=label, help_text=help_text, required=False, **options)
-
-
-def _number(label: str, help_text: str) -> forms.IntegerField:
-    return forms.IntegerField(
-        label=label,
-        help_text=help_text,
-        required=False,
-        min_value=-_INT64,
-        max_value=_INT64 - 1,
-    )
 
 
 def _suggested(label: str, help_text: str, *seen: str) -> SuggestField:
@@ -76,7 +65,7 @@ class ConnectorForm(PayloadForm):
         Section(
             "Credentials at the provider",
             ("config.testMode", "config.username", "config.password", "config.apiSecret", "config.language"),
-            help="Stored by the gateway and never shown again. A connector that is not in test mode is live.",
+            help="Stored by the gateway and never shown again.",
         ),
         Section(
             "Transactions",
@@ -90,31 +79,29 @@ class ConnectorForm(PayloadForm):
         Section(
             "Risk, profiles and provider",
             ("provider", "alias", "customerProfileContainer", "defaultRiskRuleSet", "vtRiskRuleSet"),
-            help="Ids as the platform shows them: no operation of the API lists them.",
+            help="IDs as the platform shows them.",
             advanced=True,
         ),
         Section(
             "Terminals",
             ("terminals",),
-            help="Only for ISO 8583 connectors. STAN and capture reference are set, never read back.",
+            help="Only for ISO 8583 connectors. STAN and capture reference can be set but not read back.",
             advanced=True,
         ),
         Section(
             "Gateway settings and adapter values",
             ("settings", "config.extraData", "config.vault"),
-            help="For now as JSON, as the API takes it; a form for every setting and adapter is to come.",
+            help="Enter these as JSON, as the API takes them.",
             advanced=True,
         ),
     )
     nested = {
-        "config.username": _text("User name", "Login at the provider, where the adapter asks for one."),
-        "config.password": _secret("Password", "Goes with the user name. Some adapters need none."),
-        "config.apiSecret": _secret(
-            "API secret", "The provider's key or token, where the adapter asks for one."
-        ),
+        "config.username": _key("Username", "The login at the provider, if the adapter needs one."),
+        "config.password": _secret("Password", "The password for this username, if the adapter needs one."),
+        "config.apiSecret": _secret("API secret", "The provider’s key or token, if the adapter needs one."),
         "config.extraData": _object(
             "Adapter values",
-            "A JSON object. Masked once stored, for it may hold secrets.",
+            "A JSON object. Masked once stored, because it may contain secrets.",
             within="config.extraData",
         ),
         "config.language": forms.ChoiceField(
@@ -122,30 +109,32 @@ class ConnectorForm(PayloadForm):
             required=False,
             help_text="Type its name or its two-letter code.",
             choices=language_choices,
-            widget=forms.Select({"data-searchable": ""}),
+            widget=SearchableSelect(language_synonyms),
         ),
-        "config.testMode": _flag("Test mode", "Switched off, this connector is live: it moves real money."),
+        "config.testMode": _flag(
+            "Test mode", "New connectors start in test mode. Turn test mode off to take real payments."
+        ),
         "config.vault": _object(
             "Vault values",
             "A JSON object for vault adapters, for example threeDV2Config. Masked once stored.",
             within="config.vault",
         ),
     }
-    name = forms.CharField(
+    name = TextField(
         label="Name",
         min_length=3,
-        help_text="Recommended: merchant, country, method, provider (“ACME AR CC Xyz”).",
+        help_text="At least 3 characters, such as merchant, country, method, provider: “ACME AR CC Xyz”.",
     )
-    adapter = _suggested("Adapter", "How the gateway speaks to the provider.", "Simulator", "SimulatorPci")
+    adapter = _suggested("Adapter", "The provider integration.", "Simulator", "SimulatorPci")
     method = _suggested("Method", "The payment method.", "Creditcard", "DirectDebit", "Paypal")
-    apiKey = forms.CharField(  # noqa: N815
+    apiKey = KeyField(  # noqa: N815
         label="API key",
         max_length=50,
-        validators=[RegexValidator(r"^\S+$", "An API key has no blanks.")],
-        help_text="Selects this connector in the transaction API. Unique, no blanks, at most 50 characters.",
+        validators=[RegexValidator(r"^\S+$", "An API key has no spaces.")],
+        help_text="Selects this connector in the transaction API. Unique, no spaces, at most 50 characters.",
     )
-    publicIntegrationKey = _text(  # noqa: N815
-        "Public integration key", "For payment.js in the browser. Left blank, the gateway generates one."
+    publicIntegrationKey = _key(  # noqa: N815
+        "Public integration key", "For payment.js in the browser. Leave blank to generate one."
     )
     sharedSecret = _secret(  # noqa: N815
         "Shared secret", f"Signs requests; at most 50 characters. {_GENERATED}", max_length=50
@@ -153,21 +142,21 @@ class ConnectorForm(PayloadForm):
     businessCountry = forms.ChoiceField(  # noqa: N815
         label="Business country",
         required=False,
-        help_text="Country of the business behind this connector; type its name or code.",
+        help_text="Country of the business behind this connector. Type its name or code.",
         choices=country_choices,
-        widget=forms.Select({"data-searchable": ""}),
+        widget=SearchableSelect(country_synonyms),
     )
-    customerProfileContainer = _number("Customer-profile container", "Id of the container.")  # noqa: N815
-    defaultRiskRuleSet = _number("Risk rule set", "Id of the rule set for transactions.")  # noqa: N815
-    vtRiskRuleSet = _number("Risk rule set, virtual terminal", "Id of the rule set for the virtual terminal.")  # noqa: N815
-    description = _text(
-        "Description", "In your own words: what this connector is for.", widget=forms.Textarea({"rows": 2})
+    customerProfileContainer = IdField(label="Customer-profile container", help_text="ID of the container.")  # noqa: N815
+    defaultRiskRuleSet = IdField(label="Risk rule set", help_text="ID of the rule set for transactions.")  # noqa: N815
+    vtRiskRuleSet = IdField(  # noqa: N815
+        label="Risk rule set, virtual terminal", help_text="ID of the rule set for the virtual terminal."
     )
+    description = _text("Description", "What this connector is for.", widget=forms.Textarea({"rows": 2}))
     disabled = _flag("Disabled", "A disabled connector processes nothing and cannot be a target of routing.")
     disabledTransactionTypes = forms.MultipleChoiceField(  # noqa: N815
-        label="Transaction types switched off",
+        label="Disabled transaction types",
         required=False,
-        help_text="Ticked types are switched off for this connector.",
+        help_text="Ticked types are disabled for this connector.",
         choices=TRANSACTION_TYPES,
         widget=forms.CheckboxSelectMultiple,
     )
@@ -175,13 +164,13 @@ class ConnectorForm(PayloadForm):
         label="Postback format",
         required=False,
         choices=POSTBACK_FORMATS,
-        help_text="Of the notifications to the shop. “Inherit” follows the request.",
+        help_text="Format of the notifications to the shop. “Inherit” follows the request.",
     )
-    provider = _text("Provider", "Guid of the provider, like PR-1234-….", max_length=40)
+    provider = _key("Provider", "GUID of the provider, such as PR-1234-….", max_length=40)
     scheduleApiAvailable = _flag("Scheduler", "Recurring schedules may be created.")  # noqa: N815
     virtualTerminalAvailable = _flag("Virtual terminal", "May be used in the virtual terminal.")  # noqa: N815
     alias = _text(
-        "Alias", "For global routing profiles: letters, digits, blank, _ ( ) [ ]. Made on the platform."
+        "Alias", "For global routing profiles, created on the platform: letters, digits, spaces, _ ( ) [ ]."
     )
     terminals = TerminalsField(label="Terminals", required=False)
     settings = _object("Gateway settings", 'Like {"tx:expiration-minutes": 900}.', within="settings")
@@ -234,15 +223,12 @@ class ConnectorEditForm(ConnectorForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._keep_stored_choices()
         self.fields[
             "sharedSecret"
         ].help_text = "Signs requests; at most 50 characters. It is never sent empty."
         self.fields["publicIntegrationKey"].help_text = "For payment.js in the browser."
         for name in ("config.extraData", "config.vault"):
-            self.fields[
-                name
-            ].help_text = "A JSON object that takes the place of the stored one; write it completely."
+            self.fields[name].help_text = "A JSON object that replaces the stored one. Enter all of it."
 
     def mark_kept(self, values: Mapping[str, Any]) -> None:
         """Says at every secret field whether the gateway holds a value that a blank field keeps."""
@@ -250,15 +236,10 @@ class ConnectorEditForm(ConnectorForm):
             if super().is_secret(name):
                 field.kept = look_up(values, name) is not ABSENT  # type: ignore[attr-defined]
 
-    def differs(self, name: str, value: Any, stored: Any) -> bool:
-        """Terminals compare by what the gateway tells of them; what it never tells is a change when typed."""
-        if name == "terminals":
-            written = any("stan" in row or "captureRef" in row for row in value)
-            return written or terminals_as_stored(value) != terminals_as_stored(stored)
-        return super().differs(name, value, stored)
-
     def partner_changes(self, current: Mapping[str, Any]) -> dict[str, Any]:
         """Settings added or changed, and removed. A secret one is not shown, so its absence keeps it."""
+        if self.is_untouched("settings"):
+            return {}
         wanted: dict[str, Any] = self.cleaned_data["settings"]
         stored: Mapping[str, Any] = current.get("settings") or {}
         added = {key: value for key, value in wanted.items() if not _same(stored.get(key, ABSENT), value)}
@@ -271,19 +252,6 @@ class ConnectorEditForm(ConnectorForm):
     def _may_be_empty(self, name: str) -> bool:
         """An emptied integration key might make the gateway generate another one unexpectedly."""
         return name != "publicIntegrationKey" and super()._may_be_empty(name)
-
-    def _keep_stored_choices(self) -> None:
-        """A stored value that the lists do not know stays chosen, instead of becoming the first one."""
-        for name, field in self.fields.items():
-            if not isinstance(field, forms.ChoiceField):
-                continue
-            stored = self.initial.get(name)
-            values = stored if isinstance(stored, list) else [stored] if stored else []
-            choices = list(field.choices)  # type: ignore[arg-type]
-            known = {str(value) for value, _ in choices}
-            field.choices = choices + [
-                (value, f"{value} (as stored)") for value in values if str(value) not in known
-            ]
 
 
 def _documented(typed: str) -> bool:

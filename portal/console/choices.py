@@ -9,7 +9,6 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from babel import Locale
-from babel.numbers import get_territory_currencies
 
 from portal.console.text import fold
 
@@ -20,8 +19,18 @@ NAMES = Locale("en")
 NOTHING = ("", "Choose or type to search")
 # CLDR lists these beside countries; ISO 3166-1 does not assign them.
 _NO_COUNTRIES = frozenset(
-    {"AC", "CP", "CQ", "DG", "EA", "EU", "EZ", "IC", "QO", "TA", "UN", "XA", "XB", "ZZ"}
+    {"AC", "CP", "CQ", "DG", "EA", "EU", "EZ", "IC", "QO", "TA", "UN", "XA", "XB", "XK", "ZZ"}
 )
+# ISO 4217: what is legal tender somewhere. Written out because CLDR still has the lev, which ended with 2025,
+# and lacks the colón and the digital bolívar.
+_CURRENCY_CODES = """
+AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP
+CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG
+HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL
+MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR
+RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD
+TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG
+"""
 _REGIONS = (
     "Africa",
     "America",
@@ -46,12 +55,8 @@ def country_choices() -> Choices:
 
 @lru_cache(maxsize=1)
 def currency_choices() -> Choices:
-    """ISO 4217 codes that are legal tender somewhere today, with their names, after an empty choice."""
-    today = date.today()  # noqa: DTZ011 - which currencies exist does not depend on the hour
-    current: set[str] = set()
-    for code, _name in country_choices()[1:]:
-        current.update(get_territory_currencies(code, start_date=today, tender=True))
-    return _named({code: NAMES.currencies[code] for code in current if code in NAMES.currencies})
+    """ISO 4217 codes that are legal tender somewhere, with their names, after an empty choice."""
+    return _named({code: NAMES.currencies.get(code, code) for code in _CURRENCY_CODES.split()})
 
 
 @lru_cache(maxsize=1)

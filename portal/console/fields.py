@@ -12,7 +12,7 @@ from django import forms
 from django.forms.boundfield import BoundField
 from django.utils.safestring import SafeString
 
-from portal.console.dropdowns import select_drawn
+from portal.console.dropdowns import SearchableSelect, select_drawn
 from portal.console.forms import PayloadForm
 
 
@@ -108,7 +108,7 @@ def _widget(bound: BoundField, kind: str, secret: bool) -> SafeString:
     if bound.field.required and kind == "input":
         attrs["aria-required"] = "true"
     attrs = {key: value for key, value in attrs.items() if value}
-    if type(widget) is forms.Select:
+    if isinstance(widget, SearchableSelect) or type(widget) is forms.Select:
         return select_drawn(bound, widget, attrs)
     return bound.as_widget(widget=widget, attrs=attrs)
 

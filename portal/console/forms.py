@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django import forms
+from django.core.exceptions import ValidationError
 
+from portal.console.browser_values import posted_back
 from provisioning import contract
 from provisioning.gateway.secrets import Sealed
 
@@ -62,6 +64,12 @@ class PayloadForm(forms.Form):
         super().__init__(*args, **kwargs)
         for name, field in self.nested.items():
             self.fields[name] = copy.deepcopy(field)
+        self._offer_stored_choices()
+
+    @property
+    def updates(self) -> bool:
+        """Whether the form changes an entity that is there already."""
+        return self.schema.endswith("Update")
 
     def bound_sections(self) -> Iterator[BoundSection]:
         """The sections with their bound fields."""
@@ -75,14 +83,15 @@ class PayloadForm(forms.Form):
         name that is no field, too: dropping it would let a script believe that it was sent.
         """
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        self._accept_untouched()
         for stranger in self._strangers()[:MAX_STRANGERS]:
             self.add_error(None, self._stranger_words(stranger))
-        for name in self.fields if self.schema.endswith("Update") else ():
+        for name in self.fields if self.updates else ():
             emptied = not _blank(self.initial.get(name)) and _blank(cleaned.get(name))
-            if emptied and name not in self.errors and not self._may_be_empty(name):
-                self.add_error(
-                    name, "The API has no way to empty this field once it is set: give another value."
-                )
+            if not emptied or name in self.errors or self.is_untouched(name):
+                continue
+            if not self._may_be_empty(name):
+                self.add_error(name, "The API cannot empty this field once it is set. Enter another value.")
         return cleaned
 
     def payload(self) -> dict[str, Any]:
@@ -114,12 +123,19 @@ class PayloadForm(forms.Form):
         return {}
 
     def differs(self, name: str, value: Any, stored: Any) -> bool:
-        """Whether the typed value of one field is another than the stored one (ABSENT if there is none)."""
+        """Tell whether the typed value of one field is another than the stored one (ABSENT for none).
+
+        The stored value is compared as this field would read it from an untouched form: browsers change line
+        ends, and fields drop outer blanks, without anybody having edited anything.
+        """
         if self.is_secret(name):
             return not _blank(value) and stored != Sealed(value)
         if stored is ABSENT or stored is None:
             return not _blank(value) and value is not False
-        return bool(_comparable(value) != _comparable(stored))
+        wanted = _comparable(value)
+        return bool(
+            wanted != _comparable(stored) and wanted != _comparable(self._untouched_value(name, stored))
+        )
 
     def is_secret(self, name: str) -> bool:
         """Whether the contract marks the property as secret."""
@@ -139,6 +155,43 @@ class PayloadForm(forms.Form):
     def refuse(self, *, field: str, message: str) -> None:
         """Puts a refusal of the gateway onto the field it names, onto the form if no field has that name."""
         self.add_error(field if field in self.fields else None, message)
+
+    def _accept_untouched(self) -> None:
+        """Take back the refusals of stored values that nobody edited.
+
+        What a field would refuse today, such as an address from before a rule, must not block other edits.
+        """
+        for name in [name for name in self.errors if self.updates and name in self.fields]:
+            if not self.is_secret(name) and self.is_untouched(name):
+                del self.errors[name]
+                self.cleaned_data[name] = self.initial.get(name)
+
+    def is_untouched(self, name: str) -> bool:
+        """Tell whether what was posted for a field is what a browser posts if nobody edits it."""
+        bound = self[name]
+        posted, shown = bound.data, bound.field.prepare_value(self.initial.get(name))
+        widget = bound.field.widget
+        return bool(posted_back(widget, posted) == posted_back(widget, shown))
+
+    def _untouched_value(self, name: str, stored: Any) -> Any:
+        """Return what the field makes of a stored value that comes back from an untouched form."""
+        field = self.fields[name]
+        try:
+            return field.clean(posted_back(field.widget, field.prepare_value(stored)))
+        except ValidationError:
+            return stored
+
+    def _offer_stored_choices(self) -> None:
+        """Keep a stored value that a list does not know selectable, instead of losing it to the first one."""
+        for name, field in self.fields.items():
+            if not isinstance(field, forms.ChoiceField):
+                continue
+            stored = self.initial.get(name)
+            values = stored if isinstance(stored, list) else [stored] if stored else []
+            missing = [value for value in values if not field.valid_value(value)]
+            if missing:
+                known = list(field.choices)  # type: ignore[arg-type]
+                field.choices = known + [(value, f"{value} (as stored)") for value in missing]
 
     def _strangers(self) -> list[str]:
         """Posted names with a value that no field takes, unless it is the value the entity has anyway."""

@@ -10,13 +10,14 @@ from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.utils import timezone
 
+from portal.console.field_types import refuse_hidden
+from portal.console.text import clean_text, search_text
 from portal.merchant_users import passwords, permissions
 from provisioning import contract
 from provisioning.entities import instant
 
 PUBLISHED_FORMAT = "%Y-%m-%d %H:%M:%S"
-_PUBLISHED = re.compile(r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$")
-_LOCAL = re.compile(r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?)?$")
+_LOCAL = re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2})?", re.ASCII)
 MAX_GUID = 40
 
 
@@ -30,6 +31,13 @@ class PasswordField(forms.CharField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"strip": False, "help_text": passwords.HELP, **kwargs})
 
+    def validate(self, value: str) -> None:
+        """Raise ValidationError for what was pasted along unseen: the person could never type it."""
+        super().validate(value)
+        if value != value.strip():
+            raise ValidationError("The password begins or ends with a space. Enter it again without.")
+        refuse_hidden(value, where="The password")
+
 
 class PermissionsField(forms.MultipleChoiceField):
     """Permissions in groups, with the API's names beside plain words, and presets that tick a selection."""
@@ -42,10 +50,16 @@ class PermissionsField(forms.MultipleChoiceField):
         super().__init__(choices=permissions.grouped, **kwargs)
 
 
-class MomentField(forms.CharField):
-    """A moment, typed in the person's own time zone, sent as published: `YYYY-MM-DD hh:mm:ss`, UTC.
+class _Typed(str):
+    """A time as a person typed it, in contrast to a stored one, which is in UTC."""
 
-    A value typed in the published spelling is taken as it stands; one with an offset is converted.
+    __slots__ = ()
+
+
+class MomentField(forms.CharField):
+    """A time, typed in the person's own time zone, sent as published: `YYYY-MM-DD hh:mm:ss`, UTC.
+
+    A time typed with an offset, "Z" or "UTC" is converted.
     """
 
     widget = forms.DateTimeInput(attrs={"type": "datetime-local", "step": "1"})
@@ -53,32 +67,42 @@ class MomentField(forms.CharField):
     zone: tzinfo | None = None
 
     def to_python(self, value: Any) -> str:
-        """The published spelling, "" for nothing. Raises ValidationError for what is no moment."""
-        text = str(value or "").strip()
-        if not text or _PUBLISHED.match(text):
-            return self._existing(text)
+        """The published spelling, "" for nothing. Raises ValidationError for what is no time."""
+        text = search_text(str(value or ""))
+        if not text:
+            return ""
         try:
-            moment = datetime.fromisoformat(text)
+            moment = datetime.fromisoformat(re.sub(r" ?(UTC|GMT)$", "+00:00", text))
         except ValueError as error:
             raise ValidationError("Enter a date and time, for example 2030-12-31 23:59:59.") from error
-        if moment.tzinfo is None:
-            moment = timezone.make_aware(moment, self.zone)
         try:
+            moment = moment if moment.tzinfo else self._in_zone(moment)
             return moment.astimezone(UTC).strftime(PUBLISHED_FORMAT)
         except OverflowError as error:
             raise ValidationError("This date is too far away.") from error
 
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """What was typed, marked as such."""
+        return _Typed(data) if isinstance(data, str) else data
+
     def prepare_value(self, value: Any) -> Any:
-        """A stored moment in the person's time zone, as the date control reads it."""
+        """A stored time in the person's time zone, as the date control reads it; a typed one as typed."""
+        if isinstance(value, _Typed):
+            return value.replace(" ", "T") if _LOCAL.fullmatch(value) else str(value)
         moment = instant(value)
-        if moment is None or _LOCAL.match(str(value)):
+        if moment is None:
             return value
         return timezone.localtime(moment, self.zone).strftime("%Y-%m-%dT%H:%M:%S")
 
-    def _existing(self, text: str) -> str:
-        if text and instant(text) is None:
-            raise ValidationError("There is no such date.")
-        return text
+    def _in_zone(self, moment: datetime) -> datetime:
+        """The time in the person's zone; of an hour that comes twice, the first. Raises ValidationError."""
+        zone = self.zone or timezone.get_current_timezone()
+        aware = moment.replace(tzinfo=zone)
+        if aware.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != moment:
+            raise ValidationError(
+                "This time does not exist: the clocks go forward then. Choose another time."
+            )
+        return aware
 
 
 class MerchantsWidget(forms.SelectMultiple):
@@ -90,8 +114,12 @@ class MerchantsWidget(forms.SelectMultiple):
         """Everything chosen or typed, once each, in order."""
         values = data.getlist(name) if hasattr(data, "getlist") else data.get(name) or []
         values = [values] if isinstance(values, str) else values
-        typed = [part.strip() for value in values for part in re.split(r"[\n,;]", value)]
+        typed = [clean_text(part) for value in values for part in re.split(r"[\n,;]", value)]
         return list(dict.fromkeys(part for part in typed if part))
+
+    def posted_back(self, value: Any) -> list[str]:
+        """Return what the untouched control posts: see portal.console.browser_values."""
+        return sorted({clean_text(str(guid)) for guid in value or []})
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         """Adds what was typed but is none of the choices, so that a refused form keeps it."""
@@ -127,5 +155,5 @@ class MerchantsField(forms.Field):
         found = self.resolve(text) if self.resolve else [text]
         if len(found) != 1 or len(found[0]) > MAX_GUID:
             many = "Several merchants have" if found else "No merchant has"
-            raise ValidationError(f"{many} the name “{text}”: choose from the list or give the guid.")
+            raise ValidationError(f"{many} the name “{text}”. Choose from the list or enter the GUID.")
         return found[0]

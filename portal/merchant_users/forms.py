@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 
+from portal.console.field_types import EmailAddressField, KeyField, TextField
 from portal.console.forms import ABSENT, PayloadForm, Section, look_up, place
 from portal.merchant_users import passwords
 from portal.merchant_users.fields import MerchantsField, MomentField, PasswordField, PermissionsField
@@ -31,11 +32,11 @@ _FLAGS: dict[str, forms.Field] = {
     ),
     "apiUserSettings.snapshot-retrieval-enabled": _flag("Snapshot retrieval", "May fetch snapshots of data."),
 }
-_PERSON = Section("Person", ("username", "email", "firstName", "lastName"))
+_PERSON = Section("User", ("username", "email", "firstName", "lastName"))
 _ACCESS = Section(
     "Access",
     ("multiMerchantAccess", "validUntil", "disabled"),
-    help="The home merchant is always accessible; name further merchants here.",
+    help="The user’s own merchant is always accessible. Add further merchants here.",
 )
 _PERMISSIONS = Section(
     "Permissions", ("permissions",), help="What a web user may see and do on the platform."
@@ -52,23 +53,19 @@ class MerchantUserForm(PayloadForm):
     """What create and edit share."""
 
     nested = _FLAGS
-    username = forms.CharField(
-        label="User name",
+    username = KeyField(
+        label="Username",
         min_length=3,
-        help_text="The login name, at least 3 characters. It cannot be used twice.",
+        help_text="At least 3 characters. Must be unique.",
     )
-    email = forms.EmailField(
-        label="E-mail",
-        required=False,
-        help_text="Mandatory for web users: invitations and reset links go there.",
-    )
+    email = EmailAddressField(label="Email", required=False)
     password = PasswordField(label="Password", required=False)
-    firstName = forms.CharField(label="First name", required=False, help_text="Recommended for people.")  # noqa: N815
-    lastName = forms.CharField(label="Last name", required=False, help_text="Recommended for people.")  # noqa: N815
+    firstName = TextField(label="First name", required=False)  # noqa: N815
+    lastName = TextField(label="Last name", required=False)  # noqa: N815
     validUntil = MomentField(  # noqa: N815
         label="Valid until",
         required=False,
-        help_text="No sign-in after this moment, in your time zone.",
+        help_text="The user cannot sign in after this time.",
     )
     disabled = forms.BooleanField(
         label="Disabled", required=False, help_text="A disabled user cannot sign in or call the API."
@@ -76,13 +73,13 @@ class MerchantUserForm(PayloadForm):
     multiMerchantAccess = MerchantsField(  # noqa: N815
         label="Further merchants",
         required=False,
-        help_text="Choose from the known merchants, or write guids or exact names, separated by commas.",
+        help_text="Choose from the list, or enter GUIDs or exact names, separated by commas.",
     )
     permissions = PermissionsField(label="Permissions", required=False)
     sendInitialPassword = forms.BooleanField(  # noqa: N815
-        label="Mail an initial password",
+        label="Email a link to set the password",
         required=False,
-        help_text="The platform mails a link to set a password, valid for 7 days.",
+        help_text="The platform sends the link, which is valid for 7 days.",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -91,12 +88,17 @@ class MerchantUserForm(PayloadForm):
         if self.user_type == "api":
             for name in WEB_ONLY:
                 self.fields.pop(name, None)
+        else:
+            email = self.fields["email"]
+            email.required = True
+            email.help_text = "Invitations and password links are sent here."
 
     def in_zone(self, zone: tzinfo) -> None:
         """Moments are typed and shown in the person's time zone."""
         field = self.fields["validUntil"]
         if isinstance(field, MomentField):
             field.zone = zone
+            field.help_text = f"The user cannot sign in after this time. Time zone: {zone}."
 
     def _chosen_type(self) -> str:
         return str(self.initial.get("type") or "web")
@@ -121,6 +123,10 @@ class MerchantUserCreateForm(MerchantUserForm):
     )
     type = forms.ChoiceField(label="Type", choices=TYPES, widget=forms.HiddenInput)
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password"].required = self.user_type == "api"
+
     def _chosen_type(self) -> str:
         chosen = self.data.get(self.add_prefix("type")) if self.is_bound else self.initial.get("type")
         return "api" if chosen == "api" else "web"
@@ -130,14 +136,10 @@ class MerchantUserCreateForm(MerchantUserForm):
         return (bound for bound in super().bound_sections() if bound.fields and bound.section.title != "Type")
 
     def clean(self) -> dict[str, Any]:
-        """The conditions of the contract: e-mail for web users, a password unless one is mailed."""
+        """A web user gets a password, or a link to set one."""
         cleaned = super().clean()
-        if self.user_type == "web":
-            self._require("email", "A web user needs an e-mail address.")
-        if self.user_type == "api":
-            self._require("password", "An API user needs a password.")
-        elif not cleaned.get("sendInitialPassword"):
-            self._require("password", "Give a password, or let the platform mail an initial one.")
+        if self.user_type == "web" and not cleaned.get("sendInitialPassword"):
+            self._require("password", "Enter a password, or have a link emailed.")
         return cleaned
 
     def payload(self) -> dict[str, Any]:
@@ -175,7 +177,7 @@ class MerchantUserEditForm(MerchantUserForm):
     resetPassword = forms.BooleanField(  # noqa: N815
         label="Reset the password",
         required=False,
-        help_text="The current password stops working and a link, valid for 24 hours, is mailed.",
+        help_text="The current password stops working. The platform emails a link, valid for 24 hours.",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -207,12 +209,10 @@ class MerchantUserEditForm(MerchantUserForm):
         self.initial = {**self.initial, "multiMerchantAccess": [other for other in access if other != guid]}
 
     def clean(self) -> dict[str, Any]:
-        """A web user keeps an e-mail address; a new password and a mailed one exclude each other."""
+        """A new password and a link to set one exclude each other."""
         cleaned = super().clean()
-        if self.user_type == "web":
-            self._require("email", "A web user needs an e-mail address.")
         if cleaned.get("password") and (cleaned.get("resetPassword") or cleaned.get("sendInitialPassword")):
-            self.add_error("password", "Either set a password here or have one mailed, not both.")
+            self.add_error("password", "Either set a password here or have a link emailed, not both.")
         return cleaned
 
     def differs(self, name: str, value: Any, stored: Any) -> bool:
@@ -220,7 +220,8 @@ class MerchantUserEditForm(MerchantUserForm):
         if name == "multiMerchantAccess" and isinstance(stored, list):
             return {*value} - {self.home} != {*stored} - {self.home}
         if name == "validUntil" and value and instant(stored):
-            return instant(value) != instant(stored)
+            shown = self._untouched_value(name, stored)
+            return instant(value) not in (instant(stored), instant(shown))
         return super().differs(name, value, stored)
 
     def partner_changes(self, current: Mapping[str, Any]) -> dict[str, Any]:
@@ -236,8 +237,9 @@ class MerchantUserEditForm(MerchantUserForm):
         return found | self._flags(current) if flagged else found
 
     def _flags(self, current: Mapping[str, Any]) -> dict[str, Any]:
-        """All known flags with a value: whether the gateway merges or replaces the map is not documented."""
-        body: dict[str, Any] = {}
+        """All flags with a value, unknown ones as stored: the gateway may merge or replace the map."""
+        stored = current.get("apiUserSettings")
+        body: dict[str, Any] = {"apiUserSettings": dict(stored)} if isinstance(stored, Mapping) else {}
         for name in _FLAGS:
             if self.cleaned_data[name] or look_up(current, name) is not ABSENT:
                 place(body, name, self.cleaned_data[name])

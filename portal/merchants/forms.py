@@ -1,15 +1,16 @@
 """Forms of merchants: every property of createMerchant and updateMerchant, in groups a person can follow."""
 
-from typing import Any
-
 from django import forms
 
 from portal.console.choices import country_choices, currency_choices, timezone_choices
+from portal.console.dropdowns import SearchableSelect
+from portal.console.field_types import EmailAddressField, IdField, TextField, WebAddressField
 from portal.console.forms import PayloadForm, Section
-from portal.merchants.fields import CodeField, IdField, TransactionTypesField, WebAddressField
+from portal.console.synonyms import country_synonyms, currency_synonyms, timezone_synonyms
+from portal.merchants.fields import TransactionTypesField
 
-_FLAGS_HELP = "Ticked, this takes effect as soon as the merchant is saved."
-_NOTIFIED = "Called about network tokens and account updates that belong to no connector."
+_FLAGS_HELP = "These take effect as soon as the merchant is saved."
+_NOTIFIED = "Receives notifications about network tokens and account updates that belong to no connector."
 
 
 class _MerchantForm(PayloadForm):
@@ -19,66 +20,69 @@ class _MerchantForm(PayloadForm):
         Section(
             "Merchant",
             ("name", "homepage", "timezone", "defaultCurrency", "externalId"),
-            help="A tenant may ask for more. The API does not say which fields: a refusal names them.",
+            help="Some tenants require more fields. You’ll be told if one is missing.",
         ),
         Section("Address", ("address", "zipCode", "city", "country")),
         Section(
             "Contacts",
             ("administrativeEmail", "technicalEmail", "riskAlertEmail", "schedulerAlertEmail"),
-            help="Where the platform writes to about this merchant.",
+            help="Where the platform sends emails about this merchant.",
         ),
         Section("Notifications", ("eventNotificationUrl",)),
         Section("Risk", ("defaultRiskRuleSet", "defaultVtRiskRuleSet"), advanced=True),
-        Section("Switched-off transaction types", ("disabledTransactionTypes",), advanced=True),
+        Section("Disabled transaction types", ("disabledTransactionTypes",), advanced=True),
         Section("State", ("disabled", "archived", "isPciEnabled"), help=_FLAGS_HELP, advanced=True),
     )
 
-    name = forms.CharField(
-        label="Name", min_length=3, help_text="At least 3 characters, as people will look for it."
+    name = TextField(
+        label="Name",
+        min_length=3,
+        help_text="The name people will search for (at least 3 characters).",
     )
-    homepage = WebAddressField(
-        label="Web site", help_text="The merchant’s web site, for example https://www.example.org."
-    )
-    timezone = CodeField(
+    homepage = WebAddressField(label="Website", help_text="For example https://www.example.org.")
+    timezone = forms.ChoiceField(
         label="Time zone",
-        offered=timezone_choices,
+        choices=timezone_choices,
+        widget=SearchableSelect(timezone_synonyms),
         help_text="Used for the merchant’s reports and schedules.",
     )
-    defaultCurrency = CodeField(  # noqa: N815
+    defaultCurrency = forms.ChoiceField(  # noqa: N815
         label="Default currency",
-        offered=currency_choices,
+        choices=currency_choices,
+        widget=SearchableSelect(currency_synonyms),
         required=False,
-        help_text="The currency the merchant mostly uses; type its name or code.",
+        help_text="The merchant’s main currency. Type its name or code.",
     )
-    externalId = forms.CharField(  # noqa: N815
-        label="External id",
+    externalId = TextField(  # noqa: N815
+        label="External ID",
         required=False,
-        help_text="Id of the merchant in another system, for example your CRM.",
+        help_text="The merchant’s ID in another system, for example your CRM.",
     )
-    address = forms.CharField(
+    address = TextField(
         label="Address",
         required=False,
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text="Street and number.",
     )
-    zipCode = forms.CharField(label="Postcode", required=False, help_text="As it stands on letters.")  # noqa: N815
-    city = forms.CharField(label="City", required=False, help_text="Where the merchant has its seat.")
-    country = CodeField(
+    zipCode = TextField(label="Postcode", required=False)  # noqa: N815
+    city = TextField(label="City", required=False, help_text="Registered city.")
+    country = forms.ChoiceField(
         label="Country",
-        offered=country_choices,
+        choices=country_choices,
+        widget=SearchableSelect(country_synonyms),
         required=False,
         help_text="Type a name or a two-letter code.",
     )
-    administrativeEmail = forms.CharField(  # noqa: N815
-        label="Administrative e-mail", required=False, help_text="Contract and account matters."
+    administrativeEmail = EmailAddressField(  # noqa: N815
+        label="Administrative email", required=False, help_text="Contract and account matters."
     )
-    technicalEmail = forms.EmailField(  # noqa: N815
-        label="Technical e-mail", required=False, help_text="Technical problems."
+    technicalEmail = EmailAddressField(  # noqa: N815
+        label="Technical email", required=False, help_text="Technical problems."
     )
-    riskAlertEmail = forms.EmailField(  # noqa: N815
+    riskAlertEmail = EmailAddressField(  # noqa: N815
         label="Risk alerts", required=False, help_text="Alerts of the risk rules."
     )
-    schedulerAlertEmail = forms.EmailField(  # noqa: N815
+    schedulerAlertEmail = EmailAddressField(  # noqa: N815
         label="Scheduler alerts", required=False, help_text="Problems with scheduled, recurring payments."
     )
     eventNotificationUrl = WebAddressField(  # noqa: N815
@@ -86,19 +90,19 @@ class _MerchantForm(PayloadForm):
     )
     defaultRiskRuleSet = IdField(  # noqa: N815
         label="Default risk rule set",
-        help_text="Its id on the platform (a number). The API has no list of them.",
+        help_text="Its ID on the platform (a number).",
     )
     defaultVtRiskRuleSet = IdField(  # noqa: N815
-        label="Risk rule set of the virtual terminal", help_text="Its id, for payments typed in by hand."
+        label="Risk rule set, virtual terminal", help_text="Its ID, for payments typed in by hand."
     )
     disabledTransactionTypes = TransactionTypesField(  # noqa: N815
-        label="Not allowed for this merchant",
-        help_text="Tick what the merchant may not do, whatever a connector can.",
+        label="Disabled transaction types",
+        help_text="Ticked types are not allowed for this merchant, even if a connector supports them.",
     )
     disabled = forms.BooleanField(
         label="Disabled",
         required=False,
-        help_text="Switches off the merchant with all its connectors and users at once.",
+        help_text="Disables the merchant with all its connectors and users at once.",
     )
     archived = forms.BooleanField(
         label="Archived",
@@ -109,12 +113,6 @@ class _MerchantForm(PayloadForm):
     isPciEnabled = forms.BooleanField(  # noqa: N815
         label="PCI enabled", required=False, help_text="The merchant handles card data itself."
     )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for name, field in self.fields.items():
-            if isinstance(field, CodeField):
-                field.keep(self.initial.get(name))
 
 
 class MerchantCreateForm(_MerchantForm):

@@ -5,6 +5,8 @@ from typing import Any, ClassVar
 from django import forms
 
 from portal.console.choices import timezone_choices
+from portal.console.dropdowns import SearchableSelect
+from portal.console.synonyms import timezone_synonyms
 from portal.staff.models import User
 from portal.staff.roles import AGENT, PERMISSIONS, permission_words, roles_known, room_words
 from portal.staff.services import ValuesRefused, username_free_check
@@ -164,7 +166,7 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
         label="Time zone",
         choices=timezone_choices,
         help_text="Times are shown in this zone; the exact UTC appears when you point at one.",
-        widget=forms.Select(attrs={"data-searchable": ""}),
+        widget=SearchableSelect(timezone_synonyms),
     )
 
     class Meta:

@@ -1,11 +1,12 @@
 """The form of a tenant: every property of updateTenant."""
 
-from typing import Any
-
 from django import forms
 
 from portal.console.choices import currency_choices
+from portal.console.dropdowns import SearchableSelect
+from portal.console.field_types import EmailAddressField, TextField
 from portal.console.forms import PayloadForm, Section
+from portal.console.synonyms import currency_synonyms
 
 
 class TenantEditForm(PayloadForm):
@@ -15,30 +16,23 @@ class TenantEditForm(PayloadForm):
     sections = (
         Section("Tenant", ("name", "defaultCurrency")),
         Section(
-            "Mail",
+            "Email",
             ("mailSenderName", "mailSenderAddress"),
-            help="From whom the platform’s mails to this tenant’s people come.",
+            help="The sender of the platform’s emails to this tenant’s users.",
         ),
     )
 
-    name = forms.CharField(label="Name", required=False, help_text="As it is shown on the platform.")
+    name = TextField(label="Name", required=False, help_text="The name shown on the platform.")
     defaultCurrency = forms.ChoiceField(  # noqa: N815
         label="Default currency",
         required=False,
         choices=currency_choices,
-        widget=forms.Select(attrs={"data-searchable": ""}),
-        help_text="Offered first wherever an amount is entered.",
+        widget=SearchableSelect(currency_synonyms),
+        help_text="Preselected wherever an amount is entered.",
     )
-    mailSenderName = forms.CharField(  # noqa: N815
-        label="Sender name", required=False, help_text="Sender name of the platform’s mails."
+    mailSenderName = TextField(  # noqa: N815
+        label="Sender name", required=False, help_text="The sender’s name in the platform’s emails."
     )
-    mailSenderAddress = forms.EmailField(  # noqa: N815
-        label="Sender address", required=False, help_text="A complete e-mail address."
+    mailSenderAddress = EmailAddressField(  # noqa: N815
+        label="Sender address", required=False, help_text="The sender’s email address."
     )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        stored = str(self.initial.get("defaultCurrency") or "")
-        currency = self.fields["defaultCurrency"]
-        if isinstance(currency, forms.ChoiceField) and stored and not currency.valid_value(stored):
-            currency.choices = [*currency_choices(), (stored, f"{stored} (as stored)")]

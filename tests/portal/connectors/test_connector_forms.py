@@ -113,7 +113,7 @@ def test_a_new_connector_is_offered_in_test_mode():
 @pytest.mark.parametrize(
     ("field", "value", "word"),
     [
-        ("apiKey", "with blank", "blanks"),
+        ("apiKey", "with blank", "spaces"),
         ("apiKey", "x" * 51, "50"),
         ("sharedSecret", "x" * 51, "50"),
         ("name", "ab", "3"),
@@ -153,9 +153,9 @@ def test_terminals_come_as_rows_and_empty_rows_are_dropped():
 @pytest.mark.parametrize(
     ("rows", "word"),
     [
-        ([{"terminalId": "", "stan": "1"}], "needs an id"),
+        ([{"terminalId": "", "stan": "1"}], "needs an ID"),
         ([{"terminalId": "T1"}, {"terminalId": "T1"}], "once"),
-        ([{"terminalId": f"T{number}"} for number in range(201)], "At most"),
+        ([{"terminalId": f"T{number}"} for number in range(201)], "at most"),
     ],
 )
 def test_wrong_terminal_rows_are_refused(rows, word):

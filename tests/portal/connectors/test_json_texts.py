@@ -40,3 +40,33 @@ def test_too_deep_an_object_is_refused_with_words(name, levels):
 
 def test_an_object_of_some_depth_is_taken():
     assert typed(**{"config.extraData": '{"a":' * 40 + "1" + "}" * 40}).is_valid()
+
+
+@pytest.mark.parametrize("name", ["settings", "config.extraData", "config.vault"])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"a": 1, "a": 2}', "“a” occurs twice"),
+        ('{"b": {"a": 1, "a": 1}}', "“a” occurs twice"),
+        (r'{"a": 1, "\u0061": 2}', "occurs twice"),
+        ('{"b": [{"c": 1, "c": 2}]}', "occurs twice"),
+        ('{"a": 1e400}', "too large"),
+        ('{"a": -1e999}', "too large"),
+        ('{"a": NaN}', "not a number"),
+        ('{"a": Infinity}', "too large"),
+        (r'{"a": "\ud800"}', "half a character"),
+        (r'{"\udfff": 1}', "half a character"),
+        ('{"a\u200b": 1}', "zero width space"),
+        (r'{"a\u200b": 1}', "zero width space"),
+        ('{"a": "x\ufeff"}', "byte order mark"),
+        ('{"a": }', "Not valid JSON"),
+        ("[1]", "JSON object"),
+    ],
+)
+def test_json_that_cannot_be_sent_as_it_looks_is_refused_with_the_reason(name, text, words):
+    form = typed(**{name: text})
+    assert words in str(form.errors[name]), form.errors
+
+
+def test_a_secret_with_several_lines_is_taken():
+    assert typed(**{"config.extraData": r'{"key": "-----BEGIN\nabc\n-----END"}'}).is_valid()

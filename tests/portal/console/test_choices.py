@@ -2,7 +2,16 @@
 
 import re
 
+import pytest
+
 from portal.console.choices import country_choices, currency_choices, language_choices, timezone_choices
+from portal.console.synonyms import (
+    country_synonyms,
+    currency_synonyms,
+    language_synonyms,
+    timezone_synonyms,
+)
+from provisioning.sandbox import codes
 
 
 def test_countries_are_those_of_iso_3166() -> None:
@@ -42,3 +51,41 @@ def test_names_are_sorted_as_people_look_for_them() -> None:
 def test_choices_are_made_once() -> None:
     assert country_choices() is country_choices()
     assert timezone_choices() is timezone_choices()
+
+
+def test_the_embedded_gateway_takes_exactly_the_countries_and_currencies_on_offer() -> None:
+    """One list would do, but the portal must not import the gateway: the two are compared here."""
+    assert {code for code, _ in country_choices() if code} == set(codes.COUNTRIES)
+    assert {code for code, _ in currency_choices() if code} == set(codes.CURRENCIES)
+    assert "XK" not in codes.COUNTRIES
+    assert {"XCG", "SVC", "VED"} <= set(codes.CURRENCIES)
+    assert not {"ANG", "BGN", "HRK"} & set(codes.CURRENCIES)
+
+
+def test_names_with_accents_stand_beside_those_without() -> None:
+    names = [name for _code, name in country_choices()[1:]]
+    order = ["Côte d’Ivoire (CI)", "Croatia (HR)", "Türkiye (TR)", "Turkmenistan (TM)", "Tuvalu (TV)"]
+    assert sorted(order, key=names.index) == order
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("UK", "GB"), ("Great Britain", "GB"), ("GBR", "GB"), ("USA", "US"), ("America", "US"),
+        ("Ivory Coast", "CI"),
+        ("Holland", "NL"), ("Turkey", "TR"), ("Czech Republic", "CZ"), ("Burma", "MM"), ("Swaziland", "SZ"),
+        ("Cabo Verde", "CV"), ("East Timor", "TL"), ("Macedonia", "MK"), ("Trinidad and Tobago", "TT"),
+        ("UAE", "AE"),
+        ("South Korea", "KR"), ("Russian Federation", "RU"), ("Deutschland", "DE"), ("Viet Nam", "VN"),
+    ],
+)  # fmt: skip
+def test_countries_are_known_by_their_other_names(name: str, code: str) -> None:
+    names = {country_synonyms().get(code, ""), dict(country_choices())[code].rpartition(" (")[0]}
+    assert name in "|".join(names).split("|")
+
+
+def test_currencies_are_known_by_their_countries_and_time_zones_by_their_cities() -> None:
+    assert "Switzerland" in currency_synonyms()["CHF"].split("|")
+    assert {"UK", "£"} <= set(currency_synonyms()["GBP"].split("|"))
+    assert timezone_synonyms()["Europe/Vienna"] == "Vienna|Austria"
+    assert "Deutsch" in language_synonyms()["de"]

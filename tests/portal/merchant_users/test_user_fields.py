@@ -11,7 +11,13 @@ from portal.merchant_users.fields import MerchantsField, MomentField
 @pytest.mark.parametrize(
     ("typed", "sent"),
     [
-        ("2025-10-10 00:00:00", "2025-10-10 00:00:00"),
+        ("2025-10-10 00:00:00", "2025-10-09 22:00:00"),
+        ("2027-12-31 23:59", "2027-12-31 22:59:00"),
+        ("2027-12-31 23:59:59", "2027-12-31 22:59:59"),
+        ("2027-12-31T23:59:59", "2027-12-31 22:59:59"),
+        (" 2027-12-31\u00a023:59:59\u200b", "2027-12-31 22:59:59"),
+        ("2027-12-31 23:59:59 UTC", "2027-12-31 23:59:59"),
+        ("2027-12-31T23:59:59Z", "2027-12-31 23:59:59"),
         ("2025-07-10T02:00", "2025-07-10 00:00:00"),
         ("2025-07-10T02:00:30+00:00", "2025-07-10 02:00:30"),
         ("2025-07-10", "2025-07-09 22:00:00"),
@@ -34,8 +40,23 @@ def test_a_stored_moment_is_drawn_in_the_persons_zone_and_a_typed_one_as_typed()
     with timezone.override("Europe/Vienna"):
         assert field.prepare_value("2025-07-10 00:00:00") == "2025-07-10T02:00:00"
         assert field.prepare_value("2025-07-10T00:00:00+00:00") == "2025-07-10T02:00:00"
-        assert field.prepare_value("2025-07-10T05:00") == "2025-07-10T05:00"
+        assert field.prepare_value("2025-07-10T00:00:00") == "2025-07-10T02:00:00"
+        for typed in ("2025-07-10T05:00", "2025-07-10 05:00"):
+            assert field.prepare_value(field.bound_data(typed, None)) == "2025-07-10T05:00"
         assert field.prepare_value("tomorrow") == "tomorrow"
+
+
+@pytest.mark.parametrize(
+    ("zone", "typed"),
+    [
+        ("Europe/Vienna", "2027-03-28 02:30"),
+        ("America/New_York", "2027-03-14T02:30:00"),
+        ("Australia/Lord_Howe", "2027-10-03T02:15"),
+    ],
+)
+def test_a_time_that_the_clocks_leave_out_is_refused(zone, typed):
+    with timezone.override(zone), pytest.raises(ValidationError, match="does not exist"):
+        MomentField().clean(typed)
 
 
 def offered():

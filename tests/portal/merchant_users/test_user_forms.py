@@ -167,9 +167,10 @@ def test_the_documented_partial_update_is_expressible():
     assert not list(contract.validator("MerchantUserUpdate").iter_errors(body))
 
 
-def test_switching_one_api_flag_sends_all_known_ones():
+def test_switching_one_api_flag_sends_all_that_are_stored_unknown_ones_too():
     body = edited(**{"apiUserSettings.push-api": False, "apiUserSettings.fees-api": True})
-    assert body == {"type": "web", "apiUserSettings": {"push-api": False, "fees-api": True}}
+    flags = {"push-api": False, "fees-api": True, "beta-api": True}
+    assert body == {"type": "web", "apiUserSettings": flags}
 
 
 def test_the_permissions_that_only_the_platform_knows_are_listed():

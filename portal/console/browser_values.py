@@ -1,0 +1,59 @@
+"""What a browser posts for a value that a page shows, if nobody edits it."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
+
+_LOCAL_TIME = re.compile(r"\d{4,}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?", re.ASCII)
+_NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
+
+
+def posted_back(widget: forms.Widget, value: Any) -> Any:
+    """Return the data that an untouched control posts for `value`, line ends as "\\n".
+
+    A widget with several controls says so itself, in a method `posted_back`.
+    """
+    own = getattr(widget, "posted_back", None)
+    if own is not None:
+        return own(value)
+    if isinstance(widget, forms.CheckboxInput):
+        return widget.check_test(value)
+    if isinstance(widget, forms.Select | forms.CheckboxSelectMultiple | forms.RadioSelect):
+        return _chosen(widget, value)
+    text = "" if value is None else str(value).replace("\r\n", "\n").replace("\r", "\n")
+    return text if isinstance(widget, forms.Textarea) else _single_line(widget, text)
+
+
+def _chosen(widget: forms.Select | forms.RadioSelect, value: Any) -> Any:
+    offered = list(_values(widget.choices))
+    if widget.allow_multiple_selected:
+        given = value if isinstance(value, list | tuple) else [] if value is None else [value]
+        return sorted(text for text in map(str, given) if text in offered)
+    text = "" if value is None else str(value)
+    if text in offered or not offered:
+        return text
+    # A list shows its first entry if none is selected; radio buttons post nothing.
+    return "" if isinstance(widget, forms.RadioSelect) else offered[0]
+
+
+def _values(choices: Iterable[Any]) -> Iterable[str]:
+    for value, label in choices:
+        if isinstance(label, list | tuple):
+            yield from _values(label)
+        else:
+            yield "" if value is None else str(value)
+
+
+def _single_line(widget: forms.Widget, text: str) -> str:
+    """An input of one line drops line breaks; those of a kind drop what is not of their kind."""
+    text = text.replace("\n", "")
+    kind = getattr(widget, "attrs", {}).get("type") or getattr(widget, "input_type", "text")
+    if kind in ("email", "url"):
+        return text.strip(" \t\f")
+    if kind == "number":
+        return text if _NUMBER.fullmatch(text) else ""
+    if kind == "datetime-local":
+        return text if _LOCAL_TIME.fullmatch(text) else ""
+    return text

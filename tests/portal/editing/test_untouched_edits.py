@@ -1,0 +1,193 @@
+"""An edit form that comes back as it was opened changes nothing, and one edited field changes that one."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+from django.urls import reverse
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from portal.changes.models import Change
+from portal.connectors.forms import ConnectorEditForm
+from portal.merchant_users.forms import MerchantUserEditForm
+from portal.merchants.forms import MerchantEditForm
+from portal.tenants.forms import TenantEditForm
+from provisioning import service
+from provisioning.entities import ENTITY_KINDS
+from tests.html_form import HtmlForm
+from tests.made import connector_made, merchant_made, unique, user_made
+
+ODD = "\u00a0Line 1\nLine 2 \u200b e\u0301 "
+MERCHANT = {
+    "name": f" {ODD}", "address": "Line 1\nLine 2\r\n\tLine 3 ", "zipCode": " 1010\u00a0", "city": ODD,
+    "externalId": "\ufeffcrm\u202e7 ", "homepage": "http:/example.org", "administrativeEmail": "office(at)x ",
+    "disabledTransactionTypes": ["payout", "incremental_authorization"], "defaultCurrency": "DEM",
+    "country": "XK", "timezone": "US/Eastern", "eventNotificationUrl": "https://münchen.example/straße",
+    "technicalEmail": "it@münchen.example",
+}  # fmt: skip
+CONNECTOR = {
+    "description": "one\r\ntwo\n ", "alias": " my alias ", "provider": " PR-1 ",
+    "publicIntegrationKey": " pik\u200b",
+    "config": {"username": " login\u00a0", "testMode": True, "language": "xx"}, "businessCountry": "XK",
+    "postbackFormat": "xml-new", "disabledTransactionTypes": ["payout", "new_type"],
+    "settings": {"no:such": " a\r\nb ", "Refund:ui-enabled": 1, "\u200bhidden": "x"},
+    "terminals": [{"terminalId": " T1 ", "disabled": True}, {"terminalId": "T2\n", "disabled": False}],
+}  # fmt: skip
+USER = {
+    "username": " hidden\u200bname ", "firstName": " Zoe\n", "lastName": "\u00a0Quark",
+    "email": "zoe@münchen.example",
+    "validUntil": "2027-10-31T01:30:00+00:00", "permissions": ["frontend.dashboard.show",
+    "frontend.new.thing"],
+    "apiUserSettings": {"push-api": True, "beta-api": True},
+}  # fmt: skip
+
+
+@pytest.fixture
+def browser(client_of, agent, connection):
+    """A browser of a person in Vienna."""
+    agent.timezone = "Europe/Vienna"
+    agent.save()
+    return client_of(agent)
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """Lets the gateway show further values of an entity, such as ones from before a rule, or newer ones."""
+    more = {}
+    read = service.entity_read
+
+    def entity_read(**place):
+        entity = read(**place)
+        values = {**entity.values, **more}
+        if isinstance(more.get("config"), dict):
+            values["config"] = {**entity.values.get("config", {}), **more["config"]}
+        return ENTITY_KINDS[place["kind"]].from_answer(values, parent=entity.parent)
+
+    monkeypatch.setattr(service, "entity_read", entity_read)
+    return more
+
+
+def made(kind, connection):
+    """An entity of each kind, with its edit address and a field to edit."""
+    merchant = merchant_made(connection)
+    if kind == "merchant":
+        return merchant, reverse("merchants:edit", args=["sandbox", merchant.guid]), "city", MERCHANT
+    if kind == "merchant_user":
+        user = user_made(connection, merchant)
+        return user, reverse("merchant_users:edit", args=["sandbox", user.guid]), "firstName", USER
+    connector = connector_made(connection, merchant)
+    return connector, reverse("connectors:edit", args=["sandbox", connector.guid]), "description", CONNECTOR
+
+
+@pytest.mark.parametrize("kind", ["merchant", "merchant_user", "connector"])
+def test_odd_stored_values_stay_when_nobody_edits_them(kind, browser, connection, shown):
+    _, address, field, odd = made(kind, connection)
+    shown.update(odd)
+    data = HtmlForm(browser.get(address).content.decode(), "base").data
+    response = browser.post(address, data)
+    assert response.status_code == 200, response.content.decode()
+    assert "there is nothing to send" in response.content.decode()
+    assert not Change.objects.exists()
+
+    response = browser.post(address, {**data, field: ["Something else"]})
+    assert response.status_code == 302, response.content.decode()
+    change = Change.objects.get()
+    changed = [row["field"] for row in change.rows if not row["unchanged"]]
+    assert changed == [field] and change.body[field] == "Something else"
+
+
+def test_an_address_of_two_lines_made_by_the_api_is_left_alone(browser, connection):
+    merchant = merchant_made(connection, address="Line 1\nLine 2", city=" Wien ", name=f"Shop {unique()} ")
+    address = reverse("merchants:edit", args=["sandbox", merchant.guid])
+    data = HtmlForm(browser.get(address).content.decode(), "base").data
+    assert "there is nothing to send" in browser.post(address, data).content.decode()
+    browser.post(address, {**data, "zipCode": ["1010"]})
+    assert [row["field"] for row in Change.objects.get().rows if not row["unchanged"]] == ["zipCode"]
+
+
+@pytest.mark.parametrize(
+    "stored", ["2027-10-31T00:30:00+00:00", "2027-10-31T01:30:00+00:00", "2027-10-31 01:30:00"]
+)
+def test_a_time_in_the_hour_that_comes_twice_is_left_alone(stored, browser, connection, shown):
+    _, address, _, _ = made("merchant_user", connection)
+    shown["validUntil"] = stored
+    data = HtmlForm(browser.get(address).content.decode(), "base").data
+    assert data["validUntil"] == ["2027-10-31T02:30:00"]
+    assert "there is nothing to send" in browser.post(address, data).content.decode()
+    browser.post(address, {**data, "firstName": ["Ana"]})
+    assert "validUntil" not in Change.objects.get().body
+
+
+def test_editing_a_neighbour_in_a_list_keeps_what_the_portal_does_not_know(browser, connection, shown):
+    for kind, label in (("merchant", "merchants"), ("connector", "connectors")):
+        entity, address, _, _ = made(kind, connection)
+        shown["disabledTransactionTypes"] = ["payout", "incremental_authorization"]
+        data = HtmlForm(browser.get(address).content.decode(), "base").data
+        response = browser.post(
+            address, {**data, "disabledTransactionTypes": ["incremental_authorization", "refund"]}
+        )
+        assert response.status_code == 302, response.content.decode()
+        body = Change.objects.get(object_guid=entity.guid).body
+        assert sorted(body["disabledTransactionTypes"]) == ["incremental_authorization", "refund"], label
+
+
+text = st.text(
+    st.one_of(
+        st.characters(exclude_categories=["Cs"], exclude_characters="\x00"),
+        st.sampled_from(" \t\r\n\u00a0\u200b\ufeff\u202e\u2028\"'<>&,;e\u0301"),
+    ),
+    min_size=1,
+    max_size=12,
+)
+FORMS = {
+    MerchantEditForm: ["name", "address", "city", "homepage", "externalId", "technicalEmail", "country",
+    "timezone"],
+    TenantEditForm: ["name", "mailSenderName", "mailSenderAddress", "defaultCurrency"],
+    ConnectorEditForm: ["name", "adapter", "apiKey", "description", "provider", "config.username",
+    "config.language"],
+    MerchantUserEditForm: ["username", "email", "firstName", "lastName", "validUntil"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form_class", FORMS)
+@given(data=st.data())
+@settings(
+    max_examples=25,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],  # shrinking would draw the whole form a thousand times
+    suppress_health_check=list(HealthCheck),
+)
+def test_whatever_is_stored_an_untouched_form_changes_nothing(form_class, data):
+    values = {"type": "web", "config": {}}
+    for name in FORMS[form_class]:
+        if name.startswith("config."):
+            values["config"][name.removeprefix("config.")] = data.draw(text)
+        else:
+            values[name] = data.draw(text)
+    if form_class is ConnectorEditForm:
+        values["settings"] = {
+            data.draw(text): data.draw(st.one_of(text, st.integers(), st.floats(allow_nan=False)))
+        }
+        values["terminals"] = [{"terminalId": data.draw(text), "disabled": data.draw(st.booleans())}]
+        values["disabledTransactionTypes"] = [data.draw(text)]
+    initial = form_class.initial_from(values)
+    page = form_page(form_class(initial=initial))
+    form = form_class(data=page, initial=initial)
+    assert form.is_valid(), form.errors.as_json()
+    assert form.changes_from(values) == {}, json.dumps(values)
+
+
+def form_page(form):
+    """The form as a browser posts it."""
+    from django.http import QueryDict
+    from django.template.loader import render_to_string
+
+    html = render_to_string(
+        "partials/form_sections.html", {"form": form, "change": SimpleNamespace(state="")}
+    )
+    posted = QueryDict(mutable=True)
+    for name, found in HtmlForm(f'<form><input type="hidden" name="base">{html}</form>', "base").data.items():
+        posted.setlist(name, found)
+    del posted["base"]
+    return posted
