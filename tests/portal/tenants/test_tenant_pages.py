@@ -34,7 +34,7 @@ def test_the_list_shows_tenants_and_says_why_none_can_be_made(browser, tenant):
     text = browser.get("/sandbox/tenants/").content.decode()
     assert tenant.name in text
     assert "Own tenant" in text
-    assert "no operation that creates a tenant" in text
+    assert "created here" in text
     assert "New tenant</a>" not in text
 
 
