@@ -30,8 +30,14 @@ def rows_of(
     return rows
 
 
+# What the forms call these properties; their names in the API say it differently.
+_PLAIN_LABELS = {"homepage": "Website", "timezone": "Time zone"}
+
+
 def label_of(field: str) -> str:
     """A readable name of a property for which no form gave one: "config.apiSecret" → "Config: API secret"."""
+    if field in _PLAIN_LABELS:
+        return _PLAIN_LABELS[field]
     parts = [" ".join(_words(part)) for part in field.split(".")]
     text = ": ".join(parts)
     return text[:1].upper() + text[1:]

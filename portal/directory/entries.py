@@ -23,7 +23,7 @@ LOOK_BUDGET = 3.0
 # A list read this recently is not read again to find something that was not in it.
 _JUST_READ = 5.0
 # A web address as it is pasted from a browser: scheme and closing slash make no difference.
-_WEB_ADDRESS = re.compile(r"^https?://([^/]+(?:/.*?)?)/*$")
+_WEB_ADDRESS = re.compile(r"^https?://([^/]+(?:/.*?[^/])?)/*$")
 _PARENT_KIND = {"merchant": "tenant", "merchant_user": "merchant", "connector": "merchant"}
 
 _AWAY = (

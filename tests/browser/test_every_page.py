@@ -33,6 +33,7 @@ PAGES = [
     "/sandbox/merchants/new/?tenant=TE-1234-1234-1234-1234-1234-1234",
     MERCHANT, MERCHANT + "edit/", MERCHANT + "users/", MERCHANT + "connectors/", MERCHANT + "history/",
     MERCHANT + "disable/", MERCHANT + "enable/", MERCHANT + "archive/",
+    MERCHANT + "unarchive/",
     MERCHANT + "users/new/", MERCHANT + "users/new/?type=web", MERCHANT + "users/new/?type=api",
     MERCHANT + "connectors/new/",
     "/sandbox/users/", USER, USER + "edit/", USER + "disable/", USER + "enable/", USER + "reset-password/",
