@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from portal.directory.models import Entry
+from portal.directory.background import large_lists_enqueue
+from portal.directory.models import Entry, Scope
 from portal.directory.services import entry_follow
 from provisioning import service
 from provisioning.gateway.errors import EntityNotFound, NotAuthorised, ProvisioningError
@@ -12,16 +13,20 @@ from provisioning.gateway.errors import EntityNotFound, NotAuthorised, Provision
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What is known of an entity now. `fresh` is False if `values` come from the index because of `error`."""
+    """What is known of an entity now. `fresh` is False if `values` come from the index because of `error`.
+
+    `large`: its list is too long for a page to read, so `values` come from the index, too.
+    """
 
     entry: Entry
     values: Mapping[str, Any]
     error: ProvisioningError | None = None
+    large: bool = False
 
     @property
     def fresh(self) -> bool:
         """Whether the gateway just said so."""
-        return self.error is None
+        return self.error is None and not self.large
 
     @property
     def refused(self) -> bool:
@@ -35,7 +40,14 @@ class Reading:
 
 
 def entity_reading(entry: Entry) -> Reading:
-    """Reads one entity; the index row follows what is read. Never raises for the gateway."""
+    """Reads one entity; the index row follows what is read. Never raises for the gateway.
+
+    The API reads no single entity. Where its list is long, a background worker keeps the row current.
+    """
+    lists = Scope.objects.filter(connection=entry.connection, kind=entry.kind, parent_guid=entry.parent_guid)
+    if lists.exclude(size=Scope.Size.ORDINARY).filter(refreshed_at__isnull=False).exists():
+        large_lists_enqueue(connection=entry.connection)
+        return Reading(entry, entry.fields, large=True)
     try:
         entity = service.entity_read(
             connection=entry.connection, kind=entry.kind, parent=entry.parent_guid, guid=entry.guid

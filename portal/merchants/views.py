@@ -145,7 +145,7 @@ class MerchantPage(MerchantTab):
         context = {
             "reading": reading,
             "facts": merchant_facts(reading.values),
-            "steps": next_steps(reading.entry, look=reading.fresh),
+            "steps": next_steps(reading.entry, look=reading.fresh or reading.large),
         }
         return render(request, "merchants/page.html", self.frame(reading.entry) | context)
 

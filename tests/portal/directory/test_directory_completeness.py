@@ -160,6 +160,10 @@ def test_a_long_list_is_left_to_the_worker(browser, connection, worker, monkeypa
     assert page.context["state"].large
     assert Scope.objects.get(kind="merchant", parent_guid=connection.tenant_guid).rows >= 3
     assert page.context["page"].count >= 3
+    row = page.context["page"].object_list[0]
+    text = browser.get(row["url"]).content.decode()
+    assert "This list is too long to read for one page" in text
+    assert row["guid"] in text
 
 
 def test_a_long_list_without_a_worker_says_why_it_is_not_read(browser, connection, monkeypatch):
