@@ -8,6 +8,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("portal.staff.accounts")),
     path("audit/", include("portal.audit.urls")),
     path("tasks/", include("portal.tasks.urls")),
+    path("drafts/", include("portal.form_drafts.urls")),
     path("changes/", include("portal.changes.urls")),
     path("connections/", include("portal.connections.urls")),
     path("", include("portal.directory.urls")),

@@ -164,6 +164,9 @@ TABLE: dict[str, Row] = {
     "tasks:list": Row(get=200),
     "tasks:cancel": Row(get=405, post=404, kwargs=CHANGE),
     "tasks:retry": Row(get=405, post=404, kwargs=CHANGE),
+    # unsent forms: one's own
+    "form_drafts:save": Row(get=405, post=409),
+    "form_drafts:discard": Row(get=405, post=302, kwargs=CHANGE),
     # changes: whoever may look reaches the steps; the service asks for the operation's own right
     "changes:list": Row(get=only(200, *PEOPLE[1:]), post=only(405, *PEOPLE[1:])),
     "changes:page": looking(CHANGE),

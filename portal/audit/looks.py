@@ -16,15 +16,13 @@ from portal.audit.actions import ACTIONS
 from portal.audit.models import Event, Term
 from portal.console.moments import zone_named
 from provisioning.connections.models import Connection
-from provisioning.operations import OPERATIONS
+from provisioning.danger import DANGERS, Danger
 
 # What reached the gateway, or may have.
 _WRITTEN = ("change.accepted", "change.unknown")
 # What people change in the portal itself, and what of that it notices by itself.
 _OWN_CHANGES = ("staff.", "role.", "connection.", "credential.", "keyring.", "audit.purged")
 _BY_ITSELF = {"credential.suspected", "credential.recovered"}
-# Whoever touches these stops payments, starts them again, or starts taking real ones.
-_HEAVY_FIELDS = ("disabled", "archived", "config.testMode")
 
 
 @dataclass(frozen=True)
@@ -67,10 +65,25 @@ def _production_ever() -> set[str]:
 
 
 def _dangerous_in_production() -> Q:
-    """Dangerous by operation, or by a field that weighs heavily."""
-    operations = [operation.name for operation in OPERATIONS.values() if operation.dangerous]
-    heavy = Term.objects.filter(event_id=OuterRef("pk"), term__in=[f"f:{name}" for name in _HEAVY_FIELDS])
-    return Q(connection__in=sorted(_production_ever())) & (Q(operation__in=operations) | Q(Exists(heavy)))
+    """Dangerous by the rule that also decides which changes have to be confirmed (provisioning.danger)."""
+    dangerous = Q(pk__in=[])
+    for danger in DANGERS:
+        dangerous |= _danger_condition(danger)
+    return Q(connection__in=sorted(_production_ever())) & dangerous
+
+
+def _danger_condition(danger: Danger) -> Q:
+    """The events to which a danger may apply. Old events without an operation are judged by their fields.
+
+    The new value of a field is not looked at: for each field there is a danger for every value.
+    """
+    operations = sorted(danger.operations)
+    if danger.fields:
+        terms = [f"f:{name}" for name in sorted(danger.fields)]
+        touched = Exists(Term.objects.filter(event_id=OuterRef("pk"), term__in=terms))
+        return Q(operation__in=["", *operations]) & Q(touched)
+    condition = Q(operation__in=operations)
+    return condition & ~Q(after__contains=f'"{danger.unless}":true') if danger.unless else condition
 
 
 def _out_of_hours() -> Q:
@@ -90,7 +103,7 @@ LOOKS = {
         Look(
             "production",
             "Dangerous changes in production",
-            "They disable, archive, take out of test mode or replace routing: each can stop payments.",
+            "They can stop payments or start real ones: state, mode, credentials or routing was changed.",
             frozenset(_WRITTEN),
             _dangerous_in_production,
         ),

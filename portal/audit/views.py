@@ -21,6 +21,7 @@ from portal.audit.retention.purging import archive_of_purged
 from portal.audit.routing_diffs import DOCUMENT, routing_changes
 from portal.audit.saved import filters_for
 from portal.audit.timeline import timeline_of
+from portal.console.context import show_environment
 from portal.console.errors import NotFound
 from portal.console.moments import zone_named
 from portal.console.views import PortalView
@@ -74,6 +75,7 @@ class EventView(PortalView):
         event = Event.objects.filter(pk=sequence).first()
         if event is None:
             raise _gone(sequence)
+        show_environment(request, event.connection)
         related = Event.objects.filter(change_id=event.change_id) if event.change_id else Event.objects.none()
         routing = routing_changes(event)
         context = {

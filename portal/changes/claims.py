@@ -7,27 +7,32 @@ from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
 from portal.audit.services import Origin
-from portal.changes.errors import EntityBusy, NotPossible, ReasonRequired
+from portal.changes.confirmation import confirmation_check
+from portal.changes.errors import EntityBusy, NotPossible
 from portal.changes.events import change_event, recorded
 from portal.changes.models import Change, State
 from portal.changes.payloads import payload_unseal, storable
 from portal.changes.sending import change_carry_out, intent_record
 from portal.changes.snapshots import Difference, differences, snapshot_of
+from portal.changes.twins import twin_refuse
+from portal.staff.models import User
 from provisioning import service
-from provisioning.connections.models import Connection
 from provisioning.gateway.errors import EntityNotFound, ProvisioningError
 from provisioning.keyring import KeyringError
 
 
-def claimed_send(*, change: Change, origin: Origin, reason: str, confirmation: str) -> None:
+def claimed_send(
+    *, change: Change, person: User, origin: Origin, reason: str, confirmation: str, again: bool = False
+) -> None:
     """Claims the change, reads the entity once more and sends. Does nothing if somebody else claimed it.
 
-    Raises EntityBusy, ReasonRequired, NotPossible, RecordMissing; the change is then prepared again.
+    Raises AlreadySent (unless `again`), EntityBusy, ReasonRequired, NotPossible, RecordMissing; the change is
+    then prepared again.
     """
     reason = storable(reason).strip()[:2000] or change.reason
-    _reason_check(change, reason, confirmation)
+    confirmation_check(change, reason=reason, confirmation=confirmation)
     payload = payload_opened(change)
-    if not _claimed(change, reason):
+    if not _claimed(change, reason, payload, None if again else person):
         return
     try:
         change.refresh_from_db()
@@ -48,28 +53,15 @@ def payload_opened(change: Change) -> dict[str, Any]:
         ) from error
 
 
-def words_wanted(change: Change) -> str:
-    """What a person must type to confirm a dangerous change in production; "" if nothing."""
-    if not change.dangerous or not change.object_name:
-        return ""
-    production = Connection.objects.filter(slug=change.connection, kind="production").exists()
-    return change.object_name if production else ""
+def _claimed(change: Change, reason: str, payload: dict[str, Any], careful_for: User | None) -> bool:
+    """prepared → sending, by exactly one caller; the unique constraint keeps writes per entity apart.
 
-
-def _reason_check(change: Change, reason: str, confirmation: str) -> None:
-    if change.dangerous and not reason:
-        raise ReasonRequired(
-            "This change can stop payments: please give a reason. It is kept in the audit trail."
-        )
-    wanted = words_wanted(change)
-    if wanted and confirmation.strip() != wanted.strip():
-        raise ReasonRequired(f"This is production: please type the name “{wanted}” to confirm.")
-
-
-def _claimed(change: Change, reason: str) -> bool:
-    """prepared → sending, by exactly one caller; the unique constraint keeps writes per entity apart."""
+    Raises AlreadySent if `careful_for` created the same a moment ago.
+    """
     waiting = Change.objects.filter(pk=change.pk, state=State.PREPARED)
     with recorded():
+        if change.is_create and careful_for:
+            twin_refuse(change, payload, careful_for)
         try:
             with transaction.atomic():
                 return bool(
@@ -116,7 +108,6 @@ def _stopped(change: Change, meanwhile: list[Difference], explanation: str, orig
             meanwhile=rows,
             explanation=explanation,
             finished_at=timezone.now(),
-            sealed_payload="",
         )
         change_event(
             "change.conflict",

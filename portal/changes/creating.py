@@ -1,38 +1,42 @@
 """EntityCreateView: the page of a new entity. One submission is one request, however often it is clicked."""
 
 import uuid
+from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
+from portal.audit.actions import KINDS
 from portal.audit.services import origin_of
 from portal.changes import services
+from portal.changes.confirmation import is_production
 from portal.changes.errors import AlreadySent, ConnectionPaused, RecordMissing
 from portal.changes.gateway_pages import stop_noted
 from portal.changes.models import Change, State
-from portal.changes.typed import secret_field, typed_data
 from portal.changes.writing import WriteView, change_url, refuse
 from portal.console.forms import PayloadForm
 from portal.console.links import entity_url
 from portal.console.next_steps import notice_with_links
 from portal.directory.models import Entry
 from portal.directory.services import entry_find
+from portal.form_drafts.forms import show_unchecked
 from provisioning.gateway.errors import ProvisioningError
 
 
 class EntityCreateView(WriteView):
     """The page of a new entity below a parent: GET an empty form, POST sends it.
 
+    In production the POST prepares it instead, and a person reviews and sends it.
+
     `parent_kind` is the parent's kind; `parent_guid()` says which one (by default the address's guid).
-    Template context: form, submission, entry (the parent), parents, cancel_url; twin, twin_url and retype if
-    the person sent the same a moment ago.
+    Template context: form, submission, entry (the parent), parents, cancel_url, reviewed; twin and
+    twin_url if the person sent the same a moment ago.
     """
 
     template_name = "changes/create.html"
     parent_kind: ClassVar[str] = ""
-    form_class: ClassVar[type[PayloadForm]]
 
     def parent_guid(self) -> str:
         """Guid of the parent."""
@@ -45,6 +49,10 @@ class EntityCreateView(WriteView):
     def form(self, parent: Entry, **kwargs: Any) -> PayloadForm:
         """The form; kwargs are `data` or `initial`."""
         return self.form_class(**kwargs)
+
+    def draft_title(self, entry: Entry | None) -> str:
+        """What an unsent form is called at Home."""
+        return f"New {KINDS[self.spec.kind]} of {entry.name if entry else ''} in {self.connection}"
 
     def name_of(self, payload: dict[str, Any]) -> str:
         """What the new entity is called in lists and in the audit trail."""
@@ -61,20 +69,25 @@ class EntityCreateView(WriteView):
         return bool(user.has_perm(f"{kind}.create"))
 
     def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        """The form: empty, or with what was typed before (`?change=`)."""
+        """The form: empty, or with what was typed before (`?draft=`, `?change=`)."""
         parent = self.parent()
+        if self.draft:
+            form = self.form(parent, data=self.draft.fields, initial=self.initial(parent))
+            show_unchecked(form)
+            return self.form_page(parent, form)
         change = self.resumed()
         if change is None:
             return self.form_page(parent, self.form(parent, initial=self.initial(parent)))
-        form = self.form(parent, data=typed_data(change.typed), initial=self.initial(parent))
+        form = self.resume_form(change, partial(self.form, parent, initial=self.initial(parent)))
         if change.state == State.REFUSED:
             refuse(form, change)
         return self.form_page(parent, form)
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        """Sends a valid form once per submission and goes to the new entity's page."""
+        """Sends a valid form once per submission and goes to its entity's page, or to the review."""
         parent = self.parent()
-        form = self.form(parent, data=request.POST, initial=self.initial(parent))
+        form = self.form(parent, data=self.posted, initial=self.initial(parent))
+        self.require_secrets(form)
         if not form.is_valid():
             return self.form_page(parent, form, status=422)
         try:
@@ -125,9 +138,8 @@ class EntityCreateView(WriteView):
         """The form as it was typed, with what became of the one sent before, and a box to tick."""
         twin: Change = stop.twin
         url = self.page_url(connection=self.connection, guid=twin.object_guid) if twin.object_guid else ""
-        secrets = any(secret_field(form, name) and form.data.get(name) for name in form.fields)
-        context: dict[str, Any] = {"twin": twin, "twin_url": url or change_url(twin), "retype": secrets}
-        context["twin_differs"] = not stop.same
+        context: dict[str, Any] = {"twin": twin, "twin_url": url or change_url(twin)}
+        context |= {"twin_differs": not stop.same, "retype": self.typed_in_vain(form)}
         return self.form_page(parent, form, status=stop.status, **context)
 
     def form_page(
@@ -147,6 +159,7 @@ class EntityCreateView(WriteView):
             form=form,
             submission=submission or uuid.uuid4(),
             cancel_url=cancel,
+            reviewed=is_production(self.connection),
             **context,
         )
 

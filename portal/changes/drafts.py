@@ -45,6 +45,7 @@ def draft_create(
     """An unsaved Change of a new entity. Raises KeyError for an unknown operation."""
     change = _draft(user, operation, subject, payload, reason=reason, trace=trace)
     change.rows = storable(rows_of({}, change.body, trace.labels, create=True))
+    change.dangerous = bool(change.dangers)
     change.body_digest = body_digest(change, payload)
     return change
 
@@ -65,7 +66,7 @@ def draft_update(
     change.before = storable(before)
     change.base = snapshot_of(entity) if entity else {}
     change.rows = storable(rows_of(before, change.body, trace.labels))
-    change.dangerous = operation_named(operation).dangerous or _weighs_heavily(before, payload)
+    change.dangerous = bool(change.dangers)
     return change
 
 
@@ -131,15 +132,3 @@ def _draft(
 
 def _name_of(user: User) -> str:
     return user.get_full_name() or user.get_username()
-
-
-def _weighs_heavily(before: Mapping[str, Any], payload: Mapping[str, Any]) -> bool:
-    """Disabling and archiving stop payments at once, a connector that leaves test mode takes real ones.
-
-    Archiving, either way, touches more than one entity.
-    """
-    tested = (before.get("config") or {}).get("testMode") is True
-    goes_live = tested and (payload.get("config") or {}).get("testMode") is False
-    disables = payload.get("disabled") is True and not before.get("disabled")
-    archives = "archived" in payload and bool(payload["archived"]) != bool(before.get("archived"))
-    return disables or archives or goes_live

@@ -1,6 +1,7 @@
 """EntityEditView and EntityActionView: pages that prepare an update of what the gateway has right now."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 from django.http import HttpRequest, HttpResponse
@@ -14,12 +15,14 @@ from portal.changes.gateway_pages import stop_noted
 from portal.changes.models import Change, State
 from portal.changes.rows import label_of
 from portal.changes.snapshots import Difference, base_read, base_sign, differences, snapshot_of
-from portal.changes.typed import labels_of, merged_initial, typed_data, without_digests
+from portal.changes.typed import labels_of, merged_initial, without_digests
 from portal.changes.writing import WriteView, change_url, refuse
 from portal.console.forms import PayloadForm
 from portal.console.links import entity_url
 from portal.directory.models import Entry
 from portal.directory.services import entry_find, entry_parents
+from portal.form_drafts.forms import show_unchecked
+from portal.form_drafts.services import OpenDraft
 from provisioning import contract, service
 from provisioning.entities import ENTITY_KINDS, Entity
 from provisioning.gateway.errors import EntityNotFound, ProvisioningError
@@ -72,16 +75,17 @@ class EntityEditView(UpdateView):
     """
 
     template_name = "changes/edit.html"
-    form_class: ClassVar[type[PayloadForm]]
 
     def form(self, entity: Entity, **kwargs: Any) -> PayloadForm:
         """The form; kwargs are `initial` and perhaps `data`."""
         return self.form_class(**kwargs)
 
     def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        """The form with the gateway's values, or with what was typed before (`?change=`)."""
+        """The form with the gateway's values, or with what was typed before (`?draft=`, `?change=`)."""
         entry = self.entry()
         entity = self.entity(entry)
+        if self.draft:
+            return self.continue_draft(entry, entity, self.draft)
         change = self.resumed()
         if change is not None and change.typed:
             return self.resume(entry, entity, change)
@@ -101,11 +105,10 @@ class EntityEditView(UpdateView):
             raise
         except ProvisioningError as error:
             return self.kept(entry, base, error)
-        form = self.form(entity, data=request.POST, initial=self.form_class.initial_from(entity.values))
+        form = self.form(entity, data=self.posted, initial=self.form_class.initial_from(entity.values))
+        self.require_secrets(form)
         if base is None:
-            form.add_error(
-                None, "The form had lost its beginning. Please check the values and send it again."
-            )
+            form.add_error(None, "This form is out of date. Check the values and submit again.")
         valid, meanwhile = form.is_valid(), self.meanwhile(base, entity)
         if base is None or not valid or meanwhile:
             return self.again(entry, entity, form, base, meanwhile)
@@ -126,14 +129,28 @@ class EntityEditView(UpdateView):
         seen = ENTITY_KINDS[self.spec.kind](
             guid=entry.guid, parent=entry.parent_guid, values=without_digests(base)
         )
-        form = self.form(seen, data=self.request.POST, initial=self.form_class.initial_from(seen.values))
+        form = self.form(seen, data=self.posted, initial=self.form_class.initial_from(seen.values))
         form.add_error(None, f"Nothing was sent: the gateway could not be read. {failure_words(error)}")
         return self.form_page(entry, seen, form, status=503, base=self.request.POST["base"])
+
+    def continue_draft(self, entry: Entry, entity: Entity, draft: OpenDraft) -> HttpResponse:
+        """The form as it was typed, on what the gateway has now."""
+        initial = self.form_class.initial_from(entity.values)
+        form = self.form(entity, data=draft.fields, initial=initial)
+        base = base_read(
+            draft.fields.get("base", ""), connection=self.connection, kind=self.spec.kind, guid=entry.guid
+        )
+        meanwhile = self.meanwhile(base, entity)
+        if meanwhile and base and form.is_valid():
+            form = self.form(entity, initial=merged_initial(form, base, entity.values))
+        else:
+            show_unchecked(form)
+        return self.form_page(entry, entity, form, meanwhile=meanwhile)
 
     def resume(self, entry: Entry, entity: Entity, change: Change) -> HttpResponse:
         """The form as it was typed, on what the gateway has now, with a refusal on its field."""
         initial = self.form_class.initial_from(entity.values)
-        form = self.form(entity, data=typed_data(change.typed), initial=initial)
+        form = self.resume_form(change, partial(self.form, entity, initial=initial))
         meanwhile = self.meanwhile(change.base, entity)
         if form.is_valid() and meanwhile:
             form = self.form(entity, initial=merged_initial(form, change.base, entity.values))
@@ -212,7 +229,8 @@ class EntityActionView(UpdateView):
     def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """What will happen, and the question why."""
         entry = self.entry()
-        return self.action_page(entry, self.entity(entry))
+        reason = self.draft.fields.get("reason", "") if self.draft else ""
+        return self.action_page(entry, self.entity(entry), reason=reason)
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """Prepares the change and goes to its review."""

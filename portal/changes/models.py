@@ -8,19 +8,20 @@ from django.db import models
 from django.db.models import Q
 
 from portal.audit.actions import KINDS, flag_verb
+from provisioning.danger import Danger, dangers_of
 from provisioning.operations import Operation, operation_named
 
 
 class State(models.TextChoices):
     """Where a change stands. The labels are what people read in lists."""
 
-    PREPARED = "prepared", "Waiting for review"
+    PREPARED = "prepared", "Draft – not sent"
     SENDING = "sending", "Being sent"
     ACCEPTED = "accepted", "Accepted"
     REFUSED = "refused", "Refused"
-    NOT_SENT = "not_sent", "Not carried out"
+    NOT_SENT = "not_sent", "Not sent"
     UNKNOWN = "unknown", "Outcome unknown"
-    CONFLICT = "conflict", "Stopped: changed meanwhile"
+    CONFLICT = "conflict", "Conflict – not sent"
     CANCELLED = "cancelled", "Discarded"
 
 
@@ -119,9 +120,18 @@ class Change(models.Model):
     @property
     def title(self) -> str:
         """What the change is about, for headings: Create merchant “Example Shop”."""
-        after = {row["field"]: row["new"] for row in self.rows if not row["unchanged"]}
-        verb = "create" if self.is_create else flag_verb(after)
+        verb = "create" if self.is_create else flag_verb(self.changed_values)
         return f"{verb[:1].upper()}{verb[1:]} {self.kind_words} “{self.object_name or self.object_guid}”"
+
+    @property
+    def changed_values(self) -> dict[str, Any]:
+        """Property → new value of what becomes different, secrets masked; not what is sent unchanged."""
+        return {row["field"]: row["new"] for row in self.rows if not row["unchanged"]}
+
+    @property
+    def dangers(self) -> list[Danger]:
+        """What is dangerous about it, wherever it is sent; [] if nothing is."""
+        return dangers_of(self.operation, self.changed_values)
 
     @property
     def is_create(self) -> bool:

@@ -1,5 +1,6 @@
 """The pages of changes themselves: the list, review and outcome of one, and the steps a person can take."""
 
+import uuid
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -11,14 +12,16 @@ from django.urls import reverse
 from portal.audit.services import origin_of
 from portal.changes import services
 from portal.changes.authority import change_found, changes_seen
-from portal.changes.claims import words_wanted
-from portal.changes.errors import ReasonRequired
+from portal.changes.confirmation import confirmation_for, is_production
+from portal.changes.errors import AlreadySent, ReasonRequired
 from portal.changes.explanations import advice_for, meaning_of
 from portal.changes.gateway_pages import GatewayView
 from portal.changes.inquiries import seconds_to_wait
 from portal.changes.models import Change, State
 from portal.changes.writing import change_url
+from portal.console.context import show_environment
 from portal.console.links import entity_url, parent_url
+from portal.form_drafts.services import open_draft
 
 _PER_PAGE = 50
 # Counting and paging stop here: older changes are found from their entity or in the audit trail.
@@ -57,7 +60,9 @@ class ChangeView(GatewayView):
     def change(self) -> Change:
         """The change of the address, if the person may know of it; interrupted ones are settled first."""
         services.changes_interrupted_settle()
-        return change_found(self.request.user, self.kwargs["pk"])
+        change = change_found(self.request.user, self.kwargs["pk"])
+        show_environment(self.request, change.connection)
+        return change
 
     def back_url(self) -> str:
         """The change's page: most addresses below it only take POST."""
@@ -87,7 +92,7 @@ class ChangeView(GatewayView):
             "parent_url": parent_url(change.kind, change.connection, change.parent_guid),
             "edit_url": _resume_url(change) if own else "",
             "may_act": may_act and (own or change.state != State.PREPARED),
-            "words_wanted": words_wanted(change) if change.state == State.PREPARED else "",
+            "asked": confirmation_for(change) if change.state == State.PREPARED else None,
             "meaning": meaning_of(change.code),
             "advice": advice_for(change.code),
             "wait": seconds_to_wait(change) if change.state == State.UNKNOWN else 0,
@@ -103,22 +108,36 @@ class ChangePage(ChangeView):
 
     def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """Review while it waits, outcome afterwards."""
-        return self.page(self.change())
+        draft = open_draft(request)
+        typed = draft.fields if draft else {}
+        given: dict[str, Any] = {name: typed.get(name, "") for name in ("reason", "confirmation")}
+        return self.page(self.change(), **given)
+
+
+def _asks_to_step_up(request: HttpRequest, pk: uuid.UUID) -> bool:
+    """Whether this confirmation is one of those who proved a short while ago who they are."""
+    change = changes_seen(request.user).filter(pk=pk, state=State.PREPARED).first()
+    return change is not None and bool(change.dangers) and is_production(change.connection)
 
 
 class ChangeSend(ChangeView):
     """POST /changes/<id>/send/: the confirmation."""
 
     http_method_names = ["post"]
+    step_up = staticmethod(_asks_to_step_up)
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """Sends once; a second click finds the change sent and shows what came of it."""
         acting = self.acting()
         reason, confirmation = request.POST.get("reason", ""), request.POST.get("confirmation", "")
+        typed: dict[str, Any] = {"reason": reason, "confirmation": confirmation}
+        again = request.POST.get("again") == "1"
         try:
-            change = services.change_send(**acting, reason=reason, confirmation=confirmation)
+            change = services.change_send(**acting, reason=reason, confirmation=confirmation, again=again)
+        except AlreadySent as stop:
+            return self.page(acting["change"], status=stop.status, twin=stop.twin, **typed)
         except ReasonRequired as stop:
-            return self.page(acting["change"], status=stop.status, problem=stop.explanation, reason=reason)
+            return self.page(acting["change"], status=stop.status, problem=stop.explanation, **typed)
         return redirect(self.correction_url(change) or change_url(change))
 
     def correction_url(self, change: Change) -> str:

@@ -62,7 +62,7 @@ def before_of(change: Change) -> dict[str, Any]:
 
 def after_of(change: Change) -> dict[str, Any]:
     """What is to become different, without what is sent along unchanged; secrets masked."""
-    return {row["field"]: row["new"] for row in change.rows if not row["unchanged"]}
+    return change.changed_values
 
 
 def _performed(change: Change, payload: dict[str, Any]) -> Outcome:
@@ -105,7 +105,8 @@ def _verdict(change: Change, outcome: Outcome) -> dict[str, Any]:
     state = State.NOT_SENT if isinstance(outcome, NotSent) else State.UNKNOWN
     if isinstance(outcome, Refused):
         state = State.REFUSED
-    verdict = {
+    # A refused body is kept a few minutes more: its secrets need not be typed again (settling deletes it).
+    return {
         "state": state,
         "explanation": storable(outcome.explanation),
         "code": storable(str(outcome.code or ""))[:64],
@@ -115,7 +116,6 @@ def _verdict(change: Change, outcome: Outcome) -> dict[str, Any]:
         "http_status": outcome.http_status,
         "duration_ms": outcome.duration_ms,
     }
-    return {**verdict, "sealed_payload": ""} if state == State.REFUSED else verdict
 
 
 def _accepted(change: Change, outcome: Accepted) -> dict[str, Any]:

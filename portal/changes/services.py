@@ -14,6 +14,7 @@ from django.utils import timezone
 from portal.audit.services import Origin
 from portal.changes.authority import Person, authorise, change_authorise, draft_authorise
 from portal.changes.claims import claimed_send, payload_opened
+from portal.changes.confirmation import is_production
 from portal.changes.drafts import FormTrace, Subject, draft_again, draft_create, draft_update
 from portal.changes.errors import AlreadySent, NotPossible
 from portal.changes.events import change_event, recorded
@@ -64,6 +65,7 @@ def change_submit(
 ) -> Change:
     """Creates an entity: intent, one request, outcome. Returns the Change in its final state.
 
+    In production nothing is sent yet: the Change is returned "prepared", to be reviewed like an update.
     `target` is the parent's guid. The same `submission` never sends twice: a repeat returns the first
     Change, which may still be "sending". The same body under another submission is only sent `again` on
     purpose. Raises AlreadySent, PermissionDenied, RecordMissing, KeyError (operation).
@@ -77,6 +79,8 @@ def change_submit(
     )
     draft_authorise(user=person, change=change, payload=payload)
     change.submission = submission
+    if is_production(connection):
+        return _create_prepared(change, person, payload, origin, again=again)
     return _submitted(change, person, payload, origin, again=again)
 
 
@@ -117,20 +121,33 @@ def change_prepare(
 
 
 def change_send(
-    *, user: Person, origin: Origin, change: Change, reason: str = "", confirmation: str = ""
+    *,
+    user: Person,
+    origin: Origin,
+    change: Change,
+    reason: str = "",
+    confirmation: str = "",
+    again: bool = False,
 ) -> Change:
     """Sends a prepared change once, if the entity is still what the person saw, who prepared it.
 
     Returns it accepted, refused, not sent, unknown, in conflict, back in "prepared" (the gateway could not
     be read), or as it is when it was sent before. Raises PermissionDenied, EntityBusy, ReasonRequired,
-    RecordMissing.
+    RecordMissing, and AlreadySent for a create that the person sent a moment ago, unless `again`.
     """
-    _preparer(user, change)
+    person = _preparer(user, change)
     changes_interrupted_settle()
     change.refresh_from_db()
     if change.state == State.PREPARED:
         pause_check(change.connection)
-        claimed_send(change=change, origin=origin, reason=reason, confirmation=confirmation)
+        claimed_send(
+            change=change,
+            person=person,
+            origin=origin,
+            reason=reason,
+            confirmation=confirmation,
+            again=again,
+        )
         change.refresh_from_db()
     return change
 
@@ -147,7 +164,9 @@ def change_cancel(*, user: Person, origin: Origin, change: Change) -> Change:
 
 
 def change_again(*, user: Person, origin: Origin, change: Change) -> Change:
-    """Tries a change again that was certainly not carried out: a create is sent, an update waits for review.
+    """Tries a change again that was certainly not carried out.
+
+    A create is sent, an update, and in production a create, waits for review.
 
     The new change's submission follows from the old one, so a double click makes one. Raises NotPossible
     when the change may have happened or its payload is no longer kept.
@@ -165,7 +184,7 @@ def change_again(*, user: Person, origin: Origin, change: Change) -> Change:
     again.submission = submission
     again = (
         _submitted(again, person, payload, origin, again=True)
-        if change.is_create
+        if change.is_create and not is_production(change.connection)
         else _prepared(again, origin)
     )
     Change.objects.filter(pk=change.pk).update(sealed_payload="")
@@ -183,6 +202,28 @@ def _submitted(
     if first is not None:
         return _repeated(first, person, change, payload)
     return change_carry_out(change=change, payload=payload, origin=origin)
+
+
+def _create_prepared(
+    change: Change, person: User, payload: dict[str, Any], origin: Origin, *, again: bool
+) -> Change:
+    """Writes down a create for review; what the same form prepared before is replaced while it is unsent.
+
+    Raises AlreadySent if the person sent the same a moment ago.
+    """
+    first = Change.objects.filter(submission=change.submission).first()
+    if first is not None:
+        own = first.actor_id == person.pk and first.operation == change.operation
+        if not own or first.state not in (State.PREPARED, State.CANCELLED):
+            return _repeated(first, person, change, payload)
+        if first.state == State.PREPARED and is_same_body(first, change, payload):
+            return first
+        change_cancel(user=person, origin=origin, change=first)
+        change.submission = uuid.uuid4()
+    if not again:
+        with recorded():
+            twin_refuse(change, payload, person)
+    return _prepared(change, origin)
 
 
 def _prepared(change: Change, origin: Origin) -> Change:
@@ -228,8 +269,9 @@ def _repeated(first: Change, person: User, change: Change, payload: dict[str, An
     return first
 
 
-def _preparer(user: Person, change: Change) -> None:
+def _preparer(user: Person, change: Change) -> User:
     """Who reads a change and lets it go stands for it with their name: nobody does so in another's."""
     person = change_authorise(user=user, change=change)
     if change.actor_id != person.pk:
         raise PermissionDenied(f"only {change.actor_name}, who prepared this change, sends or discards it")
+    return person

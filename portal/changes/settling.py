@@ -12,8 +12,10 @@ from portal.audit.history import History, history_page
 from portal.audit.services import Origin, origin_system
 from portal.changes.errors import RecordMissing
 from portal.changes.events import change_event, recorded
+from portal.changes.kept_secrets import CORRECTABLE
 from portal.changes.models import Change, State
 from portal.changes.sending import after_of, before_of
+from portal.form_drafts.services import SECRETS_KEPT_FOR
 
 # Unsent bodies may hold secrets: they are not kept longer than a working day or two.
 KEPT_FOR = timedelta(hours=24)
@@ -94,6 +96,11 @@ def _secrets_expire() -> None:
     old = Change.objects.filter(
         state__in=(State.NOT_SENT, State.UNKNOWN), created_at__lt=now - KEPT_FOR
     ).exclude(sealed_payload="")
+    corrected = Change.objects.filter(state__in=CORRECTABLE, finished_at__lt=now - SECRETS_KEPT_FOR).exclude(
+        sealed_payload=""
+    )
+    if corrected.exists():
+        corrected.update(sealed_payload="")
     if late.exists():
         late.update(sealed_secrets="")
     if old.exists():

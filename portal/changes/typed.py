@@ -7,6 +7,7 @@ from django.http import QueryDict
 
 from portal.changes.snapshots import DIGEST
 from portal.console.forms import ABSENT, PayloadForm
+from portal.form_drafts.services import owns
 from provisioning import contract
 
 
@@ -24,8 +25,7 @@ def typed_of(form: PayloadForm) -> dict[str, list[str]]:
     return {
         key: data.getlist(key)
         for key in data
-        if any(_belongs(key, name) for name in form.fields)
-        and not any(_belongs(key, name) for name in left_out)
+        if any(owns(name, key) for name in form.fields) and not any(owns(name, key) for name in left_out)
     }
 
 
@@ -35,6 +35,23 @@ def typed_data(typed: Mapping[str, list[str]]) -> QueryDict:
     for key, values in typed.items():
         data.setlist(key, values)
     return data
+
+
+def complete_typed(form: PayloadForm, data: QueryDict, body: Mapping[str, Any]) -> list[str]:
+    """Fill in, in place, what was left out of a change's typed data because it may hold secrets.
+
+    Such a field is in the change's `body`, perhaps as its add… or remove… partner, and was not kept. It gets
+    the form's initial value, so that sending the form again takes nothing away. Returns the fields' names.
+    """
+    sent = {name.lower().removeprefix("add").removeprefix("remove") for name in body}
+    missing = [
+        name
+        for name in form.fields
+        if name.lower() in sent and not secret_field(form, name) and not any(owns(name, key) for key in data)
+    ]
+    for name in missing:
+        data[name] = form.fields[name].prepare_value(form.initial.get(name)) or ""
+    return missing
 
 
 def secret_field(form: PayloadForm, name: str) -> bool:
@@ -75,8 +92,3 @@ def without_digests(base: Mapping[str, Any]) -> dict[str, Any]:
         else:
             kept[key] = value
     return kept
-
-
-def _belongs(key: str, name: str) -> bool:
-    """Widgets of several inputs add to the field's name: "validUntil_0", "terminals.0.terminalId"."""
-    return key == name or key.startswith((f"{name}_", f"{name}-", f"{name}."))

@@ -1,9 +1,11 @@
 """The base of the pages that write: operation, permission, links, and the trace a form leaves."""
 
 import uuid
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any, ClassVar
 
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 
@@ -12,19 +14,26 @@ from portal.changes import services
 from portal.changes.authority import changes_seen
 from portal.changes.explanations import refusal_words
 from portal.changes.gateway_pages import GatewayView
+from portal.changes.kept_secrets import kept_secrets
 from portal.changes.models import Change
-from portal.changes.typed import labels_of, typed_of
+from portal.changes.typed import complete_typed, labels_of, typed_data, typed_of
 from portal.console.forms import PayloadForm
 from portal.console.links import entity_url
 from portal.directory.models import Entry
 from portal.directory.services import entry_parents
+from portal.form_drafts.forms import note_secrets, require_secrets, secret_names
+from portal.form_drafts.services import KeptSecrets, OpenDraft, fill_secrets, open_draft, save_posted
 from provisioning.operations import Operation, operation_named
 
 
 class WriteView(GatewayView):
-    """Base of the writing pages. `operation` gives kind and permission; undeclared, the page cannot exist."""
+    """Base of the writing pages. `operation` gives kind and permission; undeclared, the page cannot exist.
+
+    What is typed into them is kept as a draft (portal.form_drafts) until it is taken.
+    """
 
     operation: ClassVar[str] = ""
+    form_class: ClassVar[type[PayloadForm]]
     template_name: ClassVar[str] = ""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -50,6 +59,53 @@ class WriteView(GatewayView):
         """More template variables; `entry` is the parent of a create, the entity otherwise."""
         return {}
 
+    @cached_property
+    def draft(self) -> OpenDraft | None:
+        """The draft that this page continues."""
+        return open_draft(self.request)
+
+    @cached_property
+    def typed_secrets(self) -> KeptSecrets:
+        """The secrets typed before, into the draft or the change that this page continues."""
+        if self.draft and self.draft.secrets.names:
+            return self.draft.secrets
+        change = self.resumed() if hasattr(self, "form_class") else None
+        return kept_secrets(change, self.form_class()) if change else KeptSecrets()
+
+    @cached_property
+    def posted(self) -> QueryDict:
+        """What was posted, completed with the secrets typed before."""
+        return fill_secrets(self.request.POST, self.typed_secrets)[0]
+
+    def resume_form(self, change: Change, make: Callable[..., PayloadForm]) -> PayloadForm:
+        """The form with what was typed for `change`, saying what was not kept."""
+        data = typed_data(change.typed)
+        missing = complete_typed(make(), data, change.body) if change.typed else []
+        form = make(data=data)
+        for name in missing:
+            form.add_error(name, "This was not kept, because it may hold secrets. Enter your changes again.")
+        return form
+
+    def require_secrets(self, form: PayloadForm) -> None:
+        """Refuse a posted form without the secrets that were typed once and are no longer kept."""
+        require_secrets(form, fill_secrets(self.request.POST, self.typed_secrets)[1])
+
+    def typed_in_vain(self, form: PayloadForm) -> list[str]:
+        """The secrets of a posted form that are not kept: the form came without a draft token."""
+        if save_posted(self.request, self.posted):
+            return []
+        return [name for name in secret_names(form) if self.request.POST.get(name)]
+
+    def back_url(self) -> str:
+        """The form, after a post with what was typed."""
+        saved = save_posted(self.request, self.posted) if self.request.method == "POST" else None
+        return saved.url if saved else super().back_url()
+
+    def draft_title(self, entry: Entry | None) -> str:
+        """What an unsent form is called at Home."""
+        name = entry.name if entry else ""
+        return f"{self.spec.kind.replace('_', ' ').capitalize()} {name} in {self.connection}"
+
     def show(self, entry: Entry | None, *, status: int = 200, **context: Any) -> HttpResponse:
         """Renders the page: entry, parents (its breadcrumbs), operation and what a subclass adds."""
         frame = {
@@ -57,15 +113,27 @@ class WriteView(GatewayView):
             "parents": entry_parents(entry) if entry else [],
             "operation": self.spec,
             "kind_words": KINDS.get(self.spec.kind, ""),
+            "draft_title": self.draft_title(entry),
         }
+        if "form" in context:
+            self._note_secrets(context["form"], status)
         return render(
             self.request, self.template_name, {**frame, **context, **self.page_context(entry)}, status=status
         )
 
+    def _note_secrets(self, form: PayloadForm, status: int) -> None:
+        """Keep a form that was not taken, and say at its secret fields which values are kept."""
+        kept = self.typed_secrets
+        if self.request.method == "POST" and status >= 400:
+            saved = save_posted(self.request, self.posted)
+            kept = saved.secrets if saved else KeptSecrets(self.typed_in_vain(form))
+        note_secrets(form, kept)
+
     def trace(self, form: PayloadForm | None = None) -> services.FormTrace:
         """Where this was typed, for "Back to edit" and "Correct it"."""
         query = self.request.GET.copy()
-        query.pop("change", None)
+        for name in ("change", "draft"):
+            query.pop(name, None)
         path = f"{self.request.path}?{query.urlencode()}" if query else self.request.path
         return services.FormTrace(path, typed_of(form), labels_of(form)) if form else services.FormTrace(path)
 

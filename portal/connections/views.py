@@ -16,6 +16,8 @@ from portal.connections.services import connection_add, connection_change, conne
 from portal.console.context import connection_beyond, connections_of
 from portal.console.errors import Unseen
 from portal.console.views import PortalView
+from portal.form_drafts.forms import drafted
+from portal.form_drafts.services import open_draft
 from portal.staff.reach import reach_of
 from provisioning.connections.models import Connection, Credential
 from provisioning.connections.services import connection_standing
@@ -76,7 +78,9 @@ class ConnectionFormPage(PortalView):
         self, request: HttpRequest, form: ConnectionForm, subject: Connection | None, status: int = 200
     ) -> HttpResponse:
         """The form."""
-        seen = connection_digest(subject) if subject else ""
+        draft = open_draft(request) if request.method == "GET" else None
+        # A draft is about what was stored when its form was opened.
+        seen = draft.fields.get("seen", "") if draft else connection_digest(subject) if subject else ""
         context = {"form": form, "subject": subject, "seen": seen}
         return render(request, "connections/form.html", context, status=status)
 
@@ -88,7 +92,7 @@ class ConnectionCreatePage(ConnectionFormPage):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """The empty form."""
-        return self.page(request, ConnectionForm(), None)
+        return self.page(request, drafted(request, ConnectionForm), None)
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """On to the credential of the new connection, or the form with what is wrong."""
@@ -112,7 +116,8 @@ class ConnectionEditPage(ConnectionFormPage):
     def get(self, request: HttpRequest, connection: str) -> HttpResponse:
         """The form with what is stored."""
         found = connection_found(request, connection)
-        return self.page(request, ConnectionForm(instance=found, fixed=_fixed(request)), found)
+        form = drafted(request, lambda data: ConnectionForm(data, instance=found, fixed=_fixed(request)))
+        return self.page(request, form, found)
 
     def post(self, request: HttpRequest, connection: str) -> HttpResponse:
         """Back to the connection's page, or the form with what is wrong."""

@@ -10,12 +10,15 @@ from portal.version import VERSION
 from provisioning.connections.models import Connection
 from provisioning.connections.services import Standing, connection_standing
 
+# In the session, for the sidebar only: no page decides by it where something is sent.
+_LAST_VISITED = "last_connection"
+
 
 def frame(request: HttpRequest) -> dict[str, Any]:
     """Template context of the layout. What costs a query is a callable, called when a template needs it.
 
-    `connection` is the one in the address, None on pages without; `environment` is the one to show: that,
-    or the only one there is.
+    `connection` is the one in the address or of the object on the page, None on pages without; `environment`
+    is the one to show: that, or the only one there is.
     """
     return {
         "request_id": getattr(request, "request_id", ""),
@@ -51,10 +54,16 @@ def connection_beyond(request: HttpRequest, slug: str) -> bool | None:
     return Connection.objects.filter(slug=slug).exists()
 
 
+def show_environment(request: HttpRequest, slug: str) -> None:
+    """Say which connection the object on the page belongs to, where the address does not name it."""
+    request._shown_connection = slug  # type: ignore[attr-defined]
+
+
 def connection_of(request: HttpRequest) -> Connection | None:
-    """The connection whose slug is the first segment of the address; None if it has none."""
+    """The connection in the address, or that of the object on the page; None if there is neither."""
     match = request.resolver_match
     slug = match.kwargs.get("connection") if match else None
+    slug = slug or getattr(request, "_shown_connection", "")
     return next((known for known in connections_of(request) if known.slug == slug), None) if slug else None
 
 
@@ -71,9 +80,17 @@ def environment_of(request: HttpRequest) -> Connection | None:
 
 
 def _navigation(request: HttpRequest) -> list[Group]:
+    """The sidebar. On pages without a connection it leads into the one that the person visited last."""
     if not _signed_in(request):
         return []
-    return navigation_for(request, environment_of(request))
+    shown = environment_of(request)
+    session: Any = getattr(request, "session", {})
+    if shown is None:
+        last = session.get(_LAST_VISITED)
+        shown = next((known for known in connections_of(request) if known.slug == last), None)
+    elif connection_of(request) and session.get(_LAST_VISITED) != shown.slug:
+        session[_LAST_VISITED] = shown.slug
+    return navigation_for(request, shown)
 
 
 def _signed_in(request: HttpRequest) -> bool:

@@ -1,7 +1,8 @@
 """What partials/field.html needs to draw a form field: its kind, ids, widget with classes and ARIA, extras.
 
 A form field may carry extras that only the page needs: `choice_help` (value → description), `presets`
-(label → values), `offer_password` (a button makes a strong one), `kept` (a secret left blank stays as it is).
+(label → values), `offer_password` (a button makes a strong one), `kept` (a secret left blank stays as it is),
+`typed_before` (a secret that was typed and not sent: until when it is kept).
 """
 
 from collections.abc import Iterator, Mapping
@@ -41,6 +42,7 @@ class Part:
     error_id: str
     secret: bool
     kept: bool
+    typed_before: Any
     offer_password: bool
     groups: list[tuple[str, list[Choice]]]
     presets: list[tuple[str, str]]
@@ -58,6 +60,7 @@ def field_part(bound: BoundField) -> Part:
         error_id=f"{element_id(bound)}_error",
         secret=secret,
         kept=secret and bool(getattr(field, "kept", getattr(bound.form, "editing", False))),
+        typed_before=getattr(field, "typed_before", None) if secret else None,
         offer_password=bool(getattr(field, "offer_password", "data-generate-password" in field.widget.attrs)),
         groups=list(_groups(bound)) if kind == "choices" else [],
         presets=[(label, "\n".join(map(str, values))) for label, values in _extra(bound, "presets").items()],

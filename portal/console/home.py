@@ -19,14 +19,15 @@ def _nothing(request: HttpRequest) -> Mapping[str, Any]:
 class HomeCard:
     """One card: a template, the permission it needs, what it shows, and its place (small comes first).
 
-    `context(request)` returns the template's variables; the template draws a whole `.card`.
+    `context(request)` returns the template's variables, None to leave the card out; the template draws a
+    whole `.card`.
     """
 
     name: str
     template: str
     access: str = SIGNED_IN
     order: int = 50
-    context: Callable[[HttpRequest], Mapping[str, Any]] = _nothing
+    context: Callable[[HttpRequest], Mapping[str, Any] | None] = _nothing
 
 
 _CARDS: dict[str, HomeCard] = {}
@@ -52,5 +53,6 @@ class HomePage(PortalView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """The cards, each rendered with its own variables."""
-        cards = [{"template": card.template, "context": card.context(request)} for card in cards_for(request)]
+        found = [(card.template, card.context(request)) for card in cards_for(request)]
+        cards = [{"template": name, "context": context} for name, context in found if context is not None]
         return render(request, "console/home.html", {"cards": cards})

@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "portal.console",
     "portal.tasks",
     "portal.audit",
+    "portal.form_drafts",
     "portal.staff",
     "portal.directory",
     "portal.changes",
@@ -78,6 +79,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "portal.staff.sessions.SessionLimitsMiddleware",
+    "portal.form_drafts.middleware.FormDraftMiddleware",
     "portal.staff.middleware.AccessMiddleware",
 ]
 

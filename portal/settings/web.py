@@ -19,7 +19,7 @@ if (ALLAUTH_TRUSTED_PROXY_COUNT or BEHIND_TLS_PROXY) and not TRUSTED_PROXIES:
 HEALTH_NETWORKS = env.networks("HEALTH_NETWORKS", default=[])
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
-CSRF_FAILURE_VIEW = "portal.console.errors.form_expired"
+CSRF_FAILURE_VIEW = "portal.form_drafts.views.form_expired"
 # Not in a cookie of its own, which would carry neither the prefix below nor an end.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 if PRODUCTION:

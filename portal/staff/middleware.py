@@ -21,6 +21,7 @@ from portal.console.access import (
 )
 from portal.console.errors import unrecordable
 from portal.console.logs import mask_keys
+from portal.form_drafts.services import save_posted
 from portal.staff.reach import BEYOND
 from portal.staff.roles import PERMISSIONS, STEP_UP, permission_words, roles_with
 from portal.staff.second_factor import second_factor_missing
@@ -130,9 +131,12 @@ def _step_up_first(request: HttpRequest) -> HttpResponse | None:
 
 
 def _wanted(request: HttpRequest) -> str:
-    """The page to come back to. What a form sent is not kept, for it may hold secrets: back to the form."""
+    """The page to come back to: the form that was sent, filled in if it keeps drafts."""
     if request.method in ("GET", "HEAD"):
         return request.get_full_path()
+    draft = save_posted(request) if request.method == "POST" else None
+    if draft is not None:
+        return draft.url
     origin, _, path = request.META.get("HTTP_REFERER", "").partition(request.get_host())
     return path if origin == f"{request.scheme}://" and path.startswith("/") else "/"
 

@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from portal.audit.history import history_page
 from portal.audit.services import origin_of
 from portal.console.views import PortalView
+from portal.form_drafts.forms import drafted
 from portal.staff.forms import NewRoleForm, RightsForm
 from portal.staff.own_roles import role_create, role_delete, role_update
 from portal.staff.person_page import refusal_words, user_of
@@ -44,7 +45,7 @@ class RoleCreateView(PortalView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """The empty form."""
-        return render(request, "staff/role.html", {"form": NewRoleForm()})
+        return render(request, "staff/role.html", {"form": drafted(request, NewRoleForm)})
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Makes the role, or says what is wrong."""
@@ -67,7 +68,8 @@ class OwnRoleView(PortalView):
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The form with what the role may now."""
         role = own_role(pk)
-        return role_page(request, role, RightsForm(initial=_held(role)))
+        form = drafted(request, lambda data: RightsForm(data, initial=_held(role)))
+        return role_page(request, role, form)
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Changes the rights, or says what is wrong."""

@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from portal.audit.services import origin_of
 from portal.console.access import SIGNED_IN
 from portal.console.views import PortalView
+from portal.form_drafts.forms import drafted
 from portal.staff.forms import DisableForm, PersonForm, ProfileForm, RoleForm
 from portal.staff.link_views import link_delivered
 from portal.staff.models import User
@@ -45,7 +46,7 @@ class PersonCreateView(PortalView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """The empty form."""
-        return self._form(request, PersonForm())
+        return self._form(request, drafted(request, PersonForm))
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Adds the person, or says what is wrong."""

@@ -20,6 +20,7 @@ RESERVED_SLUGS = frozenset(
         "changes",
         "connections",
         "connectors",
+        "drafts",
         "favicon-ico",
         "health",
         "healthz",

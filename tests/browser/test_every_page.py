@@ -44,7 +44,7 @@ PAGES = [
 ]  # fmt: skip
 # Pages that only exist within a flow; the agent's day looks at them.
 ELSEWHERE = re.compile(
-    r"^(healthz|changes/<|accounts/(login|keep-alive|inactive|password/set|sso)|staff/(<int:\w+>/\w+|roles/<|access/file)|static|audit/(anchor|export/<)|tasks/<"
+    r"^(healthz|drafts|changes/<|accounts/(login|keep-alive|inactive|password/set|sso)|staff/(<int:\w+>/\w+|roles/<|access/file)|static|audit/(anchor|export/<)|tasks/<"
     r"|connections/<slug:connection>/(pause|resume|<)"
     r"|audit/filters/<"
     r"|accounts/second-factor/(code|app/remove|recovery|passkeys/(confirm|<)))"

@@ -95,6 +95,7 @@ urlpatterns = [
     path("", include("portal.console.urls")),
     path("", include("portal.staff.urls")),
     path("accounts/", include("portal.staff.accounts")),
+    path("drafts/", include("portal.form_drafts.urls")),
     path("changes/", include("portal.changes.urls")),
     path("tasks/", include("portal.tasks.urls")),
     room("tenants", path("tenants/<str:guid>/merchants/new/", MerchantCreate.as_view(), name="create")),

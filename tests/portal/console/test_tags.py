@@ -25,7 +25,7 @@ def test_an_icon_is_hidden_from_screen_readers() -> None:
 
 def test_a_known_state_has_its_word_and_colour() -> None:
     shown = drawn('{% badge "not_sent" %}')
-    assert "Not carried out" in shown
+    assert "Not sent" in shown
     assert "state-amber" in shown
 
 

@@ -5,15 +5,19 @@ from types import SimpleNamespace
 import pytest
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.utils import timezone
 
 from portal.changes.models import Change, State
 from portal.changes.payloads import payload_seal, secrets_seal
+from portal.form_drafts.models import FormDraft
 from portal.staff.second_factor import secrets_of
+from provisioning import keyring
 from provisioning.gateway.secrets import Sealed
 from tests.conftest import PASSPHRASE
 from tests.running.production import key
 
-VALUES = 6  # API key and password, a body and secrets of a change, an app and recovery codes
+# API key and password, a body and secrets of a change, fields and secrets of a form, an app, recovery codes.
+VALUES = 8
 
 
 @pytest.fixture
@@ -43,4 +47,8 @@ def sealed(keys, connection, person):
     change.sealed_payload = payload_seal(change, {"city": "Linz", "password": Sealed("canary-payload")})
     change.sealed_secrets = secrets_seal(change, {"sharedSecret": "canary-shared"})
     change.save()
+    draft = FormDraft(user=ana, path="/sandbox/merchants/new/", updated_at=timezone.now())
+    for column in FormDraft.SEALED:
+        setattr(draft, column, keyring.seal("canary-draft", context=draft.context(column)))
+    draft.save()
     return SimpleNamespace(ana=ana, secret=secret, code=code, change=change, connection=connection)

@@ -70,6 +70,7 @@ def test_whoever_seals_something_is_known_here():
         "provisioning/sealed_places.py": "seals anew",
         "provisioning/connections/versions.py": "Credentials of connections",
         "portal/changes/payloads.py": "Changes not yet sent, secrets not yet shown",
+        "portal/form_drafts/services.py": "Unsent forms",
         "portal/staff/second_factor.py": "Second factors",
     }
     calls = {

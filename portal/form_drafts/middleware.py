@@ -1,0 +1,37 @@
+"""Keeps a form whose answer was a refusal or an error, and forgets the draft of one that was taken."""
+
+from collections.abc import Callable
+
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
+
+from portal.form_drafts.services import TOKEN, close_draft, save_posted
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class FormDraftMiddleware:
+    """Looks at the answers to posted forms that carry a draft token."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Whatever happens here never replaces the answer."""
+        response = self.get_response(request)
+        # What was not read as a form is not read now: it may be what was refused.
+        if request.method != "POST" or not hasattr(request, "_post") or TOKEN not in request.POST:
+            return response
+        if response.status_code >= 400:
+            save_posted(request)
+        elif not hasattr(request, "_saved_draft") and not _is_autosave(request):
+            try:
+                close_draft(request)
+            except DatabaseError:
+                return response
+        return response
+
+
+def _is_autosave(request: HttpRequest) -> bool:
+    match = request.resolver_match
+    return match is not None and match.namespace == "form_drafts"

@@ -1,0 +1,38 @@
+"""FormDraft: a form that was typed and not sent, sealed, of one person and one address."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+
+class FormDraft(models.Model):
+    """What one person typed into the form at `path`. Only portal.form_drafts.services writes it.
+
+    `sealed_fields` holds title, values and the names of the secrets that were typed; `sealed_secrets` the
+    secrets themselves, until `secrets_until`. `signed_out_saves` counts what was saved without a session.
+    """
+
+    SEALED = ("sealed_fields", "sealed_secrets")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="form_drafts")
+    path = models.CharField(max_length=1000)
+    sealed_fields = models.TextField(blank=True)
+    sealed_secrets = models.TextField(blank=True)
+    secrets_until = models.DateTimeField(null=True)
+    signed_out_saves = models.PositiveSmallIntegerField(default=0)
+    updated_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        """One draft for each person and form, newest first."""
+
+        ordering = ["-updated_at"]
+        constraints = [models.UniqueConstraint(fields=["user", "path"], name="form_draft_one_per_form")]
+
+    def __str__(self) -> str:
+        return f"draft {self.pk}"
+
+    def context(self, column: str) -> str:
+        """What a sealed column is bound to: neither another row nor another person can open it."""
+        return f"form-draft:{self.pk}:{self.user_id}:{column}"

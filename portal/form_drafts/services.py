@@ -1,0 +1,290 @@
+"""Saves, offers and removes unsent forms.
+
+A form that keeps drafts carries a signed token: whose form it is, where it is, and which of its fields are
+secrets. The token lets a form be kept after its session ended, without trusting the browser: it was issued to
+a signed-in person, and the draft opens for that person only.
+"""
+
+import json
+import logging
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core import signing
+from django.db import DatabaseError, transaction
+from django.http import HttpRequest, QueryDict
+from django.utils import timezone
+
+from portal.form_drafts.models import FormDraft
+from provisioning import keyring
+
+logger = logging.getLogger(__name__)
+
+KEPT_FOR = timedelta(hours=24)
+SECRETS_KEPT_FOR = timedelta(minutes=10)
+MOST_DRAFTS = 20
+MOST_CHARACTERS = 300_000
+# Nobody is signed in while these are saved, so they are few.
+MOST_SIGNED_OUT_SAVES = 20
+TOKEN, DRAFT, WAIVED, TYPED_SECRETS = "draft_token", "draft", "leave_secret", "draft_secrets"
+_SALT = "portal.form_drafts"
+# Belong to one page or one submission; a draft gets new ones.
+_NOT_KEPT = {"csrfmiddlewaretoken", "submission", "again", TOKEN, DRAFT, WAIVED, TYPED_SECRETS}
+_NOT_IN_PATH = {DRAFT, "change"}
+
+
+@dataclass(frozen=True, slots=True)
+class FormToken:
+    """What the token of a form says: its person, address, title and the names of its secret fields."""
+
+    user_id: int
+    path: str
+    title: str
+    secrets: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSecrets:
+    """Secrets typed before: the `names` of all, the `values` (posted name → texts) kept until `until`."""
+
+    names: list[str] = field(default_factory=list)
+    values: Mapping[str, list[str]] = field(default_factory=dict, repr=False)
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDraft:
+    """A draft of the person who asks, opened."""
+
+    id: uuid.UUID
+    path: str
+    title: str
+    saved_at: datetime
+    fields: QueryDict = field(repr=False)
+    secrets: KeptSecrets
+
+    @property
+    def url(self) -> str:
+        """The form with the draft filled in."""
+        return f"{self.path}{'&' if '?' in self.path else '?'}{DRAFT}={self.id}"
+
+
+def form_path(request: HttpRequest) -> str:
+    """The address of a form, without what only says how it is filled in."""
+    parts = urlsplit(request.get_full_path())
+    query = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] not in _NOT_IN_PATH]
+    return f"{parts.path}?{urlencode(query)}" if query else parts.path
+
+
+def issue_token(user_id: Any, path: str, title: str, secrets: Iterable[str]) -> str:
+    """The token for the form at `path`, for one person."""
+    return signing.dumps([user_id, path, title[:200], sorted(secrets)], salt=_SALT)
+
+
+def read_token(text: str) -> FormToken | None:
+    """What the token says; None if it is missing, forged or older than a session can be."""
+    try:
+        return FormToken(*signing.loads(text, salt=_SALT, max_age=settings.SESSION_COOKIE_AGE))
+    except (signing.BadSignature, ValueError, TypeError):
+        return None
+
+
+def owns(name: str, posted: str) -> bool:
+    """Whether a posted name belongs to the form field: widgets of several inputs add to it."""
+    return posted == name or posted.startswith((f"{name}_", f"{name}-", f"{name}."))
+
+
+def save_posted(request: HttpRequest, data: QueryDict | None = None) -> OpenDraft | None:
+    """Keep what was posted and not sent, secrets for some minutes; once per request.
+
+    `data` is what was posted if the view completed it. None if the form keeps no draft or it cannot be kept:
+    nothing that goes wrong here may replace the answer.
+    """
+    if not hasattr(request, "_saved_draft"):
+        request._saved_draft = None  # type: ignore[attr-defined]
+        token = posted_token(request)
+        if token is not None:
+            posted = request.POST if data is None else data
+            request._saved_draft = _saved(request, token, posted, with_secrets=True)  # type: ignore[attr-defined]
+    saved: OpenDraft | None = request._saved_draft  # type: ignore[attr-defined]
+    return saved
+
+
+def autosave(request: HttpRequest) -> OpenDraft | None:
+    """Keep what a page sends by itself while somebody types: no secrets, only which of them were typed."""
+    token = posted_token(request)
+    return _saved(request, token, request.POST, with_secrets=False) if token else None
+
+
+def posted_token(request: HttpRequest) -> FormToken | None:
+    """The token of a posted form; not that of another person than the one signed in."""
+    token = read_token(request.POST.get(TOKEN, ""))
+    if token is None or (request.user.is_authenticated and request.user.pk != token.user_id):
+        return None
+    return token
+
+
+def open_draft(request: HttpRequest) -> OpenDraft | None:
+    """The draft that the request names, if it is the person's own and not too old."""
+    source = request.POST if request.method == "POST" else request.GET
+    try:
+        wanted = uuid.UUID(source.get(DRAFT, ""))
+    except ValueError:
+        return None
+    row = drafts_of(request.user.pk).filter(pk=wanted).first()
+    return _opened(row) if row else None
+
+
+def draft_for(request: HttpRequest) -> OpenDraft | None:
+    """The draft that can be offered on the form's page."""
+    row = drafts_of(request.user.pk).filter(path=form_path(request)).first()
+    return _opened(row) if row else None
+
+
+def drafts_of(user_id: Any) -> Any:
+    """The rows of a person that are still offered."""
+    return FormDraft.objects.filter(user_id=user_id, updated_at__gt=timezone.now() - KEPT_FOR)
+
+
+def list_drafts(user_id: Any) -> list[OpenDraft]:
+    """The drafts of a person, newest first."""
+    found = [_opened(row) for row in drafts_of(user_id)[:MOST_DRAFTS]]
+    return [draft for draft in found if draft]
+
+
+def discard_draft(user_id: Any, draft_id: uuid.UUID) -> str:
+    """Delete a draft of the person; return the address of its form, "" if there is none."""
+    row = FormDraft.objects.filter(user_id=user_id, pk=draft_id).first()
+    if row is None:
+        return ""
+    row.delete()
+    return str(row.path)
+
+
+def close_draft(request: HttpRequest) -> None:
+    """Delete the draft of a form that was taken."""
+    token = posted_token(request)
+    if token is not None:
+        FormDraft.objects.filter(user_id=token.user_id, path=token.path).delete()
+
+
+def remove_expired() -> None:
+    """Delete drafts after a day, and their secrets after some minutes."""
+    now = timezone.now()
+    FormDraft.objects.filter(updated_at__lte=now - KEPT_FOR).delete()
+    late = FormDraft.objects.filter(secrets_until__lte=now).exclude(sealed_secrets="")
+    late.update(sealed_secrets="")
+
+
+def fill_secrets(posted: QueryDict, kept: KeptSecrets) -> tuple[QueryDict, list[str]]:
+    """Complete a posted form with the secrets that were typed before.
+
+    Returns the data, and the names of secrets that have to be typed again: they were typed once, are no
+    longer kept, and the person did not say that they should be left out.
+    """
+    data, missing = posted.copy(), []
+    for name in kept.names:
+        blank = not any(text for key in posted if owns(name, key) for text in posted.getlist(key))
+        if not blank or name in posted.getlist(WAIVED):
+            continue
+        values = {key: texts for key, texts in kept.values.items() if owns(name, key)}
+        for key, texts in values.items():
+            data.setlist(key, texts)
+        if not values:
+            missing.append(name)
+    return data, missing
+
+
+def _saved(
+    request: HttpRequest, token: FormToken, posted: QueryDict, *, with_secrets: bool
+) -> OpenDraft | None:
+    try:
+        return _store(token, posted, with_secrets=with_secrets, signed_in=request.user.is_authenticated)
+    except (DatabaseError, keyring.KeyringError) as error:
+        logger.warning("A form draft could not be kept: %s", type(error).__name__)
+        return None
+
+
+def _store(token: FormToken, posted: QueryDict, *, with_secrets: bool, signed_in: bool) -> OpenDraft | None:
+    """Write the row of this person and form. None if it is too large, or nobody may write it."""
+    plain, secret = _split(posted, token.secrets)
+    if len(token.path) > 1000 or len(json.dumps([plain, secret])) > MOST_CHARACTERS:
+        return None
+    now = timezone.now()
+    with transaction.atomic():
+        # The lock makes the saves of one person queue, so that their number is bounded.
+        person = get_user_model().objects.select_for_update().filter(pk=token.user_id, is_active=True).first()
+        if person is None:
+            return None
+        row, _ = FormDraft.objects.get_or_create(
+            user_id=token.user_id, path=token.path, defaults={"updated_at": now}
+        )
+        if not signed_in and row.signed_out_saves >= MOST_SIGNED_OUT_SAVES:
+            return _opened(row)
+        row.signed_out_saves = 0 if signed_in else row.signed_out_saves + 1
+        before = _opened(row) if row.sealed_fields else None
+        kept = before.secrets if before else KeptSecrets()
+        # A secret left blank is the one kept from before, unless it was to be left out.
+        waived = posted.getlist(WAIVED)
+        names = {name for name in kept.names if name not in waived} | set(_typed(posted, token.secrets))
+        values = {key: texts for key, texts in kept.values.items() if any(owns(name, key) for name in names)}
+        content = {"title": token.title, "fields": plain, "secrets": sorted(names)}
+        row.sealed_fields = keyring.seal(json.dumps(content), context=row.context("sealed_fields"))
+        if with_secrets:
+            row.secrets_until = now + SECRETS_KEPT_FOR
+            values |= secret
+        if with_secrets or len(values) != len(kept.values):
+            sealed = keyring.seal(json.dumps(values), context=row.context("sealed_secrets")) if values else ""
+            row.sealed_secrets = sealed
+        row.updated_at = now
+        row.save()
+        old = FormDraft.objects.filter(user_id=token.user_id).order_by("-updated_at")[MOST_DRAFTS:]
+        FormDraft.objects.filter(pk__in=list(old.values_list("pk", flat=True))).delete()
+    return _opened(row)
+
+
+def _split(posted: QueryDict, secrets: list[str]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """(what may be shown again, what may not) of a posted form; blank secrets are neither."""
+    plain: dict[str, list[str]] = {}
+    secret: dict[str, list[str]] = {}
+    for key in posted:
+        texts = posted.getlist(key)
+        if any(owns(name, key) for name in secrets):
+            if any(texts):
+                secret[key] = texts
+        elif key not in _NOT_KEPT:
+            plain[key] = texts
+    return plain, secret
+
+
+def _typed(posted: QueryDict, secrets: list[str]) -> list[str]:
+    """The secret fields that were typed: their values are there, or an autosave names them."""
+    _, values = _split(posted, secrets)
+    named = posted.getlist(TYPED_SECRETS)
+    return [name for name in secrets if name in named or any(owns(name, key) for key in values)]
+
+
+def _opened(row: FormDraft) -> OpenDraft | None:
+    """The draft of a row; None for one that no configured key opens."""
+    try:
+        content = json.loads(_unsealed(row, "sealed_fields"))
+        in_time = row.secrets_until is not None and row.secrets_until > timezone.now()
+        values = json.loads(_unsealed(row, "sealed_secrets")) if in_time and row.sealed_secrets else {}
+    except keyring.KeyringError:
+        return None
+    fields = QueryDict(mutable=True)
+    for key, texts in content["fields"].items():
+        fields.setlist(key, texts)
+    secrets = KeptSecrets(content["secrets"], values, row.secrets_until if values else None)
+    return OpenDraft(row.pk, row.path, content["title"], row.updated_at, fields, secrets)
+
+
+def _unsealed(row: FormDraft, column: str) -> str:
+    text: str = keyring.unseal(getattr(row, column), context=row.context(column)).reveal()
+    return text

@@ -1,0 +1,88 @@
+"""`{% load form_drafts %}`: the hidden fields by which a form keeps drafts, and the notice of a draft."""
+
+from typing import Any
+
+from django import template
+from django.forms import BaseForm
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from portal.form_drafts.forms import secret_names
+from portal.form_drafts.services import (
+    DRAFT,
+    TOKEN,
+    draft_for,
+    form_path,
+    issue_token,
+    open_draft,
+    posted_token,
+    save_posted,
+)
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def draft_fields(context: Any, form: BaseForm | None = None, title: str = "") -> SafeString:
+    """Hidden fields inside a form: its token, and the draft that it continues.
+
+    After a form that was answered in place, `data-draft-page` is the address that shows it again.
+    """
+    request: HttpRequest = context["request"]
+    secrets = secret_names(form) if form is not None else []
+    path, page = form_path(request), ""
+    if request.method == "POST":
+        # The form may have been posted to another address than its own, which its token knows.
+        posted = posted_token(request)
+        if posted is None:
+            return SafeString("")
+        draft = save_posted(request)
+        path, page = posted.path, draft.url if draft else posted.path
+    else:
+        draft = open_draft(request)
+    token = format_html(
+        '<input type="hidden" name="{}" value="{}" data-draft-save="{}" data-draft-secrets="{}" '
+        'data-draft-page="{}">',
+        TOKEN,
+        issue_token(request.user.pk, path, title, secrets),
+        _save_address(),
+        " ".join(secrets),
+        page,
+    )
+    if draft is None:
+        return token
+    return token + format_html('<input type="hidden" name="{}" value="{}">', DRAFT, draft.id)
+
+
+def _save_address() -> str:
+    """Where the page saves while somebody types; "" where the page is not mounted."""
+    try:
+        return reverse("form_drafts:save")
+    except NoReverseMatch:
+        return ""
+
+
+@register.inclusion_tag("form_drafts/notice.html", takes_context=True)
+def draft_notice(context: Any) -> dict[str, Any]:
+    """Above a form: what is filled in, or the draft that can be continued."""
+    request: HttpRequest = context["request"]
+    if request.method != "GET":
+        return {}
+    opened = open_draft(request)
+    offered = None if opened or "change" in request.GET else draft_for(request)
+    return {
+        "opened": opened,
+        "offered": offered,
+        "user": request.user,
+        "csrf_token": context.get("csrf_token"),
+    }
+
+
+@register.simple_tag(takes_context=True)
+def form_waits(context: Any) -> bool:
+    """Whether an unsent form waits behind the sign-in or the step-up."""
+    request: HttpRequest = context["request"]
+    wanted = request.POST.get("next") or request.GET.get("next") or ""
+    return f"{DRAFT}=" in wanted.partition("?")[2]

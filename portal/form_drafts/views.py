@@ -1,0 +1,47 @@
+"""Saving a draft while somebody types, discarding one, and the page of a form without a valid token."""
+
+import uuid
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+
+from portal.console import errors
+from portal.console.access import PUBLIC, SIGNED_IN, allow
+from portal.console.moments import zone_named
+from portal.console.views import PortalView
+from portal.form_drafts.services import autosave, discard_draft, save_posted
+
+
+class SaveDraft(PortalView):
+    """POST /drafts/save/: what a page sends by itself while somebody types."""
+
+    access = SIGNED_IN
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Answer when it was saved, or 409 if it could not be."""
+        draft = autosave(request)
+        if draft is None:
+            return JsonResponse({}, status=409)
+        zone = zone_named(getattr(request.user, "timezone", ""))
+        return JsonResponse({"saved": timezone.localtime(draft.saved_at, zone).strftime("%H:%M")})
+
+
+class DiscardDraft(PortalView):
+    """POST /drafts/<id>/discard/."""
+
+    access = SIGNED_IN
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+        """Go to the empty form, or home if the person came from there or there is no such draft."""
+        path = discard_draft(request.user.pk, pk)
+        return redirect(path if path and request.POST.get("stay") == "1" else "home")
+
+
+@allow(PUBLIC)
+def form_expired(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """403 for a form without a valid token; what was typed is kept if the form kept drafts."""
+    request.kept_form = save_posted(request)  # type: ignore[attr-defined]
+    return errors.form_expired(request, reason)

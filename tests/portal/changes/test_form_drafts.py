@@ -1,0 +1,347 @@
+"""Nothing typed is lost: forms survive sign-out, step-up, refusals and a crash of the browser."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.core import signing
+from django.db import connection as database
+from django.test import Client
+from django.utils import timezone
+
+from portal.changes.models import Change, State
+from portal.changes.settling import changes_interrupted_settle
+from portal.form_drafts.models import FormDraft
+from portal.form_drafts.services import MOST_DRAFTS, MOST_SIGNED_OUT_SAVES, remove_expired
+from provisioning import service
+from provisioning.connections.models import Connection
+from tests.conftest import PASSPHRASE
+from tests.made import connector_made, read
+from tests.portal.changes.conftest import hidden
+from tests.portal.hostile.leaks import database_bytes, found_in, packed_bytes
+
+SECRET = 'canary"<&/secret ü'
+TYPED = {"name": "Card", "adapter": "Nowhere", "method": "Creditcard", "apiKey": "draft-key"}
+
+
+@pytest.fixture(autouse=True)
+def rooms(settings):
+    """The portal's own pages."""
+    settings.GATEWAY_DEADLINE = 2.0
+
+
+@pytest.fixture
+def ana(person):
+    return person("ana", "Support agent", PASSPHRASE)
+
+
+@pytest.fixture
+def browser(ana):
+    """Ana's browser, in which she really signed in."""
+    return signed_in("ana")
+
+
+@pytest.fixture
+def address(merchant):
+    return f"/sandbox/merchants/{merchant.guid}/connectors/new/"
+
+
+def signed_in(name, browser=None):
+    browser = browser or Client()
+    browser.post("/accounts/login/", {"login": name, "password": PASSPHRASE})
+    return browser
+
+
+def typed_into(page, **values):
+    """What a browser posts from the page's form."""
+    found = {name: hidden(page, name) for name in ("draft_token", "submission", "base", "draft")
+             if f'name="{name}" value' in page.content.decode()}  # fmt: skip
+    return found | values
+
+
+def connector_typed(connector):
+    """What the edit form of a connector posts for what it has."""
+    names = ("name", "adapter", "method", "apiKey", "postbackFormat", "publicIntegrationKey")
+    return {name: connector.values[name] for name in names if connector.values.get(name)}
+
+
+def draft_url(response):
+    return re.search(r'data-draft-page="([^"]*)"', response.content.decode())[1].replace("&amp;", "&")
+
+
+def later(**passed):
+    """As if so much time had passed since the draft was saved."""
+    row = FormDraft.objects.get()
+    row.updated_at -= timedelta(**passed)
+    row.secrets_until -= timedelta(**passed)
+    row.save()
+
+
+def test_secrets_of_a_refused_create_are_kept_for_the_retry(browser, connection, address):
+    typed = TYPED | {"config.password": SECRET, "apiKey": "kept-after-refusal"}
+    refused = browser.post(address, typed_into(browser.get(address), **typed))
+    page = refused.content.decode()
+    assert refused.status_code == 422 and "Kept until" in page and "Leave blank to use it" in page
+    assert not found_in(refused.content, {"password": SECRET})
+    again = TYPED | {"adapter": "Simulator", "apiKey": "kept-after-refusal", "config.password": ""}
+    answer = browser.post(address, typed_into(refused, **again))
+    change = Change.objects.get(state=State.ACCEPTED)
+    assert answer.status_code == 302 and change.body["config"]["password"] == "••••••"
+    assert not FormDraft.objects.exists()
+
+
+def test_a_secret_that_is_no_longer_kept_has_to_be_typed_or_left_out(browser, connection, address, relay):
+    refused = browser.post(address, typed_into(browser.get(address), **TYPED, **{"config.password": SECRET}))
+    later(minutes=11)
+    writes = relay.writes
+    again = typed_into(refused, **TYPED | {"adapter": "Simulator", "apiKey": "again"})
+    blocked = browser.post(address, again)
+    assert blocked.status_code == 422 and "Type it again" in blocked.content.decode()
+    assert relay.writes == writes
+    browser.post(address, typed_into(blocked, **again, leave_secret="config.password"))
+    assert "password" not in Change.objects.get(state=State.ACCEPTED).body.get("config", {})
+
+
+def test_a_secret_typed_anew_replaces_the_kept_one(browser, connection, address):
+    refused = browser.post(address, typed_into(browser.get(address), **TYPED, sharedSecret="first-secret"))
+    again = TYPED | {"adapter": "Simulator", "apiKey": "anew", "sharedSecret": "second-secret"}
+    browser.post(address, typed_into(refused, **again))
+    change = Change.objects.get(state=State.ACCEPTED)
+    made = read(connection, "connector", change.parent_guid, change.object_guid)
+    assert made.values["sharedSecret"].reveal() == "second-secret"
+
+
+def test_a_form_posted_after_the_session_ended_is_filled_in_after_sign_in(
+    browser, connection, address, relay
+):
+    page = browser.get(address)
+    browser.cookies.pop("portal-session")
+    answer = browser.post(address, typed_into(page, **TYPED, **{"config.password": SECRET}))
+    assert answer["Location"].startswith("/accounts/login/?next=") and not Change.objects.exists()
+    sign_in = browser.get(answer["Location"])
+    assert "what you typed is kept" in sign_in.content.decode()
+    back = re.search(r'name="next" value="([^"]*)"', sign_in.content.decode())[1].replace("&amp;", "&")
+    login = {"login": "ana", "password": PASSPHRASE, "next": back}
+    landed = browser.post("/accounts/login/", login)
+    assert landed["Location"] == back
+    form = browser.get(back)
+    text = form.content.decode()
+    assert 'value="draft-key"' in text and "Nothing was sent" in text and "Kept until" in text
+    assert not found_in(form.content, {"password": SECRET})
+    browser.post(back, typed_into(form, **TYPED | {"adapter": "Simulator", "apiKey": "after-sign-in"}))
+    assert Change.objects.get().body["config"]["password"] == "••••••"
+    assert relay.writes == 1
+
+
+def test_somebody_else_who_signs_in_sees_nothing_of_it(browser, person, connection, address):
+    page = browser.get(address)
+    browser.cookies.clear()
+    answer = browser.post(address, typed_into(page, **TYPED))
+    person("ben", "Support agent", PASSPHRASE)
+    ben = signed_in("ben", browser)
+    location = answer["Location"].partition("next=")[2].replace("%3F", "?").replace("%3D", "=")
+    assert "draft-key" not in ben.get(location).content.decode()
+    assert "Unsaved drafts" not in ben.get("/").content.decode()
+    ben.post(f"/drafts/{FormDraft.objects.get().pk}/discard/")
+    assert FormDraft.objects.count() == 1
+    assert ben.post("/drafts/save/", typed_into(page, name="x")).status_code == 409
+    assert "Unsaved drafts" in signed_in("ana").get("/").content.decode()
+
+
+def test_without_a_valid_token_nothing_is_written_for_anybody(browser, ana, connection, address):
+    page, nobody = browser.get(address), Client()
+    forged = signing.dumps([ana.pk, address, "x", []], salt="something.else")
+    for token in ("", "x", forged, hidden(page, "draft_token")[:-1]):
+        nobody.post(address, TYPED | {"draft_token": token})
+    assert not FormDraft.objects.exists()
+
+
+def test_saves_without_a_session_are_bounded(browser, ana, connection, address):
+    typed, nobody = typed_into(browser.get(address), **TYPED), Client()
+    for number in range(MOST_SIGNED_OUT_SAVES + 5):
+        nobody.post(address, typed | {"name": f"Try {number}"})
+    row = FormDraft.objects.get()
+    assert row.signed_out_saves == MOST_SIGNED_OUT_SAVES
+    assert f"Try {MOST_SIGNED_OUT_SAVES - 1}" in browser.get(f"{address}?draft={row.pk}").content.decode()
+    nobody.post(address, typed | {"name": "x" * 400_000})
+    assert FormDraft.objects.get().updated_at == row.updated_at
+    ana.is_active = False
+    ana.save()
+    FormDraft.objects.all().delete()
+    nobody.post(address, typed)
+    assert not FormDraft.objects.exists()
+
+
+def test_a_person_has_a_few_drafts_only(browser, ana, connection, address):
+    salt = "portal.form_drafts"
+    for number in range(MOST_DRAFTS + 3):
+        token = signing.dumps([ana.pk, f"/form/{number}/", "x", []], salt=salt)
+        assert browser.post("/drafts/save/", {"draft_token": token, "name": "x"}).status_code == 200
+    assert FormDraft.objects.count() == MOST_DRAFTS
+    assert not FormDraft.objects.filter(path="/form/0/").exists()
+
+
+def test_a_form_of_an_older_session_is_kept_on_the_expired_page(browser, connection, address):
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies["portal-session"] = browser.cookies["portal-session"].value
+    page = strict.get(address)
+    answer = strict.post(address, typed_into(page, **TYPED, csrfmiddlewaretoken="x" * 64))
+    text = answer.content.decode()
+    assert answer.status_code == 403 and "What you typed is kept" in text
+    url = re.search(r'href="([^"]*draft=[^"]*)"', text)[1].replace("&amp;", "&")
+    assert 'value="draft-key"' in strict.get(url).content.decode()
+
+
+def test_step_up_returns_to_the_confirmation_filled_in(browser, connection, merchant, relay):
+    connection.kind = "production"
+    connection.save()
+    browser.post(f"/sandbox/merchants/{merchant.guid}/disable/", {"reason": "Fraud"})
+    change = Change.objects.get()
+    page = browser.get(f"/changes/{change.pk}/")
+    session = browser.session
+    session["proved_at"] = 0
+    session.save()
+    given = {"reason": "Court order 7", "confirmation": merchant.name}
+    answer = browser.post(f"/changes/{change.pk}/send/", typed_into(page, **given))
+    confirm = browser.get(answer["Location"]).content.decode()
+    assert "Nothing was sent yet" in confirm
+    back = re.search(r'name="next" value="([^"]*)"', confirm)[1]
+    landed = browser.post("/accounts/confirm/", {"password": PASSPHRASE, "next": back})
+    text = browser.get(landed["Location"]).content.decode()
+    assert "Court order 7" in text and f'value="{merchant.name}"' in text and "Nothing was sent" in text
+    assert relay.writes == 0
+
+
+def test_what_is_saved_while_typing_is_offered_on_the_page_and_at_home(browser, connection, address):
+    page = browser.get(address)
+    typed = typed_into(page, name="Half a connector", draft_secrets="config.password")
+    assert browser.post("/drafts/save/", typed).json()["saved"]
+    offer = browser.get(address).content.decode()
+    assert "You have an unsaved draft from" in offer and "Half a connector" not in offer
+    home = browser.get("/").content.decode()
+    assert "Unsaved drafts" in home and "New connector of" in home
+    url = re.search(r'href="([^"]*draft=[^"]*)"', offer)[1]
+    form = browser.get(url)
+    text = form.content.decode()
+    assert "Half a connector" in text and "Type it again" in text and "This field is required" not in text
+    blocked = browser.post(url, typed_into(form, **TYPED | {"adapter": "Simulator"}))
+    assert blocked.status_code == 422 and not Change.objects.exists()
+
+
+def test_a_discarded_draft_is_gone(browser, connection, address):
+    browser.post("/drafts/save/", typed_into(browser.get(address), name="Gone"))
+    draft = FormDraft.objects.get()
+    answer = browser.post(f"/drafts/{draft.pk}/discard/", {"stay": "1"})
+    assert answer["Location"] == address and not FormDraft.objects.exists()
+    assert "unsaved draft" not in browser.get(address).content.decode()
+    assert browser.post(f"/drafts/{draft.pk}/discard/")["Location"] == "/"
+    assert browser.get(f"{address}?draft={draft.pk}").status_code == 200
+
+
+def test_drafts_end_after_a_day_and_their_secrets_after_ten_minutes(browser, connection, address):
+    browser.post(address, typed_into(browser.get(address), **TYPED, sharedSecret="x-secret"))
+    later(minutes=9)
+    remove_expired()
+    assert FormDraft.objects.get().sealed_secrets
+    later(minutes=2)
+    remove_expired()
+    assert FormDraft.objects.get().sealed_secrets == ""
+    later(hours=25)
+    assert "unsaved draft" not in browser.get(address).content.decode()
+    remove_expired()
+    assert not FormDraft.objects.exists()
+
+
+def test_an_edit_is_continued_on_what_the_gateway_has_now(browser, connection, merchant):
+    address = f"/sandbox/merchants/{merchant.guid}/edit/"
+    page = browser.get(address)
+    values = {"name": merchant.name, "homepage": "https://shop.example", "timezone": "UTC", "city": "Wels"}
+    browser.post("/drafts/save/", typed_into(page, **values))
+    place = {"connection": "sandbox", "target": merchant.guid, "parent": merchant.parent}
+    service.perform("merchant.update", **place, payload={"zipCode": "4600"})
+    draft = FormDraft.objects.get()
+    text = browser.get(f"{address}?draft={draft.pk}").content.decode()
+    assert 'value="Wels"' in text and 'value="4600"' in text and "Somebody changed this" in text
+
+
+@pytest.mark.parametrize("fail", ["gateway", "paused", "invalid"])
+def test_an_edit_survives_refusals_and_a_gateway_that_is_away(browser, connection, merchant, fail):
+    connector = connector_made(connection, merchant)
+    address = f"/sandbox/connectors/{connector.guid}/edit/"
+    page = browser.get(address)
+    typed = connector_typed(connector)
+    typed |= {"name": "" if fail == "invalid" else "Renamed", "config.password": SECRET}
+    Connection.objects.update(is_paused=fail == "paused")
+    if fail == "gateway":
+        Connection.objects.update(base_url="http://127.0.0.1:9/api/provisioning")
+    answer = browser.post(address, typed_into(page, **typed))
+    assert answer.status_code == (422 if fail == "invalid" else 503)
+    assert "Kept until" in answer.content.decode()
+    assert FormDraft.objects.get().path == address
+
+
+def test_a_refused_change_keeps_its_secrets_for_the_correction(browser, connection, merchant, fault):
+    connector = connector_made(connection, merchant)
+    address = f"/sandbox/connectors/{connector.guid}/edit/"
+    typed = connector_typed(connector) | {"adapter": "Nowhere", "sharedSecret": "kept-for-correction"}
+    browser.post(address, typed_into(browser.get(address), **typed))
+    change = Change.objects.get()
+    answer = browser.post(f"/changes/{change.pk}/send/", follow=True)
+    change.refresh_from_db()
+    assert change.state == State.REFUSED and "Kept until" in answer.content.decode()
+    url = f"{address}?change={change.pk}"
+    browser.post(url, typed_into(answer, **typed | {"adapter": "Simulator", "sharedSecret": ""}))
+    second = Change.objects.exclude(pk=change.pk).get()
+    assert second.body["sharedSecret"] == "••••••"
+    Change.objects.filter(pk=change.pk).update(finished_at=timezone.now() - timedelta(minutes=11))
+    changes_interrupted_settle()
+    change.refresh_from_db()
+    assert change.sealed_payload == ""
+    blocked = browser.post(url, typed_into(answer, **typed | {"adapter": "Simulator", "sharedSecret": ""}))
+    assert blocked.status_code == 422 and "Type it again" in blocked.content.decode()
+
+
+def test_secrets_of_drafts_are_nowhere_in_clear(committed_db, browser, connection, address, caplog):
+    canaries = {"password": SECRET, "shared": "canary-shared/secret+1"}
+    typed = TYPED | {"config.password": SECRET, "sharedSecret": canaries["shared"]}
+    page = browser.get(address)
+    pages = [browser.post(address, typed_into(page, **typed))]
+    nobody = Client()
+    pages.append(nobody.post(address, typed_into(page, **typed)))
+    pages += [
+        browser.get(pages[0].context["request"].path),
+        browser.get("/"),
+        browser.get(draft_url(pages[0])),
+    ]
+    pages.append(browser.get(f"/changes/{Change.objects.get().pk}/"))
+    assert FormDraft.objects.get().sealed_secrets
+    seen = b"\n".join(page.content + str(page.headers).encode() for page in pages)
+    seen += packed_bytes() + caplog.text.encode()
+    assert not found_in(seen, canaries)
+    if database.vendor == "sqlite":
+        database.close()
+    assert not found_in(database_bytes(), canaries)
+
+
+def test_a_draft_opens_for_its_own_row_and_person_only(browser, person, connection, address):
+    browser.post(address, typed_into(browser.get(address), **TYPED))
+    row = FormDraft.objects.get()
+    person("ben", "Support agent", PASSPHRASE)
+    ben = signed_in("ben")
+    FormDraft.objects.create(user_id=ben.session["_auth_user_id"], path=address, updated_at=timezone.now(),
+                             sealed_fields=row.sealed_fields)  # fmt: skip
+    assert "unsaved draft" not in ben.get(address).content.decode()
+
+
+def test_settings_that_may_hold_secrets_are_not_taken_away_by_a_correction(browser, connection, merchant):
+    connector = connector_made(connection, merchant, settings={"tx:expiration-minutes": 30})
+    address = f"/sandbox/connectors/{connector.guid}/edit/"
+    typed = connector_typed(connector) | {"adapter": "Nowhere"}
+    typed["settings"] = '{"tx:expiration-minutes": 30, "acme:key": "canary-of-a-setting"}'
+    browser.post(address, typed_into(browser.get(address), **typed))
+    change = Change.objects.get()
+    browser.post(f"/changes/{change.pk}/send/", {"reason": "x"})
+    page = browser.get(f"{address}?change={change.pk}")
+    text = page.content.decode()
+    assert "Enter your changes again" in text and "tx:expiration-minutes" in text
+    assert "canary-of-a-setting" not in text
