@@ -1,5 +1,6 @@
 """Lists in a real Chromium: every column in sight, long names in their cells, many rows on a screen."""
 
+import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -32,7 +33,9 @@ def agent(tab_of: Callable[..., Tab]) -> Iterator[Tab]:
     """An agent at 1280 × 900, who has made merchants and connectors with very long names."""
     tab = tab_of("agent", width=1280)
     tab.page.set_viewport_size({"width": 1280, "height": 900})
-    for number, name in enumerate(LONG_NAMES):
+    for long_name in LONG_NAMES:
+        unique = uuid.uuid4().hex[:8]
+        name = f"{unique}{long_name}"
         tab.open(f"/sandbox/merchants/new/?tenant={TENANT}")
         tab.fill(name=name[:240].strip(), homepage="https://long.example")
         tab.choose("timezone", "UTC")
@@ -40,9 +43,7 @@ def agent(tab_of: Callable[..., Tab]) -> Iterator[Tab]:
         merchant = tab.path
         assert "Created." in tab.text
         tab.open(f"{merchant}connectors/new/")
-        tab.fill(
-            name=name[:200].strip(), adapter="Simulator", method="Creditcard", apiKey=f"{number}" + "k" * 40
-        )
+        tab.fill(name=name[:200].strip(), adapter="Simulator", method="Creditcard", apiKey=unique + "k" * 40)
         tab.press("Create")
         assert "Add another connector" in tab.text
     yield tab
