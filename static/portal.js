@@ -150,14 +150,20 @@
     function last() {
       try { return Math.max(seen, Math.min(Date.now(), Number(localStorage.getItem("portal-seen")) || 0)); } catch (error) { return seen; }
     }
+    /* Whoever finds the screen must not read on: the page is hidden, not only covered. What was typed stays. */
+    var over = false;
     function ended() {
+      over = true;
+      document.documentElement.classList.add("session-over");
       words.textContent = "You were signed out. What you typed here stays: sign in again in a new tab, then come back and continue.";
       box.querySelector("[data-idle-stay]").textContent = "Continue";
       signIn.hidden = false;
+      if (!box.open) box.showModal();
     }
     function look() {
       var left = last() + limit - Date.now();
-      if (left > ahead) { if (box.open) box.close(); }
+      /* After a sign-in in another tab the form needs the new token before the page opens again. */
+      if (left > ahead) { if (over) stay(); else if (box.open) box.close(); }
       else if (!box.open) box.showModal();
       if (left <= 0) ended();
     }
@@ -167,6 +173,8 @@
         .then(function (answer) {
           all("input[name=csrfmiddlewaretoken]").forEach(function (field) { field.value = answer.token; });
           mark();
+          over = false;
+          document.documentElement.classList.remove("session-over");
           box.close();
         })
         .catch(ended);

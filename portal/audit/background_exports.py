@@ -61,7 +61,7 @@ class Asked:
 
 def kinds_register() -> None:
     """Makes exports known as background work."""
-    kind_register(Kind(KIND, _write, permission="audit.export", link=_link, discard=_discard))
+    kind_register(Kind(KIND, _write, permission="audit.export", link=_link, discard=_discard, step_up=True))
 
 
 def export_start(

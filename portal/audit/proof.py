@@ -47,7 +47,7 @@ class NoSuchRows(Exception):  # noqa: N818 - reads as what happened
 
 def kinds_register() -> None:
     """Makes verification known as background work."""
-    kind_register(Kind(KIND, _verify, permission="audit.verify", link=_link))
+    kind_register(Kind(KIND, _verify, permission="audit.verify", link=_link, step_up=True))
 
 
 def extent_asked(first: str, last: str, zone: tzinfo) -> Extent:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from portal.audit.review import ReviewRefused, day_read, day_sections, day_sign_off, days_listed, first_day
 from portal.audit.services import origin_of
 from portal.audit.timeline import totals_by_day
+from portal.console.access import sends_form
 from portal.console.views import PortalView
 
 DAYS = 30
@@ -55,6 +56,7 @@ class ReviewDayView(PortalView):
     """/audit/review/<day>/ — one day of UTC, and its sign-off."""
 
     access = {"GET": "audit.view", "POST": "audit.review"}
+    step_up = staticmethod(sends_form)
 
     def get(self, request: HttpRequest, day: str) -> HttpResponse:
         """What of it deserves a look."""

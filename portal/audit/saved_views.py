@@ -42,10 +42,21 @@ class SaveForm(forms.Form):
             del self.fields["role"]
 
 
+def _saves_shared(request: HttpRequest, **_: Any) -> bool:
+    """Saving a filter for a whole role asks to step up."""
+    return request.method == "POST" and bool(request.POST.get("role"))
+
+
+def _shares(request: HttpRequest, **_: Any) -> bool:
+    """Sharing a filter with a role asks to step up, as does taking it back."""
+    return request.method == "POST" and request.POST.get("do") == "share"
+
+
 class SavedFiltersView(PortalView):
     """/audit/filters/ — my filters and those shared with my role; with a filter in the address, saves it."""
 
     access = "audit.view"
+    step_up = staticmethod(_saves_shared)
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """The list, and the form if there is something to save."""
@@ -81,6 +92,7 @@ class SavedFilterView(PortalView):
     """/audit/filters/<id>/: what happened to it; rename, share or delete. Whose it is decides the service."""
 
     access = "audit.view"
+    step_up = staticmethod(_shares)
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The filter in words, and its history; 404 for one that the person may not open."""

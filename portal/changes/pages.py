@@ -103,6 +103,11 @@ class ChangeView(GatewayView):
         }
 
 
+def _is_dangerous(request: HttpRequest, pk: Any, **_: Any) -> bool:
+    """Sending a change that can stop payments, or start them, asks to step up."""
+    return Change.objects.filter(pk=pk, dangerous=True).exists()
+
+
 class ChangePage(ChangeView):
     """/changes/<id>/."""
 
@@ -123,6 +128,7 @@ def _asks_to_step_up(request: HttpRequest, pk: uuid.UUID) -> bool:
 class ChangeSend(ChangeView):
     """POST /changes/<id>/send/: the confirmation."""
 
+    step_up = staticmethod(_is_dangerous)
     http_method_names = ["post"]
     step_up = staticmethod(_asks_to_step_up)
 
@@ -193,6 +199,7 @@ class ChangeReveal(ChangeView):
     """POST /changes/<id>/reveal/: the generated secrets, once."""
 
     access = "connector.reveal_secret"
+    step_up = True
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:

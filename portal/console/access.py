@@ -27,6 +27,11 @@ def allow(access: str, *, step_up: bool = False, unenrolled: bool = False) -> Ca
     return declared
 
 
+def sends_form(request: HttpRequest, **_: Any) -> bool:
+    """Ask to step up for sending a form, not for reading its page: a value for `step_up`."""
+    return request.method == "POST"
+
+
 def step_up_of(view: Callable[..., Any], request: HttpRequest, kwargs: dict[str, Any]) -> bool:
     """Whether `view` asks for step-up beyond what its access does."""
     declared = getattr(view, "step_up", False)

@@ -1,5 +1,6 @@
 """Pages of merchant users: list, page, history, create, edit, disable, enable, passwords."""
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -141,12 +142,20 @@ class MerchantUserCreate(ConnectionMixin, EntityCreateView):
         return {"types": TYPES, "presets": permissions.PRESETS, "proposal": passwords.password_propose()}
 
 
+def _sets_password(request: HttpRequest, **_: Any) -> bool:
+    """Setting or resetting a user's password asks to step up; other edits do not."""
+    return request.method == "POST" and bool(
+        request.POST.get("password") or request.POST.get("resetPassword") not in (None, "", "false")
+    )
+
+
 class MerchantUserEdit(ConnectionMixin, EntityEditView):
     """Edit a user; lists are sent as differences only."""
 
     operation = "merchant_user.update"
     form_class: ClassVar[type[PayloadForm]] = MerchantUserEditForm
     template_name = "merchant_users/edit.html"
+    step_up: ClassVar[bool | Callable[..., bool]] = staticmethod(_sets_password)
 
     def form(self, entity: Entity, **kwargs: Any) -> PayloadForm:
         """The form without the home merchant among the further ones."""
@@ -169,6 +178,7 @@ class MerchantUserPassword(MerchantUserEdit):
 
     form_class = PasswordForm
     template_name = "merchant_users/password.html"
+    step_up = True
 
     def entity(self, entry: Entry) -> Entity:
         """The user, who must be an API user."""
@@ -198,6 +208,7 @@ class MerchantUserResetPassword(ConnectionMixin, EntityActionView):
 
     operation = "merchant_user.update"
     changes = {"resetPassword": True}
+    step_up = True
     title = "Reset this user’s password"
     consequence = (
         "The current password stops working. A link to set a new one, valid for 24 hours, is mailed."

@@ -1,6 +1,7 @@
 """Step-up: credentials, staff and the audit export open to who proved a short while ago who they are."""
 
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,10 +11,14 @@ from django.db import connections
 from django.test import Client
 from django.urls import get_resolver
 
+from portal.audit.background_exports import KIND as EXPORT_KIND
 from portal.audit.models import Event
+from portal.audit.proof import KIND as VERIFICATION_KIND
+from portal.changes.models import Change, State
 from portal.console.access import access_of
 from portal.staff.models import User
 from portal.staff.roles import STEP_UP
+from portal.tasks.models import Run
 from tests.conftest import PASSPHRASE
 
 CONFIRM, CHANGE = "/accounts/confirm/", "/accounts/password/change/"
@@ -184,3 +189,47 @@ def test_every_view_with_such_a_right_is_covered_by_the_right_itself():
     rights = {access_of(pattern.callback) for _, pattern in patterns(get_resolver())}
     assert {"connection.create", "connection.update", "credential.reset", "staff.create"} <= STEP_UP
     assert {"staff.update", "role.update", "access.review", "audit.export"} <= STEP_UP <= rights
+
+
+ACTIONS = {
+    "signing off a day": ("/audit/review/2026-11-01/", {"note": "nothing unusual"}),
+    "saving a shared filter": ("/audit/filters/?actor=ana", {"name": "Mine", "role": "Manager"}),
+    "sharing a filter": ("/audit/filters/1/", {"do": "share", "role": "Manager"}),
+    "withdrawing a filter": ("/audit/filters/1/", {"do": "share", "role": ""}),
+    "a user's password": ("/sandbox/users/MU-1/password/", {"password": "x"}),
+    "a user's reset": ("/sandbox/users/MU-1/reset-password/", {}),
+    "a user's password among other fields": ("/sandbox/users/MU-1/edit/", {"password": "x"}),
+    "secrets": (f"/changes/{uuid.uuid4()}/reveal/", {}),
+}
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_what_weighs_heavily_asks_for_the_password_again(browser, action):
+    path, form = ACTIONS[action]
+    answer = browser.post(path, form)
+    assert answer.status_code == 302 and answer["Location"].startswith(f"{CONFIRM}?next="), answer
+    confirm(browser)
+    again = browser.post(path, form)
+    assert not again.get("Location", "").startswith(CONFIRM)
+
+
+@pytest.mark.parametrize(("dangerous", "asked"), [(True, True), (False, False)])
+def test_sending_a_dangerous_change_asks_for_it(browser, ada, connection, dangerous, asked):
+    place = {"connection": connection.slug, "operation": "connector.update"}
+    change = Change.objects.create(state=State.PREPARED, actor=ada, dangerous=dangerous, **place)
+    answer = browser.post(f"/changes/{change.pk}/send/", {"reason": "because"})
+    assert answer.get("Location", "").startswith(CONFIRM) == asked
+
+
+@pytest.mark.parametrize("kind", [EXPORT_KIND, VERIFICATION_KIND])
+def test_starting_background_work_again_asks_for_it(browser, ada, kind):
+    run = Run.objects.create(kind=kind, owner_id=ada.pk, owner_name="ada", state="failed")
+    assert browser.post(f"/tasks/{run.pk}/retry/")["Location"].startswith(CONFIRM)
+
+
+@pytest.mark.parametrize(
+    ("path", "form"), [("/audit/filters/?actor=ana", {"name": "Mine", "role": ""}), ("/audit/review/", None)]
+)
+def test_what_is_one_s_own_or_only_read_does_not(browser, path, form):
+    answer = browser.get(path) if form is None else browser.post(path, form)
+    assert not answer.get("Location", "").startswith(CONFIRM)
