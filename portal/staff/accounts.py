@@ -14,7 +14,7 @@ from portal.console.proxies import address_of
 from portal.staff.attempts import address_slot, attempts_used_up
 from portal.staff.first_step import first_step_over
 from portal.staff.own_password import OwnPasswordForm
-from portal.staff.sessions import PASSWORD_AGAIN, proof_noted, step_up_taken
+from portal.staff.sessions import ENDED_COOKIE, PASSWORD_AGAIN, WHY_ENDED, proof_noted, step_up_taken
 from portal.staff.turnstile import TURNSTILE, TooBusy
 from portal.staff.vouching import signs_in_elsewhere
 
@@ -50,7 +50,18 @@ class SignInPage(views.LoginView):  # type: ignore[misc]
         """Adds `provider`, its name, "" without one, and `wanted`, the page to come back to."""
         context: dict[str, Any] = super().get_context_data(**kwargs)
         provider = settings.OIDC_NAME if settings.OIDC_SERVER_URL else ""
-        return context | {"provider": provider, "wanted": self.get_next_url() or ""}
+        ended = WHY_ENDED.get(self.request.COOKIES.get(ENDED_COOKIE, ""), "")
+        return context | {"provider": provider, "wanted": self.get_next_url() or "", "ended": ended}
+
+
+class SignOutPage(views.LogoutView):  # type: ignore[misc]
+    """allauth's page; the browser forgets what it kept of pages, those behind Back included."""
+
+    def post(self, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Signs out. Neither cookies nor storage are cleared: other applications may share the domain."""
+        response: HttpResponseBase = super().post(*args, **kwargs)
+        response.headers["Clear-Site-Data"] = '"cache"'
+        return response
 
 
 class PasswordChangePage(views.PasswordChangeView):  # type: ignore[misc]
@@ -87,7 +98,7 @@ def _passwordless(request: HttpRequest) -> str:
 urlpatterns = [
     path("second-factor/", include("portal.staff.second_factor_urls")),
     path("login/", allow(PUBLIC)(SignInPage.as_view()), name="account_login"),
-    path("logout/", allow(PUBLIC)(views.logout), name="account_logout"),
+    path("logout/", allow(PUBLIC)(SignOutPage.as_view()), name="account_logout"),
     path("confirm/", allow(SIGNED_IN, unenrolled=True)(ConfirmPage.as_view()), name="account_reauthenticate"),
     path("inactive/", allow(PUBLIC)(views.account_inactive), name="account_inactive"),
     path("password/change/", allow(SIGNED_IN)(PasswordChangePage.as_view()), name="account_change_password"),

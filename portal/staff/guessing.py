@@ -10,16 +10,60 @@ _RUNS = "|".join((*_ROWS, *(row[::-1] for row in _ROWS)))
 _SHORTEST = 4  # of a run, and of a word of the list
 _LONGEST = 20
 _MOST_WORDS = 3
+# Sayings that every list of passphrases has; with blanks between the words they are no better.
+SAYINGS = frozenset(
+    saying.replace(" ", "")
+    for saying in (
+        "may the force be with you", "to be or not to be", "to be or not to be that is the question",
+        "i love you so much", "i love you more than anything", "live long and prosper", "winter is coming",
+        "the quick brown fox", "the quick brown fox jumps over the lazy dog", "one ring to rule them all",
+        "you shall not pass", "open sesame open sesame", "let me in let me in", "trust no one trust no one",
+        "all your base are belong to us", "never gonna give you up", "never gonna let you down",
+        "in god we trust", "once upon a time", "hello world hello world", "luke i am your father",
+        "i am your father", "i am the one who knocks", "the cake is a lie", "houston we have a problem",
+        "life is like a box of chocolates", "carpe diem carpe diem", "what we do in the shadows",
+        "let there be light", "our father who art in heaven", "the lord is my shepherd",
+        "we the people of the united states", "keep calm and carry on",
+        "an apple a day keeps the doctor away",
+        "if you can dream it you can do it", "there is no place like home", "theres no place like home",
+        "home sweet home", "rock and roll all night", "sweet home alabama", "stairway to heaven",
+        "dark side of the moon", "bohemian rhapsody", "imagine all the people", "let it be let it be",
+        "game of thrones", "lord of the rings", "star wars the force awakens", "harry potter and the",
+        "to infinity and beyond", "i will be back", "hasta la vista baby", "just do it just do it",
+        "this too shall pass", "the truth is out there", "good morning sunshine", "god save the queen",
+        "god save the king", "four score and seven years ago", "practice makes perfect", "time is money",
+        "knowledge is power", "better late than never", "the early bird catches the worm", "merry christmas",
+        "happy birthday to you", "happy new year", "twinkle twinkle little star", "mary had a little lamb",
+    )
+)  # fmt: skip
 # Between the words of "thisisapassword"; they add nothing to guess.
 _LITTLE = {
-    "a", "am", "and", "are", "for", "i", "in", "is", "it", "me", "my", "of", "on", "that", "the", "this",
-    "to", "we", "with", "you", "your",
+    "a", "all", "am", "an", "and", "any", "are", "as", "at", "be", "big", "but", "by", "can", "day", "did",
+    "do", "for", "from", "get", "go", "god", "had", "has", "have", "he", "her", "here", "him", "his", "how",
+    "i", "if", "in", "is", "it", "its", "just", "let", "man", "may", "me", "more", "my", "new", "no", "not",
+    "now", "of", "off", "old", "on", "one", "or", "our", "out", "over", "own", "said", "see", "she", "so",
+    "than", "that", "the", "them", "then", "there", "they", "this", "to", "two", "up", "us", "was", "way",
+    "we", "what", "when", "who", "will", "with", "yes", "you", "your",
 }  # fmt: skip
+
+
+# Digits and signs that stand for letters in what people think is hard to guess.
+_LOOKALIKES = [
+    str.maketrans({"0": "o", "1": one, "!": one, "|": "l", "3": "e", "4": "a", "@": "a", "5": "s", "$": "s",
+                   "7": "t", "+": "t", "8": "b", "9": "g", "6": "g", "2": "z", "(": "c", "€": "e"})
+    for one in "il"
+]  # fmt: skip
+
+
+def readings_of(text: str) -> set[str]:
+    """Return `text`, in small letters, as it is and with lookalikes read as letters: p4ssw0rd is password."""
+    return {text, *(text.translate(table) for table in _LOOKALIKES)}
 
 
 def is_runs(text: str) -> bool:
     """Whether `text`, in small letters, is made of runs along a keyboard or the alphabet alone."""
-    return _fewest_pieces(text, lambda piece: 1 if len(piece) >= _SHORTEST and piece in _RUNS else None) > 0
+    pieces = _fewest_pieces(text, lambda piece: 1 if len(piece) >= _SHORTEST and piece in _RUNS else None)
+    return bool(pieces)
 
 
 def is_few_words(text: str, *vocabularies: Collection[str]) -> bool:
@@ -31,7 +75,8 @@ def is_few_words(text: str, *vocabularies: Collection[str]) -> bool:
         known = len(piece) >= _SHORTEST and any(piece in words for words in vocabularies)
         return 1 if known else None
 
-    return 0 < _fewest_pieces(text, weight) <= _MOST_WORDS
+    pieces = _fewest_pieces(text, weight)
+    return pieces is not None and pieces <= _MOST_WORDS
 
 
 def unit_of(text: str) -> str:
@@ -43,8 +88,8 @@ def unit_of(text: str) -> str:
     return text
 
 
-def _fewest_pieces(text: str, weight: Callable[[str], int | None]) -> int:
-    """The least weight of pieces that `text` falls into without a rest; 0 if there are none."""
+def _fewest_pieces(text: str, weight: Callable[[str], int | None]) -> int | None:
+    """Return the least weight of pieces that `text` falls into without a rest; None if it does not."""
     least: list[int | None] = [0] + [None] * len(text)
     for end in range(1, len(text) + 1):
         for begin in range(max(0, end - _LONGEST), end):
@@ -52,4 +97,4 @@ def _fewest_pieces(text: str, weight: Callable[[str], int | None]) -> int:
             if before is not None and piece is not None:
                 known = least[end]
                 least[end] = before + piece if known is None else min(known, before + piece)
-    return least[-1] or 0
+    return least[-1]

@@ -7,7 +7,7 @@ from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.contrib.auth.password_validation import CommonPasswordValidator
 from django.core.exceptions import ValidationError
 
-from portal.staff.guessing import is_few_words, is_runs, unit_of
+from portal.staff.guessing import SAYINGS, is_few_words, is_runs, readings_of, unit_of
 
 PASSWORD_MAX_LENGTH = 128  # characters
 # What somebody who attacks this place tries first; docs/security.md lists them for people.
@@ -56,8 +56,12 @@ class CommonWordsValidator(CommonPasswordValidator):
             return
         word = password.lower().strip()
         bare = re.sub(r"^[\W\d_]+|[\W\d_]+$", "", word)
-        tries = (word, bare, unit_of(word), unit_of(bare))
-        if any(len(tried) < 2 or tried in self.passwords for tried in tries) or self._made_of(word, user):
+        plain = {word, bare, unit_of(word), unit_of(bare)}
+        for reading in readings_of(word):
+            plain |= {reading, unit_of(reading), re.sub(r"^[\W\d_]+|[\W\d_]+$", "", unit_of(reading))}
+        if any(len(tried) < 2 or tried in self.passwords for tried in plain):
+            raise ValidationError(_EASY)
+        if any(self._made_of(reading, user) for reading in readings_of(word)):
             raise ValidationError(_EASY)
         if _OF_THIS_PLACE.fullmatch(re.sub(r"[\W\d_]+", "", word)):
             raise ValidationError(
@@ -69,7 +73,7 @@ class CommonWordsValidator(CommonPasswordValidator):
         letters = re.sub(r"[\W\d_]+", "", word)
         if letters == _OF_THE_DEMO:
             return not getattr(user, "is_demo", False)
-        if letters == _FAMOUS or is_runs(re.sub(r"[\W_]+", "", word)):
+        if letters == _FAMOUS or letters in SAYINGS or is_runs(re.sub(r"[\W_]+", "", word)):
             return True
         joined = len(letters) >= 10 and not re.search(r"\s", word)
         return joined and is_few_words(letters, self.passwords, _names_of(user))

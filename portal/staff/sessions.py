@@ -20,6 +20,7 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.db import transaction
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import resolve_url
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 
@@ -33,6 +34,13 @@ logger = logging.getLogger(__name__)
 BEGAN, SEEN, PROVED = "began_at", "seen_at", "proved_at"
 # Marks of the proofs that a change of second factors takes: given for it, not left over from sign-in.
 PASSWORD_AGAIN, FACTOR_AGAIN = "password_again_at", "factor_again_at"
+# Tells the sign-in page why it was shown. A cookie, because a session is not made for those who have none.
+ENDED_COOKIE = "__Host-portal-ended" if settings.PRODUCTION else "portal-ended"
+WHY_ENDED = {
+    "idle": "You were signed out because you were inactive for too long.",
+    "limit": "You were signed out because your session reached its maximum length.",
+    "ended": "You were signed out. Your session ended, or you or an admin ended it.",
+}
 # When somebody proved who they are at the OpenID provider, noted on the way to a session.
 PROVED_ELSEWHERE = "proved_elsewhere_at"
 # What portal.js sends with requests that nobody clicked for: they are no sign that somebody is there.
@@ -73,10 +81,22 @@ class SessionLimitsMiddleware:
         """A session without marks is over, too: nobody began it here."""
         if request.user.is_authenticated:
             if session_is_over(request):
+                was_idle = time.time() - request.session.get(SEEN, 0) >= settings.SESSION_IDLE_SECONDS
                 session_expire(request)
-            elif POLLED not in request.headers and time.time() - request.session[SEEN] >= _SEEN_STEP:
+                return _say_why(self.get_response(request), "idle" if was_idle else "limit")
+            if POLLED not in request.headers and time.time() - request.session[SEEN] >= _SEEN_STEP:
                 request.session[SEEN] = int(time.time())
+        elif settings.SESSION_COOKIE_NAME in request.COOKIES and request.session.is_empty():
+            return _say_why(self.get_response(request), "ended")
         return self.get_response(request)
+
+
+def _say_why(response: HttpResponse, why: str) -> HttpResponse:
+    """Have the sign-in page say why the session is over, if that is where the answer leads."""
+    if response.headers.get("Location", "").startswith(resolve_url(settings.LOGIN_URL)):
+        secure = settings.PRODUCTION
+        response.set_cookie(ENDED_COOKIE, why, max_age=60, httponly=True, samesite="Lax", secure=secure)
+    return response
 
 
 def _lock_timeout_if_saving(request: HttpRequest) -> AbstractContextManager[None]:

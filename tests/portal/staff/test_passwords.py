@@ -12,7 +12,18 @@ from portal.staff.passwords import Argon2idHasher, LetterAndDigitValidator
 
 
 @pytest.mark.parametrize(
-    "password", ["correct horse battery", "ein sehr langer satz", "x7" + "Ωß🙂-" * 5, "vB3" + "qwz!" * 31]
+    "password",
+    [
+        "correct horse battery",
+        "ein sehr langer satz",
+        "x7" + "Ωß🙂-" * 5,
+        "vB3" + "qwz!" * 31,
+        "four quiet herons wading",
+        "Xk9$vQ2!mZr7@Lp4",
+        "lantern orchid gravel 84",
+        "grauerReiherStehtSpaet",
+        "quietHeronsWadeSlowly77",
+    ],
 )
 def test_long_passwords_of_any_signs_are_welcome(password):
     validate_password(password)
@@ -26,6 +37,12 @@ def test_long_passwords_of_any_signs_are_welcome(password):
         "Password1234567890", "!!!!Dragon!!!!!!2026", "iloveyou-----------",
         "qwertyuiopasdfgh", "abcdefghijklmno", "1234qwerASDFzxcv", "0987654321poiuytrewq", "qwertyqwertyqwe",
         "thisisapassword", "correcthorsebatterystaple", "Summer2026Summer", "demo-passphrase-for-all",
+        "Passw0rd!Passw0rd!", "P4ssw0rd-P4ssw0rd",
+        "Dr@g0nDr@g0nDr@g0n", "m0nk3y.m0nk3y.m0nk3y", "Welc0me1Welc0me1",
+        "maytheforcebewithyou", "MayTheForceBeWithYou!",
+        "tobeornottobethatisthequestion", "May the force be with you",
+        "m4yth3f0rc3b3w1thy0u",
+        "iloveyousomuch2026", "trustno1trustno1", "S3cur1ty_P4ssw0rd", "l3tm31n-l3tm31n",
         "dragon.monkey.Shadow1", "provisioning portal", "IXOPAY-gateway-2026!", "merchant.connector.merchant",
     ],
 )  # fmt: skip

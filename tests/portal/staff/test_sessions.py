@@ -165,3 +165,28 @@ def test_workers_empty_expired_sessions_and_keep_the_others(ana, monkeypatch):
     assert list(Session.objects.values_list("pk", flat=True)) == [key]
     assert list(UserSession.objects.values_list("session_key", flat=True)) == [key]
     assert is_in(browser)
+
+
+@pytest.mark.parametrize(
+    ("marks", "words"),
+    [({"seen_at": 15 * 60}, "inactive for too long"), ({"began_at": 8 * 3600}, "maximum length")],
+)
+def test_the_sign_in_page_says_why_the_session_ended(ana, marks, words):
+    browser = signed_in()
+    moved(browser, **marks)
+    assert words in browser.get(PAGE, follow=True).content.decode()
+    assert not Session.objects.exists()
+
+
+def test_it_says_so_too_where_somebody_ended_it_and_nothing_to_strangers(ana):
+    browser = signed_in()
+    Session.objects.all().delete()
+    assert "you or an admin ended it" in browser.get(PAGE, follow=True).content.decode()
+    assert "signed out" not in Client().get(PAGE, follow=True).content.decode()
+    browser = signed_in()
+    browser.post("/accounts/logout/")
+    assert "signed out" not in browser.get("/accounts/login/").content.decode().lower()
+
+
+def test_signing_out_has_the_browser_forget_its_pages(ana):
+    assert signed_in().post("/accounts/logout/")["Clear-Site-Data"] == '"cache"'
