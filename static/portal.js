@@ -151,9 +151,10 @@
       try { return Math.max(seen, Math.min(Date.now(), Number(localStorage.getItem("portal-seen")) || 0)); } catch (error) { return seen; }
     }
     /* Whoever finds the screen must not read on: the page is hidden, not only covered. What was typed stays. */
-    var over = false;
+    var over = false, title = document.title;
     function ended() {
       over = true;
+      document.title = "Signed out";
       document.documentElement.classList.add("session-over");
       words.textContent = "You were signed out. What you typed here stays: sign in again in a new tab, then come back and continue.";
       box.querySelector("[data-idle-stay]").textContent = "Continue";
@@ -174,6 +175,7 @@
           all("input[name=csrfmiddlewaretoken]").forEach(function (field) { field.value = answer.token; });
           mark();
           over = false;
+          document.title = title;
           document.documentElement.classList.remove("session-over");
           box.close();
         })
@@ -181,6 +183,9 @@
     }
     box.querySelector("[data-idle-stay]").addEventListener("click", stay);
     box.addEventListener("cancel", function (event) { event.preventDefault(); stay(); });
+    /* A page without this box was opened: perhaps somebody signed out in another tab. */
+    addEventListener("storage", function (event) { if (event.key === "portal-away") stay(); });
+    addEventListener("pageshow", function (event) { if (event.persisted) stay(); });
     mark();
     setInterval(look, Math.min(5000, limit / 10));
   }
@@ -250,6 +255,9 @@
   showThemeChoice();
   all("form[method=post]").forEach(guard);
   all("[data-idle]").forEach(watchIdle);
+  if (!document.querySelector("[data-idle]")) {
+    try { localStorage.setItem("portal-away", Date.now()); } catch (error) { /* no storage */ }
+  }
   all("[data-poll]").forEach(poll);
   var errors = document.querySelector("[data-form-errors]");
   if (errors) errors.focus();
