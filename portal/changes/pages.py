@@ -103,11 +103,6 @@ class ChangeView(GatewayView):
         }
 
 
-def _is_dangerous(request: HttpRequest, pk: Any, **_: Any) -> bool:
-    """Sending a change that can stop payments, or start them, asks to step up."""
-    return Change.objects.filter(pk=pk, dangerous=True).exists()
-
-
 class ChangePage(ChangeView):
     """/changes/<id>/."""
 
@@ -128,7 +123,6 @@ def _asks_to_step_up(request: HttpRequest, pk: uuid.UUID) -> bool:
 class ChangeSend(ChangeView):
     """POST /changes/<id>/send/: the confirmation."""
 
-    step_up = staticmethod(_is_dangerous)
     http_method_names = ["post"]
     step_up = staticmethod(_asks_to_step_up)
 

@@ -14,7 +14,6 @@ from django.urls import get_resolver
 from portal.audit.background_exports import KIND as EXPORT_KIND
 from portal.audit.models import Event
 from portal.audit.proof import KIND as VERIFICATION_KIND
-from portal.changes.models import Change, State
 from portal.console.access import access_of
 from portal.staff.models import User
 from portal.staff.roles import STEP_UP
@@ -211,14 +210,6 @@ def test_what_weighs_heavily_asks_for_the_password_again(browser, action):
     confirm(browser)
     again = browser.post(path, form)
     assert not again.get("Location", "").startswith(CONFIRM)
-
-
-@pytest.mark.parametrize(("dangerous", "asked"), [(True, True), (False, False)])
-def test_sending_a_dangerous_change_asks_for_it(browser, ada, connection, dangerous, asked):
-    place = {"connection": connection.slug, "operation": "connector.update"}
-    change = Change.objects.create(state=State.PREPARED, actor=ada, dangerous=dangerous, **place)
-    answer = browser.post(f"/changes/{change.pk}/send/", {"reason": "because"})
-    assert answer.get("Location", "").startswith(CONFIRM) == asked
 
 
 @pytest.mark.parametrize("kind", [EXPORT_KIND, VERIFICATION_KIND])
