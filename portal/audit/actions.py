@@ -1,8 +1,13 @@
 """What can happen, as a registry: action → sentence for people. An action that is not here is an error."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from portal.console.bidi import isolated
 
 if TYPE_CHECKING:
     from portal.audit.models import Event
@@ -198,13 +203,30 @@ def flag_verb(after: Mapping[str, Any]) -> str:
 
 def sentence_of(event: "Event") -> str:
     """The event as a sentence, the person's reason after a colon."""
+    return _sentence(event, str, str.format)
+
+
+def sentence_html(event: "Event") -> SafeString:
+    """The same for pages: the direction of a name or a reason reorders no other part of the sentence."""
+    return SafeString(_sentence(event, isolated, format_html))
+
+
+def _sentence(event: "Event", foreign: Callable[[object], str], fill: Callable[..., str]) -> str:
+    """The sentence, each text that comes from outside taken through `foreign`."""
     verb = verb_of(event)
-    sentence = ACTIONS.get(event.action, "{actor}: " + event.action).format(
-        actor=actor_words(event.actor_name, event.actor_role),
-        object=object_words(event.object_kind, event.object_name, event.object_guid),
+    words = object_words(event.object_kind, "", "")
+    called = event.object_name or event.object_guid
+    if called:
+        kind = KINDS.get(event.object_kind, event.object_kind.replace("_", " "))
+        words = fill("{} “{}”" if kind else "{}“{}”", foreign(kind), foreign(called))
+    actor = foreign(event.actor_name or "Someone")
+    sentence = fill(
+        ACTIONS.get(event.action, "{actor}: " + event.action),
+        actor=fill("{} ({})", actor, foreign(event.actor_role)) if event.actor_role else actor,
+        object=words,
         verb=verb,
         verbed=VERBED[verb],
-        code=f" (code {event.code})" if event.code else "",
-        message=f": {event.message}" if event.message else "",
+        code=fill(" (code {})", foreign(event.code)) if event.code else "",
+        message=fill(": {}", foreign(event.message)) if event.message else "",
     )
-    return f"{sentence}: {event.reason}" if event.reason else sentence
+    return fill("{}: {}", sentence, foreign(event.reason)) if event.reason else sentence

@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.html import format_html
 
-from portal.audit.actions import sentence_of
+from portal.audit.actions import sentence_html, sentence_of
 from portal.audit.csv_lines import csv_line, csv_line_of
 from portal.audit.filters import Wanted
 from portal.audit.lines import COLUMNS, event_values, moment_utc
@@ -141,7 +141,7 @@ def _report(export: Export, zone: Any) -> Iterator[str]:
 
 def _report_row(row: Any, zone: Any) -> str:
     when = moment_shown(_time(row.stamp), zone)
-    cells = (row.sequence, when, sentence_of(row), row.outcome, row.object_guid)
+    cells = (row.sequence, when, sentence_html(row), row.outcome, row.object_guid)
     return format_html("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n", *cells)
 
 

@@ -80,6 +80,11 @@ class Event(models.Model):
         return actions.sentence_of(self)
 
     @property
+    def sentence_html(self) -> str:
+        """The same for pages, with foreign text isolated."""
+        return actions.sentence_html(self)
+
+    @property
     def request_data(self) -> Any:
         """The request as it was sent, secrets masked; None if there was none."""
         return _loaded(self.request)

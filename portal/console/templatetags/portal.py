@@ -15,6 +15,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from portal.console import fields, moments
+from portal.console.bidi import isolated
 from portal.console.links import entity_url
 from portal.console.states import colour_named, state_named
 from provisioning.gateway.secrets import MASK, Sealed, mask
@@ -42,7 +43,7 @@ def icon(name: str, extra: str = "") -> SafeString:
 def badge(state: str, colour: str = "") -> SafeString:
     """A status word in its colour: `{% badge "accepted" %}`, or any text and a colour of the states."""
     found = state_named(state, colour)
-    return format_html('<span class="badge state state-{}">{}</span>', found.colour, found.label)
+    return format_html('<span class="badge state state-{}">{}</span>', found.colour, isolated(found.label))
 
 
 @register.simple_tag
@@ -89,7 +90,7 @@ def copyable(value: object, label: str = "value") -> SafeString | str:
     if value in (None, ""):
         return moments.NOTHING
     button = format_html(COPY_BUTTON, f"Copy {label}", icon("copy"))
-    return format_html('<span class="copyable"><code>{}</code>{}</span>', value, button)
+    return format_html('<span class="copyable"><code>{}</code>{}</span>', isolated(value), button)
 
 
 @register.simple_tag(takes_context=True)
@@ -107,8 +108,9 @@ def query_string(context: Context, **changes: object) -> str:
 def crumb(label: object, url: str = "") -> SafeString:
     """One step of the breadcrumbs; without an address it is the page itself."""
     if url:
-        return format_html('<li class="breadcrumb-item"><a href="{}">{}</a></li>', url, label)
-    return format_html('<li class="breadcrumb-item active" aria-current="page">{}</li>', label)
+        return format_html('<li class="breadcrumb-item"><a href="{}">{}</a></li>', url, isolated(label))
+    markup = '<li class="breadcrumb-item active" aria-current="page">{}</li>'
+    return format_html(markup, isolated(label))
 
 
 @register.simple_tag
@@ -128,7 +130,7 @@ def shown(value: object) -> SafeString | str:
         return NOTHING
     if isinstance(value, list | tuple):
         return format_html_join(", ", "{}", ((shown(item),) for item in value))
-    return jsonpretty(value) if isinstance(value, Mapping) else str(value)
+    return jsonpretty(value) if isinstance(value, Mapping) else isolated(value)
 
 
 @register.simple_tag
