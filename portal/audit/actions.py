@@ -42,6 +42,7 @@ ACTIONS: dict[str, str] = {
     "staff.role_changed": "{actor} changed the role of {object}{message}",
     "staff.details_changed": "{actor} changed name or e-mail of {object}",
     "staff.reach_changed": "{actor} changed the tenants that {object} reaches{message}",
+    "staff.rights_accepted": "{actor} accepted what is stored about {object} as it is{message}",
     "staff.access_reviewed": "{actor} reviewed who may do what{message}",
     "role.created": "{actor} made {object}",
     "role.changed": "{actor} changed the rights of {object}",

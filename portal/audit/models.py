@@ -163,6 +163,21 @@ class DenialCount(models.Model):
         db_table = "audit_denial_count"
 
 
+class AccessSeal(models.Model):
+    """The portal's seal on the rights and sign-in data of one person or role (portal.staff.access_seals)."""
+
+    subject = models.CharField(max_length=64, primary_key=True)
+    parts = models.JSONField()
+    sealed_at = models.DateTimeField()
+    key_id = models.CharField(max_length=64)
+    seal = models.CharField(max_length=64)
+
+    class Meta:
+        """One for each person and each role made here: no order."""
+
+        db_table = "audit_access_seal"
+
+
 class Delivery(models.Model):
     """How far one receiver outside has been told (portal.audit.stream); the chain holds what it lacks."""
 

@@ -14,6 +14,7 @@ from portal.audit.services import origin_of
 from portal.console.home import HomeCard, register
 from portal.console.views import PortalView
 from portal.staff.access_matrix import ROOMS, access_digest, access_review, access_rows, review_standing
+from portal.staff.access_seals import disagreement
 from portal.staff.forms import ReviewForm
 from portal.staff.models import User
 from portal.staff.person_page import refusal_words, user_of
@@ -84,6 +85,7 @@ def matrix() -> dict[str, Any]:
         "standing": review_standing(),
         "disabled": User.objects.filter(is_active=False).order_by("username"),
         "now": timezone.now(),
+        "past_the_portal": disagreement(),
     }
 
 

@@ -20,11 +20,12 @@ class StaffConfig(AppConfig):
         """Roles follow the code at every migrate, sessions are marked at their begin, sealed things named."""
         from django.contrib.auth.signals import user_logged_in
 
-        from portal.staff import access_views, policy, reset_notices, security_notices  # noqa: F401 - registers its check
+        from portal.staff import access_seals, access_views, policy, reset_notices, security_notices  # noqa: F401 - registers its check
         from portal.staff.second_factor import SecondFactors, reads_the_trail
         from portal.staff.sessions import session_began, sessions_forget_expired
 
         TOLD.append(reads_the_trail)
+        access_seals.connect()
         user_logged_in.connect(session_began, dispatch_uid="portal.staff.sessions.began")
         place_register(SecondFactors())
         access_views.home_register()
@@ -32,3 +33,6 @@ class StaffConfig(AppConfig):
         reset_notices.home_register()
         security_notices.home_register()
         post_migrate.connect(roles_sync, sender=self, dispatch_uid="portal.staff.roles")
+        post_migrate.connect(
+            access_seals.seal_after_upgrade, sender=self, dispatch_uid="portal.staff.access_seals"
+        )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from portal.audit.services import Origin, event_record
+from portal.staff.access_seals import sealing
 from portal.staff.models import TenantScope, User
 from portal.staff.people import person_ref
 from portal.staff.roles import ADMIN
@@ -67,15 +68,16 @@ def _words(scope: TenantScope, short: bool) -> str:
 
 
 def _places_set(person: User, places: Collection[Place] | None) -> None:
-    person.tenant_scopes.all().delete()
-    person.is_limited = places is not None
-    person.save(update_fields=["is_limited"])
-    TenantScope.objects.bulk_create(
-        TenantScope(
-            user=person,
-            connection=place.connection,
-            tenant_guid=place.tenant_guid,
-            tenant_name=place.tenant_name,
+    with sealing(person):
+        person.tenant_scopes.all().delete()
+        person.is_limited = places is not None
+        person.save(update_fields=["is_limited"])
+        TenantScope.objects.bulk_create(
+            TenantScope(
+                user=person,
+                connection=place.connection,
+                tenant_guid=place.tenant_guid,
+                tenant_name=place.tenant_name,
+            )
+            for place in dict.fromkeys(places or ())
         )
-        for place in dict.fromkeys(places or ())
-    )

@@ -1,0 +1,53 @@
+"""`manage.py access_seal`: lists rights changed past the portal, and accepts those of one person."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.db import transaction
+
+from portal.audit.commands import AuditCommand
+from portal.audit.services import event_record, origin_system
+from portal.staff.access_seals import accept, disagreements
+from portal.staff.models import User
+from portal.staff.people import person_ref
+
+
+class Command(AuditCommand):
+    """Says whose stored rights or sign-in data the portal did not write."""
+
+    help = (
+        "Lists people and roles whose rights or sign-in data were changed in the database, past the portal. "
+        "Exit 1 if there are any. --accept seals those of one person as they are; that is on record."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Whom to accept, and why."""
+        parser.add_argument("--accept", metavar="USERNAME", help="seal what is stored about this person")
+        parser.add_argument("--reason", default="", help="why it is right; required with --accept")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Raises CommandError while something does not agree, and for an unknown person."""
+        if options["accept"]:
+            self._accept(options["accept"], options["reason"].strip())
+        elif found := disagreements():
+            raise CommandError("\n".join(["Changed in the database, past the portal:", *found]))
+        else:
+            self.stdout.write("All rights and sign-in data are as the portal wrote them.")
+
+    def _accept(self, username: str, reason: str) -> None:
+        if not reason:
+            raise CommandError("Say why with --reason: it is recorded.")
+        with transaction.atomic():
+            person = User.objects.filter(username=username).first()
+            if person is None:
+                raise CommandError("There is no person with this user name.")
+            parts = ", ".join(accept(person)) or "nothing was changed"
+            event_record(
+                action="staff.rights_accepted",
+                origin=origin_system("manage.py access_seal"),
+                object=person_ref(person),
+                reason=reason,
+                message=parts,
+            )
+        self.stdout.write(f"Accepted for {username}: {parts}.")

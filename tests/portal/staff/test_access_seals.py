@@ -1,0 +1,186 @@
+"""Rights and sign-in data that were changed in the database, past the portal, are reported in words."""
+
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Group, Permission
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.utils import timezone
+
+from portal.audit.models import AccessSeal, Event
+from portal.audit.services import origin_system
+from portal.audit.verification import audit_verify
+from portal.staff.access_seals import disagreements, seal_after_upgrade
+from portal.staff.links import link_use, password_link_make
+from portal.staff.models import PasswordLink, TenantScope, User
+from portal.staff.own_roles import role_create, role_update
+from portal.staff.reach_services import Place, reach_change
+from portal.staff.services import password_set, role_change, staff_create, staff_disable, staff_enable
+
+pytestmark = pytest.mark.django_db
+SYSTEM = origin_system("tests")
+
+
+@pytest.fixture
+def ana():
+    """A person as the portal makes one."""
+    person = staff_create(by=None, origin=SYSTEM, username="ana", role="Support agent", email="a@example.com")
+    password_set(origin=SYSTEM, person=person, password="correct horse battery")
+    assert disagreements() == []
+    return person
+
+
+def factor(person, kind="totp"):
+    """A second factor, as allauth stores it."""
+    from allauth.mfa.models import Authenticator
+
+    return Authenticator.objects.create(user=person, type=kind, data={"secret": "sealed"})
+
+
+def test_what_the_portal_writes_agrees(ana, admin):
+    role = role_create(by=admin, origin=SYSTEM, name="Reader", rights=["merchant.view"])
+    role_update(by=admin, origin=SYSTEM, role=role, rights=["merchant.view", "tenant.view"])
+    steps = [
+        lambda: role_change(by=admin, origin=SYSTEM, person=ana, role="Reader"),
+        lambda: reach_change(by=admin, origin=SYSTEM, person=ana, places=[Place("x", "TE-1"), Place("y")]),
+        lambda: reach_change(by=admin, origin=SYSTEM, person=ana, places=None),
+        lambda: staff_disable(by=admin, origin=SYSTEM, person=ana),
+        lambda: staff_enable(by=admin, origin=SYSTEM, person=ana),
+        lambda: password_link_make(by=admin, origin=SYSTEM, person=ana),
+        lambda: link_use(
+            origin=SYSTEM, link=PasswordLink.objects.get(person=ana), password="correct horse battery"
+        ),
+        lambda: factor(ana).record_usage(),
+        lambda: ana.authenticator_set.all().delete(),
+        lambda: User.objects.get(pk=ana.pk).save(),
+        role.refresh_from_db,
+        lambda: User.objects.get(pk=ana.pk).delete(),
+    ]
+    for number, step in enumerate(steps):
+        step()
+        assert disagreements() == [], number
+
+
+ATTACKS = {
+    "role": (
+        "UPDATE staff_user_groups SET group_id = (SELECT id FROM auth_group WHERE name = 'Admin') "
+        "WHERE user_id = {ana}",
+        "“ana”: role",
+    ),
+    "second role": (
+        "INSERT INTO staff_user_groups (user_id, group_id) "
+        "SELECT {ana}, id FROM auth_group WHERE name = 'Admin'",
+        "“ana”: role",
+    ),
+    "own right": (
+        "INSERT INTO staff_user_user_permissions (user_id, permission_id) "
+        "SELECT {ana}, min(id) FROM auth_permission",
+        "“ana”: rights",
+    ),
+    "password": ("UPDATE staff_user SET password = '{hash}' WHERE id = {ana}", "“ana”: password"),
+    "superuser": ("UPDATE staff_user SET is_superuser = true WHERE id = {ana}", "“ana”: status"),
+    "disabled": ("UPDATE staff_user SET is_active = false WHERE id = {ana}", "“ana”: status"),
+    "reach": ("UPDATE staff_user SET is_limited = true WHERE id = {ana}", "“ana”: status"),
+    "e-mail": ("UPDATE staff_user SET email = 'eve@example.com' WHERE id = {ana}", "“ana”: status"),
+    "factor deleted": ("DELETE FROM mfa_authenticator WHERE user_id = {ana}", "“ana”: second factors"),
+    "seal deleted": ("DELETE FROM audit_access_seal WHERE subject = 'person:{ana}'", "“ana” was added"),
+    "seal forged": (
+        "UPDATE audit_access_seal SET seal = (SELECT max(seal) FROM audit_access_seal WHERE subject <> "
+        "'person:{ana}') WHERE subject = 'person:{ana}'",
+        "“ana”: the seal was altered",
+    ),
+    "right of a built-in role": (
+        "DELETE FROM auth_group_permissions "
+        "WHERE group_id = (SELECT id FROM auth_group WHERE name = 'Manager')",
+        "role “Manager”: rights",
+    ),
+    "right of an own role": (
+        "DELETE FROM auth_group_permissions "
+        "WHERE group_id = (SELECT id FROM auth_group WHERE name = 'Reader')",
+        "role “Reader”: rights",
+    ),
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_a_direct_edit_is_reported(attack, ana, admin, client):
+    factor(ana)
+    role_create(by=admin, origin=SYSTEM, name="Reader", rights=["merchant.view"])
+    assert disagreements() == []
+    statement, words = ATTACKS[attack]
+    with connection.cursor() as cursor:
+        cursor.execute(statement.format(ana=ana.pk, hash=make_password("x")))
+        assert cursor.rowcount
+    assert [found for found in disagreements() if found.startswith(words)], disagreements()
+    report = audit_verify()
+    assert report.whole and any(words in said for said in report.disagreements)
+    warnings = client.get("/healthz/ready").json()["warnings"]
+    assert words in warnings["access rights"]
+    with pytest.raises(CommandError, match="past the portal"):
+        call_command("access_seal")
+
+
+def test_rows_added_by_hand_are_reported(ana):
+    TenantScope.objects.bulk_create([TenantScope(user=ana, connection="x")])
+    now = timezone.now()
+    PasswordLink.objects.bulk_create([PasswordLink(person=ana, digest="d", made_at=now, expires_at=now)])
+    User.objects.bulk_create([User(username="eve", password="!")])
+    assert set(disagreements()) == {"“ana”: tenant access, one-time link", "“eve” was added"}
+
+
+def test_a_later_change_by_the_portal_vouches_for_nothing(ana, admin):
+    """The part that was edited stays reported; the others are sealed as ever."""
+    User.objects.filter(pk=ana.pk).update(is_superuser=True)
+    ana.refresh_from_db()
+    ana.first_name = "Ana"
+    ana.save()
+    reach_change(by=admin, origin=SYSTEM, person=ana, places=[Place("x")])
+    password_set(origin=SYSTEM, person=ana, password="another horse battery")
+    assert disagreements() == ["“ana”: status, user name or e-mail address"]
+    call_command("access_seal", accept="ana", reason="our own repair")
+    assert disagreements() == [] and Event.objects.first().action == "staff.rights_accepted"
+
+
+def test_an_older_copy_that_is_put_back_with_its_seal_is_reported(ana, admin, monkeypatch):
+    rows = AccessSeal.objects.get(pk=f"person:{ana.pk}"), Group.objects.get(name="Support agent")
+    old = AccessSeal.objects.filter(pk=rows[0].pk).values().get()
+    from portal.staff import access_seals
+
+    monkeypatch.setattr(access_seals, "_ROUNDING", timedelta(0))
+    role_change(by=admin, origin=SYSTEM, person=ana, role="Manager")
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE staff_user_groups SET group_id = {rows[1].pk} WHERE user_id = {ana.pk}")  # noqa: S608
+    AccessSeal.objects.filter(pk=old["subject"]).update(**old)
+    assert disagreements() == ["“ana”: an older copy was put back"]
+
+
+def test_the_upgrade_seals_what_is_there_once(ana):
+    AccessSeal.objects.all().delete()
+    seal_after_upgrade()
+    assert disagreements()
+    AccessSeal.objects.create(
+        subject="pending", parts={}, sealed_at=timezone.now(), key_id="x", seal="forged"
+    )
+    seal_after_upgrade()
+    assert disagreements()
+    from importlib import import_module
+
+    from django.apps import apps
+
+    migration = import_module("portal.audit.migrations.0017_access_seals")
+    migration.ask_to_seal(apps, SimpleNamespace(connection=connection))
+    seal_after_upgrade()
+    assert disagreements() == [] and not AccessSeal.objects.filter(pk="pending").exists()
+
+
+def test_the_access_review_says_so(ana, admin, client_of):
+    browser = client_of(admin)
+    assert "past the portal" not in browser.get("/staff/access/").content.decode()
+    Permission.objects.first()
+    User.objects.filter(pk=ana.pk).update(password=make_password("x"))
+    for path in ("/staff/access/", "/staff/access/review/"):
+        page = browser.get(path).content.decode()
+        assert "past the portal" in page and "“ana”: password" in page
