@@ -1,5 +1,5 @@
 /* What pages do beyond HTML. Everything here is an addition: forms and links work without it.
-   Hooks: data-copy, data-guarded, data-generate-password, data-rows, data-preset, data-menu, data-nav-toggle,
+   Hooks: data-copy, data-copy-field, data-guarded, data-generate-password, data-rows, data-preset, data-menu, data-nav-toggle,
    data-theme-choice, data-form-errors, data-idle, data-poll, select[data-searchable]. */
 (function () {
   "use strict";
@@ -45,7 +45,7 @@
       sent = true;
       /* After the browser has collected the form: a disabled button would not be part of it. */
       setTimeout(function () {
-        all("button:not([type=button]), input[type=submit]", form).forEach(function (button) {
+        all("button:enabled:not([type=button]), input[type=submit]", form).forEach(function (button) {
           button.disabled = true;
           button.classList.add("is-busy");
         });
@@ -90,7 +90,15 @@
       field.value = password;
       field.dispatchEvent(new Event("input", { bubbles: true }));
     });
-    say("A strong password was filled in");
+    /* Fields never show what was sent: this is the only time to take it along. */
+    all("[data-password-made]", button.closest(".field")).forEach(function (node) { node.hidden = false; });
+    say("A strong password was filled in. Copy it now: it is not shown again.");
+  }
+  function copyField(button) {
+    var field = document.getElementById(button.dataset.copyField);
+    var byHand = function () { field.select(); say("Press Control and C to copy"); };
+    if (navigator.clipboard) navigator.clipboard.writeText(field.value).then(function () { say("Copied"); }, byHand);
+    else byHand();
   }
 
   /* ---- rows that can be added and removed ----------------------------------------------------------------- */
@@ -219,6 +227,7 @@
   var ON_CLICK = {
     "[data-copy]": copy,
     "[data-generate-password]": offerPassword,
+    "[data-copy-field]": copyField,
     "[data-row-add]": function (button) { addRow(button.closest("[data-rows]")); },
     "[data-row-remove]": removeRow,
     "[data-preset]": applyPreset,

@@ -169,6 +169,15 @@ class PayloadForm(forms.Form):
                 del self.errors[name]
                 self.cleaned_data[name] = self.initial.get(name)
 
+    def typed_initial(self) -> dict[str, Any]:
+        """Return what was typed, valid or not, as initial values of a fresh form; secrets stay out."""
+        self.full_clean()
+        return {
+            name: self.cleaned_data.get(name, self[name].data)
+            for name in self.fields
+            if not self.is_secret(name)
+        }
+
     def is_untouched(self, name: str) -> bool:
         """Tell whether what was posted for a field is what a browser posts if nobody edits it."""
         bound = self[name]

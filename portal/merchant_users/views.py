@@ -124,6 +124,17 @@ class MerchantUserCreate(ConnectionMixin, EntityCreateView):
         ticked = list(preset.permissions) if preset else []
         return {"type": "web", "sendInitialPassword": True, "permissions": ticked}
 
+    def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """Create the user; or show the form for the other type, with everything typed but the password."""
+        chosen = request.POST.get("switch_type", "")
+        if chosen not in dict(TYPES):
+            return super().post(request, **kwargs)
+        parent = self.parent()
+        data = request.POST.copy()
+        data["type"] = chosen
+        typed = self.form(parent, data=data, initial=self.initial(parent))
+        return self.form_page(parent, self.form(parent, initial=typed.typed_initial()))
+
     def form(self, parent: Entry, **kwargs: Any) -> PayloadForm:
         """The form; a submission that names no type is of the one in the address."""
         data = kwargs.get("data")
