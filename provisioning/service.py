@@ -4,7 +4,7 @@ Each call opens the connection's active credential, speaks to the gateway (a wri
 and forgets it. Reads raise the errors of `gateway.errors`; writes return exactly one outcome.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from provisioning.connections.channel import address_of, call_send, call_try
@@ -22,7 +22,7 @@ from provisioning.gateway.errors import (
     Refused,
 )
 from provisioning.gateway.secrets import Sealed, mask
-from provisioning.gateway.waiting import time_limit, waited_reset, waited_seconds
+from provisioning.gateway.waiting import time_limit, time_limit_left, waited_reset, waited_seconds
 from provisioning.operations import Operation, operation_named
 from provisioning.payloads import Payload, payload_check, payload_fields, payload_sealed
 
@@ -76,6 +76,23 @@ def connector_list(*, connection: str, merchant_guid: str, size_cap: int = 0) ->
     """The connectors of a merchant (list-connectors), their secrets sealed. Raises ProvisioningError."""
     items = _items("connector.list", connection=connection, target=merchant_guid, size_cap=size_cap)
     return _listed(Connector, items, merchant_guid)
+
+
+def sibling_guids(*, connection: str, kind: str, parent: str, deadline: float) -> list[str]:
+    """Return the guids that the parent's list holds now, read within `deadline` seconds.
+
+    A list of more than 1 MiB is not read: OutcomeUnknown. Raises ProvisioningError, KeyError for a kind
+    without a list.
+    """
+    described = operation_named(f"{kind}.list")
+    call = replace(_call(described, target=parent), large=False)
+    left = time_limit_left()
+    with time_limit(deadline if left is None else min(deadline, left)):
+        answer = call_send(call, connection=connection)
+    items = answer.body.get(described.result)
+    if not isinstance(items, list):
+        raise _unreadable(f"“{described.result}” is not a list", answer)
+    return [str(item["guid"]) for item in items if isinstance(item, dict) and item.get("guid")]
 
 
 def entity_read(*, connection: str, kind: str, parent: str, guid: str) -> Entity:
@@ -249,6 +266,7 @@ __all__ = [
     "merchant_user_list",
     "perform",
     "request_preview",
+    "sibling_guids",
     "tenant_list",
     "time_limit",
     "waited_reset",

@@ -175,6 +175,8 @@ TABLE: dict[str, Row] = {
     "changes:again": step(CHANGE, *PEOPLE[1:]),
     "changes:check": step(CHANGE, *PEOPLE[1:]),
     "changes:adopt": step(CHANGE, *PEOPLE[1:]),
+    "changes:close": step(CHANGE, *PEOPLE[1:]),
+    "changes:dismiss": step(CHANGE, *PEOPLE[1:]),
     "changes:reveal": step(CHANGE, "agent", "admin"),
     # stored credentials
     "connections:list": Row(get=only(200, *PEOPLE[1:]), post=only(405, *PEOPLE[1:])),

@@ -17,7 +17,7 @@ ACTIONS: dict[str, str] = {
     "change.prepared": "{actor} prepared to {verb} {object}",
     "change.cancelled": "{actor} decided not to {verb} {object}",
     "change.intent": "{actor} asked the gateway to {verb} {object}",
-    "change.accepted": "{actor} {verbed} {object}",
+    "change.accepted": "{actor} {verbed} {object}{message}",
     "change.refused": "{actor} tried to {verb} {object}, and the gateway refused{code}",
     "change.not_sent": "{actor} tried to {verb} {object}, and nothing reached the gateway",
     "change.unknown": "{actor} tried to {verb} {object}, and the outcome is unknown",
@@ -118,8 +118,11 @@ ATTEMPTS = frozenset(
     for state in ("prepared", "cancelled", "intent", "refused", "not_sent", "unknown", "conflict")
 )
 
+# Outcomes of a reconciled change after which its values are not known to be in effect.
+NOT_IN_EFFECT = ("not_sent", "not_found")
+
 # What may become of something: the explorer can be asked for it before it has ever happened.
-OUTCOMES = frozenset({*CAME_TO.values(), "success", "shown"} - {""})
+OUTCOMES = frozenset({*CAME_TO.values(), "success", "shown", "not_found"} - {""})
 KINDS = {
     "tenant": "tenant",
     "merchant": "merchant",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.db.models import QuerySet
 from django.http import QueryDict
 
-from portal.audit.actions import ATTEMPTS
+from portal.audit.actions import ATTEMPTS, NOT_IN_EFFECT
 from portal.audit.diffs import FieldChange, field_changes
 from portal.audit.models import Event
 from portal.audit.retention.purging import purged_ranges
@@ -117,7 +117,7 @@ def _steps(events: Sequence[Event], name: str) -> Iterator[FieldValue]:
 
 def _carried_out(events: QuerySet[Event]) -> QuerySet[Event]:
     """Without what was only planned, asked for or refused: such a value never was there."""
-    return events.exclude(action__in=ATTEMPTS).exclude(action="change.reconciled", outcome="not_sent")
+    return events.exclude(action__in=ATTEMPTS).exclude(action="change.reconciled", outcome__in=NOT_IN_EFFECT)
 
 
 def _purged_behind(events: QuerySet[Event]) -> int | None:

@@ -13,6 +13,7 @@ from portal.changes.events import change_event, recorded
 from portal.changes.models import Change, State
 from portal.changes.payloads import payload_unseal, storable
 from portal.changes.sending import change_carry_out, intent_record
+from portal.changes.siblings import siblings_before
 from portal.changes.snapshots import Difference, differences, snapshot_of
 from portal.changes.twins import twin_refuse
 from portal.staff.models import User
@@ -34,12 +35,18 @@ def claimed_send(
     payload = payload_opened(change)
     if not _claimed(change, reason, payload, None if again else person):
         return
+    leaves = False
     try:
         change.refresh_from_db()
-        if _unchanged(change, origin) and _intended(change, origin):
-            change_carry_out(change=change, payload=payload, origin=origin)
+        if change.is_create:
+            change.siblings = siblings_before(change)
+            Change.objects.filter(pk=change.pk).update(siblings=change.siblings)
+        leaves = _unchanged(change, origin) and _intended(change, origin)
     finally:
-        _released(change)
+        if not leaves:
+            _released(change)
+    if leaves:
+        change_carry_out(change=change, payload=payload, origin=origin)
 
 
 def payload_opened(change: Change) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from portal.changes.confirmation import is_production
 from portal.changes.errors import AlreadySent, ConnectionPaused, RecordMissing
 from portal.changes.gateway_pages import stop_noted
 from portal.changes.models import Change, State
-from portal.changes.writing import WriteView, change_url, refuse
+from portal.changes.writing import WriteView, change_url, refuse, unrecorded_page
 from portal.console.forms import PayloadForm
 from portal.console.links import entity_url
 from portal.console.next_steps import notice_with_links
@@ -81,7 +81,7 @@ class EntityCreateView(WriteView):
         form = self.resume_form(change, partial(self.form, parent, initial=self.initial(parent)))
         if change.state == State.REFUSED:
             refuse(form, change)
-        return self.form_page(parent, form)
+        return self.form_page(parent, form, change=change)
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """Sends a valid form once per submission and goes to its entity's page, or to the review."""
@@ -124,7 +124,9 @@ class EntityCreateView(WriteView):
 
     def answer(self, parent: Entry, form: PayloadForm, change: Change) -> HttpResponse:
         """Accepted → the entity’s page; refused → the form again; anything else → the change’s page."""
-        if change.state == State.ACCEPTED and change.object_guid:
+        if page := unrecorded_page(change):
+            return page
+        if change.state == State.ACCEPTED and change.object_guid and change.is_indexed and not change.inquiry:
             url = self.page_url(connection=self.connection, guid=change.object_guid)
             links = self.next_links(parent, change)
             messages.success(self.request, notice_with_links("Created.", links))

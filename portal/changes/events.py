@@ -40,6 +40,20 @@ def object_of(change: Change) -> ObjectRef:
     )
 
 
+def before_of(change: Change) -> dict[str, Any]:
+    """The old values of what is to become different: beside `after_of`, nothing else seems to vanish."""
+    return {
+        row["field"]: row["old"]
+        for row in change.rows
+        if row["old"] is not None and not row["secret"] and not row["unchanged"]
+    }
+
+
+def after_of(change: Change) -> dict[str, Any]:
+    """What is to become different, without what is sent along unchanged; secrets masked."""
+    return change.changed_values
+
+
 @contextmanager
 def recorded() -> Iterator[None]:
     """A durable transaction for a change and its event: both or none, on disk when the block is left.

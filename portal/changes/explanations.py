@@ -26,7 +26,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         "The gateway found the request invalid as a whole.",
         "Compare the form with the gateway’s message and send it again; what you typed is kept.",
     ),
-    "1002": Explanation("A value breaks one of the gateway’s rules.", _FIELD),
+    "1002": Explanation("The gateway rejected this value.", _FIELD),
     "1003": Explanation("A value has the wrong format.", _FIELD),
     "1004": Explanation("A value contains characters the gateway does not allow.", _FIELD),
     "1005": Explanation(
@@ -51,13 +51,14 @@ EXPLANATIONS: dict[str, Explanation] = {
     "1017": Explanation("This meta-connector lets the customer choose the method.", _ROUTING),
     "1018": Explanation("This meta-connector routes by rules.", _ROUTING),
     "9999": Explanation(
-        "The gateway failed inside.",
+        "The gateway had an internal error.",
         "Do not send it again before you have checked whether it took effect.",
     ),
     "NOT_ALLOWED": Explanation(
         "The gateway does not allow this for the merchant.", "Ask the gateway’s operator to enable it."
     ),
 }
+_OF_VALUES = frozenset({"1001", "1002", "1003", "1004", "1005", "1006"})
 _OTHER = Explanation(
     "The gateway refused this for a reason the portal does not know.",
     "Read the gateway’s message; if it does not help, pass it on with the request id.",
@@ -74,11 +75,19 @@ def advice_for(code: str) -> str:
     return EXPLANATIONS.get(code, _OTHER).advice if code else ""
 
 
+def is_correctable(*, code: str, field: str, http_status: int) -> bool:
+    """Return whether something that was typed is what the gateway refused."""
+    if http_status in (401, 403, 409, 429) or code == "1000":
+        return False
+    return bool(field) or code in _OF_VALUES or code.startswith("101")
+
+
 def refusal_words(*, code: str, gateway_message: str, explanation: str) -> str:
     """The message for a form field: our explanation, then the gateway's code and own words."""
     ours = meaning_of(code) or explanation
-    theirs = f" The gateway says ({code}): “{gateway_message}”" if gateway_message else ""
-    return f"{ours} {advice_for(code)}{theirs}".strip()
+    source = f" (code {code})" if code else ""
+    theirs = f"The gateway’s message{source}: “{gateway_message}”" if gateway_message else ""
+    return " ".join(part for part in (ours, advice_for(code), theirs) if part)
 
 
 def failure_words(error: ProvisioningError) -> str:

@@ -10,7 +10,7 @@ from portal.changes.explanations import advice_for, meaning_of
 from portal.console.access import refusal_noted
 from portal.console.errors import NotFound
 from portal.console.views import PortalView
-from provisioning.gateway.errors import EntityNotFound, NotAuthorised, ProvisioningError
+from provisioning.gateway.errors import EntityNotFound, NotAuthorised, OutcomeUnknown, ProvisioningError
 
 _LOOK_AGAIN = "Somebody may have archived or moved it. Its history says what was done here."
 
@@ -43,7 +43,8 @@ def gateway_away(request: HttpRequest, error: ProvisioningError, *, back: str = 
     context = {
         "error": error,
         "meaning": meaning_of(str(error.code or "")),
-        "advice": advice_for(str(error.code or "")),
+        # What a code advises about writes is no help for a page that only read.
+        "advice": "" if isinstance(error, OutcomeUnknown) else advice_for(str(error.code or "")),
         "back": back or request.get_full_path(),
         "not_authorised": isinstance(error, NotAuthorised),
     }

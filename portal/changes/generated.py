@@ -7,19 +7,20 @@ from django.utils import timezone
 
 from portal.audit.services import Origin
 from portal.changes.authority import Person, authorise, change_authorise, changes_seen
-from portal.changes.errors import SecretsGone
+from portal.changes.errors import NotPossible, SecretsGone
 from portal.changes.events import change_event, recorded
 from portal.changes.models import Change, State
 from portal.changes.payloads import secrets_seal, secrets_unseal
 from provisioning.entities import Entity
 from provisioning.gateway.secrets import Sealed
+from provisioning.keyring import KeyringError
 
 REVEAL_WITHIN = timedelta(minutes=15)
 # create-connector: "generated when empty".
 GENERATED = {"connector.create": ("sharedSecret", "publicIntegrationKey")}
 _GONE = (
     "They are shown once, to the person who created the connector, within 15 minutes. "
-    "If they were not noted, set new ones on the connector’s edit page."
+    "If nobody saved them, set new ones on the connector’s edit page."
 )
 
 
@@ -45,11 +46,17 @@ def secrets_reveal(*, user: Person, origin: Origin, change: Change) -> dict[str,
     sealed = change.sealed_secrets
     if not _may_see(change, user):
         raise SecretsGone(_GONE)
+    try:
+        secrets = secrets_unseal(change, sealed)
+    except KeyringError as error:
+        raise NotPossible(
+            f"These secrets cannot be opened on this server. {error} They are still kept: tell an admin, and "
+            "try again within the 15 minutes."
+        ) from error
     with recorded():
         taken = Change.objects.filter(pk=change.pk, sealed_secrets=sealed, secrets_until__gt=timezone.now())
         if not taken.update(sealed_secrets="", secrets_revealed_at=timezone.now()):
             raise SecretsGone(_GONE)
-        secrets = secrets_unseal(change, sealed)
         change_event(
             "secret.revealed", change, origin, outcome="shown", after=dict.fromkeys(secrets, "shown once")
         )

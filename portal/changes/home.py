@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import Case, Q, Value, When
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
 from django.http import HttpRequest
 from django.utils import timezone
 
-from portal.changes.authority import changes_seen
-from portal.changes.models import State
+from portal.changes.authority import Person, changes_seen
+from portal.changes.models import Change, State
 from portal.changes.settling import changes_interrupted_settle
 from portal.console.home import HomeCard, register
 
@@ -23,17 +23,28 @@ _URGENCY = Case(
 
 
 def open_changes(request: HttpRequest) -> Mapping[str, Any]:
-    """`changes`: what nobody knows the outcome of, what the person did not send yet, and today's refusals.
+    """`changes`: open outcomes of everybody, the person's drafts, and refusals of today that still matter.
 
-    `more`: whether there are others besides.
+    A refusal is left out once its author dismissed it or the same was accepted later. `more`: whether there
+    are others besides.
     """
     changes_interrupted_settle()
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    mine = Q(state=State.PREPARED) | Q(state=State.REFUSED, created_at__gte=midnight)
+    refused = Q(state=State.REFUSED, created_at__gte=midnight, dismissed_at=None)
+    mine = Q(state=State.PREPARED) | (refused & ~Exists(_accepted_later(request.user)))
     wanted = Q(state=State.UNKNOWN) | (mine & Q(actor_id=request.user.pk))
     rows = changes_seen(request.user).filter(wanted).only(*_COLUMNS)
     found = list(rows.order_by(_URGENCY, "-created_at")[: SHOWN + 1])
     return {"changes": found[:SHOWN], "more": len(found) > SHOWN}
+
+
+def _accepted_later(user: Person) -> QuerySet[Change]:
+    """Return the accepted changes of the same person and thing after a refused one."""
+    same = ("actor", "connection", "operation", "target", "object_guid", "object_name")
+    later = changes_seen(user).filter(created_at__gt=OuterRef("created_at"), actor=OuterRef("actor"))
+    created = {name: OuterRef(name) for name in same if name != "object_guid"}
+    updated = {name: OuterRef(name) for name in same if name != "object_name"}
+    return later.filter(Q(**created) | (Q(**updated) & ~Q(object_guid="")), state=State.ACCEPTED)
 
 
 def home_register() -> None:

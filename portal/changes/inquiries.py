@@ -1,7 +1,6 @@
 """Finds out what became of a change with an unknown outcome: by reading, never by sending again."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -9,49 +8,41 @@ from django.utils import timezone
 
 from portal.audit.services import Origin
 from portal.changes.authority import Person, change_authorise
-from portal.changes.errors import NotPossible
-from portal.changes.events import change_event, recorded
+from portal.changes.errors import NotPossible, ReasonRequired
+from portal.changes.events import after_of, before_of, change_event, recorded
 from portal.changes.generated import generated_seal
 from portal.changes.models import Change, State
-from portal.changes.payloads import storable
-from portal.changes.sending import after_of, before_of
-from portal.changes.snapshots import leaves, same
-from portal.directory.services import entry_store
+from portal.changes.payloads import payload_unseal, storable
+from portal.changes.readback import Comparison, compare, value_of
+from portal.changes.sending import index_update
+from portal.changes.siblings import candidates_of
+from portal.changes.snapshots import same, snapshot_of
+from portal.changes.verification import differing
 from provisioning import service
 from provisioning.entities import Entity
-from provisioning.gateway.secrets import MASK, Sealed
+from provisioning.keyring import KeyringError
 
 # A request may still be on its way for a while after we stopped waiting.
 SETTLED_AFTER = timedelta(seconds=60)
-# Two clocks: the gateway's createdAt may lie a little before our intent.
-_CLOCKS_DIFFER = timedelta(seconds=90)
-_LISTS: dict[str, Callable[[Change], list[Any]]] = {
-    "merchant": lambda change: service.merchant_list(connection=change.connection, tenant_guid=change.target),
-    "merchant_user": lambda change: service.merchant_user_list(
-        connection=change.connection, merchant_guid=change.target
-    ),
-    "connector": lambda change: service.connector_list(
-        connection=change.connection, merchant_guid=change.target
-    ),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """An entity that may be what a create made. `exact`: every readable property that was sent agrees."""
-
-    guid: str
-    name: str
-    created_at: str
-    exact: bool
+_SHOWN_CANDIDATES = 20
+_NOT_FOUND = (
+    "Checked at the gateway: not found. The request may still be carried out there later, so check again "
+    "before you repeat it."
+)
+_UNCHANGED = (
+    "Checked at the gateway: it still shows the values from before. The request may still be carried out "
+    "there later, so check again before you repeat it."
+)
+_FOUND = "Checked at the gateway: the change took effect there."
 
 
 def change_check(*, user: Person, origin: Origin, change: Change) -> Change:
     """Reads the gateway and settles an unknown change if that tells; else its `inquiry` says what was found.
 
-    Create: nothing like it → not carried out (after 60 s); one exact match → adopted; otherwise a person
-    chooses (change_adopt). Update: all sent values there → accepted; none (after 60 s) → not carried out.
-    Raises PermissionDenied, NotPossible, RecordMissing and ProvisioningError when the gateway cannot be read.
+    Create: what the parent did not list before is compared; one unmistakable match is adopted, others are
+    for a person (change_adopt, change_close). Update: all sent values there → accepted; none, and nothing
+    else either (after 60 s) → not found. Raises PermissionDenied, NotPossible, RecordMissing and
+    ProvisioningError when the gateway cannot be read.
     """
     _authorised(user, change)
     return _create_checked(change, origin) if change.is_create else _update_checked(change, origin)
@@ -67,118 +58,150 @@ def change_adopt(*, user: Person, origin: Origin, change: Change, guid: str) -> 
     if not change.is_create:
         raise NotPossible("Only a new entity can be looked for.")
     if not guid:
-        return _absent(change, origin)
-    found = [each for each in _candidates(change) if each[0].guid == guid]
+        return _absent(change, origin, _NOT_FOUND)
+    candidates = candidates_of(change)
+    found = [each for each in candidates.found if each[0].guid == guid]
     if not found:
-        raise NotPossible("This entity is none that the change can have made. Please check again.")
+        raise NotPossible("This change cannot have made that entity. Please check again.")
     (candidate, entity), *_ = found
-    return _adopted(change, entity, origin, certain=candidate.exact)
+    return _adopted(change, entity, origin, certain=candidate.exact and candidates.complete)
+
+
+def change_close(
+    *, user: Person, origin: Origin, change: Change, is_there: bool, reason: str, guid: str = ""
+) -> Change:
+    """Close an unknown change by a person's word: they looked at the gateway, and it is or is not there.
+
+    Of a create, `guid` may name the candidate that it is. Raises ReasonRequired besides what change_adopt
+    raises.
+    """
+    _authorised(user, change)
+    reason = storable(reason).strip()[:2000]
+    if not reason:
+        raise ReasonRequired("Say what you saw at the gateway: it is kept in the audit trail.")
+    if is_there and guid and change.is_create:
+        return change_adopt(user=user, origin=origin, change=change, guid=guid)
+    who = origin.actor_name or "Someone"
+    seen = "it is there" if is_there else "it is not there"
+    words = f"{who} looked at the gateway and closed this change: {seen}. Reason: {reason}"
+    values: dict[str, Any] = {"state": State.NOT_FOUND, "explanation": words}
+    if is_there or change.state == State.ACCEPTED:
+        values = {"state": State.ACCEPTED, "explanation": words, "sealed_payload": ""}
+    return _concluded(change, origin, words, values)
 
 
 def seconds_to_wait(change: Change) -> int:
-    """Seconds until the absence of a change at the gateway means that it did not happen; 0 if it does now."""
+    """Seconds until the absence of a change at the gateway is worth a statement; 0 if it is now."""
     sent_at = change.intent_at or change.created_at
     return max(0, round((sent_at + SETTLED_AFTER - timezone.now()).total_seconds()))
 
 
 def _create_checked(change: Change, origin: Origin) -> Change:
-    found = _candidates(change)
-    exact = [candidate for candidate, _entity in found if candidate.exact]
-    if not found:
-        return _absent(change, origin)
-    if len(found) == len(exact) == 1:
-        return _adopted(change, found[0][1], origin)
-    return _noted(change, "several", [asdict(candidate) for candidate, _entity in found])
-
-
-def _candidates(change: Change) -> list[tuple[Candidate, Entity]]:
-    """Entities of the sent name (or api key) that no other change made, young enough to be ours."""
-    adopted = set(
-        Change.objects.filter(
-            connection=change.connection, state=State.ACCEPTED, operation=change.operation
-        ).values_list("object_guid", flat=True)
-    )
-    since = (change.intent_at or change.created_at) - _CLOCKS_DIFFER
-    found = []
-    for entity in _listed(change):
-        young = entity.created_at is None or entity.created_at >= since
-        if entity.guid not in adopted and young and _alike(change, entity):
-            moment = entity.created_at.isoformat() if entity.created_at else ""
-            exact = bool(moment) and _agrees(change, entity)
-            found.append((Candidate(entity.guid, storable(entity.name), moment, exact), entity))
-    return found
-
-
-def _listed(change: Change) -> list[Entity]:
-    if change.kind not in _LISTS:
-        raise NotPossible("The gateway has no list in which this could be found. Please look there.")
-    return _LISTS[change.kind](change)
-
-
-def _alike(change: Change, entity: Entity) -> bool:
-    identifying = (entity.name_property, "apiKey")
-    return any(
-        name in change.body and same(change.body[name], entity.values.get(name)) for name in identifying
-    )
-
-
-def _agrees(change: Change, entity: Entity) -> bool:
-    there = storable(dict(leaves(entity.values)))
-    return all(same(value, there[name]) for name, value in _readable(change).items() if name in there)
+    candidates = candidates_of(change)
+    if not candidates.found:
+        return _absent(change, origin, _NOT_FOUND)
+    certain = candidates.certain
+    if certain:
+        return _adopted(change, certain, origin)
+    shown = [asdict(candidate) for candidate, _entity in candidates.found[:_SHOWN_CANDIDATES]]
+    return _inquired(change, "several", candidates=shown)
 
 
 def _update_checked(change: Change, origin: Origin) -> Change:
     entity = service.entity_read(
         connection=change.connection, kind=change.kind, parent=change.parent_guid, guid=change.object_guid
     )
-    there, before = storable(dict(leaves(entity.values))), dict(leaves(change.before))
-    changed = {name: new for name, new in _readable(change).items() if not same(new, before.get(name))}
-    applied = [name for name, new in changed.items() if same(new, there.get(name))]
-    if changed and len(applied) == len(changed):
-        return _adopted(change, entity, origin)
-    if changed and not applied and all(same(before.get(name), there.get(name)) for name in changed):
-        return _absent(change, origin)
-    return _noted(change, "partly" if applied else "unreadable", [])
+    compared = _changed_properties(change, entity)
+    there = [each for each in compared if each.agrees]
+    missing = [each for each in compared if each.agrees is False]
+    hidden = [each for each in compared if each.agrees is None]
+    if not missing and (there or change.state == State.ACCEPTED):
+        return _adopted(change, entity, origin, unreadable=[each.field for each in hidden])
+    if change.state == State.ACCEPTED:
+        found = differing(change, _body_of(change), entity, read_again=True)
+        return _inquired(change, "differs", explanation=found.explanation, rows=found.inquiry["rows"])
+    touched = any(
+        not same(value_of(change.before, each.field), storable_value(entity, each.field)) for each in missing
+    )
+    if missing and not there and not touched:
+        return _absent(change, origin, _UNCHANGED)
+    result = "partly" if there else "changed" if missing else "unreadable"
+    return _inquired(change, result, rows=[asdict(each) for each in (*there, *missing, *hidden)])
 
 
-def _readable(change: Change) -> dict[str, Any]:
-    """What was sent and can be read back: no secrets, nothing that only tells the gateway to do something."""
-    unreadable = ("add", "remove", "resetPassword", "sendInitialPassword", "multiMerchantAccess")
-    return {
-        name: value
-        for name, value in leaves(change.body)
-        if value != MASK and not isinstance(value, Sealed) and not name.startswith(unreadable)
-    }
+def _changed_properties(change: Change, entity: Entity) -> list[Comparison]:
+    """Compare every property that was to become different; a secret that is still the old one did not."""
+    body = _body_of(change)
+    was = {each.field: each.agrees for each in compare(body, change.before, home=change.parent_guid)}
+    found = []
+    for each in compare(body, entity.values, home=change.parent_guid):
+        if was.get(each.field):
+            continue
+        still_old = each.agrees is None and _is_old_secret(change, entity, each.field)
+        found.append(Comparison(each.field, each.sent, each.shown, False) if still_old else each)
+    return found
 
 
-def _absent(change: Change, origin: Origin) -> Change:
-    """Not there. Only after a while that proves that it will not come."""
-    if seconds_to_wait(change):
-        return _noted(change, "not_yet", [])
-    words = "Checked at the gateway: the change did not take effect there."
-    return _concluded(change, origin, words, {"state": State.NOT_SENT, "explanation": words})
+def _is_old_secret(change: Change, entity: Entity, field: str) -> bool:
+    """Return whether a secret has the digest it had when the form was opened."""
+    old = value_of(change.base, field)
+    return bool(old) and same(old, value_of(snapshot_of(entity), field))
 
 
-def _adopted(change: Change, entity: Entity, origin: Origin, *, certain: bool = True) -> Change:
+def storable_value(entity: Entity, field: str) -> Any:
+    """Return the shown value of a compared field, masked as the values before are."""
+    return storable(service.mask(value_of(dict(entity.values), field)))
+
+
+def _body_of(change: Change) -> dict[str, Any]:
+    """Return the body as sent if it can still be opened, else with its secrets masked."""
+    try:
+        return payload_unseal(change, change.sealed_payload)
+    except KeyringError:
+        return change.body
+
+
+def _absent(change: Change, origin: Origin, words: str) -> Change:
+    """Settle as not found, but only after a while: the request may be on its way."""
+    if change.state == State.ACCEPTED:  # the gateway said yes: its not being found takes nothing back
+        return _inquired(change, "no_entity")
+    if seconds_to_wait(change) or change.state == State.NOT_FOUND:
+        return _inquired(change, "not_yet" if change.state == State.UNKNOWN else "not_found")
+    return _concluded(change, origin, words, {"state": State.NOT_FOUND, "explanation": words})
+
+
+def _adopted(
+    change: Change,
+    entity: Entity,
+    origin: Origin,
+    *,
+    certain: bool = True,
+    unreadable: list[str] | None = None,
+) -> Change:
     """Settles the change as having made `entity`, whose generated secrets are shown only if `certain`."""
-    words = "Checked at the gateway: the change took effect there."
+    words = _FOUND
+    if unreadable:
+        words += f" Not readable there, so not compared: {', '.join(unreadable)}."
     values = {
         "state": State.ACCEPTED,
-        "object_guid": storable(entity.guid)[:128],
-        "object_name": storable(entity.name)[:400],
         "explanation": words,
         "sealed_payload": "",
         **(generated_seal(change, entity) if certain else {}),
     }
+    if change.is_create:
+        values["object_guid"] = storable(entity.guid)[:128]
+        values["object_name"] = storable(entity.name)[:400]
     settled = _concluded(change, origin, words, values)
-    entry_store(connection=change.connection, entity=entity, tenant_guid=change.tenant_guid)
+    index_update(settled, entity)
     return settled
 
 
 def _concluded(change: Change, origin: Origin, words: str, values: dict[str, Any]) -> Change:
     values = {**values, "finished_at": timezone.now(), "inquiry": {}}
+    if values["state"] == State.ACCEPTED:
+        values["siblings"] = {}
     with recorded():
-        if Change.objects.filter(pk=change.pk, state=State.UNKNOWN).update(**values):
+        if Change.objects.filter(pk=change.pk, state=change.state).update(**values):
             for name, value in values.items():
                 setattr(change, name, value)
             change_event(
@@ -194,14 +217,18 @@ def _concluded(change: Change, origin: Origin, words: str, values: dict[str, Any
     return change
 
 
-def _noted(change: Change, result: str, candidates: list[dict[str, Any]]) -> Change:
-    inquiry = {"result": result, "at": timezone.now().isoformat(), "candidates": candidates[:20]}
-    Change.objects.filter(pk=change.pk, state=State.UNKNOWN).update(inquiry=inquiry)
+def _inquired(change: Change, result: str, **details: Any) -> Change:
+    """Keep what a look found, for the change's page; something to decide makes it open again."""
+    inquiry = storable({"result": result, "at": timezone.now().isoformat(), **details})
+    state = change.state
+    if state == State.NOT_FOUND and result != "not_found":
+        state = State.UNKNOWN
+    Change.objects.filter(pk=change.pk, state=change.state).update(inquiry=inquiry, state=state)
     change.refresh_from_db()
     return change
 
 
 def _authorised(user: Person, change: Change) -> None:
     change_authorise(user=user, change=change)
-    if change.state != State.UNKNOWN:
+    if not change.is_open:
         raise NotPossible("The outcome of this change is known.")

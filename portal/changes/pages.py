@@ -14,11 +14,12 @@ from portal.changes import services
 from portal.changes.authority import change_found, changes_seen
 from portal.changes.confirmation import confirmation_for, is_production
 from portal.changes.errors import AlreadySent, ReasonRequired
-from portal.changes.explanations import advice_for, meaning_of
+from portal.changes.explanations import advice_for, is_correctable, meaning_of
 from portal.changes.gateway_pages import GatewayView
 from portal.changes.inquiries import seconds_to_wait
 from portal.changes.models import Change, State
-from portal.changes.writing import change_url
+from portal.changes.rows import label_of
+from portal.changes.writing import change_url, unrecorded_page
 from portal.console.context import show_environment
 from portal.console.links import entity_url, parent_url
 from portal.form_drafts.services import open_draft
@@ -95,8 +96,15 @@ class ChangeView(GatewayView):
             "asked": confirmation_for(change) if change.state == State.PREPARED else None,
             "meaning": meaning_of(change.code),
             "advice": advice_for(change.code),
+            "correctable": is_correctable(
+                code=change.code, field=change.field, http_status=change.http_status
+            ),
             "wait": seconds_to_wait(change) if change.state == State.UNKNOWN else 0,
-            "again": may_act and change.state == State.NOT_SENT and bool(change.sealed_payload),
+            "again": may_act
+            and change.state in (State.NOT_SENT, State.NOT_FOUND)
+            and bool(change.sealed_payload),
+            "repeated": services.change_repeated(change),
+            "findings": _labelled(change),
             "secrets_change": services.change_with_secrets(
                 user=self.request.user, connection=change.connection, guid=change.object_guid
             ),
@@ -138,7 +146,7 @@ class ChangeSend(ChangeView):
             return self.page(acting["change"], status=stop.status, twin=stop.twin, **typed)
         except ReasonRequired as stop:
             return self.page(acting["change"], status=stop.status, problem=stop.explanation, **typed)
-        return redirect(self.correction_url(change) or change_url(change))
+        return unrecorded_page(change) or redirect(self.correction_url(change) or change_url(change))
 
     def correction_url(self, change: Change) -> str:
         """The form, where a refusal stands on its field; "" without a form or a field."""
@@ -159,13 +167,18 @@ class ChangeCancel(ChangeView):
 
 
 class ChangeAgain(ChangeView):
-    """POST /changes/<id>/again/: tries what was certainly not carried out once more."""
+    """POST /changes/<id>/again/: tries once more what was not sent, or not found (then confirm=1)."""
 
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """To the new change."""
-        return redirect(change_url(services.change_again(**self.acting())))
+        acting = self.acting()
+        try:
+            change = services.change_again(**acting, confirmed=request.POST.get("confirm") == "1")
+        except ReasonRequired as stop:
+            return self.page(acting["change"], status=stop.status, again_problem=stop.explanation)
+        return unrecorded_page(change) or redirect(change_url(change))
 
 
 class ChangeCheck(ChangeView):
@@ -189,6 +202,37 @@ class ChangeAdopt(ChangeView):
         return redirect(change_url(services.change_adopt(**self.acting(), guid=guid)))
 
 
+class ChangeClose(ChangeView):
+    """POST /changes/<id>/close/: a person looked at the gateway (seen=there or not_there, reason)."""
+
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """Back to the change."""
+        acting, seen = self.acting(), request.POST.get("seen", "")
+        reason, guid = request.POST.get("reason", ""), request.POST.get("guid", "")[:128]
+        try:
+            if seen not in ("there", "not_there"):
+                raise ReasonRequired("Say whether it is there or not.")
+            change = services.change_close(**acting, is_there=seen == "there", reason=reason, guid=guid)
+        except ReasonRequired as stop:
+            return self.page(
+                acting["change"], status=stop.status, close_problem=stop.explanation, reason=reason, seen=seen
+            )
+        return redirect(change_url(change))
+
+
+class ChangeDismiss(ChangeView):
+    """POST /changes/<id>/dismiss/: takes one's own refused change off the home page."""
+
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """Back to Home."""
+        services.change_dismiss(user=request.user, change=self.change())
+        return redirect("/")
+
+
 class ChangeReveal(ChangeView):
     """POST /changes/<id>/reveal/: the generated secrets, once."""
 
@@ -208,6 +252,13 @@ class ChangeReveal(ChangeView):
         response["Cache-Control"] = "no-store"
         response["Referrer-Policy"] = "no-referrer"
         return response
+
+
+def _labelled(change: Change) -> list[dict[str, Any]]:
+    """What the last look compared, with the labels of the change's rows."""
+    labels = {row["field"]: row["label"] for row in change.rows}
+    rows: list[dict[str, Any]] = change.inquiry.get("rows") or []
+    return [{**row, "label": labels.get(row["field"]) or label_of(row["field"])} for row in rows]
 
 
 def _resume_url(change: Change) -> str:

@@ -16,14 +16,15 @@ from portal.changes.authority import Person, authorise, change_authorise, draft_
 from portal.changes.claims import claimed_send, payload_opened
 from portal.changes.confirmation import is_production
 from portal.changes.drafts import FormTrace, Subject, draft_again, draft_create, draft_update
-from portal.changes.errors import AlreadySent, NotPossible
-from portal.changes.events import change_event, recorded
+from portal.changes.errors import AlreadySent, NotPossible, ReasonRequired
+from portal.changes.events import after_of, before_of, change_event, recorded
 from portal.changes.generated import change_with_secrets, secrets_reveal
-from portal.changes.inquiries import change_adopt, change_check
+from portal.changes.inquiries import change_adopt, change_check, change_close
 from portal.changes.models import Change, State
 from portal.changes.pauses import pause_check
-from portal.changes.sending import after_of, before_of, change_carry_out, intent_record
+from portal.changes.sending import change_carry_out, intent_record
 from portal.changes.settling import changes_interrupted_settle, entity_history
+from portal.changes.siblings import siblings_before
 from portal.changes.twins import is_same_body, twin_refuse
 from portal.staff.models import User
 from provisioning.entities import Entity
@@ -35,7 +36,10 @@ __all__ = [
     "change_again",
     "change_cancel",
     "change_check",
+    "change_close",
+    "change_dismiss",
     "change_prepare",
+    "change_repeated",
     "change_send",
     "change_submit",
     "change_with_secrets",
@@ -148,7 +152,8 @@ def change_send(
             confirmation=confirmation,
             again=again,
         )
-        change.refresh_from_db()
+        if change.is_recorded:
+            change.refresh_from_db()
     return change
 
 
@@ -163,23 +168,32 @@ def change_cancel(*, user: Person, origin: Origin, change: Change) -> Change:
     return change
 
 
-def change_again(*, user: Person, origin: Origin, change: Change) -> Change:
-    """Tries a change again that was certainly not carried out.
+def change_again(*, user: Person, origin: Origin, change: Change, confirmed: bool = False) -> Change:
+    """Tries a change again that was not sent or not found.
 
     A create is sent, an update, and in production a create, waits for review.
 
-    The new change's submission follows from the old one, so a double click makes one. Raises NotPossible
-    when the change may have happened or its payload is no longer kept.
+    A create that was not found may still be carried out: it is looked for once more, and only sent again if
+    that was `confirmed`; if it turned up, `change` itself is returned. The new change's submission follows
+    from the old one, so a double click makes one. Raises NotPossible when the change may have happened or
+    its payload is no longer kept, ReasonRequired without confirmation, ProvisioningError if the gateway
+    cannot be read.
     """
     person = change_authorise(user=user, change=change)
     submission = uuid.uuid5(change.pk, "again")
     repeated = Change.objects.filter(submission=submission).first()
     if repeated:
         return repeated
-    if change.state != State.NOT_SENT or not change.sealed_payload:
-        raise NotPossible("This change cannot be sent again as it is. Please make it anew from its form.")
+    if change.state not in (State.NOT_SENT, State.NOT_FOUND) or not change.sealed_payload:
+        raise NotPossible("This change cannot be sent again as it is. Please use its form again.")
     pause_check(change.connection)
     payload = payload_opened(change)
+    if change.state == State.NOT_FOUND and change.is_create:
+        if not confirmed:
+            raise ReasonRequired("Tick the box to confirm that two of the same could exist afterwards.")
+        change = change_check(user=user, origin=origin, change=change)
+        if change.state != State.NOT_FOUND:
+            return change
     again = draft_again(change=change, user=person, payload=payload)
     again.submission = submission
     again = (
@@ -187,8 +201,23 @@ def change_again(*, user: Person, origin: Origin, change: Change) -> Change:
         if change.is_create and not is_production(change.connection)
         else _prepared(again, origin)
     )
-    Change.objects.filter(pk=change.pk).update(sealed_payload="")
+    if again.is_recorded:
+        Change.objects.filter(pk=change.pk).update(sealed_payload="")
     return again
+
+
+def change_repeated(change: Change) -> Change | None:
+    """Return the change that was made by sending this one again, if there is one."""
+    if change.state not in (State.NOT_SENT, State.NOT_FOUND):
+        return None
+    return Change.objects.filter(submission=uuid.uuid5(change.pk, "again")).first()
+
+
+def change_dismiss(*, user: Person, change: Change) -> None:
+    """Take one's own refused change off one's home page. Raises PermissionDenied for another's."""
+    if change.actor_id != user.pk:
+        raise PermissionDenied("only the author takes a change off their home page")
+    Change.objects.filter(pk=change.pk, state=State.REFUSED).update(dismissed_at=timezone.now())
 
 
 def _submitted(
@@ -197,6 +226,7 @@ def _submitted(
     """Intent → request → outcome for a create; the unique submission decides who sends."""
     first = Change.objects.filter(submission=change.submission).first()
     if first is None:
+        change.siblings = siblings_before(change)
         change.state, change.claimed_at, change.intent_at = State.SENDING, timezone.now(), timezone.now()
         first = _inserted(change, payload, origin, None if again else person)
     if first is not None:

@@ -11,17 +11,17 @@ from django.utils import timezone
 from portal.audit.history import History, history_page
 from portal.audit.services import Origin, origin_system
 from portal.changes.errors import RecordMissing
-from portal.changes.events import change_event, recorded
+from portal.changes.events import after_of, before_of, change_event, recorded
 from portal.changes.kept_secrets import CORRECTABLE
 from portal.changes.models import Change, State
-from portal.changes.sending import after_of, before_of
+from portal.changes.outcomes import outcomes_record_kept_soon
 from portal.form_drafts.services import SECRETS_KEPT_FOR
 
 # Unsent bodies may hold secrets: they are not kept longer than a working day or two.
 KEPT_FOR = timedelta(hours=24)
 _UNKNOWN = (
-    "The portal was interrupted while it sent this change. It may or may not have reached the gateway; "
-    "nothing is sent again until that is known."
+    "The portal was interrupted while it sent this change. It may or may not have reached the gateway. "
+    "Nothing is sent again until that is known."
 )
 _UNSENT = "The portal was interrupted before it sent this change. Nothing reached the gateway."
 _EXPIRED = "Nobody confirmed this change within 24 hours. Nothing was sent."
@@ -30,8 +30,10 @@ _EXPIRED = "Nobody confirmed this change within 24 hours. Nothing was sent."
 def changes_interrupted_settle() -> int:
     """Settles every interrupted or expired change; returns how many. Safe to call from anywhere, any time.
 
+    What waits in a file is recorded first: it is known, not interrupted.
     A send without a recorded intent never left; one with an intent has an unknown outcome.
     """
+    outcomes_record_kept_soon()
     stale = list(_stale().select_related(None)[:100])
     settled = sum(_settled_or_left(change) for change in stale)
     _secrets_expire()
@@ -94,7 +96,7 @@ def _secrets_expire() -> None:
     now = timezone.now()
     late = Change.objects.filter(secrets_until__lt=now).exclude(sealed_secrets="")
     old = Change.objects.filter(
-        state__in=(State.NOT_SENT, State.UNKNOWN), created_at__lt=now - KEPT_FOR
+        state__in=(State.NOT_SENT, State.UNKNOWN, State.NOT_FOUND), created_at__lt=now - KEPT_FOR
     ).exclude(sealed_payload="")
     corrected = Change.objects.filter(state__in=CORRECTABLE, finished_at__lt=now - SECRETS_KEPT_FOR).exclude(
         sealed_payload=""

@@ -16,7 +16,7 @@ from provisioning.gateway.secrets import reveal_all
 # The way back from the new entity's page to the form; whoever comes later means it.
 REMEMBERED_FOR = timedelta(minutes=10)
 # Any other state certainly made nothing.
-_MADE = (State.ACCEPTED, State.SENDING, State.UNKNOWN)
+_MADE = (State.ACCEPTED, State.SENDING, State.UNKNOWN, State.NOT_FOUND)
 
 
 def body_digest(change: Change, payload: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
+from django.template import loader
 from django.urls import reverse
 
 from portal.audit.actions import KINDS
@@ -15,7 +16,7 @@ from portal.changes.authority import changes_seen
 from portal.changes.explanations import refusal_words
 from portal.changes.gateway_pages import GatewayView
 from portal.changes.kept_secrets import kept_secrets
-from portal.changes.models import Change
+from portal.changes.models import Change, State
 from portal.changes.typed import complete_typed, labels_of, typed_data, typed_of
 from portal.console.forms import PayloadForm
 from portal.console.links import entity_url
@@ -145,6 +146,18 @@ class WriteView(GatewayView):
             return None
         own = changes_seen(self.request.user).filter(actor_id=self.request.user.pk)
         return own.filter(pk=wanted, connection=self.connection, operation=self.operation).first()
+
+
+def unrecorded_page(change: Change) -> HttpResponse | None:
+    """Return the page for an outcome that the database could not take; None for one that it has.
+
+    The page needs no database: what it tells is known from the gateway's answer.
+    """
+    if change.is_recorded:
+        return None
+    words = loader.render_to_string("changes/unrecorded.html", {"change": change})
+    statuses = {State.ACCEPTED: 200, State.REFUSED: 422}
+    return HttpResponse(words, status=statuses.get(State(change.state), 503))
 
 
 def change_url(change: Change) -> str:

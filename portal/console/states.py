@@ -30,6 +30,7 @@ STATES: dict[str, State] = {
     "accepted": State("Accepted", "green"),
     "refused": State("Refused", "red"),
     "not_sent": State("Not sent", "amber"),
+    "not_found": State("Not found", "amber"),
     "unknown": State("Outcome unknown", "red"),
     "conflict": State("Conflict – not sent", "amber"),
     "cancelled": State("Discarded", "grey"),

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
@@ -133,6 +134,12 @@ def guids_seen(*, user: User | AnonymousUser, connection: str, guids: Iterable[s
     asked = {guid for guid in guids if len(guid) <= GUID_LIMIT and storable(guid) == guid}
     rows = entries_seen(user=user, connection=connection).filter(guid__in=asked)
     return set(rows.values_list("guid", flat=True))
+
+
+def guids_read_before(*, connection: str, kind: str, before: datetime) -> QuerySet[Entry, str]:
+    """Return the guids of the rows written before a moment, of every tenant: not for pages."""
+    rows = Entry.objects.filter(connection=connection, kind=kind, seen_at__lt=before)
+    return rows.values_list("guid", flat=True)
 
 
 def entry_children(entry: Entry) -> QuerySet[Entry]:

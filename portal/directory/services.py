@@ -11,6 +11,7 @@ from portal.directory.entries import (
     entry_follow,
     entry_parents,
     entry_store,
+    guids_read_before,
     guids_seen,
 )
 from portal.directory.scopes import ScopeState, scope_ensure, scope_refresh, scopes_ensure
@@ -27,6 +28,7 @@ __all__ = [
     "entry_follow",
     "entry_parents",
     "entry_store",
+    "guids_read_before",
     "guids_seen",
     "scope_ensure",
     "scope_refresh",

@@ -139,7 +139,8 @@ class DeadlineHTTPSConnection(_Connecting, HTTPSConnection):
             super().connect()
         except ssl.SSLCertVerificationError as error:
             raise NeverSentError(
-                f"The gateway's certificate was not accepted: {error.verify_message}.", "certificate"
+                f"The gateway's certificate was not accepted: {str(error.verify_message).rstrip('.')}.",
+                "certificate",
             ) from None
         except ssl.SSLError as error:
             raise NeverSentError(

@@ -12,6 +12,7 @@ from portal.audit.services import Origin
 from portal.changes.models import Change
 from provisioning import service
 from tests.portal.changes.relay import Relay
+from tests.portal.changes.rewriter import Rewriter
 
 ORIGIN = Origin(None, "Ana Agent", "Support agent", "", "127.0.0.1", "r1")
 
@@ -110,3 +111,13 @@ def actions(change):
 def only_change():
     """The one change there is."""
     return Change.objects.get()
+
+
+@pytest.fixture
+def rewriter(gateway, connection):
+    """Between the portal and the gateway: rewrites what a test has rules for."""
+    made = Rewriter(gateway.base_url, gateway.auth)
+    connection.base_url = made.url
+    connection.save()
+    yield made
+    made.close()

@@ -15,9 +15,10 @@ class MerchantForm(PayloadForm):
     name = forms.CharField(label="Name")
     homepage = forms.CharField(label="Web site", required=False)
     timezone = forms.CharField(label="Time zone", required=False)
+    address = forms.CharField(label="Address", required=False)
     city = forms.CharField(label="City", required=False)
     zipCode = forms.CharField(label="Post code", required=False)  # noqa: N815
-    sections = (Section("All", ("name", "homepage", "timezone", "city", "zipCode")),)
+    sections = (Section("All", ("name", "homepage", "timezone", "address", "city", "zipCode")),)
 
 
 class MerchantEditForm(MerchantForm):
@@ -25,7 +26,7 @@ class MerchantEditForm(MerchantForm):
 
     schema = "MerchantUpdate"
     disabled = forms.BooleanField(label="Disabled", required=False)
-    sections = (Section("All", ("name", "homepage", "timezone", "city", "zipCode", "disabled")),)
+    sections = (Section("All", ("name", "homepage", "timezone", "address", "city", "zipCode", "disabled")),)
 
 
 class ConnectorForm(PayloadForm):

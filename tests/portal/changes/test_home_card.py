@@ -12,7 +12,7 @@ from portal.changes.models import Change, State
 
 
 def test_home_says_when_nothing_waits(client_of: Callable[[Any], Client], agent: Any) -> None:
-    assert "Nothing waits for you" in client_of(agent).get("/").content.decode()
+    assert "all caught up" in client_of(agent).get("/").content.decode()
 
 
 def test_home_shows_my_prepared_changes_and_every_open_outcome(

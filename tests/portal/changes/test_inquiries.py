@@ -67,8 +67,14 @@ def test_a_create_that_did_not_happen_may_be_sent_again_after_a_minute(browser, 
     later(change)
     browser.post(f"/changes/{change.pk}/check/")
     change.refresh_from_db()
-    assert change.state == State.NOT_SENT
-    browser.post(f"/changes/{change.pk}/again/")
+    assert change.state == State.NOT_FOUND
+    page = browser.get(f"/changes/{change.pk}/").content.decode()
+    for claim in ("did not take effect", "safe to try again", "Nothing changed"):
+        assert claim not in page
+    assert "may still be carried out" in page
+    assert browser.post(f"/changes/{change.pk}/again/").status_code == 422
+    assert relay.writes == 1
+    browser.post(f"/changes/{change.pk}/again/", {"confirm": "1"})
     assert relay.writes == 2
     assert Change.objects.filter(state=State.ACCEPTED).count() == 1
 
@@ -97,13 +103,13 @@ def test_one_of_the_same_name_that_differs_is_not_adopted_by_itself(browser, unk
     assert change.inquiry["result"] == "several"
     browser.post(f"/changes/{change.pk}/adopt/", {"guid": ""})
     change.refresh_from_db()
-    assert change.state == State.NOT_SENT
+    assert change.state == State.NOT_FOUND
 
 
-def test_an_old_namesake_is_no_match(browser, unknown, relay):
-    change = unknown("commit-then-drop")
-    Change.objects.filter(pk=change.pk).update(intent_at=timezone.now() + timedelta(minutes=5))
-    change.refresh_from_db()
+def test_a_namesake_from_before_the_send_is_no_match(browser, unknown, tenant, relay):
+    name = f"Nordlicht {uuid.uuid4().hex[:8]}"
+    merchant_made(tenant, name=name, homepage="https://n.example")
+    change = unknown("500", name=name)
     browser.post(f"/changes/{change.pk}/check/")
     change.refresh_from_db()
     assert change.inquiry["result"] == "not_yet"
@@ -116,10 +122,10 @@ def test_what_another_change_made_is_no_match(browser, unknown, tenant, relay):
     later(second, seconds=61)
     browser.post(f"/changes/{second.pk}/check/")
     second.refresh_from_db()
-    assert second.state == State.NOT_SENT
+    assert second.state == State.NOT_FOUND
 
 
-@pytest.mark.parametrize(("kind", "state"), [("commit-then-drop", State.ACCEPTED), ("500", State.NOT_SENT)])
+@pytest.mark.parametrize(("kind", "state"), [("commit-then-drop", State.ACCEPTED), ("500", State.NOT_FOUND)])
 def test_an_unknown_update_is_settled_by_reading(*, browser, merchant, relay, fault, kind, state):
     change = prepared(browser, merchant, city="Linz")
     fault(kind, "updateMerchant")
@@ -131,7 +137,7 @@ def test_an_unknown_update_is_settled_by_reading(*, browser, merchant, relay, fa
     change.refresh_from_db()
     assert change.state == state
     assert relay.writes == 1
-    if state == State.NOT_SENT:
+    if state == State.NOT_FOUND:
         again = browser.post(f"/changes/{change.pk}/again/")
         assert again.url == browser.post(f"/changes/{change.pk}/again/").url
         browser.post(f"{again.url}send/")

@@ -86,17 +86,19 @@ def test_no_other_step_sends_without_record(*, browser, agent, merchants, relay,
 
 
 def test_an_outcome_that_cannot_be_recorded_is_unknown_and_not_repeated(agent, merchants, relay, monkeypatch):
-    """The record breaks between the request and its outcome: the change is settled as unknown."""
-    from portal.changes import sending
+    """Neither database nor disk take the outcome: the answer tells it, and the record says unknown."""
+    from portal.changes import outcomes
 
-    def broken(*_args):
-        raise sending.RecordMissing("gone")
+    def broken(*_args, **_kwargs):
+        raise outcomes.RecordMissing("gone")
 
     entity = change_of_now(merchants)
     change = change_of(agent, entity, city="Linz")
-    monkeypatch.setattr(sending, "_outcome_record", broken)
+    monkeypatch.setattr(outcomes, "_apply", broken)
+    monkeypatch.setattr(outcomes, "spool_keep", lambda *_args: False)
     change = services.change_send(user=agent, origin=ORIGIN, change=change)
-    assert change.state == State.SENDING
+    assert (change.state, change.is_recorded) == (State.ACCEPTED, False)
+    assert Change.objects.get().state == State.SENDING
     assert relay.writes == 1
     Change.objects.update(claimed_at=timezone.now() - timedelta(minutes=1))
     change = services.change_send(user=agent, origin=ORIGIN, change=change)

@@ -1,0 +1,30 @@
+"""What the ready-check says of changes: outcomes that nobody knows, or that are not recorded yet."""
+
+from portal.changes.models import Change, State
+from portal.changes.outcome_spool import spool_waiting
+from portal.console.health import WARNINGS, NotReadyError
+
+
+def checks_register() -> None:
+    """Add the warnings to /healthz/ready."""
+    WARNINGS["unknown outcomes"] = check_unknown_outcomes
+    WARNINGS["unrecorded outcomes"] = check_unrecorded_outcomes
+
+
+def check_unknown_outcomes() -> None:
+    """Raise NotReadyError while the outcome of a change is unknown."""
+    unknown = Change.objects.filter(state=State.UNKNOWN)
+    count = unknown.count()
+    if count:
+        since = unknown.earliest("created_at").created_at
+        raise NotReadyError(
+            f"{count} change(s) have an unknown outcome, the oldest since {since:%Y-%m-%d %H:%M} UTC: "
+            "open Changes and check them"
+        )
+
+
+def check_unrecorded_outcomes() -> None:
+    """Raise NotReadyError while this machine keeps outcomes that the database has not taken yet."""
+    count = sum(1 for _ in spool_waiting())
+    if count:
+        raise NotReadyError(f"{count} outcome(s) of changes are kept in files and not recorded yet")

@@ -1,0 +1,212 @@
+"""An outcome that the database does not take is told, kept sealed in a file, and recorded once, later."""
+
+import stat
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from django.db import connection as database
+from django.db import connections
+from django.utils import timezone
+
+from portal.audit.models import Event
+from portal.changes import outcome_spool, outcomes, services
+from portal.changes.health import check_unknown_outcomes, check_unrecorded_outcomes
+from portal.changes.models import Change, State
+from portal.console.health import NotReadyError
+from portal.tasks import housekeeping
+from tests.portal.changes.conftest import actions, only_change
+from tests.portal.changes.test_creating import FIELDS, new
+from tests.portal.changes.test_updating import prepared
+
+
+@pytest.fixture(autouse=True)
+def spool(tmp_path, settings, monkeypatch):
+    """A data folder of the test's own, and no pause between tries."""
+    settings.DATA_DIR = tmp_path
+    monkeypatch.setattr(outcomes, "_LOCK_SECONDS", 1)
+    monkeypatch.setattr(outcomes, "_RETRY_SECONDS", 0.0)
+    return tmp_path / "unrecorded-outcomes"
+
+
+@contextmanager
+def changes_locked():
+    """Another connection holds the lock that recording an outcome needs."""
+    locked, release = threading.Event(), threading.Event()
+
+    def hold():
+        with connections["default"].cursor() as cursor:
+            cursor.execute("BEGIN IMMEDIATE" if database.vendor == "sqlite" else "BEGIN")
+            if database.vendor != "sqlite":
+                cursor.execute("LOCK TABLE changes_change IN EXCLUSIVE MODE")
+            locked.set()
+            release.wait(60)
+            cursor.execute("ROLLBACK")
+        connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(hold)
+        assert locked.wait(10)
+        try:
+            yield
+        finally:
+            release.set()
+            done.result()
+
+
+@pytest.fixture
+def locked_after_sending(transactional_db, rewriter):
+    """The database is locked from the moment the gateway has the write until the answer is out."""
+
+    def post(operation, act, answer=lambda answered: answered):
+        with ThreadPoolExecutor(1) as pool:
+            held = threading.Event()
+            over = threading.Event()
+
+            def hold():
+                with changes_locked():
+                    held.set()
+                    over.wait(60)
+
+            def rule(body, send):
+                answered = answer(send(body))
+                waiting.append(pool.submit(hold))
+                held.wait(20)
+                return answered
+
+            waiting = []
+            rewriter.rules = {operation: rule}
+            try:
+                return act()
+            finally:
+                over.set()
+                for each in waiting:
+                    each.result()
+
+    return post
+
+
+def test_a_create_is_told_and_recorded_later(browser, tenant, spool, locked_after_sending, rewriter):
+    form = {**FIELDS, "submission": str(uuid.uuid4())}
+    browser.get(new(tenant))
+    response = locked_after_sending("createMerchant", lambda: browser.post(new(tenant), form))
+    page = response.content.decode()
+    assert response.status_code == 200
+    assert "The gateway accepted the change" in page
+    assert "Do not send the change again" in page
+    change = only_change()
+    assert change.state == State.SENDING
+    (file,) = spool.iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(spool.stat().st_mode) == 0o700
+    assert b"Nordlicht" not in file.read_bytes()
+    with pytest.raises(NotReadyError, match="not recorded yet"):
+        check_unrecorded_outcomes()
+    rewriter.rules = {}
+    assert browser.get("/accounts/profile/").status_code == 200  # any request records it
+    change.refresh_from_db()
+    assert change.state == State.ACCEPTED
+    assert change.object_guid in page
+    assert actions(change) == ["change.intent", "change.accepted"]
+    assert not list(spool.iterdir())
+    check_unrecorded_outcomes()
+    assert rewriter.writes == 1
+
+
+def test_an_update_and_the_worker(browser, merchant, spool, locked_after_sending):
+    change = prepared(browser, merchant, city="Linz")
+    response = locked_after_sending("updateMerchant", lambda: browser.post(f"/changes/{change.pk}/send/"))
+    assert "The gateway accepted the change" in response.content.decode()
+    services.changes_interrupted_settle()
+    change.refresh_from_db()
+    assert change.state == State.ACCEPTED
+    assert actions(change) == ["change.prepared", "change.intent", "change.accepted"]
+
+
+def test_a_refusal_is_told(browser, merchant, locked_after_sending):
+    change = prepared(browser, merchant, city="Linz")
+    no = {"success": False, "errorCode": 1002, "errorMessage": "city: not there"}
+    response = locked_after_sending(
+        "updateMerchant", lambda: browser.post(f"/changes/{change.pk}/send/"), answer=lambda _: no
+    )
+    assert response.status_code == 422
+    assert "The gateway refused the change" in response.content.decode()
+    outcomes.outcomes_record_kept()
+    change.refresh_from_db()
+    assert change.state == State.REFUSED
+
+
+def test_what_was_recorded_after_all_is_not_recorded_twice(browser, merchant, spool, locked_after_sending):
+    """A process that ends between recording and removing the file leaves the file."""
+    change = prepared(browser, merchant, city="Linz")
+    locked_after_sending("updateMerchant", lambda: browser.post(f"/changes/{change.pk}/send/"))
+    (file,) = spool.iterdir()
+    kept = file.read_bytes()
+    assert outcomes.outcomes_record_kept() == 1
+    file.write_bytes(kept)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: _recording(), range(4)))
+    assert not file.exists()
+    assert actions(change).count("change.accepted") == 1
+
+
+def _recording():
+    try:
+        outcomes.outcomes_record_kept()
+    finally:
+        connections.close_all()
+
+
+def test_a_verdict_kept_in_a_file_beats_an_unknown_outcome(browser, merchant, spool, locked_after_sending):
+    change = prepared(browser, merchant, city="Linz")
+    locked_after_sending("updateMerchant", lambda: browser.post(f"/changes/{change.pk}/send/"))
+    Change.objects.update(state=State.UNKNOWN)  # as another server, without the file, settled it
+    with pytest.raises(NotReadyError, match="unknown outcome"):
+        check_unknown_outcomes()
+    outcomes.outcomes_record_kept()
+    change.refresh_from_db()
+    assert change.state == State.ACCEPTED
+    check_unknown_outcomes()
+
+
+def test_a_file_of_another_change_does_not_open(db, spool):
+    mine, theirs = uuid.uuid4(), uuid.uuid4()
+    assert outcome_spool.spool_keep(mine, {"values": {}})
+    (spool / f"{mine}.sealed").rename(spool / f"{theirs}.sealed")
+    assert outcome_spool.spool_read(theirs) is None
+    assert outcome_spool.spool_read(mine) is None
+    assert list(outcome_spool.spool_waiting()) == [theirs]
+
+
+def test_a_full_disk_takes_the_outcome_into_the_room_set_aside(db, spool, monkeypatch):
+    change_id = uuid.uuid4()
+    outcome_spool.spool_reserve(change_id)
+    write = outcome_spool._write
+
+    def full(path, data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(outcome_spool, "_write", full)
+    assert outcome_spool.spool_keep(change_id, {"values": {"state": "accepted"}})
+    monkeypatch.setattr(outcome_spool, "_write", write)
+    assert outcome_spool.spool_read(change_id) == {"values": {"state": "accepted"}}
+
+
+def test_an_interrupted_send_is_settled_by_the_worker(browser, merchant, rewriter, settings):
+    """Nobody opens a page: the worker's regular work does it, and the trail says so."""
+    change = prepared(browser, merchant, city="Linz")
+    began = timezone.now() - timedelta(seconds=settings.CHANGE_INTERRUPTED_AFTER + 1)
+    Change.objects.filter(pk=change.pk).update(state=State.SENDING, claimed_at=began, intent_at=began)
+    for regular in housekeeping._REGULAR.values():
+        regular.due_at = 0.0
+    housekeeping.housekeeping_do()
+    change.refresh_from_db()
+    assert change.state == State.UNKNOWN
+    assert Event.objects.filter(change_id=str(change.pk), action="change.unknown").count() == 1
+    every = housekeeping._REGULAR[services.changes_interrupted_settle].every
+    assert settings.CHANGE_INTERRUPTED_AFTER + every.total_seconds() + 5 < 60
+    with pytest.raises(NotReadyError, match="1 change"):
+        check_unknown_outcomes()
