@@ -1,16 +1,18 @@
 """The gateway's entities as the portal sees them: property names of the API, secrets sealed.
 
 Source: the response schemas of the contract. The published slips are read too (README of the contract,
-contradictions 1, 4, 5, 6): misspelt keys, permissions as one string, empty maps as empty arrays.
+contradictions 1, 4, 5, 6): misspelt keys, permissions as one string, empty maps as empty arrays. Whatever the
+gateway answers, every property has the type of its schema afterwards (entity_values).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 from provisioning.contract.spelling import spelled
+from provisioning.entity_values import fitted, guid_checked, instant
 
 Values = Mapping[str, Any]
 
@@ -20,25 +22,24 @@ class Entity:
     """One entity. `values` holds every property under the contract's names; absent and null are both absent.
 
     `parent` is the guid it hangs under: a merchant's tenant, a user's or connector's merchant, or "".
+    `problems` names the properties that could not be read, and why; they are missing in `values`.
     """
 
     kind: ClassVar[str] = ""
+    schema: ClassVar[str] = ""
     name_property: ClassVar[str] = "name"
 
     guid: str
     parent: str
     values: Values
+    problems: tuple[str, ...] = ()
 
     @classmethod
     def from_answer(cls, answer: Values, *, parent: str = "") -> Self:
-        """Builds the entity from one parsed answer object. Raises ValueError if it carries no guid."""
-        values = spelled(answer)
-        for key in [key for key, value in values.items() if value is None]:
-            del values[key]
-        guid = values.get("guid")
-        if not isinstance(guid, str) or not guid:
-            raise ValueError(f"{cls.kind} without guid")
-        return cls(guid=guid, parent=parent, values=MappingProxyType(cls.normalise(values)))
+        """Builds the entity from one parsed answer object. Raises ValueError if it carries no usable guid."""
+        guid = guid_checked(answer.get("guid"))
+        values, problems = fitted(cls.schema, cls.normalise(spelled(answer)))
+        return cls(guid=guid, parent=parent, values=MappingProxyType(values), problems=problems)
 
     @classmethod
     def normalise(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -71,6 +72,7 @@ class Tenant(Entity):
 
     __slots__ = ()
     kind = "tenant"
+    schema = "Tenant"
 
 
 class Merchant(Entity):
@@ -78,6 +80,7 @@ class Merchant(Entity):
 
     __slots__ = ()
     kind = "merchant"
+    schema = "Merchant"
 
 
 class MerchantUser(Entity):
@@ -85,6 +88,7 @@ class MerchantUser(Entity):
 
     __slots__ = ()
     kind = "merchant_user"
+    schema = "MerchantUser"
     name_property = "username"
 
     @classmethod
@@ -101,6 +105,7 @@ class Connector(Entity):
 
     __slots__ = ()
     kind = "connector"
+    schema = "Connector"
 
     @property
     def is_meta(self) -> bool:
@@ -119,12 +124,4 @@ ENTITY_KINDS: dict[str, type[Entity]] = {
 }
 
 
-def instant(value: object) -> datetime | None:
-    """Reads both published spellings of a date; without offset it is UTC. None if it is no date."""
-    if not isinstance(value, str):
-        return None
-    try:
-        parsed = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+__all__ = ["ENTITY_KINDS", "Connector", "Entity", "Merchant", "MerchantUser", "Tenant", "instant"]

@@ -4,6 +4,7 @@ Each call opens the connection's active credential, speaks to the gateway (a wri
 and forgets it. Reads raise the errors of `gateway.errors`; writes return exactly one outcome.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -41,9 +42,16 @@ class Accepted:
 
 
 Outcome = Accepted | NotSent | Refused | OutcomeUnknown
+MAX_UNREADABLE = 50
 
 
-def tenant_list(*, connection: str, size_cap: int = 0) -> list[Tenant]:
+class EntityList(list[AnyEntity]):
+    """The entities of one list. `unreadable` says of every row that is none which one it is, and why."""
+
+    unreadable: tuple[str, ...] = ()
+
+
+def tenant_list(*, connection: str, size_cap: int = 0) -> EntityList[Tenant]:
     """The sub-tenants (list-tenants). The key's own tenant, which the gateway leaves out, comes first.
 
     It is known from the connection's settings only: values guid, name (the connection's) and own: True.
@@ -57,7 +65,7 @@ def tenant_list(*, connection: str, size_cap: int = 0) -> list[Tenant]:
     return listed
 
 
-def merchant_list(*, connection: str, tenant_guid: str, size_cap: int = 0) -> list[Merchant]:
+def merchant_list(*, connection: str, tenant_guid: str, size_cap: int = 0) -> EntityList[Merchant]:
     """The merchants of a tenant (list-merchants). Raises ProvisioningError.
 
     `size_cap`: refuse an answer of more bytes with AnswerTooLarge; 0 is the client's own limit.
@@ -66,13 +74,13 @@ def merchant_list(*, connection: str, tenant_guid: str, size_cap: int = 0) -> li
     return _listed(Merchant, items, tenant_guid)
 
 
-def merchant_user_list(*, connection: str, merchant_guid: str, size_cap: int = 0) -> list[MerchantUser]:
+def merchant_user_list(*, connection: str, merchant_guid: str, size_cap: int = 0) -> EntityList[MerchantUser]:
     """The users of a merchant (list-merchant-users). Raises ProvisioningError."""
     items = _items("merchant_user.list", connection=connection, target=merchant_guid, size_cap=size_cap)
     return _listed(MerchantUser, items, merchant_guid)
 
 
-def connector_list(*, connection: str, merchant_guid: str, size_cap: int = 0) -> list[Connector]:
+def connector_list(*, connection: str, merchant_guid: str, size_cap: int = 0) -> EntityList[Connector]:
     """The connectors of a merchant (list-connectors), their secrets sealed. Raises ProvisioningError."""
     items = _items("connector.list", connection=connection, target=merchant_guid, size_cap=size_cap)
     return _listed(Connector, items, merchant_guid)
@@ -106,7 +114,7 @@ def entity_read(*, connection: str, kind: str, parent: str, guid: str) -> Entity
         found = [tenant for tenant in tenant_list(connection=connection) if tenant.guid == guid]
     else:
         items = _items(f"{kind}.list", connection=connection, target=parent)
-        found = _listed(entity_class, [item for item in items if item.get("guid") == guid][:1], parent)
+        found = _listed(entity_class, [item for item in items if _has_guid(item, guid)][:1], parent)
     if not found:
         raise EntityNotFound(f"The gateway does not list {guid} there.", code=1007)
     return found[0]
@@ -202,22 +210,47 @@ def _call(
     )
 
 
-def _items(operation: str, *, connection: str, target: str = "", size_cap: int = 0) -> list[dict[str, Any]]:
+def _items(operation: str, *, connection: str, target: str = "", size_cap: int = 0) -> list[Any]:
     described = operation_named(operation)
     call = _call(described, target=target, size_cap=size_cap)
     answer = call_send(call, connection=connection)
     items = answer.body.get(described.result)
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise _unreadable(f"“{described.result}” is not a list of objects", answer)
+    if not isinstance(items, list):
+        raise _unreadable(f"“{described.result}” is not a list", answer)
     return items
 
 
-def _listed(entity_class: type[AnyEntity], items: list[dict[str, Any]], parent: str) -> list[AnyEntity]:
-    try:
-        return [entity_class.from_answer(item, parent=parent) for item in items]
-    except (ValueError, RecursionError) as error:
-        # Leaving out one entry would show a list that looks complete and is not.
-        raise _unreadable(type(error).__name__) from None
+def _has_guid(item: Any, guid: str) -> bool:
+    return isinstance(item, dict) and item.get("guid") == guid
+
+
+def _listed(entity_class: type[AnyEntity], items: list[Any], parent: str) -> EntityList[AnyEntity]:
+    """The rows as entities. A row that cannot be one is named, so that the list does not look complete."""
+    found: EntityList[AnyEntity] = EntityList()
+    unreadable: list[str] = []
+    seen: set[str] = set()
+    for number, item in enumerate(items, start=1):
+        try:
+            if not isinstance(item, dict):
+                raise ValueError("it is not an object")
+            entity = entity_class.from_answer(item, parent=parent)
+            if entity.guid in seen:
+                raise ValueError("its GUID is listed twice")
+        except (ValueError, RecursionError) as error:
+            unreadable.append(f"row {number}{_guid_shown(item)}: {error}")
+            continue
+        seen.add(entity.guid)
+        found.append(entity)
+    more = len(unreadable) - MAX_UNREADABLE
+    found.unreadable = (*unreadable[:MAX_UNREADABLE], *([f"{more:,} more rows"] if more > 0 else []))
+    return found
+
+
+def _guid_shown(item: Any) -> str:
+    guid = item.get("guid") if isinstance(item, dict) else None
+    if not isinstance(guid, str) or not guid:
+        return ""
+    return " (GUID “" + "".join(sign if sign.isprintable() else "\ufffd" for sign in guid[:60]) + "”)"
 
 
 def _unreadable(detail: str, answer: Answer | None = None) -> OutcomeUnknown:
@@ -242,12 +275,14 @@ def _entity_of(operation: Operation, answer: Answer, target: str, parent: str) -
         if entity_class is None or not isinstance(item, dict) or not isinstance(item.get("guid"), str):
             continue
         if item["guid"] and (creates or item["guid"] == target):
-            return entity_class.from_answer(item, parent=parent or (target if creates else ""))
+            with suppress(ValueError, RecursionError):  # the write has happened: an odd guid is no failure
+                return entity_class.from_answer(item, parent=parent or (target if creates else ""))
     return None
 
 
 __all__ = [
     "Accepted",
+    "EntityList",
     "EntityNotFound",
     "NotAuthorised",
     "NotSent",

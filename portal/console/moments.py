@@ -21,7 +21,12 @@ def instant_of(value: object) -> datetime | None:
             return None
     if not isinstance(value, datetime):
         return None
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
+    value = value if value.tzinfo else value.replace(tzinfo=UTC)
+    try:
+        value.astimezone(UTC)  # every page shows the exact UTC as well
+    except OverflowError:
+        return None
+    return value
 
 
 def zone_named(name: str) -> tzinfo:
@@ -62,8 +67,11 @@ def age_shown(value: object) -> SafeString | str:
 
 @lru_cache(maxsize=2048)  # lists show the same fifty times again and again
 def _dated(when: datetime, zone: tzinfo) -> SafeString:
-    local = when.astimezone(zone)
-    return _element(when, f"{local.day} {local:%b %Y, %H:%M}")
+    try:
+        local, suffix = when.astimezone(zone), ""
+    except OverflowError:  # the last and the first day that there are, in a zone far from UTC
+        local, suffix = when.astimezone(UTC), " UTC"
+    return _element(when, f"{local.day} {local:%b %Y, %H:%M}{suffix}")
 
 
 def _ago(seconds: float) -> str:

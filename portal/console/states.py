@@ -19,6 +19,7 @@ STATES: dict[str, State] = {
     "archived": State("Archived", "grey"),
     "off_disabled": State("Off: merchant disabled", "amber"),
     "off_archived": State("Off: merchant archived", "grey"),
+    "unreadable": State("Unreadable", "amber"),
     "own": State("Own tenant", "blue"),
     "test_mode": State("Test mode", "amber"),
     "live": State("Live", "red"),

@@ -9,11 +9,13 @@ from urllib.parse import quote
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import QueryDict
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from portal.console.moments import moment_shown
 from portal.console.templatetags.portal import badge
 from portal.console.text import search_text
-from portal.directory.models import Entry
+from portal.directory.models import Entry, status_named
 
 ROOMS = {
     "tenant": "tenants",
@@ -95,7 +97,7 @@ def row_shown(row: Mapping[str, Any], prefix: str, zone: tzinfo) -> dict[str, An
     extras = {
         "url": page_address(prefix, row["guid"]),
         "status": status,
-        "badge": _BADGES[status],
+        "badge": _badge(status, row["fields"].get("unreadable")),
         "created": moment_shown(row["created_at"], zone),
     }
     return {**row, **extras}
@@ -115,6 +117,15 @@ def effective_status_of(entry: Entry, parents: Iterable[Entry]) -> str:
     return effective_status(entry.status, merchant)
 
 
+def _badge(status: str, unreadable: list[str] | None) -> SafeString:
+    """The badge of a status, with the properties that could not be read."""
+    if not unreadable:
+        return _BADGES[status]
+    return format_html(
+        '{}<div class="text-secondary">unreadable: {}</div>', badge(status), "; ".join(unreadable[:3])
+    )
+
+
 def status_of(row: Mapping[str, Any]) -> str:
     """The word of the badge, for rows read as plain values."""
-    return "archived" if row["archived"] else "disabled" if row["disabled"] else "active"
+    return status_named(disabled=row["disabled"], archived=row["archived"], fields=row.get("fields") or {})

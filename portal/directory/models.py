@@ -1,6 +1,16 @@
 """The local index: one row per gateway entity, one row per list that was read. Nothing here is a secret."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.db import models
+
+
+def status_named(*, disabled: bool, archived: bool, fields: Mapping[str, Any]) -> str:
+    """Return the word of the badge; no status is made of values that could not be read."""
+    if any(problem.startswith(("disabled:", "archived:")) for problem in fields.get("unreadable", ())):
+        return "unreadable"
+    return "archived" if archived else "disabled" if disabled else "active"
 
 
 class Entry(models.Model):
@@ -43,8 +53,8 @@ class Entry(models.Model):
 
     @property
     def status(self) -> str:
-        """One word for the badge: archived, disabled or active."""
-        return "archived" if self.archived else "disabled" if self.disabled else "active"
+        """One word for the badge: archived, disabled, active, or unreadable."""
+        return status_named(disabled=self.disabled, archived=self.archived, fields=self.fields)
 
 
 class Scope(models.Model):
@@ -53,6 +63,7 @@ class Scope(models.Model):
     `failed_at` is the last failed try, `away_since` the first of a row of them. `claimed_at` is set while one
     worker reads the list; `facets` holds the countries and currencies that occur. `rows` is how many the
     gateway listed the last time. `outdated`: an own change made the rows wrong, so read the list again.
+    `unreadable` says of each row that could not be read why not.
     """
 
     class Size(models.TextChoices):
@@ -74,6 +85,7 @@ class Scope(models.Model):
     rows = models.PositiveIntegerField(null=True)
     size = models.CharField(max_length=16, blank=True, default=Size.ORDINARY, choices=Size.choices)
     outdated = models.BooleanField(default=False)
+    unreadable = models.JSONField(default=list)
 
     class Meta:
         """A list exists once."""

@@ -1,6 +1,6 @@
 """Entity pages: read fresh from the gateway in one call; from the index, with a banner, when it is away."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,12 +16,14 @@ class Reading:
     """What is known of an entity now. `fresh` is False if `values` come from the index because of `error`.
 
     `large`: its list is too long for a page to read, so `values` come from the index, too.
+    `problems` names the properties that the gateway answered in a way that cannot be read.
     """
 
     entry: Entry
     values: Mapping[str, Any]
     error: ProvisioningError | None = None
     large: bool = False
+    problems: Sequence[str] = ()
 
     @property
     def fresh(self) -> bool:
@@ -44,14 +46,15 @@ def entity_reading(entry: Entry) -> Reading:
 
     The API reads no single entity. Where its list is long, a background worker keeps the row current.
     """
+    unreadable = entry.fields.get("unreadable", ())
     lists = Scope.objects.filter(connection=entry.connection, kind=entry.kind, parent_guid=entry.parent_guid)
     if lists.exclude(size=Scope.Size.ORDINARY).filter(refreshed_at__isnull=False).exists():
         large_lists_enqueue(connection=entry.connection)
-        return Reading(entry, entry.fields, large=True)
+        return Reading(entry, entry.fields, large=True, problems=unreadable)
     try:
         entity = service.entity_read(
             connection=entry.connection, kind=entry.kind, parent=entry.parent_guid, guid=entry.guid
         )
     except ProvisioningError as error:
-        return Reading(entry, entry.fields, error)
-    return Reading(entry_follow(entry=entry, entity=entity), entity.values)
+        return Reading(entry, entry.fields, error, problems=unreadable)
+    return Reading(entry_follow(entry=entry, entity=entity), entity.values, problems=entity.problems)

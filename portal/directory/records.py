@@ -59,7 +59,7 @@ def index_fields(entity: Entity) -> dict[str, Any]:
     if isinstance(config, dict):
         facts = {key: config[key] for key in _CONFIG_KEPT if key in config}
         kept |= {"config": facts} if facts else {}
-    return kept
+    return kept | {"unreadable": list(entity.problems)} if entity.problems else kept
 
 
 def index_draft(entity: Entity, *, parent: str, tenant: str) -> Draft | None:

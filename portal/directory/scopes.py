@@ -1,7 +1,7 @@
 """Reading lists of the gateway into the index: when, by whom, and what happens if it does not answer."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,6 +24,8 @@ FIRST_LOAD_WAIT = 5.0
 # Pages read lists up to this length themselves. Longer ones are read by a background worker.
 PAGE_ROWS = 5000
 PAGE_BYTES = 8 * 1024 * 1024
+# Rows that could not be read, of several lists together.
+UNREADABLE_SHOWN = 50
 _BATCH = 500
 # On SQLite writers queue without order, so a long list lets others write between its slices. In seconds.
 _PAUSE = 0.01
@@ -55,6 +57,7 @@ class ScopeState:
     large: bool = False
     too_large: bool = False
     parents_complete: bool = True
+    unreadable: tuple[str, ...] = ()
 
     @property
     def away(self) -> bool:
@@ -157,7 +160,13 @@ def _summary(states: list[ScopeState], stale: int) -> ScopeState:
         rows=sum(sizes) if len(sizes) == len(states) else None,
         large=any(state.large for state in states),
         too_large=any(state.too_large for state in states),
+        unreadable=unreadable_rows(states),
     )
+
+
+def unreadable_rows(lists: Iterable[ScopeState | Scope]) -> tuple[str, ...]:
+    """Return what is said of the rows of several lists that could not be read, up to a limit."""
+    return tuple(row for each in lists for row in each.unreadable)[:UNREADABLE_SHOWN]
 
 
 def _scope(connection: str, kind: str, parent: str) -> Scope:
@@ -176,6 +185,7 @@ def _state(scope: Scope) -> ScopeState:
         rows=scope.rows,
         large=scope.size != Scope.Size.ORDINARY,
         too_large=scope.size == Scope.Size.TOO_LARGE,
+        unreadable=tuple(scope.unreadable),
     )
 
 
@@ -229,7 +239,7 @@ def _refreshed(scope: Scope, report: Callable[[int, int], None] | None = None) -
         size = Scope.Size.LARGE if len(entities) > PAGE_ROWS else Scope.Size.ORDINARY
         outcome: dict[str, Any] = {
             "refreshed_at": started, **_WELL, "facets": facets, "rows": len(entities), "size": size,
-            "outdated": False,
+            "outdated": False, "unreadable": list(entities.unreadable),
         }  # fmt: skip
     except AnswerTooLarge as error:
         outcome = {"size": Scope.Size.LARGE}
@@ -255,7 +265,7 @@ def _told(error: ProvisioningError) -> str:
     return str(error)[:500] or type(error).__name__
 
 
-def _read(scope: Scope, size_cap: int) -> Sequence[Entity]:
+def _read(scope: Scope, size_cap: int) -> service.EntityList[Any]:
     place: dict[str, Any] = {"connection": scope.connection, "size_cap": size_cap}
     if scope.kind == "tenant":
         return service.tenant_list(**place)

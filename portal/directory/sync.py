@@ -12,7 +12,15 @@ from django.utils import timezone
 
 from portal.directory.entries import entries_seen
 from portal.directory.models import Entry, Scope
-from portal.directory.scopes import RETRY_AFTER, ScopeState, scope_ensure, scope_refresh, scopes_ensure
+from portal.directory.scopes import (
+    RETRY_AFTER,
+    UNREADABLE_SHOWN,
+    ScopeState,
+    scope_ensure,
+    scope_refresh,
+    scopes_ensure,
+    unreadable_rows,
+)
 from portal.staff.models import User
 from portal.staff.reach import reach_of
 from portal.tasks.recovery import worker_is_there
@@ -111,6 +119,7 @@ def children_state(*, user: User | AnonymousUser, connection: str, kind: str) ->
         stale=max(0, found["known"] - found["fresh"]),
         total=total,
         known=min(found["known"], total),
+        unreadable=unreadable_rows(lists.exclude(unreadable=[])[:UNREADABLE_SHOWN]),
     )
 
 

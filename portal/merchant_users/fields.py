@@ -92,7 +92,10 @@ class MomentField(forms.CharField):
         moment = instant(value)
         if moment is None:
             return value
-        return timezone.localtime(moment, self.zone).strftime("%Y-%m-%dT%H:%M:%S")
+        try:
+            return timezone.localtime(moment, self.zone).strftime("%Y-%m-%dT%H:%M:%S")
+        except OverflowError:  # as stored, in the published spelling, which is read as it stands
+            return moment.strftime(PUBLISHED_FORMAT)
 
     def _in_zone(self, moment: datetime) -> datetime:
         """The time in the person's zone; of an hour that comes twice, the first. Raises ValidationError."""

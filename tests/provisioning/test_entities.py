@@ -32,7 +32,7 @@ def test_permissions_in_one_string_become_a_list():
 
 @pytest.mark.parametrize("guid", [None, "", 5])
 def test_an_entity_needs_a_guid(guid):
-    with pytest.raises(ValueError, match="tenant without guid"):
+    with pytest.raises(ValueError, match="it has no GUID"):
         Tenant.from_answer({"guid": guid, "name": "Tenant A"})
 
 
