@@ -190,7 +190,9 @@ TABLE: dict[str, Row] = {
     "connections:test": step({**CONNECTION, "version": 1}, "admin"),
     "connections:activate": step({**CONNECTION, "version": 1}, "admin"),
     "connections:rollback": step({**CONNECTION, "version": 1}, "admin"),
-    "connections:revoke": step({**CONNECTION, "version": 1}, "admin"),
+    "connections:revoke": Row(
+        get=only(404, "admin"), post=only(404, "admin"), kwargs={**CONNECTION, "version": 1}
+    ),
     # what the gateway knows
     "search": Row(get=200),
     "tenants:list": reading(CONNECTION),

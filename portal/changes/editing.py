@@ -10,7 +10,7 @@ from django.shortcuts import redirect
 from portal.audit.services import origin_of
 from portal.changes import services
 from portal.changes.errors import ConnectionPaused, NotPossible, RecordMissing
-from portal.changes.explanations import failure_words
+from portal.changes.explanations import read_failure_words
 from portal.changes.gateway_pages import stop_noted
 from portal.changes.models import Change, State
 from portal.changes.rows import label_of
@@ -130,7 +130,7 @@ class EntityEditView(UpdateView):
             guid=entry.guid, parent=entry.parent_guid, values=without_digests(base)
         )
         form = self.form(seen, data=self.posted, initial=self.form_class.initial_from(seen.values))
-        form.add_error(None, f"Nothing was sent: the gateway could not be read. {failure_words(error)}")
+        form.add_error(None, f"Nothing was sent: the gateway could not be read. {read_failure_words(error)}")
         return self.form_page(entry, seen, form, status=503, base=self.request.POST["base"])
 
     def continue_draft(self, entry: Entry, entity: Entity, draft: OpenDraft) -> HttpResponse:

@@ -5,7 +5,7 @@ Source: schemas GeneralErrorCode and RoutingErrorCode of the contract.
 
 from typing import NamedTuple
 
-from provisioning.gateway.errors import ProvisioningError
+from provisioning.gateway.errors import ProvisioningError, Refused
 
 
 class Explanation(NamedTuple):
@@ -59,6 +59,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
 }
 _OF_VALUES = frozenset({"1001", "1002", "1003", "1004", "1005", "1006"})
+# Advice that holds for a read as well.
+_ADVICE_FOR_READS = ("1000", "1007", "NOT_ALLOWED")
 _OTHER = Explanation(
     "The gateway refused this for a reason the portal does not know.",
     "Read the gateway’s message; if it does not help, pass it on with the request id.",
@@ -90,7 +92,16 @@ def refusal_words(*, code: str, gateway_message: str, explanation: str) -> str:
     return " ".join(part for part in (ours, advice_for(code), theirs) if part)
 
 
-def failure_words(error: ProvisioningError) -> str:
-    """The same for an error of the tree."""
-    code = str(error.code or "")
-    return refusal_words(code=code, gateway_message=error.gateway_message, explanation=error.explanation)
+def read_advice(error: ProvisioningError) -> str:
+    """What to do about a read that failed. Advice about sending something again would mislead there."""
+    if not isinstance(error, Refused):
+        return ""
+    if str(error.code) in _ADVICE_FOR_READS:
+        return advice_for(str(error.code))
+    return "If it happens again, give the gateway’s message and the request id to its operator."
+
+
+def read_failure_words(error: ProvisioningError) -> str:
+    """Why a read failed, and what to do, in one text."""
+    message = f"The gateway says: “{error.gateway_message}”" if error.gateway_message else ""
+    return " ".join(filter(None, (error.explanation, read_advice(error), message)))

@@ -6,11 +6,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
 from portal.changes.errors import ChangeStopped, ConnectionPaused
-from portal.changes.explanations import advice_for, meaning_of
+from portal.changes.explanations import read_advice
 from portal.console.access import refusal_noted
 from portal.console.errors import NotFound
 from portal.console.views import PortalView
-from provisioning.gateway.errors import EntityNotFound, NotAuthorised, OutcomeUnknown, ProvisioningError
+from provisioning.gateway.errors import EntityNotFound, NotAuthorised, ProvisioningError
 
 _LOOK_AGAIN = "Somebody may have archived or moved it. Its history says what was done here."
 
@@ -42,9 +42,7 @@ def gateway_away(request: HttpRequest, error: ProvisioningError, *, back: str = 
     """The page for a read that failed: what happened, what it means, what to do."""
     context = {
         "error": error,
-        "meaning": meaning_of(str(error.code or "")),
-        # What a code advises about writes is no help for a page that only read.
-        "advice": "" if isinstance(error, OutcomeUnknown) else advice_for(str(error.code or "")),
+        "advice": read_advice(error),
         "back": back or request.get_full_path(),
         "not_authorised": isinstance(error, NotAuthorised),
     }

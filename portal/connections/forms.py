@@ -54,7 +54,7 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
             "remind_after_days",
         )  # fmt: skip
         labels = {
-            "slug": "First segment of its pages",
+            "slug": "URL name",
             "kind": "Environment",
             "base_url": "Base URL",
             "tenant_guid": "The key's own tenant",

@@ -131,7 +131,7 @@ class VersionActivateView(VersionStepView):
     def step(self, credential: Credential, acting: dict[str, Any]) -> HttpResponse:
         """The connection's page."""
         active = rotation.credential_use(**acting, credential=credential)
-        messages.success(self.request, f"Version {active.version} is in use now, everywhere and at once.")
+        messages.success(self.request, f"Version {active.version} is active now, everywhere.")
         return redirect("connections:page", connection=active.connection.slug)
 
 
@@ -143,20 +143,38 @@ class VersionRollbackView(VersionStepView):
         finding = rotation.credential_go_back(**acting, credential=credential)
         number = credential.version
         if finding:
-            words = f"Version {number} was not put to use again; what was in use stays. {finding.happened}"
+            words = f"Version {number} was not activated again; the active version stays. {finding.happened}"
             messages.error(self.request, words)
         else:
-            messages.success(self.request, f"Version {number} is in use again, everywhere and at once.")
+            messages.success(self.request, f"Version {number} is active again, everywhere.")
         return redirect("connections:page", connection=credential.connection.slug)
 
 
 class VersionRevokeView(VersionStepView):
-    """Destroys the value of a version that is not in use."""
+    """Destroys the value of a version that is not in use, after a page that says what that means."""
+
+    def get(self, request: HttpRequest, connection: str, version: int) -> HttpResponse:
+        """What will be lost, and whether the active version has worked."""
+        subject = get_object_or_404(connections_with_versions(request), slug=connection)
+        credential = get_object_or_404(subject.credentials, version=version)
+        if credential.state in (Credential.State.ACTIVE, Credential.State.REVOKED):
+            raise StepNotPossible(f"Version {version} is “{credential.get_state_display().lower()}”.")
+        active = version_in(subject, Credential.State.ACTIVE)
+        context = {
+            "subject": subject,
+            "credential": credential,
+            "active": active,
+            "proven": active is not None and worked_since_activation(active),
+            "discards": credential.state != Credential.State.PREVIOUS,
+            "same_key": active is not None and active.api_key_fingerprint == credential.api_key_fingerprint,
+            "origin": _origin(subject.base_url),
+        }
+        return render(request, "connections/revoke_version.html", context)
 
     def step(self, credential: Credential, acting: dict[str, Any]) -> HttpResponse:
         """The connection's page."""
         rotation.credential_withdraw(**acting, credential=credential)
-        messages.success(self.request, f"Version {credential.version} is revoked: its value is destroyed.")
+        messages.success(self.request, _revoked_words(credential))
         return redirect("connections:page", connection=credential.connection.slug)
 
 
@@ -196,6 +214,25 @@ class ShutPage(ResetView):
         return render(
             self.request, "connections/revoke_now.html", {"subject": subject, "form": form}, status=status
         )
+
+
+def worked_since_activation(active: Credential) -> bool:
+    """Whether a call with the active version is known to have succeeded after it was activated."""
+    return bool(
+        active.last_success_at and active.activated_at and active.last_success_at >= active.activated_at
+    )
+
+
+def _revoked_words(credential: Credential) -> str:
+    words = f"Version {credential.version} is revoked: its value is deleted from the portal."
+    active = Credential.objects.filter(
+        connection=credential.connection, state=Credential.State.ACTIVE
+    ).first()
+    if active and active.api_key_fingerprint == credential.api_key_fingerprint:
+        return words
+    return (
+        f"{words} Delete its API key at the gateway as well (System Setup → API Keys): it still works there."
+    )
 
 
 def _origin(base_url: str) -> str:

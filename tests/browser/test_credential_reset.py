@@ -88,7 +88,7 @@ def everybody_is_told(admin: Tab, agent: Tab) -> None:
     assert "Sandbox does not accept the stored API key" in admin.text
     admin.check()
     admin.open(PAGE)
-    assert "The gateway turns down version" in admin.text
+    assert "The gateway rejects version" in admin.text
     admin.check()
 
 
@@ -100,23 +100,25 @@ def the_right_one_is_found(admin: Tab, agent: Tab, pair: tuple[str, str]) -> Non
     assert agent.open(EDIT) == 503
     admin.open("/")
     admin.follow("go on with the reset of Sandbox")
-    admin.page.get_by_role("button", name="Put version").click()
-    admin.page.get_by_text("is in use now").wait_for()
+    admin.page.get_by_role("button", name="Activate version").click()
+    admin.page.get_by_text("is active now").wait_for()
     admin.check()
 
 
 def going_back_is_tried(admin: Tab, gateway: Tab) -> None:
     """Impossible to a password that was reset, possible to a key that works; then the other is revoked."""
-    back = admin.page.get_by_role("button", name="Go back to version")
+    back = admin.page.get_by_role("button", name="Roll back to version")
     back.click()
-    admin.page.get_by_text("was not put to use again").wait_for()
+    admin.page.get_by_text("was not activated again").wait_for()
     enter(admin, key_created(gateway))
-    admin.page.get_by_role("button", name="Put version").click()
-    admin.page.get_by_text("is in use now").wait_for()
+    admin.page.get_by_role("button", name="Activate version").click()
+    admin.page.get_by_text("is active now").wait_for()
     back.click()
-    admin.page.get_by_text("is in use again").wait_for()
+    admin.page.get_by_text("is active again").wait_for()
+    admin.page.get_by_role("link", name="Revoke version").click()
+    admin.check()
     admin.page.get_by_role("button", name="Revoke version").click()
-    admin.page.get_by_text("its value is destroyed").wait_for()
+    admin.page.get_by_text("its value is deleted").wait_for()
     assert back.count() == 0
     admin.check()
 

@@ -219,13 +219,18 @@ def test_the_gateway_away_is_a_page_and_an_unknown_entity_a_404(browser, merchan
     browser.get(edit(merchant))
     page = browser.get(edit(merchant))
     fault("500", "listMerchants")
-    assert browser.get(edit(merchant)).status_code == 502
+    away = browser.get(edit(merchant))
+    assert away.status_code == 502
+    assert away.content.decode().count("Nothing was changed") == 1
+    assert "Do not send it again" not in away.content.decode()
     fault("401", "listMerchants")
     assert "does not accept" in browser.get(edit(merchant)).content.decode()
     fault("500", "listMerchants")
     kept = browser.post(edit(merchant), form_of(page, city="Linz"))
     assert kept.status_code == 503
     assert 'value="Linz"' in kept.content.decode()
+    assert "Nothing was sent" in kept.content.decode()
+    assert "Do not send it again" not in kept.content.decode()
     assert hidden(kept, "base") == hidden(page, "base")
 
 

@@ -69,7 +69,7 @@ def test_who_is_limited_to_a_tenant_sees_name_kind_and_standing_alone(
 
 def test_a_connection_without_credential_says_so(db, agent, client_of) -> None:
     connection_create(slug="bare", name="Bare", base_url="https://bare.example.com/api")
-    assert "No credential is in use" in client_of(agent).get("/connections/bare/").content.decode()
+    assert "No active credential" in client_of(agent).get("/connections/bare/").content.decode()
     assert "missing" in client_of(agent).get("/connections/").content.decode()
     assert "No API key is stored for Bare" in client_of(agent).get("/bare/merchants/").content.decode()
 

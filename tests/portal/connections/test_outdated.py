@@ -81,10 +81,10 @@ def test_going_back_makes_an_old_password_no_younger(staging, gateway, browser, 
     Credential.objects.filter(version=2).update(activated_at=used)
     entered(browser, gateway)
     browser.post(f"{PAGE}3/activate/")
-    assert "was to be replaced by" not in browser.get(PAGE).content.decode()
+    assert "was due to be replaced by" not in browser.get(PAGE).content.decode()
     browser.post(f"{PAGE}2/rollback/")
     active = Credential.objects.get(state="active")
     assert (active.version, active.in_use_since, active.is_due) == (2, used, True)
-    assert "was to be replaced by" in browser.get(PAGE).content.decode()
+    assert "was due to be replaced by" in browser.get(PAGE).content.decode()
     browser.post(f"{PAGE}3/rollback/")
     assert not Credential.objects.get(state="active").is_due

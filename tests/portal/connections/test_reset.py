@@ -5,6 +5,7 @@ import threading
 
 import pytest
 from django.db import connections
+from django.utils import timezone
 
 from portal.audit.models import Event
 from portal.audit.services import Origin
@@ -31,13 +32,13 @@ def test_a_pair_is_entered_tested_and_put_to_use_step_by_step(staging, gateway, 
     assert browser.get(RESET).status_code == 200
     answer = entered(browser, gateway)
     assert answer.redirect_chain == [(RESET, 302)]
-    assert "Put version 2 to use" in answer.content.decode()
+    assert "Activate version 2" in answer.content.decode()
     assert opened(staging) == ("old-key-0001", "old-password-0001")
     answer = browser.post(f"{PAGE}2/activate/", follow=True)
-    assert "Version 2 is in use now" in answer.content.decode()
+    assert "Version 2 is active now" in answer.content.decode()
     assert opened(staging) == (gateway.api_key, gateway.password)
     assert states(staging) == {2: "active", 1: "previous"}
-    assert "Go back to version 1" in answer.content.decode()
+    assert "Roll back to version 1" in answer.content.decode()
     assert actions() == [
         ("credential.entered", "success"),
         ("credential.tested", "accepted"),
@@ -95,7 +96,7 @@ def test_an_unreachable_gateway_is_told_apart_and_the_pair_kept_for_another_test
         assert "Nothing listens at" in entered(browser, gateway).content.decode()
     assert actions()[-1] == ("credential.tested", "not_sent")
     Connection.objects.update(base_url=gateway.base_url)
-    assert "Put version 2 to use" in browser.post(f"{PAGE}2/test/", follow=True).content.decode()
+    assert "Activate version 2" in browser.post(f"{PAGE}2/test/", follow=True).content.decode()
 
 
 def test_what_is_no_provisioning_api_is_told_apart(staging, gateway, browser) -> None:
@@ -160,21 +161,21 @@ def test_a_pair_goes_to_the_address_that_was_on_the_page_or_nowhere(staging, gat
             assert gateway.password not in answer.content.decode()
     assert states(staging) == {1: "active"} and actions() == []
     Connection.objects.update(base_url=gateway.base_url)
-    assert "Put version 2 to use" in entered(browser, gateway, seen=seen).content.decode()
+    assert "Activate version 2" in entered(browser, gateway, seen=seen).content.decode()
 
 
 def test_going_back_is_proven_at_the_gateway_first(staging, gateway, browser) -> None:
     entered(browser, gateway)
     browser.post(f"{PAGE}2/activate/")
     answer = browser.post(f"{PAGE}1/rollback/", follow=True).content.decode()
-    assert "Version 1 was not put to use again" in answer and "does not accept" in answer
+    assert "Version 1 was not activated again" in answer and "does not accept" in answer
     assert states(staging) == {2: "active", 1: "previous"}
 
     second = gateway.key_created()
     entered(browser, gateway, api_key=second["apiKey"], password=second["password"])
     browser.post(f"{PAGE}3/activate/")
     assert states(staging) == {3: "active", 2: "previous", 1: "revoked"}
-    assert "Version 2 is in use again" in browser.post(f"{PAGE}2/rollback/", follow=True).content.decode()
+    assert "Version 2 is active again" in browser.post(f"{PAGE}2/rollback/", follow=True).content.decode()
     assert opened(staging) == (gateway.api_key, gateway.password)
     assert actions()[-1] == ("credential.rolled_back", "success")
 
@@ -182,7 +183,7 @@ def test_going_back_is_proven_at_the_gateway_first(staging, gateway, browser) ->
 def test_revoking_the_previous_version_destroys_its_value(staging, gateway, browser) -> None:
     entered(browser, gateway)
     browser.post(f"{PAGE}2/activate/")
-    assert "its value is destroyed" in browser.post(f"{PAGE}1/revoke/", follow=True).content.decode()
+    assert "its value is deleted" in browser.post(f"{PAGE}1/revoke/", follow=True).content.decode()
     row = Credential.objects.get(version=1)
     assert (row.state, row.sealed_api_key, row.sealed_password, row.revoked_by) == (
         "revoked",
@@ -190,7 +191,7 @@ def test_revoking_the_previous_version_destroys_its_value(staging, gateway, brow
         "",
         "Ada Admin",
     )
-    assert "Go back" not in browser.get(PAGE).content.decode()
+    assert "Roll back" not in browser.get(PAGE).content.decode()
     assert actions()[-1] == ("credential.revoked", "success")
 
 
@@ -298,3 +299,27 @@ def test_two_admins_at_once_end_with_exactly_one_active_version(committed_db, ga
     assert not Credential.objects.filter(state__in=Credential.ON_ITS_WAY).exists()
     assert Event.objects.filter(action="credential.activated").count() == len(done)
     assert len(revocations()) == Credential.objects.filter(state="revoked").count()
+
+
+def test_a_version_is_revoked_after_a_page_that_says_what_that_means(staging, gateway, browser) -> None:
+    entered(browser, gateway)
+    browser.post(f"{PAGE}2/activate/")
+    page = browser.get(PAGE).content.decode()
+    assert f'href="{PAGE}1/revoke/"' in page and f'action="{PAGE}1/revoke/"' not in page
+    asked = browser.get(f"{PAGE}1/revoke/").content.decode()
+    assert "cannot be undone" in asked and "keeps working at the gateway" in asked
+    assert "No successful call with version 2 has been recorded since it was activated" in asked
+    assert states(staging) == {2: "active", 1: "previous"}
+    Credential.objects.filter(version=2).update(last_success_at=timezone.now())
+    assert "has been used successfully" in browser.get(f"{PAGE}1/revoke/").content.decode()
+    done = browser.post(f"{PAGE}1/revoke/", follow=True).content.decode()
+    assert "is revoked: its value is deleted" in done and "Delete its API key at the gateway as well" in done
+    assert states(staging) == {2: "active", 1: "revoked"}
+
+
+def test_discarding_a_version_asks_first_and_the_active_one_stays(staging, gateway, browser) -> None:
+    entered(browser, gateway)
+    assert "Discard version 2?" in browser.get(f"{PAGE}2/revoke/").content.decode()
+    assert states(staging) == {2: "tested", 1: "active"}
+    told = browser.get(f"{PAGE}1/revoke/", follow=True).content.decode()
+    assert "Nothing was done. Version 1 is “active”." in told

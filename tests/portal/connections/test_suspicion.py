@@ -47,7 +47,7 @@ def test_a_401_in_daily_work_is_told_once_to_everybody_who_has_to_know(
     worked()
     assert [message.to for message in mail.outbox] == [["ada@example.org"]]
     assert "Staging" in mail.outbox[0].body and "old-" not in mail.outbox[0].body
-    assert "turns down version 1" in client_of(admin).get(PAGE).content.decode()
+    assert "rejects version 1" in client_of(admin).get(PAGE).content.decode()
     assert "Reset the credential" in client_of(admin).get("/staging/tenants/").content.decode()
     assert browser.get("/accounts/profile/").status_code == 200
 
@@ -114,7 +114,7 @@ def test_a_page_that_needs_the_gateway_says_what_to_do_and_keeps_the_session(
     form = browser.get(f"{merchant}edit/")
     assert form.status_code == 503
     text = form.content.decode()
-    assert "This page has to wait for the API key" in text and "You stay signed in" in text
+    assert "The gateway rejects the API key of this connection" in text and "You stay signed in" in text
     assert text.count("does not accept the portal’s API key") == 1
     assert browser.get("/accounts/profile/").status_code == 200
 
