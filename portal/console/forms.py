@@ -147,13 +147,15 @@ class PayloadForm(forms.Form):
     @classmethod
     def initial_from(cls, values: Mapping[str, Any]) -> dict[str, Any]:
         """Initial data of an edit form from an entity's values; secrets stay out."""
-        names = [*cls.base_fields, *cls.nested]
-        found = {name: look_up(values, name) for name in names}
-        return {
-            name: value
-            for name, value in found.items()
-            if value is not ABSENT and not isinstance(value, Sealed)
-        }
+        initial = {}
+        for name in [*cls.base_fields, *cls.nested]:
+            value = look_up(values, name)
+            if isinstance(value, Mapping):
+                # An object of secrets only is drawn empty, and must not count as emptied when it comes back.
+                value = {key: each for key, each in value.items() if not isinstance(each, Sealed)} or ABSENT
+            if value is not ABSENT and not isinstance(value, Sealed):
+                initial[name] = value
+        return initial
 
     def refuse(self, *, field: str, message: str) -> None:
         """Puts a refusal of the gateway onto the field it names, onto the form if no field has that name."""

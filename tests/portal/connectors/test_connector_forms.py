@@ -166,6 +166,7 @@ def test_wrong_terminal_rows_are_refused(rows, word):
 def test_opening_and_sending_an_edit_form_unchanged_sends_nothing():
     assert edited(stored()) == {}
     assert edited(stored(settings={"kount:api_key": "canary", "x": 1})) == {}
+    assert edited(stored(settings={"kount:api_key": "canary", "tx:expiration-minutes": 1})) == {}
 
 
 def test_secrets_never_come_into_an_edit_form():
@@ -177,11 +178,10 @@ def test_secrets_never_come_into_an_edit_form():
         "config.vault",
         "config.extraData",
     } & set(initial)
-    drawn = ConnectorEditForm(
-        initial=ConnectorEditForm.initial_from(stored(settings={"kount:api_key": "canary", "x": 1}))
-    )
-    assert "canary" not in str(drawn["settings"])
-    assert "&quot;x&quot;: 1" in str(drawn["settings"])
+    settings = {"kount:api_key": "canary", "acme:undocumented": 4711, "tx:expiration-minutes": 1}
+    drawn = ConnectorEditForm(initial=ConnectorEditForm.initial_from(stored(settings=settings)))
+    assert "canary" not in str(drawn["settings"]) and "4711" not in str(drawn["settings"])
+    assert "&quot;tx:expiration-minutes&quot;: 1" in str(drawn["settings"])
 
 
 def test_an_edit_form_says_which_secrets_are_kept():
