@@ -65,6 +65,7 @@ class Stack:
             "SANDBOX_PORT": str(ports[1]),
             "PORTAL_DEMO_PASSPHRASE": self.passphrase,
             "DIRECTORY_MAX_AGE": "86400",
+            "PERSON_REQUESTS_PER_MINUTE": "0",  # one account stands for all readers here
         }
         seeded = self.manage(
             "sandbox_seed", "--tenants", "1", "--merchants", str(merchants), "--single-tenant"

@@ -15,6 +15,7 @@ for name in ("PORTAL_ENCRYPTION_KEYS", "PORTAL_AUDIT_KEYS"):
 
 from portal.settings import *  # noqa: E402, F403
 
+PERSON_REQUESTS_PER_MINUTE = 0  # tests ask as fast as they can; test_request_limit sets one
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # people are made by the hundred here
 # Nothing is collected here; without a folder WhiteNoise would warn in every test that asks for a page.
 STATIC_ROOT = DATA_DIR / "static"  # noqa: F405

@@ -79,6 +79,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "portal.staff.sessions.SessionLimitsMiddleware",
+    "portal.staff.request_limit.RequestLimitMiddleware",
     "portal.form_drafts.middleware.FormDraftMiddleware",
     "portal.staff.middleware.AccessMiddleware",
 ]

@@ -105,6 +105,8 @@ def _sign_in(settings: Settings) -> Iterator[str]:
     for name, (lowest, highest) in _BOUNDS.items():
         if not lowest <= settings[name] <= highest:
             yield f"{_NAMES.get(name, name)} must be from {lowest} to {highest} in production."
+    if not settings["PERSON_REQUESTS_PER_MINUTE"]:
+        yield "PERSON_REQUESTS_PER_MINUTE must not be 0 in production."
     if not {"*", "Admin"} & set(settings["SECOND_FACTOR_ROLES"]):
         yield "SECOND_FACTOR_ROLES must be *, or name Admin among the roles, in production."
 

@@ -35,6 +35,9 @@ ONE_TIME_LINK_HOURS = env.int("ONE_TIME_LINK_HOURS", default=24)
 SECOND_FACTOR_RESET_HOURS = env.int("SECOND_FACTOR_RESET_HOURS", default=24)
 ACCOUNT_PREVENT_ENUMERATION = True
 
+# Requests that one signed-in person may send each server process in a minute; 0: no limit.
+PERSON_REQUESTS_PER_MINUTE = env.int("PERSON_REQUESTS_PER_MINUTE", default=1200)
+
 # Roles that need a second factor; * is everybody.
 SECOND_FACTOR_ROLES = env.list("SECOND_FACTOR_ROLES", default=["*"] if PRODUCTION else [], spaces=True)
 # Days after which somebody signs off anew who may do what; 0: nobody is reminded.
