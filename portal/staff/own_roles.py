@@ -104,7 +104,7 @@ def _rights_checked(by: User, rights: Iterable[str]) -> frozenset[str]:
         view = f"{name.partition('.')[0]}.view"
         if view in PERMISSIONS and view not in held:
             raise StaffRefused(
-                f"Who is to {permission_words(name)} has to {permission_words(view)}: tick that, too."
+                f"“{permission_words(name).capitalize()}” also needs “{permission_words(view)}”."
             )
     return held
 

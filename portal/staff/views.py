@@ -154,7 +154,7 @@ class ProfileView(PortalView):
         if not form.is_valid():
             return self._page(request, form, 422)
         form.save()
-        messages.success(request, "Your time zone is stored.")
+        messages.success(request, "Saved. Times are now shown in your time zone.")
         return redirect("staff:profile")
 
     def _page(self, request: HttpRequest, form: ProfileForm, status: int = 200) -> HttpResponse:

@@ -49,7 +49,9 @@ def test_notices_wait_in_the_session_and_in_no_cookie(client_of, agent):
     response = browser.post("/accounts/profile/", {"timezone": "Europe/Vienna"})
     assert response.status_code == 302
     assert "messages" not in response.cookies
-    assert "Your time zone is stored." in browser.get("/accounts/profile/").content.decode()
+    assert (
+        "Saved. Times are now shown in your time zone." in browser.get("/accounts/profile/").content.decode()
+    )
 
 
 @pytest.mark.parametrize(
