@@ -88,7 +88,7 @@ def test_changed_rights_bite_at_the_next_request_and_are_recorded_before_and_aft
         ({"name": "Two, names"}, "2 to 60"),
         ({"name": "*"}, "2 to 60"),
         ({"rights": ["king.crown"]}, "no such right"),
-        ({"rights": ["merchant.update"]}, "has to see merchants"),
+        ({"rights": ["merchant.update"]}, "also needs “see merchants”"),
     ],
 )
 def test_what_is_no_role_is_refused_with_the_reason(admin, values, why):
