@@ -25,11 +25,14 @@ MAX_WAITING, MAX_BUFFERED = 500, 64 * 1024 * 1024
 HEALTH_THREADS = 4
 # Seconds that a client may take without reading anything of its answer.
 SEND_SECONDS = 30
+# How long, and for how many bytes, an ended connection is read: closed with bytes unread, the answer is lost.
+LINGER_SECONDS, MAX_LINGER = 2.0, 16 * 1024 * 1024
 _HEALTH = re.compile(rb"(GET|HEAD) /healthz/")
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)[ \t]*\r\n", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
 _EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*\r\n", re.IGNORECASE)
 _REFUSALS = {
+    400: b"Bad Request",
     408: b"Request Timeout",
     411: b"Length Required",
     413: b"Content Too Large",
@@ -61,6 +64,8 @@ class Waiting:
         if _CHUNKED.search(head):
             return 411
         length = _LENGTH.search(head)
+        if length and len(length[1]) > 12:  # also because int() refuses thousands of digits
+            return 413
         body = int(length[1]) if length else 0
         self.needed = self.head_end + 4 + body
         if body > MAX_BODY:
@@ -87,11 +92,15 @@ class Waiting:
 
 
 class WebWorker(ThreadWorker):  # type: ignore[misc]
-    """Collects requests in the main loop. `waiting` is in the order in which they began."""
+    """Collects requests in the main loop. `waiting` is in the order in which they began.
+
+    `lingering` holds ended connections: when each is closed at the latest, and the bytes it may still send.
+    """
 
     def init_process(self) -> None:
         """Add the threads for probes to those for pages."""
         self.waiting: OrderedDict[TConn, Waiting] = OrderedDict()
+        self.lingering: dict[TConn, tuple[float, int]] = {}
         self.health_pool = futures.ThreadPoolExecutor(HEALTH_THREADS, "health")
         super().init_process()
 
@@ -110,9 +119,20 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]
         else:
             self._read(request, None)
 
+    def finish_request(self, conn: TConn, fs: futures.Future[bool]) -> None:
+        """Called when an answer was sent. gunicorn's own would wait here for the client to close."""
+        if self.cfg.is_ssl or (not fs.cancelled() and not fs.exception() and fs.result()):
+            super().finish_request(conn, fs)
+        else:
+            self._linger(conn)
+
     def murder_pending(self) -> None:
-        """Called each second: end what takes too long, and what says nothing to a stopping server."""
+        """End what takes too long, and what says nothing to a stopping server. Called each second or oftener."""
         super().murder_pending()
+        now = time.monotonic()
+        for conn, (limit, _) in list(self.lingering.items()):
+            if now > limit:
+                self._close(conn)
         for request in list(self.waiting.values()):
             if request.is_late:
                 self._refuse(request, 408 if request.data else 0)
@@ -138,6 +158,9 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]
             refused = request.take(data)
         except OSError:
             return self._refuse(request, 0)
+        except Exception:  # no request may end the worker, and with it those of everybody else
+            self.log.exception("a request was not understood")
+            return self._refuse(request, 400)
         if not refused and len(request.data) > MAX_HEAD and not request.is_whole:
             large = sum(len(each.data) for each in self.waiting.values() if len(each.data) > MAX_HEAD)
             refused = 503 if large > MAX_BUFFERED else 0
@@ -165,8 +188,41 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]
             with suppress(OSError):
                 request.conn.sock.send(head % (status, _REFUSALS[status]))
             self.log.debug("a request was not read to its end: %s", status)
+            self._linger(request.conn)
+        else:
+            self._close(request.conn)
+
+    def _linger(self, conn: TConn) -> None:
+        """End the connection once the client has, so that it can read the answer first."""
+        try:
+            conn.sock.setblocking(False)
+            conn.sock.shutdown(socket.SHUT_WR)
+            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._discard, conn))
+        except (OSError, ValueError):  # it is closed already
+            self._close(conn)
+            return
+        self.lingering[conn] = (time.monotonic() + LINGER_SECONDS, MAX_LINGER)
+
+    def _discard(self, conn: TConn, _: Any) -> None:
+        if conn not in self.lingering:  # closed by another event of the same round
+            return
+        limit, allowed = self.lingering[conn]
+        try:
+            received = len(conn.sock.recv(256 * 1024))
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            received = 0
+        if received and received <= allowed:
+            self.lingering[conn] = (limit, allowed - received)
+        else:
+            self._close(conn)
+
+    def _close(self, conn: TConn) -> None:
+        if self.lingering.pop(conn, None):
+            self.poller.unregister(conn.sock)
         self.nr_conns -= 1
-        request.conn.close()
+        conn.close()
 
     def _forget(self, request: Waiting) -> None:
         del self.waiting[request.conn]

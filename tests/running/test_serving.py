@@ -1,5 +1,6 @@
 """The server under attack and while it ends: slow clients do not stop it, and it drains before it stops."""
 
+import http.client
 import json
 import signal
 import socket
@@ -110,6 +111,8 @@ def test_a_slow_head_is_ended_and_a_slow_but_whole_form_is_answered(address: str
     ("request_sent", "status"),
     [
         (b"POST / HTTP/1.1\r\nHost: portal.example.com\r\nContent-Length: 99999999999\r\n\r\n", 413),
+        (LOGIN + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\nx", 413),
+        (LOGIN + b"Content-Length: " + b"0" * 5000 + b"5\r\n\r\nlogin", 413),
         (b"POST / HTTP/1.1\r\nHost: portal.example.com\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 411),
         (b"GET / HTTP/1.1\r\nX: " + b"y" * 70_000, 431),
         (b"GET / HTTP/1.1\r\nHost: portal.example.com\r\nContent-Length: +5\r\n\r\n", 400),
@@ -118,9 +121,39 @@ def test_a_slow_head_is_ended_and_a_slow_but_whole_form_is_answered(address: str
     ],
 )
 def test_what_no_browser_sends_is_refused_at_once(address: str, request_sent: bytes, status: int) -> None:
+    host, port = _place(address)
+    other = http.client.HTTPConnection(host, port, timeout=30)
+    for _ in range(2):  # before and after: another client keeps its connection
+        other.request("GET", "/healthz/live")
+        other.auto_open = 0
+        assert other.getresponse().read()
+        with socket.create_connection((host, port), timeout=30) as client:
+            client.sendall(request_sent)
+            assert client.recv(9000).startswith(b"HTTP/1.1 %d" % status)
+
+
+def test_a_client_that_sends_a_body_too_long_reads_why_it_is_refused(address: str) -> None:
+    size = 13 * 1024 * 1024
     with socket.create_connection(_place(address), timeout=30) as client:
-        client.sendall(request_sent)
-        assert client.recv(9000).startswith(b"HTTP/1.1 %d" % status)
+        client.sendall(LOGIN + b"Content-Length: %d\r\n\r\n" % size + b"x" * size)
+        assert client.recv(9000).startswith(b"HTTP/1.1 413")
+
+
+@pytest.mark.parametrize(
+    "ended",
+    [
+        b"GET /healthz/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        b"GET / HTTP/1.0\r\n\r\n",
+        b"X\r\n\r\n",
+    ],
+)
+def test_clients_that_do_not_close_an_ended_connection_hold_up_nobody(address: str, ended: bytes) -> None:
+    with ExitStack() as opened:
+        for _ in range(20):
+            opened.enter_context(socket.create_connection(_place(address), timeout=30)).sendall(ended)
+        began = time.monotonic()
+        assert requests.get(address + "/healthz/live", timeout=60).status_code == 200
+        assert time.monotonic() - began < 1.5
 
 
 def test_requests_on_one_connection_are_answered_in_order(address: str) -> None:
