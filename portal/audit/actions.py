@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 # {actor} who, {object} what, {verb} "create", {verbed} "created", {code} and {message} what the record says.
 ACTIONS: dict[str, str] = {
-    "change.prepared": "{actor} prepared to {verb} {object}",
+    "change.prepared": "{actor} drafted: {verb} {object}",
     "change.cancelled": "{actor} decided not to {verb} {object}",
-    "change.intent": "{actor} asked the gateway to {verb} {object}",
+    "change.intent": "{actor} sent: {verb} {object}",
     "change.accepted": "{actor} {verbed} {object}{message}",
     "change.refused": "{actor} tried to {verb} {object}, and the gateway refused{code}",
     "change.not_sent": "{actor} tried to {verb} {object}, and nothing reached the gateway",
@@ -167,8 +167,26 @@ def outcome_of(action: str) -> str:
     return CAME_TO.get(action, "success")
 
 
+# Titles where the words of the code are not those that people use. Stored codes stay as they are.
+_TITLES = {
+    "change.prepared": "Change drafted",
+    "change.intent": "Change sent",
+    "change.reconciled": "Change outcome settled",
+    "staff.reach_changed": "Tenant access changed",
+    "staff.rights_accepted": "Stored rights accepted",
+    "session.step_up_failed": "Re-authentication failed",
+    "session.step_up_locked": "Re-authentication locked",
+    "session.stepped_up": "Re-authenticated",
+    "audit.index_mended": "Search index repaired",
+    "audit.reviewed": "Day signed off",
+    "second_factor.codes_made": "Recovery codes created",
+}
+
+
 def action_title(action: str) -> str:
     """A short name for lists and filters: "change.not_sent" → "Change not sent"."""
+    if action in _TITLES:
+        return _TITLES[action]
     return action.replace(".", " ").replace("_", " ").capitalize()
 
 

@@ -65,13 +65,21 @@ def kinds_register() -> None:
 
 
 def export_start(
-    *, export: Export, wanted: Wanted, form: str, zone: str, owner: Owner, origin: Origin
+    *,
+    export: Export,
+    wanted: Wanted,
+    form: str,
+    zone: str,
+    owner: Owner,
+    origin: Origin,
+    separator: str = ",",
 ) -> Run:
     """Puts a prepared, and so recorded, export in line. Raises TaskNotPossible."""
     arguments = {
         "asked": asdict(Asked.of(export, wanted)),
         "form": form,
         "zone": zone,
+        "separator": separator,
         "origin": asdict(origin),
     }
     title = f"Export of the audit trail as {form}: {wanted.words}"
@@ -86,11 +94,13 @@ def export_file(run: Run, now: datetime) -> Path | None:
     return path if path.is_file() else None
 
 
-def _write(run: Run, asked: dict[str, Any], form: str, zone: str, origin: dict[str, Any]) -> Result:
+def _write(
+    run: Run, *, asked: dict[str, Any], form: str, zone: str, origin: dict[str, Any], separator: str = ","
+) -> Result:
     export = Asked(**asked).export
     part = _folder() / f"{run.pk}.{run.claim}.part"
     with _owned(part) as file:
-        for number, piece in enumerate(export_lines(export, form, zone_named(zone))):
+        for number, piece in enumerate(export_lines(export, form, zone_named(zone), separator)):
             file.write(piece)
             task_progress(run=run, done=min(export.rows, number * CHUNK), total=export.rows)
     part.replace(_folder() / f"{run.pk}.{form}")

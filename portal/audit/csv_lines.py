@@ -25,7 +25,8 @@ class _Echo:
         return text
 
 
-_writer = csv.writer(_Echo())
+SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t"}
+_writers = {sign: csv.writer(_Echo(), delimiter=sign) for sign in SEPARATORS.values()}
 
 
 def cell_defused(value: Any) -> str:
@@ -34,18 +35,22 @@ def cell_defused(value: Any) -> str:
     return f"'{text}" if text[:1] in _FORMULA else text
 
 
-def csv_line(cells: Iterable[Any]) -> str:
+def csv_line(cells: Iterable[Any], separator: str = ",") -> str:
     """The cells, defused, as a line of CSV."""
-    line: str = _writer.writerow([cell_defused(cell) for cell in cells])
+    line: str = _writers[separator].writerow([cell_defused(cell) for cell in cells])
     return line
 
 
-def csv_line_of(before: Sequence[str], documents: Sequence[str], after: Sequence[str]) -> str:
+def csv_line_of(
+    before: Sequence[str], documents: Sequence[str], after: Sequence[str], separator: str = ","
+) -> str:
     """The same line as csv_line's, sooner where only `documents`, JSON, need quotes.
 
     Theirs are the same documents without a semicolon: those in their texts are written as JSON's escapes.
     """
     documents = [text.replace(";", r"\u003b") for text in documents]
+    if separator != ",":
+        return csv_line([*before, *documents, *after], separator)
     head, tail = _GAP.join(before), _GAP.join(after)
     plain = f"{_GAP}{head}{_GAP}{tail}"
     quotes = '"' in plain or "," in plain or "\r" in plain or "\n" in plain or ";" in plain or "\t" in plain

@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
 from portal.audit.background_exports import KIND, export_file, export_ref, export_start
+from portal.audit.csv_lines import SEPARATORS
 from portal.audit.exports import FORMATS, ExportRefused, export_lines, export_prepare, export_record
 from portal.audit.filters import Wanted, wanted_of
 from portal.audit.pages import count_words
@@ -32,6 +33,11 @@ class ExportForm(forms.Form):
     form = forms.ChoiceField(choices=list(FORMATS.items()), label="Format")
     reason = forms.CharField(
         max_length=500, label="Reason", help_text="Stays in the audit trail, with your name and the filter."
+    )
+    separator = forms.ChoiceField(
+        required=False,
+        choices=[("comma", "Comma"), ("semicolon", "Semicolon (European Excel)"), ("tab", "Tab")],
+        label="Separator of a CSV file",
     )
     background = forms.BooleanField(
         required=False,
@@ -102,15 +108,19 @@ def _missing(run: Run) -> str:
 
 def _exported(request: HttpRequest, wanted: Wanted, asked: dict[str, Any]) -> HttpResponseBase:
     form, origin = asked["form"], origin_of(request)
+    separator = SEPARATORS[asked["separator"] or "comma"]
     export = export_prepare(wanted=wanted, reason=asked["reason"], origin=origin)
     with transaction.atomic():
         export_record(export=export, wanted=wanted, form=form, origin=origin)
         if export.rows > settings.AUDIT_EXPORT_STREAMED or asked["background"]:
             zone, owner = getattr(request.user, "timezone", ""), owner_of(request)
-            export_start(export=export, wanted=wanted, form=form, zone=zone, owner=owner, origin=origin)
+            export_start(
+                export=export, wanted=wanted, form=form, zone=zone, owner=owner, origin=origin,
+                separator=separator,
+            )  # fmt: skip
             messages.success(request, "The export is being written. Download it here when it is done.")
             return redirect("tasks:list")
-    lines = export_lines(export, form, zone_of(request))
+    lines = export_lines(export, form, zone_of(request), separator)
     return _headed(StreamingHttpResponse(lines), form, timezone.now())
 
 

@@ -90,10 +90,10 @@ def export_record(*, export: Export, wanted: Wanted, form: str, origin: Origin) 
     )
 
 
-def export_lines(export: Export, form: str, zone: Any) -> Iterator[str]:
+def export_lines(export: Export, form: str, zone: Any, separator: str = ",") -> Iterator[str]:
     """The text of the export in pieces, oldest event first; memory stays flat however many there are."""
     if form == "csv":
-        return _csv(export)
+        return _csv(export, separator)
     return _json_lines(export) if form == "jsonl" else _report(export, zone)
 
 
@@ -106,18 +106,18 @@ def _chunks(export: Export) -> Iterator[QuerySet[Event, Any]]:
         last = numbers[-1]
 
 
-def _csv(export: Export) -> Iterator[str]:
-    facts = [csv_line((f"# {name}", value)) for name, value in export.facts.items()]
+def _csv(export: Export, separator: str) -> Iterator[str]:
+    facts = [csv_line((f"# {name}", value), separator) for name, value in export.facts.items()]
     # The mark in front tells spreadsheets that it is UTF-8.
-    yield "".join(["\ufeff", *facts, csv_line((*COLUMNS, "what happened"))])
+    yield "".join(["\ufeff", *facts, csv_line((*COLUMNS, "what happened"), separator)])
     for rows in _chunks(export):
-        yield "".join(map(_csv_line, rows))
+        yield "".join(_csv_line(row, separator) for row in rows)
 
 
-def _csv_line(row: Any) -> str:
+def _csv_line(row: Any, separator: str) -> str:
     texts = ["" if cell is None else str(cell) for cell in (*row, sentence_of(row))]
     texts[_TIME] = moment_utc(_time(row.stamp))
-    return csv_line_of(texts[:_FIRST], texts[_FIRST:_LAST], texts[_LAST:])
+    return csv_line_of(texts[:_FIRST], texts[_FIRST:_LAST], texts[_LAST:], separator)
 
 
 def _json_lines(export: Export) -> Iterator[str]:

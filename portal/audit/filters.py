@@ -1,5 +1,6 @@
 """What the address of the explorer asks for: parsed once, also as words. See portal.audit.queries."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
@@ -11,12 +12,14 @@ from portal.audit.models import Event
 from portal.console.moments import zone_known
 
 TIMES = ("when", "from", "to")
+_EXAMPLE = "Enter a date such as 24 Nov 2026."
+_SKIPPED = "This time does not exist: the clocks were put forward that day. Enter a time before or after."
 PRESETS = {"today": "Today", "yesterday": "Yesterday", "7": "Last 7 days", "30": "Last 30 days"}
 NAMES = {
     "when": "When", "from": "From", "to": "To", "actor": "Who", "role": "Role", "action": "What",
     "kind": "Kind of object", "object": "Object", "connection": "Connection", "outcome": "Outcome",
     "change": "Change or request id", "field": "Field touched", "address": "Source address", "words": "Words",
-    "look": "Worth a look", "zone": "Days of", "person": "By", "guid": "Exactly the object",
+    "look": "Highlights", "zone": "Days of", "person": "By", "guid": "Exactly the object",
 }  # fmt: skip
 
 
@@ -76,23 +79,51 @@ def _between(values: dict[str, str], zone: tzinfo) -> Wanted:
     """A day as the end is meant with all its hours."""
     since, until = (_bound(values.get(name, ""), zone, days) for name, days in (("from", 0), ("to", 1)))
     problems = {
-        name: f"“{values[name]}” is no time. Write a day as 2026-01-31, or a time as 2026-01-31T18:00."
+        name: _SKIPPED if _is_skipped(values[name], zone) else f"“{values[name]}” is not a date. {_EXAMPLE}"
         for name, found in (("from", since), ("to", until))
         if name in values and found is None
     }
     if since and until and since >= until:
-        problems["to"] = "This is no later than where the time begins, so nothing can lie between the two."
+        problems["to"] = "“To” must be later than “From”."
     return Wanted(values, since, until, problems)
 
 
 def _bound(text: str, zone: tzinfo, days: int) -> datetime | None:
+    """The moment that is meant; None for what is no date, and for a time that the clocks skip.
+
+    A time that comes twice, when clocks are put back, counts from its first to its second coming.
+    """
     try:
-        if len(text) <= 10:
-            return _midnight(date.fromisoformat(text) + timedelta(days=days), zone)
+        if (day := _day(text)) is not None:
+            return _midnight(day + timedelta(days=days), zone)
         found = datetime.fromisoformat(text)
-        return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
+        if found.tzinfo is None:
+            found = found.replace(tzinfo=zone, fold=1 if days else 0)
+            if _is_skipped(text, zone):
+                return None
+        return found.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def _day(text: str) -> date | None:
+    """A day as 2026-11-24, 24 Nov 2026 or 24 November 2026; None for a time. Raises ValueError."""
+    for form in ("%d %b %Y", "%d %B %Y"):
+        with suppress(ValueError):
+            return datetime.strptime(text, form).date()  # noqa: DTZ007 - a day of whatever zone
+    return date.fromisoformat(text) if len(text) <= 10 else None
+
+
+def _is_skipped(text: str, zone: tzinfo) -> bool:
+    """Tell whether a local time does not exist because the clocks were put forward."""
+    try:
+        local = datetime.fromisoformat(text)
+        if len(text) <= 10 or local.tzinfo:
+            return False
+        back = local.replace(tzinfo=zone).astimezone(UTC).astimezone(zone)
+        return back.replace(tzinfo=None, fold=0) != local
+    except (ValueError, OverflowError):
+        return False
 
 
 def _midnight(day: date, zone: tzinfo) -> datetime:

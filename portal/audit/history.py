@@ -1,9 +1,9 @@
 """The history of one object, and within it of one field: every value it ever had, by whom, when and why."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import QueryDict
 
 from portal.audit.actions import ATTEMPTS, NOT_IN_EFFECT
@@ -35,13 +35,26 @@ class FieldValue:
 
 
 @dataclass(frozen=True)
+class HistoryRow:
+    """One row of a history: an event, or all events of a change folded into its latest one.
+
+    `changes` are the fields that it touched, `reason` the person's where the event itself has none.
+    """
+
+    event: Event
+    changes: Sequence[FieldChange] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class History:
     """Up to PER_PAGE events of an object, newest first, `older` the row below which the next ones lie.
 
     `first` is the oldest one there is, and `purged` the last row up to which events of the object may have
     been removed after their time. `fields` are those of MOST_READ changes, `fields_older` the row below which
     the next ones lie. With a `field` the events are its own, and `values` what it became by them. What the
-    gateway keeps is changed `elsewhere`, too, without an event.
+    gateway keeps is changed `elsewhere`, too, without an event. `rows` are the events, one for each
+    change. `children` says whether what belongs to the object is among them, None if nothing belongs to it.
     """
 
     guid: str
@@ -57,18 +70,33 @@ class History:
     field: str = ""
     values: Sequence[FieldValue] = ()
     elsewhere: bool = False
+    rows: Sequence[HistoryRow] = ()
+    children: bool | None = None
 
 
 def history_page(
-    *, connection: str, guid: str, query: QueryDict, kind: str = "", elsewhere: bool = False
+    *,
+    connection: str,
+    guid: str,
+    query: QueryDict,
+    kind: str = "",
+    elsewhere: bool = False,
+    child_kinds: Collection[str] | None = None,
 ) -> History:
-    """What `field`, `before` and `changes_before` in the address ask for; `connection` "" is for what belongs
-    to none, `elsewhere` says that it is changed outside of the portal as well."""
+    """What `field`, `before`, `changes_before` and `own` in the address ask for.
+
+    `connection` "" is for what belongs to none, `elsewhere` says that it is changed outside of the portal as
+    well. With `child_kinds` objects of these kinds that belong to it are included, unless `own` is asked for.
+    """
     events = Event.objects.filter(connection=connection, object_guid=guid)
     events = events.filter(object_kind=kind) if kind else events
+    children = None if child_kinds is None else query.get("own", "") != "1"
     name = query.get("field", "").replace("\0", "")[:MOST_NAME]
     # Found through the index of terms, so a field that changed long ago is as quick.
     asked = _carried_out(events.filter(terms__term=f"f:{name}")) if name else events
+    if children and not name:
+        about = Event.objects.filter(connection=connection, terms__term=f"o:{guid}"[:160])
+        asked = about.filter(Q(object_guid=guid) | Q(object_kind__in=list(child_kinds or ())))
     found, older = _piece(asked, query.get("before", ""), PER_PAGE)
     changes, changes_older = ([], None) if name else _changes(events, query)
     return History(
@@ -85,7 +113,42 @@ def history_page(
         field=name,
         values=list(_steps(found, name)) if name else (),
         elsewhere=elsewhere,
+        rows=() if name else list(_rows(found)),
+        children=children,
     )
+
+
+def _rows(events: Sequence[Event]) -> Iterator[HistoryRow]:
+    """Fold the events of each change into its latest one, which may be on a newer page."""
+    numbers = {event.change_id for event in events if _is_step(event)}
+    steps: dict[str, list[Event]] = {}
+    for event in Event.objects.filter(change_id__in=numbers).order_by("sequence")[: 20 * PER_PAGE]:
+        if _is_step(event):
+            steps.setdefault(event.change_id, []).append(event)
+    for event in events:
+        change = steps.get(event.change_id, [event]) if _is_step(event) else [event]
+        if event != change[-1]:
+            continue
+        told = next((one for one in reversed(change) if one.before and one.after), event)
+        reason = next((one.reason for one in reversed(change) if one.reason), "")
+        changes = field_changes(told) if told.before else []
+        yield HistoryRow(event, changes, "" if event.reason else reason)
+
+
+def _is_step(event: Event) -> bool:
+    """Tell whether an event is one of several that tell of the same change."""
+    return bool(event.change_id) and event.action.startswith("change.")
+
+
+def results_attach(events: Iterable[Event]) -> None:
+    """Give each event that only begins a change a `result`: the outcome that the change has by now."""
+    begun = [event for event in events if event.action in ("change.prepared", "change.intent")]
+    later = Event.objects.filter(change_id__in={event.change_id for event in begun} - {""}).exclude(
+        outcome=""
+    )
+    outcomes = dict(later.order_by("sequence").values_list("change_id", "outcome"))
+    for event in begun:
+        event.result = outcomes.get(event.change_id, "")  # type: ignore[attr-defined]
 
 
 def _piece(events: QuerySet[Event], below: str, size: int) -> tuple[list[Event], int | None]:

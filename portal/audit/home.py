@@ -15,10 +15,13 @@ LOOKED_BACK = 15  # today, which is not over, and two weeks
 
 
 def days_due(request: HttpRequest) -> Mapping[str, Any]:
-    """`due`: the days to sign off, oldest first. Two small queries."""
+    """`due`: the days to sign off, oldest first; `over`: whether any day with events is over at all."""
     today = timezone.now().astimezone(UTC).date()
     days = days_listed(until=today, count=LOOKED_BACK)
-    return {"due": [day for day in reversed(days) if day.due]}
+    return {
+        "due": [day for day in reversed(days) if day.due],
+        "over": any(day.over and day.events for day in days),
+    }
 
 
 def broken_found(request: HttpRequest) -> Mapping[str, Any]:

@@ -153,7 +153,7 @@ LOOKS = {
         Look(
             "hours",
             "Changes outside office hours",
-            "Changes at the gateway, of people, roles, connections or keys while nobody should work.",
+            "Changes at the gateway, of people, roles, connections or keys outside office hours.",
             _actions(*_WRITTEN, *_OWN_CHANGES) - _BY_ITSELF,
             _out_of_hours,
         ),

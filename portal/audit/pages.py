@@ -9,6 +9,7 @@ from django.http import QueryDict
 
 from portal.audit.actions import ACTIONS, action_title
 from portal.audit.filters import Wanted
+from portal.audit.history import results_attach
 from portal.audit.models import Event, Known
 from portal.audit.queries import selection_of
 from portal.audit.selection import COUNTED, Selection
@@ -48,9 +49,11 @@ def events_page(wanted: Wanted, query: QueryDict) -> EventPage:
         onwards = found[0] if upwards else found[-1]
     all_here = before is None and after is None and onwards is None
     back = _back(found, before, after)
+    # A sentence needs neither, and a routing document is long.
+    events = list(Event.objects.filter(sequence__in=found).defer("request", "answer"))
+    results_attach(events)
     return EventPage(
-        # A sentence needs neither, and a routing document is long.
-        list(Event.objects.filter(sequence__in=found).defer("request", "answer")),
+        events,
         older=back if upwards else onwards,
         newer=onwards if upwards else back,
         count=f"{len(found):,}" if all_here else count_words(selection, at_least=len(found)),

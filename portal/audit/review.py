@@ -17,6 +17,7 @@ from portal.audit.models import Event, Head
 from portal.audit.pages import count_words
 from portal.audit.queries import selection_of
 from portal.audit.services import ObjectRef, Origin, event_record
+from portal.audit.timeline import totals_by_day
 
 SIGNED_OFF = "audit.reviewed"
 SHOWN = 10  # newest events of each look
@@ -28,10 +29,11 @@ class ReviewRefused(Exception):  # noqa: N818 - reads as what happened
 
 @dataclass(frozen=True)
 class Day:
-    """One day of UTC and its sign-off, None without one."""
+    """One day of UTC and its sign-off, None without one. A day without `events` needs none."""
 
     date: date
     signed: Event | None
+    events: int = 0
 
     @property
     def since(self) -> datetime:
@@ -51,7 +53,7 @@ class Day:
     @property
     def due(self) -> bool:
         """Whether it waits for somebody to sign it off."""
-        return self.over and self.signed is None
+        return self.over and self.signed is None and self.events > 0
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Section:
 
 def day_read(day: date) -> Day:
     """The day with its sign-off."""
-    return Day(day, _signed([day]).get(str(day)))
+    return days_listed(until=day, count=1)[0]
 
 
 def first_day() -> date | None:
@@ -81,10 +83,12 @@ def first_day() -> date | None:
 
 def days_listed(*, until: date, count: int) -> list[Day]:
     """Up to `count` days before and with `until`, newest first, none from before the trail began."""
-    begin = first_day() or until
+    begin = min(first_day() or until, until)
     days = [until - timedelta(days=ago) for ago in range(count) if until - timedelta(days=ago) >= begin]
     signed = _signed(days)
-    return [Day(day, signed.get(str(day))) for day in days]
+    begin, end = Day(days[-1], None).since, Day(days[0], None).until
+    totals = totals_by_day(since=begin, until=end)
+    return [Day(day, signed.get(str(day)), totals.get(day, 0)) for day in days]
 
 
 def day_sections(day: Day) -> list[Section]:

@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from portal.audit.review import ReviewRefused, day_read, day_sections, day_sign_off, days_listed, first_day
 from portal.audit.services import origin_of
-from portal.audit.timeline import totals_by_day
 from portal.console.access import sends_form
 from portal.console.views import PortalView
 
@@ -25,8 +24,8 @@ class SignOffForm(forms.Form):
     note = forms.CharField(
         max_length=2000,
         widget=forms.Textarea(attrs={"rows": 3}),
-        label="What you found",
-        help_text="For example “nothing unusual”, or what you asked whom. It stays in the audit trail.",
+        label="Findings",
+        help_text="For example “nothing unusual”. It stays in the audit trail.",
     )
 
 
@@ -40,10 +39,9 @@ class ReviewListView(PortalView):
         today = timezone.now().astimezone(UTC).date()
         until = min(_day(request.GET.get("until", "")) or today, today)
         days = days_listed(until=until, count=DAYS)
-        totals = totals_by_day(since=days[-1].since, until=days[0].until) if days else {}
         context = {
             "tab": "review",
-            "rows": [(day, totals.get(day.date, 0)) for day in days],
+            "rows": [(day, day.events) for day in days],
             "due": sum(day.due for day in days),
             "over": sum(day.over for day in days),
             "earlier": until - timedelta(days=DAYS) if len(days) == DAYS else None,

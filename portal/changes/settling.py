@@ -1,5 +1,6 @@
 """Settles what nobody finished: interrupted sends, forgotten reviews, secrets kept past their time."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
@@ -40,10 +41,14 @@ def changes_interrupted_settle() -> int:
     return settled
 
 
-def entity_history(*, connection: str, guid: str, query: QueryDict) -> History:
+def entity_history(
+    *, connection: str, guid: str, query: QueryDict, child_kinds: Collection[str] | None = None
+) -> History:
     """What happened to one entity, told only after what was interrupted is settled."""
     changes_interrupted_settle()
-    return history_page(connection=connection, guid=guid, query=query, elsewhere=True)
+    return history_page(
+        connection=connection, guid=guid, query=query, elsewhere=True, child_kinds=child_kinds
+    )
 
 
 def _stale() -> QuerySet[Change]:

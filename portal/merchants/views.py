@@ -150,14 +150,23 @@ class MerchantPage(MerchantTab):
         return render(request, "merchants/page.html", self.frame(reading.entry) | context)
 
 
+# What belongs to a merchant, by the names that audit events and permissions have for it.
+CHILD_KINDS = ("connector", "merchant_user", "routing")
+
+
 class MerchantHistory(MerchantTab):
     """`…/merchants/<guid>/history/`: who changed what, when and why."""
 
     tab = "history"
 
     def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
-        """The latest events about this merchant."""
-        history = entity_history(connection=connection, guid=self.entry.guid, query=request.GET)
+        """The latest events about this merchant and what belongs to it, of what the person may see."""
+        history = entity_history(
+            connection=connection,
+            guid=self.entry.guid,
+            query=request.GET,
+            child_kinds=[kind for kind in CHILD_KINDS if request.user.has_perm(f"{kind}.view")],
+        )
         return render(request, "merchants/history.html", self.frame(self.entry) | {"history": history})
 
 

@@ -72,6 +72,15 @@ def moment(context: Context, value: object) -> SafeString | str:
     return moments.moment_shown(value, moments.zone_named(getattr(user, "timezone", "")))
 
 
+@register.simple_tag(takes_context=True)
+def day(context: Context, value: object) -> str:
+    """The day of a point in time in the person's zone, such as "Tuesday, 24 November 2026"."""
+    user = context.get("user") or getattr(context.get("request"), "user", None)
+    when = moments.instant_of(value)
+    local = when.astimezone(moments.zone_named(getattr(user, "timezone", ""))) if when else None
+    return f"{local:%A}, {local.day} {local:%B %Y}" if local else moments.NOTHING
+
+
 @register.filter
 def exact(value: object) -> str:
     """A point in time to the microsecond, always UTC."""

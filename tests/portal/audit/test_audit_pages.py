@@ -110,7 +110,7 @@ def test_one_event_shows_who_what_why_and_the_exact_request(browser):
     ):
         assert part in text
     assert "canary" not in text and "secret, not recorded" in text and event.hash in text
-    assert f"/audit/{intent.sequence}/" in text and "asked the gateway to change" in text
+    assert f"/audit/{intent.sequence}/" in text and "sent: change" in text
 
 
 def test_a_bare_event_has_a_page_too(browser):

@@ -174,7 +174,7 @@ def test_filters_read_as_words():
     assert words == "From: 2026-01-01; To: 2026-01-01; Who: Ana; 2026-01-01 00:00 to 2026-01-02 00:00 UTC"
     assert wanted_of(QueryDict("when=7"), UTC).words.startswith("When: Last 7 days; ")
     assert wanted_of(QueryDict("when=7&look=sign-ins"), UTC).said == (
-        "When: Last 7 days; Worth a look: Failed sign-ins"
+        "When: Last 7 days; Highlights: Failed sign-ins"
     )
 
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from types import SimpleNamespace
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.apps import apps
@@ -70,11 +71,11 @@ def test_many_names_that_match_are_all_found_and_exported(big_shops, browser, qu
     [
         ("object=big", "More than 6 names match"),
         ("actor=ada", "More than 6 names match"),
-        ("from=23.11.2026", "“23.11.2026” is no time"),
-        ("from=2026-11-23T25:00", "“2026-11-23T25:00” is no time"),
-        ("to=9999-12-31", "“9999-12-31” is no time"),
+        ("from=23.11.2026", "“23.11.2026” is not a date. Enter a date such as 24 Nov 2026."),
+        ("from=2026-11-23T25:00", "“2026-11-23T25:00” is not a date"),
+        ("to=9999-12-31", "“9999-12-31” is not a date"),
         ("when=ever", "“ever” is no span of time"),
-        ("from=2026-02-02&to=2026-02-01", "This is no later than where the time begins"),
+        ("from=2026-02-02&to=2026-02-01", "must be later than"),
         ("role=Pirate", "“Pirate” is no role that"),
         ("connection=nowhere", "“nowhere” is no connection that"),
         ("kind=teapot", "“teapot” is no kind of object"),
@@ -264,3 +265,26 @@ def test_accents_do_not_matter_also_for_what_was_recorded_before():
     assert found("object=cafe") == found("object=ISTANBUL") == found("words=lodz o'brien") == [cafe]
     assert whole == (set(Term.objects.values_list("term")), set(Known.objects.values_list("name", "folded")))
     assert not guards_missing(connection)
+
+
+@pytest.mark.parametrize(
+    ("zone", "query", "since", "until"),
+    [
+        ("Europe/Vienna", "from=2026-10-25T02:10&to=2026-10-25T02:50", "10-25T00:10", "10-25T01:50"),
+        ("America/New_York", "from=2026-11-01T01:10&to=2026-11-01T01:50", "11-01T05:10", "11-01T06:50"),
+        ("Australia/Lord_Howe", "from=2026-04-05T01:40&to=2026-04-05T01:50", "04-04T14:40", "04-04T15:20"),
+        ("Europe/Vienna", "from=24 Nov 2026&to=24 November 2026", "11-23T23:00", "11-24T23:00"),
+    ],
+)
+def test_local_times_that_come_twice_cover_both(zone, query, since, until):
+    wanted = wanted_of(QueryDict(query), ZoneInfo(zone))
+    moments = [datetime.fromisoformat(f"2026-{text}").replace(tzinfo=UTC) for text in (since, until)]
+    assert [wanted.since, wanted.until] == moments and not wanted.problems
+
+
+@pytest.mark.parametrize("name", ["from", "to"])
+def test_a_time_that_the_clocks_skip_is_said(name):
+    wanted = wanted_of(QueryDict(f"{name}=2026-03-29T02:30"), ZoneInfo("Europe/Vienna"))
+    assert "clocks were put forward" in wanted.problems[name]
+    for text in ("2026-03-29T01:59", "2026-03-29T03:00", "2026-03-29T02:30Z"):
+        assert not wanted_of(QueryDict(f"{name}={text}"), ZoneInfo("Europe/Vienna")).problems

@@ -11,6 +11,7 @@ from portal.audit.history import MOST_READ, PER_PAGE, history_page
 from portal.audit.services import ObjectRef, Origin, event_record
 from portal.changes.settling import entity_history
 from provisioning.gateway.secrets import Sealed
+from tests.made import connector_made, merchant_made
 
 ANA = Origin(7, "Ana", "Support agent", "abcd", "192.0.2.1", "r-1")
 SHOP = ObjectRef("merchant", "g-1", "Example Shop", "t-1", "Tenant")
@@ -55,7 +56,7 @@ def test_what_bears_a_mere_number_leads_to_itself_alone(admin, agent, client_of)
 
 
 def test_changes_made_elsewhere_are_told_of_only_where_there_can_be_some(admin, agent, client_of):
-    said = "Changes made elsewhere are not known."
+    said = "Changes made outside this portal are not listed."
     assert said in drawn(agent, entity_history(connection="sandbox", guid="g-1", query=QueryDict()))
     record()
     assert said in drawn(agent, entity_history(connection="sandbox", guid="g-1", query=QueryDict()))
@@ -155,3 +156,67 @@ def test_what_was_purged_is_said_to_be_missing(purged, admin):
     assert "up to row 24 some was removed" in drawn(admin, history("field=field1", connection="", guid="g-1"))
     record(connection="", object=ObjectRef("merchant", "g-9", "New"))
     assert history(connection="", guid="g-9").purged is None
+
+
+def change(number, *, name="new", **values):
+    """A change as the portal records it: drafted, sent, and what came of it."""
+    common = {"change_id": f"c-{number}", "operation": "merchant.update", "before": {"timeZone": "UTC"}}
+    steps = [("change.prepared", ""), ("change.intent", ""), ("change.accepted", "accepted")]
+    for action, outcome in steps:
+        reason = "SUP-812" if action == "change.prepared" else ""
+        said = common | {"after": {"timeZone": name}, "outcome": outcome, "reason": reason} | values
+        last = record(action, **said)
+    return last
+
+
+def test_a_change_is_one_row_with_its_fields_reason_and_outcome(admin):
+    last = change(1, name="Europe/Vienna")
+    record("change.intent", change_id="c-2", outcome="", operation="merchant.update")
+    shown = history()
+    assert [row.event.action for row in shown.rows] == ["change.intent", "change.accepted"]
+    row = shown.rows[1]
+    assert row.event == last and row.reason == "SUP-812" and len(shown.events) == 4
+    assert [(one.name, one.old, one.new) for one in row.changes] == [("timeZone", "UTC", "Europe/Vienna")]
+    page = drawn(admin, shown)
+    assert [text for text in ("Time zone:", "SUP-812", "Accepted", "Being sent") if text not in page] == []
+    assert f"{last.time:%A}, {last.time.day} {last.time:%B %Y}" in page and page.count("day-heading") == 1
+
+
+def test_a_change_that_goes_on_beyond_a_page_is_a_row_of_the_newer_page_alone():
+    for number in range(PER_PAGE):
+        change(number)
+    rows, query, pages = [], "", 0
+    while query is not None:
+        shown = history(query)
+        rows += [row.event.change_id for row in shown.rows]
+        query, pages = (f"before={shown.older}" if shown.older else None), pages + 1
+    assert rows == [f"c-{number}" for number in reversed(range(PER_PAGE))] and pages == 3
+
+
+def test_the_history_of_a_merchant_has_its_connectors_and_users(admin, client_of, connection):
+    merchant = merchant_made(connection)
+    connector = connector_made(connection, merchant)
+    about = ObjectRef("connector", connector.guid, "Visa", merchant.guid, merchant.name)
+    record(object=about, connection=connection.slug, message="wentlive")
+    record(object=ObjectRef("merchant", merchant.guid, "Shop"), connection=connection.slug, message="itself")
+    browser, path = client_of(admin), f"/{connection.slug}/merchants/{merchant.guid}/history/"
+    page = browser.get(path).content.decode()
+    assert "connector “Visa”" in page and "Only the merchant itself" in page
+    own = browser.get(f"{path}?own=1").content.decode()
+    assert (
+        "connector “Visa”" not in own and "merchant “Shop”" in own and "Include connectors and users" in own
+    )
+    asked = {"connection": connection.slug, "guid": merchant.guid, "query": QueryDict()}
+    kinds = {row.event.object_kind for row in history_page(**asked, child_kinds=["merchant_user"]).rows}
+    assert kinds == {"merchant"}
+
+
+def test_the_audit_list_tells_what_came_of_a_change_that_was_sent(admin, client_of):
+    def row():
+        page = client_of(admin).get("/audit/?action=change.intent").content.decode()
+        return page.partition("<tbody>")[2].partition("</tbody>")[0]
+
+    record("change.intent", change_id="c-1", outcome="")
+    assert "then</span>" not in row()
+    record("change.refused", change_id="c-1", outcome="refused")
+    assert "then</span>" in row() and "Refused" in row()

@@ -127,6 +127,11 @@ def test_a_new_trail_does_not_claim_that_days_are_signed_off(manager, client_of)
     assert "None of these days is over yet" in text and "is signed off" not in text
 
 
+def test_the_home_page_of_a_new_portal_does_not_claim_that_days_were_reviewed(manager, client_of):
+    home = client_of(manager).get("/").content.decode()
+    assert "No day to review yet" in home and "reviewed every day" not in home
+
+
 def test_office_hours_are_those_of_the_setting(office, settings):
     early, late = at(6, "change.accepted"), at(18, "change.accepted")
     assert found()["hours"] == [early]
@@ -186,12 +191,12 @@ def test_days_without_sign_off_stand_out_in_the_list_and_on_the_home_page(manage
     at(12, "access.denied", days=3)
     day_sign_off(by=manager, origin=ANA, day=YESTERDAY, note="fine")
     today = YESTERDAY + timedelta(days=1)
-    assert [day.due for day in days_listed(until=today, count=30)] == [False, False, True, True]
+    assert [day.due for day in days_listed(until=today, count=30)] == [False, False, False, True]
     browser = client_of(manager)
     text = browser.get("/audit/review/").content.decode()
-    assert text.count('class="row-due"') == 2 and "2 of these days wait" in text
+    assert text.count('class="row-due"') == 1 and "1 day to review" in text and "No events" in text
     home = browser.get("/").content.decode()
-    assert "2 days of the audit trail wait" in home and f"/audit/review/{today - timedelta(days=3)}/" in home
+    assert "1 day to review" in home and f"/audit/review/{today - timedelta(days=3)}/" in home
     assert "Daily review" not in client_of(agent).get("/").content.decode()
 
 
@@ -223,5 +228,5 @@ def test_a_look_that_took_too_long_is_not_called_calm(manager, client_of, monkey
     assert sections["hours"].left_off and sections["hours"].count == "0+"
     text = client_of(manager).get(f"/audit/review/{YESTERDAY}/").content.decode()
     head, _, calm = text.partition("othing else: no")
-    assert "not all of it was looked at" in text and "Denials" in head and denied
+    assert "this list is incomplete" in text and "Denials" in head and denied
     assert LOOKS["hours"].title.lower() not in calm.partition("</p>")[0]
