@@ -60,6 +60,6 @@ def test_the_history_of_a_merchant_leads_to_every_value_of_a_field(tab_of: Calla
     tab.open(MERCHANT)
     tab.follow("History")
     tab.check()
-    tab.follow("city")
-    assert "Every value of city" in tab.text and "Klagenfurt" in tab.text
+    tab.follow("City")
+    assert "Every value of City" in tab.text and "Klagenfurt" in tab.text
     tab.check()
