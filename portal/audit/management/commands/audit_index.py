@@ -3,11 +3,14 @@
 from typing import Any
 
 from django.core.management.base import CommandError
-from django.db import Error as DatabaseFailure
+from django.db import ProgrammingError
 
 from portal.audit.commands import AuditCommand
 from portal.audit.index_check import index_repair
 from portal.audit.services import event_record, origin_system
+
+# PostgreSQL's insufficient_privilege.
+NOT_THE_OWNER = "42501"
 
 
 class Command(AuditCommand):
@@ -22,10 +25,11 @@ class Command(AuditCommand):
         """Works while people work. What was missing or wrong is on record afterwards."""
         try:
             missing, wrong = index_repair()
-        except DatabaseFailure as failure:
+        except ProgrammingError as failure:
+            if getattr(failure.__cause__, "sqlstate", "") != NOT_THE_OWNER:
+                raise
             raise CommandError(
-                f"The database refused ({type(failure).__name__}). On PostgreSQL only the owner of the "
-                "tables may remove wrong entries: set DATABASE_OWNER_URL for this command."
+                "Only the owner of the tables may remove wrong entries: set DATABASE_OWNER_URL."
             ) from failure
         if missing or wrong:
             said = [f"{missing:,} entries were missing"] if missing or not wrong else []
