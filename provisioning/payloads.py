@@ -14,6 +14,7 @@ from provisioning.operations import Operation
 
 Payload = Mapping[str, Any]
 
+_ABOUT_ONE_VALUE = frozenset({"enum", "const", "pattern", "format", "maxLength", "minLength", "type"})
 _RULES = {
     "enum": "is not one of the allowed values",
     "const": "is not the only allowed value",
@@ -29,13 +30,18 @@ def payload_sealed(operation: Operation, payload: Payload) -> dict[str, Any]:
     return seal_secrets(sealed_copy(dict(payload)), operation.request_secrets)
 
 
-def payload_check(operation: Operation, payload: Payload) -> None:
-    """Raises NotSent, naming field and rule but never the value, if the contract does not allow it."""
+def payload_check(operation: Operation, payload: Payload, *, stored: Payload | None = None) -> None:
+    """Raise NotSent, naming field and rule but never the value, if the contract does not allow it.
+
+    Values that the gateway itself has shown (`stored`, the entity) may be sent back although the contract
+    does not know them: the gateway may be newer than the contract.
+    """
     name = operation.spec.request_schema
     if name is None:
         raise NotSent("This operation takes no request body. Nothing was sent.")
     try:
-        problem = best_match(contract.validator(name).iter_errors(reveal_all(dict(payload))))
+        errors = contract.validator(name).iter_errors(reveal_all(dict(payload)))
+        problem = best_match(error for error in errors if not _is_stored(error, stored or {}))
     except RecursionError:
         raise NotSent("The request is nested too deeply. Nothing was sent.") from None
     if problem is not None:
@@ -47,6 +53,35 @@ def payload_fields(operation: Operation) -> frozenset[str]:
     """The properties a request of this operation may hold: what a refusal's message may name."""
     name = operation.spec.request_schema
     return frozenset(contract.schema(name).get("properties", {})) if name else frozenset()
+
+
+def _is_stored(error: ValidationError, stored: Payload) -> bool:
+    """Tell whether the contract objects only to values that the gateway has stored in the same place."""
+    if error.context:
+        branches: dict[Any, list[ValidationError]] = {}
+        for inner in error.context:
+            branches.setdefault(inner.relative_schema_path[0], []).append(inner)
+        return any(all(_is_stored(inner, stored) for inner in branch) for branch in branches.values())
+    path = list(error.absolute_path)
+    instance: Any = error.instance
+    if error.validator == "additionalProperties" and isinstance(error.schema, dict):
+        place = _at(stored, path)
+        known = error.schema.get("properties", {})
+        further = {key: value for key, value in instance.items() if key not in known}
+        return isinstance(place, Mapping) and further.items() <= dict(place).items()
+    if error.validator not in _ABOUT_ONE_VALUE or not path:
+        return False
+    place, last = _at(stored, path[:-1]), path[-1]
+    if isinstance(place, list):
+        return instance in place
+    return isinstance(place, Mapping) and last in place and bool(place[last] == instance)
+
+
+def _at(values: Any, path: list[Any]) -> Any:
+    """The value at a path through objects; None if there is none."""
+    for part in path:
+        values = values.get(part) if isinstance(values, Mapping) else None
+    return values
 
 
 def _said(problem: ValidationError) -> tuple[str, str]:

@@ -140,18 +140,26 @@ def adapter_settings(*, connection: str, adapter: str, merchant_guid: str | None
 
 
 def perform(
-    operation: str, *, connection: str, target: str, parent: str = "", payload: dict[str, Any]
+    operation: str,
+    *,
+    connection: str,
+    target: str,
+    parent: str = "",
+    payload: dict[str, Any],
+    stored: Payload | None = None,
 ) -> Outcome:
     """Checks `payload` against the contract, opens its sealed values and sends one request, once.
 
     `target` fills the path parameter ("" if there is none); `parent` is what the entity hangs under, by
-    default a create's target. Failures are returned, not raised; KeyError or ValueError: it is no write.
+    default a create's target; `stored` is the entity as the gateway showed it.
+
+    Failures are returned, not raised; KeyError or ValueError: it is no write.
     """
     described = operation_named(operation)
     if not described.writes:
         raise ValueError(f"{operation} reads: it has a function of its own.")
     try:
-        payload_check(described, payload)
+        payload_check(described, payload, stored=stored)
         call = _call(described, target=target, payload=payload_sealed(described, payload))
         answer = call_send(call, connection=connection)
     except (NotSent, Refused, OutcomeUnknown) as error:

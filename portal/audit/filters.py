@@ -10,6 +10,7 @@ from django.utils import timezone
 from portal.audit.looks import LOOKS
 from portal.audit.models import Event
 from portal.console.moments import zone_known
+from portal.console.text import search_text
 
 TIMES = ("when", "from", "to")
 _EXAMPLE = "Enter a date such as 24 Nov 2026."
@@ -21,6 +22,10 @@ NAMES = {
     "change": "Change or request id", "field": "Field touched", "address": "Source address", "words": "Words",
     "look": "Highlights", "zone": "Days of", "person": "By", "guid": "Exactly the object",
 }  # fmt: skip
+
+
+# What people type or paste; all else is chosen, or comes from a link.
+_TYPED = ("object", "actor", "change", "words")
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ def wanted_of(query: QueryDict, zone: tzinfo) -> Wanted:
     """The filters in `query`; days are those of the zone it names, else of `zone`. Times and zones that
     cannot be read are `problems`."""
     asked = {name: query.get(name, "").replace("\0", "").strip()[:200] for name in NAMES}
+    asked |= {name: search_text(asked[name]) for name in _TYPED}
     values = {name: value for name, value in asked.items() if value}
     if not values.keys() & set(TIMES):
         values.pop("zone", None)

@@ -132,7 +132,8 @@ def _actions(action: str) -> list[str]:
 def _object(text: str) -> Condition:
     """The object with that guid, and all that ever had a name like that."""
     exact = Term.objects.filter(term=_guid_term(text))
-    guids = Known.objects.filter(kind__startswith="object:", folded__contains=fold(text)).values("guid")
+    called = Q(folded__contains=fold(text)) | Q(guid__iexact=text)
+    guids = Known.objects.filter(called, kind__startswith="object:").values("guid")
     few = _few(guids.distinct(), "object")
     if few is None:
         named = Q(object_guid__in=guids) | Q(parent_guid__in=guids) | Q(object_guid="", object_name__in=guids)

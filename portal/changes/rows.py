@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from portal.changes.snapshots import leaves, same
+from provisioning.contract.connector_settings import setting_note
 from provisioning.gateway.secrets import MASK
 
 _PARTNER = re.compile(r"^(add|remove)([A-Z]\w*)(\..+)?$")
@@ -63,6 +64,9 @@ def _row(field: str, label: str, old: Any, new: Any) -> dict[str, Any]:
         was = old or []
         row["added"] = [item for item in new if item not in was]
         row["removed"] = [item for item in was if item not in new]
+    holder, _, key = field.partition(".")
+    if key and holder in ("settings", "addSettings"):
+        row["note"] = setting_note(key)
     return row
 
 

@@ -77,6 +77,7 @@ def _performed(change: Change, payload: dict[str, Any]) -> Outcome:
             target=change.target,
             parent=change.parent_guid,
             payload=payload,
+            stored=change.before,
         )
     except Exception as error:
         # Whatever broke, the request may have left. The message may hold parts of the body: log the class.

@@ -14,6 +14,7 @@ from portal.console.field_types import IdField, KeyField, SecretField, TextField
 from portal.console.forms import ABSENT, PayloadForm, Section, look_up
 from portal.console.synonyms import country_synonyms, language_synonyms
 from provisioning import contract
+from provisioning.contract.connector_settings import setting_note, setting_problem
 from provisioning.gateway.answers import seal_secrets
 from provisioning.gateway.secrets import Sealed
 
@@ -177,6 +178,7 @@ class ConnectorForm(PayloadForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._note_undocumented(self.initial.get("settings"))
         typed = str(self.data.get(self.add_prefix("settings"), ""))
         # A key may be written with escapes, in text that is no JSON yet: a backslash is suspicious enough.
         if "\\" in typed or any(key in typed for key in _SECRET_SETTINGS):
@@ -184,6 +186,25 @@ class ConnectorForm(PayloadForm):
             self.fields["settings"].widget = forms.PasswordInput()
         # Credentials are kept under settings that the contract does not name: such text is not stored.
         self.fields["settings"].may_hold_secrets = not _documented(typed)  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse values that the documentation of a setting rules out; what is stored already may stay."""
+        cleaned = super().clean()
+        settings, stored = cleaned.get("settings"), self.initial.get("settings")
+        if isinstance(settings, Mapping):
+            kept = stored if isinstance(stored, Mapping) else {}
+            changed = {key: value for key, value in settings.items() if kept.get(key, ABSENT) != value}
+            for problem in filter(None, (setting_problem(key, value) for key, value in changed.items())):
+                self.add_error("settings", problem)
+        self._note_undocumented(settings)
+        return cleaned
+
+    def _note_undocumented(self, settings: Any) -> None:
+        """Say at the field which of the settings are not documented: a slip would have no effect, unsaid."""
+        keys = settings if isinstance(settings, Mapping) else ()
+        self.fields["settings"].notes = list(  # type: ignore[attr-defined]
+            filter(None, (setting_note(str(key)) for key in keys))
+        )
 
     def suggest(self, *, adapters: Iterable[str], methods: Iterable[str]) -> None:
         """Offers the adapters and methods that are known from other connectors."""

@@ -8,6 +8,7 @@ from portal.connectors.forms import POSTBACK_FORMATS, TRANSACTION_TYPES, Connect
 from portal.console.choices import country_choices, language_choices
 from portal.console.forms import ABSENT, look_up
 from provisioning import contract
+from provisioning.contract.connector_settings import setting_note
 from provisioning.gateway.secrets import Sealed
 
 Rows = list[tuple[str, Any]]
@@ -93,7 +94,7 @@ class Profile:
         stored = self.values.get("settings") or {}
         return [
             Setting(key, None if isinstance(value, Sealed) else value, isinstance(value, Sealed),
-                    known.get(key, {}).get("description", ""))
+                    known.get(key, {}).get("description", "") or setting_note(key))
             for key, value in sorted(stored.items())
         ]  # fmt: skip
 

@@ -1,15 +1,18 @@
 """The pages for requests that fail: what happened, what to do next, the request id that logs know."""
 
 import sys
+from urllib.parse import quote
 
 from django.db import DataError, IntegrityError
 from django.db import Error as DatabaseFailure
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.template import loader
+from django.urls import Resolver404, resolve
 from django.views.csrf import csrf_failure
 
 from portal.console.access import PUBLIC, allow, refusal_noted
+from portal.console.text import search_text
 
 # Seconds after which a page that failed for the database's sake is worth asking for again.
 RETRY_AFTER = 10
@@ -63,6 +66,9 @@ def form_expired(request: HttpRequest, reason: str = "") -> HttpResponse:
 @allow(PUBLIC)
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """404, the same for what does not exist and for what the person may not know."""
+    meant = _address_meant(request)
+    if meant:
+        return redirect(meant)
     told = exception if isinstance(exception, NotFound) else None
     return render(request, "404.html", {"layout": _layout(request), "told": told}, status=404)
 
@@ -102,6 +108,24 @@ def body_refused(request: HttpRequest, status: int) -> HttpResponse:
 def _bare(request: HttpRequest, template: str, status: int) -> HttpResponse:
     page = loader.render_to_string(template, {"request_id": getattr(request, "request_id", "")})
     return HttpResponse(page, status=status)
+
+
+def _address_meant(request: HttpRequest) -> str:
+    """Return the address without what a paste added to it, such as ")." or an invisible character; or ""."""
+    user = getattr(request, "user", None)
+    if request.method not in ("GET", "HEAD") or not (user and user.is_authenticated):
+        return ""
+    parts = [search_text(part) for part in request.path.split("/")]
+    named = [part for part in parts if any(char.isalnum() for char in part)]
+    address = "/" + "".join(f"{part}/" for part in named)
+    if address in ("/", request.path, f"{request.path}/"):
+        return ""
+    try:
+        resolve(address)
+    except Resolver404:
+        return ""
+    query = request.META.get("QUERY_STRING", "")
+    return quote(address) + (f"?{query}" if query else "")
 
 
 def _layout(request: HttpRequest) -> str:

@@ -95,14 +95,14 @@ def test_the_documented_bodies_of_regular_connectors_pass_through_the_form(name)
 
 def test_secrets_are_sealed_and_blank_ones_are_not_sent():
     form = ConnectorCreateForm(
-        posted({**REGULAR, "settings": {"kount:api_key": "canary-key", "x": 1, "tx:expiration-minutes": 1}})
+        posted({**REGULAR, "settings": {"kount:api_key": "canary-key", "x": 1, "tx:expiration-minutes": 5}})
     )
     assert form.is_valid()
     assert "canary-key" not in str(form["settings"])
     masked = mask(form.payload())
     assert masked["sharedSecret"] == MASK
     assert masked["config"]["vault"] == masked["config"]["extraData"] == masked["config"]["password"] == MASK
-    assert masked["settings"] == {"kount:api_key": MASK, "x": MASK, "tx:expiration-minutes": 1}
+    assert masked["settings"] == {"kount:api_key": MASK, "x": MASK, "tx:expiration-minutes": 5}
     assert {"sharedSecret", "publicIntegrationKey"} & set(created({**BARE, "sharedSecret": ""})) == set()
 
 
@@ -166,7 +166,7 @@ def test_wrong_terminal_rows_are_refused(rows, word):
 def test_opening_and_sending_an_edit_form_unchanged_sends_nothing():
     assert edited(stored()) == {}
     assert edited(stored(settings={"kount:api_key": "canary", "x": 1})) == {}
-    assert edited(stored(settings={"kount:api_key": "canary", "tx:expiration-minutes": 1})) == {}
+    assert edited(stored(settings={"kount:api_key": "canary", "tx:expiration-minutes": 5})) == {}
 
 
 def test_secrets_never_come_into_an_edit_form():
@@ -178,7 +178,7 @@ def test_secrets_never_come_into_an_edit_form():
         "config.vault",
         "config.extraData",
     } & set(initial)
-    settings = {"kount:api_key": "canary", "acme:undocumented": 4711, "tx:expiration-minutes": 1}
+    settings = {"kount:api_key": "canary", "acme:undocumented": 4711, "tx:expiration-minutes": 5}
     drawn = ConnectorEditForm(initial=ConnectorEditForm.initial_from(stored(settings=settings)))
     assert "canary" not in str(drawn["settings"]) and "4711" not in str(drawn["settings"])
     assert "&quot;tx:expiration-minutes&quot;: 1" in str(drawn["settings"])

@@ -191,3 +191,19 @@ def form_page(form):
         posted.setlist(name, found)
     del posted["base"]
     return posted
+
+
+def test_undocumented_settings_are_named_on_the_form_and_the_review_and_wrong_values_refused(
+    browser, connection
+):
+    _, address, _, _ = made("connector", connection)
+    data = HtmlForm(browser.get(address).content.decode(), "base").data
+    for wrong in ('{"tx:expiration-minutes": "abc"}', '{"tx:expiration-minutes": 3}'):
+        response = browser.post(address, {**data, "settings": [wrong]})
+        assert response.status_code == 422 and "5 or more" in response.content.decode()
+    settings_typed = {"settings": ['{"Refund:ui-enabled": 1, "no:such": "x"}']}
+    refused = browser.post(address, {**data, **settings_typed, "name": [""]}).content.decode()
+    assert "Did you mean “refund:ui-enabled”?" in refused
+    review = browser.post(address, {**data, **settings_typed}, follow=True).content.decode()
+    assert "Did you mean “refund:ui-enabled”?" in review
+    assert "“no:such” is not a documented setting" in review
