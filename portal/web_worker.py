@@ -127,7 +127,7 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]
             self._linger(conn)
 
     def murder_pending(self) -> None:
-        """End what takes too long, and what says nothing to a stopping server. Called at least each second."""
+        """End what takes too long or says nothing to a stopping server. Called at least each second."""
         super().murder_pending()
         now = time.monotonic()
         for conn, (limit, _) in list(self.lingering.items()):
