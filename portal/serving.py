@@ -19,7 +19,7 @@ from portal.version import VERSION
 logging.captureWarnings(True)  # as lines of the log, and not as text
 process.set_role("web")  # before the settings are read, which happens here and not in the workers
 try:
-    from portal.settings.environment import env
+    from portal.settings.environment import LOG_LEVELS, env
 
     bind = env("PORTAL_BIND", default="127.0.0.1:8000")
     workers = env.int("WEB_WORKERS", default=2, lowest=1, highest=64)
@@ -27,7 +27,7 @@ try:
     threads = env.int("WEB_THREADS", default=24, lowest=1, highest=200)
     # After SIGTERM the server goes on for so long, while ready answers 503 and proxies turn away from it.
     drain_seconds = env.float("WEB_DRAIN_SECONDS", default=5)
-    loglevel = env("WEB_LOG_LEVEL", default="info")
+    loglevel = env.choice("WEB_LOG_LEVEL", *LOG_LEVELS, default="INFO").lower()
 except ImproperlyConfigured as problem:
     sys.exit(f"Not started: {problem}")
 worker_class = "portal.web_worker.WebWorker"

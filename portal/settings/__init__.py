@@ -7,7 +7,7 @@ from portal.settings.background import *  # noqa: F403
 from portal.settings.background import TASKS_APPS
 from portal.settings.database import *  # noqa: F403
 from portal.settings.environment import *  # noqa: F403
-from portal.settings.environment import BASE_DIR, PORTAL_ENV, PRODUCTION, env
+from portal.settings.environment import BASE_DIR, LOG_LEVELS, PORTAL_ENV, PRODUCTION, env
 from portal.settings.gateway import *  # noqa: F403
 from portal.settings.mail import *  # noqa: F403
 from portal.settings.minimum import demo_check, production_check
@@ -126,7 +126,10 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "portal.console.logs.JsonFormatter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
-    "root": {"handlers": ["stderr"], "level": env("LOG_LEVEL", default="INFO" if PRODUCTION else "WARNING")},
+    "root": {
+        "handlers": ["stderr"],
+        "level": env.choice("LOG_LEVEL", *LOG_LEVELS, default="INFO" if PRODUCTION else "WARNING"),
+    },
     # Django's own handlers would mail and print what SilentReporter leaves out.
     "loggers": {name: {"handlers": [], "propagate": True} for name in ("django", "django.server")},
 }

@@ -100,6 +100,14 @@ class Environment:
             raise ImproperlyConfigured(f"{name} must be a number such as 15 or 7.5.")
         return builtins.float(text) if text else default
 
+    def choice(self, name: str, *choices: str, default: str) -> str:
+        """Return one of `choices`, which may be written in capitals or not."""
+        text = self._read(name, "") or default
+        found = {choice.lower(): choice for choice in choices}.get(text.lower())
+        if found is None:
+            raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}.")
+        return found
+
     def list(
         self, name: str, *, default: Sequence[str] = (), old: str = "", spaces: builtins.bool = False
     ) -> builtins.list[str]:
@@ -223,6 +231,7 @@ FILE_SETTINGS = read_file(_env_file) if _env_file.is_file() else {}
 for _name, _value in FILE_SETTINGS.items():
     os.environ.setdefault(_name, _value)  # the environment wins; child processes get the same settings
 env = Environment(os.environ)
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 PORTAL_ENV = env("PORTAL_ENV", default="production")
 if PORTAL_ENV not in {"production", "demo", "test"}:

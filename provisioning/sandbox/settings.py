@@ -26,7 +26,14 @@ def _production() -> bool:
         )
         named = found[1] if found else "production"
     if not named:
-        configured = ("SECRET_KEY", "PORTAL_ENCRYPTION_KEYS", "PORTAL_AUDIT_KEYS", "DATABASE_URL")
+        configured = (
+            "SECRET_KEY",
+            "PORTAL_ENCRYPTION_KEYS",
+            "PORTAL_AUDIT_KEYS",
+            "DATABASE_URL",
+            "DATABASE_OWNER_URL",
+            "ALLOWED_HOSTS",
+        )
         return any(os.environ.get(name) or os.environ.get(f"{name}_FILE") for name in configured)
     return named not in ("demo", "test")
 

@@ -58,6 +58,7 @@ PRIVATE = "GATEWAY_PRIVATE_NETWORKS"
         ({"AUDIT_STREAM": "stdout,http://siem.example.com/x"}, "AUDIT_STREAM"),
         ({"AUDIT_ANCHOR_SEND": "syslog+tcp://siem.example.com"}, "AUDIT_ANCHOR_SEND"),
         ({"AUDIT_ANCHOR_EVENTS": "0", "AUDIT_ANCHOR_MINUTES": "0"}, "AUDIT_ANCHOR_EVENTS"),
+        ({"LOG_LEVEL": "secret-7"}, "LOG_LEVEL must be one of"),
         ({"SECURE_SSL_REDIRECT": "enabled"}, "SECURE_SSL_REDIRECT must be true or false"),
         ({"DATABASE_URL": "postgres://portal:secret-7/x@db/portal"}, "DATABASE_URL cannot be read"),
     ],
@@ -92,13 +93,17 @@ def test_a_demo_does_not_start_on_a_production_portals_keys(tmp_path, other) -> 
     assert (done.returncode, "demo's keys only" in done.stderr) == (3, True)
 
 
-@pytest.mark.parametrize("where", ["environment", "file", "file without PORTAL_ENV", "keys only"])
+@pytest.mark.parametrize(
+    "where", ["environment", "file", "file without PORTAL_ENV", "keys only", "hosts only"]
+)
 def test_the_embedded_gateway_does_not_start_beside_a_production_portal(tmp_path, where) -> None:
     environment = {"PATH": os.environ["PATH"], "PORTAL_DATA_DIR": str(tmp_path)}
     if where == "environment":
         environment["PORTAL_ENV"] = "production"
     elif where == "keys only":
         environment["SECRET_KEY"] = "x" * 60
+    elif where == "hosts only":
+        environment["ALLOWED_HOSTS"] = "portal.example.com"
     else:
         line = "PORTAL_ENV='production'\n" if where == "file" else "DEBUG=false\n"
         (tmp_path / "portal.env").write_text(f"\ufeffALLOWED_HOSTS=a\n{line}")
