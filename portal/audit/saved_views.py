@@ -23,6 +23,7 @@ from portal.audit.saved import (
 )
 from portal.audit.services import origin_of
 from portal.audit.views import filter_query, zone_of
+from portal.console.field_types import TextField
 from portal.console.views import PortalView
 
 _NOBODY = "nobody, it is personal"
@@ -31,7 +32,7 @@ _NOBODY = "nobody, it is personal"
 class SaveForm(forms.Form):
     """A name, and for those who may share, with which role."""
 
-    name = forms.CharField(max_length=80, label="Name", help_text="For example “Refused in production”.")
+    name = TextField(max_length=80, label="Name", help_text="For example “Refused in production”.")
     role = forms.ChoiceField(required=False, label="Share with")
 
     def __init__(self, *args: Any, may_share: bool, **kwargs: Any) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 
+from portal.console.field_types import TextField, WholeNumberField
 from provisioning.connections.models import Connection
 from provisioning.connections.versions import credential_check
 
@@ -62,7 +63,7 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
             "remind_after_days": "Remind to replace the credential after days",
         }
         help_texts = {
-            "name": "As people call it. It stands in the top bar of every page.",
+            "name": "Shown in the top bar of every page.",
             "slug": "Such as “live” for /live/merchants/. It cannot be changed later.",
             "kind": "Production is red everywhere, and asks for confirmation words on dangerous changes.",
             "colour": "Tells sandboxes apart. Production is always red.",
@@ -72,6 +73,7 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
             "addresses; single ones or ranges such as 203.0.113.0/28, one a line.",
             "remind_after_days": "Admins are reminded on the home page. 0: never.",
         }
+        field_classes = {"name": TextField, "remind_after_days": WholeNumberField}
         widgets = {"egress_addresses": forms.Textarea(attrs={"rows": 3, "spellcheck": "false"})}
 
     def __init__(self, *args: Any, fixed: bool = False, **kwargs: Any) -> None:

@@ -130,5 +130,5 @@ def refuse_hidden(text: str, *, joiners: bool = False, lines: bool = False, wher
     found = hidden_character(text, joiners=joiners, lines=lines)
     if found:
         raise ValidationError(
-            f"{where} contains a character that cannot be seen: {found}. Delete it, or type the text again."
+            f"{where} contains an invisible character: {found}. Delete it, or type the text again."
         )

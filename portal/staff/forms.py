@@ -6,6 +6,7 @@ from django import forms
 
 from portal.console.choices import timezone_choices
 from portal.console.dropdowns import SearchableSelect
+from portal.console.field_types import EmailAddressField, KeyField, TextField
 from portal.console.synonyms import timezone_synonyms
 from portal.staff.models import User
 from portal.staff.roles import AGENT, PERMISSIONS, permission_words, roles_known, room_words
@@ -26,17 +27,17 @@ def _rights() -> list[tuple[str, list[tuple[str, str]]]]:
 class PersonForm(forms.Form):
     """A new person. The password is theirs alone: they set it with a one-time link."""
 
-    username = forms.CharField(
+    username = KeyField(
         max_length=150,
         validators=User._meta.get_field("username").validators,
-        label="User name",
-        help_text="What the person types to sign in: letters, digits and @ . + - _ only. It stays.",
+        label="Username",
+        help_text="Used to sign in: letters, digits and @ . + - _ only. It cannot be changed later.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none"}),
     )
-    first_name = forms.CharField(max_length=150, required=False, label="First name")
-    last_name = forms.CharField(max_length=150, required=False, label="Last name")
-    email = forms.EmailField(
-        required=False, label="E-mail", help_text="Where the portal mails a one-time link, if you ask it to."
+    first_name = TextField(max_length=150, required=False, label="First name")
+    last_name = TextField(max_length=150, required=False, label="Last name")
+    email = EmailAddressField(
+        required=False, label="Email", help_text="The one-time link is sent here, if you ask for that."
     )
     role = forms.ChoiceField(choices=_roles, initial=AGENT, label="Role")
     is_limited = forms.BooleanField(
@@ -138,7 +139,7 @@ class RightsForm(forms.Form):
 class NewRoleForm(RightsForm):
     """A role that there is not yet."""
 
-    name = forms.CharField(
+    name = TextField(
         max_length=60,
         label="Name",
         help_text="For example: Integration engineer. It stays, for settings and the audit trail know it.",

@@ -20,6 +20,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from portal.audit.services import event_record, origin_of
+from portal.console.field_types import TextField
 from portal.staff.attempts import attempt_reserve, attempts_forget, code_slot_of
 from portal.staff.models import User
 from portal.staff.people import person_ref
@@ -157,7 +158,7 @@ class PasskeyAddForm(AddWebAuthnForm):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["name"] = forms.CharField(
+        self.fields["name"] = TextField(
             max_length=60,
             required=False,
             label="Name",

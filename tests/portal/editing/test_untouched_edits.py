@@ -207,3 +207,15 @@ def test_undocumented_settings_are_named_on_the_form_and_the_review_and_wrong_va
     review = browser.post(address, {**data, **settings_typed}, follow=True).content.decode()
     assert "Did you mean “refund:ui-enabled”?" in review
     assert "“no:such” is not a documented setting" in review
+
+
+def test_names_that_would_turn_other_words_around_are_refused_wherever_people_type_them(
+    client_of, admin, connection
+):
+    browser = client_of(admin)
+    for address, field, more in (
+        ("/staff/new/", "first_name", {"username": "zoe", "role": "Support agent"}),
+        ("/connections/new/", "name", {"slug": "more", "base_url": "https://gateway.example.org/api"}),
+    ):
+        answer = browser.post(address, {**more, field: "Zoe\u202e krauQ"})
+        assert "right-to-left override" in answer.content.decode(), (address, answer.status_code)
