@@ -26,6 +26,20 @@ def posted_back(widget: forms.Widget, value: Any) -> Any:
     return text if isinstance(widget, forms.Textarea) else _single_line(widget, text)
 
 
+def is_untouched(widget: forms.Widget, posted: Any, shown: Any) -> bool:
+    """Tell whether `posted` is what the untouched control of a shown value posts.
+
+    What was posted is taken as it is: a value that the control does not offer was typed by a script, and is
+    never mistaken for nothing.
+    """
+    expected = posted_back(widget, shown)
+    if posted is None or hasattr(widget, "posted_back") or isinstance(widget, forms.CheckboxInput):
+        return bool(posted_back(widget, posted) == expected)
+    if isinstance(posted, list | tuple):
+        return bool(sorted(map(str, posted)) == expected)
+    return str(posted).replace("\r\n", "\n").replace("\r", "\n") in (expected, shown)
+
+
 def _chosen(widget: forms.Select | forms.RadioSelect, value: Any) -> Any:
     offered = list(_values(widget.choices))
     if widget.allow_multiple_selected:

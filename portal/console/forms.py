@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.core.exceptions import ValidationError
 
+from portal.console import browser_values
 from portal.console.browser_values import posted_back
 from provisioning import contract
 from provisioning.gateway.secrets import Sealed
@@ -183,9 +184,8 @@ class PayloadForm(forms.Form):
     def is_untouched(self, name: str) -> bool:
         """Tell whether what was posted for a field is what a browser posts if nobody edits it."""
         bound = self[name]
-        posted, shown = bound.data, bound.field.prepare_value(self.initial.get(name))
-        widget = bound.field.widget
-        return bool(posted_back(widget, posted) == posted_back(widget, shown))
+        shown = bound.field.prepare_value(self.initial.get(name))
+        return browser_values.is_untouched(bound.field.widget, bound.data, shown)
 
     def _untouched_value(self, name: str, stored: Any) -> Any:
         """Return what the field makes of a stored value that comes back from an untouched form."""

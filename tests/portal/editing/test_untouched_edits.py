@@ -219,3 +219,27 @@ def test_names_that_would_turn_other_words_around_are_refused_wherever_people_ty
     ):
         answer = browser.post(address, {**more, field: "Zoe\u202e krauQ"})
         assert "right-to-left override" in answer.content.decode(), (address, answer.status_code)
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "typed"),
+    [
+        ("merchant", "country", "ZZ"),
+        ("merchant", "defaultCurrency", "no-currency"),
+        ("merchant", "disabledTransactionTypes", ["DEBIT"]),
+        ("merchant_user", "permissions", "no.such.permission"),
+        ("merchant_user", "validUntil", "tomorrow"),
+        ("connector", "businessCountry", "Austria"),
+        ("connector", "config.language", "german"),
+        ("connector", "disabledTransactionTypes", ["debit", "nonsense"]),
+    ],
+)
+def test_a_value_that_is_not_offered_is_refused_and_not_ignored(kind, field, typed, browser, connection):
+    """What a script posts beside the offered values is never dropped in silence."""
+    _, address, neighbour, _ = made(kind, connection)
+    data = HtmlForm(browser.get(address).content.decode(), "base").data
+    for edits in ({}, {neighbour: ["Edited"]}):
+        answer = browser.post(address, {**data, **edits, field: typed})
+        assert answer.status_code == 422, answer.content.decode()
+        assert field in answer.context["form"].errors
+    assert not Change.objects.exists()
