@@ -3,9 +3,18 @@
 import base64
 import os
 import secrets
+import sys
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+CONFIGURED = (
+    "SECRET_KEY",
+    "PORTAL_ENCRYPTION_KEYS",
+    "PORTAL_AUDIT_KEYS",
+    "DATABASE_URL",
+    "DATABASE_OWNER_URL",
+    "ALLOWED_HOSTS",
+)
 PASSPHRASE = "demo-passphrase-for-all"  # noqa: S105 - the demo's, printed at every start and refused in production
 
 
@@ -18,6 +27,15 @@ def environment_ensure() -> Path:
     data = Path(os.environ.get("PORTAL_DATA_DIR") or CHECKOUT / "var").resolve()
     os.environ["PORTAL_DATA_DIR"] = str(data)
     path = Path(os.environ.get("PORTAL_ENV_FILE") or data / "portal.env")
+    if not os.environ.get("PORTAL_ENV") and not path.exists():
+        # With settings but no word about the kind of portal this is a production host: a demo here would
+        # migrate its database and add people whose passphrase is published.
+        configured = [name for name in CONFIGURED if os.environ.get(name) or os.environ.get(f"{name}_FILE")]
+        if configured:
+            sys.exit(
+                f"Not started: {', '.join(configured)} is set, so this is not a place for a demo. "
+                "Set PORTAL_ENV=demo if it is one."
+            )
     if os.environ.get("PORTAL_ENV", "demo") == "demo" and not path.exists():
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write_owned(path, "".join(f"{name}={value}\n" for name, value in _settings().items()))

@@ -122,6 +122,16 @@ def test_the_embedded_gateway_does_not_start_beside_a_production_portal(tmp_path
     assert not (tmp_path / "sandbox.sqlite3").exists()
 
 
+@pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_OWNER_URL", "SECRET_KEY", "ALLOWED_HOSTS"])
+def test_a_demo_does_not_take_over_a_configured_portal(tmp_path, name) -> None:
+    database = f"sqlite:///{tmp_path / 'production.sqlite3'}"
+    environment = {"PATH": os.environ["PATH"], "PORTAL_DATA_DIR": str(tmp_path / "var"), name: database}
+    done = manage(environment, "demo")
+    assert done.returncode != 0
+    assert f"{name} is set, so this is not a place for a demo" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_database_file_is_for_its_owner_only(tmp_path) -> None:
     environment = production_environment(tmp_path)
     previous = os.umask(0o022)
