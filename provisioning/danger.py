@@ -41,8 +41,9 @@ class Danger:
 
 _CONNECTOR = frozenset({"connector.update"})
 _SWITCHABLE = frozenset({"merchant.update", "merchant_user.update", "connector.update"})
+_PAYERS = frozenset({"merchant.update", "connector.update"})
 _CREDENTIALS = frozenset(
-    {"apiKey", "publicIntegrationKey", "sharedSecret", "adapter"}
+    {"apiKey", "publicIntegrationKey", "sharedSecret", "adapter", "method", "provider", "terminals"}
     | {f"config.{name}" for name in ("username", "password", "apiSecret", "extraData", "vault")}
 )
 
@@ -79,6 +80,12 @@ DANGERS = (
     ),
     Danger("leave live", "stops real payments", _CONNECTOR, frozenset({"config.testMode"}), value=True),
     Danger("credentials", "stops payments at once if a value is wrong", _CONNECTOR, _CREDENTIALS),
+    Danger(
+        "transaction types",
+        "stops or allows types of transactions",
+        _PAYERS,
+        frozenset({"disabledTransactionTypes"}),
+    ),
     Danger(
         "password",
         "locks out whoever uses the old password",

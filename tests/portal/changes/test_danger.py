@@ -24,7 +24,10 @@ DANGEROUS = [
     ("connector.update", {"config.testMode": False}),
     ("connector.update", {"config.testMode": True}),
     *(("connector.update", {name: "x"})
-      for name in ("apiKey", "publicIntegrationKey", "adapter", "config.username")),
+      for name in ("apiKey", "publicIntegrationKey", "adapter", "method", "provider", "config.username")),
+    ("connector.update", {"terminals": [{"terminalId": "1", "disabled": True}]}),
+    *((f"{kind}.update", {"disabledTransactionTypes": types})
+      for kind in ("merchant", "connector") for types in (["refund"], [])),
     ("connector.update", {"sharedSecret": MASK}),
     *(("connector.update", {f"config.{name}": MASK})
       for name in ("password", "apiSecret", "extraData", "vault")),
