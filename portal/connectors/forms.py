@@ -180,8 +180,7 @@ class ConnectorForm(PayloadForm):
         super().__init__(*args, **kwargs)
         self._note_undocumented(self.initial.get("settings"))
         typed = str(self.data.get(self.add_prefix("settings"), ""))
-        # A key may be written with escapes, in text that is no JSON yet: a backslash is suspicious enough.
-        if "\\" in typed or any(key in typed for key in _SECRET_SETTINGS):
+        if holds_secret_settings(typed):
             # Typed among secrets, the whole text is treated as one: never drawn again, never remembered.
             self.fields["settings"].widget = forms.PasswordInput()
         # Credentials are kept under settings that the contract does not name: such text is not stored.
@@ -273,6 +272,12 @@ class ConnectorEditForm(ConnectorForm):
     def _may_be_empty(self, name: str) -> bool:
         """An emptied integration key might make the gateway generate another one unexpectedly."""
         return name != "publicIntegrationKey" and super()._may_be_empty(name)
+
+
+def holds_secret_settings(typed: str) -> bool:
+    """Whether text typed as settings may name one that is secret."""
+    # A key may be written with escapes, in text that is no JSON yet: a backslash is suspicious enough.
+    return "\\" in typed or any(key in typed for key in _SECRET_SETTINGS)
 
 
 def _documented(typed: str) -> bool:

@@ -60,7 +60,7 @@ def field_part(bound: BoundField) -> Part:
         error_id=f"{element_id(bound)}_error",
         secret=secret,
         kept=secret and bool(getattr(field, "kept", getattr(bound.form, "editing", False))),
-        typed_before=getattr(field, "typed_before", None) if secret else None,
+        typed_before=getattr(field, "typed_before", None),
         offer_password=bool(getattr(field, "offer_password", "data-generate-password" in field.widget.attrs)),
         groups=list(_groups(bound)) if kind == "choices" else [],
         presets=[(label, "\n".join(map(str, values))) for label, values in _extra(bound, "presets").items()],

@@ -71,6 +71,12 @@ class PayloadForm(forms.Form):
         self._offer_stored_choices()
 
     @property
+    def left_blank(self) -> list[str]:
+        """Names of the fields that the person decided to leave as they are stored, after typing into them."""
+        read: Any = getattr(self.data, "getlist", self.data.get)
+        return list(read("leave_secret") or [])
+
+    @property
     def updates(self) -> bool:
         """Whether the form changes an entity that is there already."""
         return self.schema.endswith("Update")
@@ -184,6 +190,8 @@ class PayloadForm(forms.Form):
     def is_untouched(self, name: str) -> bool:
         """Tell whether what was posted for a field is what a browser posts if nobody edits it."""
         bound = self[name]
+        if name in self.left_blank and not bound.data:
+            return True
         shown = bound.field.prepare_value(self.initial.get(name))
         return browser_values.is_untouched(bound.field.widget, bound.data, shown)
 

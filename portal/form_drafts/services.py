@@ -8,7 +8,7 @@ a signed-in person, and the draft opens for that person only.
 import json
 import logging
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -37,6 +37,8 @@ _SALT = "portal.form_drafts"
 # Belong to one page or one submission; a draft gets new ones.
 _NOT_KEPT = {"csrfmiddlewaretoken", "submission", "again", TOKEN, DRAFT, WAIVED, TYPED_SECRETS}
 _NOT_IN_PATH = {DRAFT, "change"}
+# Field name → whether a text typed into it has to be treated as a secret.
+_secret_texts: dict[str, Callable[[str], bool]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,11 @@ class OpenDraft:
     def url(self) -> str:
         """The form with the draft filled in."""
         return f"{self.path}{'&' if '?' in self.path else '?'}{DRAFT}={self.id}"
+
+
+def register_secret_text(name: str, is_secret: Callable[[str], bool]) -> None:
+    """Treat what is typed into fields of this name as a secret if `is_secret` says so of the text."""
+    _secret_texts[name] = is_secret
 
 
 def form_path(request: HttpRequest) -> str:
@@ -232,7 +239,9 @@ def _store(token: FormToken, posted: QueryDict, *, with_secrets: bool, signed_in
         kept = before.secrets if before else KeptSecrets()
         # A secret left blank is the one kept from before, unless it was to be left out.
         waived = posted.getlist(WAIVED)
-        names = {name for name in kept.names if name not in waived} | set(_typed(posted, token.secrets))
+        replaced = [key for key, texts in plain.items() if any(texts)]
+        names = {name for name in kept.names if name not in [*waived, *replaced]}
+        names |= set(_typed(posted, token.secrets))
         values = {key: texts for key, texts in kept.values.items() if any(owns(name, key) for name in names)}
         content = {"title": token.title, "fields": plain, "secrets": sorted(names)}
         row.sealed_fields = keyring.seal(json.dumps(content), context=row.context("sealed_fields"))
@@ -255,7 +264,7 @@ def _split(posted: QueryDict, secrets: list[str]) -> tuple[dict[str, list[str]],
     secret: dict[str, list[str]] = {}
     for key in posted:
         texts = posted.getlist(key)
-        if any(owns(name, key) for name in secrets):
+        if any(owns(name, key) for name in secrets) or _is_secret_text(key, texts):
             if any(texts):
                 secret[key] = texts
         elif key not in _NOT_KEPT:
@@ -267,7 +276,12 @@ def _typed(posted: QueryDict, secrets: list[str]) -> list[str]:
     """The secret fields that were typed: their values are there, or an autosave names them."""
     _, values = _split(posted, secrets)
     named = posted.getlist(TYPED_SECRETS)
-    return [name for name in secrets if name in named or any(owns(name, key) for key in values)]
+    typed = [name for name in secrets if name in named or any(owns(name, key) for key in values)]
+    return typed + [key for key in values if key in _secret_texts and key not in typed]
+
+
+def _is_secret_text(key: str, texts: list[str]) -> bool:
+    return key in _secret_texts and any(_secret_texts[key](text) for text in texts)
 
 
 def _opened(row: FormDraft) -> OpenDraft | None:

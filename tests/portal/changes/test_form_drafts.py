@@ -345,3 +345,46 @@ def test_settings_that_may_hold_secrets_are_not_taken_away_by_a_correction(brows
     text = page.content.decode()
     assert "Enter your changes again" in text and "tx:expiration-minutes" in text
     assert "canary-of-a-setting" not in text
+
+
+SETTING = '{"tx:expiration-minutes": 30, "kount:api_key": "canary-of-a-setting"}'
+
+
+@pytest.mark.parametrize("way", ["refused", "signed out", "autosaved"])
+def test_settings_typed_with_a_secret_are_never_dropped_in_silence(way, browser, connection, address, relay):
+    typed = TYPED | {"apiKey": f"setting-key-{way[:3]}", "settings": SETTING}
+    page = browser.get(address)
+    if way == "refused":
+        page = browser.post(address, typed_into(page, **typed))
+    elif way == "signed out":
+        Client().post(address, typed_into(page, **typed))
+        page = browser.get(f"{address}?draft={FormDraft.objects.get().pk}")
+    else:
+        browser.post("/drafts/save/", typed_into(page, **typed))
+        page = browser.get(f"{address}?draft={FormDraft.objects.get().pk}")
+    text, writes = page.content.decode(), relay.writes
+    assert "canary-of-a-setting" not in text
+    assert 'name="leave_secret" value="settings"' in text
+    retry = typed | {"adapter": "Simulator", "settings": ""}
+    answer = browser.post(address, typed_into(page, **retry))
+    if way == "autosaved":
+        assert answer.status_code == 422 and relay.writes == writes
+        answer = browser.post(address, typed_into(answer, **retry, leave_secret="settings"))
+        assert "settings" not in Change.objects.latest("created_at").body
+    else:
+        assert Change.objects.latest("created_at").body["settings"].keys() == {
+            "tx:expiration-minutes",
+            "kount:api_key",
+        }
+    assert answer.status_code == 302
+
+
+def test_leaving_out_a_secret_setting_of_an_edit_changes_no_setting(browser, connection, merchant):
+    connector = connector_made(connection, merchant, settings={"tx:expiration-minutes": 30})
+    address = f"/sandbox/connectors/{connector.guid}/edit/"
+    typed = connector_typed(connector) | {"name": "x", "settings": SETTING}
+    refused = browser.post(address, typed_into(browser.get(address), **typed))
+    assert refused.status_code == 422
+    typed |= {"name": "Another name", "settings": "", "leave_secret": "settings"}
+    browser.post(address, typed_into(refused, **typed))
+    assert Change.objects.get().changed_values == {"name": "Another name"}
