@@ -1,5 +1,6 @@
 """The page on which an admin says where a person works; here, for the index knows the tenants' names."""
 
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -11,6 +12,7 @@ from portal.audit.services import origin_of
 from portal.console.context import connections_of
 from portal.console.views import PortalView
 from portal.directory.services import entries_seen, scope_ensure
+from portal.form_drafts.forms import drafted
 from portal.staff.forms import WhyForm
 from portal.staff.models import User
 from portal.staff.person_page import refusal_words, user_of
@@ -62,7 +64,8 @@ class ReachView(PortalView):
         person = get_object_or_404(User, pk=pk)
         held = [_key(_place(scope)) for scope in person.tenant_scopes.all()]
         initial = {"where": "limited" if person.is_limited else "everywhere", "places": held}
-        return self._page(request, person, ReachForm(initial=initial, offer=offer_to(request, person)))
+        form = drafted(request, partial(ReachForm, initial=initial, offer=offer_to(request, person)))
+        return self._page(request, person, form)
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Sets it, or says what is wrong."""

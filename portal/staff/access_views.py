@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -13,6 +14,7 @@ from portal.audit.csv_lines import cell_defused
 from portal.audit.services import origin_of
 from portal.console.home import HomeCard, register
 from portal.console.views import PortalView
+from portal.form_drafts.forms import drafted
 from portal.staff.access_matrix import ROOMS, access_digest, access_review, access_rows, review_standing
 from portal.staff.access_seals import disagreement
 from portal.staff.forms import ReviewForm
@@ -39,7 +41,7 @@ class AccessReviewView(PortalView):
     def get(self, request: HttpRequest) -> HttpResponse:
         """The table with the form below."""
         context = matrix()
-        form = ReviewForm(initial={"seen": context["digest"]})
+        form = drafted(request, partial(ReviewForm, initial={"seen": context["digest"]}))
         return render(request, "staff/access.html", context | {"form": form})
 
     def post(self, request: HttpRequest) -> HttpResponse:

@@ -1,9 +1,12 @@
 """The form for a person's name and e-mail."""
 
+from functools import partial
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from portal.console.views import PortalView
+from portal.form_drafts.forms import drafted
 from portal.staff.details import details_change
 from portal.staff.forms import DetailsForm
 from portal.staff.models import User
@@ -18,7 +21,7 @@ class DetailsView(PortalView):
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The form as it stands."""
         person = get_object_or_404(User, pk=pk)
-        return _page(request, person, DetailsForm(instance=person))
+        return _page(request, person, drafted(request, partial(DetailsForm, instance=person)))
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Stores it, or says what is wrong."""

@@ -9,7 +9,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from portal.form_drafts.forms import secret_names
+from portal.form_drafts.forms import secret_names, show_unchecked
 from portal.form_drafts.services import (
     DRAFT,
     TOKEN,
@@ -62,6 +62,16 @@ def _save_address() -> str:
         return reverse("form_drafts:save")
     except NoReverseMatch:
         return ""
+
+
+@register.simple_tag(takes_context=True)
+def fill_from_draft(context: Any, form: BaseForm) -> str:
+    """Fill in an empty form from the draft in the address; for views that may not import drafts."""
+    draft = None if form.is_bound else open_draft(context["request"])
+    if draft:
+        form.data, form.is_bound = draft.fields, True
+        show_unchecked(form)
+    return ""
 
 
 @register.inclusion_tag("form_drafts/notice.html", takes_context=True)

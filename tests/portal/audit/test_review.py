@@ -1,6 +1,8 @@
 """The daily review: what deserves a look, the sign-off as an event, days that wait, and who may."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.core.exceptions import PermissionDenied
@@ -230,3 +232,22 @@ def test_a_look_that_took_too_long_is_not_called_calm(manager, client_of, monkey
     head, _, calm = text.partition("othing else: no")
     assert "this list is incomplete" in text and "Denials" in head and denied
     assert LOOKS["hours"].title.lower() not in calm.partition("</p>")[0]
+
+
+def test_the_findings_are_filled_in_again_after_a_step_up(manager, client_of):
+    at(12, "change.accepted")
+    browser, address = client_of(manager), f"/audit/review/{YESTERDAY}/"
+    token = re.search(r'name="draft_token" value="([^"]*)"', browser.get(address).content.decode())[1]
+    session = browser.session
+    session["proved_at"] = 0
+    session.save()
+    answer = browser.post(address, {"note": "Two refusals, both explained", "draft_token": token})
+    back = parse_qs(urlsplit(answer["Location"]).query)["next"][0]
+    page = browser.get(back)
+    assert "Two refusals, both explained</textarea>" in page.content.decode()
+    assert not page.context["form"].errors
+    session["proved_at"] = int(timezone.now().timestamp())
+    session.save()
+    browser.post(address, {"note": "Two refusals, both explained", "draft_token": token})
+    assert "unsaved draft" not in browser.get(address).content.decode()
+    assert day_read(YESTERDAY).signed is not None

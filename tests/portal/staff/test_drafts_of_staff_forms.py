@@ -59,3 +59,31 @@ def test_a_form_is_filled_in_after_sign_in(browser, address, typed):
     browser.post("/accounts/login/", {"login": "ada", "password": PASSPHRASE, "next": back})
     page = browser.get(back).content.decode()
     assert all(f'value="{value}"' in page for value in typed.values())
+
+
+OTHERS = [
+    ("/staff/{}/details/", {"first_name": "Petronella", "last_name": "Huber", "email": "p@example.org"}),
+    ("/staff/{}/tenants/", {"where": "limited", "reason": "Only the northern shops"}),
+    ("/staff/access/review/", {"note": "Asked every team lead"}),
+]
+
+
+@pytest.mark.parametrize("way", ["step-up", "sign-out"])
+@pytest.mark.parametrize("case", OTHERS)
+def test_findings_and_reasons_are_filled_in_again(browser, person, case, way):
+    address, typed = case
+    other = person("petra", "Support agent", PASSPHRASE)
+    address = address.format(other.pk)
+    posted = typed | {"draft_token": token_of(browser.get(address))}
+    session = browser.session
+    session["proved_at"] = 0
+    session.save()
+    if way == "sign-out":
+        browser.cookies.clear()
+    answer = browser.post(address, posted)
+    back = re.search(r'name="next" value="([^"]*)"', browser.get(answer["Location"]).content.decode())[1]
+    again = "/accounts/confirm/" if way == "step-up" else "/accounts/login/"
+    browser.post(again, {"login": "ada", "password": PASSPHRASE, "next": back})
+    page = browser.get(back)
+    assert page.status_code == 200 and {name: page.context["form"].data.get(name) for name in typed} == typed
+    assert "Nothing was sent" in page.content.decode() and not page.context["form"].errors
