@@ -76,7 +76,12 @@ class DetailsForm(forms.ModelForm):  # type: ignore[type-arg]
 
         model = User
         fields = ("first_name", "last_name", "email")
-        labels: ClassVar = {"email": "E-mail"}
+        field_classes: ClassVar = {
+            "first_name": TextField,
+            "last_name": TextField,
+            "email": EmailAddressField,
+        }
+        labels: ClassVar = {"email": "Email"}
         help_texts: ClassVar = {"email": "Where the portal mails one-time links. The old address is told."}
 
 

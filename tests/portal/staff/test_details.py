@@ -50,7 +50,6 @@ ALIKE = {
     "in other letters": ("MAX", "manager"),
     "split otherwise": ("Max Manager", ""),
     "with more blanks": ("Max\u00a0", " Manager"),
-    "with what nobody sees": ("Ma\u200bx", "Manager"),
     "in wide letters": ("\N{FULLWIDTH LATIN CAPITAL LETTER M}ax", "Manager"),
     "another's user name": ("max", ""),
 }
@@ -68,6 +67,18 @@ def test_nobody_is_given_a_name_that_somebody_else_has(*, ana, admin, manager, c
     refused = browser.post("/staff/new/", newcomer)
     assert refused.status_code == 422 and "could be mistaken for" in refused.content.decode()
     assert not User.objects.filter(username="new").exists() and not Event.objects.exists()
+
+
+def test_a_name_with_an_invisible_character_is_refused_for_everybody(*, ana, admin, manager, client_of):
+    browser, hidden = client_of(admin), {"first_name": "Ma\u200bx", "last_name": "Manager"}
+    for address, more in (
+        (f"/staff/{ana.pk}/details/", {"email": ""}),
+        ("/staff/new/", {"username": "new", "role": "Support agent"}),
+    ):
+        refused = browser.post(address, hidden | more)
+        assert refused.status_code == 422 and "invisible character" in refused.content.decode()
+    assert User.objects.get(pk=ana.pk).called == "Ana Single"
+    assert not User.objects.filter(username="new").exists()
 
 
 def test_nobody_gets_a_user_name_that_reads_like_somebody_s_name(person, admin, client_of):
