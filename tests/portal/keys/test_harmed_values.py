@@ -123,6 +123,8 @@ def test_a_passkey_that_cannot_be_read_is_said_where_another_is_added(sealed, cl
     data = {"name": "old laptop", "credential": credential}
     Authenticator.objects.create(user=sealed.ana, type="webauthn", data=data)
     browser = client_of(sealed.ana)
+    browser.post("/accounts/confirm/", {"password": PASSPHRASE})
+    browser.post("/accounts/second-factor/confirm/", {"code": code_of(sealed.secret)})
     for send in (browser.get, browser.post):
         page = send("/accounts/second-factor/passkeys/add/", follow=True)
         assert page.status_code == 200 and b"cannot be read any more" in page.content

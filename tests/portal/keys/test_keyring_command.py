@@ -8,6 +8,7 @@ import pytest
 from allauth.mfa.models import Authenticator
 from django.apps import apps
 from django.core.management import CommandError, call_command
+from django.db import models
 
 from portal.audit.models import Event
 from portal.changes.models import Change
@@ -58,7 +59,7 @@ def test_every_sealed_column_of_every_model_belongs_to_a_place():
         (model, field.name)
         for model in apps.get_models()
         for field in model._meta.get_fields()
-        if field.name.startswith("sealed")
+        if field.name.startswith("sealed") and isinstance(field, models.TextField)
     }
     assert found == named
 
@@ -69,6 +70,7 @@ def test_whoever_seals_something_is_known_here():
         "provisioning/keyring.py": "tries its keys",
         "provisioning/sealed_places.py": "seals anew",
         "provisioning/connections/versions.py": "Credentials of connections",
+        "portal/changes/outcome_spool.py": "files that last until the database is back",
         "portal/changes/payloads.py": "Changes not yet sent, secrets not yet shown",
         "portal/form_drafts/services.py": "Unsent forms",
         "portal/staff/second_factor.py": "Second factors",

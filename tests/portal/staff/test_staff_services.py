@@ -47,7 +47,7 @@ def test_an_admin_adds_a_person_who_has_no_password_yet(admin):
         ({"username": "no spaces"}, "valid username"),
         ({"username": "nul\0"}, "valid username"),
         ({"username": "x" * 300}, "150"),
-        ({"role": "King"}, "no such role"),
+        ({"role": "King"}, "no role “King”"),
         ({"email": "nonsense"}, "email"),
     ],
 )
