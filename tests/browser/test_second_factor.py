@@ -104,6 +104,8 @@ def test_a_warning_before_the_idle_end_keeps_what_was_typed(tab_of: Callable[...
     tab.page.clock.install()
     tab.open("/staff/new/")
     tab.fill(username="typed.before")
+    tab.page.clock.run_for(5_000)
+    tab.page.get_by_text("Draft saved at").wait_for()  # saving is a sign of life, too
     tab.page.clock.run_for(14 * 60_000)
     box = tab.page.get_by_role("dialog", name="Are you still there?")
     box.wait_for()

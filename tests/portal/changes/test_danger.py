@@ -1,5 +1,7 @@
 """Dangerous writes: one rule for forms, reviews and the daily review, for every operation and field."""
 
+import uuid
+
 import pytest
 
 from portal.audit.looks import LOOKS
@@ -134,7 +136,8 @@ def test_a_live_connector_in_production_needs_reason_and_name(browser, productio
 
 def test_a_sandbox_sends_a_create_at_once(browser, connection, merchant, relay):
     answer = browser.post(
-        f"/sandbox/merchants/{merchant.guid}/connectors/new/", {**CONNECTOR, "apiKey": "key-2"}
+        f"/sandbox/merchants/{merchant.guid}/connectors/new/",
+        {**CONNECTOR, "apiKey": f"key-{uuid.uuid4().hex}"},
     )
     change = Change.objects.get()
     assert (
