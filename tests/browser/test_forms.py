@@ -151,6 +151,20 @@ def test_enter_sends_no_form_and_the_button_does(tab_of: Callable[..., Tab], scr
     assert "/changes/" in tab.path
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+def test_enter_revokes_no_connection(tab_of: Callable[..., Tab], scripts: bool) -> None:
+    """With another name than the connection's, so that sending the form would only show an error."""
+    tab = tab_of("admin", java_script_enabled=scripts)
+    tab.open("/connections/sandbox/revoke-now/")
+    tab.fill(confirmation="Another connection", reason="The key leaked")
+    for name in ("confirmation", "reason"):
+        tab.field(name).press("Enter")
+    tab.page.wait_for_timeout(300)
+    assert "Nothing was revoked" not in tab.text
+    tab.press("Revoke everything now")
+    assert "Nothing was revoked" in tab.text
+
+
 def test_changing_the_type_of_a_new_user_keeps_what_was_typed(tab_of: Callable[..., Tab]) -> None:
     tab = tab_of("agent")
     tab.open(NEW_MERCHANT)
