@@ -120,6 +120,7 @@ class EntityCreateView(WriteView):
             submission=_submission(self.request),
             trace=self.trace(form),
             again=self.request.POST.get("again") == "1",
+            replaces=self.resumed(),
         )
 
     def answer(self, parent: Entry, form: PayloadForm, change: Change) -> HttpResponse:

@@ -63,6 +63,7 @@ class UpdateView(WriteView):
             tenant_guid=entry.tenant_guid or (entry.guid if entry.kind == "tenant" else ""),
             reason=reason,
             trace=self.trace(form),
+            replaces=self.resumed(),
         )
         return redirect(change_url(change))
 

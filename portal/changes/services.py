@@ -66,13 +66,15 @@ def change_submit(
     reason: str = "",
     trace: FormTrace = _NO_TRACE,
     again: bool = False,
+    replaces: Change | None = None,
 ) -> Change:
     """Creates an entity: intent, one request, outcome. Returns the Change in its final state.
 
     In production nothing is sent yet: the Change is returned "prepared", to be reviewed like an update.
-    `target` is the parent's guid. The same `submission` never sends twice: a repeat returns the first
-    Change, which may still be "sending". The same body under another submission is only sent `again` on
-    purpose. Raises AlreadySent, PermissionDenied, RecordMissing, KeyError (operation).
+    `target` is the parent's guid; `replaces` is explained at change_prepare. The same `submission` never
+    sends twice: a repeat returns the first Change, which may still be "sending". The same body under another
+    submission is only sent `again` on purpose. Raises AlreadySent, PermissionDenied, RecordMissing, KeyError
+    (operation).
     """
     permission = operation_named(operation).permission
     person = authorise(user=user, permission=permission)
@@ -84,7 +86,7 @@ def change_submit(
     draft_authorise(user=person, change=change, payload=payload)
     change.submission = submission
     if is_production(connection):
-        return _create_prepared(change, person, payload, origin, again=again)
+        return _create_prepared(change, person, payload, origin, again=again, replaces=replaces)
     return _submitted(change, person, payload, origin, again=again)
 
 
@@ -100,8 +102,12 @@ def change_prepare(
     tenant_guid: str = "",
     reason: str = "",
     trace: FormTrace = _NO_TRACE,
+    replaces: Change | None = None,
 ) -> Change:
     """Writes down an update for review; nothing is sent. `entity` is the fresh read it was decided on.
+
+    `replaces` is the change that the person went back from; it is discarded if it is their own, still unsent,
+    and of the same form and entity.
 
     Raises PermissionDenied, RecordMissing, KeyError (operation).
     """
@@ -121,7 +127,7 @@ def change_prepare(
         trace=trace,
     )
     draft_authorise(user=person, change=change, payload=payload)
-    return _prepared(change, origin)
+    return _prepared(change, origin, replaces)
 
 
 def change_send(
@@ -161,9 +167,7 @@ def change_cancel(*, user: Person, origin: Origin, change: Change) -> Change:
     """Discards one's own prepared change; in another state it is returned as it is. Raises as change_send."""
     _preparer(user, change)
     with recorded():
-        waiting = Change.objects.filter(pk=change.pk, state=State.PREPARED)
-        if waiting.update(state=State.CANCELLED, finished_at=timezone.now(), sealed_payload=""):
-            change_event("change.cancelled", change, origin, outcome=State.CANCELLED.value)
+        _discard(change, origin)
     change.refresh_from_db()
     return change
 
@@ -235,7 +239,13 @@ def _submitted(
 
 
 def _create_prepared(
-    change: Change, person: User, payload: dict[str, Any], origin: Origin, *, again: bool
+    change: Change,
+    person: User,
+    payload: dict[str, Any],
+    origin: Origin,
+    *,
+    again: bool,
+    replaces: Change | None,
 ) -> Change:
     """Writes down a create for review; what the same form prepared before is replaced while it is unsent.
 
@@ -253,10 +263,11 @@ def _create_prepared(
     if not again:
         with recorded():
             twin_refuse(change, payload, person)
-    return _prepared(change, origin)
+    return _prepared(change, origin, replaces)
 
 
-def _prepared(change: Change, origin: Origin) -> Change:
+def _prepared(change: Change, origin: Origin, replaces: Change | None = None) -> Change:
+    """Write down a change for review and, in the same transaction, discard the one that it replaces."""
     with recorded():
         try:
             with transaction.atomic():
@@ -264,7 +275,22 @@ def _prepared(change: Change, origin: Origin) -> Change:
         except IntegrityError:
             return Change.objects.get(submission=change.submission)
         change_event("change.prepared", change, origin, before=before_of(change), after=after_of(change))
+        if replaces and _same_form(replaces) == _same_form(change):
+            _discard(replaces, origin)
     return change
+
+
+def _same_form(change: Change) -> tuple[Any, ...]:
+    """Return what two changes have in common if the same person typed them into the same form."""
+    page = change.form_path.partition("?")[0]
+    return change.actor_id, change.operation, change.connection, change.target, page
+
+
+def _discard(change: Change, origin: Origin) -> None:
+    """Discard a change that is still unsent, inside the caller's transaction."""
+    waiting = Change.objects.filter(pk=change.pk, state=State.PREPARED)
+    if waiting.update(state=State.CANCELLED, finished_at=timezone.now(), sealed_payload=""):
+        change_event("change.cancelled", change, origin, outcome=State.CANCELLED.value)
 
 
 def _inserted(

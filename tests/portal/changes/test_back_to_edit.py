@@ -1,0 +1,105 @@
+"""Back to edit: the change that a person went back from is discarded when they prepare the next one."""
+
+import re
+
+import pytest
+
+from portal.audit.models import Event
+from portal.changes.models import Change, State
+from tests.portal.changes.conftest import actions, hidden, merchant_made
+
+SHOP = {"name": "Café Müller", "homepage": "https://shop.example", "timezone": "UTC"}
+
+
+@pytest.fixture
+def production(connection):
+    """The same gateway, as production: a create is reviewed there."""
+    connection.kind, connection.name, connection.colour = "production", "Live", "red"
+    connection.save()
+
+
+def change_at(response):
+    """The change whose review a form led to."""
+    assert response.status_code == 302, response.content.decode()
+    return Change.objects.get(pk=response["Location"].split("/")[2])
+
+
+def back_to_edit(browser, change):
+    """The address that the review offers."""
+    page = browser.get(f"/changes/{change.pk}/").content.decode()
+    links = re.findall(r'<a class="btn" href="([^"]+)".*?</a>', page)
+    found = [link for link in links if f"={change.pk}" in link]
+    assert found, page
+    return found[0].replace("&amp;", "&")
+
+
+def created(browser, address, **typed):
+    """Fills in the form of a new merchant at an address."""
+    page = browser.get(address)
+    return change_at(browser.post(address, {**SHOP, "submission": hidden(page, "submission"), **typed}))
+
+
+def edited_at(browser, address, merchant, **typed):
+    """Edits a merchant with the form at an address."""
+    form = {name: merchant.values[name] for name in SHOP}
+    return change_at(browser.post(address, {**form, "base": hidden(browser.get(address), "base"), **typed}))
+
+
+def edit_page(merchant):
+    return f"/sandbox/merchants/{merchant.guid}/edit/"
+
+
+def states(*changes):
+    return [Change.objects.get(pk=change.pk).state for change in changes]
+
+
+def test_a_create_that_was_edited_leaves_one_to_send(browser, production, tenant):
+    first = created(browser, f"/sandbox/tenants/{tenant}/merchants/new/")
+    second = created(browser, back_to_edit(browser, first), name="Café Maier")
+    assert states(first, second) == [State.CANCELLED, State.PREPARED]
+    assert actions(first) == ["change.prepared", "change.cancelled"]
+    assert actions(second) == ["change.prepared"]
+    first.refresh_from_db()
+    assert first.sealed_payload == "" and first.finished_at
+    third = created(browser, back_to_edit(browser, second))
+    assert states(first, second, third) == [State.CANCELLED, State.CANCELLED, State.PREPARED]
+
+
+def test_an_edit_that_was_edited_leaves_one_to_send(browser, merchant):
+    first = edited_at(browser, edit_page(merchant), merchant, city="Linz")
+    second = edited_at(browser, back_to_edit(browser, first), merchant, city="Wels")
+    assert states(first, second) == [State.CANCELLED, State.PREPARED]
+    assert actions(first) == ["change.prepared", "change.cancelled"]
+
+
+def test_an_action_that_was_begun_again_leaves_one_to_send(browser, merchant):
+    first = change_at(browser.post(f"/sandbox/merchants/{merchant.guid}/disable/", {"reason": "Fraud"}))
+    second = change_at(browser.post(back_to_edit(browser, first), {"reason": "Fraud, ticket 12"}))
+    assert states(first, second) == [State.CANCELLED, State.PREPARED]
+
+
+def test_a_form_with_an_error_keeps_the_change_it_came_from(browser, production, tenant):
+    first = created(browser, f"/sandbox/tenants/{tenant}/merchants/new/")
+    address = back_to_edit(browser, first)
+    assert browser.post(address, {**SHOP, "name": ""}).status_code == 422
+    assert states(first) == [State.PREPARED] and Change.objects.count() == 1
+    second = created(browser, address, name="Café Maier")
+    assert states(first, second) == [State.CANCELLED, State.PREPARED]
+
+
+def test_a_forged_id_discards_nothing(browser, admin, client_of, merchant, production):
+    """Not another person's change, entity or form, not one that was sent."""
+    other = merchant_made(merchant.parent)
+    colleagues = edited_at(client_of(admin), edit_page(merchant), merchant, city="Graz")
+    others = edited_at(browser, edit_page(other), other, city="Graz")
+    disabling = change_at(browser.post(f"/sandbox/merchants/{merchant.guid}/disable/", {"reason": "Fraud"}))
+    creating = created(browser, f"/sandbox/tenants/{merchant.parent}/merchants/new/")
+    sent = edited_at(browser, edit_page(merchant), merchant, city="Steyr")
+    Change.objects.filter(pk=sent.pk).update(state=State.SENDING)
+    kept = [colleagues, others, disabling, creating, sent]
+    before = states(*kept)
+    for number, pk in enumerate([*(change.pk for change in kept), merchant.guid, "x" * 40, ""]):
+        address = f"{edit_page(merchant)}?change={pk}"
+        edited_at(browser, address, merchant, city=f"Town {number}")
+    assert states(*kept) == before
+    assert not Event.objects.filter(action="change.cancelled").exists()
