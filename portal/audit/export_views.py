@@ -20,6 +20,7 @@ from portal.audit.pages import count_words
 from portal.audit.queries import selection_of
 from portal.audit.services import event_record, origin_of
 from portal.audit.views import filter_query, zone_of
+from portal.console.field_types import TextField
 from portal.console.views import PortalView
 from portal.tasks.models import Run, State
 from portal.tasks.services import TaskNotPossible, owner_of
@@ -31,7 +32,7 @@ class ExportForm(forms.Form):
     """In which form, and why."""
 
     form = forms.ChoiceField(choices=list(FORMATS.items()), label="Format")
-    reason = forms.CharField(
+    reason = TextField(
         max_length=500, label="Reason", help_text="Stays in the audit trail, with your name and the filter."
     )
     separator = forms.ChoiceField(

@@ -12,6 +12,7 @@ from django.utils import timezone
 from portal.audit.review import ReviewRefused, day_read, day_sections, day_sign_off, days_listed, first_day
 from portal.audit.services import origin_of
 from portal.console.access import sends_form
+from portal.console.field_types import TextField
 from portal.console.views import PortalView
 
 DAYS = 30
@@ -21,7 +22,7 @@ EARLIEST = date(2000, 1, 1)
 class SignOffForm(forms.Form):
     """What was looked at and found."""
 
-    note = forms.CharField(
+    note = TextField(
         max_length=2000,
         widget=forms.Textarea(attrs={"rows": 3}),
         label="Findings",

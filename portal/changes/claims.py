@@ -7,7 +7,7 @@ from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
 from portal.audit.services import Origin
-from portal.changes.confirmation import confirmation_check
+from portal.changes.confirmation import clean_reason, confirmation_check
 from portal.changes.errors import EntityBusy, NotPossible
 from portal.changes.events import change_event, recorded
 from portal.changes.models import Change, State
@@ -30,7 +30,7 @@ def claimed_send(
     Raises AlreadySent (unless `again`), EntityBusy, ReasonRequired, NotPossible, RecordMissing; the change is
     then prepared again.
     """
-    reason = storable(reason).strip()[:2000] or change.reason
+    reason = clean_reason(reason) or change.reason
     confirmation_check(change, reason=reason, confirmation=confirmation)
     payload = payload_opened(change)
     if not _claimed(change, reason, payload, None if again else person):

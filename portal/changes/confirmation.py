@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from portal.changes.errors import ReasonRequired
 from portal.changes.models import Change
+from portal.console.text import clean_text, hidden_character
 from provisioning.connections.models import Connection
 from provisioning.danger import Danger
 
@@ -45,6 +46,15 @@ def confirmation_check(change: Change, *, reason: str, confirmation: str) -> Non
         )
     if asked.words and _one_line(confirmation) != asked.words:
         raise ReasonRequired(f"This is production: please type the name “{asked.words}” to confirm.")
+
+
+def clean_reason(text: str) -> str:
+    """Return a reason as it is recorded. Raises ReasonRequired for a character that cannot be seen."""
+    if found := hidden_character(text.strip(), joiners=True, lines=True):
+        raise ReasonRequired(
+            f"The reason contains an invisible character: {found}. Delete it, or type the text again."
+        )
+    return clean_text(text)[:2000]
 
 
 def _one_line(text: str) -> str:

@@ -9,7 +9,8 @@ from django.shortcuts import redirect
 
 from portal.audit.services import origin_of
 from portal.changes import services
-from portal.changes.errors import ConnectionPaused, NotPossible, RecordMissing
+from portal.changes.confirmation import clean_reason
+from portal.changes.errors import ConnectionPaused, NotPossible, ReasonRequired, RecordMissing
 from portal.changes.explanations import read_failure_words
 from portal.changes.gateway_pages import stop_noted
 from portal.changes.models import Change, State
@@ -237,9 +238,15 @@ class EntityActionView(UpdateView):
         """Prepares the change and goes to its review."""
         entry = self.entry()
         entity = self.entity(entry)
-        reason = request.POST.get("reason", "").strip()
-        if self.reason_required and not reason:
-            return self.action_page(entry, entity, status=422, reason_missing=True)
+        posted = request.POST.get("reason", "")
+        try:
+            reason = clean_reason(posted)
+            if self.reason_required and not reason:
+                raise ReasonRequired("Please give a reason.")
+        except ReasonRequired as stop:
+            return self.action_page(
+                entry, entity, status=stop.status, reason=posted, reason_problem=stop.explanation
+            )
         if not self.possible(entity):
             raise NotPossible("There is nothing to do: the gateway has it that way already.")
         return self.prepare(entry, entity, self.payload(entity), None, reason)

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from portal.audit.services import Origin
 from portal.changes.authority import Person, change_authorise
+from portal.changes.confirmation import clean_reason
 from portal.changes.errors import NotPossible, ReasonRequired
 from portal.changes.events import after_of, before_of, change_event, recorded
 from portal.changes.generated import generated_seal
@@ -76,7 +77,7 @@ def change_close(
     raises.
     """
     _authorised(user, change)
-    reason = storable(reason).strip()[:2000]
+    reason = clean_reason(reason)
     if not reason:
         raise ReasonRequired("Say what you saw at the gateway: it is kept in the audit trail.")
     if is_there and guid and change.is_create:

@@ -103,7 +103,7 @@ class PauseForm(forms.Form):
 
     use_required_attribute = False
 
-    reason = forms.CharField(max_length=500, label="Why", help_text="Kept in the audit trail.")
+    reason = TextField(max_length=500, label="Why", help_text="Kept in the audit trail.")
 
     def __init__(self, *args: Any, paused: bool, **kwargs: Any) -> None:
         """`paused`: what it is to be."""
@@ -117,7 +117,7 @@ class ShutForm(forms.Form):
     use_required_attribute = False
 
     confirmation = forms.CharField(max_length=100, widget=forms.TextInput(attrs={"autocomplete": "off"}))
-    reason = forms.CharField(
+    reason = TextField(
         max_length=500,
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text="Kept in the audit trail, for example “password posted in a chat”.",

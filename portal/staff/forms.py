@@ -88,7 +88,7 @@ class DetailsForm(forms.ModelForm):  # type: ignore[type-arg]
 class ReasonForm(forms.Form):
     """Why a second admin should consent."""
 
-    reason = forms.CharField(
+    reason = TextField(
         max_length=500,
         label="Why",
         help_text="The other admin and the audit trail see it: how do you know that the person asked for it?",
@@ -100,9 +100,7 @@ class WhyForm(forms.Form):
 
     ids: ClassVar[str] = "why_%s"
 
-    reason = forms.CharField(
-        max_length=500, required=False, label="Why", help_text="Kept in the audit trail."
-    )
+    reason = TextField(max_length=500, required=False, label="Why", help_text="Kept in the audit trail.")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"auto_id": self.ids, **kwargs})
@@ -156,7 +154,7 @@ class NewRoleForm(RightsForm):
 class ReviewForm(forms.Form):
     """The end of a review. `seen` is the digest of what was on the page."""
 
-    note = forms.CharField(
+    note = TextField(
         max_length=1000,
         label="Note",
         widget=forms.Textarea(attrs={"rows": 3}),
