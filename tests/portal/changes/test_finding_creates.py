@@ -17,7 +17,7 @@ CLAIMS = ("did not take effect", "safe to try again", "Nothing changed")
 
 def create(browser, tenant, **values):
     form = {
-        "name": f"Nordlicht {uuid.uuid4().hex[:10]}",
+        "name": f"{uuid.uuid4().hex[:10]} Nordlicht",
         "homepage": "https://n.example",
         "timezone": "UTC",
         "submission": str(uuid.uuid4()),

@@ -22,7 +22,7 @@ def unknown(browser, tenant, relay, fault):
     def make(kind, **values):
         fault(kind, "createMerchant")
         form = {
-            "name": f"Nordlicht {uuid.uuid4().hex[:8]}",
+            "name": f"{uuid.uuid4().hex[:8]} Nordlicht",
             "homepage": "https://n.example",
             "timezone": "UTC",
             "submission": str(uuid.uuid4()),
@@ -107,7 +107,7 @@ def test_one_of_the_same_name_that_differs_is_not_adopted_by_itself(browser, unk
 
 
 def test_a_namesake_from_before_the_send_is_no_match(browser, unknown, tenant, relay):
-    name = f"Nordlicht {uuid.uuid4().hex[:8]}"
+    name = f"{uuid.uuid4().hex[:8]} Nordlicht"
     merchant_made(tenant, name=name, homepage="https://n.example")
     change = unknown("500", name=name)
     browser.post(f"/changes/{change.pk}/check/")
