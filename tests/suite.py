@@ -1,4 +1,4 @@
-"""What `make test` does: everything on SQLite, then the portal again on PostgreSQL, then coverage of both."""
+"""What `make test` does: everything on SQLite with its coverage, then the portal again on PostgreSQL."""
 
 import getpass
 import os
@@ -26,16 +26,14 @@ def main() -> int:
     postgresql = postgresql_url()
     for leftover in CHECKOUT.glob(".coverage*"):
         leftover.unlink()
-    failed = pytest_run("SQLite", database=None)
+    failed = pytest_run("SQLite", "--cov", "--cov-report=", database=None) | coverage_report()
     if postgresql:
         left_out = [f"--ignore=tests/{name}" for name in ONLY_ONCE]
-        failed |= pytest_run(
-            "PostgreSQL", "--cov-append", *left_out, "-m", "not browser", database=postgresql
-        )
+        failed |= pytest_run("PostgreSQL", *left_out, "-m", "not browser", database=postgresql)
     else:
         headline("PostgreSQL: SKIPPED, none answers on the local socket or on port 5432")
         failed |= IN_CI
-    return coverage_report() | failed
+    return failed
 
 
 def pytest_run(title: str, *arguments: str, database: str | None) -> int:
@@ -53,14 +51,12 @@ def pytest_run(title: str, *arguments: str, database: str | None) -> int:
         WORKERS,
         "--dist",
         "loadscope",
-        "--cov",
-        "--cov-report=",
     ]
     return int(subprocess.run([*command, *arguments], env=environment, check=False).returncode != 0)
 
 
 def coverage_report() -> int:
-    """Prints the coverage of all runs together; 1 if it is below the bound in pyproject.toml."""
+    """Print the coverage; 1 if it is below the bound in pyproject.toml."""
     headline("Coverage of portal/ and provisioning/")
     return int(subprocess.run([sys.executable, "-m", "coverage", "report"], check=False).returncode != 0)
 
