@@ -9,7 +9,7 @@ from jsonschema.exceptions import best_match
 from provisioning import contract
 from provisioning.gateway.answers import seal_secrets
 from provisioning.gateway.errors import NotSent
-from provisioning.gateway.secrets import reveal_all, sealed_copy
+from provisioning.gateway.secrets import MASK, reveal_all, sealed_copy
 from provisioning.operations import Operation
 
 Payload = Mapping[str, Any]
@@ -65,16 +65,23 @@ def _is_stored(error: ValidationError, stored: Payload) -> bool:
     path = list(error.absolute_path)
     instance: Any = error.instance
     if error.validator == "additionalProperties" and isinstance(error.schema, dict):
-        place = _at(stored, path)
         known = error.schema.get("properties", {})
         further = {key: value for key, value in instance.items() if key not in known}
-        return isinstance(place, Mapping) and further.items() <= dict(place).items()
+        # An object of a list may have moved to another row.
+        holder = _at(stored, path[:-1])
+        places = holder if isinstance(holder, list) else [_at(stored, path)]
+        return any(isinstance(place, Mapping) and _has_shown(place, further) for place in places)
     if error.validator not in _ABOUT_ONE_VALUE or not path:
         return False
     place, last = _at(stored, path[:-1]), path[-1]
     if isinstance(place, list):
         return instance in place
     return isinstance(place, Mapping) and last in place and bool(place[last] == instance)
+
+
+def _has_shown(place: Mapping[str, Any], further: Mapping[str, Any]) -> bool:
+    """Tell whether `place` holds these values; of what was sealed, only its mask is left to compare."""
+    return all(key in place and place[key] in (value, MASK) for key, value in further.items())
 
 
 def _at(values: Any, path: list[Any]) -> Any:

@@ -159,6 +159,13 @@ class TerminalsField(forms.Field):
 
     widget = TerminalsWidget
 
+    def prepare_value(self, value: Any) -> Any:
+        """Stored rows without sealed values: what the contract says is never shown is not drawn."""
+        if not isinstance(value, list):
+            return value
+        rows = [row for row in value if isinstance(row, Mapping)]
+        return [{key: item for key, item in row.items() if not isinstance(item, Sealed)} for row in rows]
+
     def clean(self, value: Any) -> list[dict[str, Any]]:
         """The rows as the contract's TerminalIn. Raises ValidationError naming the row."""
         rows = [self._row(number, row) for number, row in enumerate(value or [], start=1)]
@@ -176,6 +183,19 @@ class TerminalsField(forms.Field):
         for text in texts.values():
             refuse_hidden(text, where=f"Terminal {number}")
         return {**texts, "disabled": bool(row.get("disabled"))}
+
+
+def keep_hidden_values(rows: Iterable[Mapping[str, Any]], stored: Any) -> list[dict[str, Any]]:
+    """Return typed terminals with what is stored under the same terminal ID and was not drawn in the form."""
+    known = {*TERMINAL_TEXTS, "disabled"}
+    hidden = {
+        _single_line(row.get("terminalId")): {
+            key: value for key, value in row.items() if key not in known or isinstance(value, Sealed)
+        }
+        for row in (stored if isinstance(stored, list) else [])
+        if isinstance(row, Mapping)
+    }
+    return [{**hidden.get(_single_line(row.get("terminalId")), {}), **row} for row in rows]
 
 
 def _with_text(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -7,7 +7,13 @@ from typing import Any
 from django import forms
 from django.core.validators import RegexValidator
 
-from portal.connectors.fields import JsonObjectField, SuggestField, SuggestInput, TerminalsField
+from portal.connectors.fields import (
+    JsonObjectField,
+    SuggestField,
+    SuggestInput,
+    TerminalsField,
+    keep_hidden_values,
+)
 from portal.console.choices import country_choices, language_choices
 from portal.console.dropdowns import SearchableSelect
 from portal.console.field_types import IdField, KeyField, SecretField, TextField
@@ -268,6 +274,12 @@ class ConnectorEditForm(ConnectorForm):
         }
         body = {name: found for name, found in (("addSettings", added), ("removeSettings", removed)) if found}
         return seal_secrets(body, contract.secret_paths(self.schema))
+
+    def _outgoing(self, name: str, value: Any) -> Any:
+        """Terminals replace the stored ones as a list: each keeps what the form did not draw of it."""
+        if name == "terminals":
+            value = keep_hidden_values(value or [], self.initial.get(name))
+        return super()._outgoing(name, value)
 
     def _may_be_empty(self, name: str) -> bool:
         """An emptied integration key might make the gateway generate another one unexpectedly."""

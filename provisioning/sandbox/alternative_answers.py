@@ -11,6 +11,7 @@ FUTURE_SETTING = "tx:future-option"
 _FUTURE_LISTS = {"disabledTransactionTypes": FUTURE_TRANSACTION_TYPE, "permissions": FUTURE_PERMISSION}
 _FUTURE_TEXTS = {"postbackFormat": "4-512", "networkTokenizationEnabled": "suspended"}
 _FUTURE_PROPERTY = {"regulatoryProfile": {"scheme": "PSD3", "level": 2}}
+_FUTURE_OF_TERMINALS = {"softwareVersion": "7.1"}
 # Source: README of the contract, contradiction 1.
 _SLIPS = {
     "adapter": "Adapter",
@@ -56,18 +57,20 @@ def _into_future(value: Any) -> Any:
     found |= {name: future for name, future in _FUTURE_TEXTS.items() if name in found}
     if "settings" in found:
         found["settings"] = {**(found["settings"] or {}), FUTURE_SETTING: "1"}
+    if "terminalId" in found:
+        found |= _FUTURE_OF_TERMINALS
     return found | _FUTURE_PROPERTY if "guid" in found and "name" in found else found
 
 
 def _out_of_future(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
-    found = {
-        name: item for name, item in value.items() if name not in _FUTURE_TEXTS or item != _FUTURE_TEXTS[name]
-    }
+    future = _FUTURE_TEXTS | _FUTURE_OF_TERMINALS
+    found = {name: item for name, item in value.items() if name not in future or item != future[name]}
     for name, item in value.items():
         if isinstance(item, list):
-            found[name] = [each for each in item if each not in _FUTURE_LISTS.values()]
+            kept = [each for each in item if each not in _FUTURE_LISTS.values()]
+            found[name] = [_out_of_future(each) for each in kept]
     return found
 
 

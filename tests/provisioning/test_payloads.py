@@ -3,6 +3,7 @@
 import pytest
 
 from provisioning.gateway.errors import NotSent
+from provisioning.gateway.secrets import MASK
 from provisioning.operations import operation_named
 from provisioning.payloads import payload_check
 
@@ -11,6 +12,7 @@ STORED = {
     "postbackFormat": "xml-2",
     "type": "service",
     "apiUserSettings": {"push-api": True, "beta-api": True},
+    "terminals": [{"terminalId": "T1"}, {"terminalId": "T2", "model": "V200", "shops": [7], "pin": MASK}],
 }
 
 
@@ -26,6 +28,10 @@ def check(operation, body, stored=STORED):
         ("connector.update", {"postbackFormat": "xml-2"}),
         ("merchant_user.update", {"type": "service", "firstName": "Zoe"}),
         ("merchant_user.update", {"type": "api", "apiUserSettings": {"push-api": False, "beta-api": True}}),
+        (
+            "connector.update",
+            {"terminals": [{"terminalId": "T2", "model": "V200", "shops": [7], "pin": "1"}]},
+        ),
     ],
 )
 def test_the_gateways_own_values_may_be_sent_back(operation, body):
@@ -42,6 +48,8 @@ def test_the_gateways_own_values_may_be_sent_back(operation, body):
         ("merchant_user.update", {"type": "api", "apiUserSettings": {"beta-api": False}}),
         ("merchant_user.update", {"type": "api", "apiUserSettings": {"beta-api": True, "more": 1}}),
         ("connector.update", {"invented": 1}),
+        ("connector.update", {"terminals": [{"terminalId": "T2", "model": "P400"}]}),
+        ("connector.update", {"terminals": [{"terminalId": "T2", "model": "V200", "more": 1}]}),
     ],
 )
 def test_what_neither_the_contract_nor_the_gateway_knows_is_not_sent(operation, body):

@@ -9,12 +9,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from portal.changes.models import Change
+from portal.changes.payloads import payload_unseal
 from portal.connectors.forms import ConnectorEditForm
 from portal.merchant_users.forms import MerchantUserEditForm
 from portal.merchants.forms import MerchantEditForm
 from portal.tenants.forms import TenantEditForm
 from provisioning import service
 from provisioning.entities import ENTITY_KINDS
+from provisioning.gateway.secrets import MASK, reveal_all
 from tests.html_form import HtmlForm
 from tests.made import connector_made, merchant_made, unique, user_made
 
@@ -32,7 +34,8 @@ CONNECTOR = {
     "config": {"username": " login\u00a0", "testMode": True, "language": "xx"}, "businessCountry": "XK",
     "postbackFormat": "xml-new", "disabledTransactionTypes": ["payout", "new_type"],
     "settings": {"no:such": " a\r\nb ", "Refund:ui-enabled": 1, "\u200bhidden": "x"},
-    "terminals": [{"terminalId": " T1 ", "disabled": True}, {"terminalId": "T2\n", "disabled": False}],
+    "terminals": [{"terminalId": " T1 ", "disabled": True, "model": "P400"},
+    {"terminalId": "T2\n", "disabled": False}],
 }  # fmt: skip
 USER = {
     "username": " hidden\u200bname ", "firstName": " Zoe\n", "lastName": "\u00a0Quark",
@@ -130,6 +133,31 @@ def test_editing_a_neighbour_in_a_list_keeps_what_the_portal_does_not_know(brows
         assert response.status_code == 302, response.content.decode()
         body = Change.objects.get(object_guid=entity.guid).body
         assert sorted(body["disabledTransactionTypes"]) == ["incremental_authorization", "refund"], label
+
+
+def test_editing_a_terminal_keeps_what_the_portal_does_not_know_of_each(browser, connection, shown):
+    """Also of the row that is edited, and of rows behind one that is removed. A sealed STAN is not drawn."""
+    _, address, _, _ = made("connector", connection)
+    location = {"location": {"shop": 7}}
+    shown["terminals"] = [
+        {"terminalId": "T1", "disabled": False, "model": "P400"},
+        {"terminalId": " T2 ", "disabled": False, "model": "V200", **location},
+        {"terminalId": "T3", "disabled": True, "stan": "12"},
+    ]
+    data = HtmlForm(browser.get(address).content.decode(), "base").data
+    assert data["terminals.2.stan"] == [""]
+    data = {name: value for name, value in data.items() if not name.startswith("terminals.0.")}
+    response = browser.post(
+        address, {**data, "terminals.1.disabled": ["on"], "terminals.3.terminalId": ["T4"]}
+    )
+    assert response.status_code == 302, response.content.decode()
+    change = Change.objects.get()
+    assert [row.get("model") for row in change.body["terminals"]] == [MASK, None, None]
+    assert reveal_all(payload_unseal(change, change.sealed_payload))["terminals"] == [
+        {"terminalId": "T2", "disabled": True, "model": "V200", **location},
+        {"terminalId": "T3", "disabled": True, "stan": "12"},
+        {"terminalId": "T4", "disabled": False},
+    ]
 
 
 text = st.text(

@@ -199,6 +199,18 @@ def test_a_newer_gateway_shows_values_nobody_knows_and_takes_them_back(call) -> 
     assert changed["disabledTransactionTypes"] == ["refund", "incremental_authorization"]
 
 
+def test_a_newer_gateway_shows_terminals_with_more_and_takes_that_back(call, connector) -> None:
+    newer = {"X-Sandbox-Fault": "future"}
+    made = connector(terminals=[{"terminalId": "T1"}])
+    listed = call("listConnectors", made["merchantGuid"], headers=newer).json()["connectors"]
+    rows = next(one for one in listed if one["guid"] == made["guid"])["terminals"]
+    assert rows == [{"terminalId": "T1", "disabled": False, "softwareVersion": "7.1"}]
+    back = {"terminals": [*rows, {"terminalId": "T2"}]}
+    assert call.refused("updateConnector", made["guid"], body=back)[0] == 1001
+    changed = call("updateConnector", made["guid"], body=back, headers=newer).json()["connector"]
+    assert [row["softwareVersion"] for row in changed["terminals"]] == ["7.1", "7.1"]
+
+
 def test_misspelt_answers_follow_the_published_slips(call, connector, user) -> None:
     slips = {"X-Sandbox-Fault": "misspelt"}
     made = connector()
