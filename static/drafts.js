@@ -43,8 +43,8 @@
         .then(function (answer) { return answer.ok ? answer.json() : Promise.reject(new Error("refused")); })
         .then(function (answer) {
           status.textContent = "Draft saved at " + answer.saved;
-          /* Typing is a sign that somebody is there: the session was used just now. */
-          try { localStorage.setItem("portal-seen", Date.now()); } catch (error) { /* no storage */ }
+          /* The portal took the draft, so the session was used just now: portal.js warns later. */
+          document.dispatchEvent(new CustomEvent("portal:seen"));
         })
         .catch(function (error) {
           if (error.name !== "AbortError") status.textContent = "The draft could not be saved.";

@@ -148,53 +148,80 @@
     });
   }
 
-  /* ---- before an idle session ends -------------------------------------------------------------------------- */
+  /* ---- before an idle session ends, and after it ---------------------------------------------------------- */
+  /* When the session was last used. Tabs share the session, so they share this time. Only these two functions
+     read or write it; other scripts dispatch "portal:seen" on the document when the portal took a request. */
+  var seen = 0;
+  function markSeen() {
+    seen = Date.now();
+    try { localStorage.setItem("portal-seen", seen); } catch (error) { /* no storage */ }
+  }
+  function lastSeen() {
+    try { return Math.max(seen, Math.min(Date.now(), Number(localStorage.getItem("portal-seen")) || 0)); } catch (error) { return seen; }
+  }
+  var SIGNED_OUT = "What you typed here stays. Sign in again in a new tab, then come back and press Continue.";
+  var STILL_SIGNED_OUT = "You are still signed out. " + SIGNED_OUT;
+  var SOMEONE_ELSE = "Someone else is signed in now. Only the person who opened this page can continue it. " +
+    "If that is you, sign out in the other tab and sign in again. Otherwise close this tab.";
+  var NO_ANSWER = "The portal did not answer. What you typed here stays. Press Continue to try again.";
   function watchIdle(box) {
     var limit = Number(box.dataset.idle) * 1000, ahead = Math.min(120000, limit / 3);
-    var words = box.querySelector("[data-idle-words]"), signIn = box.querySelector("[data-idle-sign-in]");
-    /* Other tabs share the session: their clicks count. */
-    var seen = Date.now();
-    function mark() { seen = Date.now(); try { localStorage.setItem("portal-seen", seen); } catch (error) { /* no storage */ } }
-    function last() {
-      try { return Math.max(seen, Math.min(Date.now(), Number(localStorage.getItem("portal-seen")) || 0)); } catch (error) { return seen; }
+    var heading = box.querySelector("h2"), words = box.querySelector("[data-idle-words]");
+    var button = box.querySelector("[data-idle-stay]"), signIn = box.querySelector("[data-idle-sign-in]");
+    var warning = { title: document.title, heading: heading.textContent, words: words.textContent, button: button.textContent };
+    var over = false, asked = 0;
+
+    function show(text, signedOut) {
+      over = signedOut;
+      document.title = text.title;
+      document.documentElement.classList.toggle("session-over", signedOut);
+      heading.textContent = text.heading;
+      words.textContent = text.words;
+      button.textContent = text.button;
+      signIn.hidden = !signedOut;
     }
-    /* Whoever finds the screen must not read on: the page is hidden, not only covered. What was typed stays. */
-    var over = false, title = document.title;
-    function ended() {
-      over = true;
-      document.title = "Signed out";
-      document.documentElement.classList.add("session-over");
-      words.textContent = "You were signed out. What you typed here stays: sign in again in a new tab, then come back and continue.";
-      box.querySelector("[data-idle-stay]").textContent = "Continue";
-      signIn.hidden = false;
+    /* Other people who find the screen must not read on: the page is hidden, not only covered. */
+    function end(message, title) {
+      show({ title: title, heading: title === "Signed out" ? "You were signed out" : title, words: message, button: "Continue" }, true);
       if (!box.open) box.showModal();
     }
     function look() {
-      var left = last() + limit - Date.now();
-      /* After a sign-in in another tab the form needs the new token before the page opens again. */
-      if (left > ahead) { if (over) stay(); else if (box.open) box.close(); }
+      /* Only Continue ends this: a dialog that closes by itself lets the next click fall on what is behind it. */
+      if (over) return;
+      var left = lastSeen() + limit - Date.now();
+      if (left <= 0) end(SIGNED_OUT, "Signed out");
+      else if (left > ahead) box.close();
       else if (!box.open) box.showModal();
-      if (left <= 0) ended();
     }
+    /* Ask whether this person is signed in. After a new sign-in the forms need its token before the page opens. */
     function stay() {
+      var turn = asked += 1;
+      /* Of several questions the last one counts: the session may have changed since the others. */
+      function latest(act) { return function (value) { if (turn === asked) act(value); }; }
       fetch(box.dataset.keepAlive, { redirect: "manual", headers: { Accept: "application/json" } })
-        .then(function (answer) { return answer.ok ? answer.json() : Promise.reject(); })
         .then(function (answer) {
-          all("input[name=csrfmiddlewaretoken]").forEach(function (field) { field.value = answer.token; });
-          mark();
-          over = false;
-          document.title = title;
-          document.documentElement.classList.remove("session-over");
-          box.close();
+          if (answer.ok) return answer.json();
+          if (answer.type === "opaqueredirect" || answer.status === 401 || answer.status === 403) return null;
+          throw new Error("no answer");
         })
-        .catch(ended);
+        .then(latest(function (answer) {
+          if (!answer) { end(over ? STILL_SIGNED_OUT : SIGNED_OUT, "Signed out"); return; }
+          if (answer.user !== box.dataset.user) { end(SOMEONE_ELSE, "Signed out"); return; }
+          all("input[name=csrfmiddlewaretoken]").forEach(function (field) { field.value = answer.token; });
+          markSeen();
+          box.close();
+          show(warning, false);
+        }))
+        .catch(latest(function () { end(NO_ANSWER, "No answer"); }));
     }
-    box.querySelector("[data-idle-stay]").addEventListener("click", stay);
+    button.addEventListener("click", stay);
     box.addEventListener("cancel", function (event) { event.preventDefault(); stay(); });
-    /* A page without this box was opened: perhaps somebody signed out in another tab. */
-    addEventListener("storage", function (event) { if (event.key === "portal-away") stay(); });
+    /* Some browsers close a dialog on the second Escape without asking. */
+    box.addEventListener("close", function () { if (over) box.showModal(); });
+    /* A page without this box was opened: perhaps the person signed out in another tab. */
+    addEventListener("storage", function (event) { if (event.key === "portal-away" && !over) stay(); });
     addEventListener("pageshow", function (event) { if (event.persisted) stay(); });
-    mark();
+    markSeen();
     setInterval(look, Math.min(5000, limit / 10));
   }
 
@@ -263,6 +290,7 @@
   prepare(document);
   showThemeChoice();
   all("form[method=post]").forEach(guard);
+  document.addEventListener("portal:seen", markSeen);
   all("[data-idle]").forEach(watchIdle);
   if (!document.querySelector("[data-idle]")) {
     try { localStorage.setItem("portal-away", Date.now()); } catch (error) { /* no storage */ }

@@ -1,8 +1,8 @@
-"""A second factor in a real Chromium: an app, a passkey on a virtual security key; and the idle warning."""
+"""A second factor in a real Chromium: an app, a passkey on a virtual security key."""
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
@@ -96,20 +96,3 @@ def test_an_app_is_set_up_from_the_page(tab: Tab) -> None:
     tab.check()
     tab.press("Remove")
     assert "Set up an app" in tab.text
-
-
-def test_a_warning_before_the_idle_end_keeps_what_was_typed(tab_of: Callable[..., Tab]) -> None:
-    """The dialog comes two minutes before the end, and staying keeps the form."""
-    tab = tab_of("admin")
-    tab.page.clock.install()
-    tab.open("/staff/new/")
-    tab.fill(username="typed.before")
-    tab.page.clock.run_for(5_000)
-    tab.page.get_by_text("Draft saved at").wait_for()  # saving is a sign of life, too
-    tab.page.clock.run_for(14 * 60_000)
-    box = tab.page.get_by_role("dialog", name="Are you still there?")
-    box.wait_for()
-    tab.check()
-    box.get_by_role("button", name="Stay signed in").click()
-    box.wait_for(state="hidden")
-    assert tab.field("username").input_value() == "typed.before"

@@ -96,6 +96,8 @@ def test_the_warning_can_keep_a_session_alive_and_renews_the_tokens_of_a_page(an
     asked_at = int(time.time())
     answer = browser.get("/accounts/keep-alive/")
     assert answer.json()["seconds"] == 900 and len(answer.json()["token"]) == 64
+    assert answer.json()["user"] == str(ana.pk)
+    assert f'data-user="{ana.pk}"'.encode() in browser.get(PAGE).content
     assert browser.session["seen_at"] >= asked_at
     assert b'data-keep-alive="/accounts/keep-alive/"' in browser.get(PAGE).content
     moved(browser, seen_at=15 * 60)
