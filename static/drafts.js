@@ -39,12 +39,16 @@
       sending = new AbortController();
       var options = { method: "POST", body: content(), redirect: "manual", signal: sending.signal };
       if (last) options = { method: "POST", body: content(), redirect: "manual", keepalive: true };
+      /* Nobody can type behind a dialog: when it opened, the field that lost the focus reported its change.
+         The draft is saved, but the header says that this does not keep the session alive. */
+      var unattended = Boolean(document.querySelector("dialog:modal"));
+      if (unattended) options.headers = { "X-Portal-Poll": "1" };
       fetch(token.dataset.draftSave, options)
         .then(function (answer) { return answer.ok ? answer.json() : Promise.reject(new Error("refused")); })
         .then(function (answer) {
           status.textContent = "Draft saved at " + answer.saved;
           /* The portal took the draft, so the session was used just now: portal.js warns later. */
-          document.dispatchEvent(new CustomEvent("portal:seen"));
+          if (!unattended) document.dispatchEvent(new CustomEvent("portal:seen"));
         })
         .catch(function (error) {
           if (error.name !== "AbortError") status.textContent = "The draft could not be saved.";

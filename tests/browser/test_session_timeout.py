@@ -79,6 +79,26 @@ def test_a_warning_before_the_idle_end_keeps_what_was_typed(tab_of: Callable[...
     assert tab.field("username").input_value() == "typed.before"
 
 
+def test_the_warning_itself_does_not_keep_the_session_alive(tab_of: Callable[..., Tab]) -> None:
+    """The dialog takes the focus from the field typed into; its draft is saved without a sign of life."""
+    tab = form_tab(tab_of, "typed.and.left")
+    with tab.page.expect_response(SAVE):
+        tab.field("username").press_sequentially(".again")
+        tab.page.clock.run_for(3_000)
+    tab.page.wait_for_function("Date.now() - localStorage.getItem('portal-seen') < 3000")
+    before = seen_at(tab.page)
+    tab.page.clock.run_for(12 * MINUTE)
+    with tab.page.expect_response(SAVE) as answer:
+        tab.page.clock.run_for(MINUTE + 20_000)
+    dialog(tab).wait_for()
+    assert answer.value.status == 200 and "x-portal-poll" in answer.value.request.headers
+    assert seen_at(tab.page) == before
+    tab.page.clock.run_for(MINUTE)
+    expect(dialog(tab).get_by_role("button", name="Stay signed in")).to_be_visible()
+    tab.page.clock.run_for(2 * MINUTE)
+    assert_hidden(tab)
+
+
 def test_signing_in_elsewhere_and_continuing_sends_what_was_typed(tab_of: Callable[..., Tab]) -> None:
     """The page waits for Continue: if the dialog closed by itself, the click would hit what is behind it."""
     tab = form_tab(tab_of, "typed.until.the.end")
