@@ -115,6 +115,7 @@ class WriteView(GatewayView):
             "operation": self.spec,
             "kind_words": KINDS.get(self.spec.kind, ""),
             "draft_title": self.draft_title(entry),
+            "resumed": self.resumed(),
         }
         if "form" in context:
             self._note_secrets(context["form"], status)
@@ -139,9 +140,10 @@ class WriteView(GatewayView):
         return services.FormTrace(path, typed_of(form), labels_of(form)) if form else services.FormTrace(path)
 
     def resumed(self) -> Change | None:
-        """The change named in `?change=`: one of this page, to be gone on with."""
+        """The change named in `?change=`, or in the form that was opened there and kept as a draft."""
+        named = self.request.GET.get("change") or self.request.POST.get("change")
         try:
-            wanted = uuid.UUID(self.request.GET.get("change", ""))
+            wanted = uuid.UUID(named or (self.draft.fields.get("change", "") if self.draft else ""))
         except ValueError:
             return None
         own = changes_seen(self.request.user).filter(actor_id=self.request.user.pk)

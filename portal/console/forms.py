@@ -20,7 +20,7 @@ from provisioning.gateway.secrets import Sealed
 ABSENT: Any = object()
 # What pages post beside a form's own fields.
 PAGE_FIELDS = frozenset(
-    {"csrfmiddlewaretoken", "submission", "base", "again", "reason", "confirmation"}
+    {"csrfmiddlewaretoken", "submission", "base", "change", "again", "reason", "confirmation"}
     | {"draft", "draft_token", "draft_secrets", "leave_secret"}
 )
 MAX_STRANGERS = 5

@@ -6,6 +6,7 @@ import pytest
 
 from portal.audit.models import Event
 from portal.changes.models import Change, State
+from portal.form_drafts.models import FormDraft
 from tests.portal.changes.conftest import actions, hidden, merchant_made
 
 SHOP = {"name": "Café Müller", "homepage": "https://shop.example", "timezone": "UTC"}
@@ -84,6 +85,36 @@ def test_a_form_with_an_error_keeps_the_change_it_came_from(browser, production,
     assert browser.post(address, {**SHOP, "name": ""}).status_code == 422
     assert states(first) == [State.PREPARED] and Change.objects.count() == 1
     second = created(browser, address, name="Café Maier")
+    assert states(first, second) == [State.CANCELLED, State.PREPARED]
+
+
+def kept_form(browser, page, **typed):
+    """The address of the draft that the page saves while somebody types, and what the form holds then."""
+    names = [name for name in ("submission", "base", "change", "draft_token") if f'name="{name}"' in page]
+    form = {name: re.search(rf'name="{name}" value="([^"]*)"', page)[1] for name in names} | typed
+    assert browser.post("/drafts/save/", form).status_code < 300
+    draft = FormDraft.objects.get()
+    return f"{draft.path}{'&' if '?' in draft.path else '?'}draft={draft.pk}"
+
+
+@pytest.mark.parametrize("kind", ["create", "edit", "action"])
+def test_a_draft_remembers_the_change_that_it_came_from(browser, production, merchant, settings, kind):
+    settings.ROOT_URLCONF = "portal.urls"
+    form = {name: merchant.values[name] for name in SHOP}
+    address, typed, more = {
+        "create": (f"/sandbox/merchants/new/?tenant={merchant.parent}", SHOP, {"name": "Café Maier"}),
+        "edit": (edit_page(merchant), form | {"city": "Linz"}, {"city": "Wels"}),
+        "action": (f"/sandbox/merchants/{merchant.guid}/disable/", {"reason": "Fraud"}, {"reason": "Risk"}),
+    }[kind]
+    page = browser.get(address)
+    base = {"base": hidden(page, "base")} if kind == "edit" else {}
+    first = change_at(browser.post(address, typed | base))
+    page = browser.get(back_to_edit(browser, first)).content.decode()
+    continued = kept_form(browser, page, **typed)
+    shown = browser.get(continued)
+    names = {"edit": ("base", "change"), "create": ("submission", "change"), "action": ("change",)}[kind]
+    form = {name: hidden(shown, name) for name in names}
+    second = change_at(browser.post(continued, typed | more | form))
     assert states(first, second) == [State.CANCELLED, State.PREPARED]
 
 
