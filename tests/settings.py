@@ -6,7 +6,7 @@ import secrets
 import tempfile
 
 os.environ["PORTAL_ENV"] = "test"
-os.environ["PORTAL_ENV_FILE"] = "/nonexistent/portal.env"
+os.environ["PORTAL_ENV_FILE"] = os.devnull
 if "PORTAL_DATA_DIR" not in os.environ:
     os.environ["PORTAL_DATA_DIR"] = tempfile.mkdtemp(prefix="portal-test-")
 os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(50))

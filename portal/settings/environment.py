@@ -226,8 +226,21 @@ def _line_parse(path: Path, number: int, line: str) -> tuple[str, str]:
     return name, value
 
 
-_env_file = Path(os.environ.get("PORTAL_ENV_FILE") or DATA_DIR / "portal.env")
-FILE_SETTINGS = read_file(_env_file) if _env_file.is_file() else {}
+def read_env_file() -> dict[str, str]:
+    """Read the file that PORTAL_ENV_FILE names, or portal.env in the data folder if there is one.
+
+    `/dev/null` stands for no file. Raises ImproperlyConfigured if the named file is missing.
+    """
+    named = os.environ.get("PORTAL_ENV_FILE")
+    path = Path(named or DATA_DIR / "portal.env")
+    if path.is_file():
+        return read_file(path)
+    if named and named != os.devnull:
+        raise ImproperlyConfigured("PORTAL_ENV_FILE names a file that does not exist.")
+    return {}
+
+
+FILE_SETTINGS = read_env_file()
 for _name, _value in FILE_SETTINGS.items():
     os.environ.setdefault(_name, _value)  # the environment wins; child processes get the same settings
 env = Environment(os.environ)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from portal.settings.environment import Environment, read_file
+from portal.settings.environment import Environment, read_env_file, read_file
 
 CANARY = "CANARY-7c1f"
 
@@ -75,6 +75,14 @@ def test_a_file_that_others_can_read_or_that_is_not_text_is_refused(tmp_path) ->
         read_file(path)
     with pytest.raises(ImproperlyConfigured, match="UTF-8"):
         read_file(written(tmp_path, "NAME=ä", "utf-16"))
+
+
+def test_a_named_file_that_is_missing_is_refused(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("PORTAL_ENV_FILE", str(tmp_path / "absent.env"))
+    with pytest.raises(ImproperlyConfigured, match="PORTAL_ENV_FILE names a file that does not exist"):
+        read_env_file()
+    monkeypatch.setenv("PORTAL_ENV_FILE", os.devnull)
+    assert read_env_file() == {}
 
 
 @pytest.mark.parametrize("text", ["true", "TRUE", "yes", "on", "1"])

@@ -27,7 +27,7 @@ def started(**environment: str) -> dict[str, object]:
     needed = {"SECRET_KEY": "x" * 50, "PORTAL_ENCRYPTION_KEYS": KEY, "PORTAL_AUDIT_KEYS": KEY}
     ran = subprocess.run(
         [sys.executable, "-c", _PRINT],
-        env=known | needed | {"PORTAL_ENV_FILE": "/nonexistent/portal.env"} | environment,
+        env=known | needed | {"PORTAL_ENV_FILE": os.devnull} | environment,
         capture_output=True,
         check=True,
         text=True,
