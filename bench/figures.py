@@ -12,6 +12,7 @@ ENTITY_READS = 150
 LIST_READS = 200
 LARGE_READS = 40
 READERS = 16
+LONGEST_LOADING = 120  # seconds
 READS_EACH = 150
 # Of both workers together, so that each has served about 10,000.
 MEMORY_READS = 20_000
@@ -38,14 +39,19 @@ def start_measure(stack: Stack) -> None:
 
 
 def list_measure(agent: Browser, path: str) -> None:
-    """The merchants list of the large tenant, read by one person alone; the first visit loads the index."""
+    """Read the merchants list of the large tenant as the only user. A worker loads it at the first visit."""
     start = time.perf_counter()
-    agent.get(path)
+    first = agent.get(path).milliseconds
+    while not links_of(agent, path, "merchants"):
+        if time.perf_counter() - start > LONGEST_LOADING:
+            raise RuntimeError("the list of the large tenant was not loaded")
+        time.sleep(0.2)
     loading = time.perf_counter() - start
     answers = [agent.get(path) for _ in range(LIST_READS)]
     report(
         "Merchants list of a tenant with 10,000 merchants, alone",
-        f"{spread([each.milliseconds for each in answers])}; first visit, loading the index, {loading:.2f} s",
+        f"{spread([each.milliseconds for each in answers])}; the first visit took {first:.0f} ms, "
+        f"and a worker had loaded the list after {loading:.1f} s",
         "p95 ≤ 150 ms",
         f"{LIST_READS} GETs one after the other on one connection, full answer read",
     )
