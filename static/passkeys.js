@@ -35,11 +35,11 @@
     form.hidden = false;
     form.querySelector("[data-passkey-go]").addEventListener("click", function () {
       words.textContent = "";
-      if (!navigator.credentials) { words.textContent = "This browser has no passkeys here."; return; }
+      if (!navigator.credentials) { words.textContent = "This browser does not support passkeys on this page."; return; }
       navigator.credentials[form.dataset.passkey](decoded(options)).then(function (credential) {
         form.elements.credential.value = JSON.stringify(encoded(credential));
         form.requestSubmit();
-      }).catch(function () { words.textContent = "No key answered. Try again, or use another way."; });
+      }).catch(function () { words.textContent = "No passkey was used. Try again, or use another method."; });
     });
   });
 })();

@@ -52,7 +52,7 @@ class Anchor:
     def trouble(self) -> str:
         """What is to be said of one that is not genuine."""
         if self.line == KEPT:
-            return "the anchor to compare with was not written by this portal, or its key is gone"
+            return "the anchor to compare with was not written by this portal, or its key is missing"
         return (
             f"line {self.line} of the anchor file was edited"
             if self.line

@@ -24,13 +24,13 @@ def anchors_missing(last: Anchor | None) -> str:
     asked = Event.objects.filter(action="audit.anchored").values_list("sequence", flat=True).first() or 0
     if last is None and (asked or (end and (every > 0 or settings.AUDIT_ANCHOR_MINUTES > 0))):
         return (
-            f"There is no anchor to compare with, although the trail has {end:,} rows: "
-            "that its end was not cut off is not proved."
+            f"There is no anchor to compare with, although the trail has {end:,} rows. "
+            "The end of the trail may have been cut off."
         )
     # Twice as many: the last one may be being written.
     if last and (last.sequence < asked or 0 < 2 * every < end - last.sequence):
         return (
-            f"The last anchor is at row {last.sequence:,} of {end:,}: later ones could not be written "
+            f"The last anchor is at row {last.sequence:,} of {end:,}. Later anchors could not be written "
             "or were removed."
         )
     return ""
@@ -42,8 +42,8 @@ def _cut_off(last: Anchor | None) -> str:
     if last is None or last.sequence <= end:
         return ""
     return (
-        f"The trail ends at row {end:,}, but an anchor is at row {last.sequence:,}: its end was cut off or "
-        "an old copy restored. Verify the whole trail."
+        f"The trail ends at row {end:,}, but there is an anchor at row {last.sequence:,}. The end was "
+        "cut off or an old copy was restored. Verify the whole trail."
     )
 
 

@@ -121,7 +121,7 @@ def _finished_record(run: Run, export: Export, form: str, origin: Origin) -> Non
             message=f"{export.rows} rows as {form}, up to row {export.head_sequence}, {export.head_hash}",
         )
     except AuditUnavailable as error:
-        raise TaskFailed("The audit trail cannot be written, so there is no export.") from error
+        raise TaskFailed("The audit trail cannot be written, so nothing was exported.") from error
 
 
 def export_ref(run: Run) -> ObjectRef:

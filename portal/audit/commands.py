@@ -24,7 +24,7 @@ class AuditCommand(BaseCommand):
         except (AuditUnavailable, DatabaseFailure) as failure:
             raise CommandError(_words(failure), returncode=self.failed) from failure
         except Head.DoesNotExist as failure:
-            words = "The audit trail has lost its head: docs/audit.md says what to do."
+            words = "The head of the audit trail is missing. See docs/audit.md for what to do."
             raise CommandError(words, returncode=self.failed) from failure
         except OSError as failure:
             words = f"{failure.strerror or type(failure).__name__}: {failure.filename or 'the disk'}"

@@ -33,18 +33,18 @@ class ExportForm(forms.Form):
 
     form = forms.ChoiceField(choices=list(FORMATS.items()), label="Format")
     reason = TextField(
-        max_length=500, label="Reason", help_text="Stays in the audit trail, with your name and the filter."
+        max_length=500, label="Reason", help_text="Recorded in the audit trail with your name and the filter."
     )
     separator = forms.ChoiceField(
         required=False,
         choices=[("comma", "Comma"), ("semicolon", "Semicolon (European Excel)"), ("tab", "Tab")],
-        label="Separator of a CSV file",
+        label="CSV separator",
     )
     background = forms.BooleanField(
         required=False,
-        label="Write it in the background",
-        help_text=f"Always so for more than {settings.AUDIT_EXPORT_STREAMED:,} events. "
-        "You download it within a day.",
+        label="Export in the background",
+        help_text=f"Exports of more than {settings.AUDIT_EXPORT_STREAMED:,} events always run in the "
+        "background. You can download the file for 24 hours.",
     )
 
 
@@ -101,10 +101,10 @@ def _missing(run: Run) -> str:
     """Say why there is no file: its time is over, or it lies in the data folder of another server."""
     if run.state == State.DONE and run.result and run.result_until and run.result_until > timezone.now():
         return (
-            "The file of this export is not on this server, although it has not expired. The servers of this "
-            "portal may use different data folders: ask your admin to look at /healthz/ready."
+            "The file of this export is not on this server, although it has not expired. The portal’s "
+            "servers may use different data folders. Ask your admin to check /healthz/ready."
         )
-    return "That export is not there any more. Start a new one from the audit trail."
+    return "This export has been deleted. Start a new one from the audit trail."
 
 
 def _exported(request: HttpRequest, wanted: Wanted, asked: dict[str, Any]) -> HttpResponseBase:
@@ -119,7 +119,7 @@ def _exported(request: HttpRequest, wanted: Wanted, asked: dict[str, Any]) -> Ht
                 export=export, wanted=wanted, form=form, zone=zone, owner=owner, origin=origin,
                 separator=separator,
             )  # fmt: skip
-            messages.success(request, "The export is being written. Download it here when it is done.")
+            messages.success(request, "The export is running. You can download it here when it is done.")
             return redirect("tasks:list")
     lines = export_lines(export, form, zone_of(request), separator)
     return _headed(StreamingHttpResponse(lines), form, timezone.now())

@@ -14,13 +14,13 @@ from portal.console.text import search_text
 
 TIMES = ("when", "from", "to")
 _EXAMPLE = "Enter a date such as 24 Nov 2026."
-_SKIPPED = "This time does not exist: the clocks were put forward that day. Enter a time before or after."
+_SKIPPED = "This time does not exist: the clocks went forward then. Enter an earlier or later time."
 PRESETS = {"today": "Today", "yesterday": "Yesterday", "7": "Last 7 days", "30": "Last 30 days"}
 NAMES = {
     "when": "When", "from": "From", "to": "To", "actor": "Who", "role": "Role", "action": "What",
-    "kind": "Kind of object", "object": "Object", "connection": "Connection", "outcome": "Outcome",
-    "change": "Change or request id", "field": "Field touched", "address": "Source address", "words": "Words",
-    "look": "Highlights", "zone": "Days of", "person": "By", "guid": "Exactly the object",
+    "kind": "Object type", "object": "Object", "connection": "Connection", "outcome": "Outcome",
+    "change": "Change or request ID", "field": "Changed field", "address": "IP address", "words": "Words",
+    "look": "Highlights", "zone": "Time zone", "person": "By", "guid": "GUID",
 }  # fmt: skip
 
 
@@ -62,12 +62,12 @@ def wanted_of(query: QueryDict, zone: tzinfo) -> Wanted:
         values.pop("zone", None)
     found = zone_known(values["zone"]) if "zone" in values else zone
     if found is None:
-        return Wanted(values, problems={"zone": f"“{values['zone']}” is no time zone."})
+        return Wanted(values, problems={"zone": f"“{values['zone']}” is not a time zone."})
     zone = found
     if "when" not in values:
         return _between(values, zone)
     if values["when"] not in PRESETS:
-        return Wanted(values, problems={"when": f"“{values['when']}” is no span of time that there is."})
+        return Wanted(values, problems={"when": f"“{values['when']}” is not a known period."})
     for name in ("from", "to"):
         values.pop(name, None)
     return Wanted(values, *_preset(values["when"], zone))

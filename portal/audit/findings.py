@@ -58,13 +58,13 @@ def verdict_of(report: Report) -> str:
                 f"{number:,} anchor{'' if number == 1 else 's'}, the last at row {max(report.anchors):,}"
             )
         return f"{what}: {report.rows:,} rows verified{report.extent}, compared with {compared}"
-    return f"The audit trail was tampered with: row {report.problems[0].sequence} is the first that is wrong."
+    return f"The audit trail has been tampered with, starting at row {report.problems[0].sequence}."
 
 
 def warnings_words(report: Report) -> str:
     """What is to be said about guards, anchors and tables that contradict the trail, "" for nothing."""
     guards = (
-        "The database does not refuse to change the trail as it should: missing or altered are "
+        "The database no longer protects the audit trail from changes. Missing or altered triggers: "
         f"{', '.join(report.unguarded)}."
     )
     said = (guards if report.unguarded else "", report.unanchored, *report.disagreements)

@@ -88,7 +88,7 @@ def _trouble_found() -> str:
     if isinstance(reason, AuditUnavailable):
         return "the end of the audit trail was tampered with: nothing is sent"
     if isinstance(reason, Head.DoesNotExist):
-        return "the audit trail has lost its head: nothing can be recorded, nothing is sent"
+        return "the head of the audit trail is missing: nothing can be recorded, nothing is sent"
     return f"the audit trail cannot be written ({type(reason).__name__}): nothing is sent"
 
 
@@ -102,7 +102,7 @@ def _touch_disk() -> None:
 def found_whole() -> None:
     """Raises NotReadyError where a verification found the trail broken, and none all of it whole since."""
     if broken := broken_event():
-        raise NotReadyError(f"the audit trail was found broken, see its row {broken.sequence}")
+        raise NotReadyError(f"the audit trail was found broken, see row {broken.sequence}")
 
 
 def guards_there() -> None:
@@ -110,7 +110,7 @@ def guards_there() -> None:
     missing = guards_missing(connection)
     if missing:
         raise NotReadyError(
-            f"the audit trail's guards in the database are missing or altered: {', '.join(missing)}"
+            f"the triggers that protect the audit trail are missing or altered: {', '.join(missing)}"
         )
 
 
@@ -126,8 +126,8 @@ def clock_right() -> None:
     ahead = newest - timezone.now() if newest else NO_TIME
     if ahead > CLOCKS_APART:
         raise NotReadyError(
-            f"the newest event is {ahead // timedelta(minutes=1):,} minutes in the future: a clock was or is "
-            "wrong, and events bear that time until it has come"
+            f"the newest event is {ahead // timedelta(minutes=1):,} minutes in the future: a clock is or was "
+            "wrong, and new events carry that time until it has passed"
         )
 
 
@@ -143,7 +143,7 @@ def owner_apart() -> None:
         )
         if any(cursor.fetchone() or ()):
             raise NotReadyError(
-                "the portal's database role owns the audit table and could take its guards off: "
+                "the portal's database role owns the audit table and could remove its protection: "
                 "run manage.py database_roles"
             )
 

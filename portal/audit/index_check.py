@@ -73,7 +73,7 @@ class IndexCheck:
                 f"The list of known names does not agree with the events: {len(missing):,} missing, "
                 f"{len(altered):,} altered, {len(unknown):,} unknown."
             )
-        return " ".join([*said, "Searches may find too little or too much.", REPAIR]) if said else ""
+        return " ".join([*said, "Searches may miss events or show too many.", REPAIR]) if said else ""
 
     def blocks(self) -> list[int]:
         """Return the numbers of the blocks whose entries differ from those of their events."""

@@ -54,7 +54,7 @@ def extent_asked(first: str, last: str, zone: tzinfo) -> Extent:
     """The range between two row numbers or days of `zone`, "" for open. Raises NoSuchRows."""
     extent = Extent(first=_first_row(first.strip(), zone), last=_last_row(last.strip(), zone))
     if extent.first and extent.last and extent.first > extent.last:
-        raise NoSuchRows("No row lies between these two.")
+        raise NoSuchRows("There are no rows in this range.")
     if extent.first and extent.first > (end := _end()):
         raise NoSuchRows(f"The trail ends at row {end}.")
     return extent
@@ -147,7 +147,7 @@ def _is_number(text: str) -> bool:
 
 def _understood(text: str, moment: datetime | None) -> datetime:
     if moment is None:
-        raise NoSuchRows(f"“{text}” is neither a row number nor a day such as 2026-11-01.")
+        raise NoSuchRows(f"“{text}” is not a row number or a day such as 2026-11-01.")
     return moment
 
 
@@ -168,7 +168,7 @@ def _verify(run: Run, extent: dict[str, Any], origin: dict[str, Any]) -> Result:
     try:
         recorded = verified_record(report, Origin(**origin), about)
     except AuditUnavailable as error:
-        raise TaskFailed("The trail was read, but the audit trail cannot be written.") from error
+        raise TaskFailed("The audit trail was read, but the result could not be recorded.") from error
     found = {
         "whole": report.whole,
         "recorded": recorded,
@@ -181,4 +181,4 @@ def _verify(run: Run, extent: dict[str, Any], origin: dict[str, Any]) -> Result:
 
 
 def _link(run: Run) -> Link:
-    return Link("See the result", reverse("audit:verify"), "shield-check")
+    return Link("View result", reverse("audit:verify"), "shield-check")

@@ -37,7 +37,10 @@ class PartForm(forms.Form):
         required=False, max_length=40, label="From", help_text="A row number or a day such as 2026-11-01."
     )
     last = forms.CharField(
-        required=False, max_length=40, label="To", help_text="Included. Empty is the end of the trail."
+        required=False,
+        max_length=40,
+        label="To",
+        help_text="Inclusive. Leave empty for the end of the trail.",
     )
 
 
@@ -78,7 +81,7 @@ class AnchorView(PortalView):
         """Records that it was asked for, and anchors that record with all before it."""
         try:
             sequence = anchored_record(origin_of(request))
-            messages.success(request, f"The head of the chain, row {sequence}, is anchored.")
+            messages.success(request, f"Anchor recorded at row {sequence}, the end of the chain.")
         except AnchorUnavailable as error:
             messages.error(request, str(error))
         return redirect("audit:verify")

@@ -27,15 +27,15 @@ FEW_LINES, FEW_NAMES, MOST_NAMES = 12, 200, 20_000
 SLACK = 200
 # What is said of a value that is nowhere.
 _UNHEARD = {
-    "role": "“{}” is no role that there is or was.",
-    "connection": "“{}” is no connection that there is or was.",
-    "kind": "“{}” is no kind of object that there is.",
-    "outcome": "“{}” is no outcome that there is.",
-    "action": "“{}” is nothing that is recorded.",
-    "look": "“{}” is no kind of look that there is.",
-    "field": "“{}” is no field that was ever touched.",
-    "person": "“{}” is no number of an account.",
-    "words": "There is no word of two or more letters in “{}”.",
+    "role": "There is and was no role “{}”.",
+    "connection": "There is and was no connection “{}”.",
+    "kind": "“{}” is not a known object type.",
+    "outcome": "“{}” is not a known outcome.",
+    "action": "“{}” is not a known event.",
+    "look": "“{}” is not a known highlight.",
+    "field": "No change of a field “{}” has been recorded.",
+    "person": "“{}” is not an account number.",
+    "words": "Enter at least one word with two or more letters instead of “{}”.",
 }
 _NOTHING = Condition(Q(sequence__in=[]))
 
@@ -51,7 +51,7 @@ def selection_of(wanted: Wanted) -> Selection:
     try:
         conditions = tuple(_conditions(wanted.values))
     except _TooManyNames as vague:
-        words = f"More than {MOST_NAMES:,} names match, so nothing is shown. Write more of the name."
+        words = f"More than {MOST_NAMES:,} names match, so nothing is shown. Enter more of the name."
         return Selection((_NOTHING,), problems={str(vague): words})
     span, rows = _spanned(wanted)
     return Selection(conditions, span, rows)

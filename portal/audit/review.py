@@ -102,19 +102,21 @@ def day_sign_off(*, by: Any, origin: Origin, day: date, note: str) -> Event:
     The event says up to which row was seen, which is the day's last one.
     """
     if not by.has_perm("audit.review"):
-        raise PermissionDenied("needs the right to sign off a day of the audit trail")
+        raise PermissionDenied("needs the permission to sign off daily reviews of the audit trail")
     with transaction.atomic():
         Head.objects.select_for_update().get(pk=1)  # two at once: the second finds the first
         found = day_read(day)
         if not found.over:
-            raise ReviewRefused("The day is not over yet. Sign it off when it is, so that nothing is missed.")
+            raise ReviewRefused(
+                "The day is not over yet. Sign it off after 0:00 UTC so that nothing is missed."
+            )
         if day < (first_day() or timezone.now().astimezone(UTC).date()):
-            raise ReviewRefused("The trail began later: there is nothing in that day to sign off.")
+            raise ReviewRefused("The audit trail began later. There is nothing to sign off on that day.")
         if found.signed:
-            raise ReviewRefused(f"{found.signed.actor_name} signed this day off already.")
+            raise ReviewRefused(f"{found.signed.actor_name} has already signed off this day.")
         rows = Event.objects.filter(time__gte=found.since, time__lt=found.until).order_by()
         last = rows.order_by("-time").values_list("sequence", flat=True).first()
-        seen = f"{rows.count()} events up to row {last}" if last else "nothing happened in it"
+        seen = f"{rows.count()} events up to row {last}" if last else "no events"
         about = ObjectRef("day", str(day), str(day))
         return event_record(action=SIGNED_OFF, origin=origin, object=about, reason=note, message=seen)
 

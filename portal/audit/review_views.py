@@ -26,7 +26,7 @@ class SignOffForm(forms.Form):
         max_length=2000,
         widget=forms.Textarea(attrs={"rows": 3}),
         label="Findings",
-        help_text="For example “nothing unusual”. It stays in the audit trail.",
+        help_text="For example, “nothing unusual”. Recorded in the audit trail.",
     )
 
 
@@ -72,7 +72,7 @@ class ReviewDayView(PortalView):
         except ReviewRefused as refusal:
             messages.error(request, str(refusal))
             return self._page(request, wanted, form, 409)
-        messages.success(request, f"{wanted} is signed off.")
+        messages.success(request, f"{wanted} signed off.")
         return redirect("audit:review")
 
     def _page(self, request: HttpRequest, wanted: date, form: SignOffForm, status: int) -> HttpResponse:

@@ -57,11 +57,11 @@ def filter_save(*, by: Any, origin: Origin, name: str, query: str, role: str = "
     wanted = wanted_kept(_wanted(query), by)
     asked = wanted.values
     if not asked:
-        raise FilterRefused("There is no filter to save: choose one first, then give it a name.")
+        raise FilterRefused("There is no filter to save. Choose a filter first, then give it a name.")
     if problems := selection_of(wanted).problems:
-        raise FilterRefused(f"This filter finds nothing: {' '.join(problems.values())}")
+        raise FilterRefused(f"This filter has errors: {' '.join(problems.values())}")
     if SavedFilter.objects.filter(owner=by).count() >= MOST:
-        raise FilterRefused(f"You have {MOST} saved filters already. Delete one first.")
+        raise FilterRefused(f"You already have {MOST} saved filters. Delete one first.")
     with transaction.atomic():
         saved = _stored(SavedFilter(owner=by, name=name, query=urlencode(asked)))
         if role:
@@ -78,9 +78,9 @@ def filter_share(*, by: Any, origin: Origin, saved: SavedFilter, role: str) -> N
     if role == saved.role:
         return
     if role and role not in roles_to_share_with():
-        raise FilterRefused("That role may not read the audit trail.")
+        raise FilterRefused("This role does not have access to the audit trail.")
     if role and SavedFilter.objects.filter(role=role).count() >= MOST:
-        raise FilterRefused(f"{MOST} filters are shared with that role already. Withdraw one first.")
+        raise FilterRefused(f"{MOST} filters are already shared with this role. Stop sharing one first.")
     with transaction.atomic():
         before, saved.role = saved.role, role
         saved.save(update_fields=["role"])
@@ -126,9 +126,7 @@ def _stored(saved: SavedFilter) -> SavedFilter:
         with transaction.atomic():
             saved.save()
     except IntegrityError as error:
-        raise FilterRefused(
-            f"There is a filter called “{saved.name}” already. Choose another name."
-        ) from error
+        raise FilterRefused(f"A filter named “{saved.name}” already exists. Choose another name.") from error
     return saved
 
 

@@ -26,13 +26,13 @@ from portal.audit.views import filter_query, zone_of
 from portal.console.field_types import TextField
 from portal.console.views import PortalView
 
-_NOBODY = "nobody, it is personal"
+_NOBODY = "No one (personal)"
 
 
 class SaveForm(forms.Form):
     """A name, and for those who may share, with which role."""
 
-    name = TextField(max_length=80, label="Name", help_text="For example “Refused in production”.")
+    name = TextField(max_length=80, label="Name", help_text="For example, “Refused in production”.")
     role = forms.ChoiceField(required=False, label="Share with")
 
     def __init__(self, *args: Any, may_share: bool, **kwargs: Any) -> None:
@@ -74,7 +74,7 @@ class SavedFiltersView(PortalView):
         except FilterRefused as refusal:
             form.add_error("name", str(refusal))
             return self._page(request, form, 422)
-        messages.success(request, f"“{form.cleaned_data['name']}” is saved.")
+        messages.success(request, f"“{form.cleaned_data['name']}” saved.")
         return redirect("audit:filters")
 
     def _page(self, request: HttpRequest, form: SaveForm, status: int) -> HttpResponse:
@@ -120,16 +120,16 @@ def _done(request: HttpRequest, saved: SavedFilter) -> str:
     do, name = request.POST.get("do", ""), saved.name
     if do == "delete":
         filter_delete(**acting)
-        return f"“{name}” is deleted."
+        return f"“{name}” deleted."
     if do == "share":
         filter_share(**acting, role=request.POST.get("role", ""))
-        shared = f"everybody of the role {saved.role}" if saved.role else "nobody any more"
+        shared = f"everyone with the role {saved.role}" if saved.role else "no one now"
         return f"“{name}” is shared with {shared}."
     new = request.POST.get("name", "").replace("\0", "").strip()[:80]
     if do != "rename" or not new:
         raise FilterRefused("Give the filter a name.")
     filter_rename(**acting, name=new)
-    return f"“{name}” is now called “{new}”."
+    return f"“{name}” was renamed to “{new}”."
 
 
 def _row(request: HttpRequest, saved: SavedFilter) -> dict[str, Any]:
@@ -148,4 +148,4 @@ def _may_share(request: HttpRequest) -> bool:
 
 
 def _role_choices() -> list[tuple[str, str]]:
-    return [("", _NOBODY), *((role, f"everybody of the role {role}") for role in roles_to_share_with())]
+    return [("", _NOBODY), *((role, f"Everyone with the role {role}") for role in roles_to_share_with())]

@@ -183,8 +183,8 @@ def _linked(values: dict[str, Any]) -> Event:
     except EndAltered as trouble:
         logger.critical("the audit trail was tampered with: %s; nothing is recorded or sent", trouble)
         raise AuditUnavailable(
-            f"The audit trail was tampered with: {trouble}. Nothing was done, and nothing will be "
-            "until an operator has looked at it: docs/audit.md says how."
+            f"The audit trail was tampered with: {trouble}. Nothing was done. The portal makes no "
+            "changes until an operator has looked into this. See docs/audit.md."
         ) from None
     now = datetime.now(UTC)
     key_id = current_key_id()

@@ -141,7 +141,7 @@ def _begin(report: Report, walk: _Walk, first: int | None, last: int | None, hea
         walk.previous = Event.objects.filter(pk=walk.last).values_list("hash", flat=True).first()
         walk.time = _time_of(walk.last)
         if walk.previous is None and walk.graves.next_row(walk.last - 1) == walk.last:
-            report.add(walk.last, "deleted", "it was deleted, so what follows it cannot be joined to it.")
+            report.add(walk.last, "deleted", "it was deleted, so the next row cannot be linked to it.")
     elif walk.from_row:
         report.extent = f" after the anchor at row {walk.from_row}"
     if last and head and last < head.sequence:
@@ -164,12 +164,12 @@ def _anchors_check(report: Report, walk: _Walk, anchors: list[Anchor]) -> None:
         furthest = max(beyond, key=lambda anchor: anchor.sequence)
         report.add(
             walk.last + 1, "cut off",
-            f"the trail went up to row {furthest.sequence} at {furthest.time}, says an anchor: "
-            "the end was cut off or an old copy restored.",
+            f"according to an anchor, the trail reached row {furthest.sequence} at {furthest.time}: "
+            "the end was cut off or an old copy was restored.",
         )  # fmt: skip
     for anchor in anchors:
         if not anchor.genuine:
-            report.add(walk.last, "anchor", f"{anchor.trouble}; the rows themselves are another matter.")
+            report.add(walk.last, "anchor", f"{anchor.trouble}; this says nothing about the rows themselves.")
 
 
 def _rows_check(report: Report, walk: _Walk, read: Callable[[], None]) -> None:
@@ -201,7 +201,7 @@ def _page(report: Report, walk: _Walk) -> list[Sequence[Any]]:
     # A database that does not answer is no broken row: that raises here.
     found = rows.values_list("sequence", flat=True).first()
     walk.readable = False
-    report.add(found or walk.last + 1, "edited", "it was edited: it cannot even be read.")
+    report.add(found or walk.last + 1, "edited", "it was edited and can no longer be read.")
     return []
 
 
@@ -214,21 +214,19 @@ def _row_check(report: Report, walk: _Walk, row: Sequence[Any]) -> None:
     elif not row_genuine(row[:_STAMP]):
         report.add(sequence, *_diagnosis(row, walk))
     elif len(row) > _STAMP and row[_STAMP] != stored_time(row[_TIME]):
-        report.add(
-            sequence, "edited", "it was edited: its time is stored in another spelling than the portal's."
-        )
+        report.add(sequence, "edited", "it was edited: its time is not stored in the portal's format.")
     elif walk.time and row[_TIME] < walk.time:
         report.add(
             sequence,
             "time",
-            "its time is before that of the row before it: the clock of the trail was moved.",
+            "its time is earlier than that of the row before it: times were changed.",
         )
     elif not walk.graves.follows(walk.last, walk.previous, (sequence, row[_PREVIOUS], row[_HASH])):
         report.add(
             sequence, "reordered", "it does not follow the row before it: rows were replaced or reordered."
         )
     elif walk.anchored.get(sequence, {row[_HASH]}) != {row[_HASH]}:
-        report.add(sequence, "rewritten", "it is not the row that an anchor knows: it was written anew.")
+        report.add(sequence, "rewritten", "it does not match its anchor: it was rewritten.")
     walk.purged += sequence - walk.last - 1 if sequence == expected else 0
     walk.last, walk.previous = sequence, row[_HASH]
     walk.time = max(walk.time or row[_TIME], row[_TIME]) if row[_TIME] else walk.time
@@ -258,7 +256,7 @@ def _gap(report: Report, last: int, expected: int, found: int) -> None:
     if last < found < expected:
         # Or it was read before it was purged.
         if Event.objects.filter(pk=found).exists():
-            report.add(found, "inserted", "it was purged, and somebody put it back.")
+            report.add(found, "inserted", "it was purged, and someone put it back.")
     elif found < expected:
         report.add(found, "inserted", "it was inserted before the beginning.")
     elif found == expected + 1:
@@ -276,14 +274,14 @@ def _diagnosis(row: Sequence[Any], walk: _Walk) -> tuple[str, str]:
     follower = Event.objects.filter(previous_hash=walk.previous).exclude(pk=row[_SEQUENCE])
     if row[_PREVIOUS] != walk.previous and follower.exists():
         return "inserted", "it was inserted: the portal did not write it."
-    return "edited", "it was edited: its content does not fit its seal."
+    return "edited", "it was edited: its content does not match its seal."
 
 
 def _head_check(report: Report, walk: _Walk, head: Head | None) -> None:
     if head is None:
-        report.add(walk.last + 1, "cut off", "the head of the chain is gone, the end may be cut off.")
+        report.add(walk.last + 1, "cut off", "the head of the chain is missing; the end may be cut off.")
     elif not head_genuine(head):
-        report.add(head.sequence, "head", "the head of the chain was edited: its seal does not fit.")
+        report.add(head.sequence, "head", "the head of the chain was edited: its seal does not match.")
     elif head.sequence > walk.last:
         report.add(walk.last + 1, "cut off", f"the end was cut off: rows up to {head.sequence} are missing.")
     elif head.sequence < walk.last:
@@ -293,4 +291,4 @@ def _head_check(report: Report, walk: _Walk, head: Head | None) -> None:
     elif report.whole and (
         head.hash != walk.previous or head.count != walk.from_row + walk.purged + report.rows
     ):
-        report.add(head.sequence, "head", "the head of the chain does not fit the last row.")
+        report.add(head.sequence, "head", "the head of the chain does not match the last row.")

@@ -141,8 +141,8 @@ def _gone(sequence: int) -> NotFound:
     """Where an event is that is not here."""
     archive = archive_of_purged(sequence)
     if archive is None:
-        return NotFound(f"The audit trail has no row {sequence}.")
+        return NotFound(f"There is no event {sequence} in the audit trail.")
     return NotFound(
-        f"Row {sequence} was removed from the database after its time.",
-        advice=f"It is in the sealed archive {archive.file}; whoever runs the portal keeps it.",
+        f"Row {sequence} was removed from the database after the retention period.",
+        advice=f"It is in the sealed archive {archive.file}. Ask the portal’s operator for it.",
     )

@@ -30,7 +30,7 @@ def authorise(*, user: Person, permission: str) -> User:
     """
     person = get_user_model().objects.filter(pk=user.pk).first() if user.pk else None
     if person is None or not person.is_active or not person.has_perm(permission):
-        raise PermissionDenied(f"needs the right to {permission_words(permission)}")
+        raise PermissionDenied(f"needs the permission to {permission_words(permission)}")
     return person
 
 

@@ -55,8 +55,8 @@ def payload_opened(change: Change) -> dict[str, Any]:
         return payload_unseal(change, change.sealed_payload)
     except KeyringError as error:
         raise NotPossible(
-            f"What was to be sent cannot be opened any more, so nothing was sent. {error} "
-            "Please make the change anew from its form."
+            f"The stored values of this change cannot be decrypted, so nothing was sent. {error} "
+            "Use the form to make the change again."
         ) from error
 
 
@@ -82,8 +82,8 @@ def _claimed(change: Change, reason: str, payload: dict[str, Any], careful_for: 
                 )
         except IntegrityError as error:
             raise EntityBusy(
-                "Another change of the same entity is on its way to the gateway. Nothing of yours was sent. "
-                "Wait a moment, then confirm again: you will be shown if something changed meanwhile."
+                "Another change of the same entity is being sent. Your change was not sent. "
+                "Wait a moment, then confirm again. You will see what changed in the meantime."
             ) from error
 
 
@@ -96,14 +96,14 @@ def _unchanged(change: Change, origin: Origin) -> bool:
             connection=change.connection, kind=change.kind, parent=change.parent_guid, guid=change.object_guid
         )
     except EntityNotFound:
-        _stopped(change, [], "It is no longer listed by the gateway.", origin)
+        _stopped(change, [], "The gateway no longer lists it.", origin)
         return False
     except ProvisioningError as error:
         _held(change, error)
         return False
     meanwhile = differences(change.base, snapshot_of(entity))
     if meanwhile:
-        _stopped(change, meanwhile, "Somebody changed it at the gateway after the form was opened.", origin)
+        _stopped(change, meanwhile, "Someone changed it at the gateway after you opened the form.", origin)
     return not meanwhile
 
 
@@ -129,7 +129,7 @@ def _stopped(change: Change, meanwhile: list[Difference], explanation: str, orig
 
 def _held(change: Change, error: ProvisioningError) -> None:
     """Back to prepared, saying why: a change is sent only after a look at what it changes."""
-    words = f"The entity could not be read once more before sending. {error.explanation}"
+    words = f"The current values could not be read before sending. {error.explanation}"
     Change.objects.filter(pk=change.pk, state=State.SENDING).update(
         state=State.PREPARED, claimed_at=None, explanation=storable(words), code=str(error.code or "")[:64]
     )

@@ -42,7 +42,7 @@ def confirmation_check(change: Change, *, reason: str, confirmation: str) -> Non
     if asked.reason_required and not reason:
         raise ReasonRequired(
             f"Please give a reason: this change {asked.dangers[0].consequence}. "
-            "It is kept in the audit trail."
+            "It is recorded in the audit trail."
         )
     if asked.words and _one_line(confirmation) != asked.words:
         raise ReasonRequired(f"This is production: please type the name “{asked.words}” to confirm.")

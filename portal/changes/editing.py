@@ -248,7 +248,7 @@ class EntityActionView(UpdateView):
                 entry, entity, status=stop.status, reason=posted, reason_problem=stop.explanation
             )
         if not self.possible(entity):
-            raise NotPossible("There is nothing to do: the gateway has it that way already.")
+            raise NotPossible("There is nothing to change: the gateway already has this state.")
         return self.prepare(entry, entity, self.payload(entity), None, reason)
 
     def action_page(self, entry: Entry, entity: Entity, *, status: int = 200, **context: Any) -> HttpResponse:

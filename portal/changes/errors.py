@@ -27,7 +27,7 @@ class ChangeStopped(Exception):  # noqa: N818 - it is an answer, not a fault
 class EntityBusy(ChangeStopped):
     """One write per entity at a time."""
 
-    title = "Somebody else’s change is being sent"
+    title = "Another change is being sent"
 
 
 class ReasonRequired(ChangeStopped):
@@ -62,9 +62,9 @@ class AlreadySent(ChangeStopped):
     title = "You sent exactly this a moment ago"
 
     def __init__(self, twin: Any, *, same: bool = True) -> None:
-        explanation = "Nothing was sent this time: it would have made a second one of the same."
+        explanation = "Nothing was sent this time, because it would have created a second one."
         if not same:
-            explanation = "Nothing was sent this time: this form was already sent with other values."
+            explanation = "Nothing was sent this time, because this form was already sent with other values."
         super().__init__(explanation)
         self.twin, self.same = twin, same
 

@@ -65,6 +65,6 @@ def recorded() -> Iterator[None]:
             yield
     except (AuditUnavailable, DatabaseError, KeyringError) as error:
         raise RecordMissing(
-            "The portal could not write its record of this change, and no change reaches the gateway without "
-            "one. Nothing was sent. Please try again; if it happens again, tell an admin."
+            "The portal could not record this change, so nothing was sent. Try again. "
+            "If it happens again, tell an admin."
         ) from error

@@ -15,16 +15,16 @@ class Explanation(NamedTuple):
     advice: str
 
 
-_FIELD = "Correct the field and send it again; what you typed is kept."
+_FIELD = "Correct the field and send it again. Your input is still here."
 _ROUTING = "Open the routing again, correct it and send it again."
 EXPLANATIONS: dict[str, Explanation] = {
     "1000": Explanation(
         "The gateway does not accept the stored credential of this connection.",
-        "Nothing you typed is wrong. Tell an admin to reset the credential under Connections.",
+        "You did nothing wrong. Ask an admin to reset the credential under Connections.",
     ),
     "1001": Explanation(
-        "The gateway found the request invalid as a whole.",
-        "Compare the form with the gateway’s message and send it again; what you typed is kept.",
+        "The gateway rejected the request as invalid.",
+        "Compare the form with the gateway’s message and send it again. Your input is still here.",
     ),
     "1002": Explanation("The gateway rejected this value.", _FIELD),
     "1003": Explanation("A value has the wrong format.", _FIELD),
@@ -36,18 +36,19 @@ EXPLANATIONS: dict[str, Explanation] = {
         "A value does not apply in this situation.", "Leave the field empty and send it again."
     ),
     "1007": Explanation(
-        "The gateway does not know the entity, or this connection’s key may not see it.",
-        "Go back to the list and refresh it: it may have been moved or removed.",
+        "The gateway does not know this entity, or this connection’s API key has no access to it.",
+        "Go back to the list and refresh it. The entity may have been moved or removed.",
     ),
     "1010": Explanation("The gateway cannot use the routing document.", _ROUTING),
     "1011": Explanation("A condition is outside the tenant’s catalogue.", _ROUTING),
     "1012": Explanation("A condition has wrong parameters.", _ROUTING),
     "1013": Explanation(
-        "A connector cannot be routed to: unknown, disabled or of another merchant.", _ROUTING
+        "A connector cannot be used as a target: it is unknown, disabled or belongs to another merchant.",
+        _ROUTING,
     ),
     "1014": Explanation("The routing tree is malformed.", _ROUTING),
-    "1015": Explanation("A rule id occurs twice.", _ROUTING),
-    "1016": Explanation("The connector is a regular one and has no routing.", _ROUTING),
+    "1015": Explanation("A rule ID occurs twice.", _ROUTING),
+    "1016": Explanation("This is a regular connector, which has no routing.", _ROUTING),
     "1017": Explanation("This meta-connector lets the customer choose the method.", _ROUTING),
     "1018": Explanation("This meta-connector routes by rules.", _ROUTING),
     "9999": Explanation(
@@ -63,7 +64,7 @@ _OF_VALUES = frozenset({"1001", "1002", "1003", "1004", "1005", "1006"})
 _ADVICE_FOR_READS = ("1000", "1007", "NOT_ALLOWED")
 _OTHER = Explanation(
     "The gateway refused this for a reason the portal does not know.",
-    "Read the gateway’s message; if it does not help, pass it on with the request id.",
+    "Read the gateway’s message. If it does not help, pass it on to the operator with the request ID.",
 )
 
 
@@ -98,10 +99,10 @@ def read_advice(error: ProvisioningError) -> str:
         return ""
     if str(error.code) in _ADVICE_FOR_READS:
         return advice_for(str(error.code))
-    return "If it happens again, give the gateway’s message and the request id to its operator."
+    return "If it happens again, give the gateway’s message and the request ID to its operator."
 
 
 def read_failure_words(error: ProvisioningError) -> str:
     """Why a read failed, and what to do, in one text."""
-    message = f"The gateway says: “{error.gateway_message}”" if error.gateway_message else ""
+    message = f"The gateway’s message: “{error.gateway_message}”" if error.gateway_message else ""
     return " ".join(filter(None, (error.explanation, read_advice(error), message)))

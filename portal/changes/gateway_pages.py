@@ -12,7 +12,7 @@ from portal.console.errors import NotFound
 from portal.console.views import PortalView
 from provisioning.gateway.errors import EntityNotFound, NotAuthorised, ProvisioningError
 
-_LOOK_AGAIN = "Somebody may have archived or moved it. Its history says what was done here."
+_LOOK_AGAIN = "Someone may have archived or moved it. Its history shows what was done in this portal."
 
 
 class GatewayView(PortalView):

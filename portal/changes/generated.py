@@ -50,8 +50,8 @@ def secrets_reveal(*, user: Person, origin: Origin, change: Change) -> dict[str,
         secrets = secrets_unseal(change, sealed)
     except KeyringError as error:
         raise NotPossible(
-            f"These secrets cannot be opened on this server. {error} They are still kept: tell an admin, and "
-            "try again within the 15 minutes."
+            f"These secrets cannot be decrypted on this server. {error} They are still stored. Tell an "
+            "admin, and try again within the 15 minutes."
         ) from error
     with recorded():
         taken = Change.objects.filter(pk=change.pk, sealed_secrets=sealed, secrets_until__gt=timezone.now())

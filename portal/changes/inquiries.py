@@ -27,14 +27,14 @@ from provisioning.keyring import KeyringError
 SETTLED_AFTER = timedelta(seconds=60)
 _SHOWN_CANDIDATES = 20
 _NOT_FOUND = (
-    "Checked at the gateway: not found. The request may still be carried out there later, so check again "
-    "before you repeat it."
+    "Checked at the gateway: not found. The gateway may still process the request later, so check again "
+    "before you send it again."
 )
 _UNCHANGED = (
-    "Checked at the gateway: it still shows the values from before. The request may still be carried out "
-    "there later, so check again before you repeat it."
+    "Checked at the gateway: it still shows the previous values. The gateway may still process the request "
+    "later, so check again before you send it again."
 )
-_FOUND = "Checked at the gateway: the change took effect there."
+_FOUND = "Checked at the gateway: the change took effect."
 
 
 def change_check(*, user: Person, origin: Origin, change: Change) -> Change:
@@ -63,7 +63,7 @@ def change_adopt(*, user: Person, origin: Origin, change: Change, guid: str) -> 
     candidates = candidates_of(change)
     found = [each for each in candidates.found if each[0].guid == guid]
     if not found:
-        raise NotPossible("This change cannot have made that entity. Please check again.")
+        raise NotPossible("This change cannot have created that entity. Check again.")
     (candidate, entity), *_ = found
     return _adopted(change, entity, origin, certain=candidate.exact and candidates.complete)
 
@@ -79,7 +79,7 @@ def change_close(
     _authorised(user, change)
     reason = clean_reason(reason)
     if not reason:
-        raise ReasonRequired("Say what you saw at the gateway: it is kept in the audit trail.")
+        raise ReasonRequired("Describe what you saw at the gateway. It is recorded in the audit trail.")
     if is_there and guid and change.is_create:
         return change_adopt(user=user, origin=origin, change=change, guid=guid)
     who = origin.actor_name or "Someone"

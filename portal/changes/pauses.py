@@ -9,6 +9,6 @@ def pause_check(connection: str) -> None:
     paused = Connection.objects.filter(slug=connection, is_paused=True).values_list("name", flat=True).first()
     if paused is not None:
         raise ConnectionPaused(
-            f"“{paused}” is paused by an admin: it can be read, and nothing can be changed. "
+            f"“{paused}” is paused: it is read-only, and nobody can send changes. "
             "Nothing was sent. Try again when it is resumed."
         )

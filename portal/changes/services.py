@@ -189,7 +189,7 @@ def change_again(*, user: Person, origin: Origin, change: Change, confirmed: boo
     if repeated:
         return repeated
     if change.state not in (State.NOT_SENT, State.NOT_FOUND) or not change.sealed_payload:
-        raise NotPossible("This change cannot be sent again as it is. Please use its form again.")
+        raise NotPossible("This change cannot be sent again as it is. Use its form again.")
     pause_check(change.connection)
     payload = payload_opened(change)
     if change.state == State.NOT_FOUND and change.is_create:
@@ -319,14 +319,14 @@ def _repeated(first: Change, person: User, change: Change, payload: dict[str, An
     would lose what the person typed.
     """
     if first.actor_id != person.pk or first.operation != change.operation:
-        raise NotPossible("This form was sent before by somebody else. Please open it anew.")
+        raise NotPossible("This form was already sent by someone else. Open it again.")
     if first.body_digest and not is_same_body(first, change, payload):
         raise AlreadySent(first, same=False)
     return first
 
 
 def _preparer(user: Person, change: Change) -> User:
-    """Who reads a change and lets it go stands for it with their name: nobody does so in another's."""
+    """Only the author may send or discard a change."""
     person = change_authorise(user=user, change=change)
     if change.actor_id != person.pk:
         raise PermissionDenied(f"only {change.actor_name}, who prepared this change, sends or discards it")

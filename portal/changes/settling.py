@@ -22,7 +22,7 @@ from portal.form_drafts.services import SECRETS_KEPT_FOR
 KEPT_FOR = timedelta(hours=24)
 _UNKNOWN = (
     "The portal was interrupted while it sent this change. It may or may not have reached the gateway. "
-    "Nothing is sent again until that is known."
+    "It is not sent again until the outcome is known."
 )
 _UNSENT = "The portal was interrupted before it sent this change. Nothing reached the gateway."
 _EXPIRED = "Nobody confirmed this change within 24 hours. Nothing was sent."

@@ -96,7 +96,7 @@ def candidates_of(change: Change) -> Candidates:
     no list holds.
     """
     if change.kind not in _LISTS:
-        raise NotPossible("The gateway has no list in which this could be found. Please look there.")
+        raise NotPossible("The portal cannot look for this in a list. Check at the gateway yourself.")
     known, complete = _known_before(change)
     others = _made_by_others(change)
     found = []

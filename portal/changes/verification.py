@@ -42,7 +42,7 @@ def answer_verify(change: Change, entity: Entity | None, payload: Mapping[str, A
         return Verified(entity)
     again = _read_again(change, entity)
     if again is not None and not differences_of(change, payload, again):
-        words = "The gateway’s answer showed other values. Read again, it has what was sent."
+        words = "The gateway’s response showed other values. When read again, it showed the values sent."
         return Verified(again, words)
     return differing(change, payload, again or entity, read_again=again is not None)
 
@@ -100,14 +100,14 @@ def _new_one(change: Change, words: str) -> Verified:
     try:
         candidates = candidates_of(change)
     except (ProvisioningError, NotPossible, DatabaseError):
-        return Verified(None, f"{words} It could not be looked for just now.", _inquiry("no_entity"))
+        return Verified(None, f"{words} The portal could not look for it just now.", _inquiry("no_entity"))
     if candidates.certain:
         return Verified(candidates.certain, f"{words} It was found by reading the gateway.")
     if not candidates.found:
         return Verified(None, f"{words} Reading the gateway did not find it either.", _inquiry("no_entity"))
     rows = [asdict(candidate) for candidate, _entity in candidates.found[:20]]
     inquiry = {**_inquiry("several"), "candidates": rows}
-    return Verified(None, f"{words} Several could be it: please say which.", inquiry)
+    return Verified(None, f"{words} Several could be it. Choose the right one.", inquiry)
 
 
 def _updated_one(change: Change, payload: Mapping[str, Any], words: str) -> Verified:
@@ -116,7 +116,7 @@ def _updated_one(change: Change, payload: Mapping[str, Any], words: str) -> Veri
         return Verified(None, f"{words} It could not be read just now.", _inquiry("no_entity"))
     if differences_of(change, payload, entity):
         return differing(change, payload, entity, read_again=True)
-    return Verified(entity, f"{words} Read again, it has what was sent.")
+    return Verified(entity, f"{words}  When read again, it showed the values sent.")
 
 
 def _read_again(change: Change, entity: Entity | None) -> Entity | None:

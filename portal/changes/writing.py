@@ -84,7 +84,9 @@ class WriteView(GatewayView):
         missing = complete_typed(make(), data, change.body) if change.typed else []
         form = make(data=data)
         for name in missing:
-            form.add_error(name, "This was not kept, because it may hold secrets. Enter your changes again.")
+            form.add_error(
+                name, "This was not kept, because it may contain secrets. Enter your changes again."
+            )
         return form
 
     def require_secrets(self, form: PayloadForm) -> None:

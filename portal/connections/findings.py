@@ -36,84 +36,85 @@ _RIGHT_PERHAPS = "The API key and password may be right. "
 FINDINGS: dict[str, tuple[str, str]] = {
     "credential": (
         "The gateway does not accept this API key and password.",
-        "Most often the password is an old one, or not copied whole: reset it on the gateway's page and "
-        "paste both again. A gateway may say the same when the key is for another service than "
-        "“Provisioning API”, or when the portal's addresses are not on the key's list.",
+        "The password may be out of date or only partly copied. Reset it on the gateway's page and paste "
+        "both again. The gateway may also say this if the key is for a service other than "
+        "“Provisioning API”, or if the portal's addresses are not on the key's list of allowed addresses.",
     ),
     "unusual": (
-        "This API key and password were turned down, in an answer that is not of the usual form.",
-        "Most often the password is an old one, or not copied whole: reset it on the gateway's page and "
-        "paste both again. If that does not help, a proxy between portal and gateway may have answered, or "
-        "the base URL leads elsewhere.",
+        "This API key and password were rejected in a response that does not look like the gateway's.",
+        "The password may be out of date or only partly copied. Reset it on the gateway's page and paste "
+        "both again. If that does not help, a proxy between the portal and the gateway may have responded, "
+        "or the base URL may be wrong.",
     ),
     "address": (
         "The gateway does not let this key be used from the portal's address.",
-        "On the gateway's API Keys page, put the addresses shown on this connection onto the key's list of "
-        "allowed addresses, then test again. The password need not be entered again.",
+        "On the gateway's API Keys page, add the addresses shown on this connection to the key's list of "
+        "allowed addresses, then test again. You don't need to enter the password again.",
     ),
     "service": (
-        "This key is for another service of the gateway.",
-        "Create a key for the service “Provisioning API” on the gateway's API Keys page, and paste that one.",
+        "This key is for a different service of the gateway.",
+        "Create a key for the service “Provisioning API” on the gateway's API Keys page and use that one.",
     ),
     "tenant": (
-        "The gateway accepts the key, but the key does not see this connection's tenant.",
-        "It is the key of another company or environment, or the tenant's GUID of this connection is wrong.",
+        "The gateway accepts the key, but the key has no access to this connection's tenant.",
+        "The key belongs to a different company or environment, or the tenant GUID of this connection "
+        "is wrong.",
     ),
     "elsewhere": (
-        "What answers at the connection's address is not an IXOPAY Provisioning API.",
-        _RIGHT_PERHAPS + "Check the base URL, its path above all; for IXOPAY it ends in /api/provisioning.",
+        "The server at the connection's address is not an IXOPAY Provisioning API.",
+        _RIGHT_PERHAPS + "Check the base URL, especially its path. For IXOPAY it ends in /api/provisioning.",
     ),
     "name": (
-        "The name in the connection's address is not known to the portal's name servers.",
-        _RIGHT_PERHAPS + "Check the spelling of the base URL, and the name look-up on the portal's machine.",
+        "The host name in the connection's address could not be resolved.",
+        _RIGHT_PERHAPS + "Check the spelling of the base URL and the DNS settings of the portal's server.",
     ),
     "name_slow": (
-        "The portal's name servers did not answer in time when asked for the connection's address.",
-        _RIGHT_PERHAPS + "Check the name look-up on the portal's machine, then test again.",
+        "The DNS server did not respond in time for the connection's address.",
+        _RIGHT_PERHAPS + "Check the DNS settings of the portal's server, then test again.",
     ),
     "private": (
-        "The connection's address leads into a private network.",
-        _RIGHT_PERHAPS + "If the gateway really is there, GATEWAY_PRIVATE_NETWORKS has to name the network.",
+        "The connection's address is in a private network.",
+        _RIGHT_PERHAPS + "If the gateway really is there, add the network to GATEWAY_PRIVATE_NETWORKS.",
     ),
     "refused": (
-        "Nothing listens at the connection's address: the connection was refused.",
-        _RIGHT_PERHAPS + "Check the port in the base URL, and whether the gateway is running.",
+        "The server at the connection's address refused the connection.",
+        _RIGHT_PERHAPS + "Check the port in the base URL and whether the gateway is running.",
     ),
     "timeout": (
-        "Nothing came back in the time allowed.",
+        "The gateway did not respond in time.",
         _RIGHT_PERHAPS
-        + "A firewall between portal and gateway may swallow the connection, or the gateway is slow.",
+        + "A firewall between the portal and the gateway may block the connection, or the gateway is slow.",
     ),
     "certificate": (
         "The gateway's certificate was not accepted, so nothing was sent to it.",
         _RIGHT_PERHAPS
-        + "The certificate's name, date or authority is wrong: somebody else may be answering. Ask the "
-        "gateway's operator; for an authority of your own set GATEWAY_CA_FILE.",
+        + "The certificate's name, date or issuer is wrong, so this may be a different server. Ask the "
+        "gateway's operator. If you use your own certificate authority, set GATEWAY_CA_FILE.",
     ),
     "tls": (
-        "No encrypted connection could be made to the connection's address.",
-        _RIGHT_PERHAPS + "What answers there may not speak TLS: check the port in the base URL.",
+        "The portal could not open an encrypted connection to this address.",
+        _RIGHT_PERHAPS + "The server there may not support TLS. Check the port in the base URL.",
     ),
     "tls_slow": (
         "The gateway accepted the connection but did not complete the TLS handshake in time.",
-        _RIGHT_PERHAPS + "What answers there is overloaded or does not speak TLS: check the port in the base "
+        _RIGHT_PERHAPS + "The server there is overloaded or does not support TLS. Check the port in the base "
         "URL, then test again.",
     ),
     "limited": (
-        "The gateway asks to be called less often.",
-        _RIGHT_PERHAPS + "Wait until the time in the line below, then test again.",
+        "The gateway's rate limit has been reached.",
+        _RIGHT_PERHAPS + "Wait until the time shown below, then test again.",
     ),
     "disturbed": (
-        "The gateway gave no usable answer.",
-        _RIGHT_PERHAPS + "Try again in a moment; if it persists, the gateway is disturbed.",
+        "The gateway's response could not be understood.",
+        _RIGHT_PERHAPS + "Try again in a moment. If this continues, the gateway may have a problem.",
     ),
     "not_sent": (
         "Nothing was sent, so the credential could not be tested.",
-        _RIGHT_PERHAPS + "The line below says what stood in the way.",
+        _RIGHT_PERHAPS + "The reason is shown below.",
     ),
     "other": (
         "The gateway knows the credential but refused the test, which lists tenants.",
-        "The gateway's own words say why; the key may lack a right.",
+        "The gateway's message gives the reason. The key may lack a permission.",
     ),
 }
 _TAKEN = {"tenant": True, "other": True} | dict.fromkeys(

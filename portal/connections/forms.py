@@ -58,20 +58,21 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
             "slug": "URL name",
             "kind": "Environment",
             "base_url": "Base URL",
-            "tenant_guid": "The key's own tenant",
-            "egress_addresses": "Addresses from which this portal calls",
-            "remind_after_days": "Remind to replace the credential after days",
+            "tenant_guid": "Tenant of the API key",
+            "egress_addresses": "IP addresses of this portal",
+            "remind_after_days": "Remind to replace the credential (days)",
         }
         help_texts = {
             "name": "Shown in the top bar of every page.",
-            "slug": "Such as “live” for /live/merchants/. It cannot be changed later.",
-            "kind": "Production is red everywhere, and asks for confirmation words on dangerous changes.",
-            "colour": "Tells sandboxes apart. Production is always red.",
-            "base_url": "https://…/api/provisioning, as the gateway's operator names it.",
-            "tenant_guid": "TE-…, the tenant that the API key belongs to. The API does not tell it.",
-            "egress_addresses": "Ask whoever runs the network. They go onto the key's list of allowed "
-            "addresses; single ones or ranges such as 203.0.113.0/28, one a line.",
-            "remind_after_days": "Admins are reminded on the home page. 0: never.",
+            "slug": "For example, “live” for /live/merchants/. It can’t be changed later.",
+            "kind": "Production is shown in red everywhere, and dangerous changes need an extra "
+            "confirmation.",
+            "colour": "Helps to tell sandboxes apart. Production is always red.",
+            "base_url": "For example, https://…/api/provisioning. Ask the gateway's operator.",
+            "tenant_guid": "TE-…, the tenant that the API key belongs to. The API does not provide it.",
+            "egress_addresses": "Ask your network administrator. Enter single addresses or ranges such as "
+            "203.0.113.0/28, one per line. They belong on the key's list of allowed addresses.",
+            "remind_after_days": "Admins are reminded on the home page. Enter 0 for no reminder.",
         }
         field_classes = {"name": TextField, "remind_after_days": WholeNumberField}
         widgets = {"egress_addresses": forms.Textarea(attrs={"rows": 3, "spellcheck": "false"})}
@@ -83,12 +84,14 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
         if self.editing:
             del self.fields["slug"]
             self.fields["base_url"].help_text = (
-                "A new address destroys the stored credential, so that no API key follows it there. "
-                "It has to be entered again."
+                "If you change the address, the stored credential is deleted, so that the API key is "
+                "not sent to the new address. You have to enter it again."
             )
             if fixed:
                 self.fields["base_url"].disabled = True
-                self.fields["base_url"].help_text = "Changed by those who may reset stored credentials."
+                self.fields[
+                    "base_url"
+                ].help_text = "Only people who can reset stored credentials can change this."
             self.initial["egress_addresses"] = self.instance.egress_addresses.replace(",", "\n")
 
     def clean_colour(self) -> str:
@@ -103,7 +106,7 @@ class PauseForm(forms.Form):
 
     use_required_attribute = False
 
-    reason = TextField(max_length=500, label="Why", help_text="Kept in the audit trail.")
+    reason = TextField(max_length=500, label="Reason", help_text="Recorded in the audit trail.")
 
     def __init__(self, *args: Any, paused: bool, **kwargs: Any) -> None:
         """`paused`: what it is to be."""
@@ -120,7 +123,7 @@ class ShutForm(forms.Form):
     reason = TextField(
         max_length=500,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="Kept in the audit trail, for example “password posted in a chat”.",
+        help_text="For example, “password posted in a chat”. Recorded in the audit trail.",
     )
 
     def __init__(self, *args: Any, words: str, **kwargs: Any) -> None:

@@ -17,11 +17,11 @@ from provisioning.connections.suspicion import suspicion_listen
 
 MAIL = "connections.suspicion_mail"
 _log = logging.getLogger(__name__)
-_TEXT = """The gateway turned down the API key that the portal has stored for the connection “{connection}”
-(version {version}). Until it is reset, nothing can be read from or sent to this gateway.
+_TEXT = """The gateway rejects the API key that the portal has stored for the connection “{connection}”
+(version {version}). Until the credential is reset, nothing can be read from or sent to this gateway.
 
-Please sign in to the portal and open Connections → {connection} → Reset the credential.
-It says step by step what to do. If nobody changed the key on purpose, find out who did.
+Sign in to the portal and open Connections → {connection} → Reset the credential.
+The page guides you through the steps. If the key was not changed on purpose, find out who changed it.
 """
 
 
@@ -73,7 +73,7 @@ def suspicion_mail(run: Run, *, credential: int) -> Result:
     suspect = Credential.objects.filter(pk=credential, suspect_since__isnull=False)
     found = suspect.select_related("connection").first()
     if found is None:
-        return Result(message="It was over before anybody was told.")
+        return Result(message="The problem was solved before any email was sent.")
     people = [
         person for person in User.objects.filter(is_active=True).exclude(email="") if person.has_perm(RIGHT)
     ]
@@ -81,14 +81,14 @@ def suspicion_mail(run: Run, *, credential: int) -> Result:
     for done, person in enumerate(people):
         task_progress(run=run, done=done, total=len(people))
         sent += _mailed(person.email, found)
-    return Result(message=f"{sent} of {len(people)} mails were taken by the mail server.")
+    return Result(message=f"The mail server accepted {sent} of {len(people)} emails.")
 
 
 def _mailed(address: str, credential: Credential) -> bool:
     name = credential.connection.name
     text = _TEXT.format(connection=name, version=credential.version)
     try:
-        send_mail(f"The gateway turned down the API key of “{name}”", text, None, [address])
+        send_mail(f"The gateway rejects the API key of “{name}”", text, None, [address])
     except OSError as error:
         _log.warning("could not mail about a suspect credential: %s", type(error).__name__)
         return False

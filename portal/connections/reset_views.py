@@ -21,8 +21,8 @@ from provisioning.connections.versions import StepNotPossible, kept_until
 from provisioning.keyring import KeyringError
 
 CHANGED = (
-    "Somebody changed this connection after you opened the page, so nothing was stored or sent. Check the "
-    "address below: if it is where the API key and password shall go, enter both again."
+    "Someone changed this connection after you opened the page, so nothing was stored or sent. Check the "
+    "address below. If the API key and password should be sent there, enter both again."
 )
 
 
@@ -88,7 +88,7 @@ class CredentialResetPage(ResetView):
             form.add_error(None, CHANGED)
             return self.page(connection, form=form, status=409)
         except (AuditUnavailable, KeyringError) as error:
-            form.add_error(None, f"What is in use stays in use. {error}")
+            form.add_error(None, f"The active credential was not changed. {error}")
             return self.page(connection, form=form, status=503)
         if finding:
             return self.page(connection, finding=finding, status=422)
@@ -131,7 +131,7 @@ class VersionActivateView(VersionStepView):
     def step(self, credential: Credential, acting: dict[str, Any]) -> HttpResponse:
         """The connection's page."""
         active = rotation.credential_use(**acting, credential=credential)
-        messages.success(self.request, f"Version {active.version} is active now, everywhere.")
+        messages.success(self.request, f"Version {active.version} is now active.")
         return redirect("connections:page", connection=active.connection.slug)
 
 
@@ -143,10 +143,12 @@ class VersionRollbackView(VersionStepView):
         finding = rotation.credential_go_back(**acting, credential=credential)
         number = credential.version
         if finding:
-            words = f"Version {number} was not activated again; the active version stays. {finding.happened}"
+            words = (
+                f"Version {number} was not activated. The active version was not changed. {finding.happened}"
+            )
             messages.error(self.request, words)
         else:
-            messages.success(self.request, f"Version {number} is active again, everywhere.")
+            messages.success(self.request, f"Version {number} is active again.")
         return redirect("connections:page", connection=credential.connection.slug)
 
 
@@ -204,8 +206,8 @@ class ShutPage(ResetView):
             return self.form_page(found, form, 503)
         messages.warning(
             request,
-            f"{found.name} is paused and holds no credential any more. Now reset or delete the key at the "
-            "gateway: whoever knows the password can still use it there.",
+            f"{found.name} is paused and its credential is deleted. Now reset or delete the key at the "
+            "gateway: anyone who knows the password can still use it there.",
         )
         return redirect("connections:page", connection=found.slug)
 
@@ -224,15 +226,13 @@ def worked_since_activation(active: Credential) -> bool:
 
 
 def _revoked_words(credential: Credential) -> str:
-    words = f"Version {credential.version} is revoked: its value is deleted from the portal."
+    words = f"Version {credential.version} was revoked. Its value was deleted from the portal."
     active = Credential.objects.filter(
         connection=credential.connection, state=Credential.State.ACTIVE
     ).first()
     if active and active.api_key_fingerprint == credential.api_key_fingerprint:
         return words
-    return (
-        f"{words} Delete its API key at the gateway as well (System Setup → API Keys): it still works there."
-    )
+    return f"{words} Also delete its API key at the gateway (System Setup → API Keys). It still works there."
 
 
 def _origin(base_url: str) -> str:

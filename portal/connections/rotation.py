@@ -19,7 +19,7 @@ from provisioning.connections.services import credential_note
 from provisioning.service import NotSent, OutcomeUnknown, ProvisioningError, credential_probe
 
 RIGHT = "credential.reset"
-_ONE_KEPT = "only the version replaced last is kept"
+_ONE_KEPT = "only the last replaced version is kept"
 TIME_IS_OVER = origin_system("The time limit of replaced credentials")
 
 

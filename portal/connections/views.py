@@ -104,7 +104,7 @@ class ConnectionCreatePage(ConnectionFormPage):
         except AuditUnavailable as error:
             form.add_error(None, str(error))
             return self.page(request, form, None, 503)
-        messages.success(request, f"{made.name} is added. Now it needs a credential.")
+        messages.success(request, f"{made.name} added. Now enter its credential.")
         return redirect("connections:reset", connection=made.slug)
 
 
@@ -142,9 +142,9 @@ class ConnectionEditPage(ConnectionFormPage):
             return self.page(request, form, found, 503)
         if destroyed:
             messages.warning(
-                request, "The address is new, so the stored credential was destroyed: enter it again."
+                request, "The address was changed, so the stored credential was deleted. Enter it again."
             )
-        messages.success(request, f"{changed.name} is saved.")
+        messages.success(request, f"{changed.name} saved.")
         return redirect("connections:page", connection=changed.slug)
 
 
@@ -168,7 +168,7 @@ class ConnectionPauseView(ConnectionPage):
             reason=form.cleaned_data["reason"],
         )
         told = (
-            "is paused: it can be read, and nothing is written." if self.paused else "can be written again."
+            "is paused: it is read-only. Nobody can send changes." if self.paused else "is no longer paused."
         )
         messages.success(request, f"{found.name} {told}")
         return redirect("connections:page", connection=found.slug)
@@ -183,12 +183,12 @@ def compared(form: ConnectionForm, stored: Connection) -> ConnectionForm:
     """The form as typed, with what is stored now beside each field that differs."""
     form.add_error(
         None,
-        "Somebody changed this connection after you opened the form, and nothing of yours was saved. "
-        "Check it, and save again if you still want it so.",
+        "Someone changed this connection after you opened the form, so your changes were not saved. "
+        "Check them and save again if you still want to.",
     )
     for name in FIELDS:
         if getattr(form.instance, name) != getattr(stored, name):
-            form.add_error(name, f"Stored now: “{getattr(stored, name)}”.")
+            form.add_error(name, f"Currently stored: “{getattr(stored, name)}”.")
     return form
 
 

@@ -54,7 +54,7 @@ class Profile:
         """How a meta-connector chooses, in words; "" for a regular connector."""
         found = next((words for name, words in _META.items() if name in self.values), "")
         marked = self.values.get("isMetaConnector") or self.values.get("adapter") == "MetaConnector"
-        return found or ("in a way the gateway does not tell" if marked else "")
+        return found or ("in a way that the gateway does not show" if marked else "")
 
     @property
     def meta_facts(self) -> Rows:

@@ -164,8 +164,8 @@ class ConnectorDisable(ConnectionMixin, EntityActionView):
     changes = {"disabled": True}
     title = "Disable this connector"
     consequence = (
-        "It processes nothing from then on. Routing rules that lead to it lead nowhere: look at the "
-        "merchant’s meta-connectors first. Enabling undoes it."
+        "The connector stops processing transactions. Routing rules that use it will fail, so check the "
+        "merchant’s meta-connectors first. You can enable the connector again."
     )
     button = "Review: disable"
     reason_required = True
@@ -178,7 +178,8 @@ class ConnectorEnable(ConnectionMixin, EntityActionView):
     changes = {"disabled": False}
     title = "Enable this connector"
     consequence = (
-        "It processes transactions again. If it is not in test mode, it takes real payments at once."
+        "The connector processes transactions again. If it is not in test mode, it takes real payments "
+        "immediately."
     )
     button = "Review: enable"
 

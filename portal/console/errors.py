@@ -59,7 +59,7 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 def form_expired(request: HttpRequest, reason: str = "") -> HttpResponse:
     """403 for a form without its token, on record for who is signed in (templates/403_csrf.html)."""
     if request.user.is_authenticated:
-        refusal_noted(request, "came without the token of the portal's own forms", code="no_token")
+        refusal_noted(request, "was sent without a valid form token", code="no_token")
     return csrf_failure(request, reason=reason)
 
 

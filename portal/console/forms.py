@@ -229,12 +229,12 @@ class PayloadForm(forms.Form):
     def _stranger_words(self, name: str) -> str:
         shown = f"“{name[:60]}”"
         if name in self.left_out:
-            return f"{shown} is no field of this form. {self.left_out[name]} Nothing was sent."
+            return f"Unknown field {shown}. {self.left_out[name]} Nothing was sent."
         if name in self.base_fields:
-            return f"{shown} does not apply here. Nothing was sent."
+            return f"The field {shown} does not apply here. Nothing was sent."
         meant = [own for own in self.fields if own.endswith(f".{name}")]
         hint = f" Did you mean “{meant[0]}”?" if meant else ""
-        return f"{shown} is no field of this form. Nothing was sent.{hint}"
+        return f"Unknown field {shown}. Nothing was sent.{hint}"
 
     def _may_be_empty(self, name: str) -> bool:
         body: dict[str, Any] = {}

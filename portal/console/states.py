@@ -44,14 +44,14 @@ STATES: dict[str, State] = {
     "tested": State("Tested", "blue"),
     "previous": State("Previous", "purple"),
     "revoked": State("Revoked", "grey"),
-    "suspect": State("Turned down", "red"),
+    "suspect": State("Rejected", "red"),
     "due": State("Due to be replaced", "amber"),
     "sandbox": State("Sandbox", "green"),
     "production": State("Production", "red"),
     "paused": State("Paused", "amber"),
     # people
     "invited": State("Invited", "blue"),
-    "invitation_ended": State("Invitation ended", "amber"),
+    "invitation_ended": State("Invitation expired", "amber"),
     "link_open": State("Link open", "amber"),
     "locked": State("Locked", "amber"),
     # audit events

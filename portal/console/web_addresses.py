@@ -22,7 +22,7 @@ def web_address(text: str) -> str:
     Raises ValueError, in words for people, for what is no such address.
     """
     if any(char.isspace() for char in text):
-        raise ValueError(f"A web address has no spaces. {EXAMPLE}")
+        raise ValueError(f"A web address can’t contain spaces. {EXAMPLE}")
     scheme = _SCHEME.match(text)
     try:
         parts = urlsplit(text if scheme else f"https://{text}")
@@ -30,7 +30,7 @@ def web_address(text: str) -> str:
     except ValueError:
         raise ValueError(EXAMPLE) from None
     if "@" in parts.netloc:
-        raise ValueError(f"A web address has no user name, password or “@”. {EXAMPLE}")
+        raise ValueError(f"A web address can’t contain a username, password or “@”. {EXAMPLE}")
     if parts.netloc.endswith(":"):
         raise ValueError(EXAMPLE)
     port = _port(parts)

@@ -28,13 +28,13 @@ _WEB_ADDRESS = re.compile(r"^https?://([^/]+(?:/.*?[^/])?)/*$")
 _PARENT_KIND = {"merchant": "tenant", "merchant_user": "merchant", "connector": "merchant"}
 
 _AWAY = (
-    "The gateway behind “{}” could not be read just now, so it could not be asked.",
-    "It may exist all the same: try again when it can be read.",
+    "The gateway of “{}” could not be read just now, so the portal could not check.",
+    "It may still exist. Try again later.",
 )
 _ABSENT = (
-    "The gateway behind “{}” does not list it where the portal looked.",
-    "Check the id for typing errors, and whether it belongs to another connection. If it was made elsewhere "
-    "just now, refresh the list it belongs to.",
+    "The gateway of “{}” does not list it either.",
+    "Check the ID for typing errors, and whether it belongs to another connection. If it was just created "
+    "elsewhere, refresh the list it belongs to.",
 )
 
 
@@ -50,7 +50,7 @@ class EntryMissing(NotFound):
         self.kind, self.guid, self.gateway_away = kind, guid, gateway_away
         reason, advice = _AWAY if gateway_away else _ABSENT
         super().__init__(
-            f"No {kind.replace('_', ' ')} with the id {guid} is known. {reason.format(connection)}",
+            f"No {kind.replace('_', ' ')} with the ID {guid} is known. {reason.format(connection)}",
             advice=advice,
             worth_retrying=gateway_away,
             beyond=beyond,

@@ -29,11 +29,11 @@ class ReachForm(WhyForm):
     field_order = ("where", "places", "reason")
 
     where = forms.ChoiceField(
-        label="Where",
-        choices=[("everywhere", "Everywhere"), ("limited", "Only in what is ticked below")],
+        label="Access to",
+        choices=[("everywhere", "All tenants"), ("limited", "Only the tenants selected below")],
         widget=forms.RadioSelect,
-        help_text="Who is limited sees nothing of other tenants, and holds no right about the whole portal: "
-        "no audit trail, staff or stored credentials, whatever the role says.",
+        help_text="Limited users only see the selected tenants and have no portal-wide permissions, such as "
+        "the audit trail, staff or stored credentials, whatever their role.",
     )
     places = forms.MultipleChoiceField(label="Tenants", required=False, widget=forms.CheckboxSelectMultiple)
 
@@ -80,7 +80,7 @@ class ReachView(PortalView):
                     places=form.chosen(),
                     reason=form.cleaned_data["reason"],
                 )
-                messages.success(request, f"Where {person.called} works is set, from their next click on.")
+                messages.success(request, "Tenant access updated.")
                 return redirect("staff:page", pk=person.pk)
         except StaffRefused as refusal:
             form.add_error(None, refusal_words(request, refusal))
@@ -100,13 +100,13 @@ def offer_to(request: HttpRequest, person: User) -> Offer:
         rows = entries_seen(user=user_of(request), connection=connection.slug, kind="tenant")
         known = [Place(connection.slug, row.guid, row.name) for row in rows.order_by("sort_key")]
         whole = Place(connection.slug)
-        offer[connection.name] = [(whole, "All tenants, also those added later")]
+        offer[connection.name] = [(whole, "All tenants, including future ones")]
         offer[connection.name] += [(place, place.tenant_name or place.tenant_guid) for place in known]
     listed = {_key(place) for places in offer.values() for place, _label in places}
     lost = [
         (place, f"{place.connection}: {place.tenant_name}") for place in held if _key(place) not in listed
     ]
-    return offer | ({"Not known any more": lost} if lost else {})
+    return offer | ({"No longer known": lost} if lost else {})
 
 
 def _place(scope: Any) -> Place:

@@ -234,7 +234,7 @@ def _refreshed(scope: Scope, report: Callable[[int, int], None] | None = None) -
     try:
         entities = _read(scope, PAGE_BYTES if in_page else 0)
         if in_page and len(entities) > PAGE_ROWS:
-            raise AnswerTooLarge("The list is too long for a page to read.")
+            raise AnswerTooLarge("The list is too long to be read while a page loads.")
         facets = _reconcile(scope, entities, started, report)
         size = Scope.Size.LARGE if len(entities) > PAGE_ROWS else Scope.Size.ORDINARY
         outcome: dict[str, Any] = {
@@ -244,7 +244,7 @@ def _refreshed(scope: Scope, report: Callable[[int, int], None] | None = None) -
     except AnswerTooLarge as error:
         outcome = {"size": Scope.Size.LARGE}
         if not in_page:
-            told = f"The list is larger than the portal reads. {_told(error)}"[:500]
+            told = f"The list is larger than the portal can read. {_told(error)}"[:500]
             outcome = {"size": Scope.Size.TOO_LARGE, "failure": told, "failed_at": timezone.now()}
     except ProvisioningError as error:
         failed_at = timezone.now()

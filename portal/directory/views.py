@@ -131,7 +131,7 @@ class EntryListView(ConnectionMixin, PortalView):
             messages.warning(request, "No background worker is running to read this long list.")
         elif not state.complete:
             read = f"{state.known:,} of {state.total:,} {self.unit}"
-            messages.info(request, f"The lists of {read} have been read. Refresh again to go on.")
+            messages.info(request, f"The lists of {read} have been read. Refresh again to continue.")
         else:
             messages.success(request, "Read from the gateway just now.")
         return redirect(request.get_full_path())

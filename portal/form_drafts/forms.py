@@ -13,7 +13,7 @@ from portal.console.fields import is_secret
 from portal.form_drafts.services import KeptSecrets, open_draft
 
 FormType = TypeVar("FormType", bound=forms.BaseForm)
-TYPE_AGAIN = "Type it again, or tick “Leave it out”: it is no longer kept."
+TYPE_AGAIN = "Enter it again, or tick “Leave it out”. The portal no longer has the value."
 
 
 @dataclass(frozen=True, slots=True)

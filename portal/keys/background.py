@@ -38,7 +38,7 @@ def kinds_register() -> None:
 def rotation_start(*, origin: Origin, despite: str = "") -> Run:
     """Puts it in line; the one that is under way, if there is one. `despite` as for `keyring_rotate`."""
     arguments = {"origin": asdict(origin), "mark": keyring.key_marks()[0], "despite": despite}
-    title = f"Seal every stored secret with key “{keyring.current_key_id()}”"
+    title = f"Re-encrypt all stored secrets with key “{keyring.current_key_id()}”"
     return task_enqueue(
         kind=KIND, title=title, owner=Owner(None, origin.actor_name), arguments=arguments, key=KIND
     )
@@ -57,11 +57,11 @@ def _rotate(run: Run, origin: dict[str, Any], mark: str, despite: str) -> Result
     try:
         if keyring.key_marks()[0] != mark:
             raise TaskFailed(
-                f"The worker seals with another key, “{keyring.current_key_id()}”. "
-                "Restart it with the new one in front."
+                f"The worker encrypts with a different key, “{keyring.current_key_id()}”. "
+                "Restart it with the new key in first place."
             )
         total = keyring_standing().waiting
         done = keyring_rotate(origin=Origin(**origin), progress=progress, despite=despite)
     except (KeyringError, KeyNotEverywhere, AuditUnavailable) as problem:
         raise TaskFailed(str(problem)) from None
-    return Result(message=f"{done} values were sealed anew")
+    return Result(message=f"{done} values were re-encrypted")

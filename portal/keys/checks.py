@@ -54,9 +54,9 @@ def keys_ensure() -> None:
 
 def _missing(standing: Standing) -> list[str]:
     return [
-        f"Key “{key_id}” is missing: {standing.sealed_with(key_id)} stored values are sealed with it "
-        f"({_where(standing, key_id)}). Put it back into PORTAL_ENCRYPTION_KEYS, behind the first one. "
-        "If it is lost for good, docs/keys.md says what to do."
+        f"Key “{key_id}” is missing: {standing.sealed_with(key_id)} stored values are encrypted with it "
+        f"({_where(standing, key_id)}). Add it to PORTAL_ENCRYPTION_KEYS again, after the first key. "
+        "If it is lost, see docs/keys.md."
         for key_id in standing.unknown
     ]
 
@@ -65,9 +65,9 @@ def _wrong(standing: Standing) -> list[str]:
     """A single value that does not open was damaged; if none does, the key is another one."""
     closed = [key_id for *_, key_id in standing.closed]
     return [
-        f"Key “{key_id}” in PORTAL_ENCRYPTION_KEYS is not the key of that name that sealed before: it opens "
-        f"none of the {standing.sealed_with(key_id)} values sealed with it ({_where(standing, key_id)}). "
-        "Put the right key there. If it is lost for good, docs/keys.md says what to do."
+        f"Key “{key_id}” in PORTAL_ENCRYPTION_KEYS has changed: it decrypts none of the "
+        f"{standing.sealed_with(key_id)} values encrypted under this name ({_where(standing, key_id)}). "
+        "Enter the original key. If it is lost, see docs/keys.md."
         for key_id in standing.keys
         if 0 < standing.sealed_with(key_id) == closed.count(key_id)
     ]

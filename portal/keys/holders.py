@@ -80,7 +80,9 @@ def holders_words(holders: Iterable[Holder]) -> str:
 def keys_everywhere() -> None:
     """For the ready-check: raises NotReadyError where a server could not read what this one writes."""
     if lacking := holders_lacking():
-        raise NotReadyError(f"the key that seals here is missing elsewhere: {holders_words(lacking)}")
+        raise NotReadyError(
+            f"the key that this server encrypts with is missing on other servers: {holders_words(lacking)}"
+        )
 
 
 def data_folders_are_one() -> None:
@@ -89,8 +91,8 @@ def data_folders_are_one() -> None:
     apart = [holder for holder in holders_there() if holder.folder not in ("", here)]
     if here and apart:
         raise NotReadyError(
-            f"another data folder than here is used by {holders_words(apart)}: exports, anchors and archives "
-            "of one are missing on the other. Mount one folder everywhere (PORTAL_DATA_DIR)"
+            f"other servers use a different data folder: {holders_words(apart)}. Exports, anchors and "
+            "archives of one are missing on the other. Mount the same folder everywhere (PORTAL_DATA_DIR)"
         )
 
 
@@ -115,7 +117,7 @@ def _try(work: str) -> None:
         close_old_connections()
         holder_note(work)
     except Exception as error:  # the database may be back at the next beat
-        logger.warning("which keys are here could not be noted: %s", type(error).__name__)
+        logger.warning("the keys of this server could not be registered: %s", type(error).__name__)
     finally:
         connections.close_all()
 
@@ -132,7 +134,7 @@ def _ended(pid: int, done: threading.Event) -> None:
     """Give the farewell a moment, and no more: the database may be what hangs."""
     _over.set()
     if pid == os.getpid() and not done.wait(FAREWELL_SECONDS):  # a child of ours is not what was noted
-        logger.warning("a process ended without taking its keys off the list: the database did not answer")
+        logger.warning("a process ended without deregistering its keys: the database did not respond")
 
 
 def _leave(pid: int, done: threading.Event) -> None:
@@ -141,7 +143,7 @@ def _leave(pid: int, done: threading.Event) -> None:
     try:
         Holder.objects.filter(name=_name(pid)).delete()
     except Exception as error:
-        logger.warning("a process ended without taking its keys off the list: %s", type(error).__name__)
+        logger.warning("a process ended without deregistering its keys: %s", type(error).__name__)
     finally:
         connections.close_all()
         done.set()

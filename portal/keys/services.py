@@ -104,9 +104,10 @@ def key_everywhere_ensure() -> None:
     """Raises KeyNotEverywhere, naming the servers that were seen a moment ago and lack the first key."""
     if lacking := holders_lacking():
         raise KeyNotEverywhere(
-            f"Key “{keyring.current_key_id()}” is not everywhere yet: {holders_words(lacking)} could not "
-            "open what is sealed with it. Put it into PORTAL_ENCRYPTION_KEYS there and restart. A server "
-            f"that was switched off counts as gone after {THERE.total_seconds() / 60:g} minutes."
+            f"Key “{keyring.current_key_id()}” is missing on some servers: {holders_words(lacking)} "
+            "could not decrypt values encrypted with it. Add it to PORTAL_ENCRYPTION_KEYS there and "
+            f"restart. A server that has been shut down is ignored after {THERE.total_seconds() / 60:g} "
+            "minutes."
         )
 
 
@@ -117,7 +118,7 @@ def keyring_discard(*, origin: Origin, expected: int) -> int:
     """
     found = len(keyring_standing().closed)
     if found != expected:
-        raise NumberDiffers(f"{found} values do not open, not {expected}. Nothing was taken out.")
+        raise NumberDiffers(f"{found} values cannot be decrypted, not {expected}. Nothing was removed.")
     if not found:
         return 0
     event_record(action="keyring.discarded", origin=origin, after={"values": found})

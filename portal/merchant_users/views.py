@@ -202,7 +202,7 @@ class MerchantUserDisable(ConnectionMixin, EntityActionView):
     operation = "merchant_user.update"
     changes = {"disabled": True}
     title = "Disable this user"
-    consequence = "The user can no longer sign in or call the API. Nothing else changes; enabling undoes it."
+    consequence = "The user can no longer sign in or call the API. You can enable them again."
 
 
 class MerchantUserEnable(ConnectionMixin, EntityActionView):
@@ -222,7 +222,7 @@ class MerchantUserResetPassword(ConnectionMixin, EntityActionView):
     step_up = True
     title = "Reset this user’s password"
     consequence = (
-        "The current password stops working. A link to set a new one, valid for 24 hours, is mailed."
+        "The current password stops working. The platform emails a link to set a new one, valid for 24 hours."
     )
 
     def entity(self, entry: Entry) -> Entity:
@@ -234,6 +234,7 @@ def _of_type(wanted: str, entity: Entity) -> Entity:
     """Raises NotPossible for a user of the other type: the gateway would refuse it (code 1006)."""
     if entity.values.get("type", wanted) != wanted:
         raise NotPossible(
-            "Passwords of web users are reset by mail, those of API users are set here: not so this user’s."
+            "Passwords of web users are reset by email, passwords of API users are set here. This does "
+            "not apply to this type of user."
         )
     return entity

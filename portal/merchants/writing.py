@@ -85,12 +85,12 @@ class MerchantDisable(MerchantAction):
     changes = {"disabled": True}
     title = "Disable this merchant"
     consequence = (
-        "Its connectors and users are switched off at once: no payments, no sign-ins. Nothing is deleted: "
-        "the merchant can be enabled again."
+        "This disables its connectors and users immediately: no payments, no sign-ins. Nothing is deleted. "
+        "You can enable the merchant again."
     )
     button = "Review: disable"
     reason_required = True
-    affects = "Switches off"
+    affects = "Disables"
 
 
 class MerchantEnable(MerchantAction):
@@ -99,7 +99,7 @@ class MerchantEnable(MerchantAction):
     changes = {"disabled": False}
     title = "Enable this merchant"
     consequence = (
-        "The merchant is switched on: connectors and users that are enabled themselves can be used at once, "
+        "This enables the merchant. Connectors and users that are enabled themselves work again immediately, "
         "and connectors that are not in test mode take real payments."
     )
     button = "Review: enable"
@@ -112,9 +112,9 @@ class MerchantArchive(MerchantAction):
     changes = {"archived": True}
     title = "Archive this merchant"
     consequence = (
-        "For merchants that are gone for good. In the platform’s own interface, archiving also archives and "
-        "disables connectors, users and templates. The API’s documentation does not say what it does with "
-        "them: look at them afterwards. You can un-archive the merchant again."
+        "For merchants that are no longer needed. In the platform’s own interface, archiving also "
+        "archives and disables connectors, users and templates. The documentation of the API does not say "
+        "what happens to them, so check them afterwards. You can un-archive the merchant again."
     )
     button = "Review: archive"
     reason_required = True

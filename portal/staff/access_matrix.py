@@ -90,7 +90,7 @@ def access_review(*, by: User, origin: Origin, note: str, seen: str) -> None:
         rows = access_rows()
         digest = access_digest(rows)
         if digest != seen:
-            raise StaffRefused("Rights changed while you were looking. Look again at what is here now.")
+            raise StaffRefused("Permissions changed while you were reviewing. Check the table again.")
         event_record(
             action="staff.access_reviewed",
             origin=origin,

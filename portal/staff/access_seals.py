@@ -35,10 +35,10 @@ _PERSON_FIELDS = {
 }
 _SEALED_FIELDS = {field for fields in _PERSON_FIELDS.values() for field in fields}
 WORDS = {
-    "status": "status, user name or e-mail address",
+    "status": "status, username or email address",
     "password": "password",
     "role": "role",
-    "rights": "rights",
+    "rights": "permissions",
     "tenants": "tenant access",
     "factors": "second factors",
     "links": "one-time link",
@@ -86,7 +86,7 @@ def disagreement() -> str:
         return ""
     more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
     return (
-        f"Changed in the database, past the portal: {'; '.join(found[:NAMED])}{more}. Find out who did it, "
+        f"Changed directly in the database: {'; '.join(found[:NAMED])}{more}. Find out who did it, "
         "correct it in the portal, and accept what is right with manage.py access_seal."
     )
 
@@ -112,8 +112,8 @@ def disagreements() -> list[str]:
         elif wrong := _different(seal, parts[subject]):
             found.append(f"{name}: {', '.join(wrong)}")
         elif (last := written.get(subject)) and seal.sealed_at + _ROUNDING < last <= timezone.now():
-            found.append(f"{name}: an older copy was put back")
-    return found + [f"role “{name}”: rights" for name in _built_in_roles_altered()]
+            found.append(f"{name}: an older copy was restored")
+    return found + [f"role “{name}”: permissions" for name in _built_in_roles_altered()]
 
 
 def seal_all() -> None:

@@ -68,7 +68,7 @@ class AccessFileView(PortalView):
         response = HttpResponse(content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = f'attachment; filename="access-{timezone.now():%Y-%m-%d}.csv"'
         writer = csv.writer(response)
-        writer.writerow(["User name", "Name", "Role", "Where", "Last sign-in (UTC)", *ROOMS])
+        writer.writerow(["Username", "Name", "Role", "Where", "Last sign-in (UTC)", *ROOMS])
         for row in access_rows():
             signed_in = row.person.last_login.strftime("%Y-%m-%d %H:%M") if row.person.last_login else ""
             told = [row.person.username, row.person.called, row.role, "; ".join(row.places), signed_in]

@@ -57,7 +57,7 @@ class StaffAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     error_messages = DefaultAccountAdapter.error_messages | {
         "too_many_login_attempts": "Too many failed attempts. Try again later, or ask an admin.",
-        "username_password_mismatch": "User name or password is wrong.",
+        "username_password_mismatch": "Wrong username or password.",
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:

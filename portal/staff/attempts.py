@@ -71,10 +71,10 @@ def locks_of(person: User) -> list[Lock]:
     used_up = Attempts.objects.filter(count__gte=settings.SIGN_IN_ATTEMPTS, ends_at__gt=timezone.now())
     found = dict(used_up.filter(slot__in=_slots_of(person)).values_list("slot", "ends_at"))
     words = {
-        password_slot_of(person): "failed attempts to sign in",
-        code_slot_of(person): "wrong codes of the second factor",
-        own_password_slot_of(person): "failed attempts to give the own password again (step-up); "
-        "sign-in is not locked by that",
+        password_slot_of(person): "failed sign-in attempts",
+        code_slot_of(person): "wrong second-factor codes",
+        own_password_slot_of(person): "wrong passwords when asked to confirm their identity; "
+        "this does not lock sign-in",
     }
     return [Lock(why, found[slot]) for slot, why in words.items() if slot in found]
 

@@ -39,5 +39,5 @@ def details_change(*, by: User, origin: Origin, person: User, **details: str) ->
         )
         old = before.get("email", "")
         if "email" in details and old != person.email:
-            what = f"e-mail address changed to {person.email or 'none'}"
+            what = f"email address changed to {person.email or 'none'}"
             sign_in_change_tell(person=person, what=what, by=by.called, also_to=old)

@@ -1,4 +1,4 @@
-"""The form for a person's name and e-mail."""
+"""The form for a person's name and email."""
 
 from functools import partial
 
@@ -29,7 +29,7 @@ class DetailsView(PortalView):
         form = DetailsForm(request.POST, instance=User.objects.get(pk=pk))
         if not form.is_valid():
             return _page(request, person, form, 422)
-        return step_done(request, person, details_change, "Name and e-mail are stored.", **form.cleaned_data)
+        return step_done(request, person, details_change, "Name and email saved.", **form.cleaned_data)
 
 
 def _page(request: HttpRequest, person: User, form: DetailsForm, status: int = 200) -> HttpResponse:

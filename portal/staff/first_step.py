@@ -57,5 +57,5 @@ def first_step_over(request: HttpRequest) -> bool:
 
 def begin_again(request: HttpRequest) -> HttpResponse:
     """To the sign-in page, which says why."""
-    messages.warning(request, "Something about your account changed meanwhile. Begin again.")
+    messages.warning(request, "Your account was changed while you were signing in. Sign in again.")
     return redirect("account_login")

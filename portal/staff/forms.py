@@ -37,14 +37,16 @@ class PersonForm(forms.Form):
     first_name = TextField(max_length=150, required=False, label="First name")
     last_name = TextField(max_length=150, required=False, label="Last name")
     email = EmailAddressField(
-        required=False, label="Email", help_text="The one-time link is sent here, if you ask for that."
+        required=False,
+        label="Email",
+        help_text="The one-time link is sent to this address if you choose to email it.",
     )
     role = forms.ChoiceField(choices=_roles, initial=AGENT, label="Role")
     is_limited = forms.BooleanField(
         required=False,
         label="Limit to some tenants",
-        help_text="The person reaches nothing until you choose where they work, which is the next step. "
-        "Otherwise they work everywhere.",
+        help_text="You choose the tenants in the next step; until then the person can’t see any. "
+        "Leave this unticked to give access to all tenants.",
     )
 
     def __init__(self, *args: Any, by_mail: bool = False, **kwargs: Any) -> None:
@@ -55,7 +57,7 @@ class PersonForm(forms.Form):
         """Not empty where the invitation is to be mailed."""
         email: str = self.cleaned_data["email"]
         if self.by_mail and not email:
-            raise forms.ValidationError("An invitation by mail needs an address.")
+            raise forms.ValidationError("Enter an email address to send the invitation to.")
         return email
 
     def clean_username(self) -> str:
@@ -82,7 +84,9 @@ class DetailsForm(forms.ModelForm):  # type: ignore[type-arg]
             "email": EmailAddressField,
         }
         labels: ClassVar = {"email": "Email"}
-        help_texts: ClassVar = {"email": "Where the portal mails one-time links. The old address is told."}
+        help_texts: ClassVar = {
+            "email": "One-time links are sent to this address. The old address is notified of the change."
+        }
 
 
 class ReasonForm(forms.Form):
@@ -90,8 +94,9 @@ class ReasonForm(forms.Form):
 
     reason = TextField(
         max_length=500,
-        label="Why",
-        help_text="The other admin and the audit trail see it: how do you know that the person asked for it?",
+        label="Reason",
+        help_text="How do you know that the person asked for this? The other admin sees it, and it is "
+        "recorded.",
     )
 
 
@@ -100,7 +105,9 @@ class WhyForm(forms.Form):
 
     ids: ClassVar[str] = "why_%s"
 
-    reason = TextField(max_length=500, required=False, label="Why", help_text="Kept in the audit trail.")
+    reason = TextField(
+        max_length=500, required=False, label="Reason", help_text="Recorded in the audit trail."
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"auto_id": self.ids, **kwargs})
@@ -122,9 +129,7 @@ class RoleForm(WhyForm):
     ids = "role_%s"
     field_order = ("role", "reason")
 
-    role = forms.ChoiceField(
-        choices=_roles, label="Role", help_text="Takes effect at the person's next click."
-    )
+    role = forms.ChoiceField(choices=_roles, label="Role", help_text="Takes effect immediately.")
 
 
 class RightsForm(forms.Form):
@@ -133,9 +138,9 @@ class RightsForm(forms.Form):
     rights = forms.MultipleChoiceField(
         choices=_rights,
         required=False,
-        label="Rights",
+        label="Permissions",
         widget=forms.CheckboxSelectMultiple,
-        help_text="People with the role have them from their next click on.",
+        help_text="Takes effect immediately.",
     )
 
 
@@ -145,7 +150,7 @@ class NewRoleForm(RightsForm):
     name = TextField(
         max_length=60,
         label="Name",
-        help_text="For example: Integration engineer. It stays, for settings and the audit trail know it.",
+        help_text="For example, Integration engineer. The name can’t be changed later.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     field_order = ("name", "rights")
@@ -158,7 +163,7 @@ class ReviewForm(forms.Form):
         max_length=1000,
         label="Note",
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="What was looked at and what came of it. The audit trail keeps it.",
+        help_text="What you checked and what you found. Recorded in the audit trail.",
     )
     seen = forms.CharField(widget=forms.HiddenInput)
 
@@ -169,7 +174,7 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
     timezone = forms.ChoiceField(
         label="Time zone",
         choices=timezone_choices,
-        help_text="Times are shown in this zone; the exact UTC appears when you point at one.",
+        help_text="Times are shown in this time zone. Point at a time to see it in UTC.",
         widget=SearchableSelect(timezone_synonyms),
     )
 

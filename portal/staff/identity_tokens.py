@@ -35,7 +35,7 @@ def metadata_check(metadata: Any) -> None:
     """Raise MetadataRefused unless the document is about OIDC_SERVER_URL and names proper addresses."""
     expected = settings.OIDC_SERVER_URL.partition("/.well-known/")[0]
     if not isinstance(metadata, dict) or not isinstance(metadata.get("issuer"), str):
-        raise MetadataRefused("The discovery document names no issuer.")
+        raise MetadataRefused("The discovery document does not name an issuer.")
     # The setting is kept without a slash at its end; some issuers have one.
     if metadata["issuer"].removesuffix("/") != expected.removesuffix("/"):
         raise MetadataRefused("The issuer of the discovery document is not OIDC_SERVER_URL.")
@@ -43,7 +43,7 @@ def metadata_check(metadata: Any) -> None:
     for name in _ENDPOINTS:
         address = metadata.get(name)
         if not isinstance(address, str) or not address.startswith(("https://", f"{scheme}://")):
-            raise MetadataRefused(f"{name} of the discovery document is no address with {scheme}.")
+            raise MetadataRefused(f"{name} in the discovery document is not a {scheme} address.")
 
 
 def token_decode(*, token: Any, metadata: dict[str, Any], keys: Any, client_id: str) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def subject_check(claims: Any) -> None:
     subject = claims.get("sub") if isinstance(claims, dict) else None
     longest = SocialAccount._meta.get_field("uid").max_length
     if not isinstance(subject, str) or not 0 < len(subject) <= longest or not subject.isprintable():
-        raise OAuth2Error("The provider's id of the person cannot be stored.")
+        raise OAuth2Error("The provider's ID for this person cannot be stored.")
 
 
 def _algorithm(header: dict[str, Any], metadata: dict[str, Any]) -> str:
@@ -83,7 +83,7 @@ def _algorithm(header: dict[str, Any], metadata: dict[str, Any]) -> str:
     if not isinstance(announced, list) or algorithm not in announced or algorithm not in ALGORITHMS:
         raise OAuth2Error("The id_token is signed with an algorithm that the provider did not announce.")
     if str(header.get("typ", "JWT")).upper() != "JWT":
-        raise OAuth2Error("This is another kind of token.")
+        raise OAuth2Error("This is a different kind of token.")
     return str(algorithm)
 
 
@@ -94,7 +94,7 @@ def _key(keys: Any, kid: Any, algorithm: str) -> Any:
         key for key in published or [] if isinstance(key, dict) and _may_have_signed(key, kid, algorithm)
     ]
     if len(found) != 1:
-        raise OAuth2Error("The provider publishes no single key for this id_token.")
+        raise OAuth2Error("The provider does not publish exactly one key for this id_token.")
     key = jwt.PyJWK(found[0], algorithm=algorithm).key
     if getattr(key, "key_size", _SHORTEST_RSA_KEY) < _SHORTEST_RSA_KEY and ALGORITHMS[algorithm][0] == "RSA":
         raise OAuth2Error("The provider's key is too short.")
@@ -119,4 +119,4 @@ def _parties_check(claims: dict[str, Any], client_id: str) -> None:
     several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
     authorised = claims.get("azp")
     if (authorised is not None or several) and authorised != client_id:
-        raise OAuth2Error("The id_token was issued to another client.")
+        raise OAuth2Error("The id_token was issued to a different client.")

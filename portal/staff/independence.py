@@ -35,23 +35,25 @@ _WIDENED = ("role.created", "role.changed")
 def independent_ensure(by: User, asked: SecondFactorReset) -> None:
     """Raises StaffRefused, in words, unless `by` may consent to what was asked."""
     if asked.asked_by_id == by.pk:
-        raise StaffRefused("You asked for this yourself. Another admin has to approve it.")
+        raise StaffRefused("You requested this yourself. Another admin must approve it.")
     if by.date_joined > asked.asked_at:
-        raise StaffRefused("You were added after this was asked for. An admin from before has to approve.")
+        raise StaffRefused(
+            "You were added after this was requested. An admin who was there before must approve it."
+        )
     if any(_holding(by.pk, asked.asked_at)):
         raise StaffRefused(
-            "Your role, your reach or your sign-in was changed since this was asked for. "
-            "Another admin has to approve it."
+            "Your role, tenant access or sign-in has been changed since this was requested. "
+            "Another admin must approve it."
         )
     if asked.asked_by_id in _hands(by.pk, asked.asked_at - LOOKED_BACK):
         raise StaffRefused(
-            f"In the {LOOKED_BACK.days} days before, {asked.asked_by.called} made or changed your account "
-            "or one by which yours was changed. An admin who does not depend on them has to approve it."
+            f"In the {LOOKED_BACK.days} days before the request, {asked.asked_by.called} created or "
+            "changed your account, or an account that changed yours. An independent admin must approve it."
         )
     if not _proves_itself(by, asked.asked_at):
         raise StaffRefused(
-            "This takes a second factor of your own that you had before it was asked for. "
-            "Another admin has to approve it."
+            "To approve this, you need a second factor that you set up before it was requested. "
+            "Another admin must approve it."
         )
 
 

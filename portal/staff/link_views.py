@@ -69,7 +69,9 @@ class LinkWithdrawView(PortalView):
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Withdraws it."""
         person = get_object_or_404(User, pk=pk)
-        return step_done(request, person, password_link_withdraw, "The link is withdrawn: it opens nothing.")
+        return step_done(
+            request, person, password_link_withdraw, "The link was withdrawn. It no longer works."
+        )
 
 
 class LinkOpenView(PortalView):
@@ -131,7 +133,7 @@ def link_delivered(request: HttpRequest, person: User, *, by_mail: bool) -> Http
     path = password_link_make(by=user_of(request), origin=origin_of(request), person=person)
     link = request.build_absolute_uri(path)
     if by_mail and link_mail(by=user_of(request), origin=origin_of(request), person=person, link=link):
-        messages.success(request, f"A one-time link is on its way to {person.email}.")
+        messages.success(request, f"A one-time link was emailed to {person.email}.")
         return redirect("reach" if _is_nowhere(request, person) else "staff:page", pk=person.pk)
     context = {"mail_failed": by_mail, "choose_places": _is_nowhere(request, person), **link_terms()}
     return render(request, "staff/link.html", {"person": person, "link": link, **context})

@@ -43,10 +43,10 @@ def password_link_make(*, by: User | None, origin: Origin, person: User) -> str:
         staff_lock()
         person = changeable(by, person)
         if not person.is_active:
-            raise StaffRefused("This person is disabled, so no link would work. Enable them first.")
+            raise StaffRefused("This person is disabled, so a link would not work. Enable them first.")
         if signs_in_elsewhere(person):
             raise StaffRefused(
-                f"This person signs in through {settings.OIDC_NAME} and needs no password here."
+                f"This person signs in through {settings.OIDC_NAME} and doesn’t need a password here."
             )
         if by is not None and person.role == ADMIN and person.has_usable_password():
             # The link may be withdrawn, or run out. The console may: it is the way in when nobody has one.
@@ -72,7 +72,7 @@ def link_mail(*, by: User, origin: Origin, person: User, link: str) -> bool:
     Raises StaffRefused where no mail is set up or the person has no address, AuditUnavailable.
     """
     if not may_mail(person):
-        raise StaffRefused("There is no way to mail this: hand the link over yourself.")
+        raise StaffRefused("The link can’t be emailed. Pass it on yourself.")
     text = render_to_string("staff/link_mail.txt", {"person": person, "by": by, "link": link, **link_terms()})
     sent = _mailed(person, "Your access to the Provisioning Portal", text)
     with transaction.atomic():
@@ -107,7 +107,7 @@ def password_link_withdraw(*, by: User | None, origin: Origin, person: User) -> 
         staff_lock()
         person = changeable(by, person)
         if not PasswordLink.objects.filter(person=person).delete()[0]:
-            raise StaffRefused("There is no open link: it was used or withdrawn already.")
+            raise StaffRefused("There is no open link. It has already been used or withdrawn.")
         event_record(action="staff.password_link_withdrawn", origin=origin, object=person_ref(person))
 
 
@@ -127,7 +127,7 @@ def link_use(*, origin: Origin, link: PasswordLink, password: str) -> None:
         staff_lock()
         current = link_of(link.digest)
         if current is None or not PasswordLink.objects.filter(digest=link.digest).delete()[0]:
-            raise StaffRefused("This link does not work any more. Ask an admin for another one.")
+            raise StaffRefused("This link no longer works. Ask an admin for a new one.")
         password_set(origin=origin, person=current.person, password=password)
 
 

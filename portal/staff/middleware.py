@@ -82,7 +82,7 @@ def access_denied(request: HttpRequest, needed: str | None) -> HttpResponse:
     """
     words = permission_words(needed) if needed else "use a page that does not say who may use it"
     try:
-        denial_record(request, needed or "undeclared", f"needs the right to {words}")
+        denial_record(request, needed or "undeclared", f"needs the permission to {words}")
     except AuditUnavailable:
         return unrecordable(request)
     context = {"missing": words, "roles": roles_with(needed) if needed else [], "permission": needed}

@@ -29,10 +29,10 @@ def role_create(*, by: User, origin: Origin, name: str, rights: Iterable[str]) -
         name = " ".join(unicodedata.normalize("NFC", name).split())
         if not _NAME.fullmatch(name):
             raise ValuesRefused(
-                "A name has 2 to 60 Latin letters, digits, blanks or . & ( ) / - and begins with a letter."
+                "Use 2 to 60 Latin letters, digits, spaces or . & ( ) / - and begin with a letter."
             )
         if _bare(name) in {_bare(known) for known in roles_known()}:
-            raise ValuesRefused("There is a role of this name already.")
+            raise ValuesRefused("A role with this name already exists.")
         role = Group.objects.create(name=name)
         _rights_set(role, held)
         event_record(action="role.created", origin=origin, object=_ref(role), after={"rights": sorted(held)})
@@ -67,10 +67,10 @@ def role_delete(*, by: User, origin: Origin, role: Group) -> None:
         before = _own(by, role)
         if User.objects.filter(groups=role).exists():
             raise StaffRefused(
-                "Somebody has this role, perhaps somebody disabled. Give them another one first."
+                "Some people still have this role; some of them may be disabled. Change their role first."
             )
         if role.name in settings.SECOND_FACTOR_ROLES:
-            raise StaffRefused("The setting SECOND_FACTOR_ROLES names this role: take it out there first.")
+            raise StaffRefused("The setting SECOND_FACTOR_ROLES names this role. Remove it there first.")
         filters_withdraw(origin=origin, role=role.name)
         event_record(
             action="role.deleted", origin=origin, object=_ref(role), before={"rights": sorted(before)}
@@ -88,9 +88,9 @@ def _own(by: User, role: Group) -> frozenset[str]:
     authorise(by, "role.update")
     known = roles_known()
     if role.name in ROLES or role.name not in known:
-        raise StaffRefused("The built-in roles cannot be changed. Make a role of your own.")
+        raise StaffRefused("Built-in roles can’t be changed. Create a role instead.")
     if User.objects.filter(pk=by.pk, groups=role).exists():
-        raise StaffRefused("This is your own role, and nobody changes their own rights. Ask another admin.")
+        raise StaffRefused("This is your own role. You can’t change your own permissions; ask another admin.")
     rights_ensure(by, known[role.name])
     return known[role.name]
 
@@ -98,7 +98,7 @@ def _own(by: User, role: Group) -> frozenset[str]:
 def _rights_checked(by: User, rights: Iterable[str]) -> frozenset[str]:
     held = frozenset(rights)
     if held - PERMISSIONS.keys():
-        raise StaffRefused("There is no such right.")
+        raise StaffRefused("This permission does not exist.")
     rights_ensure(by, held)
     for name in sorted(held):
         view = f"{name.partition('.')[0]}.view"

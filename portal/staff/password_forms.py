@@ -6,10 +6,10 @@ from allauth.account.forms import LoginForm, ReauthenticateForm, ResetPasswordKe
 from django import forms
 
 _LABELS = {
-    "login": "User name",
-    "oldpassword": "Your password now",
+    "login": "Username",
+    "oldpassword": "Current password",
     "password1": "New password",
-    "password2": "New password again",
+    "password2": "Confirm new password",
 }
 
 

@@ -65,7 +65,7 @@ class CommonWordsValidator(CommonPasswordValidator):
             raise ValidationError(_EASY)
         if _OF_THIS_PLACE.fullmatch(re.sub(r"[\W\d_]+", "", word)):
             raise ValidationError(
-                "This password is too easy to guess: it is made of words that everybody here uses."
+                "This password is too easy to guess: it is made of words that everyone here uses."
             )
 
     def _made_of(self, word: str, user: Any) -> bool:

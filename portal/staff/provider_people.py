@@ -41,7 +41,7 @@ def person_of_claims(
     if not role:
         if person is not None:
             _access_end(person)
-        raise ProviderRefused("You are in none of the groups that may use this portal.", "no_group", 403)
+        raise ProviderRefused("You are not in a group that has access to this portal.", "no_group", 403)
     try:
         if person is None:
             return _person_make(account, claims, role)
@@ -91,7 +91,9 @@ def _person_make(account: SocialAccount, claims: dict[str, Any], role: str) -> U
             account.save()
             return person
     except IntegrityError as error:  # two first sign-ins at once
-        raise ProviderRefused("That was too quick. Sign in once more.", "twice", 409) from error
+        raise ProviderRefused(
+            "Another sign-in was still in progress. Sign in again.", "twice", 409
+        ) from error
 
 
 def _names_free(claims: dict[str, Any]) -> tuple[str, str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Q
 
 # Why somebody was refused, for the record: whoever refuses, at the door or at the counter.
-BEYOND = "reached for what lies outside the tenants of the account"
+BEYOND = "tried to open something outside the account’s tenants"
 
 
 @dataclass(frozen=True, slots=True)

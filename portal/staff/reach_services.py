@@ -35,7 +35,7 @@ def reach_change(
         staff_lock()
         person = changeable(by, person)
         if places is not None and not places:
-            raise ValuesRefused("Choose at least one tenant, or let the person work everywhere.")
+            raise ValuesRefused("Choose at least one tenant, or give access to all tenants.")
         if places is not None and person.role == ADMIN:
             another_admin_stays(person)
         before = places_words(person)

@@ -53,7 +53,9 @@ class RoleCreateView(PortalView):
         try:
             if form.is_valid():
                 role_create(by=user_of(request), origin=origin_of(request), **form.cleaned_data)
-                messages.success(request, f"The role {form.cleaned_data['name']} can be given to people.")
+                messages.success(
+                    request, f"Role {form.cleaned_data['name']} created. You can now give it to people."
+                )
                 return redirect("staff:roles")
         except StaffRefused as refusal:
             form.add_error(None, refusal_words(request, refusal))
@@ -77,7 +79,7 @@ class OwnRoleView(PortalView):
         try:
             if form.is_valid():
                 role_update(by=user_of(request), origin=origin_of(request), role=role, **form.cleaned_data)
-                messages.success(request, f"The role {role.name} has these rights now.")
+                messages.success(request, f"Permissions of role {role.name} saved.")
                 return redirect("staff:roles")
         except StaffRefused as refusal:
             form.add_error(None, refusal_words(request, refusal))
@@ -98,7 +100,7 @@ class RoleDeleteView(PortalView):
         except StaffRefused as refusal:
             messages.error(request, refusal_words(request, refusal))
             return role_page(request, role, RightsForm(initial=_held(role)), status=409)
-        messages.success(request, f"The role {role.name} is deleted.")
+        messages.success(request, f"Role {role.name} deleted.")
         return redirect("staff:roles")
 
 

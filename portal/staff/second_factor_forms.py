@@ -30,9 +30,8 @@ from provisioning.keyring import KeyringError
 logger = logging.getLogger(__name__)
 _NEW_SECRET = "second_factor.new"  # noqa: S105 - where it is kept, sealed
 _DOES_NOT_OPEN = (
-    "The portal cannot open what it keeps of your second factor, so it cannot check the code. Nothing is "
-    "wrong with your app. Please tell an admin: they can remove your second factor so that you set "
-    "up a new one."
+    "The portal cannot decrypt its copy of your second factor, so it cannot check the code. Your app is "
+    "fine. Ask an admin to remove your second factor, then set up a new one."
 )
 # The answer of a key is a handful of objects, and its long parts are base64, without brackets.
 _MOST_NESTED = 100
@@ -47,7 +46,7 @@ class CodeForm(AuthenticateForm):  # type: ignore[misc]
         self.fields["code"] = forms.CharField(
             max_length=32,
             label="Code",
-            help_text="From your authenticator app, or one of your recovery codes.",
+            help_text="From your authenticator app, or a recovery code.",
             widget=forms.TextInput(attrs=_CODE),
         )
 
@@ -76,7 +75,7 @@ class AppForm(forms.Form):
 
     code = forms.CharField(
         max_length=32,
-        label="Code that the app shows",
+        label="Code from the app",
         widget=forms.TextInput(attrs={name: value for name, value in _CODE.items() if name != "autofocus"}),
     )
 
@@ -162,7 +161,7 @@ class PasskeyAddForm(AddWebAuthnForm):  # type: ignore[misc]
             max_length=60,
             required=False,
             label="Name",
-            help_text="So that you know it again, such as “work laptop”.",
+            help_text="To help you recognise it later, for example “work laptop”.",
         )
 
     def clean(self) -> Any:

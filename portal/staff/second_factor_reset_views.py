@@ -24,7 +24,7 @@ class ResetAskView(PortalView):
         person, form = get_object_or_404(User, pk=pk), ReasonForm(request.POST)
         if not form.is_valid():
             return person_page(request, person, status=422, reason_form=form)
-        said = "Another admin can now approve it on this page."
+        said = "Request sent. Another admin can approve it on this page."
         return step_done(request, person, second_factor_reset_ask, said, **form.cleaned_data)
 
 
@@ -36,7 +36,7 @@ class ResetApproveView(PortalView):
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Removes every second factor of the person."""
         person = get_object_or_404(User, pk=pk)
-        said = f"{person.called} has no second factor any more and is signed out."
+        said = f"The second factor of {person.called} was removed. They were signed out."
         return step_done(request, person, second_factor_reset_approve, said)
 
 
@@ -48,4 +48,9 @@ class ResetWithdrawView(PortalView):
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Nothing happens to the second factor."""
         person = get_object_or_404(User, pk=pk)
-        return step_done(request, person, second_factor_reset_withdraw, "The second factor stays.")
+        return step_done(
+            request,
+            person,
+            second_factor_reset_withdraw,
+            "The request was withdrawn. The second factor was not removed.",
+        )

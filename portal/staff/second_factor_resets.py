@@ -32,11 +32,11 @@ def second_factor_reset_ask(*, by: User, origin: Origin, person: User, reason: s
         if not second_factors_of(person):
             raise StaffRefused("This person has no second factor.")
         if resets_open().filter(person=person).exists():
-            raise StaffRefused("This was asked for already. Another admin can approve it.")
+            raise StaffRefused("The removal has already been requested. Another admin can approve it.")
         if not _may_approve(by, person):
             raise StaffRefused(
-                "There is no other admin who could approve it. "
-                f"On the server: manage.py second_factor_reset --username {person.username}"
+                "There is no other admin who can approve this. "
+                f"Run on the server: manage.py second_factor_reset --username {person.username}"
             )
         SecondFactorReset.objects.filter(person=person).delete()
         asked = SecondFactorReset.objects.create(
@@ -102,7 +102,7 @@ def second_factor_remove(*, origin: Origin, person: User, reason: str, asked_by:
 def _asked(person: User) -> SecondFactorReset:
     asked = resets_open().filter(person=person).first()
     if asked is None:
-        raise StaffRefused("Nothing is asked for any more: it was decided, withdrawn, or took too long.")
+        raise StaffRefused("There is no open request. It was approved, withdrawn or declined, or it expired.")
     return asked
 
 

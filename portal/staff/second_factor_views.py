@@ -83,7 +83,7 @@ class PasskeyAddPage(_Recorded, AddWebAuthnView):  # type: ignore[misc]
             get_credentials(request.user)
         except (ValidationError, ValueError, TypeError, KeyError):
             messages.error(
-                request, "One of your passkeys cannot be read any more. Remove it, then add a new one."
+                request, "One of your passkeys can no longer be read. Remove it, then add a new one."
             )
             return redirect("mfa_index")
         return super().dispatch(request, *args, **kwargs)  # type: ignore[no-any-return]

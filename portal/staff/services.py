@@ -153,16 +153,16 @@ def _names_check(person: User) -> None:
 def username_free_check(username: str) -> None:
     """Raise ValuesRefused if somebody has this user name, in whatever case."""
     if known := person_named(username):
-        difference = "" if known.username == username else " Capital and small letters make no difference."
-        raise ValuesRefused(f"The user name “{known.username}” exists already.{difference}")
+        difference = "" if known.username == username else " Upper and lower case are the same here."
+        raise ValuesRefused(f"The username “{known.username}” is already taken.{difference}")
 
 
 def namesake_refuse(person: User) -> None:
     """The audit trail names people: raises StaffRefused for a name that somebody else has, in either form."""
     if namesake := namesake_of(person):
         raise ValuesRefused(
-            f"“{person.called}” could be mistaken for {namesake.called} (user name {namesake.username}). "
-            "Add what tells the two apart, such as a middle name."
+            f"“{person.called}” could be mistaken for {namesake.called} (username {namesake.username}). "
+            "Add something that tells them apart, such as a middle name."
         )
 
 
@@ -176,7 +176,7 @@ def changeable(by: User | None, person: User) -> User:
     """The person as stored now, if `by` may change them, who may all that the person may."""
     authorise(by, "staff.update")
     if by is not None and by.pk == person.pk:
-        raise StaffRefused("Nobody changes their own rights. Ask another admin.")
+        raise StaffRefused("You can’t change your own permissions. Ask another admin.")
     person = User.objects.get(pk=person.pk)
     rights_ensure(by, roles_known().get(person.role, frozenset()))
     return person
@@ -189,7 +189,7 @@ def rights_ensure(by: User | None, rights: frozenset[str]) -> None:
     missing = rights - User.objects.get(pk=by.pk).get_all_permissions()
     if missing:
         words = ", ".join(sorted(permission_words(name) for name in missing))
-        raise StaffRefused(f"This concerns rights that you do not have yourself: {words}. Ask an admin.")
+        raise StaffRefused(f"This involves permissions that you do not have yourself: {words}. Ask an admin.")
 
 
 def rights_of(person: User) -> frozenset[str]:
@@ -203,7 +203,7 @@ def another_admin_stays(person: User) -> None:
     others = User.objects.filter(groups__name=ADMIN, is_active=True, is_limited=False).exclude(pk=person.pk)
     others = others.exclude(is_demo=True) if settings.PRODUCTION else others
     if person.is_active and not any(_has_a_way_in(other) for other in others):
-        raise StaffRefused("This is the last active admin who can sign in. Make another one first.")
+        raise StaffRefused("This is the last active admin who can sign in. Add another admin first.")
 
 
 def _has_a_way_in(person: User) -> bool:
@@ -250,7 +250,7 @@ def _group(by: User | None, role: str) -> Group:
     except ObjectDoesNotExist as error:
         built_in = role in ROLES
         words = (
-            "The roles are missing from the database: run migrate."
+            "The roles are missing from the database. Run manage.py migrate."
             if built_in
             else f"There is no role “{role}”. The roles are: {', '.join(roles_known())}."
         )

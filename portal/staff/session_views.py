@@ -55,7 +55,7 @@ class SessionsView(PortalView):
             chosen = [one for one in chosen if str(one.pk) == request.POST.get("session")]
         with transaction.atomic():
             ended = sessions_end(origin=origin_of(request), person=user_of(request), sessions=chosen)
-        messages.success(request, f"{ended} signed out." if ended else "That session had ended already.")
+        messages.success(request, f"{ended} signed out." if ended else "That session had already ended.")
         return redirect("staff:sessions")
 
 

@@ -111,18 +111,18 @@ def _claims(sociallogin: SocialLogin) -> tuple[dict[str, Any], dict[str, Any]]:
     token, info = data.get("id_token") or {}, data.get("userinfo") or {}
     expected = (sociallogin.state.get("data") or {}).get("nonce")
     if not expected or token.get("nonce") != expected or not token.get("sub"):
-        raise ProviderRefused("The provider's answer belongs to another sign-in.", "nonce", 400)
+        raise ProviderRefused("The provider's response belongs to a different sign-in.", "nonce", 400)
     if info.get("sub") != token["sub"]:
-        raise ProviderRefused("The provider's answers are about two people.", "subject", 400)
+        raise ProviderRefused("The provider's responses are about two different people.", "subject", 400)
     return token, info | token
 
 
 def _confirm(request: HttpRequest, sociallogin: SocialLogin, token: dict[str, Any]) -> None:
     """Step-up: the same person, who typed their password at the provider just now."""
     if not sociallogin.is_existing or sociallogin.user.pk != request.user.pk:
-        raise ProviderRefused("You signed in there as somebody else.", "somebody_else", 403)
+        raise ProviderRefused("You signed in at the provider as a different person.", "somebody_else", 403)
     if _auth_time(token) < sociallogin.state["data"]["began"] - CLOCK_TOLERANCE:
-        raise ProviderRefused("The provider did not ask you for your password again.", "not_fresh", 403)
+        raise ProviderRefused("The provider did not ask for your password again.", "not_fresh", 403)
     step_up_taken(request)
     proof_noted(request, PASSWORD_AGAIN)
 

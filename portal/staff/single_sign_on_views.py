@@ -143,7 +143,7 @@ def _to_provider(request: HttpRequest, process: str, **parameters: str) -> HttpR
 
 
 def _provider_away(request: HttpRequest) -> HttpResponse:
-    text = "The provider does not answer, or says something that this portal does not understand."
+    text = "The provider does not respond, or its response could not be understood."
     return sign_in_refused(request, ProviderRefused(text, "provider_away", 502))
 
 

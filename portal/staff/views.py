@@ -88,7 +88,7 @@ class RoleView(PortalView):
         if not form.is_valid():
             return person_page(request, person, status=422, form=form)
         return step_done(
-            request, person, role_change, f"{person.called} has a new role.", **form.cleaned_data
+            request, person, role_change, f"Role of {person.called} changed.", **form.cleaned_data
         )
 
 
@@ -102,7 +102,7 @@ class DisableView(PortalView):
         person, form = get_object_or_404(User, pk=pk), DisableForm(request.POST)
         if not form.is_valid():
             return person_page(request, person, status=422, disable_form=form)
-        said = f"{person.called} is disabled and signed out."
+        said = f"{person.called} was disabled and signed out."
         return step_done(request, person, staff_disable, said, **form.cleaned_data)
 
 
@@ -125,7 +125,9 @@ class UnlockView(PortalView):
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Unlocks sign-in."""
         person = get_object_or_404(User, pk=pk)
-        return step_done(request, person, staff_unlock, f"{person.called} can try to sign in again.")
+        return step_done(
+            request, person, staff_unlock, f"{person.called} is unlocked and can try to sign in again."
+        )
 
 
 class SignOutView(PortalView):
@@ -136,7 +138,7 @@ class SignOutView(PortalView):
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Signs the person out everywhere."""
         person = get_object_or_404(User, pk=pk)
-        return step_done(request, person, staff_sign_out, f"{person.called} is signed out everywhere.")
+        return step_done(request, person, staff_sign_out, f"{person.called} was signed out everywhere.")
 
 
 class ProfileView(PortalView):

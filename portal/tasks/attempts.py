@@ -84,7 +84,7 @@ def _worked(run: Run) -> dict[str, Any] | None:
     except TaskFailed as failure:
         ending = _failed(str(failure))
     except UnknownKind:
-        ending = _failed("This portal does not know this kind of work any more.")
+        ending = _failed("This kind of background work no longer exists.")
     except (OperationalError, InterfaceError) as error:
         connections.close_all()
         logger.warning("the database failed during background work: %s", type(error).__name__)
@@ -109,7 +109,7 @@ def _failed(message: str) -> dict[str, Any]:
 def _unexpected(run: Run, error: Exception) -> dict[str, Any]:
     logger.exception("background work failed: %s", run.kind)
     said = " ".join(filter(None, (type(error).__name__, error_code(error))))
-    return _failed(f"An error in the portal ended it ({said}); the log has the details.")
+    return _failed(f"It failed with an internal error ({said}). The log has the details.")
 
 
 def _minutes(kind: Kind) -> str:

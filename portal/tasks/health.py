@@ -22,12 +22,14 @@ def checks_register() -> None:
 def worker_there() -> None:
     """Raises NotReadyError where no worker gave a sign of life, or where work waits in spite of one."""
     if not worker_is_there():
-        raise NotReadyError("no worker is there: exports and verifications wait (manage.py tasks_work)")
+        raise NotReadyError(
+            "no worker is running: exports and verifications are waiting (manage.py tasks_work)"
+        )
     waited = longest_wait()
     if waited > WAITS_TOO_LONG:
         raise NotReadyError(
-            f"background work waits for {waited // timedelta(minutes=1)} minutes although a worker is there: "
-            "all workers are busy, or cannot be reached (docs/background-work.md)"
+            f"background work has been waiting for {waited // timedelta(minutes=1)} minutes although a "
+            "worker is running: all workers are busy or cannot be reached (docs/background-work.md)"
         )
 
 
@@ -43,5 +45,5 @@ def redis_there() -> None:
             client.ping()
     except (RedisError, OSError) as error:
         raise NotReadyError(
-            f"Redis does not answer ({type(error).__name__}): background work waits until it is back"
+            f"Redis does not respond ({type(error).__name__}): background work waits until it is back"
         ) from None

@@ -57,7 +57,7 @@ def _lost_return(now: datetime) -> None:
             )
         elif lost.update(
             state=State.FAILED, claim="", lease_until=None, finished_at=now,
-            message=f"It was interrupted {run.attempts} times: its worker ended in the middle of it.",
+            message=f"It was interrupted {run.attempts} times because its worker stopped.",
         ):  # fmt: skip
             discarded(run)
 

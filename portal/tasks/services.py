@@ -79,7 +79,9 @@ def task_enqueue(
     if run:
         return run
     if Run.objects.filter(owner_id=owner.id, state__in=OPEN).count() >= MOST_OPEN:
-        raise TaskNotPossible(f"You have {MOST_OPEN} tasks under way. Wait for one to end, or stop one.")
+        raise TaskNotPossible(
+            f"You already have {MOST_OPEN} tasks running or waiting. Wait for one to finish, or stop one."
+        )
     try:
         with transaction.atomic():
             run = Run.objects.create(
@@ -128,7 +130,7 @@ def task_retry(*, run: Run) -> None:
                 raise TaskNotPossible("Only work that failed or was stopped can be started again.")
             run_dispatch(run)
     except IntegrityError:
-        raise TaskNotPossible("The same work is under way already.") from None
+        raise TaskNotPossible("The same work is already running or waiting.") from None
 
 
 def runs_forget(*, kind: str, key: str) -> None:

@@ -61,7 +61,7 @@ class CancelView(PortalView):
         if stopped:
             messages.success(request, f"“{run.title}” was stopped.")
         else:
-            messages.info(request, f"“{run.title}” had ended already.")
+            messages.info(request, f"“{run.title}” had already ended.")
         return redirect("tasks:list")
 
 
@@ -79,9 +79,9 @@ class RetryView(PortalView):
             with transaction.atomic():
                 task_retry(run=run)
                 _decided(request, run, Decision.RESTARTED)
-            messages.success(request, f"“{run.title}” is in line again.")
+            messages.success(request, f"“{run.title}” is waiting to start again.")
         except UnknownKind:
-            messages.error(request, "This portal does not know this kind of work any more.")
+            messages.error(request, "This kind of background work no longer exists.")
         except TaskNotPossible as refusal:
             messages.error(request, str(refusal))
         return redirect("tasks:list")

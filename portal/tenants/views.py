@@ -19,8 +19,8 @@ from portal.directory.views import ConnectionMixin, EntryListView
 from portal.tenants.forms import TenantEditForm
 
 OWN_WORDS = (
-    "This is the tenant the API key itself belongs to. The API lists and changes only the tenants below it: "
-    "it can be changed in the platform’s own interface alone."
+    "The API key belongs to this tenant. The API lists and changes only the tenants below it, so you can "
+    "change this tenant only in the platform’s own interface."
 )
 
 

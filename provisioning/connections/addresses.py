@@ -24,23 +24,25 @@ def base_url_checked(url: str) -> str:
     looked up with each connection: what they lead to is checked there.
     """
     if any(character.isspace() or not character.isprintable() for character in url):
-        raise ValueError("The address holds blanks or invisible characters.")
+        raise ValueError("The address contains spaces or invisible characters.")
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         raise ValueError("This is not a complete address.") from None
     if not _plain(host) or parts.scheme not in {"http", "https"}:
-        raise ValueError("Give a complete address beginning with https://.")
+        raise ValueError("Enter a complete address beginning with https://.")
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
-        raise ValueError("The address must not hold a user name, a password, “?” or “#”.")
+        raise ValueError("The address must not contain a username, a password, “?” or “#”.")
     address = _literal(host)
     if parts.scheme == "http" and (settings.PRODUCTION or not (address and address.is_loopback)):
-        raise ValueError("The address must begin with https://: the API key would travel in clear.")
+        raise ValueError(
+            "The address must begin with https://. Otherwise the API key would be sent unencrypted."
+        )
     if address and not gateway_reach().allows(address):
         raise ValueError(
             "The address is not on the public internet. If the gateway is inside your own network, "
-            "GATEWAY_PRIVATE_NETWORKS has to name that network."
+            "add that network to GATEWAY_PRIVATE_NETWORKS."
         )
     return url.rstrip("/")
 
@@ -58,7 +60,7 @@ def egress_checked(text: str) -> str:
     found = dict.fromkeys(str(_network(part)) for part in text.replace(",", " ").split())
     listed = ",".join(found)
     if len(listed) > EGRESS_LIMIT:
-        raise ValueError(f"The addresses are longer than {EGRESS_LIMIT} characters together.")
+        raise ValueError(f"The addresses are longer than {EGRESS_LIMIT} characters in total.")
     return listed
 
 
@@ -66,13 +68,11 @@ def _network(part: str) -> Network:
     try:
         network = ipaddress.ip_network(part, strict=False)
     except ValueError:
-        raise ValueError(
-            f"“{part[:60]}” is neither an IP address nor a range such as 203.0.113.0/28."
-        ) from None
+        raise ValueError(f"“{part[:60]}” is not an IP address or a range such as 203.0.113.0/28.") from None
     if "/" in part and ipaddress.ip_interface(part).ip != network.network_address:
-        raise ValueError(f"“{part}” lies inside the range {network}: name the range or the one address.")
+        raise ValueError(f"“{part}” is inside the range {network}. Enter the range or the single address.")
     if network.prefixlen == 0:
-        raise ValueError(f"“{part}” is the whole internet. Name the addresses from which this portal calls.")
+        raise ValueError(f"“{part}” is the whole internet. Enter the IP addresses of this portal.")
     return network
 
 
@@ -86,7 +86,9 @@ def _literal(host: str) -> Address | None:
         return ipaddress.ip_address("127.0.0.1" if name == "localhost" else name)
     except ValueError:
         if _NUMBER.fullmatch(name.rpartition(".")[2]):
-            raise ValueError("Write an IPv4 address as four numbers up to 255: 198.51.100.7.") from None
+            raise ValueError(
+                "Enter an IPv4 address as four numbers up to 255, such as 198.51.100.7."
+            ) from None
         return None
 
 

@@ -80,7 +80,7 @@ def address_of(call: Call, *, connection: str) -> str:
     try:
         return call.address(_base_url(connection_named(connection)))
     except Connection.DoesNotExist:
-        raise NotSent("There is no such connection. Nothing was sent.") from None
+        raise NotSent("This connection does not exist. Nothing was sent.") from None
 
 
 @dataclass
@@ -131,7 +131,7 @@ def _send(call: Call, credential: Credential) -> Answer:
     if connection.retry_at and connection.retry_at > timezone.now():
         words = retry_after.words(connection.retry_at, longer=False)
         raise NotSent(
-            f"The gateway asked not to be called for a while. Nothing was sent. {words}",
+            f"The gateway’s rate limit has been reached. Nothing was sent. {words}",
             ASKED_TO_WAIT,
             retry_at=connection.retry_at,
         )

@@ -35,16 +35,16 @@ def credential_check(*, api_key: str, password: str) -> None:
             raise ValueError(f"The {label} is empty.")
         if value != value.strip():
             raise ValueError(
-                f"The {label} begins or ends with a blank or a line break. Copy it again without."
+                f"The {label} begins or ends with a space or a line break. Copy it again without it."
             )
         if not value.isprintable():
             raise ValueError(
-                f"The {label} holds a line break or an invisible character. Copy it again without."
+                f"The {label} contains a line break or an invisible character. Copy it again without it."
             )
         if len(value) > 500:
             raise ValueError(f"The {label} is longer than 500 characters.")
     if ":" in api_key:
-        raise ValueError("The API key holds a colon, which basic authentication cannot carry.")
+        raise ValueError("The API key contains a colon, which basic authentication does not allow.")
 
 
 @transaction.atomic
@@ -105,7 +105,7 @@ def credential_kept(credential: Credential, *states: str) -> Credential:
     fresh = _fresh(credential, *states)
     if kept_until(fresh) <= timezone.now():
         hours = settings.CREDENTIAL_KEPT_HOURS
-        raise StepNotPossible(f"Version {fresh.version} was kept for {hours} hours, which are over.")
+        raise StepNotPossible(f"Version {fresh.version} expired after {hours} hours and can no longer be used.")
     return fresh
 
 
@@ -163,9 +163,11 @@ def _fresh(credential: Credential, *states: str) -> Credential:
     _locked(credential.connection)
     fresh = Credential.objects.select_related("connection").get(pk=credential.pk)
     if fresh.state not in states:
-        told = f"Version {fresh.version} is “{fresh.get_state_display().lower()}” by now."
+        told = f"Version {fresh.version} is now “{fresh.get_state_display().lower()}”."
         others = _versions(fresh.connection, *Credential.ON_ITS_WAY)
-        told += "".join(f" {other.created_by} entered version {other.version} meanwhile." for other in others)
+        told += "".join(
+            f" {other.created_by} has entered version {other.version} in the meantime." for other in others
+        )
         raise StepNotPossible(told)
     return fresh
 

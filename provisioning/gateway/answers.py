@@ -43,9 +43,9 @@ EXPLANATIONS: dict[int | str, str] = {
     1002: "The gateway refused a value that breaks one of its rules. Nothing was changed.",
     1003: "The gateway refused a value because of its format. Nothing was changed.",
     1004: "The gateway refused a value because of characters it does not allow. Nothing was changed.",
-    1005: "The gateway misses a mandatory value. Nothing was changed.",
-    1006: "The gateway does not take one of the values in this situation. Nothing was changed.",
-    1007: "The gateway does not know this entity, or this API key may not see it.",
+    1005: "A mandatory value is missing. Nothing was changed.",
+    1006: "The gateway does not accept one of the values in this situation. Nothing was changed.",
+    1007: "The gateway does not know this entity, or this API key has no access to it.",
     1010: "The gateway cannot use the routing document. Nothing was changed.",
     1011: "The routing uses a condition this tenant does not have. Nothing was changed.",
     1012: "The parameters of a routing condition are wrong. Nothing was changed.",
@@ -59,11 +59,11 @@ EXPLANATIONS: dict[int | str, str] = {
 }
 _REFUSED = "The gateway refused the request. Nothing was changed."
 _INTERNAL = "The gateway reported an internal error."
-_CONTRADICTORY = "The gateway's answer contradicts itself: it says both yes and no."
-_NO_VERDICT = "The gateway's answer says neither yes nor no."
+_CONTRADICTORY = "The gateway's response contradicts itself: it reports both success and failure."
+_NO_VERDICT = "The gateway's response does not say whether the request succeeded."
 _TURNED_DOWN = (
-    "The stored API key or password was turned down, in an answer that is not of the gateway's usual form: "
-    "it may come from a proxy in between. Nothing was changed."
+    "The stored API key or password was rejected in a response that does not look like the gateway's. "
+    "It may come from a proxy in between. Nothing was changed."
 )
 UNAUTHORISED = 401
 
@@ -71,13 +71,13 @@ UNAUTHORISED = 401
 # Statuses that say why by themselves, whatever the body holds.
 STATUS_WORDS = {
     403: "The gateway, or a proxy in front of it, does not allow this request (HTTP 403).",
-    404: "There is nothing at this address of the gateway (HTTP 404).",
+    404: "The gateway has nothing at this address (HTTP 404).",
     409: "The request conflicts with the current state of the entity at the gateway (HTTP 409).",
-    413: "The gateway calls the request too large (HTTP 413).",
-    429: "The gateway limits how often it may be called, and the limit is reached (HTTP 429).",
-    502: "A proxy in front of the gateway got no usable answer from it (HTTP 502).",
+    413: "The request is too large for the gateway (HTTP 413).",
+    429: "The gateway's rate limit has been reached (HTTP 429).",
+    502: "A proxy in front of the gateway got no usable response from it (HTTP 502).",
     503: "The gateway is temporarily unavailable (HTTP 503).",
-    504: "A proxy in front of the gateway waited in vain for its answer (HTTP 504).",
+    504: "A proxy in front of the gateway timed out waiting for its response (HTTP 504).",
 }
 # Bounds on what is parsed: a short text may stand for very many objects.
 MAX_ROWS = 100_000

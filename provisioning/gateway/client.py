@@ -58,7 +58,7 @@ _STALE = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)
 
 _STALE_DETAIL = "the connection was reset"
 _TOO_LATE = "The gateway did not answer completely in the time allowed."
-_BROKEN = "The connection to the gateway broke off before a complete answer."
+_BROKEN = "The connection to the gateway was lost before a complete response."
 _REDIRECT = "The gateway pointed to another address, which is never followed."
 _UNREADABLE = "The gateway's answer could not be read."
 _MEANING_OF_WRITE = " The change may or may not have been made: look at the gateway before you send it again."

@@ -40,5 +40,5 @@ def test_background_work_needs_no_script(tab_of: Callable[..., Tab]) -> None:
         assert time.monotonic() < limit, tab.text
         tab.page.wait_for_timeout(500)
         tab.follow("Refresh")
-    tab.follow("See the result")
+    tab.follow("View result")
     assert "2 rows verified, from row 1 to 2" in tab.text

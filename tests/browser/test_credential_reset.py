@@ -52,7 +52,7 @@ def shown(gateway: Tab) -> tuple[str, str]:
 def enter(tab: Tab, pair: tuple[str, str]) -> None:
     """Pastes a pair on the reset's page and has it tested."""
     tab.open(RESET)
-    again = tab.page.get_by_text("Enter another one instead")
+    again = tab.page.get_by_text("Enter a different one instead")
     if again.count() and not tab.field("api_key").is_visible():
         again.click()
     tab.fill(api_key=pair[0], password=pair[1])
@@ -80,7 +80,7 @@ def test_an_admin_resets_the_key_while_an_agent_works(
 def everybody_is_told(admin: Tab, agent: Tab) -> None:
     """The agent by a page that explains, the admin at home and on the connection."""
     assert agent.open(EDIT) == 503
-    assert "does not accept the portal’s API key" in agent.text and "You stay signed in" in agent.text
+    assert "has rejected the portal’s API key" in agent.text and "You stay signed in" in agent.text
     agent.check()
     assert agent.open("/sandbox/merchants/") == 200
     agent.check()
@@ -88,7 +88,7 @@ def everybody_is_told(admin: Tab, agent: Tab) -> None:
     assert "Sandbox does not accept the stored API key" in admin.text
     admin.check()
     admin.open(PAGE)
-    assert "The gateway rejects version" in admin.text
+    assert "The gateway has rejected version" in admin.text
     admin.check()
 
 
@@ -101,7 +101,7 @@ def the_right_one_is_found(admin: Tab, agent: Tab, pair: tuple[str, str]) -> Non
     admin.open("/")
     admin.follow("go on with the reset of Sandbox")
     admin.page.get_by_role("button", name="Activate version").click()
-    admin.page.get_by_text("is active now").wait_for()
+    admin.page.get_by_text("is now active").wait_for()
     admin.check()
 
 
@@ -109,10 +109,10 @@ def going_back_is_tried(admin: Tab, gateway: Tab) -> None:
     """Impossible to a password that was reset, possible to a key that works; then the other is revoked."""
     back = admin.page.get_by_role("button", name="Roll back to version")
     back.click()
-    admin.page.get_by_text("was not activated again").wait_for()
+    admin.page.get_by_text("was not activated").wait_for()
     enter(admin, key_created(gateway))
     admin.page.get_by_role("button", name="Activate version").click()
-    admin.page.get_by_text("is active now").wait_for()
+    admin.page.get_by_text("is now active").wait_for()
     back.click()
     admin.page.get_by_text("is active again").wait_for()
     admin.page.get_by_role("link", name="Revoke version").click()

@@ -53,5 +53,5 @@ def test_there_and_back_and_a_step_up_and_a_refusal(tab: Tab, openid: Provider) 
     tab.page.fill("[name=password]", PASSWORD)
     tab.page.press("[name=password]", "Enter")
     tab.page.wait_for_url(f"{tab.base}/**")
-    assert "in none of the groups" in tab.text
+    assert "not in a group that has access" in tab.text
     tab.check()

@@ -43,7 +43,7 @@ def test_a_closed_tab_is_continued_without_its_secrets_ever_being_sent(tab_of: C
     with tab.page.expect_navigation():
         tab.page.get_by_role("link", name="Continue", exact=True).click()
     assert tab.field("name").input_value() == name
-    assert "Type it again" in tab.text and "Please check" not in tab.text
+    assert "no longer available" in tab.text and "Please check" not in tab.text
     tab.check()
     tab.open(FORM)
     tab.press("Discard")
@@ -59,7 +59,7 @@ def test_a_form_sent_after_the_session_ended_comes_back_filled_in(tab_of: Callab
     saved(tab)
     tab.context.clear_cookies(name="portal-session")
     tab.press("Create")
-    assert tab.path.startswith("/accounts/login/") and "what you typed is kept" in tab.text
+    assert tab.path.startswith("/accounts/login/") and "Your input is" in tab.text
     tab.check()
     tab.fill(login="agent", password=PASSPHRASE)
     tab.press("Sign in")

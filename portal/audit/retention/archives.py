@@ -62,9 +62,9 @@ class Archive:
         if values["sequence"] != (self.last or self.first - 1) + 1:
             return "it does not follow the row before it: rows are missing"
         if values["key_id"] not in audit_keys():
-            return "it is sealed with a key that is not there"
+            return "it is sealed with a key that is missing"
         if values["previous_hash"] != follows or not row_genuine(row):
-            return "it is not the row that was written"
+            return "it differs from the row that was written"
         self.last, self.last_hash = values["sequence"], values["hash"]
         self.since = min(self.since or values["time"], values["time"])
         self.until = max(self.until or values["time"], values["time"])
@@ -143,7 +143,7 @@ def _archived(archive: Archive, last: int, origin: Origin) -> Kept:
         # Of two that archive at once the second one finds the rows taken: no row is in two archives.
         Head.objects.select_for_update().filter(pk=1).first()
         if any(kept.last >= archive.first for kept in archives_kept()):
-            raise ArchiveRefused("Somebody else archived these rows at the same time.")
+            raise ArchiveRefused("Someone else archived these rows at the same time.")
         event = event_record(action="audit.archived", origin=origin, message=words, request=record)
     return Kept(**record, made_at=event.time)
 
@@ -198,7 +198,7 @@ def _checked(lines: Iterator[str]) -> Archive:
     header = json.loads(text)
     former = header["columns"] == _FORMER_COLUMNS
     if header["format"] != FORMAT or not (former or header["columns"] == list(COLUMNS)):
-        raise ArchiveBroken("It is no archive of this portal.")
+        raise ArchiveBroken("This is not an archive of this portal.")
     archive = Archive(int(header["first"]), previous_hash=str(header["previous_hash"]))
     while True:
         digest.update(text.encode())
@@ -215,7 +215,7 @@ def _checked(lines: Iterator[str]) -> Archive:
     archive.sha256 = digest.hexdigest()
     sealed = value["key_id"] in audit_keys() and value["seal"] == _seal(value["key_id"], archive.sha256)
     if not sealed or value["sha256"] != archive.sha256 or next(lines, ""):
-        raise ArchiveBroken("Its seal does not fit: it was edited, or sealed with another key.")
+        raise ArchiveBroken("The seal does not match. The file was edited or sealed with a different key.")
     if archive.last != header["last"]:
         raise ArchiveBroken(f"Rows after {archive.last} are missing.")
     return archive

@@ -48,13 +48,11 @@ def _archive(run: Run, origin: dict[str, Any]) -> Result:
     except (ArchiveRefused, AuditUnavailable) as problem:
         raise TaskFailed(str(problem)) from None
     if not count:
-        return Result(
-            message="Nothing to archive: there is no event of before this month that is in no archive yet."
-        )
+        return Result(message="Nothing to archive: all events before this month are already archived.")
     return Result(
         message=f"{rows:,} row{'' if rows == 1 else 's'} in {count} file{'' if count == 1 else 's'}"
     )
 
 
 def _link(run: Run) -> Link:
-    return Link("See the archives", reverse("audit:archives"), "archive")
+    return Link("View archives", reverse("audit:archives"), "archive")

@@ -71,7 +71,7 @@ def archives_purge(*, origin: Origin, now: datetime | None = None) -> Iterator[t
         except DatabaseFailure as failure:
             raise PurgeRefused(
                 f"The database refused ({type(failure).__name__}). On PostgreSQL only the owner of the "
-                "tables may purge: set DATABASE_OWNER_URL for this command."
+                "tables may purge. Set DATABASE_OWNER_URL for this command."
             ) from failure
 
 
@@ -80,9 +80,9 @@ def _archive_of(kept: Kept) -> Archive:
     try:
         archive = archive_check(kept.path)
     except ArchiveBroken as problem:
-        raise PurgeRefused(f"Rows {kept.first} to {kept.last} stay: {problem}") from None
+        raise PurgeRefused(f"Rows {kept.first} to {kept.last} were kept: {problem}") from None
     if (archive.sha256, archive.first, archive.last) != (kept.sha256, kept.first, kept.last):
-        raise PurgeRefused(f"Rows {kept.first} to {kept.last} stay: {kept.file} is another archive.")
+        raise PurgeRefused(f"Rows {kept.first} to {kept.last} were kept: {kept.file} is a different archive.")
     return archive
 
 
@@ -91,7 +91,7 @@ def _told_check(archive: Archive) -> None:
     for feed in feeds_configured():
         told = Delivery.objects.filter(receiver=feed.name).values_list("sequence", flat=True).first() or 0
         if feed.tells_events and told < archive.last:
-            raise PurgeRefused(f"Rows after {told} stay until {feed.name} was told them.")
+            raise PurgeRefused(f"Rows after {told} are kept until they have been delivered to {feed.name}.")
 
 
 def _purged(archive: Archive, origin: Origin) -> int:
@@ -102,7 +102,8 @@ def _purged(archive: Archive, origin: Origin) -> int:
         guards_remove(connection)
         if list(rows.values_list("hash", flat=True)) != archive.hashes:
             raise PurgeRefused(
-                f"Rows {archive.first} to {archive.last} are not those of the archive: verify first."
+                f"Rows {archive.first} to {archive.last} differ from the archive. Verify the audit "
+                "trail first."
             )
         kept = list(_staying(rows).values_list("sequence", "hash"))
         stay = {sequence for sequence, _ in kept}

@@ -31,7 +31,7 @@ def receiver_of(address: str) -> Receiver:
         return Syslog(parts.scheme.removeprefix("syslog+"), parts.hostname, parts.port or default)
     if parts.scheme in ("https", "http") and parts.hostname:
         return Webhook(address)
-    raise ImproperlyConfigured(f"“{parts.scheme}:” is no receiver that the audit trail can be told to.")
+    raise ImproperlyConfigured(f"“{parts.scheme}:” is not a supported receiver of audit events.")
 
 
 def _split(address: str) -> SplitResult:
@@ -39,10 +39,10 @@ def _split(address: str) -> SplitResult:
         parts = urlsplit(address)
         has_port = parts.port is None or parts.port > 0
     except ValueError:
-        raise ImproperlyConfigured("An address that the audit trail is told to cannot be read.") from None
+        raise ImproperlyConfigured("The address of a receiver of audit events cannot be read.") from None
     if parts.username or parts.password or not has_port:
         raise ImproperlyConfigured(
-            f"The audit trail's receiver at {parts.hostname} must be named without user, password and port 0."
+            f"The audit receiver at {parts.hostname} must be given without user, password and port 0."
         )
     if len(address) > LONGEST:
         raise ImproperlyConfigured(f"A receiver's address is longer than {LONGEST} characters.")

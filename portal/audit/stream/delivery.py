@@ -46,12 +46,14 @@ def feeds_configured() -> list[Feed]:
     """All feeds of the settings. Raises ImproperlyConfigured."""
     events = [_feed("", receiver, events_after, _head) for receiver in _receivers("AUDIT_STREAM")]
     if any(isinstance(feed.receiver, Mail) for feed in events):
-        raise ImproperlyConfigured("Events are not mailed, only anchors: AUDIT_STREAM takes no mail address.")
+        raise ImproperlyConfigured(
+            "Only anchors can be sent by email, not events. Remove the mail address from AUDIT_STREAM."
+        )
     feeds = events + _anchor_feeds()
     names = [feed.name for feed in feeds]
     for name in names:
         if names.count(name) > 1:
-            raise ImproperlyConfigured(f"The audit trail is told to {name} twice: name each receiver once.")
+            raise ImproperlyConfigured(f"The audit receiver {name} is listed twice. List each receiver once.")
     return feeds
 
 
@@ -74,7 +76,7 @@ def anchors_deliver(*, holder: str) -> list[str]:
             pass
         cursor = Delivery.objects.get(pk=feed.name)
         if cursor.sequence < feed.end():
-            problems.append(f"{feed.name}: {cursor.last_error or 'another worker is at it.'}")
+            problems.append(f"{feed.name}: {cursor.last_error or 'another worker is delivering to it.'}")
     return problems
 
 

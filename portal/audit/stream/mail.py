@@ -14,7 +14,7 @@ _TEXT = """The end of the portal's audit trail, as JSON lines sealed by the port
 
 {lines}
 
-Keep this mail. To compare a line with the trail, now or in years:
+Keep this email. To compare a line with the trail, now or in years:
 
     python manage.py verify_audit --anchor '<line>'
 """
@@ -28,7 +28,7 @@ class Mail:
 
     def __post_init__(self) -> None:
         if not settings.MAIL_ON:
-            raise ImproperlyConfigured("Anchors by mail need a mail server: set EMAIL_URL.")
+            raise ImproperlyConfigured("To send anchors by email, set the mail server in EMAIL_URL.")
 
     @property
     def name(self) -> str:
@@ -42,4 +42,4 @@ class Mail:
         try:
             EmailMessage(subject, text, to=[self.address], connection=get_connection(timeout=DEADLINE)).send()
         except SMTPException as error:
-            raise Undelivered(f"The mail server refused the mail ({type(error).__name__}).") from None
+            raise Undelivered(f"The mail server refused the email ({type(error).__name__}).") from None

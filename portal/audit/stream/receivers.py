@@ -52,7 +52,7 @@ def delivered(receiver: Receiver, lines: Sequence[Line]) -> None:
     except NeverSentError as error:
         raise Undelivered(str(error).replace("gateway", "receiver")) from None
     except TimeoutError:
-        raise Undelivered(f"The receiver did not take the lines within {DEADLINE:.0f} seconds.") from None
+        raise Undelivered(f"The receiver did not accept the lines within {DEADLINE:.0f} seconds.") from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise Undelivered(f"The receiver cannot be reached: {reason}.") from None

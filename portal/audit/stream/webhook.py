@@ -27,10 +27,11 @@ class Webhook:
     def __post_init__(self) -> None:
         parts = urlsplit(self.address)
         if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
-            raise ImproperlyConfigured(f"The audit trail goes to {parts.hostname} by https alone.")
+            raise ImproperlyConfigured(f"The audit receiver at {parts.hostname} must use https.")
         if len(settings.AUDIT_STREAM_SECRET) < SHORTEST_SECRET:
             raise ImproperlyConfigured(
-                f"AUDIT_STREAM_SECRET signs what webhooks get and needs {SHORTEST_SECRET} characters or more."
+                f"AUDIT_STREAM_SECRET signs webhook deliveries and needs {SHORTEST_SECRET} characters "
+                "or more."
             )
 
     @property
@@ -50,7 +51,7 @@ class Webhook:
             connection.request("POST", target, body=body, headers=_headers(lines, body))
             status = connection.getresponse().status
         except http.client.HTTPException:
-            raise Undelivered("The receiver's answer could not be read.") from None
+            raise Undelivered("The receiver's response could not be read.") from None
         finally:
             connection.close()
         if not 200 <= status < 300:

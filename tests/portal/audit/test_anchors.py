@@ -194,7 +194,7 @@ def test_a_trail_that_is_shorter_than_its_anchor_is_warned_of_at_once(db, client
     anchor_write()
     assert not anchors_trouble()
     attacked(lambda: (Event.objects.filter(sequence__gt=3).delete(), head_rewind(old)))
-    assert "ends at row 3, but an anchor is at row 5" in anchors_trouble()
+    assert "ends at row 3, but there is an anchor at row 5" in anchors_trouble()
 
 
 def test_a_change_never_fails_for_want_of_an_anchor(committed_db, settings, anchor_file, caplog):
@@ -235,7 +235,7 @@ def test_the_button_names_the_first_broken_row(db, manager, client_of, anchor_fi
     anchor_file.mkdir()
     browser = client_of(manager)
     text = verified(browser)
-    assert "row 2 is the first that is wrong" in text and "its content does not fit its seal" in text
+    assert "starting at row 2" in text and "its content does not match its seal" in text
     assert "The file cannot be read." in text
     assert b"cannot be written" in browser.post("/audit/anchor/", follow=True).content
 

@@ -127,7 +127,7 @@ def test_the_page_shows_what_is_sealed_gone_and_missing(purged, archived, manage
     archived[2].path.unlink()
     text = client_of(manager).get("/audit/archives/").content.decode()
     assert "1&nbsp;to&nbsp;10" in text and text.count("Removed") == 3 and "up to 24 of" in text
-    assert text.count("Not in the folder any more") == 1 and "at least 12 months" in text
+    assert text.count("No longer in the folder") == 1 and "at least 12 months" in text
 
 
 def test_the_button_archives_in_the_background(shop_events, manager, admin, client_of, monkeypatch):
@@ -142,10 +142,10 @@ def test_the_button_archives_in_the_background(shop_events, manager, admin, clie
     text = browser.get("/audit/archives/").content.decode()
     assert "1&nbsp;to&nbsp;24" in text and f"{run.title}: Done" in text and "24 rows in 1 file" in text
     assert re.search(
-        r'Ended <time[^>]*>[^<]+</time>, for Max Manager\. It is in your <a href="/tasks/">', text
+        r'Finished <time[^>]*>[^<]+</time>, started by Max Manager\. See your <a href="/tasks/">', text
     )
     other = client_of(admin).get("/audit/archives/").content.decode()
-    assert "24 rows in 1 file" in other and "It is in your" not in other
+    assert "24 rows in 1 file" in other and "See your" not in other
     assert Event.objects.get(action="audit.archived").actor_name == "Max Manager"
 
 

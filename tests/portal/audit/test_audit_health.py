@@ -42,7 +42,7 @@ def test_a_trail_without_its_head_turns_health_red(db, client):
     guards_remove(connection)
     Head.objects.all().delete()
     status, verdict, _ = ready(client)
-    assert status == 503 and "lost its head" in verdict
+    assert status == 503 and "head of the audit trail is missing" in verdict
 
 
 def test_a_forged_end_turns_health_red(db, client):

@@ -77,7 +77,7 @@ def test_filters_are_in_the_address(browser, query, found):
 
 
 def test_a_search_without_result_says_so(browser):
-    assert b"No event matches" in browser.get("/audit/?actor=nobody").content
+    assert b"No events match" in browser.get("/audit/?actor=nobody").content
 
 
 def test_one_event_shows_who_what_why_and_the_exact_request(browser):

@@ -122,7 +122,7 @@ def test_after_a_day_the_file_is_not_handed_out_and_then_gone(rows, browser, dat
     assert timedelta(hours=23) < run.result_until - timezone.now() <= timedelta(hours=24)
     assert "Download" in browser.get("/tasks/").content.decode()
     Run.objects.update(result_until=timezone.now() - timedelta(seconds=1))
-    assert "not there any more" in browser.get(f"/audit/export/{run.pk}/", follow=True).content.decode()
+    assert "has been deleted" in browser.get(f"/audit/export/{run.pk}/", follow=True).content.decode()
     assert len(files(data)) == 1
     runs_recover()
     assert files(data) == []
@@ -164,5 +164,5 @@ def test_what_was_left_half_done_is_taken_away(rows, browser, data, monkeypatch)
 def test_who_has_too_much_under_way_is_told_and_nothing_is_recorded(rows, browser, monkeypatch):
     monkeypatch.setattr(services, "MOST_OPEN", 0)
     page = browser.post("/audit/export/", {"form": "csv", "reason": "x", "background": "on"})
-    assert page.status_code == 422 and "tasks under way" in page.content.decode()
+    assert page.status_code == 422 and "tasks running or waiting" in page.content.decode()
     assert not Event.objects.filter(action="audit.exported").exists()

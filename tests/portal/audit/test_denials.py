@@ -68,4 +68,4 @@ def test_counted_denials_are_refused_all_the_same(client_of, agent, monkeypatch)
     browser = client_of(agent)
     for _ in range(ONE_BY_ONE + 1):
         answer = browser.get("/staff/1/")
-    assert answer.status_code == 403 and b"see staff" in answer.content
+    assert answer.status_code == 403 and b"view staff" in answer.content

@@ -62,7 +62,7 @@ def test_changes_made_elsewhere_are_told_of_only_where_there_can_be_some(admin, 
     assert said in drawn(agent, entity_history(connection="sandbox", guid="g-1", query=QueryDict()))
     browser = client_of(admin)
     text = browser.get(f"/staff/{agent.pk}/").content.decode()
-    assert "What is done to it appears here." in text and said not in text
+    assert "Changes appear here." in text and said not in text
     record(object=ObjectRef("person", str(agent.pk), "Ana"), connection="")
     text = browser.get(f"/staff/{agent.pk}/").content.decode()
     assert "Newest first." in text and said not in text
@@ -110,7 +110,7 @@ def test_links_lead_into_the_trail_only_for_those_who_may_read_it(agent, manager
         assert "changed merchant “Example Shop”" in whole and "?field=name" in whole
         assert [('href="/audit/' in text) for text in (whole, one)] == [linked, linked]
         assert "No history yet" in drawn(reader, history(guid="nothing"))
-        assert "This field never changed here" in drawn(reader, history("field=unheard"))
+        assert "This field has never changed" in drawn(reader, history("field=unheard"))
 
 
 def read_on(browser, address, text):
@@ -138,8 +138,8 @@ def test_more_values_than_are_read_at_once_are_all_there_on_pages_that_follow(ad
         f"v{number}" for number in range(steps, 0, -1)
     ]
     whole, older = read_on(browser, address, "Fields of older changes")
-    assert f"Counted over {MOST_READ} changes, rows 12 to {steps + 1}" in whole and "?field=gone" not in whole
-    assert "Counted over 11 changes, rows 1 to 11" in older and "?field=gone" in older
+    assert f"Based on {MOST_READ} changes, rows 12 to {steps + 1}" in whole and "?field=gone" not in whole
+    assert "Based on 11 changes, rows 1 to 11" in older and "?field=gone" in older
 
 
 def test_a_name_longer_than_its_index_is_still_told():
@@ -152,8 +152,10 @@ def test_what_was_purged_is_said_to_be_missing(purged, admin):
     """24 rows are archived and purged but for the first and the latest of each shop."""
     shown = history(connection="", guid="g-1")
     assert shown.purged == 24 and len(shown.events) == 2
-    assert "up to row 24 some was removed" in " ".join(drawn(admin, shown).split())
-    assert "up to row 24 some was removed" in drawn(admin, history("field=field1", connection="", guid="g-1"))
+    assert "Some events up to row 24 were removed" in " ".join(drawn(admin, shown).split())
+    assert "Some events up to row 24 were removed" in drawn(
+        admin, history("field=field1", connection="", guid="g-1")
+    )
     record(connection="", object=ObjectRef("merchant", "g-9", "New"))
     assert history(connection="", guid="g-9").purged is None
 
@@ -201,7 +203,7 @@ def test_the_history_of_a_merchant_has_its_connectors_and_users(admin, client_of
     record(object=ObjectRef("merchant", merchant.guid, "Shop"), connection=connection.slug, message="itself")
     browser, path = client_of(admin), f"/{connection.slug}/merchants/{merchant.guid}/history/"
     page = browser.get(path).content.decode()
-    assert "connector “Visa”" in page and "Only the merchant itself" in page
+    assert "connector “Visa”" in page and "Merchant only" in page
     own = browser.get(f"{path}?own=1").content.decode()
     assert (
         "connector “Visa”" not in own and "merchant “Shop”" in own and "Include connectors and users" in own

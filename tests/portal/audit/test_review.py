@@ -119,14 +119,14 @@ def test_a_day_before_the_trail_began_is_none(manager, client_of):
     for address in (f"{before}", f"{YESTERDAY:%G-W%V-%u}", "2001-01-01"):
         assert browser.get(f"/audit/review/{address}/").status_code == 404
         assert browser.post(f"/audit/review/{address}/", {"note": "x"}).status_code == 404
-    assert "Day before" not in browser.get(f"/audit/review/{first_day()}/").content.decode()
+    assert "Previous day" not in browser.get(f"/audit/review/{first_day()}/").content.decode()
     with pytest.raises(ReviewRefused, match="began later"):
         day_sign_off(by=manager, origin=ANA, day=before, note="x")
 
 
 def test_a_new_trail_does_not_claim_that_days_are_signed_off(manager, client_of):
     text = client_of(manager).get("/audit/review/").content.decode()
-    assert "None of these days is over yet" in text and "is signed off" not in text
+    assert "No day to review yet" in text and "is signed off" not in text
 
 
 def test_the_home_page_of_a_new_portal_does_not_claim_that_days_were_reviewed(manager, client_of):
@@ -171,7 +171,7 @@ def test_a_manager_signs_a_day_off_once_with_a_note(manager, admin, client_of):
     )
     assert "Signed off by Max Manager" in browser.get(f"/audit/review/{YESTERDAY}/").content.decode()
     second = client_of(admin).post(f"/audit/review/{YESTERDAY}/", {"note": "Me too."})
-    assert second.status_code == 409 and "signed this day off already" in second.content.decode()
+    assert second.status_code == 409 and "has already signed off this day" in second.content.decode()
     assert Event.objects.filter(action="audit.reviewed").count() == 1
 
 
@@ -182,7 +182,7 @@ def test_a_day_is_signed_off_when_it_is_over_and_by_those_who_may(manager, agent
     with pytest.raises(PermissionDenied):
         day_sign_off(by=agent, origin=ANA, day=YESTERDAY, note="not me")
     assert (
-        "can be signed off when it is over"
+        "can sign off this day once it is over"
         in client_of(manager).get(f"/audit/review/{today}/").content.decode()
     )
     for address in (f"{today + timedelta(days=1)}", "nonsense", "1999-12-31", "2026-1-1"):

@@ -125,7 +125,7 @@ def test_the_event_page_tells_it_instead_of_json_lines(manager, client_of):
     new = changed(STORED, tree=None)
     changes(STORED, new)
     text = client_of(manager).get("/audit/1/").content.decode()
-    assert "What becomes of the rules" in text and "Currency EUR → CO-1, if that fails CO-2" in text
+    assert "Changed rules" in text and "Currency EUR → CO-1, if that fails CO-2" in text
     assert "routing.tree" not in text and 'href="/audit/?guid=CO-0&amp;kind=routing"' in text
 
 

@@ -88,4 +88,4 @@ def test_the_page_says_how_far_a_search_went(trail, monkeypatch, manager, client
     browser = client_of(manager)
     hasten(monkeypatch)
     text = browser.get("/audit/?words=early+late").content.decode()
-    assert "Searched as far as" in text and "No event matches so far." in text and "before=5" in text
+    assert "Searched as far as" in text and "No events match so far." in text and "before=5" in text

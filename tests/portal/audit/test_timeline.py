@@ -126,7 +126,7 @@ def test_of_a_common_filter_only_the_newest_are_drawn_and_that_is_said(monkeypat
     for _ in range(3):
         event_record(action="session.signed_in", origin=ANA, outcome="success")
     page = client_of(manager).get("/audit/timeline/?actor=ana").content.decode()
-    assert "Only the newest 2 of the events that match are drawn" in page
+    assert "Only the newest 2 matching events are shown" in page
     assert "Only the newest" not in client_of(manager).get("/audit/timeline/").content.decode()
 
 
@@ -154,7 +154,7 @@ def test_what_was_carried_out_in_the_portal_is_a_success(admin, agent, manager, 
 
 def test_where_nothing_matches_no_empty_chart_is_drawn(manager, client_of):
     page = client_of(manager).get("/audit/timeline/?from=2026-01-01&to=2026-01-02").content.decode()
-    assert "Nothing to draw" in page and "figures-title" not in page
+    assert "No events match" in page and "figures-title" not in page
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo", "UTC"])

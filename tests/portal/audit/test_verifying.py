@@ -113,9 +113,9 @@ def test_days_and_numbers_say_which_rows(one_day, chain):
     assert extent_asked(str(today), str(today), UTC) == Extent(first=1, last=ROWS)
     assert extent_asked(str(today - timedelta(days=9)), "4", UTC) == Extent(first=1, last=4)
     for wrong, words in [
-        ("yesterdayish", "neither a row number nor a day"),
+        ("yesterdayish", "is not a row number or a day"),
         (str(today + timedelta(days=3)), "Nothing was recorded since"),
-        ("8", "No row lies between"),
+        ("8", "no rows in this range"),
         ("0", "neither"),
         ("٣", "neither"),
     ]:
@@ -127,13 +127,13 @@ def test_the_page_verifies_a_part(chain, manager, client_of):
     browser = client_of(manager)
     assert "from row 3 to 7" in verified(browser, scope="part", first="3", last="7")
     page = browser.post("/audit/verify/", {"scope": "part", "first": "soon"})
-    assert page.status_code == 422 and "neither a row number nor a day" in page.content.decode()
+    assert page.status_code == 422 and "is not a row number or a day" in page.content.decode()
 
 
 def test_a_broken_trail_stands_out_and_is_recorded_with_who_asked(chain, manager, client_of):
     edited(5)
     text = verified(client_of(manager), scope="all")
-    assert "notice-red" in text and "row 5 is the first that is wrong" in text
+    assert "notice-red" in text and "starting at row 5" in text
     assert "Row 5: it was edited" in text
     event = Event.objects.first()
     assert event.action == "audit.found_broken" and event.outcome == "failed"
@@ -145,10 +145,10 @@ def test_a_broken_trail_stands_out_until_the_whole_of_it_is_whole(chain, manager
     edited(5)
     verified(browser, scope="all")
     text = verified(browser, scope="part", first="7", last="8")
-    assert "row 5 is the first that is wrong" in text and "from row 7 to 8" in text
+    assert "starting at row 5" in text and "from row 7 to 8" in text
     edited(5, message=genuine)
     text = verified(browser, scope="all")
-    assert "row 5 is the first" not in text.split("Read the chain")[0] and "notice-green" in text
+    assert "row 5 is the first" not in text.split("Verify the chain")[0] and "notice-green" in text
 
 
 def test_a_trail_that_takes_no_more_rows_is_still_told_broken(chain, manager, client_of, caplog):
@@ -176,13 +176,13 @@ def test_an_interrupted_verification_is_told(chain, manager, client_of):
     browser = client_of(manager)
     browser.post("/audit/verify/", {"scope": "all"})
     Run.objects.update(state=State.FAILED, message="It was interrupted 3 times.")
-    assert "did not come to an end" in browser.get("/audit/verify/").content.decode()
+    assert "did not finish" in browser.get("/audit/verify/").content.decode()
 
 
 def test_missing_guards_are_told_by_page_report_and_command(chain, manager, client_of, capsys):
     guards_remove(connection)
     text = verified(client_of(manager), scope="all")
-    assert "does not refuse to change the trail" in text and "audit_head_forward" in text
+    assert "no longer protects the audit trail" in text and "audit_head_forward" in text
     assert "audit_head_forward" in Event.objects.first().message
     with pytest.raises(SystemExit) as caught:
         call_command("verify_audit")

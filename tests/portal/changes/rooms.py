@@ -65,7 +65,7 @@ class MerchantDisable(EntityActionView):
     operation = "merchant.update"
     changes = {"disabled": True}
     title = "Disable the merchant"
-    consequence = "Its connectors and users are switched off at once."
+    consequence = "This disables its connectors and users immediately"
     reason_required = True
 
 

@@ -158,5 +158,5 @@ def test_without_a_list_from_before_nothing_is_adopted_by_itself(browser, tenant
     assert change.state == State.UNKNOWN
     (candidate,) = change.inquiry["candidates"]
     assert candidate["exact"]
-    assert "everything readable agrees" in page
+    assert "all readable values match" in page
     assert Event.objects.filter(change_id=str(change.pk), action="change.reconciled").count() == 0

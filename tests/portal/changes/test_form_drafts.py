@@ -96,7 +96,7 @@ def test_a_secret_that_is_no_longer_kept_has_to_be_typed_or_left_out(browser, co
     writes = relay.writes
     again = typed_into(refused, **TYPED | {"adapter": "Simulator", "apiKey": "again"})
     blocked = browser.post(address, again)
-    assert blocked.status_code == 422 and "Type it again" in blocked.content.decode()
+    assert blocked.status_code == 422 and "Enter it again" in blocked.content.decode()
     assert relay.writes == writes
     browser.post(address, typed_into(blocked, **again, leave_secret="config.password"))
     assert "password" not in Change.objects.get(state=State.ACCEPTED).body.get("config", {})
@@ -119,7 +119,7 @@ def test_a_form_posted_after_the_session_ended_is_filled_in_after_sign_in(
     answer = browser.post(address, typed_into(page, **TYPED, **{"config.password": SECRET}))
     assert answer["Location"].startswith("/accounts/login/?next=") and not Change.objects.exists()
     sign_in = browser.get(answer["Location"])
-    assert "what you typed is kept" in sign_in.content.decode()
+    assert "Your input is" in sign_in.content.decode()
     back = re.search(r'name="next" value="([^"]*)"', sign_in.content.decode())[1].replace("&amp;", "&")
     login = {"login": "ana", "password": PASSPHRASE, "next": back}
     landed = browser.post("/accounts/login/", login)
@@ -187,7 +187,7 @@ def test_a_form_of_an_older_session_is_kept_on_the_expired_page(browser, connect
     page = strict.get(address)
     answer = strict.post(address, typed_into(page, **TYPED, csrfmiddlewaretoken="x" * 64))
     text = answer.content.decode()
-    assert answer.status_code == 403 and "What you typed is kept" in text
+    assert answer.status_code == 403 and "Your input is saved" in text
     url = re.search(r'href="([^"]*draft=[^"]*)"', text)[1].replace("&amp;", "&")
     assert 'value="draft-key"' in strict.get(url).content.decode()
 
@@ -223,7 +223,7 @@ def test_what_is_saved_while_typing_is_offered_on_the_page_and_at_home(browser, 
     url = re.search(r'href="([^"]*draft=[^"]*)"', offer)[1]
     form = browser.get(url)
     text = form.content.decode()
-    assert "Half a connector" in text and "Type it again" in text and "This field is required" not in text
+    assert "Half a connector" in text and "Enter it again" in text and "This field is required" not in text
     blocked = browser.post(url, typed_into(form, **TYPED | {"adapter": "Simulator"}))
     assert blocked.status_code == 422 and not Change.objects.exists()
 
@@ -261,7 +261,7 @@ def test_an_edit_is_continued_on_what_the_gateway_has_now(browser, connection, m
     service.perform("merchant.update", **place, payload={"zipCode": "4600"})
     draft = FormDraft.objects.get()
     text = browser.get(f"{address}?draft={draft.pk}").content.decode()
-    assert 'value="Wels"' in text and 'value="4600"' in text and "Somebody changed this" in text
+    assert 'value="Wels"' in text and 'value="4600"' in text and "Someone changed this" in text
 
 
 @pytest.mark.parametrize("fail", ["gateway", "paused", "invalid"])
@@ -298,7 +298,7 @@ def test_a_refused_change_keeps_its_secrets_for_the_correction(browser, connecti
     change.refresh_from_db()
     assert change.sealed_payload == ""
     blocked = browser.post(url, typed_into(answer, **typed | {"adapter": "Simulator", "sharedSecret": ""}))
-    assert blocked.status_code == 422 and "Type it again" in blocked.content.decode()
+    assert blocked.status_code == 422 and "Enter it again" in blocked.content.decode()
 
 
 def test_secrets_of_drafts_are_nowhere_in_clear(committed_db, browser, connection, address, caplog):

@@ -37,7 +37,7 @@ def test_home_shows_what_the_gateway_refused_me_today(
     Change.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(days=2))
     page = client_of(agent).get("/").content.decode()
     assert "Refused today" in page
-    assert "Read why, and correct it" in page
+    assert "See why, and correct it" in page
     assert "Refused before" not in page
 
 

@@ -110,7 +110,7 @@ def updated(browser, merchant, rewriter):
 def test_a_part_is_told_as_a_part(updated, applied):
     change, page = updated(keep=(applied,), address="Hauptplatz 1", city="Linz")
     assert change.state == State.UNKNOWN
-    assert "a part of the values" in page
+    assert "some of the values" in page
     rows = {row["field"]: row["agrees"] for row in change.inquiry["rows"]}
     assert rows == {"address": applied == "address", "city": applied == "city"}
     assert "not there" in page
@@ -125,7 +125,7 @@ def test_an_address_alone_is_found(updated):
 def test_an_address_that_did_not_arrive_is_not_found(updated):
     change, page = updated(address="Hauptplatz 1")
     assert change.state == State.NOT_FOUND
-    assert "still shows the values from before" in page
+    assert "still shows the previous values" in page
     for claim in ("did not take effect", "safe to try again", "Nothing changed"):
         assert claim not in page
 
@@ -139,8 +139,8 @@ def test_an_update_somebody_overwrote_is_closed_by_a_person(
     edited(merchant, city="Graz")
     browser.post(f"/changes/{change.pk}/check/")
     page = browser.get(f"/changes/{change.pk}/").content.decode()
-    assert "Somebody changed the fields since" in page
-    assert "such as a password" not in page
+    assert "Someone has changed the fields since" in page
+    assert "for example a password" not in page
     close = f"/changes/{change.pk}/close/"
     assert client_of(manager).post(close, {"seen": "there", "reason": "x"}).status_code == 403
     assert browser.post(close, {"seen": "there", "reason": " "}).status_code == 422
@@ -222,7 +222,7 @@ def test_an_answer_that_only_shows_something_else_is_explained(browser, merchant
     rewriter.rules = {"updateMerchant": answered(with_merchant(city="Wien"))}
     change, _response = sent(browser, merchant, city="Linz")
     assert (change.state, change.inquiry) == (State.ACCEPTED, {})
-    assert "Read again, it has what was sent" in change.explanation
+    assert "When read again, it showed the values sent" in change.explanation
     assert merchant_now(merchant)["city"] == "Linz"
 
 

@@ -62,7 +62,7 @@ def test_who_comes_later_means_it(browser, tenant, relay):
 
 
 @pytest.mark.parametrize(
-    ("state", "words"), [(State.UNKNOWN, "It is not known"), (State.SENDING, "still being sent")]
+    ("state", "words"), [(State.UNKNOWN, "The outcome is unknown"), (State.SENDING, "still being sent")]
 )
 def test_an_open_outcome_counts_as_sent(browser, tenant, relay, state, words):
     sent(browser, tenant)
@@ -103,7 +103,7 @@ def test_secrets_tell_bodies_apart_and_are_asked_for_again(browser, merchant, re
     assert first.status_code == 302
     again = browser.post(address, {**form, "config.password": "one", "submission": str(uuid.uuid4())})
     assert again.status_code == 409
-    assert "type them again" in again.content.decode()
+    assert "Enter them again" in again.content.decode()
     browser.post(address, {**form, "config.password": "two", "submission": str(uuid.uuid4())})
     assert relay.writes == 2
 

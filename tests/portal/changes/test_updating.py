@@ -40,7 +40,7 @@ def test_an_edit_is_reviewed_field_by_field_and_sent_once(browser, merchant, rel
     change = prepared(browser, merchant, city="Linz")
     review = browser.get(f"/changes/{change.pk}/").content.decode()
     assert "Linz" in review
-    assert "The exact request" in review
+    assert "Request details" in review
     assert relay.writes == 0
     first = browser.post(f"/changes/{change.pk}/send/", {"reason": "moved"})
     second = browser.post(f"/changes/{change.pk}/send/", {"reason": "moved"})
@@ -80,7 +80,7 @@ def test_a_change_by_somebody_else_brings_the_form_back_with_what_changed(browse
     response = browser.post(edit(merchant), form_of(page, city="Linz"))
     shown = response.content.decode()
     assert response.status_code == 409
-    assert "Somebody changed this" in shown
+    assert "Someone changed this" in shown
     assert "4020" in shown
     assert response.context["form"].initial["city"] == "Linz"
     assert response.context["form"].initial["zipCode"] == "4020"
@@ -102,7 +102,7 @@ def test_a_change_between_review_and_confirmation_stops_it(browser, merchant, re
     assert "Graz" in response.content.decode()
     assert actions(change)[-1] == "change.conflict"
     resumed = browser.get(f"{edit(merchant)}?change={change.pk}")
-    assert "Somebody changed this" in resumed.content.decode()
+    assert "Someone changed this" in resumed.content.decode()
     assert resumed.context["form"].initial["city"] == "Linz"
 
 
@@ -134,7 +134,7 @@ def test_discarding_sends_nothing_and_cannot_be_undone_by_confirming(browser, me
 
 def test_disabling_wants_a_reason_and_goes_the_same_way(browser, merchant, relay):
     url = f"/sandbox/merchants/{merchant.guid}/disable/"
-    assert "switched off at once" in browser.get(url).content.decode()
+    assert "disables its connectors and users immediately" in browser.get(url).content.decode()
     assert browser.post(url).status_code == 422
     response = browser.post(url, {"reason": "fraud"})
     change = only_change()
@@ -191,7 +191,7 @@ def test_a_second_writer_waits_for_the_first(browser, agent, merchant, relay):
     Change.objects.filter(pk=other.pk).update(state=State.SENDING, claimed_at=timezone.now())
     response = browser.post(f"/changes/{change.pk}/send/")
     assert response.status_code == 409
-    assert "on its way to the gateway" in response.content.decode()
+    assert "is being sent" in response.content.decode()
     with pytest.raises(EntityBusy):
         services.change_send(user=agent, origin=ORIGIN, change=change)
     change.refresh_from_db()

@@ -95,7 +95,7 @@ def test_secrets_that_this_server_cannot_open_stay_and_say_so(browser, merchant,
     settings.PORTAL_ENCRYPTION_KEYS = keys.replace("test-1:", "other-1:")
     answer = browser.post(f"/changes/{change.pk}/reveal/")
     assert answer.status_code == 409
-    assert "cannot be opened on this server" in answer.content.decode()
-    assert "could not write its record" not in answer.content.decode()
+    assert "cannot be decrypted on this server" in answer.content.decode()
+    assert "could not record this change" not in answer.content.decode()
     settings.PORTAL_ENCRYPTION_KEYS = keys
     assert browser.post(f"/changes/{change.pk}/reveal/").status_code == 200

@@ -27,27 +27,27 @@ def test_without_a_connection_home_says_so(agent, client_of) -> None:
 def test_a_fresh_credential_and_a_working_one(agent, client_of, stored) -> None:
     assert "Not used yet" in home(agent, client_of)
     Credential.objects.update(last_success_at=timezone.now())
-    assert "Last answered" in home(agent, client_of)
+    assert "Last response" in home(agent, client_of)
 
 
 def test_a_refused_credential_offers_the_reset_to_those_who_may(agent, admin, client_of, stored) -> None:
     Credential.objects.update(suspect_since=timezone.now(), suspect_words="Unauthorized <by> me")
-    assert "Credential refused" in home(agent, client_of)
+    assert "Credential rejected" in home(agent, client_of)
     assert "/connections/sandbox/reset/" not in home(agent, client_of)
     told = home(admin, client_of)
-    assert "does not accept the stored API key" in told and "Unauthorized &lt;by&gt; me" in told
+    assert "has rejected the stored API key" in told and "Unauthorized &lt;by&gt; me" in told
     assert "/connections/sandbox/reset/" in told
 
 
 def test_a_credential_that_has_grown_old_is_told_to_those_who_replace_it(
     agent, admin, client_of, stored
 ) -> None:
-    assert "longer than the" not in home(admin, client_of)
+    assert "should be replaced every" not in home(admin, client_of)
     Credential.objects.update(activated_at=timezone.now() - timedelta(days=91))
-    assert "longer than the" in home(admin, client_of)
-    assert "longer than the" not in home(agent, client_of)
+    assert "should be replaced every" in home(admin, client_of)
+    assert "should be replaced every" not in home(agent, client_of)
     Connection.objects.update(remind_after_days=0)
-    assert "longer than the" not in home(admin, client_of)
+    assert "should be replaced every" not in home(admin, client_of)
 
 
 def test_a_reset_that_was_begun_is_remembered(agent, admin, client_of, stored) -> None:
@@ -67,6 +67,6 @@ def test_a_gateway_that_cannot_be_read_is_away_until_it_is_read_again(agent, cli
     now = timezone.now()
     where = {"connection": "sandbox", "kind": "merchant"}
     Scope.objects.create(parent_guid="TE-1", failed_at=now, away_since=now - timedelta(minutes=9), **where)
-    assert "Could not be read since" in home(agent, client_of)
+    assert "Not readable since" in home(agent, client_of)
     Scope.objects.create(parent_guid="TE-2", refreshed_at=now + timedelta(seconds=1), **where)
-    assert "Could not be read since" not in home(agent, client_of)
+    assert "Not readable since" not in home(agent, client_of)

@@ -64,7 +64,7 @@ def test_who_is_limited_to_a_tenant_sees_name_kind_and_standing_alone(
         assert beyond not in page.content.decode() + listed.content.decode(), beyond
     Credential.objects.update(suspect_since=timezone.now(), suspect_words="for TE-other")
     told = client_of(lia).get(PAGE).content.decode()
-    assert "does not accept the portal’s API key since" in told and "TE-other" not in told
+    assert "has rejected the portal’s API key since" in told and "TE-other" not in told
 
 
 def test_a_connection_without_credential_says_so(db, agent, client_of) -> None:
@@ -102,11 +102,11 @@ def test_an_admin_adds_a_connection_and_is_led_to_its_credential(db, admin, clie
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"base_url": "http://gateway.example.com"}, "would travel in clear"),
+        ({"base_url": "http://gateway.example.com"}, "would be sent unencrypted"),
         ({"base_url": "https://10.0.0.7/api"}, "not on the public internet"),
         ({"slug": "audit"}, "an address of the portal itself"),
         ({"kind": "sandbox", "colour": "red"}, "Red means production"),
-        ({"egress_addresses": "portal.example.org"}, "neither an IP address"),
+        ({"egress_addresses": "portal.example.org"}, "not an IP address"),
         ({"egress_addresses": "203.0.113.7/24"}, "inside the range"),
         ({"tenant_guid": "TE 7"}, "letters, digits and hyphens"),
         ({"name": "Li\u200bve"}, "invisible"),
@@ -135,7 +135,7 @@ def test_a_change_is_on_record_with_before_and_after(staging, admin, client_of) 
 
 def test_no_stored_key_follows_a_connection_to_another_address(staging, admin, client_of) -> None:
     answer = client_of(admin).post(EDIT, changed(staging, base_url="https://thief.example/api"), follow=True)
-    assert "the stored credential was destroyed" in answer.content.decode()
+    assert "the stored credential was deleted" in answer.content.decode()
     assert states(staging) == {1: "revoked"}
     assert staging.credentials.get().sealed_password == ""
     assert actions() == [("credential.revoked", "success"), ("connection.updated", "success")]
@@ -146,7 +146,7 @@ def test_who_may_not_reset_credentials_does_not_move_a_connection(staging, admin
     role_create(by=admin, origin=origin, name="Keeper", rights=["connection.view", "connection.update"])
     keeper = person("kim", "Keeper")
     form = client_of(keeper).get(EDIT)
-    assert "Changed by those who may reset stored credentials" in form.content.decode()
+    assert "Only people who can reset stored credentials" in form.content.decode()
     client_of(keeper).post(EDIT, changed(staging, name="Stage", base_url="https://thief.example/api"))
     kept = Connection.objects.get()
     assert (kept.name, kept.base_url) == ("Stage", staging.base_url)
@@ -175,8 +175,8 @@ def test_the_second_of_two_who_edit_is_shown_what_changed_meanwhile(staging, adm
     answer = client.post(EDIT, mine)
     assert answer.status_code == 409
     text = answer.content.decode()
-    assert "Somebody changed this connection" in text and 'value="Mine"' in text
-    assert "Stored now: “Theirs”" in text and "Stored now: “5”" in text
+    assert "Someone changed this connection" in text and 'value="Mine"' in text
+    assert "Currently stored: “Theirs”" in text and "Currently stored: “5”" in text
     assert Connection.objects.get().name == "Theirs"
     seen = text.partition('name="seen" value="')[2].partition('"')[0]
     assert client.post(EDIT, mine | {"seen": seen}).status_code == 302
@@ -194,7 +194,7 @@ def test_a_paused_connection_can_be_read_and_not_written(connection, admin, agen
     fields = {"name": "Kept in the form", "homepage": "https://kept.example", "timezone": "UTC"}
     answer = browser.post(address, fields)
     assert answer.status_code == 503
-    assert "is paused by an admin" in answer.content.decode()
+    assert "is paused: it is read-only" in answer.content.decode()
     assert "Kept in the form" in answer.content.decode()
     assert actions() == [("connection.paused", "success"), ("access.denied", "denied")]
     client_of(admin).post("/connections/sandbox/resume/")

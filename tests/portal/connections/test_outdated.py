@@ -38,11 +38,11 @@ def test_no_version_goes_to_the_gateway_after_its_time_or_its_end(
     with nobody_called():
         for step in ("1/rollback", "3/test"):
             told = browser.post(f"{PAGE}{step}/").wsgi_request
-            assert "was kept for 0 hours, which are over" in str(list(get_messages(told))), step
+            assert "expired after 0 hours" in str(list(get_messages(told))), step
         rotation.credentials_outdated_destroy()
         for step in ("1/rollback", "3/test"):
             told = browser.post(f"{PAGE}{step}/").wsgi_request
-            assert "is “revoked” by now" in str(list(get_messages(told))), step
+            assert "is now “revoked”" in str(list(get_messages(told))), step
     assert [name for name, _ in actions()].count("credential.tested") == 2
 
 
@@ -51,7 +51,7 @@ def test_a_tested_version_over_its_time_is_not_put_to_use(staging, gateway, brow
     Credential.objects.filter(version=2).update(created_at=timezone.now() - timedelta(hours=200))
     with nobody_called():
         told = browser.post(f"{PAGE}2/activate/").wsgi_request
-    assert "was kept for 72 hours, which are over" in str(list(get_messages(told)))
+    assert "expired after 72 hours" in str(list(get_messages(told)))
     assert opened(staging) == ("old-key-0001", "old-password-0001")
     assert "credential.activated" not in dict(actions())
 

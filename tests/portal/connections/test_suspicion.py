@@ -40,14 +40,14 @@ def test_a_401_in_daily_work_is_told_once_to_everybody_who_has_to_know(
     with django_capture_on_commit_callbacks(execute=True):
         for _ in range(3):
             listed = browser.post("/staging/tenants/", follow=True).content.decode()
-    assert "does not accept the portal’s API key" in listed
-    assert "Your own sign-in is fine" in listed and "Reset the credential" not in listed
+    assert "has rejected the portal’s API key" in listed
+    assert "You did nothing wrong" in listed and "Reset the credential" not in listed
     assert actions() == [("credential.suspected", "refused")]
     assert mail.outbox == []  # no page waits for a mail server
     worked()
     assert [message.to for message in mail.outbox] == [["ada@example.org"]]
     assert "Staging" in mail.outbox[0].body and "old-" not in mail.outbox[0].body
-    assert "rejects version 1" in client_of(admin).get(PAGE).content.decode()
+    assert "has rejected version 1" in client_of(admin).get(PAGE).content.decode()
     assert "Reset the credential" in client_of(admin).get("/staging/tenants/").content.decode()
     assert browser.get("/accounts/profile/").status_code == 200
 
@@ -84,7 +84,9 @@ def test_a_401_that_is_not_of_the_usual_form_makes_suspect_too_and_is_told_as_su
         assert Credential.objects.get().suspect_since is not None
         assert "not of the gateway&#x27;s usual form" in browser.get(PAGE).content.decode()
         tested = entered(browser, gateway).content.decode()
-    assert "a proxy between portal and gateway" in tested and "not of the usual form" in tested
+    assert (
+        "a proxy between the portal and the gateway" in tested and "does not look like the gateway" in tested
+    )
     assert actions() == [
         ("credential.suspected", "refused"),
         ("credential.entered", "success"),
@@ -110,12 +112,12 @@ def test_a_page_that_needs_the_gateway_says_what_to_do_and_keeps_the_session(
     assert browser.get(merchant).status_code == 200
     credential_reset(connection=connection, api_key="nobody", password="nothing", by="tests")
     page = browser.get(merchant)
-    assert page.status_code == 200 and "This is what was known at" in page.content.decode()
+    assert page.status_code == 200 and "These values were read at" in page.content.decode()
     form = browser.get(f"{merchant}edit/")
     assert form.status_code == 503
     text = form.content.decode()
     assert "The gateway rejects the API key of this connection" in text and "You stay signed in" in text
-    assert text.count("does not accept the portal’s API key") == 1
+    assert text.count("has rejected the portal’s API key") == 1
     assert browser.get("/accounts/profile/").status_code == 200
 
 

@@ -172,8 +172,8 @@ def test_a_meta_connector_is_shown_and_its_base_data_can_be_edited(browser, conn
     markup = browser.get(url_of("page", meta)).content.decode()
     assert "Meta-connector" in markup
     assert target.guid in markup
-    assert "not edited here yet" in markup
-    assert "Its rules cannot yet" in browser.get(url_of("edit", meta)).content.decode()
+    assert "rules can’t be edited yet" in markup
+    assert "Its rules can’t be edited yet" in browser.get(url_of("edit", meta)).content.decode()
     change = sent(browser, edit(browser, meta, description="Card routing"))
     assert "routingMetaConnector" not in change.request["body"]
 
@@ -200,7 +200,7 @@ def test_a_connector_is_readable_from_the_index_when_the_gateway_is_away(browser
     connection.save()
     markup = browser.get(url_of("page", connector)).content.decode()
     assert "The gateway is away" in markup
-    assert "keeps no credentials" in markup
+    assert "does not store these" in markup
     assert browser.get(url_of("edit", connector)).status_code in (502, 503)
 
 

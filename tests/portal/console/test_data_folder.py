@@ -83,7 +83,7 @@ def test_servers_with_different_data_folders_are_a_warning(client: Client, setti
     assert "data folder" not in ready(client)[2]
     settings.DATA_DIR = tmp_path / "two"
     warning = ready(client)[2]["data folder"]
-    assert "another data folder" in warning and "web server on" in warning
+    assert "a different data folder" in warning and "web server on" in warning
     settings.DATA_DIR = tmp_path / "one"
     Holder.objects.update(folder="")
     assert "data folder" not in ready(client)[2], "one that cannot say is not accused"

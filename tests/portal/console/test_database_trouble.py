@@ -38,7 +38,7 @@ def test_every_page_is_a_503_in_words(client_of, agent, page: str, table: str) -
     assert answer.status_code == 503, page
     assert int(answer.headers["Retry-After"]) > 0
     words = answer.content.decode()
-    assert "cannot reach its database" in words and "look at Changes" in words
+    assert "cannot reach its database" in words and "check Changes" in words
     assert "nothing was sent" not in words.lower(), "it cannot know"
     assert answer.headers["X-Request-Id"] in words
     assert client.get("/healthz/live").json() == {"status": "alive"}

@@ -56,7 +56,7 @@ def test_a_broken_page_says_what_to_do_without_saying_what_broke(visitor: Client
     answer = visitor.get("/broken/")
     assert answer.status_code == 500
     assert "CANARY" not in answer.content.decode()
-    assert "look at Changes" in answer.content.decode()
+    assert "check Changes" in answer.content.decode()
     assert_names_the_request(answer)
 
 

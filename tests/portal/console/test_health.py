@@ -107,7 +107,7 @@ def test_a_stranger_is_told_ready_or_not_and_nothing_else(client: Client, settin
 def test_who_is_near_is_told_what_somebody_should_look_at(client: Client, caller: str) -> None:
     answer = client.get("/healthz/ready", **NEAR[caller])
     assert answer.status_code == 200
-    assert "no worker is there" in answer.json()["warnings"]["background work"]
+    assert "no worker is running" in answer.json()["warnings"]["background work"]
 
 
 @pytest.mark.django_db

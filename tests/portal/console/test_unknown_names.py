@@ -19,7 +19,7 @@ def refusals(form_class, body, **initial):
 
 def test_an_unknown_name_is_refused_by_name():
     assert refusals(ConnectorCreateForm, CONNECTOR | {"colour": "red"}) == [
-        "“colour” is no field of this form. Nothing was sent."
+        "Unknown field “colour”. Nothing was sent."
     ]
 
 

@@ -74,7 +74,7 @@ def test_a_search_without_time_to_read_says_what_is_missing(browser, monkeypatch
 def test_a_gateway_that_is_away_leaves_a_list_incomplete(browser, connection):
     away(connection)
     text = browser.get("/sandbox/users/").content.decode()
-    assert "The gateway could not be read since" in text
+    assert "The gateway has not been readable since" in text
     assert "Not read yet" in text
     assert not any(words in text for words in WORDS_OF_NONE)
 
@@ -182,7 +182,7 @@ def test_a_list_beyond_the_size_limit_says_the_true_reason(browser, connection, 
     browser.get(address)
     work()
     text = browser.get(address).content.decode()
-    assert "The list is larger than the portal reads" in text
+    assert "The list is larger than the portal can read" in text
     assert "Try again in a moment" not in text
     background.missing_lists_enqueue()
     assert not Run.objects.filter(state="waiting").exists()

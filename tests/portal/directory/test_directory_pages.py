@@ -126,8 +126,8 @@ def test_the_list_stays_readable_when_the_gateway_is_away(browser, shops, word, 
     browser.post(f"/sandbox/merchants/?tenant={connection.tenant_guid}")
     response = browser.get(f"/sandbox/merchants/?tenant={connection.tenant_guid}&q={word}")
     assert len(listed(response)) == 3
-    assert "The gateway could not be read since" in response.content.decode()
-    assert "The gateway could not be read since" in browser.get("/sandbox/merchants/").content.decode()
+    assert "The gateway has not been readable since" in response.content.decode()
+    assert "The gateway has not been readable since" in browser.get("/sandbox/merchants/").content.decode()
 
 
 def test_a_connection_whose_gateway_never_answered_says_so(browser):

@@ -60,7 +60,7 @@ def badges(page):
 
 def test_the_preview_counts_what_is_affected_and_says_what_is_not_known(browser, shop, monkeypatch):
     text = browser.get(f"/sandbox/merchants/{shop.guid}/disable/").content.decode()
-    assert "Switches off 2 connectors and 1 user." in text
+    assert "Disables 2 connectors and 1 user." in text
     text = browser.get(f"/sandbox/merchants/{shop.guid}/archive/").content.decode()
     assert "Affects 2 connectors and 1 user." in text
 

@@ -112,7 +112,7 @@ def test_a_harmed_app_opens_nothing_and_the_person_is_told(sealed, bob, keys, ha
         browser = Client()
         browser.post("/accounts/login/", {"login": name, "password": PASSPHRASE})
         page = browser.post(CODE, {"code": code_of(sealed.secret)})
-        assert page.status_code == 200 and b"cannot open what it keeps of your second factor" in page.content
+        assert page.status_code == 200 and b"cannot decrypt its copy of your second factor" in page.content
         assert not is_in(browser)
     event = Event.objects.filter(action="second_factor.failed").first()
     assert event.code == "does_not_open"
@@ -127,7 +127,7 @@ def test_a_passkey_that_cannot_be_read_is_said_where_another_is_added(sealed, cl
     browser.post("/accounts/second-factor/confirm/", {"code": code_of(sealed.secret)})
     for send in (browser.get, browser.post):
         page = send("/accounts/second-factor/passkeys/add/", follow=True)
-        assert page.status_code == 200 and b"cannot be read any more" in page.content
+        assert page.status_code == 200 and b"can no longer be read" in page.content
 
 
 def test_a_harmed_app_leaves_the_recovery_codes_their_use(sealed, bob, keys):

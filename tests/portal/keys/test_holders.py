@@ -63,7 +63,7 @@ def test_a_running_server_without_the_key_is_named_and_nothing_is_sealed_anew(co
         for more in ([], ["--background"]):
             refused = manage(both, "keyring", "rotate", *more)
             assert refused.returncode != 0 and f"web server on {HOST} (seen " in refused.stderr
-            assert "Key “b” is not everywhere yet" in refused.stderr and "--force" in refused.stderr
+            assert "Key “b” is missing on some servers" in refused.stderr and "--force" in refused.stderr
         assert key_ids() == {"a"} and not Run.objects.exists()
         process.terminate()
         process.communicate(timeout=120)
@@ -95,7 +95,7 @@ def test_whoever_does_not_want_to_wait_says_why_and_it_is_on_record(capsys, seal
     with pytest.raises(CommandError):
         call_command("keyring", "rotate", "--force", "  ")
     assert key_ids() == {"a"} and not Event.objects.filter(action__startswith="keyring.").exists()
-    assert f"{VALUES} values were sealed anew" in run(capsys, "rotate", "--force", "alpha is being replaced")
+    assert f"{VALUES} values were re-encrypted" in run(capsys, "rotate", "--force", "alpha is being replaced")
     assert key_ids() == {"b"}
     assert Event.objects.get(action="keyring.rotation_began").reason == "alpha is being replaced"
 
@@ -107,7 +107,7 @@ def test_whoever_does_not_want_to_wait_says_why_and_it_is_on_record(capsys, seal
 def test_a_server_that_is_gone_or_has_the_key_keeps_nobody_waiting(*, capsys, sealed, keys, alpha, ago, held):
     alpha(ago, *held)
     keys("b", "a")
-    assert f"{VALUES} values were sealed anew" in run(capsys, "rotate")
+    assert f"{VALUES} values were re-encrypted" in run(capsys, "rotate")
 
 
 def test_another_key_of_the_same_name_is_another_key(sealed, keys, alpha):
@@ -125,7 +125,7 @@ def test_status_and_ready_name_who_lacks_the_key_and_show_no_key(
     holder_note("worker")
     printed = run(capsys, "status")
     assert "Lacks key “b”: web server on alpha (seen " in printed
-    assert f"Can open what is sealed here: worker on {HOST} (seen " in printed
+    assert f"Can decrypt values of this server: worker on {HOST} (seen " in printed
     warning = client.get("/healthz/ready").json()["warnings"]["encryption keys"]
     assert "web server on alpha" in warning and HOST not in warning
     marks = Holder.objects.get(work="worker").marks
@@ -138,13 +138,12 @@ def test_no_key_is_called_removable_while_a_server_still_seals_with_it(capsys, s
     keys("b", "a")
     for act in ("rotate", "status"):
         printed = run(capsys, act)
-        assert (
-            "Key “a” seals nothing that is stored, but still what is new on web server on alpha" in printed
-        ), act
-        assert "can be removed" not in printed and "Put “b” in front there" in printed
+        assert "Key “a” encrypts no stored values, but new values are still encrypted" in printed, act
+        assert "encrypted with it on web server on alpha" in printed, act
+        assert "You can remove it" not in printed and "Put “b” first there" in printed
     keys("b", "a", a=key())
-    assert "can be removed" in run(capsys, "status"), (
-        "another key of that name is not the one alpha seals with"
+    assert "You can remove it" in run(capsys, "status"), (
+        "a different key of that name is not the one alpha seals with"
     )
 
 
@@ -152,7 +151,7 @@ def test_no_key_is_called_removable_while_a_server_still_seals_with_it(capsys, s
 def test_a_key_that_nobody_seals_with_any_more_can_be_removed(*, capsys, sealed, keys, alpha, ago, held):
     alpha(ago, *held)
     keys("b", "a")
-    assert "Key “a” seals nothing: it can be removed" in run(capsys, "rotate")
+    assert "Key “a” encrypts no stored values. You can remove it" in run(capsys, "rotate")
 
 
 @pytest.fixture
@@ -173,12 +172,12 @@ def test_a_worker_seals_everything_anew_and_the_task_says_so(
     assert "/tasks/" in run(capsys, "rotate", "--background")
     run(capsys, "rotate", "--background")
     task = Run.objects.get()
-    assert "Seal every stored secret with key “b”" in client_of(admin).get("/tasks/").content.decode()
-    assert "Seal every stored secret" not in client_of(manager).get("/tasks/").content.decode()
+    assert "Re-encrypt all stored secrets with key “b”" in client_of(admin).get("/tasks/").content.decode()
+    assert "Re-encrypt all stored secrets" not in client_of(manager).get("/tasks/").content.decode()
     assert client_of(manager).post(f"/tasks/{task.pk}/cancel/").status_code == 404
     worked_off()
     task.refresh_from_db()
-    assert (task.state, task.message) == (RunState.DONE, f"{many} values were sealed anew")
+    assert (task.state, task.message) == (RunState.DONE, f"{many} values were re-encrypted")
     assert key_ids() == {"b"}
     assert Event.objects.get(action="keyring.rotated").actor_name == "manage.py keyring"
 
@@ -227,7 +226,7 @@ def test_stopping_it_and_starting_it_again_take_step_up_and_are_recorded(
     assert [(event.action, event.actor_id) for event in events] == [
         ("keyring.rotation_stopped", admin.pk), ("keyring.rotation_restarted", admin.pk),
     ]  # fmt: skip
-    assert "Seal every stored secret with key “b”" in events[0].sentence
+    assert "Re-encrypt all stored secrets with key “b”" in events[0].sentence
 
 
 @pytest.mark.parametrize(("step", "state"), [("cancel", RunState.WAITING), ("retry", RunState.CANCELLED)])
@@ -249,7 +248,7 @@ def test_a_worker_with_other_keys_seals_nothing(capsys, sealed, keys, alpha):
     keys("a", "b")
     worked_off()
     task = Run.objects.get()
-    assert task.state == RunState.FAILED and "another key" in task.message
+    assert task.state == RunState.FAILED and "a different key" in task.message
     keys("b", "a")
     assert key_ids() == {"a"}
     Holder.objects.create(name="late", host="beta", work="web server", marks=["0" * 16])

@@ -91,15 +91,15 @@ def test_status_counts_what_each_key_seals(capsys, sealed, keys):
     printed = run(capsys, "status")
     for place in places():
         assert re.search(rf"^{place.name} +0 +2$", printed, re.M), printed
-    assert f"{VALUES} values are still under older keys" in printed
-    assert "New values are sealed with “b”." in printed and "can be removed" not in printed
+    assert f"{VALUES} values are still encrypted with older keys" in printed
+    assert "New values are encrypted with “b”." in printed and "can be removed" not in printed
 
 
 def test_a_rotation_seals_everything_with_the_first_key_and_the_old_one_can_go(capsys, sealed, keys, gateway):
     keys("b", "a")
     printed = run(capsys, "rotate")
-    assert f"{VALUES} values were sealed anew" in printed
-    assert "Key “a” seals nothing: it can be removed" in printed
+    assert f"{VALUES} values were re-encrypted" in printed
+    assert "Key “a” encrypts no stored values. You can remove it" in printed
     assert key_ids() == {"b"}
     keys("b")
     assert all_opens(sealed, gateway)
@@ -113,7 +113,7 @@ def test_a_second_rotation_finds_nothing_to_do_and_leaves_no_record(capsys, seal
     keys("b", "a")
     run(capsys, "rotate")
     before = [value.token for _, _, value in values_resting()]
-    assert "0 values were sealed anew" in run(capsys, "rotate")
+    assert "0 values were re-encrypted" in run(capsys, "rotate")
     assert [value.token for _, _, value in values_resting()] == before
     assert Event.objects.filter(action="keyring.rotated").count() == 1
 
@@ -161,10 +161,13 @@ def test_what_does_not_open_is_named_left_alone_and_fails_the_command(capsys, se
     altered = Credential.objects.get().sealed_password[:-4] + "AAAA"
     Credential.objects.update(sealed_password=altered)
     keys("b", "a")
-    with pytest.raises(CommandError, match="1 values do not open"):
+    with pytest.raises(CommandError, match="1 values cannot be decrypted"):
         call_command("keyring", "rotate")
     printed = capsys.readouterr().out
-    assert "Does not open: Credentials of connections" in printed and "sealed_password (key “a”)" in printed
+    assert (
+        "Cannot be decrypted: Credentials of connections" in printed
+        and "sealed_password (key “a”)" in printed
+    )
     assert Credential.objects.get().sealed_password == altered
     assert "can be removed" not in printed
     assert keyring_standing().sealed_with("b") == VALUES - 1
@@ -174,16 +177,18 @@ def test_status_after_the_loss_of_a_key_names_it_and_discard_gives_up_only_the_n
     capsys, sealed, keys
 ):
     keys("b")
-    with pytest.raises(CommandError, match=f"{VALUES} values do not open"):
+    with pytest.raises(CommandError, match=f"{VALUES} values cannot be decrypted"):
         call_command("keyring", "status")
     assert "Key “a” is not configured" in capsys.readouterr().out
-    with pytest.raises(CommandError, match=f"{VALUES} values do not open, not 5. Nothing was taken out"):
+    with pytest.raises(
+        CommandError, match=f"{VALUES} values cannot be decrypted, not 5. Nothing was removed"
+    ):
         call_command("keyring", "discard", "--values", "5")
     assert keyring_standing().sealed_with("a") == VALUES
-    assert f"{VALUES} values that no key opens" in run(capsys, "discard", "--values", str(VALUES))
+    assert f"{VALUES} values that no key can decrypt" in run(capsys, "discard", "--values", str(VALUES))
     assert not list(values_resting()) and not Authenticator.objects.exists()
     assert Event.objects.get(action="keyring.discarded").after_data == {"values": VALUES}
-    assert "New values are sealed with “b”" in run(capsys, "status")
+    assert "New values are encrypted with “b”" in run(capsys, "status")
     with pytest.raises(KeyringError):
         credential_active(connection=sealed.connection)
 

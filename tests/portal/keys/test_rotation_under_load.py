@@ -138,7 +138,7 @@ def test_a_key_follows_another_while_people_work_and_no_request_fails(busy_house
             load.goes_on(asks_the_gateway=4, signs_in=2)
             rotated = manage(f"{NEW},{OLD}", "keyring", "rotate")
             assert rotated.returncode == 0, rotated.stderr
-            assert "Key “old” seals nothing: it can be removed" in rotated.stdout
+            assert "Key “old” encrypts no stored values. You can remove it" in rotated.stdout
             load.goes_on(asks_the_gateway=4, signs_in=2)
             ended(process)
             process = served(listener, NEW)

@@ -33,20 +33,20 @@ def test_the_right_keys_start(sealed, keys):
 def test_a_missing_key_stops_the_start_and_is_named(sealed, keys, settings):
     keys("b")
     said = refused(settings)
-    assert f"Key “a” is missing: {VALUES} stored values are sealed with it" in said
+    assert f"Key “a” is missing: {VALUES} stored values are encrypted with it" in said
     assert "Credentials of connections: 2" in said and "docs/keys.md" in said
 
 
 def test_another_key_under_the_same_name_stops_the_start(sealed, keys, settings):
     keys("a", a=key())
     said = refused(settings)
-    assert "Key “a” in PORTAL_ENCRYPTION_KEYS is not the key of that name that sealed before" in said
-    assert f"it opens none of the {VALUES} values" in said
+    assert "Key “a” in PORTAL_ENCRYPTION_KEYS has changed: it decrypts none of the" in said
+    assert f"it decrypts none of the {VALUES} values" in said
 
 
 def test_another_old_key_under_the_same_name_stops_the_start_too(sealed, keys, settings):
     keys("b", "a", a=key())
-    assert "Key “a” in PORTAL_ENCRYPTION_KEYS is not the key of that name" in refused(settings)
+    assert "Key “a” in PORTAL_ENCRYPTION_KEYS has changed" in refused(settings)
 
 
 def test_a_single_damaged_value_does_not_keep_everybody_out(sealed):

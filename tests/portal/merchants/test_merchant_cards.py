@@ -27,7 +27,7 @@ def merchant(number, **values):
 
 def test_an_agent_is_led_to_the_first_step(agent, client_of, sandbox):
     page = client_of(agent).get("/").content.decode()
-    assert "Bring a merchant live" in page
+    assert "Take a merchant live" in page
     assert 'href="/sandbox/merchants/new/"' in page
 
 

@@ -136,7 +136,7 @@ def test_a_merchant_the_gateway_no_longer_lists_is_shown_as_it_was(browser, conn
         guid="ME-GONE", name="Gone shop", fields={"name": "Gone shop"}, seen_at=seen, **place
     )
     text = browser.get("/sandbox/merchants/ME-GONE/").content.decode()
-    assert "does not list this any more" in text
+    assert "no longer lists this" in text
     assert "Gone shop" in text
 
 

@@ -28,7 +28,7 @@ def test_the_matrix_says_who_may_do_what_where(admin, agent, manager, person, cl
     assert set(rows) == {"ada", "ana", "max"}
     for row in rows.values():
         assert row.rights == row.person.get_all_permissions(), "the table says what the door says"
-    assert dict(rows["ana"].cells)["Merchants"] == ["see", "create", "change"]
+    assert dict(rows["ana"].cells)["Merchants"] == ["view", "create", "change"]
 
 
 def test_the_matrix_costs_the_same_for_many_people(admin, person, django_assert_max_num_queries):
@@ -42,19 +42,21 @@ def test_the_file_holds_a_row_for_each_person_and_no_formula(admin, person, clie
     person("ann", "Manager", first_name="=1+1")
     answer = client_of(admin).get("/staff/access/file/")
     rows = list(csv.DictReader(io.StringIO(answer.content.decode())))
-    assert [row["User name"] for row in rows] == ["ada", "ann"]
-    assert rows[1]["Name"] == "'=1+1" and rows[1]["Audit trail"].startswith("see; export; verify")
+    assert [row["Username"] for row in rows] == ["ada", "ann"]
+    assert rows[1]["Name"] == "'=1+1" and rows[1]["Audit trail"].startswith("view; export; verify")
 
 
 def test_a_review_is_signed_off_with_a_note_and_is_an_event(manager, client_of):
     browser = client_of(manager)
-    assert b"Nobody has signed off" in browser.get("/staff/access/").content
+    assert b"No access review yet" in browser.get("/staff/access/").content
     digest = browser.get(REVIEW).context["digest"]
     assert browser.post(REVIEW, {"note": "", "seen": digest}).status_code == 422
     assert browser.post(REVIEW, {"note": "All as it should be", "seen": digest}).status_code == 302
     event = Event.objects.get(action="staff.access_reviewed")
     assert event.after_data == {"people": 1, "digest": digest}
-    assert event.sentence == "Max Manager (Manager) reviewed who may do what: 1 person: All as it should be"
+    assert (
+        event.sentence == "Max Manager (Manager) signed off an access review: 1 person: All as it should be"
+    )
     page = browser.get("/staff/access/").content.decode()
     assert "by Max Manager: “All as it should be”" in page and "Nothing has changed since" in page
 
@@ -64,17 +66,17 @@ def test_what_changed_while_it_was_reviewed_is_not_signed_off(admin, agent, clie
     digest = browser.get(REVIEW).context["digest"]
     role_change(by=admin, origin=ORIGIN, person=agent, role="Manager")
     answer = browser.post(REVIEW, {"note": "Fine", "seen": digest})
-    assert answer.status_code == 422 and b"Rights changed while you were looking" in answer.content
+    assert answer.status_code == 422 and b"Permissions changed while you were reviewing" in answer.content
     assert b"Fine" in answer.content and not Event.objects.filter(action="staff.access_reviewed").exists()
     again = {"note": "Fine", "seen": access_digest(access_rows())}
     assert again["seen"] in answer.content.decode() and browser.post(REVIEW, again).status_code == 302
     role_change(by=admin, origin=ORIGIN, person=agent, role="Support agent")
-    assert b"Rights have changed since" in browser.get("/staff/access/").content
+    assert b"Permissions have changed since" in browser.get("/staff/access/").content
 
 
 def test_a_review_that_is_due_is_said_on_the_home_page(manager, agent, client_of, settings, monkeypatch):
     browser = client_of(manager)
-    assert b"Nobody has reviewed yet" in browser.get("/").content
+    assert b"No access review yet" in browser.get("/").content
     assert b"Access review" not in client_of(agent).get("/").content
     access_review(by=manager, origin=ORIGIN, note="Fine", seen=access_digest(access_rows()))
     assert not review_standing().overdue and b"Access review" not in browser.get("/").content

@@ -78,7 +78,7 @@ ATTACKS = {
     "own right": (
         "INSERT INTO staff_user_user_permissions (user_id, permission_id) "
         "SELECT {ana}, min(id) FROM auth_permission",
-        "“ana”: rights",
+        "“ana”: permissions",
     ),
     "password": ("UPDATE staff_user SET password = '{hash}' WHERE id = {ana}", "“ana”: password"),
     "superuser": ("UPDATE staff_user SET is_superuser = true WHERE id = {ana}", "“ana”: status"),
@@ -95,12 +95,12 @@ ATTACKS = {
     "right of a built-in role": (
         "DELETE FROM auth_group_permissions "
         "WHERE group_id = (SELECT id FROM auth_group WHERE name = 'Manager')",
-        "role “Manager”: rights",
+        "role “Manager”: permissions",
     ),
     "right of an own role": (
         "DELETE FROM auth_group_permissions "
         "WHERE group_id = (SELECT id FROM auth_group WHERE name = 'Reader')",
-        "role “Reader”: rights",
+        "role “Reader”: permissions",
     ),
 }
 
@@ -119,7 +119,7 @@ def test_a_direct_edit_is_reported(attack, ana, admin, client):
     assert report.whole and any(words in said for said in report.disagreements)
     warnings = client.get("/healthz/ready").json()["warnings"]
     assert words in warnings["access rights"]
-    with pytest.raises(CommandError, match="past the portal"):
+    with pytest.raises(CommandError, match="Changed directly in the database"):
         call_command("access_seal")
 
 
@@ -139,7 +139,7 @@ def test_a_later_change_by_the_portal_vouches_for_nothing(ana, admin):
     ana.save()
     reach_change(by=admin, origin=SYSTEM, person=ana, places=[Place("x")])
     password_set(origin=SYSTEM, person=ana, password="another horse battery")
-    assert disagreements() == ["“ana”: status, user name or e-mail address"]
+    assert disagreements() == ["“ana”: status, username or email address"]
     call_command("access_seal", accept="ana", reason="our own repair")
     assert disagreements() == [] and Event.objects.first().action == "staff.rights_accepted"
 
@@ -154,7 +154,7 @@ def test_an_older_copy_that_is_put_back_with_its_seal_is_reported(ana, admin, mo
     with connection.cursor() as cursor:
         cursor.execute(f"UPDATE staff_user_groups SET group_id = {rows[1].pk} WHERE user_id = {ana.pk}")  # noqa: S608
     AccessSeal.objects.filter(pk=old["subject"]).update(**old)
-    assert disagreements() == ["“ana”: an older copy was put back"]
+    assert disagreements() == ["“ana”: an older copy was restored"]
 
 
 def test_the_upgrade_seals_what_is_there_once(ana):
@@ -178,9 +178,9 @@ def test_the_upgrade_seals_what_is_there_once(ana):
 
 def test_the_access_review_says_so(ana, admin, client_of):
     browser = client_of(admin)
-    assert "past the portal" not in browser.get("/staff/access/").content.decode()
+    assert "Changed directly in the database" not in browser.get("/staff/access/").content.decode()
     Permission.objects.first()
     User.objects.filter(pk=ana.pk).update(password=make_password("x"))
     for path in ("/staff/access/", "/staff/access/review/"):
         page = browser.get(path).content.decode()
-        assert "past the portal" in page and "“ana”: password" in page
+        assert "Changed directly in the database" in page and "“ana”: password" in page

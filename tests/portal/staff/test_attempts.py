@@ -139,9 +139,9 @@ def test_strange_names_count_and_break_nothing(ana, name):
 def test_an_admin_sees_the_lock_and_ends_it(ana, admin, client_of):
     [tried() for _ in range(5)]
     browser, page = client_of(admin), f"/staff/{ana.pk}/"
-    assert b"too many failed attempts" in browser.get(page).content
+    assert b"too many failed sign-in attempts" in browser.get(page).content
     assert browser.post(page + "unlock/").status_code == 302
-    assert b"too many failed attempts" not in browser.get(page).content
+    assert b"too many failed sign-in attempts" not in browser.get(page).content
     assert tried(passphrase=PASSPHRASE)
     unlocked = Event.objects.get(action="staff.unlocked")
     assert unlocked.actor_id == admin.pk and unlocked.object_guid == str(ana.pk)
@@ -152,9 +152,11 @@ def test_the_page_says_which_tries_are_used_up(ana, admin, client_of):
         return client_of(admin).get(f"/staff/{ana.pk}/").content.decode()
 
     ways = {
-        attempts.password_slot_of(ana): "attempts to sign in",
-        attempts.code_slot_of(ana): "wrong codes of the second factor",
-        attempts.own_password_slot_of(ana): "own password again (step-up); sign-in is not locked",
+        attempts.password_slot_of(ana): "failed sign-in attempts",
+        attempts.code_slot_of(ana): "wrong second-factor codes",
+        attempts.own_password_slot_of(
+            ana
+        ): "when asked to confirm their identity; this does not lock sign-in",
     }
     for slot, words in ways.items():
         for _ in range(5):

@@ -48,7 +48,7 @@ def test_what_ends_the_sessions_of_a_person_ends_a_sign_in_between_its_steps(sec
     browser = past_the_password()
     ENDED[ended](ana)
     answer = browser.post(CODE, {"code": code_of(secret)}, follow=True)
-    assert answer.redirect_chain == [("/accounts/login/", 302)] and b"Begin again" in answer.content
+    assert answer.redirect_chain == [("/accounts/login/", 302)] and b"Sign in again" in answer.content
     assert not is_in(browser) and b'name="password"' in browser.get("/accounts/login/").content
     assert Event.objects.get(action="session.sign_in_failed").code == "first_step_over"
     assert User.objects.get().totp_step == 0  # nobody looked at the code
@@ -63,7 +63,7 @@ def test_sessions_ended_while_the_code_is_looked_at_end_that_sign_in_too(secret,
 
     monkeypatch.setattr(CodeForm, "save", meanwhile)
     answer = browser.post(CODE, {"code": code_of(secret)}, follow=True)
-    assert b"Begin again" in answer.content and not is_in(browser)
+    assert b"Sign in again" in answer.content and not is_in(browser)
     assert not Event.objects.filter(action="session.signed_in").exists()
 
 

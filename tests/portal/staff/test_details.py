@@ -1,4 +1,4 @@
-"""Name and e-mail of a person: changed by another admin, on record, and the old address hears of it."""
+"""Name and email of a person: changed by another admin, on record, and the old address hears of it."""
 
 import pytest
 from django.core import mail
@@ -20,7 +20,7 @@ def test_an_admin_changes_them_on_record_and_the_old_address_is_told(
 ):
     settings.MAIL_ON = True
     browser, page = client_of(admin), f"/staff/{ana.pk}/"
-    assert b"Change name or e-mail" in browser.get(page).content
+    assert b"Change name or email" in browser.get(page).content
     assert b"old@example.com" in browser.get(page + "details/").content
     with django_capture_on_commit_callbacks(execute=True):
         assert browser.post(page + "details/", WANTED | {"username": "other"})["Location"] == page
@@ -30,7 +30,7 @@ def test_an_admin_changes_them_on_record_and_the_old_address_is_told(
     assert event.actor_id == admin.pk and event.before_data["email"] == "old@example.com"
     assert sorted(sent.to[0] for sent in mail.outbox) == ["new@example.com", "old@example.com"]
     for sent in mail.outbox:
-        assert "changed by Ada Admin" in sent.body and "changed to new@example.com" in sent.body
+        assert "Ada Admin changed the sign-in" in sent.body and "changed to new@example.com" in sent.body
     assert browser.post(page + "details/", WANTED).status_code == 302
     assert Event.objects.filter(action="staff.details_changed").count() == 1  # nothing new
 
@@ -61,7 +61,7 @@ def test_nobody_is_given_a_name_that_somebody_else_has(*, ana, admin, manager, c
     browser, wanted = client_of(admin), {"first_name": first, "last_name": last, "email": ""}
     refused = browser.post(f"/staff/{ana.pk}/details/", wanted)
     assert refused.status_code == 409
-    assert "could be mistaken for Max Manager (user name max)" in refused.content.decode()
+    assert "could be mistaken for Max Manager (username max)" in refused.content.decode()
     assert User.objects.get(pk=ana.pk).called == "Ana Single"
     newcomer = {"username": "new", "role": "Support agent", "first_name": first, "last_name": last}
     refused = browser.post("/staff/new/", newcomer)
@@ -85,7 +85,7 @@ def test_nobody_gets_a_user_name_that_reads_like_somebody_s_name(person, admin, 
     person("m1", "Manager", first_name="Max")
     refused = client_of(admin).post("/staff/new/", {"username": "Max", "role": "Support agent"})
     assert (
-        refused.status_code == 422 and "could be mistaken for Max (user name m1)" in refused.content.decode()
+        refused.status_code == 422 and "could be mistaken for Max (username m1)" in refused.content.decode()
     )
 
 
@@ -107,5 +107,5 @@ def test_the_record_tells_people_apart_who_were_called_alike(*, ana, admin, pers
     for number, (by, email) in enumerate([(admin, "a@example.com"), (namesake, "b@example.com")], start=1):
         assert client_of(by).post(f"/staff/{ana.pk}/details/", {**details, "email": email}).status_code == 302
         shown = client_of(admin).get(f"/audit/{number}/").content.decode()
-        assert f"user name <code>{by.username}</code>, person {by.pk}" in shown
-        assert f"user name <code>ana</code>, person {ana.pk}" in shown
+        assert f"username <code>{by.username}</code>, account {by.pk}" in shown
+        assert f"username <code>ana</code>, account {ana.pk}" in shown

@@ -39,7 +39,7 @@ def test_a_form_is_filled_in_after_the_step_up(browser, address, typed):
     session.save()
     answer = browser.post(address, posted)
     confirm = browser.get(answer["Location"]).content.decode()
-    assert "what you typed is kept" in confirm.replace("What", "what")
+    assert "Your input is" in confirm.replace("What", "what")
     back = re.search(r'name="next" value="([^"]*)"', confirm)[1]
     landed = browser.post("/accounts/confirm/", {"password": PASSPHRASE, "next": back})
     page = browser.get(landed["Location"]).content.decode()

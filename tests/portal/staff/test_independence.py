@@ -83,7 +83,7 @@ def refused(answer, words):
 def test_who_was_promoted_after_it_was_asked_for_cannot_approve(ask, admin, old_agent, client_of):
     approve = ask()
     role_change(**by(admin), person=old_agent, role=ADMIN)
-    assert refused(client_of(old_agent).post(approve), "since this was asked for")
+    assert refused(client_of(old_agent).post(approve), "since this was requested")
 
 
 def test_the_whole_takeover_by_one_admin_fails(ask, admin, old_agent, client_of):
@@ -94,7 +94,7 @@ def test_the_whole_takeover_by_one_admin_fails(ask, admin, old_agent, client_of)
     puppet.get(key)
     puppet.post("/accounts/password/set/", {"password1": PASSPHRASE, "password2": PASSPHRASE})
     assert puppet.post("/accounts/login/", {"login": "old", "password": PASSPHRASE}).status_code == 302
-    assert refused(puppet.post(approve), "since this was asked for")
+    assert refused(puppet.post(approve), "since this was requested")
 
 
 def test_who_was_given_a_link_by_the_one_who_asks_cannot_approve(ask, admin, adi, client_of):
@@ -123,7 +123,7 @@ def test_a_role_or_a_reach_that_was_widened_is_a_promotion_too(ask, admin, perso
     role_update(**by(admin), role=role, rights=every)
     reach_change(**by(admin), person=limited, places=None)
     for one in (lead, limited):
-        assert refused(client_of(one).post(approve), "since this was asked for")
+        assert refused(client_of(one).post(approve), "since this was requested")
 
 
 def test_what_the_asker_did_long_ago_does_not_matter_any_more(ask, admin, adi, client_of):
@@ -137,7 +137,7 @@ def test_what_the_asker_did_long_ago_does_not_matter_any_more(ask, admin, adi, c
 def test_a_second_factor_set_up_after_the_ask_proves_nothing(ask, adi, client_of):
     approve = ask()
     with_app(adi)
-    assert refused(client_of(adi).post(approve), "second factor of your own")
+    assert refused(client_of(adi).post(approve), "need a second factor that you set up before")
     Authenticator.objects.filter(user=adi).update(created_at=timezone.now() - timedelta(days=90))
     assert client_of(adi).post(approve).status_code == 302
 
@@ -148,7 +148,7 @@ def test_where_policy_asks_for_a_second_factor_only_who_has_one_counts_as_somebo
     with_app(admin)
     settings.SECOND_FACTOR_ROLES = ["*"]
     steps, browser = f"/staff/{vic.pk}/second-factor/", client_of(admin)
-    assert b"no other admin who could approve" in browser.post(steps, WHY).content
+    assert b"no other admin who can approve" in browser.post(steps, WHY).content
     with_app(adi)
     assert browser.post(steps, WHY).status_code == 302
 

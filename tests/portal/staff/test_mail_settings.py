@@ -55,7 +55,7 @@ def test_the_invitation_of_a_demo_lies_in_its_data_folder(demo, admin, client_of
     assert client_of(admin).post("/staff/new/", form).status_code == 302
     mail = written(demo)
     assert mail["To"] == "ines@example.com" and mail["From"] == "portal@localhost"
-    assert "user name is ines" in mail.get_content()
+    assert "username is ines" in mail.get_content()
 
 
 def test_the_anchor_of_a_demo_lies_there_too(demo, db, settings):

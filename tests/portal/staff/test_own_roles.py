@@ -50,15 +50,15 @@ def test_a_role_is_made_on_its_page_and_given_to_a_person(admin, agent, client_o
     made = browser.post("/staff/roles/new/", {"name": " Merchant  reader ", "rights": READING})
     assert made["Location"] == "/staff/roles/"
     event = Event.objects.get(action="role.created")
-    assert event.sentence == "Ada Admin (Admin) made role “Merchant reader”"
+    assert event.sentence == "Ada Admin (Admin) created role “Merchant reader”"
     assert event.after_data == {"rights": sorted(READING)}
     assert "Merchant reader" in browser.get("/staff/roles/").content.decode()
     assert browser.post(f"/staff/{agent.pk}/role/", {"role": "Merchant reader"}).status_code == 302
     assert fresh(agent).get_all_permissions() == set(READING)
     page = browser.get(f"/staff/{agent.pk}/")
-    assert ("Merchants", ["see"]) in page.context[
+    assert ("Merchants", ["view"]) in page.context[
         "rights"
-    ] and b"<dt>Merchants</dt><dd>see</dd>" in page.content
+    ] and b"<dt>Merchants</dt><dd>view</dd>" in page.content
 
 
 def test_changed_rights_bite_at_the_next_request_and_are_recorded_before_and_after(
@@ -77,9 +77,9 @@ def test_changed_rights_bite_at_the_next_request_and_are_recorded_before_and_aft
 @pytest.mark.parametrize(
     ("values", "why"),
     [
-        ({"name": "admin"}, "of this name already"),
-        ({"name": "Admin."}, "of this name already"),
-        ({"name": "sup-port agent"}, "of this name already"),
+        ({"name": "admin"}, "with this name already exists"),
+        ({"name": "Admin."}, "with this name already exists"),
+        ({"name": "sup-port agent"}, "with this name already exists"),
         ({"name": "\N{CYRILLIC CAPITAL LETTER A}dmin"}, "Latin letters"),
         ({"name": "\N{FULLWIDTH LATIN CAPITAL LETTER A}dmin"}, "Latin letters"),
         ({"name": "Adm\N{LATIN SMALL LETTER DOTLESS I}n"}, "Latin letters"),
@@ -87,8 +87,8 @@ def test_changed_rights_bite_at_the_next_request_and_are_recorded_before_and_aft
         ({"name": "x"}, "2 to 60"),
         ({"name": "Two, names"}, "2 to 60"),
         ({"name": "*"}, "2 to 60"),
-        ({"rights": ["king.crown"]}, "no such right"),
-        ({"rights": ["merchant.update"]}, "also needs “see merchants”"),
+        ({"rights": ["king.crown"]}, "This permission does not exist"),
+        ({"rights": ["merchant.update"]}, "also needs “view merchants”"),
     ],
 )
 def test_what_is_no_role_is_refused_with_the_reason(admin, values, why):
@@ -103,20 +103,20 @@ def test_nobody_makes_or_changes_a_role_with_rights_that_they_lack(lead, admin, 
     with pytest.raises(StaffRefused, match="reset stored credentials"):
         role_update(by=lead, origin=ORIGIN, role=reader_role, rights=["credential.reset"])
     role_update(by=admin, origin=ORIGIN, role=reader_role, rights=["change.view"])
-    with pytest.raises(StaffRefused, match="see changes"):
+    with pytest.raises(StaffRefused, match="view changes"):
         role_update(by=lead, origin=ORIGIN, role=reader_role, rights=READING)
     role_create(by=lead, origin=ORIGIN, name="Honest", rights=READING)
 
 
 def test_nobody_gives_rights_that_they_lack_nor_takes_over_an_account_that_has_them(lead, admin, agent):
     for role in (ADMIN, MANAGER, AGENT):
-        with pytest.raises(StaffRefused, match="rights that you do not have"):
+        with pytest.raises(StaffRefused, match="permissions that you do not have"):
             staff_create(by=lead, origin=ORIGIN, username="new", role=role)
     new = staff_create(by=lead, origin=ORIGIN, username="new", role="Team lead")
-    with pytest.raises(StaffRefused, match="rights that you do not have"):
+    with pytest.raises(StaffRefused, match="permissions that you do not have"):
         role_change(by=lead, origin=ORIGIN, person=new, role=ADMIN)
     for service in (staff_disable, staff_unlock):
-        with pytest.raises(StaffRefused, match="rights that you do not have"):
+        with pytest.raises(StaffRefused, match="permissions that you do not have"):
             service(by=lead, origin=ORIGIN, person=admin)
     staff_disable(by=lead, origin=ORIGIN, person=new)
 
@@ -151,7 +151,7 @@ def test_nobody_changes_the_role_that_they_have(lead):
 def test_the_built_in_roles_stay_as_they_are(admin, client_of):
     built_in = Group.objects.get(name=AGENT)
     for service, values in ((role_update, {"rights": READING}), (role_delete, {})):
-        with pytest.raises(StaffRefused, match="built-in roles"):
+        with pytest.raises(StaffRefused, match="Built-in roles"):
             service(by=admin, origin=ORIGIN, role=built_in, **values)
     assert client_of(admin).get(f"/staff/roles/{built_in.pk}/").status_code == 404
 
@@ -169,7 +169,7 @@ def test_only_a_role_that_nobody_has_and_no_policy_names_is_deleted(
 ):
     browser, page = client_of(admin), f"/staff/roles/{reader_role.pk}/delete/"
     rea = person("rea", "Reader", is_active=False)
-    assert b"Somebody has this role" in browser.post(page).content
+    assert b"Some people still have this role" in browser.post(page).content
     rea.groups.clear()
     settings.SECOND_FACTOR_ROLES = ["Reader"]
     assert b"SECOND_FACTOR_ROLES" in browser.post(page).content
@@ -190,7 +190,7 @@ def test_the_second_factor_can_be_asked_of_a_role_made_here(person, reader_role,
     [
         (sorted(PERMISSIONS), True),
         (["connection.view", "credential.reset"], True),  # asks to step up
-        (["audit.view"], True),  # of the built-in roles, only named ones have it
+        (["audit.view"], True),  # of the Built-in roles, only named ones have it
         (READING, False),
     ],
 )
@@ -246,9 +246,9 @@ def test_a_roles_page_tells_its_history_and_every_set_of_rights_it_had(admin, re
     role_update(by=admin, origin=ORIGIN, role=reader_role, rights=["merchant.view", "change.view"])
     browser, address = client_of(admin), f"/staff/roles/{reader_role.pk}/"
     page = browser.get(address).content.decode()
-    assert "changed the rights of role “Reader”" in page and "made role “Reader”" in page
+    assert "changed the permissions of role “Reader”" in page and "created role “Reader”" in page
     assert "<del>" in browser.get(f"{address}?field=rights").content.decode()
-    assert "made role “Reader”" in browser.post(address, {"rights": ["nonsense"]}).content.decode()
+    assert "created role “Reader”" in browser.post(address, {"rights": ["nonsense"]}).content.decode()
     event = Event.objects.get(action="role.changed")
     assert f'href="{address}"' in browser.get(f"/audit/{event.pk}/").content.decode()
 
@@ -258,4 +258,4 @@ def test_whoever_reads_the_trail_gets_from_a_role_to_what_happened_to_it(manager
     link = f"/audit/?kind=role&amp;guid={reader_role.pk}"
     assert link in browser.get("/staff/roles/").content.decode()
     found = browser.get(link.replace("&amp;", "&")).content.decode()
-    assert "made role “Reader”" in found and "1 event" in found
+    assert "created role “Reader”" in found and "1 event" in found

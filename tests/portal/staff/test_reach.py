@@ -113,7 +113,7 @@ def test_an_unknown_id_and_a_foreign_one_are_missed_in_the_same_words(browser, h
 
 def _words(page, guid):
     start = page.index('<div class="error-words">')
-    return page[start : page.index("Request:", start)].replace(guid, "…")
+    return page[start : page.index("Request ID:", start)].replace(guid, "…")
 
 
 @pytest.mark.parametrize("name", LISTS)
@@ -156,7 +156,7 @@ def test_access_of_a_user_to_other_tenants_is_neither_named_nor_taken_away(brows
     own, foreign = houses
     reader = user_made(connection, own.merchant, multiMerchantAccess=[foreign.merchant.guid])
     page = browser.get(reverse("merchant_users:page", args=["sandbox", reader.guid])).content.decode()
-    assert "And 1 outside the tenants" in page and foreign.merchant.name not in page
+    assert "And 1 outside your tenants" in page and foreign.merchant.name not in page
     edit = reverse("merchant_users:edit", args=["sandbox", reader.guid])
     form = browser.get(edit)
     assert foreign.merchant.guid not in form.content.decode()
@@ -176,15 +176,15 @@ def test_the_counter_refuses_what_the_door_let_through(lia, houses, connection):
     body = {"name": "Shop", "homepage": "https://shop.example", "timezone": "UTC"}
     place = {"user": lia, "origin": ORIGIN, "connection": "sandbox", "tenant_guid": own.tenant}
     creating = {**place, "object_name": "x", "submission": uuid.uuid4()}
-    with pytest.raises(PermissionDenied, match="outside the tenants"):
+    with pytest.raises(PermissionDenied, match="outside the account’s tenants"):
         change_submit(**creating, operation="merchant.create", target=foreign.tenant, payload=body)
     granting = {"type": "web", "username": "x", "multiMerchantAccess": [foreign.merchant.guid]}
     for payload in (granting, granting | {"multiMerchantAccess": ["ME-UNHEARD-OF"]}):
-        with pytest.raises(PermissionDenied, match="outside the tenants"):
+        with pytest.raises(PermissionDenied, match="outside the account’s tenants"):
             operation, target = "merchant_user.create", own.merchant.guid
             change_submit(**creating, operation=operation, target=target, payload=payload)
     entity = read(connection, "merchant", foreign.tenant, foreign.merchant.guid)
-    with pytest.raises(PermissionDenied, match="outside the tenants"):
+    with pytest.raises(PermissionDenied, match="outside the account’s tenants"):
         change_prepare(**place, operation="merchant.update", entity=entity, payload={"city": "Linz"})
     assert not Change.objects.exists()
 
@@ -218,7 +218,7 @@ def test_a_reference_to_an_unknown_entity_and_to_a_foreign_one_are_refused_alike
             {"addSettings": {"account-updater:connector-guid": guid}},
             {"routingMetaConnector": {"defaultConnector": guid}},
         ):
-            with pytest.raises(PermissionDenied, match="outside the tenants"):
+            with pytest.raises(PermissionDenied, match="outside the account’s tenants"):
                 prepared(**payload)
     assert not Change.objects.exists()
     unlisted = connector_made(connection, own.merchant, name="Updater").guid

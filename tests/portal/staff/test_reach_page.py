@@ -60,13 +60,13 @@ def test_a_tenant_that_is_gone_stays_on_offer_until_it_is_taken_away(admin, agen
     place = Place("old", "TE-GONE", "Gone Ltd")
     reach_change(by=admin, origin=ORIGIN, person=agent, places=[place])
     page = client_of(admin).get(f"/staff/{agent.pk}/tenants/").content.decode()
-    assert "Not known any more" in page and "Gone Ltd" in page
+    assert "No longer known" in page and "Gone Ltd" in page
 
 
 def test_nobody_sets_their_own_and_the_last_admin_is_never_limited(admin, person, tenants, client_of):
-    with pytest.raises(StaffRefused, match="own rights"):
+    with pytest.raises(StaffRefused, match="your own permissions"):
         reach_change(by=admin, origin=ORIGIN, person=admin, places=[Place("sandbox")])
-    assert b"This is you" in client_of(admin).get(f"/staff/{admin.pk}/tenants/").content
+    assert b"This is your own account" in client_of(admin).get(f"/staff/{admin.pk}/tenants/").content
     with pytest.raises(StaffRefused, match="last active admin"):
         reach_change(by=None, origin=ORIGIN, person=admin, places=[Place("sandbox")])
     person("zoe", ADMIN, PASSPHRASE)

@@ -33,7 +33,7 @@ def test_a_new_role_or_reach_may_say_why(agent, connection, browser, why):
 def test_nobody_is_disabled_without_a_reason(agent, browser):
     for values in ({}, {"reason": " "}):
         answer = browser.post(f"/staff/{agent.pk}/disable/", values)
-        assert answer.status_code == 422 and "Nobody was disabled" in answer.content.decode()
+        assert answer.status_code == 422 and "The person was not disabled" in answer.content.decode()
     assert User.objects.get(pk=agent.pk).is_active and not Event.objects.exists()
     assert browser.post(f"/staff/{agent.pk}/disable/", {"reason": WHY}).status_code == 302
     assert newest("staff.disabled").reason == WHY
@@ -42,7 +42,7 @@ def test_nobody_is_disabled_without_a_reason(agent, browser):
 def test_no_connection_is_paused_without_a_reason_and_resuming_may_have_one(connection, browser):
     for values in ({}, {"reason": " "}):
         answer = browser.post("/connections/sandbox/pause/", values)
-        assert answer.status_code == 422 and "Nothing was done" in answer.content.decode()
+        assert answer.status_code == 422 and "Nothing was changed" in answer.content.decode()
     assert not Connection.objects.get().is_paused and not Event.objects.exists()
     assert browser.post("/connections/sandbox/pause/", {"reason": WHY}).status_code == 302
     assert browser.post("/connections/sandbox/resume/").status_code == 302

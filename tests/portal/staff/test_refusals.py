@@ -53,7 +53,7 @@ def test_reaching_for_another_tenants_merchant_is_recorded_once_and_missed_as_be
     path = reverse(way, args=["sandbox", shops[1].guid])
     answer = client_of(lia).generic(method, path)
     assert answer.status_code in (404, 405)
-    told = f"{method} {path} reached for what lies outside the tenants of the account"
+    told = f"{method} {path} tried to open something outside the account’s tenants"
     expected = [(lia.called, "sandbox", "beyond_reach", told)]
     assert denials() == (expected if answer.status_code == 404 else [])
 
@@ -75,7 +75,7 @@ def test_reaching_for_another_tenants_change_or_connection_is_recorded(lia, shop
     connection_create(slug="live", name="Live", base_url="https://live.example", tenant_guid="TE-1")
     for path in ("/live/merchants/", "/connections/live/"):
         assert client_of(lia).get(path).status_code == 404
-    assert [(code, told.split(" reached")[0]) for _who, _where, code, told in denials()] == [
+    assert [(code, told.split(" tried to open")[0]) for _who, _where, code, told in denials()] == [
         ("beyond_reach", f"GET {page}"),
         ("beyond_reach", f"POST {page}send/"),
         ("beyond_reach", "GET /live/merchants/"),
@@ -102,7 +102,7 @@ def test_a_write_on_a_paused_connection_is_recorded(connection, agent, client_of
     new = {"name": "Shop", "homepage": "https://shop.example", "timezone": "UTC"}
     for path, values in ((disable, {"reason": "risk"}), (send, {"reason": "risk"}), (create, new)):
         answer = browser.post(path, values)
-        assert answer.status_code == 503 and "is paused by an admin" in answer.content.decode()
+        assert answer.status_code == 503 and "is paused: it is read-only" in answer.content.decode()
     rows = denials()
     assert [told.partition(" got")[0] for *_rest, told in rows] == [
         f"POST {disable}",
@@ -110,7 +110,7 @@ def test_a_write_on_a_paused_connection_is_recorded(connection, agent, client_of
         "POST /sandbox/merchants/new/",
     ]
     assert {code for _who, _where, code, _told in rows} == {"paused"}
-    assert all("is paused by an admin" in told for *_rest, told in rows)
+    assert all("is paused: it is read-only" in told for *_rest, told in rows)
 
 
 def test_what_the_rules_about_people_refuse_is_recorded(admin, agent, client_of):
@@ -120,11 +120,11 @@ def test_what_the_rules_about_people_refuse_is_recorded(admin, agent, client_of)
     assert browser.post(f"/staff/{agent.pk}/link/withdraw/").status_code == 409
     rows = denials()
     assert [told.partition(" got the answer: ")[::2] for *_rest, told in rows] == [
-        (f"POST /staff/{admin.pk}/disable/", "Nobody changes their own rights. Ask another admin."),
-        (f"POST /staff/{admin.pk}/tenants/", "Nobody changes their own rights. Ask another admin."),
+        (f"POST /staff/{admin.pk}/disable/", "You can’t change your own permissions. Ask another admin."),
+        (f"POST /staff/{admin.pk}/tenants/", "You can’t change your own permissions. Ask another admin."),
         (
             f"POST /staff/{agent.pk}/link/withdraw/",
-            "There is no open link: it was used or withdrawn already.",
+            "There is no open link. It has already been used or withdrawn.",
         ),
     ]
     assert {code for _who, _where, code, _told in rows} == {"refused"}
@@ -146,4 +146,4 @@ def test_a_form_without_token_is_recorded_for_who_is_signed_in(person):
     assert answer.status_code == 403 and "no longer valid" in answer.content.decode()
     ((who, _where, code, told),) = denials()
     assert (who, code) == (ada.called, "no_token")
-    assert told == f"POST /staff/{ada.pk}/disable/ came without the token of the portal's own forms"
+    assert told == f"POST /staff/{ada.pk}/disable/ was sent without a valid form token"

@@ -229,7 +229,7 @@ def test_people_remove_their_app_and_make_new_codes(ana, client_of):
     browser = client_of(ana)
     set_up(browser)
     new = reverse("mfa_generate_recovery_codes")
-    assert b"old ones stop" in browser.get(new).content
+    assert b"current codes stop" in browser.get(new).content
     assert browser.post(new)["Location"] == reverse("mfa_view_recovery_codes")
     remove = reverse("mfa_deactivate_totp")
     assert browser.get(remove).status_code == 200

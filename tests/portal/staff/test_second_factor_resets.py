@@ -58,7 +58,7 @@ def test_nobody_approves_what_they_asked_for_themselves(asked, ana, admin, clien
     browser = client_of(admin)
     assert b"Approve and remove" not in browser.get(f"/staff/{ana.pk}/").content
     answer = browser.post(asked + "approve/")
-    assert answer.status_code == 409 and b"Another admin has to approve" in answer.content
+    assert answer.status_code == 409 and b"Another admin must approve" in answer.content
     assert second_factors_of(ana)
 
 
@@ -73,13 +73,13 @@ def test_nobody_asks_for_or_approves_their_own(admin, adi, client_of):
 
 def test_an_admin_made_for_the_purpose_cannot_approve(asked, ana, person, client_of):
     answer = client_of(person("puppet", "Admin")).post(asked + "approve/")
-    assert answer.status_code == 409 and b"added after this was asked for" in answer.content
+    assert answer.status_code == 409 and b"added after this was requested" in answer.content
     assert second_factors_of(ana)
 
 
 def test_too_late_or_declined_there_is_nothing_to_approve(asked, ana, adi, client_of):
     SecondFactorReset.objects.update(expires_at=timezone.now())
-    assert b"took too long" in client_of(adi).post(asked + "approve/").content
+    assert b"it expired" in client_of(adi).post(asked + "approve/").content
     assert client_of(adi).post(asked, WHY).status_code == 302  # it can be asked for again
     assert client_of(adi).post(asked, WHY).status_code == 409
     assert client_of(adi).post(asked + "withdraw/").status_code == 302

@@ -50,7 +50,7 @@ def test_a_session_ends_after_fifteen_idle_minutes(ana):
     assert is_in(browser)
     moved(browser, seen_at=15 * 60)
     assert browser.get(PAGE)["Location"] == f"/accounts/login/?next={PAGE}"
-    assert Event.objects.first().sentence == "The session of ana (Support agent) ended by itself"
+    assert Event.objects.first().sentence == "The session of ana (Support agent) expired"
     assert not Session.objects.exists() and not UserSession.objects.exists()
 
 
@@ -110,7 +110,7 @@ def test_people_see_their_own_sessions_and_end_them(ana, person):
     foreign = Client()
     foreign.post("/accounts/login/", {"login": "ben", "password": PASSPHRASE})
     page = here.get("/accounts/sessions/").content.decode()
-    assert "Other/1.0" in page and page.count("the session of") == 2 and "this one" in page
+    assert "Other/1.0" in page and page.count("the session from") == 2 and "This session" in page
     number = UserSession.objects.get(session_key=there.session.session_key).pk
     assert here.post("/accounts/sessions/", {"session": number}).status_code == 302
     assert not is_in(there) and is_in(third) and is_in(here)
@@ -142,7 +142,7 @@ def test_nobody_ends_the_session_of_another(ana, person):
     ben.post("/accounts/login/", {"login": "ben", "password": PASSPHRASE})
     number = UserSession.objects.get().pk
     assert (
-        b"had ended already"
+        b"had already ended"
         in signed_in().post("/accounts/sessions/", {"session": number}, follow=True).content
     )
     assert is_in(ben)

@@ -146,7 +146,7 @@ def test_a_name_that_two_people_have_is_each_one_s_as_it_is_spelt(browser, ana, 
 def test_a_second_person_of_the_name_is_refused_with_the_reason(ana, admin, client_of):
     answer = client_of(admin).post("/staff/new/", {"username": "ANA", "role": "Support agent"})
     assert answer.status_code == 422
-    words = "The user name “ana” exists already. Capital and small letters make no difference."
+    words = "The username “ana” is already taken. Upper and lower case are the same here."
     assert words in answer.content.decode()
 
 
@@ -227,10 +227,10 @@ def test_after_five_failures_even_the_right_passphrase_waits(browser, ana):
 
 def test_the_page_speaks_the_words_of_the_portal(browser, ana):
     form = browser.get(LOGIN).context["form"]
-    assert [form[name].label for name in ("login", "password")] == ["User name", "Password"]
+    assert [form[name].label for name in ("login", "password")] == ["Username", "Password"]
     assert b"placeholder" not in str(form).encode()
     answers = [browser.post(LOGIN, {"login": "ana", "password": "wrong-all-along"}) for _ in range(6)]
-    assert "User name or password is wrong." in answers[0].content.decode()
+    assert "Wrong username or password." in answers[0].content.decode()
     assert "Too many failed attempts. Try again later" in answers[5].content.decode()
 
 

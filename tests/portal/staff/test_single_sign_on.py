@@ -77,7 +77,7 @@ def test_at_the_second_sign_in_they_are_known_by_their_subject_and_follow_their_
 def test_nobody_comes_in_without_a_group(provider, journey):
     provider.person("nils", "cooks")
     browser, answer, _ = journey("nils")
-    assert answer.status_code == 403 and b"in none of the groups" in answer.content
+    assert answer.status_code == 403 and b"not in a group that has access" in answer.content
     assert not is_in(browser) and not User.objects.exists() and failures() == ["no_group"]
 
 
@@ -134,7 +134,7 @@ def test_the_last_admin_is_not_demoted_by_a_group(provider, journey):
 @pytest.mark.parametrize(
     ("wrong", "code"),
     [({"forged": True}, "provider_failed"),
-     ({"nonce": "of another sign-in"}, "nonce"), ({"nonce": ""}, "nonce"),
+     ({"nonce": "to a different sign-in"}, "nonce"), ({"nonce": ""}, "nonce"),
      ({"userinfo_sub": "999"}, "subject"), ({"iss": "https://evil.example"}, "provider_failed"),
      ({"aud": "another-portal"}, "provider_failed"), ({"exp": 1}, "provider_failed")],
 )  # fmt: skip
@@ -167,7 +167,7 @@ def test_strange_answers_are_explained_and_break_nothing(provider, query):
 def test_a_provider_that_is_away_is_said_and_passwords_still_work(provider, settings, person):
     settings.OIDC_SERVER_URL = "http://127.0.0.1:9"
     answer = Client().post(START)
-    assert answer.status_code == 502 and b"does not answer" in answer.content
+    assert answer.status_code == 502 and b"does not respond" in answer.content
     person("ana", "Support agent", PASSPHRASE)
     login = {"login": "ana", "password": PASSPHRASE}
     assert Client().post("/accounts/login/", login).status_code == 302
@@ -238,7 +238,7 @@ def test_whoever_is_taken_out_of_the_groups_cannot_finish_a_sign_in_that_waits_f
     provider.person("nora", **NORA)
     assert journey("nora")[1].status_code == 403
     now = format_hotp_value(hotp_value(secret, int(time.time()) // 30))
-    assert b"Begin again" in waiting.post(CODE, {"code": now}, follow=True).content and not is_in(waiting)
+    assert b"Sign in again" in waiting.post(CODE, {"code": now}, follow=True).content and not is_in(waiting)
 
 
 @pytest.mark.parametrize("others", [[], ["ada"]])

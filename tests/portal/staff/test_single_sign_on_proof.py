@@ -73,7 +73,7 @@ def test_a_provider_that_did_not_ask_again_confirms_nothing(provider, nora):
     aged(browser)
     provider.person("nora", "portal-admins", auth_time=int(time.time()) - 3600)
     answer = confirmed(browser, visitor)
-    assert answer.status_code == 403 and b"did not ask you" in answer.content
+    assert answer.status_code == 403 and b"did not ask for your password" in answer.content
     assert browser.get("/staff/new/").status_code == 302
 
 
@@ -82,7 +82,7 @@ def test_somebody_else_at_the_provider_confirms_nothing(provider, nora):
     aged(browser)
     provider.person("eve", "portal-admins")
     answer = confirmed(browser, Visitor(provider, "eve"))
-    assert answer.status_code == 403 and b"somebody else" in answer.content
+    assert answer.status_code == 403 and b"a different person" in answer.content
     assert browser.get("/staff/new/").status_code == 302
     assert b"nora" in browser.get("/staff/").content  # and the session is still hers
 

@@ -43,5 +43,5 @@ def test_a_weak_passphrase_adds_nobody(monkeypatch):
 
 def test_a_taken_name_is_refused():
     create()
-    with pytest.raises(CommandError, match="exists"):
+    with pytest.raises(CommandError, match="already taken"):
         create()

@@ -68,7 +68,7 @@ def test_the_denial_says_what_is_missing_and_who_has_it(agent, client_of):
     event = Event.objects.get()
     assert (event.action, event.outcome, event.code) == ("access.denied", "denied", "audit.view")
     assert event.actor_id == agent.pk and event.request_id == response["X-Request-Id"]
-    assert "GET /audit/ needs the right to read the audit trail" in event.sentence
+    assert "GET /audit/ needs the permission to read the audit trail" in event.sentence
 
 
 def test_a_denial_that_cannot_be_recorded_opens_nothing(agent, client_of, db):
@@ -94,7 +94,7 @@ def test_managers_see_staff_and_change_nothing(manager, agent, client_of):
     browser = client_of(manager)
     assert "Add a person" not in browser.get("/staff/").content.decode()
     text = browser.get(f"/staff/{agent.pk}/").content.decode()
-    assert "<dt>Merchants</dt><dd>see, create, change</dd>" in text and "Make a one-time link" not in text
+    assert "<dt>Merchants</dt><dd>view, create, change</dd>" in text and "Create a one-time link" not in text
 
 
 def test_an_admin_adds_a_person_who_signs_in_with_the_link(admin, client_of):
@@ -142,14 +142,14 @@ def test_an_admin_changes_role_disables_enables_and_links(admin, agent, client_o
     assert browser.post(f"{page}disable/", {"reason": "left"})["Location"] == page
     assert b"Enable" in browser.get(page).content
     assert browser.post(f"{page}enable/")["Location"] == page
-    assert b"shown only now" in browser.post(f"{page}link/").content
+    assert b"shown only once" in browser.post(f"{page}link/").content
     assert User.objects.get(pk=agent.pk).role == MANAGER
     text = browser.get(page).content.decode()
     for sentence in (
         "changed the role of person",
         "disabled person",
         "enabled person",
-        "made a one-time link",
+        "created a one-time link",
     ):
         assert sentence in text
 
@@ -160,7 +160,7 @@ def test_a_role_that_does_not_exist_is_refused(admin, agent, client_of):
 
 def test_admins_do_not_change_themselves(admin, client_of):
     browser, page = client_of(admin), f"/staff/{admin.pk}/"
-    assert b"This is you" in browser.get(page).content
+    assert b"This is your own account" in browser.get(page).content
     for step, data in (
         ("role", {"role": AGENT}),
         ("disable", {"reason": "left"}),
@@ -168,14 +168,17 @@ def test_admins_do_not_change_themselves(admin, client_of):
         ("link", {}),
     ):
         response = browser.post(f"{page}{step}/", data)
-        assert response.status_code == 409 and b"Nobody changes their own rights" in response.content
+        assert (
+            response.status_code == 409
+            and "You can’t change your own permissions".encode() in response.content
+        )
     assert User.objects.get().role == "Admin"
     assert [event.action for event in Event.objects.all()] == ["access.denied"] * 4
 
 
 def test_people_set_their_own_time_zone_and_nothing_else(agent, client_of):
     browser = client_of(agent)
-    assert b"<dt>Merchants</dt><dd>see, create, change</dd>" in browser.get("/accounts/profile/").content
+    assert b"<dt>Merchants</dt><dd>view, create, change</dd>" in browser.get("/accounts/profile/").content
     response = browser.post(
         "/accounts/profile/", {"timezone": "Europe/Vienna", "username": "root", "is_active": ""}
     )
@@ -186,4 +189,4 @@ def test_people_set_their_own_time_zone_and_nothing_else(agent, client_of):
 
 
 def test_somebody_without_a_role_is_told_so(outsider, client_of):
-    assert b"ask an admin for a role" in client_of(outsider).get("/accounts/profile/").content
+    assert b"Ask an admin for a role" in client_of(outsider).get("/accounts/profile/").content

@@ -98,7 +98,7 @@ def test_a_step_up_is_recorded_and_begins_a_new_session_id(browser):
     assert confirm(browser)["Location"] == "/"
     assert browser.session.session_key != before
     assert [one.session_key for one in UserSession.objects.all()] == [browser.session.session_key]
-    assert Event.objects.first().sentence == "ada (Admin) gave their password or passkey again"
+    assert Event.objects.first().sentence == "ada (Admin) confirmed their identity"
     assert browser.get("/staff/new/").status_code == 200
 
 
@@ -134,8 +134,8 @@ def test_an_admin_unlocks_the_step_up_too(browser, ada, person, client_of):
         confirm(browser, "wrong")
     page = f"/staff/{ada.pk}/"
     shown = another.get(page).content.decode()
-    assert "too many failed attempts to give the own password again (step-up)" in shown
-    assert "attempts to sign in" not in shown
+    assert "too many wrong passwords when asked to confirm their identity" in shown
+    assert "failed sign-in attempts" not in shown
     another.post(page + "unlock/")
     assert confirm(browser).status_code == 302
 

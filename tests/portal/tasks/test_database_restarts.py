@@ -129,7 +129,7 @@ def test_work_that_waits_for_minutes_is_a_warning(db, client) -> None:
     run = task_enqueue(kind="test.count", title="Count", owner=ANA)
     assert warning() == ""
     Run.objects.update(waiting_since=timezone.now() - timedelta(minutes=3))
-    assert "waits for 3 minutes although a worker is there" in warning()
+    assert "waiting for 3 minutes although a worker is running" in warning()
     Run.objects.filter(pk=run.pk).update(state=State.DONE)
     assert warning() == ""
 
@@ -139,7 +139,7 @@ def test_a_redis_that_is_away_is_a_warning(db, client, settings) -> None:
     began = time.monotonic()
     answer = client.get("/healthz/ready")
     assert answer.status_code == 200 and time.monotonic() - began < 2
-    assert "Redis does not answer" in answer.json()["warnings"]["Redis"]
+    assert "Redis does not respond" in answer.json()["warnings"]["Redis"]
     assert "canary" not in answer.content.decode()
 
 

@@ -85,7 +85,7 @@ def test_of_one_key_there_is_one_open_run(db):
     assert enqueued(key="report-may").pk == first.pk and enqueued(key="report-june").pk != first.pk
     attempt(str(first.pk))
     assert enqueued(key="report-may").pk != first.pk
-    with pytest.raises(TaskNotPossible, match="under way already"):
+    with pytest.raises(TaskNotPossible, match="already running or waiting"):
         task_retry(run=first)
 
 
@@ -93,7 +93,7 @@ def test_nobody_has_more_than_a_bounded_number_under_way(db, monkeypatch):
     monkeypatch.setattr(services, "MOST_OPEN", 2)
     for _ in range(2):
         enqueued()
-    with pytest.raises(TaskNotPossible, match="2 tasks under way"):
+    with pytest.raises(TaskNotPossible, match="2 tasks running or waiting"):
         enqueued()
     assert enqueued(owner=Owner(8, "Max")).owner_id == 8
 
@@ -118,7 +118,7 @@ def test_a_kind_of_yesterday_fails_in_words(db):
     Run.objects.update(kind="gone.kind")
     attempt(str(run.pk))
     run.refresh_from_db()
-    assert run.state == State.FAILED and "does not know this kind" in run.message
+    assert run.state == State.FAILED and "no longer exists" in run.message
 
 
 def test_work_that_takes_too_long_is_stopped_in_the_middle_of_a_wait(committed_db):

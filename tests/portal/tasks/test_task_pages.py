@@ -40,8 +40,8 @@ def test_the_buttons_stop_and_start_again(agent, client_of):
     run, browser = work_of(agent), client_of(agent)
     text = browser.post(f"/tasks/{run.pk}/cancel/", follow=True).content.decode()
     assert "was stopped" in text and "Start again" in text and "Stopped" in text
-    assert "had ended already" in browser.post(f"/tasks/{run.pk}/cancel/", follow=True).content.decode()
-    assert "in line again" in browser.post(f"/tasks/{run.pk}/retry/", follow=True).content.decode()
+    assert "had already ended" in browser.post(f"/tasks/{run.pk}/cancel/", follow=True).content.decode()
+    assert "waiting to start again" in browser.post(f"/tasks/{run.pk}/retry/", follow=True).content.decode()
     assert "Only work that failed" in browser.post(f"/tasks/{run.pk}/retry/", follow=True).content.decode()
 
 
@@ -61,14 +61,14 @@ def test_progress_and_result_are_shown(agent, client_of, tmp_path):
     Run.objects.update(state=State.WAITING)
     attempt(str(run.pk))
     text = shown(client_of(agent))
-    assert f"/counted/{run.pk}/" in text and "kept until" in text and "data-poll" not in text
+    assert f"/counted/{run.pk}/" in text and "Available until" in text and "data-poll" not in text
 
 
 def test_the_page_says_when_nobody_works(agent, client_of):
     work_of(agent)
-    assert "No worker has given a sign of life" in shown(client_of(agent))
+    assert "aren’t responding" in shown(client_of(agent))
     worker_note("one")
-    assert "No worker has given a sign of life" not in shown(client_of(agent))
+    assert "aren’t responding" not in shown(client_of(agent))
 
 
 def test_the_ready_check_warns_where_nobody_works(client, db):
@@ -77,7 +77,7 @@ def test_the_ready_check_warns_where_nobody_works(client, db):
         assert answer.status_code == 200
         return answer.json()["warnings"]
 
-    assert "no worker is there" in warnings()["background work"]
+    assert "no worker is running" in warnings()["background work"]
     worker_note("one")
     assert "background work" not in warnings()
 
@@ -88,7 +88,7 @@ def test_work_of_a_kind_that_is_gone_is_still_shown(agent, client_of, kind):
     Run.objects.update(kind=kind, state=State.DONE)
     assert "Count the rows" in shown(browser)
     Run.objects.update(state=State.FAILED)
-    assert "does not know this kind" in browser.post(f"/tasks/{run.pk}/retry/", follow=True).content.decode()
+    assert "no longer exists" in browser.post(f"/tasks/{run.pk}/retry/", follow=True).content.decode()
 
 
 def test_looking_on_by_itself_does_not_keep_a_session_alive(agent, client_of):

@@ -76,7 +76,7 @@ def test_the_keys_own_tenant_is_marked_and_not_editable(browser, connection, ten
     assert "/edit/" not in text
     response = browser.get(f"/sandbox/tenants/{connection.tenant_guid}/edit/")
     assert response.status_code == 409
-    assert "interface alone" in response.content.decode()
+    assert "own interface" in response.content.decode()
 
 
 def test_who_may_not_edit_sees_no_button(manager, client_of, connection, tenant):

@@ -174,7 +174,7 @@ def test_a_token_copied_from_another_row_or_field_is_never_sent(office, field):
         ("key ", "canary", "API key begins or ends"),
         ("key", "canary\n", "password begins or ends"),
         ("key", "\tcanary", "password begins or ends"),
-        ("key", "can\nary", "password holds a line break"),
+        ("key", "can\nary", "password contains a line break"),
         ("key", "can\x00ary", "invisible"),
         ("key", "can\u200bary", "invisible"),
         ("key", "c" * 501, "longer"),

@@ -74,8 +74,8 @@ JSON_NO = '{"success": false, "errorMessage": "slow down"}'
 @pytest.mark.parametrize(
     ("status", "body", "kind", "words"),
     [
-        ("429 Too Many Requests", JSON_NO, Refused, "limits how often"),
-        ("429 Too Many Requests", "<h1>no</h1>", OutcomeUnknown, "limits how often"),
+        ("429 Too Many Requests", JSON_NO, Refused, "rate limit"),
+        ("429 Too Many Requests", "<h1>no</h1>", OutcomeUnknown, "rate limit"),
         ("503 Service Unavailable", '{"success": false, "errorCode": 9999}', OutcomeUnknown, "unavailable"),
         ("503 Service Unavailable", "<h1>no</h1>", OutcomeUnknown, "unavailable"),
         ("403 Forbidden", JSON_NO, Refused, "does not allow"),

@@ -26,4 +26,4 @@ class Command(AuditCommand):
         self.stdout.write(f"Row {sequence} is anchored in {anchor_file()}")
         problems = anchors_deliver(holder=f"audit_anchor:{uuid.uuid4().hex}")
         if problems:
-            raise CommandError("\n".join(["The anchor was not taken by", *problems]))
+            raise CommandError("\n".join(["The anchor was not accepted by", *problems]))

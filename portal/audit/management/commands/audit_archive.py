@@ -22,8 +22,8 @@ class Command(AuditCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Until when, or which file."""
-        parser.add_argument("--until", metavar="YYYY-MM-DD", help="archive what was before that day, UTC")
-        parser.add_argument("--check", metavar="FILE", type=Path, help="verify this file; asks no database")
+        parser.add_argument("--until", metavar="YYYY-MM-DD", help="archive events before that day, UTC")
+        parser.add_argument("--check", metavar="FILE", type=Path, help="verify this file; needs no database")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Raises CommandError where a file is not what was sealed, or rows are not as they were written."""
@@ -53,4 +53,4 @@ def _day(text: str | None) -> datetime:
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
-        raise CommandError(f"“{text}” is no day like 2026-11-30.") from None
+        raise CommandError(f"“{text}” is not a day such as 2026-11-30.") from None

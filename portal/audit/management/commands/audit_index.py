@@ -29,7 +29,7 @@ class Command(AuditCommand):
             if getattr(failure.__cause__, "sqlstate", "") != NOT_THE_OWNER:
                 raise
             raise CommandError(
-                "Only the owner of the tables may remove wrong entries: set DATABASE_OWNER_URL."
+                "Only the owner of the tables may remove wrong entries. Set DATABASE_OWNER_URL."
             ) from failure
         if missing or wrong:
             said = [f"{missing:,} entries were missing"] if missing or not wrong else []

@@ -20,14 +20,17 @@ class Command(AuditCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Nothing is removed by accident."""
-        parser.add_argument("--yes", action="store_true", help="do it; without this nothing is removed")
+        parser.add_argument(
+            "--yes", action="store_true", help="remove the events; without this nothing is removed"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Raises CommandError at the first archive that is not there as it was written."""
         since = guaranteed_since()
         if not options["yes"]:
             raise CommandError(
-                f"This removes archived events from before {since:%Y-%m-%d}. Say --yes to do it."
+                f"This removes archived events from before {since:%Y-%m-%d}. Run again with --yes to "
+                "remove them."
             )
         count = 0
         try:

@@ -30,7 +30,7 @@ class Command(AuditCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Raises CommandError in production."""
         if settings.PRODUCTION:
-            raise CommandError("Invented events have no place in a production trail.")
+            raise CommandError("Invented events can’t be added to a production trail.")
         if options["events"] < 0 or not 1 <= options["days"] <= MOST_DAYS:
             raise CommandError(f"--events is a number from 0 on, and --days one from 1 to {MOST_DAYS}.")
         there = Head.objects.get(pk=1).sequence if options["in_all"] else 0

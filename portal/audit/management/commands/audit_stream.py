@@ -28,19 +28,23 @@ class Command(AuditCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Whether to stay."""
-        parser.add_argument("--wait", action="store_true", help="stay where no receiver is configured")
-        parser.add_argument("--once", action="store_true", help="tell what is there; exit 1 if some is left")
+        parser.add_argument("--wait", action="store_true", help="keep running if no receiver is configured")
+        parser.add_argument(
+            "--once", action="store_true", help="deliver what is due, then exit; 1 if some is left"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Returns after SIGTERM or Ctrl-C, between two batches; with --once when nothing is left to tell."""
         feeds = feeds_configured()
         if not feeds:
-            self.stderr.write("AUDIT_STREAM and AUDIT_ANCHOR_SEND name nobody: there is nothing to do.")
+            self.stderr.write(
+                "No receivers are configured in AUDIT_STREAM or AUDIT_ANCHOR_SEND. There is nothing to do."
+            )
             if options["wait"]:  # a container that ended would not come back after a restart of the host
                 _ended_by_signal().wait()
             return
         # Standard output may be a receiver, so the worker's own words go to standard error.
-        self.stderr.write("Telling " + ", ".join(feed.name for feed in feeds))
+        self.stderr.write("Forwarding to " + ", ".join(feed.name for feed in feeds))
         holder = f"{socket.gethostname()[:24]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         if options["once"]:
             _once(holder)
@@ -71,7 +75,7 @@ def _until_ended(holder: str) -> None:
             told = deliver_all(holder=holder)
         except DatabaseFailure as failure:
             # The database is away for a moment: the cursor stands where it stood.
-            logger.error("the audit stream waits for the database: %s", type(failure).__name__)
+            logger.error("event forwarding waits for the database: %s", type(failure).__name__)
             ended.wait(PAUSE_WITHOUT_DATABASE)
             continue
         if not told:

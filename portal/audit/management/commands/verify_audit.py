@@ -36,7 +36,7 @@ class Command(AuditCommand):
             action="append",
             default=[],
             metavar="LINE",
-            help="compare with this one too, say of a mail",
+            help="also compare with this one, for example from an email",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -80,7 +80,7 @@ class Command(AuditCommand):
 
 def _extent(options: dict[str, Any]) -> Extent:
     if options["since_anchor"] and (options["first"] or options["last"]):
-        raise CommandError("Either --since-anchor or --from and --to.")
+        raise CommandError("Use either --since-anchor or --from and --to.")
     try:
         asked = extent_asked(options["first"], options["last"], UTC)
     except NoSuchRows as problem:

@@ -21,7 +21,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """The slug becomes the first segment of the connection's pages and cannot be changed."""
         parser.add_argument("slug")
-        parser.add_argument("--name", required=True, help="as people call it")
+        parser.add_argument("--name", required=True, help="the name shown to people")
         parser.add_argument("--base-url", required=True, help="https://…/api/provisioning")
         parser.add_argument("--kind", choices=Connection.Kind.values, default=Connection.Kind.SANDBOX.value)
         parser.add_argument("--tenant", default="", help="GUID of the API key's own tenant")

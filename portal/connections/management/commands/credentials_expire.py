@@ -10,8 +10,8 @@ from portal.connections.rotation import credentials_outdated_destroy
 class Command(BaseCommand):
     """For a timer, where nobody looks at the connections' pages for days."""
 
-    help = "Destroys the values of replaced credentials that were kept for CREDENTIAL_KEPT_HOURS. Repeatable."
+    help = "Deletes the values of replaced credentials older than CREDENTIAL_KEPT_HOURS. Repeatable."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Says how many."""
-        self.stdout.write(f"Destroyed: {credentials_outdated_destroy()}.")
+        self.stdout.write(f"Deleted: {credentials_outdated_destroy()}.")

@@ -26,9 +26,9 @@ class Command(BaseCommand):
     """Shows and changes what stored values are sealed with. docs/keys.md has the whole procedure."""
 
     help = (
-        "status: which key seals how many stored values, which ones do not open, which key can be removed. "
-        "rotate: seals everything with the first key of PORTAL_ENCRYPTION_KEYS, while people work. "
-        "discard: takes out what no key opens, after the loss of a key."
+        "status: how many stored values each key encrypts, which values cannot be decrypted and which "
+        "keys can be removed. rotate: re-encrypts everything with the first key of PORTAL_ENCRYPTION_KEYS, "
+        "while people work. discard: removes values that no key can decrypt, after the loss of a key."
     )
     # The check at start refuses what these commands are there to mend.
     requires_system_checks: list[str] = []
@@ -38,21 +38,28 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """One of three acts."""
         acts = parser.add_subparsers(dest="act", required=True)
-        acts.add_parser("status", help="counts, changes nothing; exit code 1 if a value does not open")
+        acts.add_parser("status", help="counts, changes nothing; exit code 1 if a value cannot be decrypted")
         rotate = acts.add_parser("rotate", help="can be stopped and repeated at any time")
-        rotate.add_argument("--background", action="store_true", help="have a worker do it: /tasks/ shows it")
         rotate.add_argument(
-            "--force", metavar="REASON", default="", help="although a server lacks the key; goes on record"
+            "--background", action="store_true", help="run in a background worker; /tasks/ shows the progress"
         )
-        discard = acts.add_parser("discard", help="credentials are then reset, second factors set up again")
-        discard.add_argument("--values", type=int, required=True, help="how many, as status says")
+        rotate.add_argument(
+            "--force",
+            metavar="REASON",
+            default="",
+            help="even if a server lacks the key; the reason is recorded",
+        )
+        discard = acts.add_parser(
+            "discard", help="afterwards, reset credentials and set up second factors again"
+        )
+        discard.add_argument("--values", type=int, required=True, help="how many, as shown by status")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Raises CommandError for unusable keys, for values that do not open and for a trail out of order."""
         try:
             getattr(self, f"_{options['act']}")(options)
         except KeyNotEverywhere as error:
-            raise CommandError(f'{error} --force "REASON" does not wait for it.') from None
+            raise CommandError(f'{error} Use --force "REASON" to continue anyway.') from None
         except (KeyringError, AuditUnavailable, NumberDiffers, TaskNotPossible) as error:
             raise CommandError(str(error)) from None
 
@@ -63,8 +70,8 @@ class Command(BaseCommand):
         self._servers()
         if standing.closed:
             raise CommandError(
-                f"{len(standing.closed)} values do not open: their key is missing or wrong, or they were "
-                "altered. docs/keys.md says what to do."
+                f"{len(standing.closed)} values cannot be decrypted: their key is missing or wrong, or they "
+                "were altered. See docs/keys.md."
             )
 
     def _rotate(self, options: dict[str, Any]) -> None:
@@ -73,18 +80,18 @@ class Command(BaseCommand):
             self._rotate_later(despite)
             return
         done = keyring_rotate(origin=ORIGIN, progress=self._progress, despite=despite)
-        self.stdout.write(f"{done} values were sealed anew.")
+        self.stdout.write(f"{done} values were re-encrypted.")
         self._status(options)
 
     def _rotate_later(self, despite: str) -> None:
         if not despite:
             key_everywhere_ensure()
         rotation_start(origin=ORIGIN, despite=despite)
-        self.stdout.write("A worker does it in the background: /tasks/ shows how far it is.")
+        self.stdout.write("A background worker does this. /tasks/ shows the progress.")
 
     def _discard(self, options: dict[str, Any]) -> None:
         taken = keyring_discard(origin=ORIGIN, expected=options["values"])
-        self.stdout.write(f"{taken} values that no key opens were taken out.")
+        self.stdout.write(f"{taken} values that no key can decrypt were removed.")
 
     def _progress(self, place: str, done: int) -> None:
         if done != self._said:
@@ -102,22 +109,25 @@ class Command(BaseCommand):
             self.stdout.write(place.ljust(width) + _cells([str(counter[name]) for name in names], wide))
 
     def _advice(self, standing: Standing) -> None:
-        self.stdout.write(f"New values are sealed with “{standing.keys[0]}”.")
+        self.stdout.write(f"New values are encrypted with “{standing.keys[0]}”.")
         for place, pk, part, key_id in standing.closed:
-            self.stdout.write(f"Does not open: {place}, row {pk}, {part} (key “{key_id or '?'}”).")
+            self.stdout.write(f"Cannot be decrypted: {place}, row {pk}, {part} (key “{key_id or '?'}”).")
         for key_id in standing.unknown:
-            self.stdout.write(f"Key “{key_id}” is not configured: put it back, behind the first one.")
+            self.stdout.write(f"Key “{key_id}” is not configured. Add it again, after the first key.")
         if standing.waiting:
             self.stdout.write(
-                f"{standing.waiting} values are still under older keys: manage.py keyring rotate."
+                f"{standing.waiting} values are still encrypted with older keys. Run manage.py keyring "
+                "rotate."
             )
         for key_id in standing.unused:
-            self.stdout.write(f"Key “{key_id}” seals nothing{_removable(key_id, standing.keys[0])}")
+            self.stdout.write(
+                f"Key “{key_id}” encrypts no stored values{_removable(key_id, standing.keys[0])}"
+            )
 
     def _servers(self) -> None:
         lacking = holders_lacking()
         for title, holders in (
-            ("Can open what is sealed here", [one for one in holders_there() if one not in lacking]),
+            ("Can decrypt values of this server", [one for one in holders_there() if one not in lacking]),
             (f"Lacks key “{key_ids()[0]}”", lacking),
         ):
             if holders:
@@ -128,10 +138,10 @@ def _removable(key_id: str, first: str) -> str:
     """What a running server stores next opens with the key it seals with alone."""
     if sealing := holders_sealing(key_id):
         return (
-            f" that is stored, but still what is new on {holders_words(sealing)}. "
-            f"Put “{first}” in front there, restart and rotate again."
+            f", but new values are still encrypted with it on {holders_words(sealing)}. "
+            f"Put “{first}” first there, restart and rotate again."
         )
-    return ": it can be removed from PORTAL_ENCRYPTION_KEYS."
+    return ". You can remove it from PORTAL_ENCRYPTION_KEYS."
 
 
 def _cells(texts: list[str], widths: list[int]) -> str:

@@ -23,25 +23,27 @@ class Command(AuditCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Whom to accept, and why."""
-        parser.add_argument("--accept", metavar="USERNAME", help="seal what is stored about this person")
-        parser.add_argument("--reason", default="", help="why it is right; required with --accept")
+        parser.add_argument(
+            "--accept", metavar="USERNAME", help="accept what is stored about this person, by username"
+        )
+        parser.add_argument("--reason", default="", help="the reason; required with --accept, and recorded")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Raises CommandError while something does not agree, and for an unknown person."""
         if options["accept"]:
             self._accept(options["accept"], options["reason"].strip())
         elif found := disagreements():
-            raise CommandError("\n".join(["Changed in the database, past the portal:", *found]))
+            raise CommandError("\n".join(["Changed directly in the database:", *found]))
         else:
-            self.stdout.write("All rights and sign-in data are as the portal wrote them.")
+            self.stdout.write("All permissions and sign-in data match what the portal stored.")
 
     def _accept(self, username: str, reason: str) -> None:
         if not reason:
-            raise CommandError("Say why with --reason: it is recorded.")
+            raise CommandError("Give a reason with --reason. It is recorded.")
         with transaction.atomic():
             person = User.objects.filter(username=username).first()
             if person is None:
-                raise CommandError("There is no person with this user name.")
+                raise CommandError("There is no person with this username.")
             parts = ", ".join(accept(person)) or "nothing was changed"
             event_record(
                 action="staff.rights_accepted",

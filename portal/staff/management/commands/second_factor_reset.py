@@ -24,11 +24,11 @@ class Command(BaseCommand):
         """Removes them. Raises CommandError if there are none."""
         person = person_named(options["username"])
         if person is None:
-            raise CommandError("Nobody has this user name.")
+            raise CommandError("There is no person with this username.")
         if not second_factors_of(person):
             raise CommandError("This person has no second factor.")
         if not options["reason"].strip():
-            raise CommandError("Say why: the audit trail keeps the reason.")
+            raise CommandError("Give a reason. It is recorded in the audit trail.")
         removed = second_factor_remove(
             origin=origin_system("second_factor_reset"), person=person, reason=options["reason"].strip()
         )

@@ -26,10 +26,10 @@ class Command(BaseCommand):
         for name in ("first-name", "last-name", "email"):
             parser.add_argument(f"--{name}", default="")
         parser.add_argument(
-            "--passphrase-stdin", action="store_true", help="Read the passphrase from the input."
+            "--passphrase-stdin", action="store_true", help="Read the passphrase from standard input."
         )
         parser.add_argument(
-            "--demo", action="store_true", help="A demo person, whom production does not let in."
+            "--demo", action="store_true", help="A demo person, who cannot sign in to a production portal."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
