@@ -130,8 +130,8 @@ def _agents_browser(gateway: Any) -> Any:
     from django.test import Client
 
     from portal.staff.models import User
-    from provisioning.connections.services import connection_create
-    from provisioning.connections.versions import credential_reset
+    from provisioning.credentials.credential_lifecycle import credential_reset
+    from provisioning.credentials.services import connection_create
 
     made = connection_create(
         slug="sandbox", name="Sandbox", base_url=gateway.base_url, tenant_guid=gateway.own_tenant

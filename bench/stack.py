@@ -64,7 +64,7 @@ class Stack:
             "PORT": str(ports[0]),
             "SANDBOX_PORT": str(ports[1]),
             "PORTAL_DEMO_PASSPHRASE": self.passphrase,
-            "DIRECTORY_MAX_AGE": "86400",
+            "INDEX_MAX_AGE": "86400",
             "PERSON_REQUESTS_PER_MINUTE": "0",  # one account stands for all readers here
         }
         seeded = self.manage(

@@ -117,7 +117,7 @@ def _environment(place: Path, database: str) -> dict[str, str]:
     environment = os.environ | _secrets(place / "secrets.json") | {
         "DJANGO_SETTINGS_MODULE": "portal.settings", "PORTAL_ENV": "test", "PORTAL_DATA_DIR": str(place),
         "PORTAL_ENV_FILE": os.devnull, "PORTAL_BIND": f"127.0.0.1:{port_free()}",
-        "STEP_UP_MAX_AGE": "86400", "DATABASE_URL": database, "AUDIT_EXPORT_STREAMED": "10000000",
+        "STEP_UP_MAX_AGE": "86400", "DATABASE_URL": database, "AUDIT_EXPORT_INLINE_ROWS": "10000000",
     }  # fmt: skip
     if not database:
         del environment["DATABASE_URL"]

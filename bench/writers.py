@@ -5,7 +5,7 @@ import time
 
 from django.db import connection, connections
 
-from portal.audit.services import event_record, origin_system
+from portal.audit.recording import event_record, origin_system
 
 WRITERS, EACH = 8, 50
 COMMITS = 100

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from gunicorn.glogging import Logger
 
-from portal.console.logs import JsonFormatter
+from portal.core.logs import JsonFormatter
 
 
 class ServerLogger(Logger):  # type: ignore[misc]

@@ -13,7 +13,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 
 from portal import process
-from portal.console.shared_state import is_draining, set_draining
+from portal.core.shared_state import is_draining, set_draining
 from portal.version import VERSION
 
 logging.captureWarnings(True)  # as lines of the log, and not as text
@@ -23,7 +23,7 @@ try:
 
     bind = env("PORTAL_BIND", default="127.0.0.1:8000")
     workers = env.int("WEB_WORKERS", default=2, lowest=1, highest=64)
-    # Most of them only ever wait: for their turn to sign in (portal.staff.turnstile), or for the gateway.
+    # Most of them only ever wait: for their turn to sign in (portal.staff.login_queue), or for the gateway.
     threads = env.int("WEB_THREADS", default=24, lowest=1, highest=200)
     # After SIGTERM the server goes on for so long, while ready answers 503 and proxies turn away from it.
     drain_seconds = env.float("WEB_DRAIN_SECONDS", default=5)
@@ -32,13 +32,13 @@ except ImproperlyConfigured as problem:
     sys.exit(f"Not started: {problem}")
 worker_class = "portal.web_worker.WebWorker"
 logger_class = "portal.server_log.ServerLogger"
-# Above GATEWAY_DEADLINE: a worker never ends while one exchange with the gateway is still allowed to run.
+# Above GATEWAY_TIMEOUT: a worker never ends while one exchange with the gateway is still allowed to run.
 timeout = 60
 graceful_timeout = 20
 umask = 0o077
 keepalive = 5
 # gunicorn believes no peer: by default it takes SCRIPT_NAME, PATH_INFO and the scheme from every peer on this
-# machine. Only portal.console.proxies decides whose headers count (TRUSTED_PROXIES).
+# machine. Only portal.core.trusted_proxies decides whose headers count (TRUSTED_PROXIES).
 forwarded_allow_ips = ""
 forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
@@ -80,8 +80,8 @@ def post_worker_init(worker: Any) -> None:
 
     The loaded program is no garbage: a full collection walks what requests made, not all of Django.
     """
-    from portal.console.kept_connections import keep_few_connections  # the program is loaded by now
-    from portal.keys.holders import holder_web
+    from portal.core.persistent_connections import keep_few_connections  # the program is loaded by now
+    from portal.keys.key_presence import holder_web
 
     holder_web()
     keep_few_connections(KEPT_CONNECTIONS)

@@ -3,9 +3,9 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", include("portal.console.urls")),
+    path("", include("portal.core.urls")),
     path("", include("portal.staff.urls")),
-    path("accounts/", include("portal.staff.accounts")),
+    path("accounts/", include("portal.staff.account_urls")),
     path("audit/", include("portal.audit.urls")),
     path("tasks/", include("portal.tasks.urls")),
     path("drafts/", include("portal.form_drafts.urls")),
@@ -18,7 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("<slug:connection>/", include("portal.connectors.urls")),
 ]
 
-handler400 = "portal.console.errors.bad_request"
-handler403 = "portal.console.errors.forbidden"
-handler404 = "portal.console.errors.not_found"
-handler500 = "portal.console.errors.broken"
+handler400 = "portal.core.errors.bad_request"
+handler403 = "portal.core.errors.forbidden"
+handler404 = "portal.core.errors.not_found"
+handler500 = "portal.core.errors.broken"

@@ -11,7 +11,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
-from provisioning.contract.spelling import spelled
+from provisioning.contract.key_aliases import apply_aliases
 from provisioning.entity_values import fitted, guid_checked, instant
 
 Values = Mapping[str, Any]
@@ -38,7 +38,7 @@ class Entity:
     def from_answer(cls, answer: Values, *, parent: str = "") -> Self:
         """Builds the entity from one parsed answer object. Raises ValueError if it carries no usable guid."""
         guid = guid_checked(answer.get("guid"))
-        values, problems = fitted(cls.schema, cls.normalise(spelled(answer)))
+        values, problems = fitted(cls.schema, cls.normalise(apply_aliases(answer)))
         return cls(guid=guid, parent=parent, values=MappingProxyType(values), problems=problems)
 
     @classmethod

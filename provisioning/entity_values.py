@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from provisioning import contract
-from provisioning.gateway.answers import TOO_DEEP
+from provisioning.gateway.responses import TOO_DEEP
 from provisioning.gateway.secrets import Sealed
 
 MAX_TEXT = 65_535

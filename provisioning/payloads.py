@@ -7,8 +7,8 @@ from jsonschema import ValidationError
 from jsonschema.exceptions import best_match
 
 from provisioning import contract
-from provisioning.gateway.answers import seal_secrets
 from provisioning.gateway.errors import NotSent
+from provisioning.gateway.responses import seal_secrets
 from provisioning.gateway.secrets import MASK, reveal_all, sealed_copy
 from provisioning.operations import Operation
 

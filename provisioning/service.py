@@ -8,12 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from provisioning.connections.channel import address_of, call_send, call_try
-from provisioning.connections.models import Credential
-from provisioning.connections.services import connection_named
+from provisioning.credentials.models import Credential
+from provisioning.credentials.sending import address_of, call_send, call_try
+from provisioning.credentials.services import connection_named
 from provisioning.entities import ENTITY_KINDS, Connector, Entity, Merchant, MerchantUser, Tenant
-from provisioning.gateway.answers import Answer
-from provisioning.gateway.calls import Call
 from provisioning.gateway.errors import (
     EntityNotFound,
     NotAuthorised,
@@ -22,8 +20,10 @@ from provisioning.gateway.errors import (
     ProvisioningError,
     Refused,
 )
+from provisioning.gateway.requests import Call
+from provisioning.gateway.responses import Answer
 from provisioning.gateway.secrets import Sealed, mask
-from provisioning.gateway.waiting import time_limit, time_limit_left, waited_reset, waited_seconds
+from provisioning.gateway.timing import time_limit, time_limit_left, waited_reset, waited_seconds
 from provisioning.operations import Operation, operation_named
 from provisioning.payloads import Payload, payload_check, payload_fields, payload_sealed
 

@@ -10,7 +10,7 @@ export function enhance(root) {
   }
 }
 
-/* The same folding as portal.console.text.fold, for the scripts that lists are written in. */
+/* The same folding as portal.core.text.fold, for the scripts that lists are written in. */
 const LETTERS = { "ı": "i", "ł": "l", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ß": "ss", "æ": "ae", "œ": "oe", "þ": "th", "ə": "e" };
 const plain = (text) => text.normalize("NFKC").toLowerCase().normalize("NFD")
   .replace(/[\u0300-\u036f\p{Cf}]/gu, "").replace(/[ıłøđðħßæœþə]/g, (letter) => LETTERS[letter])

@@ -12,7 +12,7 @@ from django.test import Client
 
 from tests.gateway import Gateway, gateway_started
 
-pytest_plugins = ["tests.strict"]
+pytest_plugins = ["tests.strictness"]
 
 PASSPHRASE = "four quiet herons wading"
 SECONDS_OF_DAY, LONGEST_TEST = 86_400, 60
@@ -42,7 +42,7 @@ def trail_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a process just started: what the ready-check found in another test counts for nothing."""
     from portal.audit import health
 
-    monkeypatch.setattr(health, "probe", health.Probe())
+    monkeypatch.setattr(health, "probe", health.WritabilityCheck())
 
 
 @pytest.fixture(autouse=True)
@@ -145,8 +145,8 @@ def _emptied() -> None:
     """The test database as migrate left it: roles and head in place, guards on, everything else gone."""
     from django.db import connection
 
-    from portal.audit.guards import guards_install, guards_remove
-    from portal.audit.models import Head
+    from portal.audit.models import ChainHead
+    from portal.audit.triggers import guards_install, guards_remove
 
     guards_remove(connection)
     tables = set(connection.introspection.table_names()) - _KEPT
@@ -157,7 +157,7 @@ def _emptied() -> None:
         else:
             for table in sorted(tables):
                 cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")  # noqa: S608 - our own tables
-    Head.objects.create(pk=1)
+    ChainHead.objects.create(pk=1)
     guards_install(connection)
     connections.close_all()
 
@@ -165,8 +165,8 @@ def _emptied() -> None:
 @pytest.fixture
 def connection(db: None, gateway: Gateway) -> Any:
     """The connection “sandbox” to the running gateway, with its credential and its key's own tenant."""
-    from provisioning.connections.services import connection_create
-    from provisioning.connections.versions import credential_reset
+    from provisioning.credentials.credential_lifecycle import credential_reset
+    from provisioning.credentials.services import connection_create
 
     made = connection_create(
         slug="sandbox", name="Sandbox", base_url=gateway.base_url, tenant_guid=gateway.own_tenant

@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 
-from portal.console.forms import PayloadForm
+from portal.core.forms import PayloadForm
 from provisioning import contract
 
 _INT64 = 2**63
@@ -26,9 +26,9 @@ def form_follows_contract(form_class: type[PayloadForm], *, foreign: tuple[str, 
     ]
     problems += [f"{name} is no property" for name in sorted(names - set(properties) - set(foreign))]
     problems += [
-        f"{name} is left out without reason" for name, why in form_class.left_out.items() if len(why) < 10
+        f"{name} is left out without reason" for name, why in form_class.unsupported.items() if len(why) < 10
     ]
-    problems += [f"{name} is left out and a field" for name in set(form_class.left_out) & names]
+    problems += [f"{name} is left out and a field" for name in set(form_class.unsupported) & names]
     for name in sorted(names & set(properties)):
         field = form.fields.get(name) or form_class.base_fields.get(name) or form_class.nested[name]
         problems += [f"{name}: {problem}" for problem in _differences(field, properties[name])]
@@ -45,7 +45,7 @@ def _explained(name: str, form: PayloadForm) -> bool:
 
 def _told(name: str, form_class: type[PayloadForm], names: set[str]) -> bool:
     """Whether the property is a field, left out, or an object whose properties are."""
-    return name in names or name in form_class.left_out
+    return name in names or name in form_class.unsupported
 
 
 def _properties(schema: str, names: set[str]) -> dict[str, dict[str, Any]]:

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from django.conf import settings
 
-from portal.audit.head import EndAltered, last_time
+from portal.audit.chain_head import EndAltered, last_time
 from portal.audit.keys import audit_keys, current_key_id, keyed_digest
-from portal.audit.models import Event, Head
+from portal.audit.models import ChainHead, Event
 
 logger = logging.getLogger(__name__)
 # Clocks of several machines are never quite the same: so many seconds ahead are no wrong clock.
@@ -74,7 +74,7 @@ def anchor_write() -> Anchor | None:
 
     An end that the portal did not leave is not anchored: the anchor would vouch for it.
     """
-    head = Head.objects.get(pk=1)
+    head = ChainHead.objects.get(pk=1)
     if not head.sequence:
         return None
     try:
@@ -88,7 +88,7 @@ def anchor_when_due() -> None:
     """Write an anchor if events came after the last one and its time is up. Workers call it regularly."""
     if not settings.AUDIT_ANCHOR_MINUTES:
         return
-    last, end = anchor_last(), Head.objects.values_list("sequence", flat=True).first() or 0
+    last, end = anchor_last(), ChainHead.objects.values_list("sequence", flat=True).first() or 0
     if end > (last.sequence if last else 0) and _is_old(last):
         anchor_write()
 

@@ -5,7 +5,7 @@ import os
 from django.conf import settings
 
 from portal.audit.anchors import Anchor, AnchorUnavailable, anchor_file, anchor_last
-from portal.audit.models import Event, Head
+from portal.audit.models import ChainHead, Event
 
 
 def anchors_trouble() -> str:
@@ -20,7 +20,7 @@ def anchors_trouble() -> str:
 def anchors_missing(last: Anchor | None) -> str:
     """What the trail says about anchors that should be there after `last`, "" for nothing."""
     every = settings.AUDIT_ANCHOR_EVENTS
-    end = Head.objects.values_list("sequence", flat=True).first() or 0
+    end = ChainHead.objects.values_list("sequence", flat=True).first() or 0
     asked = Event.objects.filter(action="audit.anchored").values_list("sequence", flat=True).first() or 0
     if last is None and (asked or (end and (every > 0 or settings.AUDIT_ANCHOR_MINUTES > 0))):
         return (
@@ -38,7 +38,7 @@ def anchors_missing(last: Anchor | None) -> str:
 
 def _cut_off(last: Anchor | None) -> str:
     """What is to be said of a trail that is shorter than it was, which verification explains."""
-    end = Head.objects.values_list("sequence", flat=True).first() or 0
+    end = ChainHead.objects.values_list("sequence", flat=True).first() or 0
     if last is None or last.sequence <= end:
         return ""
     return (

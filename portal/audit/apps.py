@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.apps import AppConfig
 
-from portal.tasks.housekeeping import housekeeping_register, periodic_register
+from portal.tasks.periodic import housekeeping_register, periodic_register
 
 
 class AuditConfig(AppConfig):
@@ -14,21 +14,22 @@ class AuditConfig(AppConfig):
 
     def ready(self) -> None:
         """A wrong receiver is found at the start; ready-check, home page and workers learn of the trail."""
-        from portal.audit import background_exports, proof
+        from portal.audit import background_exports
         from portal.audit.anchors import anchor_when_due
+        from portal.audit.dashboard import home_register
         from portal.audit.denials import denials_sum_up
+        from portal.audit.forwarding.delivery import feeds_configured
         from portal.audit.health import checks_register
-        from portal.audit.home import home_register
         from portal.audit.retention import background as archiving
-        from portal.audit.stream.delivery import feeds_configured
+        from portal.audit.verification import jobs
 
         feeds_configured()
         checks_register()
         home_register()
-        proof.kinds_register()
+        jobs.kinds_register()
         background_exports.kinds_register()
         archiving.kinds_register()
-        periodic_register("audit.verify", proof.verification_start_daily, every=timedelta(days=1))
+        periodic_register("audit.verify", jobs.verification_start_daily, every=timedelta(days=1))
         periodic_register("audit.archive", archiving.archiving_start_daily, every=timedelta(days=1))
         housekeeping_register(denials_sum_up, every=timedelta(minutes=1))
         housekeeping_register(anchor_when_due, every=timedelta(seconds=30))

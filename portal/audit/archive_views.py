@@ -7,13 +7,13 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from portal.audit.models import Head
+from portal.audit.models import ChainHead
+from portal.audit.recording import origin_of
 from portal.audit.retention.archives import archive_folder, archives_kept
 from portal.audit.retention.background import KIND, archiving_start, month_begin
 from portal.audit.retention.purging import guaranteed_since, purged_ranges
-from portal.audit.services import origin_of
-from portal.console.views import PortalView
-from portal.tasks.pages import rows_of
+from portal.core.views import PortalView
+from portal.tasks.presentation import rows_of
 from portal.tasks.recovery import worker_is_there
 from portal.tasks.services import TaskNotPossible, owner_of, runs_of_kind
 
@@ -44,7 +44,7 @@ class ArchiveListView(PortalView):
             "rows": rows,
             "count": len(kept),
             "archived_up_to": kept[-1].last if kept else 0,
-            "head": Head.objects.filter(pk=1).first(),
+            "head": ChainHead.objects.filter(pk=1).first(),
             "months": settings.AUDIT_RETENTION_MONTHS,
             "since": guaranteed_since(),
             "folder": archive_folder(),

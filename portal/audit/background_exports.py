@@ -12,13 +12,13 @@ from django.conf import settings
 from django.urls import reverse
 
 from portal.audit.exports import CHUNK, Export, export_lines
-from portal.audit.filters import Wanted
+from portal.audit.filters import EventFilter
 from portal.audit.models import Event
 from portal.audit.queries import selection_of
-from portal.audit.services import AuditUnavailable, ObjectRef, Origin, event_record
-from portal.console.moments import zone_named
-from portal.tasks.kinds import Kind, Link, Result, kind_register
-from portal.tasks.models import Run, State
+from portal.audit.recording import AuditUnavailable, ObjectRef, Origin, event_record
+from portal.core.datetimes import zone_named
+from portal.tasks.models import State, TaskRun
+from portal.tasks.registry import Link, Result, TaskType, kind_register
 from portal.tasks.services import Owner, TaskFailed, task_enqueue, task_progress
 
 KIND = "audit.export"
@@ -26,7 +26,7 @@ KEPT = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
-class Asked:
+class ExportRequest:
     """An export as JSON: enough to make the very same Export again in another process."""
 
     values: dict[str, str]
@@ -40,7 +40,7 @@ class Asked:
     reason: str
 
     @classmethod
-    def of(cls, export: Export, wanted: Wanted) -> "Asked":
+    def of(cls, export: Export, wanted: EventFilter) -> "ExportRequest":
         """What `export_prepare` made of `wanted`."""
         since, until = (moment.isoformat() if moment else None for moment in (wanted.since, wanted.until))
         return cls(
@@ -52,7 +52,7 @@ class Asked:
     def export(self) -> Export:
         """The export that was asked for."""
         since, until = (datetime.fromisoformat(text) if text else None for text in (self.since, self.until))
-        wanted = Wanted(self.values, since, until)
+        wanted = EventFilter(self.values, since, until)
         return Export(
             selection_of(wanted), wanted.words, self.rows, self.head_sequence, self.head_hash, self.made_by,
             datetime.fromisoformat(self.made_at), self.reason,
@@ -61,22 +61,24 @@ class Asked:
 
 def kinds_register() -> None:
     """Makes exports known as background work."""
-    kind_register(Kind(KIND, _write, permission="audit.export", link=_link, discard=_discard, step_up=True))
+    kind_register(
+        TaskType(KIND, _write, permission="audit.export", link=_link, discard=_discard, step_up=True)
+    )
 
 
 def export_start(
     *,
     export: Export,
-    wanted: Wanted,
+    wanted: EventFilter,
     form: str,
     zone: str,
     owner: Owner,
     origin: Origin,
     separator: str = ",",
-) -> Run:
+) -> TaskRun:
     """Puts a prepared, and so recorded, export in line. Raises TaskNotPossible."""
     arguments = {
-        "asked": asdict(Asked.of(export, wanted)),
+        "asked": asdict(ExportRequest.of(export, wanted)),
         "form": form,
         "zone": zone,
         "separator": separator,
@@ -86,7 +88,7 @@ def export_start(
     return task_enqueue(kind=KIND, title=title, owner=owner, arguments=arguments)
 
 
-def export_file(run: Run, now: datetime) -> Path | None:
+def export_file(run: TaskRun, now: datetime) -> Path | None:
     """The finished file of a run; None where there is none, or its time is over."""
     if run.state != State.DONE or not run.result_until or run.result_until <= now:
         return None
@@ -95,9 +97,9 @@ def export_file(run: Run, now: datetime) -> Path | None:
 
 
 def _write(
-    run: Run, *, asked: dict[str, Any], form: str, zone: str, origin: dict[str, Any], separator: str = ","
+    run: TaskRun, *, asked: dict[str, Any], form: str, zone: str, origin: dict[str, Any], separator: str = ","
 ) -> Result:
-    export = Asked(**asked).export
+    export = ExportRequest(**asked).export
     part = _folder() / f"{run.pk}.{run.claim}.part"
     with _owned(part) as file:
         for number, piece in enumerate(export_lines(export, form, zone_named(zone), separator)):
@@ -108,7 +110,7 @@ def _write(
     return Result({"rows": export.rows, "form": form}, message=f"{export.rows:,} rows", keep=KEPT)
 
 
-def _finished_record(run: Run, export: Export, form: str, origin: Origin) -> None:
+def _finished_record(run: TaskRun, export: Export, form: str, origin: Origin) -> None:
     """Once, though a killed worker may have got as far as this before."""
     if Event.objects.filter(connection="", object_guid=str(run.pk), action="audit.export_finished").exists():
         return
@@ -124,7 +126,7 @@ def _finished_record(run: Run, export: Export, form: str, origin: Origin) -> Non
         raise TaskFailed("The audit trail cannot be written, so nothing was exported.") from error
 
 
-def export_ref(run: Run) -> ObjectRef:
+def export_ref(run: TaskRun) -> ObjectRef:
     """The export as events name it."""
     return ObjectRef("export", str(run.pk), f"{run.created_at:%Y-%m-%d %H:%M} UTC")
 
@@ -145,12 +147,12 @@ def _owned(path: Path) -> Iterator[TextIO]:
         os.fsync(handle)
 
 
-def _discard(run: Run) -> None:
+def _discard(run: TaskRun) -> None:
     for path in _folder().glob(f"{run.pk}.*"):
         path.unlink(missing_ok=True)
 
 
-def _link(run: Run) -> Link | None:
+def _link(run: TaskRun) -> Link | None:
     if not run.result:
         return None
     return Link("Download", reverse("audit:export_file", args=[run.pk]), "download")

@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from portal.audit.filters import TIMES, Wanted
+from portal.audit.filters import TIMES, EventFilter
 from portal.audit.timeline import Bar, Timeline
-from portal.console.states import state_named
+from portal.core.status_badges import state_named
 
 HEIGHT, STEP, WIDTH = 100, 10, 8
 # From the ground up: what went wrong stands on the line, where bars can be compared.
@@ -51,7 +51,7 @@ class Chart:
     axis: list[str]
 
 
-def chart_of(timeline: Timeline, wanted: Wanted, zone: tzinfo) -> Chart:
+def chart_of(timeline: Timeline, wanted: EventFilter, zone: tzinfo) -> Chart:
     """The chart of a timeline, its links with the filter in them."""
     highest = max((bar.total for bar in timeline.bars), default=0)
     outcomes = sorted(timeline.outcomes, key=lambda name: _ORDER.index(state_named(name).colour))
@@ -83,7 +83,7 @@ def _segments(bar: Bar, x: int, highest: int) -> Iterator[Segment]:
             yield Segment(x, top, height, colour)
 
 
-def _narrowed(page: str, bar: Bar, wanted: Wanted) -> str:
+def _narrowed(page: str, bar: Bar, wanted: EventFilter) -> str:
     kept = {name: value for name, value in wanted.values.items() if name not in (*TIMES, "zone")}
     return f"{reverse(page)}?{urlencode({**kept, 'from': _stamp(bar.since), 'to': _stamp(bar.until)})}"
 

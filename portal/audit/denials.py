@@ -12,7 +12,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from portal.audit.models import DenialCount
-from portal.audit.services import ObjectRef, Origin, event_record
+from portal.audit.recording import ObjectRef, Origin, event_record
 
 WINDOW = timedelta(minutes=5)
 # So many denials of a kind within a window have an event each.

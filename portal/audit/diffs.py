@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from portal.audit.models import Event
-from portal.audit.terms import flat_values
+from portal.audit.search_index import flat_values
 from provisioning.gateway.secrets import MASK
 
 

@@ -13,16 +13,16 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
 from portal.audit.background_exports import KIND, export_file, export_ref, export_start
-from portal.audit.csv_lines import SEPARATORS
+from portal.audit.csv_export import SEPARATORS
 from portal.audit.exports import FORMATS, ExportRefused, export_lines, export_prepare, export_record
-from portal.audit.filters import Wanted, wanted_of
-from portal.audit.pages import count_words
+from portal.audit.filters import EventFilter, parse_filters
+from portal.audit.pagination import count_words
 from portal.audit.queries import selection_of
-from portal.audit.services import event_record, origin_of
+from portal.audit.recording import event_record, origin_of
 from portal.audit.views import filter_query, zone_of
-from portal.console.field_types import TextField
-from portal.console.views import PortalView
-from portal.tasks.models import Run, State
+from portal.core.field_types import TextField
+from portal.core.views import PortalView
+from portal.tasks.models import State, TaskRun
 from portal.tasks.services import TaskNotPossible, owner_of
 
 _TYPES = {"csv": "text/csv", "jsonl": "application/x-ndjson", "html": "text/html"}
@@ -43,7 +43,7 @@ class ExportForm(forms.Form):
     background = forms.BooleanField(
         required=False,
         label="Export in the background",
-        help_text=f"Exports of more than {settings.AUDIT_EXPORT_STREAMED:,} events always run in the "
+        help_text=f"Exports of more than {settings.AUDIT_EXPORT_INLINE_ROWS:,} events always run in the "
         "background. You can download the file for 24 hours.",
     )
 
@@ -55,11 +55,11 @@ class ExportView(PortalView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """What would be exported."""
-        return self._page(request, ExportForm(), wanted_of(request.GET, zone_of(request)), 200)
+        return self._page(request, ExportForm(), parse_filters(request.GET, zone_of(request)), 200)
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
         """Records the export, then streams it or puts it in line; 422 without a reason."""
-        form, wanted = ExportForm(request.POST), wanted_of(request.GET, zone_of(request))
+        form, wanted = ExportForm(request.POST), parse_filters(request.GET, zone_of(request))
         if not form.is_valid():
             return self._page(request, form, wanted, 422)
         try:
@@ -68,7 +68,7 @@ class ExportView(PortalView):
             form.add_error(None, str(refusal))
             return self._page(request, form, wanted, 422)
 
-    def _page(self, request: HttpRequest, form: ExportForm, wanted: Wanted, status: int) -> HttpResponse:
+    def _page(self, request: HttpRequest, form: ExportForm, wanted: EventFilter, status: int) -> HttpResponse:
         selection = selection_of(wanted)
         context = {
             "form": form,
@@ -87,7 +87,7 @@ class ExportFileView(PortalView):
 
     def get(self, request: HttpRequest, pk: UUID) -> HttpResponseBase:
         """The file, once the download is on record; after its time back to the list, with words."""
-        run = get_object_or_404(Run, pk=pk, kind=KIND, owner_id=request.user.pk)
+        run = get_object_or_404(TaskRun, pk=pk, kind=KIND, owner_id=request.user.pk)
         path = export_file(run, timezone.now())
         if path is None:
             messages.error(request, _missing(run))
@@ -97,7 +97,7 @@ class ExportFileView(PortalView):
         return _headed(FileResponse(path.open("rb")), form, run.created_at)
 
 
-def _missing(run: Run) -> str:
+def _missing(run: TaskRun) -> str:
     """Say why there is no file: its time is over, or it lies in the data folder of another server."""
     if run.state == State.DONE and run.result and run.result_until and run.result_until > timezone.now():
         return (
@@ -107,13 +107,13 @@ def _missing(run: Run) -> str:
     return "This export has been deleted. Start a new one from the audit trail."
 
 
-def _exported(request: HttpRequest, wanted: Wanted, asked: dict[str, Any]) -> HttpResponseBase:
+def _exported(request: HttpRequest, wanted: EventFilter, asked: dict[str, Any]) -> HttpResponseBase:
     form, origin = asked["form"], origin_of(request)
     separator = SEPARATORS[asked["separator"] or "comma"]
     export = export_prepare(wanted=wanted, reason=asked["reason"], origin=origin)
     with transaction.atomic():
         export_record(export=export, wanted=wanted, form=form, origin=origin)
-        if export.rows > settings.AUDIT_EXPORT_STREAMED or asked["background"]:
+        if export.rows > settings.AUDIT_EXPORT_INLINE_ROWS or asked["background"]:
             zone, owner = getattr(request.user, "timezone", ""), owner_of(request)
             export_start(
                 export=export, wanted=wanted, form=form, zone=zone, owner=owner, origin=origin,

@@ -13,15 +13,15 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.html import format_html
 
-from portal.audit.actions import sentence_html, sentence_of
-from portal.audit.csv_lines import csv_line, csv_line_of
-from portal.audit.filters import Wanted
-from portal.audit.lines import COLUMNS, event_values, moment_utc
-from portal.audit.models import Event, Head
+from portal.audit.csv_export import csv_line, csv_line_of
+from portal.audit.event_json import COLUMNS, event_values, moment_utc
+from portal.audit.event_types import sentence_html, sentence_of
+from portal.audit.filters import EventFilter
+from portal.audit.models import ChainHead, Event
 from portal.audit.queries import selection_of
+from portal.audit.recording import Origin, event_record
 from portal.audit.selection import Selection, events_numbered
-from portal.audit.services import Origin, event_record
-from portal.console.moments import moment_shown
+from portal.core.datetimes import moment_shown
 
 FORMATS = {"csv": "CSV, for spreadsheets", "jsonl": "JSON Lines, for programs", "html": "Report, to print"}
 # The time is read as text: Python makes a time of it in a quarter of what the database's driver takes.
@@ -63,9 +63,9 @@ class ExportRefused(Exception):  # noqa: N818 - reads as what happened
     """The filter is not understood, so its events cannot be taken out; the text says why, for people."""
 
 
-def export_prepare(*, wanted: Wanted, reason: str, origin: Origin) -> Export:
+def export_prepare(*, wanted: EventFilter, reason: str, origin: Origin) -> Export:
     """Counts the rows, which may take long and so belongs in no transaction. Raises ExportRefused."""
-    head, selection = Head.objects.get(pk=1), selection_of(wanted)
+    head, selection = ChainHead.objects.get(pk=1), selection_of(wanted)
     if selection.problems:
         raise ExportRefused(" ".join(selection.problems.values()))
     rows = selection.events(below=head.sequence + 1).count()
@@ -74,7 +74,7 @@ def export_prepare(*, wanted: Wanted, reason: str, origin: Origin) -> Export:
     )
 
 
-def export_record(*, export: Export, wanted: Wanted, form: str, origin: Origin) -> None:
+def export_record(*, export: Export, wanted: EventFilter, form: str, origin: Origin) -> None:
     """Records the export, before a byte of it exists. Raises AuditUnavailable."""
     event_record(
         action="audit.exported",

@@ -7,10 +7,10 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from django.http import QueryDict
 from django.utils import timezone
 
-from portal.audit.looks import LOOKS
 from portal.audit.models import Event
-from portal.console.moments import zone_known
-from portal.console.text import search_text
+from portal.audit.review_rules import LOOKS
+from portal.core.datetimes import zone_known
+from portal.core.text import search_text
 
 TIMES = ("when", "from", "to")
 _EXAMPLE = "Enter a date such as 24 Nov 2026."
@@ -29,7 +29,7 @@ _TYPED = ("object", "actor", "change", "words")
 
 
 @dataclass(frozen=True)
-class Wanted:
+class EventFilter:
     """The filters of an address, and the time they mean: since inclusive, until exclusive, or None.
 
     `problems` say for each filter that cannot be understood what is wrong with it.
@@ -52,7 +52,7 @@ class Wanted:
         return "; ".join(f"{NAMES[name]}: {_called(name, value)}" for name, value in self.values.items())
 
 
-def wanted_of(query: QueryDict, zone: tzinfo) -> Wanted:
+def parse_filters(query: QueryDict, zone: tzinfo) -> EventFilter:
     """The filters in `query`; days are those of the zone it names, else of `zone`. Times and zones that
     cannot be read are `problems`."""
     asked = {name: query.get(name, "").replace("\0", "").strip()[:200] for name in NAMES}
@@ -62,15 +62,15 @@ def wanted_of(query: QueryDict, zone: tzinfo) -> Wanted:
         values.pop("zone", None)
     found = zone_known(values["zone"]) if "zone" in values else zone
     if found is None:
-        return Wanted(values, problems={"zone": f"“{values['zone']}” is not a time zone."})
+        return EventFilter(values, problems={"zone": f"“{values['zone']}” is not a time zone."})
     zone = found
     if "when" not in values:
         return _between(values, zone)
     if values["when"] not in PRESETS:
-        return Wanted(values, problems={"when": f"“{values['when']}” is not a known period."})
+        return EventFilter(values, problems={"when": f"“{values['when']}” is not a known period."})
     for name in ("from", "to"):
         values.pop(name, None)
-    return Wanted(values, *_preset(values["when"], zone))
+    return EventFilter(values, *_preset(values["when"], zone))
 
 
 def _preset(name: str, zone: tzinfo) -> tuple[datetime, datetime | None]:
@@ -81,7 +81,7 @@ def _preset(name: str, zone: tzinfo) -> tuple[datetime, datetime | None]:
     return _midnight(today - timedelta(days=days), zone), None
 
 
-def _between(values: dict[str, str], zone: tzinfo) -> Wanted:
+def _between(values: dict[str, str], zone: tzinfo) -> EventFilter:
     """A day as the end is meant with all its hours."""
     since, until = (_bound(values.get(name, ""), zone, days) for name, days in (("from", 0), ("to", 1)))
     problems = {
@@ -91,7 +91,7 @@ def _between(values: dict[str, str], zone: tzinfo) -> Wanted:
     }
     if since and until and since >= until:
         problems["to"] = "“To” must be later than “From”."
-    return Wanted(values, since, until, problems)
+    return EventFilter(values, since, until, problems)
 
 
 def _bound(text: str, zone: tzinfo, days: int) -> datetime | None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 MOST_PROBLEMS = 20
-# How the verdict on a whole chain begins. Recorded events are known by it (portal.audit.standing).
+# How the verdict on a whole chain begins. Recorded events are known by it (portal.audit.verification.report).
 WHOLE = "The audit trail is whole"
 
 

@@ -9,15 +9,15 @@ from django.db import connection
 from django.utils import timezone
 
 from portal.audit.anchors_missing import anchors_trouble
-from portal.audit.guards import EVENT, guards_missing
-from portal.audit.models import Event, Head
-from portal.audit.services import AuditUnavailable, LastFailure, record_try
-from portal.audit.standing import broken_event
-from portal.audit.stream.backlog import backlogs
-from portal.console.health import CHECKS, WARNINGS, NotReadyError
-from portal.console.lock_timeout import lock_timeout
+from portal.audit.forwarding.backlog import backlogs
+from portal.audit.models import ChainHead, Event
+from portal.audit.recording import AuditUnavailable, LastFailure, record_try
+from portal.audit.triggers import EVENT, guards_missing
+from portal.audit.verification.report import broken_event
+from portal.core.health import CHECKS, WARNINGS, NotReadyError
+from portal.core.lock_timeout import lock_timeout
 
-# Less than the ready-check may take in all (portal.console.health.SECONDS).
+# Less than the ready-check may take in all (portal.core.health.SECONDS).
 SECONDS_FOR_LOCK = 0.7
 # Clocks of several machines are never quite the same.
 CLOCKS_APART, NO_TIME = timedelta(minutes=1), timedelta()
@@ -36,7 +36,7 @@ def checks_register() -> None:
     WARNINGS["audit stream"] = stream_current
 
 
-class Probe:
+class WritabilityCheck:
     """The verdict on the trail in this process: "" for writable. One thread at a time asks, for all who wait.
 
     That it is writable is believed for KEPT_SECONDS, unless somebody fails to record something meanwhile;
@@ -65,7 +65,7 @@ class Probe:
             self._asking.release()
 
 
-probe = Probe()
+probe = WritabilityCheck()
 
 
 def trail_writable() -> None:
@@ -87,7 +87,7 @@ def _trouble_found() -> str:
         reason = refusal.__cause__ or refusal
     if isinstance(reason, AuditUnavailable):
         return "the end of the audit trail was tampered with: nothing is sent"
-    if isinstance(reason, Head.DoesNotExist):
+    if isinstance(reason, ChainHead.DoesNotExist):
         return "the head of the audit trail is missing: nothing can be recorded, nothing is sent"
     return f"the audit trail cannot be written ({type(reason).__name__}): nothing is sent"
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from django.db.models import Q, QuerySet
 from django.http import QueryDict
 
-from portal.audit.actions import ATTEMPTS, NOT_IN_EFFECT
 from portal.audit.diffs import FieldChange, field_changes
+from portal.audit.event_types import ATTEMPTS, NOT_IN_EFFECT
 from portal.audit.models import Event
 from portal.audit.retention.purging import purged_ranges
-from portal.audit.terms import MOST_NAME
+from portal.audit.search_index import MOST_NAME
 
 PER_PAGE = 50
 # So many changes of an object are read at once for the names of its fields.

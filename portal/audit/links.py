@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
 from portal.audit.models import Event
-from portal.console.links import entity_url, parent_url
+from portal.core.links import entity_url, parent_url
 
 # What the explorer can be narrowed to from an event: the link's name, its filter and the event's column.
 _NARROWED = (

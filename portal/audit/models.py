@@ -1,4 +1,4 @@
-"""The audit table and the head of its chain. Only portal.audit.services writes them."""
+"""The audit table and the head of its chain. Only portal.audit.recording writes them."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from portal.audit import actions
+from portal.audit import event_types
 
 GENESIS = "0" * 64
 
@@ -77,12 +77,12 @@ class Event(models.Model):
     @property
     def sentence(self) -> str:
         """What happened, as a sentence for people."""
-        return actions.sentence_of(self)
+        return event_types.sentence_of(self)
 
     @property
     def sentence_html(self) -> str:
         """The same for pages, with foreign text isolated."""
-        return actions.sentence_html(self)
+        return event_types.sentence_html(self)
 
     @property
     def request_data(self) -> Any:
@@ -105,7 +105,7 @@ class Event(models.Model):
         return _loaded(self.after)
 
 
-class Head(models.Model):
+class ChainHead(models.Model):
     """The end of the chain, one row: locked by each writer, and the proof that no tail was cut off."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
@@ -119,11 +119,12 @@ class Head(models.Model):
     class Meta:
         """There is one head."""
 
+        db_table = "audit_head"
         constraints = [models.CheckConstraint(condition=models.Q(id=1), name="audit_one_head")]
 
 
 class Term(models.Model):
-    """One thing to find an event by (portal.audit.terms): derived, and no part of the chain."""
+    """One thing to find an event by (portal.audit.search_index): derived, and no part of the chain."""
 
     pk = models.CompositePrimaryKey("term", "event_id")
     term = models.CharField(max_length=160)
@@ -132,7 +133,7 @@ class Term(models.Model):
     )
 
 
-class Known(models.Model):
+class KnownName(models.Model):
     """A name that occurs in the trail, each once: of an object (also a former one), a person, a field."""
 
     pk = models.CompositePrimaryKey("kind", "connection", "guid", "name")
@@ -140,8 +141,13 @@ class Known(models.Model):
     connection = models.CharField(max_length=64, blank=True)
     guid = models.CharField(max_length=128, blank=True)
     name = models.CharField(max_length=200, blank=True)
-    # As it is searched (portal.audit.terms): databases fold case each in their own way.
+    # As it is searched (portal.audit.search_index): databases fold case each in their own way.
     folded = models.TextField(blank=True, default="")
+
+    class Meta:
+        """The table keeps its first name."""
+
+        db_table = "audit_known"
 
 
 class DenialCount(models.Model):
@@ -179,7 +185,7 @@ class AccessSeal(models.Model):
 
 
 class Delivery(models.Model):
-    """How far one receiver outside has been told (portal.audit.stream); the chain holds what it lacks."""
+    """How far one receiver outside has been told (portal.audit.forwarding); the chain holds what it lacks."""
 
     receiver = models.CharField(max_length=220, primary_key=True)
     sequence = models.BigIntegerField(default=0)

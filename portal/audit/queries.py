@@ -6,14 +6,14 @@ from typing import Any
 from django.contrib.auth.models import Group
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from portal.audit.actions import ACTIONS, KINDS, OUTCOMES
-from portal.audit.filters import Wanted, is_number
-from portal.audit.looks import LOOKS, look_condition
-from portal.audit.models import Event, Known, Term
+from portal.audit.event_types import ACTIONS, KINDS, OUTCOMES
+from portal.audit.filters import EventFilter, is_number
+from portal.audit.models import Event, KnownName, Term
+from portal.audit.review_rules import LOOKS, look_condition
+from portal.audit.search_index import MOST_NAME, words_asked
 from portal.audit.selection import Condition, Rows, Selection
-from portal.audit.terms import MOST_NAME, words_asked
-from portal.console.text import fold
-from provisioning.connections.models import Connection
+from portal.core.text import fold
+from provisioning.credentials.models import Connection
 
 _COLUMNS = {
     "role": "actor_role", "kind": "object_kind", "connection": "connection", "outcome": "outcome",
@@ -44,7 +44,7 @@ class _TooManyNames(Exception):  # noqa: N818 - reads as what happened
     """So much matches that nothing is said by it; the name of the filter."""
 
 
-def selection_of(wanted: Wanted) -> Selection:
+def selection_of(wanted: EventFilter) -> Selection:
     """Looks up the names and times of a filter; a few small queries. Nothing, if it is not understood."""
     if problems := problems_of(wanted):
         return Selection((_NOTHING,), problems=problems)
@@ -57,7 +57,7 @@ def selection_of(wanted: Wanted) -> Selection:
     return Selection(conditions, span, rows)
 
 
-def problems_of(wanted: Wanted) -> dict[str, str]:
+def problems_of(wanted: EventFilter) -> dict[str, str]:
     """What is not understood, by the name of the filter: also what is neither in the trail nor could be."""
     return wanted.problems or _unheard(wanted.values)
 
@@ -133,7 +133,7 @@ def _object(text: str) -> Condition:
     """The object with that guid, and all that ever had a name like that."""
     exact = Term.objects.filter(term=_guid_term(text))
     called = Q(folded__contains=fold(text)) | Q(guid__iexact=text)
-    guids = Known.objects.filter(called, kind__startswith="object:").values("guid")
+    guids = KnownName.objects.filter(called, kind__startswith="object:").values("guid")
     few = _few(guids.distinct(), "object")
     if few is None:
         named = Q(object_guid__in=guids) | Q(parent_guid__in=guids) | Q(object_guid="", object_name__in=guids)
@@ -155,14 +155,14 @@ def _guid_term(guid: str) -> str:
 
 
 def _actor(text: str) -> Condition:
-    names = Known.objects.filter(kind="actor", folded__contains=fold(text)).values("name")
+    names = KnownName.objects.filter(kind="actor", folded__contains=fold(text)).values("name")
     few = _few(names, "actor")
     if few is None:
         return Condition(Q(actor_name__in=names), ordered=False, indexed=False)
     return _one_of("actor_name", few)
 
 
-def _few(names: QuerySet[Known, Any], asked: str) -> list[str] | None:
+def _few(names: QuerySet[KnownName, Any], asked: str) -> list[str] | None:
     """The names, None if they are too many to be looked up one by one. Raises _TooManyNames."""
     found = [next(iter(row.values())) for row in names[: FEW_NAMES + 1]]
     if len(found) <= FEW_NAMES:
@@ -180,7 +180,7 @@ def _same_id(text: str) -> Condition:
     return _NOTHING
 
 
-def _spanned(wanted: Wanted) -> tuple[Q, Rows]:
+def _spanned(wanted: EventFilter) -> tuple[Q, Rows]:
     """The rows in which the span of time lies, no row at all if nothing happened in it.
 
     Also what still tells its events there: nothing, as long as the clock went forward around its bounds.

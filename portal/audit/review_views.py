@@ -9,11 +9,18 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
-from portal.audit.review import ReviewRefused, day_read, day_sections, day_sign_off, days_listed, first_day
-from portal.audit.services import origin_of
-from portal.console.access import sends_form
-from portal.console.field_types import TextField
-from portal.console.views import PortalView
+from portal.audit.daily_review import (
+    ReviewRefused,
+    day_read,
+    day_sections,
+    day_sign_off,
+    days_listed,
+    first_day,
+)
+from portal.audit.recording import origin_of
+from portal.core.field_types import TextField
+from portal.core.view_access import sends_form
+from portal.core.views import PortalView
 
 DAYS = 30
 EARLIEST = date(2000, 1, 1)

@@ -9,13 +9,13 @@ from typing import Any
 from django.db import connection, transaction
 
 from portal.audit.canonical import HASHED_FIELDS, row_text
-from portal.audit.guards import guards_install, guards_remove
-from portal.audit.head import EndAltered, head_seal, last_time
+from portal.audit.chain_head import EndAltered, head_seal, last_time
 from portal.audit.invented import events_invented
 from portal.audit.keys import current_key_id, keyed_digest
-from portal.audit.models import Event, Head
-from portal.audit.services import AuditUnavailable
-from portal.audit.terms import known_of, known_store, terms_of
+from portal.audit.models import ChainHead, Event
+from portal.audit.recording import AuditUnavailable
+from portal.audit.search_index import known_of, known_store, terms_of
+from portal.audit.triggers import guards_install, guards_remove
 
 BATCH = 20_000
 _COLUMNS = (*HASHED_FIELDS, "hash")
@@ -28,7 +28,7 @@ def events_seed(*, count: int, days: int, seed: int = 1) -> Iterator[int]:
     The guards are off within each transaction, since the head moves by more than one. Raises AuditUnavailable
     where the trail does not end as the portal left it: more rows would vouch for what was done to it.
     """
-    end, last = datetime.now(UTC), Head.objects.get(pk=1)
+    end, last = datetime.now(UTC), ChainHead.objects.get(pk=1)
     try:
         newest = last_time(last)
     except EndAltered as trouble:
@@ -52,7 +52,7 @@ def _batch_write(
     batch: Sequence[dict[str, Any]], times: Sequence[datetime], known: set[tuple[str, str, str, str]]
 ) -> None:
     """`known` holds the names that earlier batches stored."""
-    head = Head.objects.select_for_update().get(pk=1)
+    head = ChainHead.objects.select_for_update().get(pk=1)
     rows, previous = [], head.hash
     for number, (values, time) in enumerate(zip(batch, times, strict=True), head.sequence + 1):
         rows.append(_chained(values, number, time, previous))
@@ -66,7 +66,7 @@ def _batch_write(
     known_store(fresh)
     known |= fresh
     last, total = events[-1], head.count + len(events)
-    Head.objects.filter(pk=1).update(
+    ChainHead.objects.filter(pk=1).update(
         sequence=last.sequence, count=total, hash=last.hash, key_id=last.key_id, updated_at=last.time,
         seal=head_seal(last.key_id, last.sequence, total, last.hash),
     )  # fmt: skip

@@ -16,7 +16,7 @@ from typing import Any
 from django.db.models import Case, Count, QuerySet, Value, When
 from django.utils import timezone
 
-from portal.audit.filters import TIMES, Wanted
+from portal.audit.filters import TIMES, EventFilter
 from portal.audit.models import Event
 from portal.audit.queries import problems_of, selection_of
 
@@ -60,7 +60,7 @@ class Timeline:
         return sum(bar.total for bar in self.bars)
 
 
-def timeline_of(wanted: Wanted, zone: tzinfo) -> Timeline:
+def timeline_of(wanted: EventFilter, zone: tzinfo) -> Timeline:
     """The bars of a filter; without a time in it those of the last DAYS_SHOWN days. Two or three queries."""
     since, until = _span(wanted, zone)
     unit = next((name for name, longest in _UNITS if until - since <= longest), "month")
@@ -76,14 +76,14 @@ def timeline_of(wanted: Wanted, zone: tzinfo) -> Timeline:
 def totals_by_day(*, since: datetime, until: datetime) -> dict[date, int]:
     """How many events each day of UTC had, days without any left out."""
     edges = _edges(since, until, "day", UTC)
-    events, _cut, _problems = _counted(Wanted({}, since, until))
+    events, _cut, _problems = _counted(EventFilter({}, since, until))
     totals: Counter[date] = Counter()
     for bucket, _outcome, number in _grouped(events, edges):
         totals[edges[bucket].date()] += number
     return totals
 
 
-def _span(wanted: Wanted, zone: tzinfo) -> tuple[datetime, datetime]:
+def _span(wanted: EventFilter, zone: tzinfo) -> tuple[datetime, datetime]:
     """From when to when is drawn: nothing that is still to come, and no long time before the first event."""
     now = timezone.now()
     until = max(min(wanted.until or now, now), EARLIEST)
@@ -123,7 +123,7 @@ def _next(edge: datetime, unit: str, zone: tzinfo) -> datetime:
     return _floor(datetime.combine(middle.date(), time(12), zone), unit, zone)
 
 
-def _counted(wanted: Wanted) -> tuple[QuerySet[Event], bool, Mapping[str, str]]:
+def _counted(wanted: EventFilter) -> tuple[QuerySet[Event], bool, Mapping[str, str]]:
     """The events to count, whether older ones were left out, and why there are none if not understood."""
     if wanted.values.keys() <= _INDEXED and not problems_of(wanted):
         outcome = {"outcome": wanted.values["outcome"]} if "outcome" in wanted.values else {}

@@ -4,10 +4,10 @@ from django.urls import path
 
 from portal.audit.archive_views import ArchiveListView
 from portal.audit.export_views import ExportFileView, ExportView
-from portal.audit.proof_views import AnchorView, VerifyView
+from portal.audit.forwarding_views import StreamView
 from portal.audit.review_views import ReviewDayView, ReviewListView
-from portal.audit.saved_views import SavedFiltersView, SavedFilterView
-from portal.audit.stream_views import StreamView
+from portal.audit.saved_filter_views import SavedFiltersView, SavedFilterView
+from portal.audit.verification.views import AnchorView, VerifyView
 from portal.audit.views import EventListView, EventView, TimelineView
 
 app_name = "audit"

@@ -9,22 +9,22 @@ from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from portal.audit.actions import KINDS, action_title
 from portal.audit.charts import chart_of
 from portal.audit.diffs import field_changes
-from portal.audit.filters import PRESETS, Wanted, account_words, wanted_of
+from portal.audit.event_types import KINDS, action_title
+from portal.audit.filters import PRESETS, EventFilter, account_words, parse_filters
 from portal.audit.links import event_links
-from portal.audit.looks import LOOKS
 from portal.audit.models import Event
-from portal.audit.pages import action_groups, choices_known, events_page
+from portal.audit.pagination import action_groups, choices_known, events_page
 from portal.audit.retention.purging import archive_of_purged
+from portal.audit.review_rules import LOOKS
 from portal.audit.routing_diffs import DOCUMENT, routing_changes
-from portal.audit.saved import filters_for
+from portal.audit.saved_filters import filters_for
 from portal.audit.timeline import timeline_of
-from portal.console.context import show_environment
-from portal.console.errors import NotFound
-from portal.console.moments import zone_named
-from portal.console.views import PortalView
+from portal.core.context_processors import show_environment
+from portal.core.datetimes import zone_named
+from portal.core.errors import NotFound
+from portal.core.views import PortalView
 
 SAVED_SHOWN = 12
 
@@ -36,7 +36,7 @@ class EventListView(PortalView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """One page of events."""
-        wanted = wanted_of(request.GET, zone_of(request))
+        wanted = parse_filters(request.GET, zone_of(request))
         page = events_page(wanted, request.GET)
         context = {
             "page": page,
@@ -55,7 +55,7 @@ class TimelineView(PortalView):
     def get(self, request: HttpRequest) -> HttpResponse:
         """The chart and its table."""
         zone = zone_of(request)
-        wanted = wanted_of(request.GET, zone)
+        wanted = parse_filters(request.GET, zone)
         timeline = timeline_of(wanted, zone)
         context = {
             "timeline": timeline,
@@ -98,12 +98,12 @@ def zone_of(request: HttpRequest) -> tzinfo:
     return zone_named(getattr(request.user, "timezone", ""))
 
 
-def filter_query(wanted: Wanted) -> str:
+def filter_query(wanted: EventFilter) -> str:
     """The filters as a query, without the place in the list, for links to other views of the same events."""
     return urlencode(wanted.values)
 
 
-def _explorer(request: HttpRequest, tab: str, wanted: Wanted) -> dict[str, Any]:
+def _explorer(request: HttpRequest, tab: str, wanted: EventFilter) -> dict[str, Any]:
     """What audit/explorer.html draws around the events of a filter."""
     return {
         "tab": tab,

@@ -5,8 +5,8 @@ from datetime import timedelta
 from django.apps import AppConfig
 from django.core.signals import request_started
 
-from portal.tasks.housekeeping import housekeeping_register
-from provisioning.sealed_places import Place, place_register
+from portal.tasks.periodic import housekeeping_register
+from provisioning.encrypted_fields import EncryptedField, place_register
 
 
 class ChangesConfig(AppConfig):
@@ -19,16 +19,16 @@ class ChangesConfig(AppConfig):
 
         An interrupted send becomes an unknown outcome within a minute: CHANGE_INTERRUPTED_AFTER plus this.
         """
+        from portal.changes.dashboard import home_register
+        from portal.changes.encrypted_payloads import payload_context, secrets_context
         from portal.changes.health import checks_register
-        from portal.changes.home import home_register
         from portal.changes.models import Change
         from portal.changes.outcomes import outcomes_record_kept_soon
-        from portal.changes.payloads import payload_context, secrets_context
-        from portal.changes.settling import changes_interrupted_settle
+        from portal.changes.stale_changes import changes_interrupted_settle
 
         home_register()
         checks_register()
         housekeeping_register(changes_interrupted_settle, every=timedelta(seconds=10))
         request_started.connect(outcomes_record_kept_soon, dispatch_uid="portal.changes.outcomes")
         columns = {"sealed_payload": payload_context, "sealed_secrets": secrets_context}
-        place_register(Place("Changes not yet sent, secrets not yet shown", Change, columns))
+        place_register(EncryptedField("Changes not yet sent, secrets not yet shown", Change, columns))

@@ -6,20 +6,20 @@ from typing import Any
 from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
-from portal.audit.services import Origin
+from portal.audit.recording import Origin
+from portal.changes.audit_events import change_event, recorded
 from portal.changes.confirmation import clean_reason, confirmation_check
-from portal.changes.errors import EntityBusy, NotPossible
-from portal.changes.events import change_event, recorded
+from portal.changes.duplicates import reject_duplicate
+from portal.changes.encrypted_payloads import database_safe, payload_unseal
+from portal.changes.errors import ConcurrentChange, InvalidState
+from portal.changes.execution import change_carry_out, intent_record
 from portal.changes.models import Change, State
-from portal.changes.payloads import payload_unseal, storable
-from portal.changes.sending import change_carry_out, intent_record
 from portal.changes.siblings import siblings_before
 from portal.changes.snapshots import Difference, differences, snapshot_of
-from portal.changes.twins import twin_refuse
 from portal.staff.models import User
 from provisioning import service
+from provisioning.encryption import KeyringError
 from provisioning.gateway.errors import EntityNotFound, ProvisioningError
-from provisioning.keyring import KeyringError
 
 
 def claimed_send(
@@ -54,7 +54,7 @@ def payload_opened(change: Change) -> dict[str, Any]:
     try:
         return payload_unseal(change, change.sealed_payload)
     except KeyringError as error:
-        raise NotPossible(
+        raise InvalidState(
             f"The stored values of this change cannot be decrypted, so nothing was sent. {error} "
             "Use the form to make the change again."
         ) from error
@@ -68,7 +68,7 @@ def _claimed(change: Change, reason: str, payload: dict[str, Any], careful_for: 
     waiting = Change.objects.filter(pk=change.pk, state=State.PREPARED)
     with recorded():
         if change.is_create and careful_for:
-            twin_refuse(change, payload, careful_for)
+            reject_duplicate(change, payload, careful_for)
         try:
             with transaction.atomic():
                 return bool(
@@ -81,7 +81,7 @@ def _claimed(change: Change, reason: str, payload: dict[str, Any], careful_for: 
                     )
                 )
         except IntegrityError as error:
-            raise EntityBusy(
+            raise ConcurrentChange(
                 "Another change of the same entity is being sent. Your change was not sent. "
                 "Wait a moment, then confirm again. You will see what changed in the meantime."
             ) from error
@@ -108,7 +108,7 @@ def _unchanged(change: Change, origin: Origin) -> bool:
 
 
 def _stopped(change: Change, meanwhile: list[Difference], explanation: str, origin: Origin) -> None:
-    rows = storable([difference.as_row() for difference in meanwhile])
+    rows = database_safe([difference.as_row() for difference in meanwhile])
     with recorded():
         Change.objects.filter(pk=change.pk, state=State.SENDING).update(
             state=State.CONFLICT,
@@ -131,7 +131,10 @@ def _held(change: Change, error: ProvisioningError) -> None:
     """Back to prepared, saying why: a change is sent only after a look at what it changes."""
     words = f"The current values could not be read before sending. {error.explanation}"
     Change.objects.filter(pk=change.pk, state=State.SENDING).update(
-        state=State.PREPARED, claimed_at=None, explanation=storable(words), code=str(error.code or "")[:64]
+        state=State.PREPARED,
+        claimed_at=None,
+        explanation=database_safe(words),
+        code=str(error.code or "")[:64],
     )
 
 

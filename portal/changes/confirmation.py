@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from portal.changes.errors import ReasonRequired
 from portal.changes.models import Change
-from portal.console.text import clean_text, hidden_character
-from provisioning.connections.models import Connection
+from portal.core.text import clean_text, hidden_character
+from provisioning.credentials.models import Connection
 from provisioning.danger import Danger
 
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from portal.changes.duplicates import body_digest
+from portal.changes.encrypted_payloads import database_safe, payload_seal
 from portal.changes.models import Change, State
-from portal.changes.payloads import payload_seal, storable
-from portal.changes.rows import rows_of
+from portal.changes.review_rows import rows_of
 from portal.changes.snapshots import snapshot_of
-from portal.changes.twins import body_digest
 from portal.staff.models import User
 from provisioning import service
 from provisioning.entities import Entity
@@ -17,7 +17,7 @@ from provisioning.operations import operation_named
 
 
 @dataclass(frozen=True, slots=True)
-class FormTrace:
+class FormState:
     """Where a change was typed, so that a person can go back to it: the form's path, the typed data
     (name → list of strings, no secrets) and the labels of its fields."""
 
@@ -27,7 +27,7 @@ class FormTrace:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class ChangeTarget:
     """What a change concerns. `guid` is "" for a create, whose `target` is the parent."""
 
     connection: str
@@ -40,11 +40,17 @@ class Subject:
 
 
 def draft_create(
-    *, user: User, operation: str, subject: Subject, payload: dict[str, Any], reason: str, trace: FormTrace
+    *,
+    user: User,
+    operation: str,
+    subject: ChangeTarget,
+    payload: dict[str, Any],
+    reason: str,
+    trace: FormState,
 ) -> Change:
     """An unsaved Change of a new entity. Raises KeyError for an unknown operation."""
     change = _draft(user, operation, subject, payload, reason=reason, trace=trace)
-    change.rows = storable(rows_of({}, change.body, trace.labels, create=True))
+    change.rows = database_safe(rows_of({}, change.body, trace.labels, create=True))
     change.dangerous = bool(change.dangers)
     change.body_digest = body_digest(change, payload)
     return change
@@ -54,18 +60,18 @@ def draft_update(
     *,
     user: User,
     operation: str,
-    subject: Subject,
+    subject: ChangeTarget,
     entity: Entity | None,
     payload: dict[str, Any],
     reason: str,
-    trace: FormTrace,
+    trace: FormState,
 ) -> Change:
     """An unsaved Change of an entity as it was just read. Raises KeyError for an unknown operation."""
     change = _draft(user, operation, subject, payload, reason=reason, trace=trace)
     before = mask(dict(entity.values)) if entity else {}
-    change.before = storable(before)
+    change.before = database_safe(before)
     change.base = snapshot_of(entity) if entity else {}
-    change.rows = storable(rows_of(before, change.body, trace.labels))
+    change.rows = database_safe(rows_of(before, change.body, trace.labels))
     change.dangerous = bool(change.dangers)
     return change
 
@@ -102,7 +108,13 @@ def draft_again(*, change: Change, user: User, payload: dict[str, Any]) -> Chang
 
 
 def _draft(
-    user: User, operation: str, subject: Subject, payload: dict[str, Any], *, reason: str, trace: FormTrace
+    user: User,
+    operation: str,
+    subject: ChangeTarget,
+    payload: dict[str, Any],
+    *,
+    reason: str,
+    trace: FormState,
 ) -> Change:
     operation_named(operation)
     change = Change(
@@ -111,17 +123,17 @@ def _draft(
         connection=subject.connection,
         target=subject.target,
         object_guid=subject.guid,
-        object_name=storable(subject.name)[:400],
+        object_name=database_safe(subject.name)[:400],
         parent_guid=subject.parent_guid,
-        parent_name=storable(subject.parent_name)[:400],
+        parent_name=database_safe(subject.parent_name)[:400],
         tenant_guid=subject.tenant_guid,
         actor=user,
         actor_name=_name_of(user),
-        reason=storable(reason).strip()[:2000],
-        typed=storable(dict(trace.typed)),
+        reason=database_safe(reason).strip()[:2000],
+        typed=database_safe(dict(trace.typed)),
         form_path=trace.path[:1000],
     )
-    change.request = storable(
+    change.request = database_safe(
         service.request_preview(
             operation, connection=subject.connection, target=subject.target, payload=payload
         )

@@ -24,7 +24,7 @@ class ChangeStopped(Exception):  # noqa: N818 - it is an answer, not a fault
         self.explanation = explanation
 
 
-class EntityBusy(ChangeStopped):
+class ConcurrentChange(ChangeStopped):
     """One write per entity at a time."""
 
     title = "Another change is being sent"
@@ -36,7 +36,7 @@ class ReasonRequired(ChangeStopped):
     status = 422
 
 
-class RecordMissing(ChangeStopped):
+class AuditWriteError(ChangeStopped):
     """No change reaches the gateway without a record."""
 
     status = 503
@@ -49,11 +49,11 @@ class ConnectionPaused(ChangeStopped):
     title = "The connection is paused"
 
 
-class NotPossible(ChangeStopped):
+class InvalidState(ChangeStopped):
     """Wrong state for this step."""
 
 
-class AlreadySent(ChangeStopped):
+class DuplicateChange(ChangeStopped):
     """A second one of the same is only made on purpose. `twin` is the Change that was sent.
 
     `same` is False where the form was sent before with other values.

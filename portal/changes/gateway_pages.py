@@ -7,9 +7,9 @@ from django.shortcuts import render
 
 from portal.changes.errors import ChangeStopped, ConnectionPaused
 from portal.changes.explanations import read_advice
-from portal.console.access import refusal_noted
-from portal.console.errors import NotFound
-from portal.console.views import PortalView
+from portal.core.errors import NotFound
+from portal.core.view_access import refusal_noted
+from portal.core.views import PortalView
 from provisioning.gateway.errors import EntityNotFound, NotAuthorised, ProvisioningError
 
 _LOOK_AGAIN = "Someone may have archived or moved it. Its history shows what was done in this portal."
@@ -19,7 +19,7 @@ class GatewayView(PortalView):
     """A page whose `get` and `post` may raise ProvisioningError or ChangeStopped.
 
     EntityNotFound → 404; other failures → changes/gateway_away.html (503; 502 for a strange answer);
-    ChangeStopped → changes/stopped.html with its own status.
+    ChangeStopped → changes/action_blocked.html with its own status.
     """
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -53,7 +53,7 @@ def gateway_away(request: HttpRequest, error: ProvisioningError, *, back: str = 
 def change_stopped(request: HttpRequest, stop: ChangeStopped, *, back: str) -> HttpResponse:
     """The page for a step that could not be taken; nothing was sent."""
     stop_noted(request, stop)
-    return render(request, "changes/stopped.html", {"stop": stop, "back": back}, status=stop.status)
+    return render(request, "changes/action_blocked.html", {"stop": stop, "back": back}, status=stop.status)
 
 
 def stop_noted(request: HttpRequest, stop: Exception) -> None:

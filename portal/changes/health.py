@@ -2,7 +2,7 @@
 
 from portal.changes.models import Change, State
 from portal.changes.outcome_spool import spool_waiting
-from portal.console.health import WARNINGS, NotReadyError
+from portal.core.health import WARNINGS, NotReadyError
 
 
 def checks_register() -> None:

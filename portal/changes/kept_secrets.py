@@ -6,14 +6,14 @@ from typing import Any
 
 from django.utils import timezone
 
+from portal.changes.encrypted_payloads import payload_unseal
 from portal.changes.models import Change, State
-from portal.changes.payloads import payload_unseal
 from portal.changes.snapshots import leaves
-from portal.console.forms import ABSENT, PayloadForm, look_up
+from portal.core.forms import ABSENT, PayloadForm, look_up
 from portal.form_drafts.forms import secret_names
 from portal.form_drafts.services import SECRETS_KEPT_FOR, KeptSecrets
+from provisioning.encryption import KeyringError
 from provisioning.gateway.secrets import MASK, Sealed, reveal_all
-from provisioning.keyring import KeyringError
 
 # Over, so their payload is deleted after SECRETS_KEPT_FOR.
 CORRECTABLE = (State.REFUSED, State.CONFLICT)

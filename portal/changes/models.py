@@ -1,4 +1,4 @@
-"""Change: one write to the gateway, from decision to outcome. Written by portal.changes.services alone."""
+"""Change: one write to the gateway, from decision to outcome. Written by portal.changes.workflow alone."""
 
 import uuid
 from typing import Any
@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from portal.audit.actions import KINDS, flag_verb
+from portal.audit.event_types import KINDS, flag_verb
 from provisioning.danger import Danger, dangers_of
 from provisioning.operations import Operation, operation_named
 

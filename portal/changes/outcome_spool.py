@@ -15,8 +15,8 @@ from typing import Any
 
 from django.conf import settings
 
-from provisioning import keyring
-from provisioning.keyring import KeyringError
+from provisioning import encryption
+from provisioning.encryption import KeyringError
 
 logger = logging.getLogger(__name__)
 _SUFFIX, _RESERVED = ".sealed", ".reserved"
@@ -46,7 +46,7 @@ def spool_release(change_id: uuid.UUID) -> None:
 def spool_keep(change_id: uuid.UUID, record: dict[str, Any]) -> bool:
     """Seal a record and write it to the disk; return whether it is there now."""
     try:
-        token = keyring.seal(json.dumps(record), context=_context(change_id)).encode()
+        token = encryption.seal(json.dumps(record), context=_context(change_id)).encode()
         _store(change_id, token)
     except (OSError, KeyringError, ValueError) as error:
         logger.error("the outcome of change %s could not be kept: %s", change_id, type(error).__name__)
@@ -75,7 +75,7 @@ def spool_read(change_id: uuid.UUID) -> dict[str, Any] | None:
     """Return the record kept for a change; None if there is none, or none that opens."""
     try:
         token = _path(change_id, _SUFFIX).read_bytes().rstrip(b"\0").decode("ascii")
-        record: dict[str, Any] = json.loads(keyring.unseal(token, context=_context(change_id)).reveal())
+        record: dict[str, Any] = json.loads(encryption.unseal(token, context=_context(change_id)).reveal())
     except FileNotFoundError:
         return None
     except (OSError, KeyringError, ValueError) as error:

@@ -12,9 +12,10 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from portal.audit.models import Event
-from portal.audit.services import Origin
-from portal.changes.errors import RecordMissing
-from portal.changes.events import after_of, before_of, change_event, recorded
+from portal.audit.recording import Origin
+from portal.changes.audit_events import after_of, before_of, change_event, recorded
+from portal.changes.encrypted_payloads import database_safe
+from portal.changes.errors import AuditWriteError
 from portal.changes.models import Change, State
 from portal.changes.outcome_spool import (
     spool_forget,
@@ -25,8 +26,7 @@ from portal.changes.outcome_spool import (
     spool_tidy,
     spool_waiting,
 )
-from portal.changes.payloads import storable
-from portal.console.lock_timeout import lock_timeout
+from portal.core.lock_timeout import lock_timeout
 
 logger = logging.getLogger(__name__)
 # A verdict may arrive after the change was settled without one; the verdict is the truth.
@@ -48,7 +48,7 @@ def outcome_record(
     `change` carries the values afterwards in any case.
     """
     values = {**values, "finished_at": timezone.now()}
-    record = {"values": _as_text(values), "origin": asdict(origin), "details": storable(details)}
+    record = {"values": _as_text(values), "origin": asdict(origin), "details": database_safe(details)}
     done = _try_recording(change.pk, record)
     for name, value in values.items():
         setattr(change, name, value)
@@ -69,7 +69,7 @@ def outcomes_record_kept() -> int:
             continue
         try:
             _apply(change_id, record, repeated=True)
-        except (RecordMissing, DatabaseError):
+        except (AuditWriteError, DatabaseError):
             return recorded_now
         except Change.DoesNotExist:
             logger.error("There is no change %s any more for the outcome that was kept.", change_id)
@@ -101,7 +101,7 @@ def _try_recording(change_id: uuid.UUID, record: dict[str, Any]) -> bool:
         began = time.monotonic()
         try:
             _apply(change_id, record, repeated=attempt > 0)
-        except (RecordMissing, DatabaseError) as error:
+        except (AuditWriteError, DatabaseError) as error:
             logger.warning("recording change %s failed: %s", change_id, type(error).__name__)
             if connection.errors_occurred and not connection.in_atomic_block:
                 connection.close()  # it may be lost; the second try opens another one

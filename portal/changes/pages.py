@@ -9,19 +9,19 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from portal.audit.services import origin_of
-from portal.changes import services
-from portal.changes.authority import change_found, changes_seen
+from portal.audit.recording import origin_of
+from portal.changes import workflow
 from portal.changes.confirmation import confirmation_for, is_production
-from portal.changes.errors import AlreadySent, ReasonRequired
+from portal.changes.errors import DuplicateChange, ReasonRequired
 from portal.changes.explanations import advice_for, is_correctable, meaning_of
 from portal.changes.gateway_pages import GatewayView
-from portal.changes.inquiries import seconds_to_wait
+from portal.changes.generic_views import change_url, unrecorded_page
 from portal.changes.models import Change, State
-from portal.changes.rows import label_of
-from portal.changes.writing import change_url, unrecorded_page
-from portal.console.context import show_environment
-from portal.console.links import entity_url, parent_url
+from portal.changes.permissions import change_found, visible_changes
+from portal.changes.reconciliation import seconds_to_wait
+from portal.changes.review_rows import label_of
+from portal.core.context_processors import show_environment
+from portal.core.links import entity_url, parent_url
 from portal.form_drafts.services import open_draft
 
 _PER_PAGE = 50
@@ -37,7 +37,7 @@ class ChangeList(GatewayView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """One page of the list."""
-        services.changes_interrupted_settle()
+        workflow.changes_interrupted_settle()
         state = request.GET.get("state", "")
         state = state if state in State.values else ""
         mine = request.GET.get("mine") == "1"
@@ -48,7 +48,7 @@ class ChangeList(GatewayView):
     def changes(self, state: str, mine: bool) -> QuerySet[Change]:
         """The rows asked for, without their large columns."""
         large = ("sealed_payload", "request", "before", "base", "typed", "inquiry")
-        rows = changes_seen(self.request.user).defer(*large)
+        rows = visible_changes(self.request.user).defer(*large)
         rows = rows.filter(state=state) if state else rows
         return rows.filter(actor_id=self.request.user.pk) if mine else rows
 
@@ -60,7 +60,7 @@ class ChangeView(GatewayView):
 
     def change(self) -> Change:
         """The change of the address, if the person may know of it; interrupted ones are settled first."""
-        services.changes_interrupted_settle()
+        workflow.changes_interrupted_settle()
         change = change_found(self.request.user, self.kwargs["pk"])
         show_environment(self.request, change.connection)
         return change
@@ -103,9 +103,9 @@ class ChangeView(GatewayView):
             "again": may_act
             and change.state in (State.NOT_SENT, State.NOT_FOUND)
             and bool(change.sealed_payload),
-            "repeated": services.change_repeated(change),
+            "repeated": workflow.change_repeated(change),
             "findings": _labelled(change),
-            "secrets_change": services.change_with_secrets(
+            "secrets_change": workflow.change_with_secrets(
                 user=self.request.user, connection=change.connection, guid=change.object_guid
             ),
         }
@@ -124,7 +124,7 @@ class ChangePage(ChangeView):
 
 def _asks_to_step_up(request: HttpRequest, pk: uuid.UUID) -> bool:
     """Whether this confirmation is one of those who proved a short while ago who they are."""
-    change = changes_seen(request.user).filter(pk=pk, state=State.PREPARED).first()
+    change = visible_changes(request.user).filter(pk=pk, state=State.PREPARED).first()
     return change is not None and bool(change.dangers) and is_production(change.connection)
 
 
@@ -141,8 +141,8 @@ class ChangeSend(ChangeView):
         typed: dict[str, Any] = {"reason": reason, "confirmation": confirmation}
         again = request.POST.get("again") == "1"
         try:
-            change = services.change_send(**acting, reason=reason, confirmation=confirmation, again=again)
-        except AlreadySent as stop:
+            change = workflow.change_send(**acting, reason=reason, confirmation=confirmation, again=again)
+        except DuplicateChange as stop:
             return self.page(acting["change"], status=stop.status, twin=stop.twin, **typed)
         except ReasonRequired as stop:
             return self.page(acting["change"], status=stop.status, problem=stop.explanation, **typed)
@@ -161,7 +161,7 @@ class ChangeCancel(ChangeView):
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """Back to the entity, if it has a page."""
-        change = services.change_cancel(**self.acting())
+        change = workflow.change_cancel(**self.acting())
         url = entity_url(change.kind, change.connection, change.object_guid)
         return redirect(url if url and change.state == State.CANCELLED else change_url(change))
 
@@ -175,7 +175,7 @@ class ChangeAgain(ChangeView):
         """To the new change."""
         acting = self.acting()
         try:
-            change = services.change_again(**acting, confirmed=request.POST.get("confirm") == "1")
+            change = workflow.change_again(**acting, confirmed=request.POST.get("confirm") == "1")
         except ReasonRequired as stop:
             return self.page(acting["change"], status=stop.status, again_problem=stop.explanation)
         return unrecorded_page(change) or redirect(change_url(change))
@@ -188,7 +188,7 @@ class ChangeCheck(ChangeView):
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """Back to the change, which says what was found."""
-        return redirect(change_url(services.change_check(**self.acting())))
+        return redirect(change_url(workflow.change_check(**self.acting())))
 
 
 class ChangeAdopt(ChangeView):
@@ -199,7 +199,7 @@ class ChangeAdopt(ChangeView):
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """Back to the change."""
         guid = request.POST.get("guid", "")[:128]
-        return redirect(change_url(services.change_adopt(**self.acting(), guid=guid)))
+        return redirect(change_url(workflow.change_adopt(**self.acting(), guid=guid)))
 
 
 class ChangeClose(ChangeView):
@@ -214,7 +214,7 @@ class ChangeClose(ChangeView):
         try:
             if seen not in ("there", "not_there"):
                 raise ReasonRequired("Say whether it is there or not.")
-            change = services.change_close(**acting, is_there=seen == "there", reason=reason, guid=guid)
+            change = workflow.change_close(**acting, is_there=seen == "there", reason=reason, guid=guid)
         except ReasonRequired as stop:
             return self.page(
                 acting["change"], status=stop.status, close_problem=stop.explanation, reason=reason, seen=seen
@@ -229,7 +229,7 @@ class ChangeDismiss(ChangeView):
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """Back to Home."""
-        services.change_dismiss(user=request.user, change=self.change())
+        workflow.change_dismiss(user=request.user, change=self.change())
         return redirect("/")
 
 
@@ -244,7 +244,7 @@ class ChangeReveal(ChangeView):
         """A page that is never stored; opening it again does not show them again."""
         acting = self.acting()
         change = acting["change"]
-        secrets = services.secrets_reveal(**acting)
+        secrets = workflow.secrets_reveal(**acting)
         url = entity_url(change.kind, change.connection, change.object_guid)
         response = render(
             request, "changes/reveal.html", {"change": change, "secrets": secrets, "entity_url": url}

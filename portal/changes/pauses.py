@@ -1,7 +1,7 @@
 """A paused connection is read-only: asked before a change is written down, and again before it is sent."""
 
 from portal.changes.errors import ConnectionPaused
-from provisioning.connections.models import Connection
+from provisioning.credentials.models import Connection
 
 
 def pause_check(connection: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from portal.changes.payloads import storable
+from portal.changes.encrypted_payloads import database_safe
 from provisioning.entities import instant
 from provisioning.gateway.secrets import MASK, Sealed, mask
 
@@ -136,7 +136,7 @@ def _same_secret(sent: Any, shown: Any) -> bool | None:
 
 
 def _comparison(field: str, sent: Any, shown: Any, agrees: bool | None) -> Comparison:
-    return Comparison(field, storable(mask(sent)), storable(mask(shown)), agrees)
+    return Comparison(field, database_safe(mask(sent)), database_safe(mask(shown)), agrees)
 
 
 def _accessible(values: Mapping[str, Any]) -> list[str]:

@@ -8,9 +8,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from portal.changes.errors import NotPossible
+from portal.changes.encrypted_payloads import database_safe
+from portal.changes.errors import InvalidState
 from portal.changes.models import Change, State
-from portal.changes.payloads import storable
 from portal.changes.readback import compare
 from portal.directory.services import guids_read_before
 from provisioning import service
@@ -85,7 +85,7 @@ def siblings_before(change: Change) -> dict[str, Any]:
         )
     except ProvisioningError:
         return {}
-    return {"guids": storable(sorted(guids)), "at": timezone.now().isoformat()}
+    return {"guids": database_safe(sorted(guids)), "at": timezone.now().isoformat()}
 
 
 def candidates_of(change: Change) -> Candidates:
@@ -96,7 +96,7 @@ def candidates_of(change: Change) -> Candidates:
     no list holds.
     """
     if change.kind not in _LISTS:
-        raise NotPossible("The portal cannot look for this in a list. Check at the gateway yourself.")
+        raise InvalidState("The portal cannot look for this in a list. Check at the gateway yourself.")
     known, complete = _known_before(change)
     others = _made_by_others(change)
     found = []
@@ -152,8 +152,8 @@ def _candidate(change: Change, entity: Entity) -> Candidate:
     readable = any(each.agrees for each in compared)
     created = entity.created_at
     return Candidate(
-        guid=storable(entity.guid),
-        name=storable(entity.name),
+        guid=database_safe(entity.guid),
+        name=database_safe(entity.name),
         created_at=created.isoformat() if created else "",
         exact=readable and not differs,
         similar=_resembles(change, entity),

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core import signing
 
-from portal.changes.payloads import storable
-from provisioning import keyring
+from portal.changes.encrypted_payloads import database_safe
+from provisioning import encryption
 from provisioning.entities import Entity
 from provisioning.gateway.secrets import Sealed, reveal_all
 
@@ -32,7 +32,7 @@ class Difference:
 
 def snapshot_of(entity: Entity) -> dict[str, Any]:
     """The entity's values, every secret replaced by a keyed digest bound to the entity."""
-    found: dict[str, Any] = storable(_digested(dict(entity.values), entity.guid))
+    found: dict[str, Any] = database_safe(_digested(dict(entity.values), entity.guid))
     return found
 
 
@@ -81,7 +81,7 @@ def _digested(value: Any, guid: str) -> Any:
     if isinstance(value, Sealed):
         secret = json.dumps(reveal_all(value), sort_keys=True, default=str)
         # One for each key, so that a form opened before a change of keys still matches after it.
-        return {DIGEST: keyring.fingerprints(f"{guid}\n{secret}")}
+        return {DIGEST: encryption.fingerprints(f"{guid}\n{secret}")}
     if isinstance(value, Mapping):
         # A key of the gateway's that looks like the mark of a secret is not one.
         return {f"${key}" if key == DIGEST else key: _digested(child, guid) for key, child in value.items()}

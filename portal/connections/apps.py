@@ -6,17 +6,17 @@ from django.apps import AppConfig
 
 
 class ConnectionsConfig(AppConfig):
-    """portal.connections; its label sets it apart from provisioning.connections, where the rows live."""
+    """portal.connections; its label sets it apart from provisioning.credentials, where the rows live."""
 
     name = "portal.connections"
     label = "portal_connections"
 
     def ready(self) -> None:
         """Cards for the home page, ears for credentials turned down, and an end for outdated ones."""
-        from portal.connections.home import home_register
-        from portal.connections.notices import notices_register
-        from portal.connections.rotation import credentials_outdated_destroy
-        from portal.tasks.housekeeping import housekeeping_register
+        from portal.connections.credential_actions import credentials_outdated_destroy
+        from portal.connections.dashboard import home_register
+        from portal.connections.notifications import notices_register
+        from portal.tasks.periodic import housekeeping_register
 
         home_register()
         notices_register()

@@ -4,9 +4,9 @@ from typing import Any
 
 from django import forms
 
-from portal.console.field_types import TextField, WholeNumberField
-from provisioning.connections.models import Connection
-from provisioning.connections.versions import credential_check
+from portal.core.field_types import TextField, WholeNumberField
+from provisioning.credentials.credential_lifecycle import credential_check
+from provisioning.credentials.models import Connection
 
 # Copied values are no passwords of this person's: browsers shall neither fill nor keep them.
 _WIDGET = {"autocomplete": "new-password", "data-1p-ignore": "true"}

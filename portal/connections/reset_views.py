@@ -9,16 +9,16 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
 
-from portal.audit.services import AuditUnavailable, origin_of
-from portal.connections import rotation
-from portal.connections.facts import ChangedMeanwhile, connection_digest
-from portal.connections.findings import Finding, finding_named
+from portal.audit.recording import AuditUnavailable, origin_of
+from portal.connections import credential_actions
+from portal.connections.credential_diagnosis import Diagnosis, finding_named
 from portal.connections.forms import CredentialForm, ShutForm
+from portal.connections.optimistic_lock import ChangedMeanwhile, connection_digest
 from portal.connections.views import connection_found, connections_with_versions, version_in
-from portal.console.views import PortalView
-from provisioning.connections.models import Connection, Credential
-from provisioning.connections.versions import StepNotPossible, kept_until
-from provisioning.keyring import KeyringError
+from portal.core.views import PortalView
+from provisioning.credentials.credential_lifecycle import StepNotPossible, kept_until
+from provisioning.credentials.models import Connection, Credential
+from provisioning.encryption import KeyringError
 
 CHANGED = (
     "Someone changed this connection after you opened the page, so nothing was stored or sent. Check the "
@@ -44,7 +44,7 @@ class ResetView(PortalView):
         connection: str,
         *,
         form: CredentialForm | None = None,
-        finding: Finding | None = None,
+        finding: Diagnosis | None = None,
         status: int = 200,
     ) -> HttpResponse:
         """Where the reset stands, without anything that was typed."""
@@ -70,7 +70,7 @@ class CredentialResetPage(ResetView):
 
     def get(self, request: HttpRequest, connection: str) -> HttpResponse:
         """Where the reset stands."""
-        rotation.credentials_outdated_destroy()
+        credential_actions.credentials_outdated_destroy()
         return self.page(connection)
 
     def post(self, request: HttpRequest, connection: str) -> HttpResponse:
@@ -82,8 +82,10 @@ class CredentialResetPage(ResetView):
         acting: dict[str, Any] = {"user": request.user, "origin": origin_of(request)}
         try:
             seen = request.POST.get("seen", "")
-            taken = rotation.credential_take(**acting, connection=found, seen=seen, **form.cleaned_data)
-            finding = rotation.credential_try(**acting, credential=taken)
+            taken = credential_actions.store_credential(
+                **acting, connection=found, seen=seen, **form.cleaned_data
+            )
+            finding = credential_actions.test_credential(**acting, credential=taken)
         except ChangedMeanwhile:
             form.add_error(None, CHANGED)
             return self.page(connection, form=form, status=409)
@@ -119,7 +121,7 @@ class VersionTestView(VersionStepView):
 
     def step(self, credential: Credential, acting: dict[str, Any]) -> HttpResponse:
         """The reset's page, with what the gateway said."""
-        finding = rotation.credential_try(**acting, credential=credential)
+        finding = credential_actions.test_credential(**acting, credential=credential)
         if finding:
             return self.page(credential.connection.slug, finding=finding, status=422)
         return redirect("connections:reset", connection=credential.connection.slug)
@@ -130,7 +132,7 @@ class VersionActivateView(VersionStepView):
 
     def step(self, credential: Credential, acting: dict[str, Any]) -> HttpResponse:
         """The connection's page."""
-        active = rotation.credential_use(**acting, credential=credential)
+        active = credential_actions.activate_credential(**acting, credential=credential)
         messages.success(self.request, f"Version {active.version} is now active.")
         return redirect("connections:page", connection=active.connection.slug)
 
@@ -140,7 +142,7 @@ class VersionRollbackView(VersionStepView):
 
     def step(self, credential: Credential, acting: dict[str, Any]) -> HttpResponse:
         """The connection's page, with what the gateway said if it does not."""
-        finding = rotation.credential_go_back(**acting, credential=credential)
+        finding = credential_actions.roll_back_credential(**acting, credential=credential)
         number = credential.version
         if finding:
             words = (
@@ -175,7 +177,7 @@ class VersionRevokeView(VersionStepView):
 
     def step(self, credential: Credential, acting: dict[str, Any]) -> HttpResponse:
         """The connection's page."""
-        rotation.credential_withdraw(**acting, credential=credential)
+        credential_actions.revoke_credential(**acting, credential=credential)
         messages.success(self.request, _revoked_words(credential))
         return redirect("connections:page", connection=credential.connection.slug)
 
@@ -195,7 +197,7 @@ class ShutPage(ResetView):
         if not form.is_valid():
             return self.form_page(found, form, 422)
         try:
-            rotation.connection_shut(
+            credential_actions.connection_shut(
                 user=request.user,
                 origin=origin_of(request),
                 connection=found,

@@ -4,13 +4,18 @@ from typing import Any
 
 from django.db import transaction
 
-from portal.audit.services import Origin, event_record
-from portal.changes.authority import Person, authorise
-from portal.connections.facts import FIELDS, connection_locked, connection_ref, connection_values
-from portal.connections.rotation import RIGHT
-from provisioning.connections.models import Connection
-from provisioning.connections.services import connection_create
-from provisioning.connections.versions import credentials_revoke_all
+from portal.audit.recording import Origin, event_record
+from portal.changes.permissions import Person, authorise
+from portal.connections.credential_actions import RIGHT
+from portal.connections.optimistic_lock import (
+    FIELDS,
+    connection_locked,
+    connection_ref,
+    connection_values,
+)
+from provisioning.credentials.credential_lifecycle import credentials_revoke_all
+from provisioning.credentials.models import Connection
+from provisioning.credentials.services import connection_create
 
 
 def connection_add(*, user: Person, origin: Origin, values: dict[str, Any]) -> Connection:

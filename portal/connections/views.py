@@ -8,20 +8,20 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from portal.audit.history import history_page
-from portal.audit.services import AuditUnavailable, origin_of
-from portal.connections.facts import FIELDS, ChangedMeanwhile, connection_digest
+from portal.audit.recording import AuditUnavailable, origin_of
+from portal.connections.credential_actions import RIGHT, credentials_outdated_destroy
 from portal.connections.forms import ConnectionForm, PauseForm
-from portal.connections.rotation import RIGHT, credentials_outdated_destroy
+from portal.connections.optimistic_lock import FIELDS, ChangedMeanwhile, connection_digest
 from portal.connections.services import connection_add, connection_change, connection_pause
-from portal.console.context import connection_beyond, connections_of
-from portal.console.errors import Unseen
-from portal.console.views import PortalView
+from portal.core.context_processors import connection_beyond, connections_of
+from portal.core.errors import HiddenNotFound
+from portal.core.views import PortalView
 from portal.form_drafts.forms import drafted
 from portal.form_drafts.services import open_draft
-from portal.staff.reach import reach_of
-from provisioning.connections.models import Connection, Credential
-from provisioning.connections.services import connection_standing
-from provisioning.connections.versions import kept_until
+from portal.staff.tenant_access import reach_of
+from provisioning.credentials.credential_lifecycle import kept_until
+from provisioning.credentials.models import Connection, Credential
+from provisioning.credentials.services import connection_standing
 
 
 class ConnectionListPage(PortalView):
@@ -196,7 +196,7 @@ def connection_found(request: HttpRequest, slug: str) -> Connection:
     """The connection of the address. Raises Unseen (404) if there is none, for this person."""
     found = next((known for known in connections_of(request) if known.slug == slug), None)
     if found is None:
-        raise Unseen(beyond=connection_beyond(request, slug))
+        raise HiddenNotFound(beyond=connection_beyond(request, slug))
     return found
 
 

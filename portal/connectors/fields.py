@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from portal.console.field_types import KeyField, refuse_hidden
+from portal.core.field_types import KeyField, refuse_hidden
 from provisioning import contract
 from provisioning.gateway.secrets import Sealed
 
@@ -122,7 +122,7 @@ class TerminalsWidget(forms.Widget):
         return _with_text(row for _, row in sorted(rows.items()))
 
     def posted_back(self, value: Any) -> list[dict[str, Any]]:
-        """Return what the untouched rows of `value` post: see portal.console.browser_values."""
+        """Return what the untouched rows of `value` post: see portal.core.browser_values."""
         rows = [row for row in value or [] if isinstance(row, Mapping)] if isinstance(value, list) else []
         return _with_text(
             {name: _single_line(row.get(name)) for name in TERMINAL_TEXTS}

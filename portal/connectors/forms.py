@@ -14,14 +14,14 @@ from portal.connectors.fields import (
     TerminalsField,
     keep_hidden_values,
 )
-from portal.console.choices import country_choices, language_choices
-from portal.console.dropdowns import SearchableSelect
-from portal.console.field_types import IdField, KeyField, SecretField, TextField
-from portal.console.forms import ABSENT, PayloadForm, Section, look_up
-from portal.console.synonyms import country_synonyms, language_synonyms
+from portal.core.choices import country_choices, language_choices
+from portal.core.dropdowns import SearchableSelect
+from portal.core.field_types import IdField, KeyField, SecretField, TextField
+from portal.core.forms import ABSENT, PayloadForm, Section, look_up
+from portal.core.synonyms import country_synonyms, language_synonyms
 from provisioning import contract
 from provisioning.contract.connector_settings import setting_note, setting_problem
-from provisioning.gateway.answers import seal_secrets
+from provisioning.gateway.responses import seal_secrets
 from provisioning.gateway.secrets import Sealed
 
 _SECRET_SETTINGS = {path[1] for path in contract.secret_paths("ConnectorCreate") if path[0] == "settings"}
@@ -223,7 +223,7 @@ class ConnectorCreateForm(ConnectorForm):
     """POST createConnector, for regular connectors. Blank secrets are not sent but generated."""
 
     schema = "ConnectorCreate"
-    left_out = {"routingMetaConnector": _ANOTHER_ROOM, "multiMethodMetaConnector": _ANOTHER_ROOM}
+    unsupported = {"routingMetaConnector": _ANOTHER_ROOM, "multiMethodMetaConnector": _ANOTHER_ROOM}
 
     def __init__(self, *args: Any, initial: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         defaults = {"config.testMode": True, "postbackFormat": "inherit"}
@@ -240,7 +240,7 @@ class ConnectorEditForm(ConnectorForm):
     schema = "ConnectorUpdate"
     editing = True
     by_difference = frozenset({"settings"})
-    left_out = {
+    unsupported = {
         "routingMetaConnector": _ANOTHER_ROOM,
         "multiMethodMetaConnector": _ANOTHER_ROOM,
         "addSettings": "Worked out from the settings added or changed.",

@@ -10,17 +10,17 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from portal.changes.models import Change
-from portal.changes.services import change_with_secrets, entity_history
 from portal.changes.views import EntityActionView, EntityCreateView, EntityEditView
+from portal.changes.workflow import change_with_secrets, entity_history
+from portal.connectors.detail import Profile
 from portal.connectors.forms import ConnectorCreateForm, ConnectorEditForm, ConnectorForm
-from portal.connectors.profile import Profile
-from portal.console.forms import PayloadForm
-from portal.console.views import PortalView
+from portal.core.forms import PayloadForm
+from portal.core.views import PortalView
 from portal.directory.children import MerchantChildrenListView
-from portal.directory.listing import asked, effective_status_of
-from portal.directory.models import Entry
-from portal.directory.pages import entity_reading
-from portal.directory.services import entries_seen, entry_find, entry_parents
+from portal.directory.detail import entity_reading
+from portal.directory.list_views import asked, effective_status_of
+from portal.directory.models import IndexedEntity
+from portal.directory.services import entry_find, entry_parents, visible_entities
 from portal.directory.views import ConnectionMixin
 from portal.staff.models import User
 from provisioning.entities import Entity
@@ -36,7 +36,7 @@ class ConnectorList(MerchantChildrenListView):
     template_name = "connectors/list.html"
     json_sorts = ("adapter", "apiKey")
 
-    def rows(self) -> QuerySet[Entry]:
+    def rows(self) -> QuerySet[IndexedEntity]:
         """Rows in one mode, if one is asked for; what says nothing of a test mode is live."""
         rows, wanted = super().rows(), asked(self.request.GET, "mode")
         tested = rows.filter(fields__config__testMode=True)
@@ -61,12 +61,12 @@ class ConnectorTab(ConnectionMixin, PortalView):
     tab: ClassVar[str] = ""
 
     @cached_property
-    def entry(self) -> Entry:
+    def entry(self) -> IndexedEntity:
         """The connector's row. Raises EntryMissing (404)."""
         place = {"connection": self.kwargs["connection"], "guid": self.kwargs["guid"]}
         return entry_find(user=self.request.user, kind="connector", **place)
 
-    def frame(self, entry: Entry) -> dict[str, Any]:
+    def frame(self, entry: IndexedEntity) -> dict[str, Any]:
         """What every tab shows around its content."""
         parents = entry_parents(entry)
         status = effective_status_of(entry, parents)
@@ -91,10 +91,10 @@ class ConnectorPage(ConnectorTab):
         }
         return render(request, "connectors/page.html", self.frame(reading.entry) | context)
 
-    def meta_facts(self, profile: Profile) -> list[tuple[str, Any, Entry | None]]:
+    def meta_facts(self, profile: Profile) -> list[tuple[str, Any, IndexedEntity | None]]:
         """Label, value and, for a value that is the GUID of a known connector, that connector."""
         values = {str(value) for _, value in profile.meta_facts}
-        rows = entries_seen(user=self.request.user, connection=self.entry.connection, kind="connector")
+        rows = visible_entities(user=self.request.user, connection=self.entry.connection, kind="connector")
         known = {row.guid: row for row in rows.filter(guid__in=values)} if values else {}
         labels = {"defaultConnector": "Default connector"}
         return [(labels.get(name, name), value, known.get(str(value))) for name, value in profile.meta_facts]
@@ -119,11 +119,11 @@ class ConnectorCreate(ConnectionMixin, EntityCreateView):
     form_class = ConnectorCreateForm
     template_name = "connectors/create.html"
 
-    def form(self, parent: Entry, **kwargs: Any) -> PayloadForm:
+    def form(self, parent: IndexedEntity, **kwargs: Any) -> PayloadForm:
         """The form, with known adapters and methods to choose from."""
         return suggested(self.form_class(**kwargs), self.request.user, self.connection)
 
-    def next_links(self, parent: Entry, change: Change) -> list[tuple[str, str]]:
+    def next_links(self, parent: IndexedEntity, change: Change) -> list[tuple[str, str]]:
         """Another one, the other kind, or back to the merchant."""
         place = {"connection": self.connection, "guid": parent.guid}
         links = [("Add another connector", reverse("connectors:create", kwargs=place))]
@@ -131,7 +131,7 @@ class ConnectorCreate(ConnectionMixin, EntityCreateView):
             links.append(("Add a user", reverse("merchant_users:create", kwargs=place)))
         return [*links, *super().next_links(parent, change)]
 
-    def initial(self, parent: Entry) -> dict[str, Any]:
+    def initial(self, parent: IndexedEntity) -> dict[str, Any]:
         """In test mode, in the merchant's country: going live is a decision of its own."""
         country = parent.fields.get("country", "")
         return {"config.testMode": True, "postbackFormat": "inherit", "businessCountry": country}
@@ -151,7 +151,7 @@ class ConnectorEdit(ConnectionMixin, EntityEditView):
             form.mark_kept(entity.values)
         return suggested(form, self.request.user, self.connection)
 
-    def show(self, entry: Entry | None, *, status: int = 200, **context: Any) -> HttpResponse:
+    def show(self, entry: IndexedEntity | None, *, status: int = 200, **context: Any) -> HttpResponse:
         """Says whether the connector is live, as the gateway has it now."""
         live = not Profile(context["entity"].values).test_mode
         return super().show(entry, status=status, **context, live=live)
@@ -187,13 +187,13 @@ class ConnectorEnable(ConnectionMixin, EntityActionView):
 def suggested(form: PayloadForm, user: User | AnonymousUser, connection: str) -> PayloadForm:
     """Offers the adapters and methods of the connectors that the person may know of."""
     if isinstance(form, ConnectorForm):
-        known = entries_seen(user=user, connection=connection, kind="connector")
+        known = visible_entities(user=user, connection=connection, kind="connector")
         found = {name: _distinct(known, name) for name in ("adapter", "method")}
         form.suggest(adapters=found["adapter"], methods=found["method"])
     return form
 
 
-def _distinct(rows: QuerySet[Entry], name: str) -> list[str]:
+def _distinct(rows: QuerySet[IndexedEntity], name: str) -> list[str]:
     column = f"fields__{name}"
     values = rows.order_by(column).values_list(column, flat=True).distinct()[:100]
     # Meta-connectors cannot be created through these forms.

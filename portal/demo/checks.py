@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 
 from portal.staff.models import User
-from provisioning.connections.models import Connection
+from provisioning.credentials.models import Connection
 
 
 def leftovers() -> list[str]:

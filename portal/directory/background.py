@@ -8,14 +8,14 @@ from django.conf import settings
 from django.db.models import F, Q
 from django.utils import timezone
 
-from portal.directory.models import Entry, Scope
-from portal.directory.scopes import scope_refresh
-from portal.tasks.housekeeping import housekeeping_register
-from portal.tasks.kinds import Kind, Result, kind_register
-from portal.tasks.models import OPEN, Run
+from portal.directory.list_sync import scope_refresh
+from portal.directory.models import IndexedEntity, ListSync
+from portal.tasks.models import OPEN, TaskRun
+from portal.tasks.periodic import housekeeping_register
 from portal.tasks.recovery import worker_is_there
+from portal.tasks.registry import Result, TaskType, kind_register
 from portal.tasks.services import Owner, TaskNotPossible, runs_forget, task_enqueue, task_progress
-from provisioning.connections.models import Connection, Credential
+from provisioning.credentials.models import Connection, Credential
 
 KIND = "directory.read"
 EVERY = timedelta(seconds=10)
@@ -33,7 +33,7 @@ _SLICE = 100
 
 def tasks_register() -> None:
     """Have workers look for lists that are missing, and read them."""
-    kind_register(Kind(KIND, read_lists, deadline=timedelta(hours=6)))
+    kind_register(TaskType(KIND, read_lists, deadline=timedelta(hours=6)))
     housekeeping_register(missing_lists_enqueue, every=EVERY)
 
 
@@ -41,7 +41,7 @@ def missing_lists_enqueue() -> None:
     """Start reading each connection that has lists which are missing, known to be wrong or a day old."""
     usable = Credential.objects.filter(state=Credential.State.ACTIVE).values("connection")
     for slug in Connection.objects.filter(pk__in=usable).order_by("slug").values_list("slug", flat=True):
-        failing = Scope.objects.filter(connection=slug, failed_at__gte=timezone.now() - RETRY_AFTER)
+        failing = ListSync.objects.filter(connection=slug, failed_at__gte=timezone.now() - RETRY_AFTER)
         if not failing.exists() and next(_due_lists(slug), None):
             reading_enqueue(connection=slug)
 
@@ -69,23 +69,23 @@ def reading_enqueue(
 
 def large_lists_enqueue(*, connection: str) -> None:
     """Have a worker read the lists that are too long for a page, where they are old or were never read."""
-    old = timezone.now() - timedelta(seconds=settings.DIRECTORY_MAX_AGE)
-    lists = Scope.objects.filter(connection=connection, size=Scope.Size.LARGE)
+    old = timezone.now() - timedelta(seconds=settings.INDEX_MAX_AGE)
+    lists = ListSync.objects.filter(connection=connection, size=ListSync.Size.LARGE)
     due = lists.filter(Q(refreshed_at__isnull=True) | Q(refreshed_at__lt=old) | Q(outdated=True))
     for kind, parent in due.values_list("kind", "parent_guid")[:_SLICE]:
         reading_enqueue(connection=connection, kind=kind, parent=parent)
 
 
-def reading_progress(*, connection: str, kind: str, parent: str = "") -> Run | None:
+def reading_progress(*, connection: str, kind: str, parent: str = "") -> TaskRun | None:
     """Return the reading of these lists that is under way, with `done` and `total`."""
     wanted = Q()
     for start in {_key(connection, kind, parent), _key(connection, kind, ""), _key(connection, "", "")}:
         wanted |= Q(key__startswith=f"{start}:")
-    return Run.objects.filter(wanted, kind=KIND, state__in=OPEN).order_by("-key").first()
+    return TaskRun.objects.filter(wanted, kind=KIND, state__in=OPEN).order_by("-key").first()
 
 
 def read_lists(
-    run: Run, *, connection: str, kind: str = "", parent: str = "", before: str = "", turn: int = 0
+    run: TaskRun, *, connection: str, kind: str = "", parent: str = "", before: str = "", turn: int = 0
 ) -> Result:
     """Read the lists of a connection that are due, one after the other; a long one reports its own rows."""
     renewed = datetime.fromisoformat(before) if before else None
@@ -123,7 +123,7 @@ def _due_lists(
         return
     yield from _due_of("tenant", [""], connection, before if kind in ("tenant", "merchant") else None)
     for child, above in (("merchant", "tenant"), ("connector", "merchant"), ("merchant_user", "merchant")):
-        known = Entry.objects.filter(connection=connection, kind=above)
+        known = IndexedEntity.objects.filter(connection=connection, kind=above)
         newest = F("created_at").desc(nulls_last=True)
         parents = known.order_by("archived", newest).values_list("guid", flat=True)
         yield from _due_of(
@@ -141,7 +141,7 @@ def _due_of(
             chunk.append(parent)
         if len(chunk) < _SLICE and parent is not None:
             continue
-        here = Scope.objects.filter(connection=connection, kind=kind, parent_guid__in=chunk)
+        here = ListSync.objects.filter(connection=connection, kind=kind, parent_guid__in=chunk)
         current = set(here.exclude(_due(before)).values_list("parent_guid", flat=True))
         yield from ((kind, guid) for guid in chunk if guid not in current)
         chunk = []
@@ -152,7 +152,7 @@ def _due(before: datetime | None) -> Q:
     now = timezone.now()
     old = Q(refreshed_at__lt=before or now - MAX_AGE)
     recently = Q(failed_at__isnull=False) & Q(failed_at__gte=now - RETRY_AFTER)
-    too_large = Q(size=Scope.Size.TOO_LARGE) & Q(failed_at__isnull=False) & Q(failed_at__gte=now - MAX_AGE)
+    too_large = Q(size=ListSync.Size.TOO_LARGE) & Q(failed_at__isnull=False) & Q(failed_at__gte=now - MAX_AGE)
     wanted = Q(refreshed_at__isnull=True) | Q(outdated=True) | old
     return wanted & ~recently & (~too_large if before is None else Q())
 
@@ -163,7 +163,7 @@ def _count_due(connection: str, *, kind: str, parent: str, before: datetime | No
         return 1
     total = 0
     for child, above in (("merchant", "tenant"), ("connector", "merchant"), ("merchant_user", "merchant")):
-        known = Entry.objects.filter(connection=connection, kind=above).count()
-        read = Scope.objects.filter(connection=connection, kind=child)
+        known = IndexedEntity.objects.filter(connection=connection, kind=above).count()
+        read = ListSync.objects.filter(connection=connection, kind=child)
         total += max(0, known - read.exclude(_due(before if kind == child else None)).count())
     return total

@@ -7,9 +7,9 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.urls import reverse
 
-from portal.directory.listing import CHILD_STATUSES, ListFilter, asked
-from portal.directory.models import Entry
-from portal.directory.services import ScopeState, entries_seen, scope_ensure, scope_refresh
+from portal.directory.list_views import CHILD_STATUSES, ListFilter, asked
+from portal.directory.models import IndexedEntity
+from portal.directory.services import ScopeState, scope_ensure, scope_refresh, visible_entities
 from portal.directory.sync import READ_AT_ONCE, children_lists_read, merchant_lists_state, merchants_visible
 from portal.directory.views import EntryListView
 from portal.staff.models import User
@@ -56,9 +56,9 @@ class MerchantChildrenListView(EntryListView):
         state = children_lists_read(**place, kind=self.kind, budget=budget, refresh=refresh)
         return state.below(merchants)
 
-    def rows(self) -> QuerySet[Entry]:
+    def rows(self) -> QuerySet[IndexedEntity]:
         """The rows with the name of their merchant, to sort by."""
-        merchants = Entry.objects.filter(
+        merchants = IndexedEntity.objects.filter(
             connection=OuterRef("connection"), kind="merchant", guid=OuterRef("parent_guid")
         )
         rows = super().rows()
@@ -83,5 +83,5 @@ class MerchantChildrenListView(EntryListView):
 
 def names_of(user: User | AnonymousUser, connection: str, guids: Iterable[str]) -> dict[str, str]:
     """Guid → name of merchants that the index knows and the person may know of, in one query."""
-    merchants = entries_seen(user=user, connection=connection, kind="merchant")
+    merchants = visible_entities(user=user, connection=connection, kind="merchant")
     return dict(merchants.filter(guid__in=set(guids) - {""}).values_list("guid", "name"))

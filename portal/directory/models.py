@@ -13,7 +13,7 @@ def status_named(*, disabled: bool, archived: bool, fields: Mapping[str, Any]) -
     return "archived" if archived else "disabled" if disabled else "active"
 
 
-class Entry(models.Model):
+class IndexedEntity(models.Model):
     """What is known of one entity. `fields` holds its properties without secrets, under the contract's names.
 
     `search` and `sort_key` are case-folded in Python, so that both databases find and order alike. `digest`
@@ -40,6 +40,7 @@ class Entry(models.Model):
     class Meta:
         """Indexed for what lists ask: everything of a kind, and the children of one parent, both by name."""
 
+        db_table = "directory_entry"
         constraints = [models.UniqueConstraint(fields=["connection", "kind", "guid"], name="entry_once")]
         indexes = [
             models.Index(fields=["connection", "kind", "archived", "sort_key"], name="entry_by_name"),
@@ -57,7 +58,7 @@ class Entry(models.Model):
         return status_named(disabled=self.disabled, archived=self.archived, fields=self.fields)
 
 
-class Scope(models.Model):
+class ListSync(models.Model):
     """One list of the gateway: the tenants, a tenant's merchants, a merchant's users or connectors.
 
     `failed_at` is the last failed try, `away_since` the first of a row of them. `claimed_at` is set while one
@@ -90,6 +91,7 @@ class Scope(models.Model):
     class Meta:
         """A list exists once."""
 
+        db_table = "directory_scope"
         constraints = [
             models.UniqueConstraint(fields=["connection", "kind", "parent_guid"], name="scope_once")
         ]

@@ -1,11 +1,11 @@
 """What the rest of the portal may ask of the local index: lists with their age, single rows, search."""
 
-from portal.directory.entries import (
+from portal.directory.list_sync import ScopeState, scope_ensure, scope_refresh, scopes_ensure
+from portal.directory.queries import (
     EntryMissing,
     entries_matching,
     entries_ranked,
     entries_search,
-    entries_seen,
     entry_children,
     entry_find,
     entry_follow,
@@ -13,8 +13,8 @@ from portal.directory.entries import (
     entry_store,
     guids_read_before,
     guids_seen,
+    visible_entities,
 )
-from portal.directory.scopes import ScopeState, scope_ensure, scope_refresh, scopes_ensure
 
 __all__ = [
     "EntryMissing",
@@ -22,7 +22,6 @@ __all__ = [
     "entries_matching",
     "entries_ranked",
     "entries_search",
-    "entries_seen",
     "entry_children",
     "entry_find",
     "entry_follow",
@@ -33,4 +32,5 @@ __all__ = [
     "scope_ensure",
     "scope_refresh",
     "scopes_ensure",
+    "visible_entities",
 ]

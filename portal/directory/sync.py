@@ -10,9 +10,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import Count, F, Min, Q, QuerySet
 from django.utils import timezone
 
-from portal.directory.entries import entries_seen
-from portal.directory.models import Entry, Scope
-from portal.directory.scopes import (
+from portal.directory.list_sync import (
     RETRY_AFTER,
     UNREADABLE_SHOWN,
     ScopeState,
@@ -21,8 +19,10 @@ from portal.directory.scopes import (
     scopes_ensure,
     unreadable_rows,
 )
+from portal.directory.models import IndexedEntity, ListSync
+from portal.directory.queries import visible_entities
 from portal.staff.models import User
-from portal.staff.reach import reach_of
+from portal.staff.tenant_access import reach_of
 from portal.tasks.recovery import worker_is_there
 
 # The gateway has one list of users and one of connectors per merchant. Up to this many a page keeps fresh.
@@ -48,9 +48,9 @@ class Coverage:
         return self.merchants_complete and self.known >= self.total
 
 
-def merchants_visible(*, user: User | AnonymousUser, connection: str) -> QuerySet[Entry]:
+def merchants_visible(*, user: User | AnonymousUser, connection: str) -> QuerySet[IndexedEntity]:
     """The known merchants of a connection that the person may see."""
-    return entries_seen(user=user, connection=connection, kind="merchant")
+    return visible_entities(user=user, connection=connection, kind="merchant")
 
 
 def merchant_lists_state(
@@ -58,7 +58,7 @@ def merchant_lists_state(
 ) -> ScopeState:
     """Read the list of tenants and their lists of merchants where they are due; return their common state."""
     tenants = scope_ensure(connection=connection, kind="tenant", max_age=max_age)
-    rows = entries_seen(user=user, connection=connection, kind="tenant")
+    rows = visible_entities(user=user, connection=connection, kind="tenant")
     parents = list(rows.values_list("guid", flat=True))
     if not parents or (tenants.away and not tenants.loaded):
         return tenants
@@ -83,10 +83,10 @@ def children_lists_read(
     merchants = merchants_visible(user=user, connection=connection)
     few = merchants.count() <= READ_AT_ONCE
     lists = _lists(user, connection, kind)
-    tried = Q(failed_at__gte=now - RETRY_AFTER) | ~Q(size=Scope.Size.ORDINARY)
+    tried = Q(failed_at__gte=now - RETRY_AFTER) | ~Q(size=ListSync.Size.ORDINARY)
     due = [lists.filter(outdated=True)]
     if few or refresh:
-        age = timedelta(seconds=0 if refresh else settings.DIRECTORY_MAX_AGE)
+        age = timedelta(seconds=0 if refresh else settings.INDEX_MAX_AGE)
         due.append(lists.filter(refreshed_at__lt=now - age).order_by("refreshed_at"))
     found = [list(rows.exclude(tried).values_list("parent_guid", flat=True)[:_SLICE]) for rows in due]
     if few or refresh or not worker_is_there():
@@ -103,7 +103,7 @@ def children_lists_read(
 def children_state(*, user: User | AnonymousUser, connection: str, kind: str) -> ScopeState:
     """The common state of the users' or connectors' lists of all merchants that the person may see."""
     lists = _lists(user, connection, kind)
-    current = timezone.now() - timedelta(seconds=settings.DIRECTORY_MAX_AGE)
+    current = timezone.now() - timedelta(seconds=settings.INDEX_MAX_AGE)
     found = lists.aggregate(
         known=Count("refreshed_at"),
         oldest=Min("refreshed_at"),
@@ -125,8 +125,8 @@ def children_state(*, user: User | AnonymousUser, connection: str, kind: str) ->
 
 def coverage_of(*, user: User | AnonymousUser, connection: str, kind: str) -> Coverage:
     """How complete the users or connectors (or, for "merchant", the merchants) of a connection are."""
-    tenants = entries_seen(user=user, connection=connection, kind="tenant")
-    listed = Scope.objects.filter(connection=connection, refreshed_at__isnull=False)
+    tenants = visible_entities(user=user, connection=connection, kind="tenant")
+    listed = ListSync.objects.filter(connection=connection, refreshed_at__isnull=False)
     read = listed.filter(kind="merchant", parent_guid__in=tenants.values("guid")).count()
     tenants_read = listed.filter(kind="tenant").exists()
     whole = tenants_read and read >= tenants.count()
@@ -153,16 +153,16 @@ def missing_read(
     return [coverage for coverage in found if not coverage.complete]
 
 
-def _lists(user: User | AnonymousUser, connection: str, kind: str) -> QuerySet[Scope]:
+def _lists(user: User | AnonymousUser, connection: str, kind: str) -> QuerySet[ListSync]:
     """The lists of the merchants that the person may see. Lists of merchants that are gone are deleted."""
-    lists = Scope.objects.filter(connection=connection, kind=kind)
+    lists = ListSync.objects.filter(connection=connection, kind=kind)
     if reach_of(user).everywhere:
         return lists
     merchants = merchants_visible(user=user, connection=connection)
     return lists.filter(parent_guid__in=merchants.values("guid"))
 
 
-def _never_read(merchants: QuerySet[Entry], lists: QuerySet[Scope], tried: Q) -> list[str]:
+def _never_read(merchants: QuerySet[IndexedEntity], lists: QuerySet[ListSync], tried: Q) -> list[str]:
     """Some merchants whose list was never read, the newest merchants first."""
     skipped = lists.filter(Q(refreshed_at__isnull=False) | tried)
     rows = merchants.exclude(guid__in=skipped.values("parent_guid"))

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.directory.reach import ReachView
+from portal.directory.tenant_access_views import ReachView
 from portal.directory.views import SearchView
 
 urlpatterns = [

@@ -12,13 +12,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.views import View
 
-from portal.console.access import SIGNED_IN
-from portal.console.context import connection_beyond, connections_of
-from portal.console.errors import NotFound
-from portal.console.moments import zone_named
-from portal.console.views import PortalView
+from portal.core.context_processors import connection_beyond, connections_of
+from portal.core.datetimes import zone_named
+from portal.core.errors import NotFound
+from portal.core.view_access import SIGNED_IN
+from portal.core.views import PortalView
 from portal.directory.background import large_lists_enqueue, reading_enqueue, reading_progress
-from portal.directory.listing import (
+from portal.directory.list_views import (
     ROOMS,
     STATUSES,
     ListFilter,
@@ -30,16 +30,16 @@ from portal.directory.listing import (
     rows_narrowed,
     status_of,
 )
-from portal.directory.models import Entry, Scope
+from portal.directory.models import IndexedEntity, ListSync
 from portal.directory.paging import KeysetPage, keyset_page
 from portal.directory.services import (
     ScopeState,
     entries_matching,
     entries_ranked,
     entries_search,
-    entries_seen,
     scope_ensure,
     scope_refresh,
+    visible_entities,
 )
 from portal.directory.sync import missing_read
 
@@ -163,17 +163,17 @@ class EntryListView(ConnectionMixin, PortalView):
 
     def refresh_by_worker(self) -> bool:
         """Whether the list is too long for a page to read."""
-        lists = Scope.objects.filter(connection=self.connection, kind=self.kind)
+        lists = ListSync.objects.filter(connection=self.connection, kind=self.kind)
         lists = lists.filter(parent_guid=self.parent) if self.parent else lists
-        return lists.exclude(size=Scope.Size.ORDINARY).exists()
+        return lists.exclude(size=ListSync.Size.ORDINARY).exists()
 
     def progress(self) -> Any:
         """The background reading of this list that is under way, if any."""
         return reading_progress(connection=self.connection, kind=self.kind, parent=self.parent)
 
-    def rows(self) -> QuerySet[Entry]:
+    def rows(self) -> QuerySet[IndexedEntity]:
         """All rows of the list that the person may know of, before search and filters."""
-        rows = entries_seen(user=self.request.user, connection=self.connection, kind=self.kind)
+        rows = visible_entities(user=self.request.user, connection=self.connection, kind=self.kind)
         return rows.filter(parent_guid=self.parent) if self.parent else rows
 
     def filters(self, state: ScopeState) -> list[ListFilter]:
@@ -186,7 +186,7 @@ class EntryListView(ConnectionMixin, PortalView):
         offered = options if value in {"", *(code for code, _ in options)} else [*options, (value, value)]
         return ListFilter(name, label, offered, value)
 
-    def page(self, rows: QuerySet[Entry], q: str = "") -> KeysetPage:
+    def page(self, rows: QuerySet[IndexedEntity], q: str = "") -> KeysetPage:
         """One page of rows as plain dicts; rows whose name is the text searched for come first."""
         name = self.sort.removeprefix("-")
         if name in self.json_sorts:
@@ -216,7 +216,7 @@ class EntryListView(ConnectionMixin, PortalView):
 def merchant_statuses(places: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
     """Return (connection, guid) → status of the merchants among the places, in one query."""
     wanted = set(places)
-    rows = Entry.objects.filter(
+    rows = IndexedEntity.objects.filter(
         kind="merchant",
         connection__in={connection for connection, _ in wanted},
         guid__in={guid for _, guid in wanted} - {""},
@@ -268,7 +268,7 @@ class SearchView(PortalView):
             ]
         return found
 
-    def _group(self, kind: str, rows: list[Entry], names: dict[str, str]) -> dict[str, Any]:
+    def _group(self, kind: str, rows: list[IndexedEntity], names: dict[str, str]) -> dict[str, Any]:
         places = [(row.connection, row.parent_guid) for row in rows]
         merchants = merchant_statuses(places) if kind in CHILD_KINDS else {}
         shown = [

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from django.apps import AppConfig
 
-from portal.tasks.housekeeping import housekeeping_register
-from provisioning.sealed_places import Place, place_register
+from portal.tasks.periodic import housekeeping_register
+from provisioning.encrypted_fields import EncryptedField, place_register
 
 
 class FormDraftsConfig(AppConfig):
@@ -15,11 +15,11 @@ class FormDraftsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the home card, the removal of old drafts, and the sealed columns."""
-        from portal.form_drafts.home import register_home_card
+        from portal.form_drafts.dashboard import register_home_card
         from portal.form_drafts.models import FormDraft
         from portal.form_drafts.services import remove_expired
 
         register_home_card()
         housekeeping_register(remove_expired, every=timedelta(minutes=1))
         columns = {name: lambda draft, name=name: draft.context(name) for name in FormDraft.SEALED}
-        place_register(Place("Unsent forms", FormDraft, columns))
+        place_register(EncryptedField("Unsent forms", FormDraft, columns))

@@ -9,7 +9,7 @@ from django import forms
 from django.forms.utils import ErrorDict
 from django.http import HttpRequest
 
-from portal.console.fields import is_secret
+from portal.core.form_rendering import is_secret
 from portal.form_drafts.services import KeptSecrets, open_draft
 
 FormType = TypeVar("FormType", bound=forms.BaseForm)

@@ -22,7 +22,7 @@ from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 
 from portal.form_drafts.models import FormDraft
-from provisioning import keyring
+from provisioning import encryption
 
 logger = logging.getLogger(__name__)
 
@@ -213,7 +213,7 @@ def _saved(
 ) -> OpenDraft | None:
     try:
         return _store(token, posted, with_secrets=with_secrets, signed_in=request.user.is_authenticated)
-    except (DatabaseError, keyring.KeyringError) as error:
+    except (DatabaseError, encryption.KeyringError) as error:
         logger.warning("A form draft could not be kept: %s", type(error).__name__)
         return None
 
@@ -244,12 +244,14 @@ def _store(token: FormToken, posted: QueryDict, *, with_secrets: bool, signed_in
         names |= set(_typed(posted, token.secrets))
         values = {key: texts for key, texts in kept.values.items() if any(owns(name, key) for name in names)}
         content = {"title": token.title, "fields": plain, "secrets": sorted(names)}
-        row.sealed_fields = keyring.seal(json.dumps(content), context=row.context("sealed_fields"))
+        row.sealed_fields = encryption.seal(json.dumps(content), context=row.context("sealed_fields"))
         if with_secrets:
             row.secrets_until = now + SECRETS_KEPT_FOR
             values |= secret
         if with_secrets or len(values) != len(kept.values):
-            sealed = keyring.seal(json.dumps(values), context=row.context("sealed_secrets")) if values else ""
+            sealed = (
+                encryption.seal(json.dumps(values), context=row.context("sealed_secrets")) if values else ""
+            )
             row.sealed_secrets = sealed
         row.updated_at = now
         row.save()
@@ -290,7 +292,7 @@ def _opened(row: FormDraft) -> OpenDraft | None:
         content = json.loads(_unsealed(row, "sealed_fields"))
         in_time = row.secrets_until is not None and row.secrets_until > timezone.now()
         values = json.loads(_unsealed(row, "sealed_secrets")) if in_time and row.sealed_secrets else {}
-    except keyring.KeyringError:
+    except encryption.KeyringError:
         return None
     fields = QueryDict(mutable=True)
     for key, texts in content["fields"].items():
@@ -300,5 +302,5 @@ def _opened(row: FormDraft) -> OpenDraft | None:
 
 
 def _unsealed(row: FormDraft, column: str) -> str:
-    text: str = keyring.unseal(getattr(row, column), context=row.context(column)).reveal()
+    text: str = encryption.unseal(getattr(row, column), context=row.context(column)).reveal()
     return text

@@ -6,10 +6,10 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 
-from portal.console import errors
-from portal.console.access import PUBLIC, SIGNED_IN, allow
-from portal.console.moments import zone_named
-from portal.console.views import PortalView
+from portal.core import errors
+from portal.core.datetimes import zone_named
+from portal.core.view_access import PUBLIC, SIGNED_IN, allow
+from portal.core.views import PortalView
 from portal.form_drafts.services import autosave, discard_draft, save_posted
 
 

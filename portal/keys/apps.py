@@ -2,8 +2,8 @@
 
 from django.apps import AppConfig
 
-from portal.console.health import CHECKS, WARNINGS
-from portal.tasks.housekeeping import housekeeping_register
+from portal.core.health import CHECKS, WARNINGS
+from portal.tasks.periodic import housekeeping_register
 
 
 class KeysConfig(AppConfig):
@@ -13,10 +13,10 @@ class KeysConfig(AppConfig):
 
     def ready(self) -> None:
         """Registers the check of the keys, what is told of those of others, and the rotation as a task."""
-        from portal.keys import background, checks, holders
+        from portal.keys import background, checks, key_presence
 
         CHECKS["credential keys"] = checks.credential_keys_here
-        WARNINGS["encryption keys"] = holders.keys_everywhere
-        WARNINGS["data folder"] = holders.data_folders_are_one
-        housekeeping_register(holders.holder_worker, every=holders.BEAT)
+        WARNINGS["encryption keys"] = key_presence.keys_everywhere
+        WARNINGS["data folder"] = key_presence.data_folders_are_one
+        housekeeping_register(key_presence.holder_worker, every=key_presence.BEAT)
         background.kinds_register()

@@ -6,13 +6,13 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from portal.audit.services import AuditUnavailable, Origin, event_record, origin_of
+from portal.audit.recording import AuditUnavailable, Origin, event_record, origin_of
 from portal.keys.services import KeyNotEverywhere, keyring_rotate, keyring_standing
-from portal.tasks.kinds import Decision, Kind, Result, kind_register
-from portal.tasks.models import Run
+from portal.tasks.models import TaskRun
+from portal.tasks.registry import Decision, Result, TaskType, kind_register
 from portal.tasks.services import Owner, TaskFailed, task_enqueue, task_progress
-from provisioning import keyring
-from provisioning.keyring import KeyringError
+from provisioning import encryption
+from provisioning.encryption import KeyringError
 
 KIND = "keyring.rotate"
 _DECIDED = {
@@ -24,7 +24,7 @@ _DECIDED = {
 def kinds_register() -> None:
     """Makes rotation known as background work, of which whoever may reset credentials sees and decides."""
     kind_register(
-        Kind(
+        TaskType(
             KIND,
             _rotate,
             permission="credential.reset",
@@ -35,29 +35,29 @@ def kinds_register() -> None:
     )
 
 
-def rotation_start(*, origin: Origin, despite: str = "") -> Run:
+def rotation_start(*, origin: Origin, despite: str = "") -> TaskRun:
     """Puts it in line; the one that is under way, if there is one. `despite` as for `keyring_rotate`."""
-    arguments = {"origin": asdict(origin), "mark": keyring.key_marks()[0], "despite": despite}
-    title = f"Re-encrypt all stored secrets with key “{keyring.current_key_id()}”"
+    arguments = {"origin": asdict(origin), "mark": encryption.key_marks()[0], "despite": despite}
+    title = f"Re-encrypt all stored secrets with key “{encryption.current_key_id()}”"
     return task_enqueue(
         kind=KIND, title=title, owner=Owner(None, origin.actor_name), arguments=arguments, key=KIND
     )
 
 
-def _decision_record(run: Run, decision: Decision, request: HttpRequest) -> None:
+def _decision_record(run: TaskRun, decision: Decision, request: HttpRequest) -> None:
     event_record(action=_DECIDED[decision], origin=origin_of(request), message=run.title)
 
 
-def _rotate(run: Run, origin: dict[str, Any], mark: str, despite: str) -> Result:
+def _rotate(run: TaskRun, origin: dict[str, Any], mark: str, despite: str) -> Result:
     """Begun again it goes on with what is not sealed anew yet."""
 
     def progress(place: str, done: int) -> None:
         task_progress(run=run, done=done, total=total, message=place)
 
     try:
-        if keyring.key_marks()[0] != mark:
+        if encryption.key_marks()[0] != mark:
             raise TaskFailed(
-                f"The worker encrypts with a different key, “{keyring.current_key_id()}”. "
+                f"The worker encrypts with a different key, “{encryption.current_key_id()}”. "
                 "Restart it with the new key in first place."
             )
         total = keyring_standing().waiting

@@ -7,11 +7,11 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 
-from portal.console.health import NotReadyError
-from portal.keys.services import Standing, keyring_standing
-from provisioning import keyring
-from provisioning.connections.models import Credential
-from provisioning.keyring import KeyringError
+from portal.core.health import NotReadyError
+from portal.keys.services import KeyUsage, keyring_standing
+from provisioning import encryption
+from provisioning.credentials.models import Credential
+from provisioning.encryption import KeyringError
 
 
 def key_problems() -> list[str]:
@@ -33,12 +33,12 @@ def keys_open_what_is_stored(**_: Any) -> list[CheckMessage]:
 
 def credential_keys_here() -> None:
     """For the ready-check: raises NotReadyError where this server lacks the key of a credential in use."""
-    configured = keyring.key_ids()
+    configured = encryption.key_ids()
     lacking: dict[str, list[str]] = {}
     for used in Credential.objects.filter(state=Credential.State.ACTIVE).select_related("connection"):
         for token in (used.sealed_api_key, used.sealed_password):
             with suppress(KeyringError):  # a damaged value is no matter of this server
-                if (key_id := keyring.key_id_of(token)) not in configured:
+                if (key_id := encryption.key_id_of(token)) not in configured:
                     lacking.setdefault(key_id, []).append(used.connection.slug)
     if lacking:
         said = (f"“{key_id}” ({', '.join(sorted(set(slugs)))})" for key_id, slugs in lacking.items())
@@ -52,7 +52,7 @@ def keys_ensure() -> None:
         raise ImproperlyConfigured(" ".join(found))
 
 
-def _missing(standing: Standing) -> list[str]:
+def _missing(standing: KeyUsage) -> list[str]:
     return [
         f"Key “{key_id}” is missing: {standing.sealed_with(key_id)} stored values are encrypted with it "
         f"({_where(standing, key_id)}). Add it to PORTAL_ENCRYPTION_KEYS again, after the first key. "
@@ -61,7 +61,7 @@ def _missing(standing: Standing) -> list[str]:
     ]
 
 
-def _wrong(standing: Standing) -> list[str]:
+def _wrong(standing: KeyUsage) -> list[str]:
     """A single value that does not open was damaged; if none does, the key is another one."""
     closed = [key_id for *_, key_id in standing.closed]
     return [
@@ -73,7 +73,7 @@ def _wrong(standing: Standing) -> list[str]:
     ]
 
 
-def _where(standing: Standing, key_id: str) -> str:
+def _where(standing: KeyUsage, key_id: str) -> str:
     return ", ".join(
         f"{place}: {counter[key_id]}" for place, counter in standing.counts.items() if counter[key_id]
     )

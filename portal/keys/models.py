@@ -1,4 +1,4 @@
-"""Which process holds which encryption keys. Only portal.keys.holders writes it."""
+"""Which process holds which encryption keys. Only portal.keys.key_presence writes it."""
 
 from django.db import models
 from django.utils import timezone

@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from portal.audit.services import Origin, event_record
-from portal.keys.holders import THERE, holders_lacking, holders_words
-from provisioning import keyring
-from provisioning.sealed_places import places, row_discard, row_reseal, rows_change, values_resting
+from portal.audit.recording import Origin, event_record
+from portal.keys.key_presence import THERE, holders_lacking, holders_words
+from provisioning import encryption
+from provisioning.encrypted_fields import places, row_discard, row_reseal, rows_change, values_resting
 
 # Seconds between two transactions: whoever waits to write gets a turn (SQLite's lock is unfair).
 PAUSE = 0.005
@@ -19,7 +19,7 @@ Progress = Callable[[str, int], None]
 
 
 @dataclass
-class Standing:
+class KeyUsage:
     """What rests sealed. `counts` is place → key id → values; key id "" stands for what is no sealed value.
 
     `closed` names the values that no configured key opens: (place, primary key, part, key id).
@@ -57,9 +57,9 @@ class NumberDiffers(ValueError):  # noqa: N818 - reads as what happened
     """As many values as the person expected to lose are not what would be lost."""
 
 
-def keyring_standing() -> Standing:
+def keyring_standing() -> KeyUsage:
     """Counts every sealed value and tries whether it opens. Raises KeyringError for unusable keys."""
-    standing = Standing(keyring.key_ids(), {place.name: Counter() for place in places()})
+    standing = KeyUsage(encryption.key_ids(), {place.name: Counter() for place in places()})
     for place, row, value in values_resting():
         standing.counts[place.name][value.key_id] += 1
         if not value.opens():
@@ -76,7 +76,7 @@ def keyring_rotate(
     is. Recorded before the first value and after the last one; where nothing is left to do, not at all.
     Raises KeyNotEverywhere while a server lacks that key, unless `despite` says why not to wait for it.
     """
-    key_id, waiting = keyring.current_key_id(), keyring_standing().waiting
+    key_id, waiting = encryption.current_key_id(), keyring_standing().waiting
     if not waiting:
         return 0
     if not despite:
@@ -104,7 +104,7 @@ def key_everywhere_ensure() -> None:
     """Raises KeyNotEverywhere, naming the servers that were seen a moment ago and lack the first key."""
     if lacking := holders_lacking():
         raise KeyNotEverywhere(
-            f"Key “{keyring.current_key_id()}” is missing on some servers: {holders_words(lacking)} "
+            f"Key “{encryption.current_key_id()}” is missing on some servers: {holders_words(lacking)} "
             "could not decrypt values encrypted with it. Add it to PORTAL_ENCRYPTION_KEYS there and "
             f"restart. A server that has been shut down is ignored after {THERE.total_seconds() / 60:g} "
             "minutes."

@@ -10,8 +10,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.utils import timezone
 
-from portal.console.field_types import refuse_hidden
-from portal.console.text import clean_text, search_text
+from portal.core.field_types import refuse_hidden
+from portal.core.text import clean_text, search_text
 from portal.merchant_users import passwords, permissions
 from provisioning import contract
 from provisioning.entities import instant
@@ -56,7 +56,7 @@ class _Typed(str):
     __slots__ = ()
 
 
-class MomentField(forms.CharField):
+class DateTimeField(forms.CharField):
     """A time, typed in the person's own time zone, sent as published: `YYYY-MM-DD hh:mm:ss`, UTC.
 
     A time typed with an offset, "Z" or "UTC" is converted.
@@ -121,7 +121,7 @@ class MerchantsWidget(forms.SelectMultiple):
         return list(dict.fromkeys(part for part in typed if part))
 
     def posted_back(self, value: Any) -> list[str]:
-        """Return what the untouched control posts: see portal.console.browser_values."""
+        """Return what the untouched control posts: see portal.core.browser_values."""
         return sorted({clean_text(str(guid)) for guid in value or []})
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from typing import Any
 
 from django import forms
 
-from portal.console.field_types import EmailAddressField, KeyField, TextField
-from portal.console.forms import ABSENT, PayloadForm, Section, look_up, place
+from portal.core.field_types import EmailAddressField, KeyField, TextField
+from portal.core.forms import ABSENT, PayloadForm, Section, look_up, place
 from portal.merchant_users import passwords
-from portal.merchant_users.fields import MerchantsField, MomentField, PasswordField, PermissionsField
+from portal.merchant_users.fields import DateTimeField, MerchantsField, PasswordField, PermissionsField
 from portal.merchant_users.permissions import unknown_to_the_api
 from provisioning.entities import instant
 
@@ -62,7 +62,7 @@ class MerchantUserForm(PayloadForm):
     password = PasswordField(label="Password", required=False)
     firstName = TextField(label="First name", required=False)  # noqa: N815
     lastName = TextField(label="Last name", required=False)  # noqa: N815
-    validUntil = MomentField(  # noqa: N815
+    validUntil = DateTimeField(  # noqa: N815
         label="Valid until",
         required=False,
         help_text="The user cannot sign in after this time.",
@@ -96,7 +96,7 @@ class MerchantUserForm(PayloadForm):
     def in_zone(self, zone: tzinfo) -> None:
         """Moments are typed and shown in the person's time zone."""
         field = self.fields["validUntil"]
-        if isinstance(field, MomentField):
+        if isinstance(field, DateTimeField):
             field.zone = zone
             field.help_text = f"The user cannot sign in after this time. Time zone: {zone}."
 
@@ -112,7 +112,7 @@ class MerchantUserCreateForm(MerchantUserForm):
     """POST createMerchantUser. What does not apply to the chosen type is no field: it is never sent."""
 
     schema = "MerchantUserCreate"
-    left_out = {"apiUserSettings": _FLAGS_ARE_FIELDS}
+    unsupported = {"apiUserSettings": _FLAGS_ARE_FIELDS}
     sections = (
         Section("Type", ("type",)),
         _PERSON,
@@ -159,7 +159,7 @@ class MerchantUserEditForm(MerchantUserForm):
     schema = "MerchantUserUpdate"
     editing = True
     by_difference = frozenset({"permissions", "multiMerchantAccess", *_FLAGS})
-    left_out = {
+    unsupported = {
         "apiUserSettings": _FLAGS_ARE_FIELDS,
         "type": "Chosen when the user is created; the current one is sent along.",
         "addPermissions": "Worked out from the permissions ticked.",

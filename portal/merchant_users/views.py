@@ -8,21 +8,21 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from portal.changes.errors import NotPossible
+from portal.changes.errors import InvalidState
 from portal.changes.models import Change
-from portal.changes.services import entity_history
 from portal.changes.views import EntityActionView, EntityCreateView, EntityEditView
-from portal.console.forms import PayloadForm
-from portal.console.moments import zone_named
-from portal.console.views import PortalView
+from portal.changes.workflow import entity_history
+from portal.core.datetimes import zone_named
+from portal.core.forms import PayloadForm
+from portal.core.views import PortalView
 from portal.directory.children import MerchantChildrenListView
-from portal.directory.listing import asked, effective_status_of
-from portal.directory.models import Entry
-from portal.directory.pages import entity_reading
+from portal.directory.detail import entity_reading
+from portal.directory.list_views import asked, effective_status_of
+from portal.directory.models import IndexedEntity
 from portal.directory.services import entry_find, entry_parents
 from portal.directory.views import ConnectionMixin
 from portal.merchant_users import passwords, permissions
-from portal.merchant_users.access import merchants_offer
+from portal.merchant_users.detail import Profile
 from portal.merchant_users.forms import (
     TYPES,
     MerchantUserCreateForm,
@@ -30,7 +30,7 @@ from portal.merchant_users.forms import (
     MerchantUserForm,
     PasswordForm,
 )
-from portal.merchant_users.profile import Profile
+from portal.merchant_users.merchant_choices import merchants_offer
 from provisioning.entities import Entity
 
 
@@ -64,12 +64,12 @@ class MerchantUserTab(ConnectionMixin, PortalView):
     tab: ClassVar[str] = ""
 
     @cached_property
-    def entry(self) -> Entry:
+    def entry(self) -> IndexedEntity:
         """The user's row. Raises EntryMissing (404)."""
         place = {"connection": self.kwargs["connection"], "guid": self.kwargs["guid"]}
         return entry_find(user=self.request.user, kind="merchant_user", **place)
 
-    def frame(self, entry: Entry) -> dict[str, Any]:
+    def frame(self, entry: IndexedEntity) -> dict[str, Any]:
         """What every tab shows around its content."""
         parents = entry_parents(entry)
         status = effective_status_of(entry, parents)
@@ -108,7 +108,7 @@ class MerchantUserCreate(ConnectionMixin, EntityCreateView):
     form_class = MerchantUserCreateForm
     template_name = "merchant_users/create.html"
 
-    def next_links(self, parent: Entry, change: Change) -> list[tuple[str, str]]:
+    def next_links(self, parent: IndexedEntity, change: Change) -> list[tuple[str, str]]:
         """Another one, the other kind, or back to the merchant."""
         place = {"connection": self.connection, "guid": parent.guid}
         links = [("Add another user", reverse("merchant_users:create", kwargs=place))]
@@ -116,7 +116,7 @@ class MerchantUserCreate(ConnectionMixin, EntityCreateView):
             links.append(("Add a connector", reverse("connectors:create", kwargs=place)))
         return [*links, *super().next_links(parent, change)]
 
-    def initial(self, parent: Entry) -> dict[str, Any]:
+    def initial(self, parent: IndexedEntity) -> dict[str, Any]:
         """The type asked for; a web user is mailed a link and gets no permission unless a preset is named."""
         if asked(self.request.GET, "type") == "api":
             return {"type": "api"}
@@ -135,7 +135,7 @@ class MerchantUserCreate(ConnectionMixin, EntityCreateView):
         typed = self.form(parent, data=data, initial=self.initial(parent))
         return self.form_page(parent, self.form(parent, initial=typed.typed_initial()))
 
-    def form(self, parent: Entry, **kwargs: Any) -> PayloadForm:
+    def form(self, parent: IndexedEntity, **kwargs: Any) -> PayloadForm:
         """The form; a submission that names no type is of the one in the address."""
         data = kwargs.get("data")
         if data is not None and "type" not in data:
@@ -148,7 +148,7 @@ class MerchantUserCreate(ConnectionMixin, EntityCreateView):
             merchants_offer(form, user=self.request.user, **place)
         return form
 
-    def page_context(self, entry: Entry | None) -> dict[str, Any]:
+    def page_context(self, entry: IndexedEntity | None) -> dict[str, Any]:
         """The types to switch between, the presets, and a password for those without JavaScript."""
         return {"types": TYPES, "presets": permissions.PRESETS, "proposal": passwords.password_propose()}
 
@@ -179,7 +179,7 @@ class MerchantUserEdit(ConnectionMixin, EntityEditView):
             merchants_offer(form, user=self.request.user, **place)
         return form
 
-    def page_context(self, entry: Entry | None) -> dict[str, Any]:
+    def page_context(self, entry: IndexedEntity | None) -> dict[str, Any]:
         """A password for those without JavaScript."""
         return {"proposal": passwords.password_propose()}
 
@@ -191,7 +191,7 @@ class MerchantUserPassword(MerchantUserEdit):
     template_name = "merchant_users/password.html"
     step_up = True
 
-    def entity(self, entry: Entry) -> Entity:
+    def entity(self, entry: IndexedEntity) -> Entity:
         """The user, who must be an API user."""
         return _of_type("api", super().entity(entry))
 
@@ -225,7 +225,7 @@ class MerchantUserResetPassword(ConnectionMixin, EntityActionView):
         "The current password stops working. The platform emails a link to set a new one, valid for 24 hours."
     )
 
-    def entity(self, entry: Entry) -> Entity:
+    def entity(self, entry: IndexedEntity) -> Entity:
         """The user, who must be a web user."""
         return _of_type("web", super().entity(entry))
 
@@ -233,7 +233,7 @@ class MerchantUserResetPassword(ConnectionMixin, EntityActionView):
 def _of_type(wanted: str, entity: Entity) -> Entity:
     """Raises NotPossible for a user of the other type: the gateway would refuse it (code 1006)."""
     if entity.values.get("type", wanted) != wanted:
-        raise NotPossible(
+        raise InvalidState(
             "Passwords of web users are reset by email, passwords of API users are set here. This does "
             "not apply to this type of user."
         )

@@ -10,6 +10,6 @@ class MerchantsConfig(AppConfig):
 
     def ready(self) -> None:
         """Puts the merchants onto the home page."""
-        from portal.merchants.home import home_register
+        from portal.merchants.dashboard import home_register
 
         home_register()

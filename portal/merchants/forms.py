@@ -2,11 +2,11 @@
 
 from django import forms
 
-from portal.console.choices import country_choices, currency_choices, timezone_choices
-from portal.console.dropdowns import SearchableSelect
-from portal.console.field_types import EmailAddressField, IdField, TextField, WebAddressField
-from portal.console.forms import PayloadForm, Section
-from portal.console.synonyms import country_synonyms, currency_synonyms, timezone_synonyms
+from portal.core.choices import country_choices, currency_choices, timezone_choices
+from portal.core.dropdowns import SearchableSelect
+from portal.core.field_types import EmailAddressField, IdField, TextField, WebAddressField
+from portal.core.forms import PayloadForm, Section
+from portal.core.synonyms import country_synonyms, currency_synonyms, timezone_synonyms
 from portal.merchants.fields import TransactionTypesField
 
 _FLAGS_HELP = "These take effect as soon as the merchant is saved."

@@ -6,23 +6,23 @@ from typing import Any, ClassVar
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from portal.changes.services import entity_history
-from portal.console.choices import country_choices, currency_choices
-from portal.console.views import PortalView
-from portal.directory.listing import STATUSES, ListFilter, asked, options_named
-from portal.directory.models import Entry
-from portal.directory.pages import entity_reading
+from portal.changes.workflow import entity_history
+from portal.core.choices import country_choices, currency_choices
+from portal.core.views import PortalView
+from portal.directory.detail import entity_reading
+from portal.directory.list_views import STATUSES, ListFilter, asked, options_named
+from portal.directory.models import IndexedEntity
 from portal.directory.services import (
     ScopeState,
-    entries_seen,
     entry_find,
     entry_parents,
     scope_ensure,
     scope_refresh,
     scopes_ensure,
+    visible_entities,
 )
 from portal.directory.views import ConnectionMixin, EntryListView
-from portal.merchants.facts import merchant_facts, next_steps
+from portal.merchants.detail import merchant_facts, next_steps
 
 # How long a list over all tenants waits for stale ones; the rest says how old it is.
 REFRESH_BUDGET = 2.0
@@ -57,7 +57,7 @@ class MerchantListView(EntryListView):
     def tenants(self) -> dict[str, str]:
         """Guid → name of the known tenants, by name."""
         scope_ensure(connection=self.connection, kind="tenant")
-        rows = entries_seen(user=self.request.user, connection=self.connection, kind="tenant")
+        rows = visible_entities(user=self.request.user, connection=self.connection, kind="tenant")
         return dict(rows.order_by("sort_key").values_list("guid", "name"))
 
     @property
@@ -124,12 +124,12 @@ class MerchantTab(ConnectionMixin, PortalView):
     tab: ClassVar[str] = ""
 
     @cached_property
-    def entry(self) -> Entry:
+    def entry(self) -> IndexedEntity:
         """The merchant's row. Raises EntryMissing (404)."""
         place = {"connection": self.kwargs["connection"], "guid": self.kwargs["guid"]}
         return entry_find(user=self.request.user, kind="merchant", **place)
 
-    def frame(self, entry: Entry) -> dict[str, Any]:
+    def frame(self, entry: IndexedEntity) -> dict[str, Any]:
         """What every tab shows around its content."""
         return {"entry": entry, "parents": entry_parents(entry), "tab": self.tab}
 

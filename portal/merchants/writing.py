@@ -8,11 +8,11 @@ from django.urls import reverse
 
 from portal.changes.models import Change
 from portal.changes.views import EntityActionView, EntityCreateView, EntityEditView
-from portal.directory.listing import asked
-from portal.directory.models import Entry
-from portal.directory.services import entries_seen, scope_ensure
+from portal.directory.list_views import asked
+from portal.directory.models import IndexedEntity
+from portal.directory.services import scope_ensure, visible_entities
 from portal.directory.views import ConnectionMixin
-from portal.merchants.facts import children_words, next_steps
+from portal.merchants.detail import children_words, next_steps
 from portal.merchants.forms import MerchantCreateForm, MerchantEditForm
 
 
@@ -35,13 +35,13 @@ class MerchantCreate(ConnectionMixin, EntityCreateView):
     def tenant_page(self, request: HttpRequest) -> HttpResponse:
         """The tenants to choose from."""
         state = scope_ensure(connection=self.connection, kind="tenant")
-        rows = entries_seen(user=request.user, connection=self.connection, kind="tenant")
+        rows = visible_entities(user=request.user, connection=self.connection, kind="tenant")
         tenants = list(rows.order_by("sort_key").values("guid", "name", "fields"))
         if len(tenants) == 1:
             return HttpResponseRedirect(f"{request.path}?tenant={tenants[0]['guid']}")
         return render(request, "merchants/choose_tenant.html", {"tenants": tenants, "state": state})
 
-    def next_links(self, parent: Entry, change: Change) -> list[tuple[str, str]]:
+    def next_links(self, parent: IndexedEntity, change: Change) -> list[tuple[str, str]]:
         """What a merchant needs before it can take payments."""
         place = {"connection": self.connection, "guid": change.object_guid}
         links = [
@@ -54,7 +54,7 @@ class MerchantCreate(ConnectionMixin, EntityCreateView):
         ]
         return [*links, *super().next_links(parent, change)]
 
-    def initial(self, parent: Entry) -> dict[str, Any]:
+    def initial(self, parent: IndexedEntity) -> dict[str, Any]:
         """The documented time zone, and the tenant's own currency."""
         return {"timezone": "UTC", "defaultCurrency": parent.fields.get("defaultCurrency", "")}
 
@@ -72,7 +72,7 @@ class MerchantAction(ConnectionMixin, EntityActionView):
     operation = "merchant.update"
     affects: ClassVar[str] = "Affects"
 
-    def page_context(self, entry: Entry | None) -> dict[str, Any]:
+    def page_context(self, entry: IndexedEntity | None) -> dict[str, Any]:
         """`affected`: such as "Affects 2 connectors and 1 user."; what was not read is said to be unknown."""
         if entry is None:
             return {}

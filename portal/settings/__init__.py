@@ -3,17 +3,17 @@
 PORTAL_ENV is `production` unless said otherwise: a portal nobody configured refuses to start.
 """
 
-from portal.settings.background import *  # noqa: F403
-from portal.settings.background import TASKS_APPS
+from portal.settings.audit import *  # noqa: F403
+from portal.settings.auth import *  # noqa: F403
 from portal.settings.database import *  # noqa: F403
 from portal.settings.environment import *  # noqa: F403
 from portal.settings.environment import BASE_DIR, LOG_LEVELS, PORTAL_ENV, PRODUCTION, env
 from portal.settings.gateway import *  # noqa: F403
 from portal.settings.mail import *  # noqa: F403
 from portal.settings.minimum import demo_check, production_check
-from portal.settings.sign_in import *  # noqa: F403
 from portal.settings.single_sign_on import *  # noqa: F403
-from portal.settings.trail import *  # noqa: F403
+from portal.settings.tasks import *  # noqa: F403
+from portal.settings.tasks import TASKS_APPS
 from portal.settings.web import *  # noqa: F403
 
 SECRET_KEY = env.required("SECRET_KEY")
@@ -41,8 +41,8 @@ INSTALLED_APPS = [
     "allauth.socialaccount.providers.openid_connect",
     "csp",
     *TASKS_APPS,
-    "provisioning.connections",
-    "portal.console",
+    "provisioning.credentials",
+    "portal.core",
     "portal.tasks",
     "portal.audit",
     "portal.form_drafts",
@@ -59,23 +59,23 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "portal.console.proxies.ProxyMiddleware",  # before anything that could believe a header
-    "portal.console.middleware.RequestIdMiddleware",
-    "portal.console.middleware.ServerTimingMiddleware",
-    "portal.console.middleware.HeadersMiddleware",
+    "portal.core.trusted_proxies.ProxyMiddleware",  # before anything that could believe a header
+    "portal.core.middleware.RequestIdMiddleware",
+    "portal.core.middleware.ServerTimingMiddleware",
+    "portal.core.middleware.HeadersMiddleware",
     "csp.middleware.CSPMiddleware",  # out here it covers static files and early refusals too
     "django.middleware.security.SecurityMiddleware",  # before what refuses: refusals are not sniffed either
-    "portal.console.middleware.SoundRequestMiddleware",
+    "portal.core.middleware.SoundRequestMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.gzip.GZipMiddleware",  # BREACH finds no length: it pads at random
-    "portal.console.middleware.NoStoreMiddleware",
+    "portal.core.middleware.NoStoreMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "portal.console.health.HealthMiddleware",  # before what needs a host name, a session or the database
+    "portal.core.health.HealthMiddleware",  # before what needs a host name, a session or the database
     "portal.staff.sessions.SessionSavingMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "portal.console.middleware.TimezoneMiddleware",
+    "portal.core.middleware.TimezoneMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "portal.staff.sessions.SessionLimitsMiddleware",
@@ -93,7 +93,7 @@ TEMPLATES = [
         "OPTIONS": {
             "loaders": [
                 (
-                    "portal.console.bidi.Loader",
+                    "portal.core.bidi.Loader",
                     [
                         "django.template.loaders.filesystem.Loader",
                         "django.template.loaders.app_directories.Loader",
@@ -104,7 +104,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "portal.console.context.frame",
+                "portal.core.context_processors.frame",
             ],
         },
     }
@@ -117,14 +117,14 @@ USE_I18N = False
 USE_TZ = True
 
 # How old the local index may be before a page refreshes it, in seconds.
-DIRECTORY_MAX_AGE = env.int("DIRECTORY_MAX_AGE", default=300)
+INDEX_MAX_AGE = env.int("INDEX_MAX_AGE", old="DIRECTORY_MAX_AGE", default=300)
 
-DEFAULT_EXCEPTION_REPORTER = "portal.console.reports.SilentReporter"
-DEFAULT_EXCEPTION_REPORTER_FILTER = "portal.console.reports.SilentFilter"
+DEFAULT_EXCEPTION_REPORTER = "portal.core.error_reports.RedactingReporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "portal.core.error_reports.SilentFilter"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "portal.console.logs.JsonFormatter"}},
+    "formatters": {"json": {"()": "portal.core.logs.JsonFormatter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {
         "handlers": ["stderr"],

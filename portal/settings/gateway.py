@@ -7,18 +7,18 @@ from django.core.exceptions import ImproperlyConfigured
 from portal.settings.environment import PRODUCTION, env
 
 # One deadline for a whole exchange with the gateway, in seconds of wall clock.
-GATEWAY_DEADLINE = env.float("GATEWAY_DEADLINE", default=15.0)
+GATEWAY_TIMEOUT = env.float("GATEWAY_TIMEOUT", old="GATEWAY_DEADLINE", default=15.0)
 # Whose certificates vouch for the gateway: a PEM file instead of the public list.
 GATEWAY_CA_FILE = env("GATEWAY_CA_FILE", default="")
 # A change still being sent after this many seconds was interrupted: its outcome is unknown.
 CHANGE_INTERRUPTED_AFTER = env.int("CHANGE_INTERRUPTED_AFTER", default=30)
-if not 0 < GATEWAY_DEADLINE <= 15 or not GATEWAY_DEADLINE < CHANGE_INTERRUPTED_AFTER <= 60:
+if not 0 < GATEWAY_TIMEOUT <= 15 or not GATEWAY_TIMEOUT < CHANGE_INTERRUPTED_AFTER <= 60:
     # Absence at the gateway proves something only once no exchange can still be running.
     raise ImproperlyConfigured(
-        "GATEWAY_DEADLINE must be at most 15 seconds, and CHANGE_INTERRUPTED_AFTER longer but at most 60."
+        "GATEWAY_TIMEOUT must be at most 15 seconds, and CHANGE_INTERRUPTED_AFTER longer but at most 60."
     )
 # Gateways are on the public internet, or in these networks; the demo's is on this very machine.
 _LOOPBACK = [] if PRODUCTION else [ip_network("127.0.0.0/8"), ip_network("::1/128")]
 GATEWAY_PRIVATE_NETWORKS = env.networks("GATEWAY_PRIVATE_NETWORKS", default=[]) + _LOOPBACK
 # How long a replaced credential can be gone back to before its value is destroyed, in hours.
-CREDENTIAL_KEPT_HOURS = env.int("CREDENTIAL_KEPT_HOURS", default=72)
+CREDENTIAL_ROLLBACK_HOURS = env.int("CREDENTIAL_ROLLBACK_HOURS", old="CREDENTIAL_KEPT_HOURS", default=72)

@@ -19,15 +19,15 @@ _HOST = re.compile(
 )
 # Setting → lowest and highest value that keeps what docs/security.md promises.
 _BOUNDS = {
-    "SIGN_IN_ATTEMPTS": (1, 10),
-    "SIGN_IN_ADDRESS_ATTEMPTS": (1, 1000),
-    "SIGN_IN_LOCK_SECONDS": (15 * 60, 24 * 3600),
+    "LOGIN_ATTEMPTS": (1, 10),
+    "LOGIN_ADDRESS_ATTEMPTS": (1, 1000),
+    "LOGIN_LOCK_SECONDS": (15 * 60, 24 * 3600),
     "ONE_TIME_LINK_HOURS": (1, 7 * 24),
-    "SECOND_FACTOR_RESET_HOURS": (1, 7 * 24),
+    "MFA_RESET_HOURS": (1, 7 * 24),
     "SESSION_IDLE_SECONDS": (60, 30 * 60),
     "SESSION_COOKIE_AGE": (300, 12 * 3600),
     "STEP_UP_MAX_AGE": (30, 30 * 60),
-    "CREDENTIAL_KEPT_HOURS": (1, 30 * 24),
+    "CREDENTIAL_ROLLBACK_HOURS": (1, 30 * 24),
 }
 _NAMES = {"SESSION_COOKIE_AGE": "SESSION_MAX_AGE"}  # the setting behind Django's name
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
@@ -107,8 +107,8 @@ def _sign_in(settings: Settings) -> Iterator[str]:
             yield f"{_NAMES.get(name, name)} must be from {lowest} to {highest} in production."
     if not settings["PERSON_REQUESTS_PER_MINUTE"]:
         yield "PERSON_REQUESTS_PER_MINUTE must not be 0 in production."
-    if not {"*", "Admin"} & set(settings["SECOND_FACTOR_ROLES"]):
-        yield "SECOND_FACTOR_ROLES must be *, or name Admin among the roles, in production."
+    if not {"*", "Admin"} & set(settings["MFA_ROLES"]):
+        yield "MFA_ROLES must be *, or name Admin among the roles, in production."
 
 
 def _networks(settings: Settings) -> Iterator[str]:
@@ -130,7 +130,7 @@ def _transport(settings: Settings) -> Iterator[str]:
     encrypted = settings.get("EMAIL_USE_TLS") or settings.get("EMAIL_USE_SSL")
     if settings["EMAIL_URL"] and not encrypted and settings.get("EMAIL_HOST") not in _THIS_MACHINE:
         yield "EMAIL_URL must begin with smtp+tls:// or smtp+ssl:// in production: mails hold one-time links."
-    for name in ("AUDIT_STREAM", "AUDIT_ANCHOR_SEND"):
+    for name in ("AUDIT_FORWARD_TO", "AUDIT_ANCHOR_FORWARD_TO"):
         if any(_is_plain(address) for address in settings[name]):
             yield f"{name} must use syslog+tls: or https:, unless the receiver is on this machine."
 

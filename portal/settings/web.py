@@ -59,12 +59,12 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {
-        "BACKEND": "portal.console.assets.AssetStorage"
+        "BACKEND": "portal.core.static_storage.AssetStorage"
         if PORTAL_ENV != "test"
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
 }
-# Files and long bodies are refused before they are read (portal.console.uploads, SoundRequestMiddleware).
-FILE_UPLOAD_HANDLERS = ["portal.console.uploads.RefuseFiles"]
+# Files and long bodies are refused before they are read (portal.core.uploads, SoundRequestMiddleware).
+FILE_UPLOAD_HANDLERS = ["portal.core.uploads.RefuseFiles"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000

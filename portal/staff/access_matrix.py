@@ -11,11 +11,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from portal.audit.models import Event
-from portal.audit.services import Origin, event_record
+from portal.audit.recording import Origin, event_record
 from portal.staff.models import User
-from portal.staff.reach_services import places_words
 from portal.staff.roles import PERMISSIONS, WITHIN_TENANTS, rights_by_room, roles_known, room_words
 from portal.staff.services import StaffRefused, authorise
+from portal.staff.tenant_access_services import places_words
 
 ROOMS = list(dict.fromkeys(room_words(name) for name in PERMISSIONS))
 
@@ -37,7 +37,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ReviewStatus:
     """The last review, if any, and the next. `due_at` is None where nobody asks for reviews."""
 
     last: Event | None
@@ -74,13 +74,15 @@ def access_digest(rows: Sequence[Row]) -> str:
     return hashlib.sha256(json.dumps(told, ensure_ascii=False).encode()).hexdigest()
 
 
-def review_standing() -> Standing:
+def review_standing() -> ReviewStatus:
     """When the last review was, and when the next is due: ACCESS_REVIEW_DAYS later, or at once."""
     last = Event.objects.filter(action="staff.access_reviewed").order_by("-sequence").first()
     days = settings.ACCESS_REVIEW_DAYS
     if not days:
-        return Standing(last, None)
-    return Standing(last, last.time + timedelta(days=days) if last else timezone.now() - timedelta(days=1))
+        return ReviewStatus(last, None)
+    return ReviewStatus(
+        last, last.time + timedelta(days=days) if last else timezone.now() - timedelta(days=1)
+    )
 
 
 def access_review(*, by: User, origin: Origin, note: str, seen: str) -> None:

@@ -23,8 +23,8 @@ from django.utils import timezone
 
 from portal.audit.keys import audit_keys, current_key_id, keyed_digest
 from portal.audit.models import AccessSeal, Event
-from portal.audit.verification import COMPARISONS
-from portal.console.health import WARNINGS, NotReadyError
+from portal.audit.verification.chain import COMPARISONS
+from portal.core.health import WARNINGS, NotReadyError
 from portal.staff.models import PasswordLink, TenantScope, User
 from portal.staff.roles import PERMISSIONS, ROLES
 

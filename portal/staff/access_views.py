@@ -10,17 +10,17 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
-from portal.audit.csv_lines import cell_defused
-from portal.audit.services import origin_of
-from portal.console.home import HomeCard, register
-from portal.console.views import PortalView
+from portal.audit.csv_export import cell_defused
+from portal.audit.recording import origin_of
+from portal.core.dashboard import HomeCard, register
+from portal.core.views import PortalView
 from portal.form_drafts.forms import drafted
 from portal.staff.access_matrix import ROOMS, access_digest, access_review, access_rows, review_standing
 from portal.staff.access_seals import disagreement
 from portal.staff.forms import ReviewForm
 from portal.staff.models import User
-from portal.staff.person_page import refusal_words, user_of
 from portal.staff.services import StaffRefused
+from portal.staff.user_page import refusal_words, user_of
 
 
 class AccessView(PortalView):

@@ -15,9 +15,12 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from portal.audit.services import AuditUnavailable, ObjectRef, event_record, origin_of
-from portal.console.proxies import address_of
-from portal.staff.attempts import (
+from portal.audit.recording import AuditUnavailable, ObjectRef, event_record, origin_of
+from portal.core.trusted_proxies import address_of
+from portal.staff.backends import StaffBackend
+from portal.staff.identity import origin_as, person_named, person_ref
+from portal.staff.idp_mfa import signs_in_elsewhere
+from portal.staff.login_throttle import (
     address_slot,
     attempt_give_back,
     attempt_reserve,
@@ -25,21 +28,18 @@ from portal.staff.attempts import (
     attempts_used_up,
     name_slot,
 )
-from portal.staff.backends import StaffBackend
-from portal.staff.first_step import (
+from portal.staff.mfa import factors_used
+from portal.staff.models import User
+from portal.staff.password_confirmation import own_password_is
+from portal.staff.pending_login import (
     OVER,
     begin_again,
     first_step_forget,
     first_step_holds,
     first_step_note,
 )
-from portal.staff.models import User
-from portal.staff.own_password import own_password_is
-from portal.staff.people import origin_as, person_named, person_ref
-from portal.staff.second_factor import factors_used
 from portal.staff.services import password_set
 from portal.staff.sessions import step_up_is_fresh
-from portal.staff.vouching import signs_in_elsewhere
 
 logger = logging.getLogger(__name__)
 # How many refusals of an address that is over its limit are recorded: a flood must not fill the trail.
@@ -122,14 +122,14 @@ class StaffAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         Raises ValidationError, recorded, if the limit of either is used up.
         """
         self._address, self._name = address_slot(address_of(request)), name_slot(credentials["username"])
-        limit = settings.SIGN_IN_ADDRESS_ATTEMPTS
+        limit = settings.LOGIN_ADDRESS_ATTEMPTS
         self._number = count = 0
         if attempts_used_up(slot=self._address, limit=limit + _RECORDED):
             raise self.validation_error("too_many_login_attempts")
         with transaction.atomic():
             count = attempt_reserve(slot=self._address, limit=limit + _RECORDED)
             if 0 < count <= limit:
-                self._number = attempt_reserve(slot=self._name, limit=settings.SIGN_IN_ATTEMPTS)
+                self._number = attempt_reserve(slot=self._name, limit=settings.LOGIN_ATTEMPTS)
         if not self._number:
             if count:
                 _failure_record(request, credentials, "too_many_attempts")
@@ -147,7 +147,7 @@ class StaffAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         """Records a wrong name or password; the page answers the same to both."""
         _failure_record(request, credentials, "not_accepted")
-        if self._number == settings.SIGN_IN_ATTEMPTS:
+        if self._number == settings.LOGIN_ATTEMPTS:
             _failure_record(request, credentials, "locked", "session.sign_in_locked")
 
     def reauthenticate(self, user: User, password: str) -> bool:

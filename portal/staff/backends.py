@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Group
 
-from portal.staff.people import person_named
+from portal.staff.identity import person_named
 from portal.staff.roles import WITHIN_TENANTS
 
 

@@ -4,10 +4,10 @@ from typing import Any, ClassVar
 
 from django import forms
 
-from portal.console.choices import timezone_choices
-from portal.console.dropdowns import SearchableSelect
-from portal.console.field_types import EmailAddressField, KeyField, TextField
-from portal.console.synonyms import timezone_synonyms
+from portal.core.choices import timezone_choices
+from portal.core.dropdowns import SearchableSelect
+from portal.core.field_types import EmailAddressField, KeyField, TextField
+from portal.core.synonyms import timezone_synonyms
 from portal.staff.models import User
 from portal.staff.roles import AGENT, PERMISSIONS, permission_words, roles_known, room_words
 from portal.staff.services import ValuesRefused, username_free_check

@@ -10,28 +10,21 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from portal.audit import denials
-from portal.audit.services import AuditUnavailable, origin_of, record_try
-from portal.console.access import (
-    PUBLIC,
-    SIGNED_IN,
-    access_of,
-    refusal_noted,
-    refusal_of,
-    step_up_of,
-)
-from portal.console.errors import unrecordable
-from portal.console.logs import mask_keys
+from portal.audit.recording import AuditUnavailable, origin_of, record_try
+from portal.core.errors import unrecordable
+from portal.core.logs import mask_keys
+from portal.core.view_access import PUBLIC, SIGNED_IN, access_of, refusal_noted, refusal_of, step_up_of
 from portal.form_drafts.services import save_posted
-from portal.staff.reach import BEYOND
+from portal.staff.mfa import second_factor_missing
 from portal.staff.roles import PERMISSIONS, STEP_UP, permission_words, roles_with
-from portal.staff.second_factor import second_factor_missing
 from portal.staff.sessions import step_up_is_fresh
+from portal.staff.tenant_access import BEYOND
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 class AccessMiddleware:
-    """Compares what the view declares (portal.console.access) with what the person's role holds."""
+    """Compares what the view declares (portal.core.view_access) with what the person's role holds."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response

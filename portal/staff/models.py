@@ -10,7 +10,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from portal.staff.reach import EVERYWHERE, Reach
+from portal.staff.tenant_access import EVERYWHERE, TenantAccess
 
 
 class User(AbstractUser):
@@ -53,7 +53,7 @@ class User(AbstractUser):
         return salted_hmac("portal.staff.session", value, secret=secret, algorithm="sha256").hexdigest()
 
     @cached_property
-    def reach(self) -> Reach:
+    def reach(self) -> TenantAccess:
         """Where the person may work; without a row that says where, a limited person reaches nothing."""
         if not self.is_limited:
             return EVERYWHERE
@@ -62,7 +62,7 @@ class User(AbstractUser):
             known = places.get(scope.connection, frozenset())
             whole = known is None or not scope.tenant_guid
             places[scope.connection] = None if whole else (known or frozenset()) | {scope.tenant_guid}
-        return Reach(places)
+        return TenantAccess(places)
 
     def has_perm(self, perm: str, obj: Any = None) -> bool:
         """Whether the role holds `perm`. Django's own says yes to every superuser; not here."""
@@ -78,7 +78,7 @@ class User(AbstractUser):
 
 
 class Attempts(models.Model):
-    """How many wrong secrets were tried for one slot (portal.staff.attempts) and until when that counts."""
+    """The number of wrong secrets tried for one slot, and when it is reset (portal.staff.login_throttle)."""
 
     slot = models.CharField(max_length=64, primary_key=True)
     count = models.PositiveIntegerField()
@@ -91,7 +91,7 @@ class Attempts(models.Model):
 
 
 class PasswordLink(models.Model):
-    """An open one-time link (portal.staff.links); `mailed_to` is "" for one that an admin hands over."""
+    """An open one-time link (portal.staff.password_links); `mailed_to` is "" if an admin passes it on."""
 
     person = models.OneToOneField(User, on_delete=models.CASCADE, related_name="password_link")
     digest = models.CharField(max_length=64, unique=True)
@@ -111,7 +111,7 @@ class PasswordLink(models.Model):
 
 
 class SecondFactorReset(models.Model):
-    """What one admin asked for and another has yet to approve (portal.staff.second_factor_resets)."""
+    """What one admin asked for and another has yet to approve (portal.staff.mfa_resets)."""
 
     person = models.OneToOneField(User, on_delete=models.CASCADE, related_name="second_factor_reset")
     asked_by = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")

@@ -7,7 +7,7 @@ from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.contrib.auth.password_validation import CommonPasswordValidator
 from django.core.exceptions import ValidationError
 
-from portal.staff.guessing import SAYINGS, is_few_words, is_runs, readings_of, unit_of
+from portal.staff.password_patterns import SAYINGS, is_few_words, is_runs, readings_of, unit_of
 
 PASSWORD_MAX_LENGTH = 128  # characters
 # What somebody who attacks this place tries first; docs/security.md lists them for people.

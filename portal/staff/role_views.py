@@ -7,14 +7,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from portal.audit.history import history_page
-from portal.audit.services import origin_of
-from portal.console.views import PortalView
+from portal.audit.recording import origin_of
+from portal.core.views import PortalView
 from portal.form_drafts.forms import drafted
+from portal.staff.custom_roles import role_create, role_delete, role_update
 from portal.staff.forms import NewRoleForm, RightsForm
-from portal.staff.own_roles import role_create, role_delete, role_update
-from portal.staff.person_page import refusal_words, user_of
 from portal.staff.roles import ROLES, rights_by_room, roles_known
 from portal.staff.services import StaffRefused
+from portal.staff.user_page import refusal_words, user_of
 
 
 class RoleListView(PortalView):

@@ -1,6 +1,6 @@
 """The rights and the three built-in roles, in code; the database mirrors them so that Django can ask.
 
-Roles that admins make themselves (portal.staff.own_roles) are in the database alone.
+Roles that admins make themselves (portal.staff.custom_roles) are in the database alone.
 """
 
 from collections.abc import Collection

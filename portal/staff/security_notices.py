@@ -19,9 +19,9 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from portal.audit.models import Event
-from portal.console.home import HomeCard, register
+from portal.core.dashboard import HomeCard, register
+from portal.staff.mfa_reset_mail import approvers
 from portal.staff.models import User
-from portal.staff.reset_notices import approvers
 
 logger = logging.getLogger(__name__)
 

@@ -5,14 +5,14 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import transaction
 
-from portal.audit.services import Origin, event_record
-from portal.staff.attempts import person_unlock
+from portal.audit.recording import Origin, event_record
+from portal.staff.identity import namesake_of, person_named, person_ref
+from portal.staff.idp_mfa import signs_in_elsewhere
+from portal.staff.login_throttle import person_unlock
 from portal.staff.models import PasswordLink, User
-from portal.staff.people import namesake_of, person_named, person_ref
 from portal.staff.roles import ADMIN, ROLES, WITHIN_TENANTS, permission_words, roles_known
 from portal.staff.security_notices import sign_in_change_tell
 from portal.staff.sessions import sessions_end_all
-from portal.staff.vouching import signs_in_elsewhere
 
 
 class StaffRefused(Exception):  # noqa: N818 - reads as what happened
@@ -37,7 +37,7 @@ def staff_create(
 ) -> User:
     """Adds a person without a password (see password_link_make). `by` None is the program itself.
 
-    A limited one reaches nothing before somebody chooses places (portal.staff.reach_services).
+    A limited one reaches nothing before somebody chooses places (portal.staff.tenant_access_services).
 
     Raises StaffRefused for a taken user name, an unknown role or someone without the right; AuditUnavailable.
     """

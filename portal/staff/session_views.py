@@ -9,11 +9,11 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
 
-from portal.audit.services import origin_of
-from portal.console.access import SIGNED_IN
-from portal.console.views import PortalView
-from portal.staff.person_page import user_of
+from portal.audit.recording import origin_of
+from portal.core.view_access import SIGNED_IN
+from portal.core.views import PortalView
 from portal.staff.sessions import SEEN, sessions_end, sessions_of
+from portal.staff.user_page import user_of
 
 # What of a User-Agent names the browser and the system it runs on; the first one found counts.
 _BROWSERS = {"Edg": "Edge", "OPR": "Opera", "Firefox": "Firefox", "Chrome": "Chrome", "Safari": "Safari"}

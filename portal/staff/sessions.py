@@ -24,10 +24,10 @@ from django.shortcuts import resolve_url
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 
-from portal.audit.services import Origin, event_record, origin_of, session_digest
-from portal.console.lock_timeout import lock_timeout
+from portal.audit.recording import Origin, event_record, origin_of, session_digest
+from portal.core.lock_timeout import lock_timeout
+from portal.staff.identity import person_ref
 from portal.staff.models import User
-from portal.staff.people import person_ref
 
 logger = logging.getLogger(__name__)
 
@@ -161,7 +161,7 @@ def step_up_is_fresh(request: HttpRequest) -> bool:
 
 
 def sessions_forget_expired() -> None:
-    """Empties what nobody can use any more. Done regularly by workers (portal.tasks.housekeeping)."""
+    """Empties what nobody can use any more. Done regularly by workers (portal.tasks.periodic)."""
     import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
     over = timezone.now() - timedelta(seconds=settings.SESSION_COOKIE_AGE + 60)
     UserSession.objects.filter(created_at__lt=over).delete()

@@ -14,13 +14,13 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from portal.audit.services import ObjectRef, event_record, origin_of
+from portal.audit.recording import ObjectRef, event_record, origin_of
+from portal.staff.identity import person_ref
 from portal.staff.identity_tokens import CLOCK_TOLERANCE
+from portal.staff.idp_mfa import provider_id
 from portal.staff.models import User
-from portal.staff.people import person_ref
-from portal.staff.provider_people import ProviderRefused, person_of_claims
 from portal.staff.sessions import PASSWORD_AGAIN, PROVED_ELSEWHERE, proof_noted, step_up_taken
-from portal.staff.vouching import provider_id
+from portal.staff.sso_users import ProviderRefused, person_of_claims
 
 CONFIRM = "redirect"  # allauth's name for a journey that ends at a page, without a sign-in
 

@@ -16,12 +16,12 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, Ht
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from portal.console.access import PUBLIC, SIGNED_IN
-from portal.console.views import PortalView
+from portal.core.view_access import PUBLIC, SIGNED_IN
+from portal.core.views import PortalView
 from portal.staff.identity_tokens import metadata_check, subject_check, token_decode
-from portal.staff.provider_people import ProviderRefused
+from portal.staff.idp_mfa import provider_id, signs_in_elsewhere, vouched
 from portal.staff.single_sign_on import CONFIRM, answer_set_aside, sign_in_refused
-from portal.staff.vouching import provider_id, signs_in_elsewhere, vouched
+from portal.staff.sso_users import ProviderRefused
 
 logger = logging.getLogger(__name__)
 # What breaks when a provider is away or answers nonsense; the errors of requests are OSErrors.

@@ -2,8 +2,15 @@
 
 from django.urls import path
 
-from portal.staff import access_views, details_views, link_views, role_views, session_views, views
-from portal.staff import second_factor_reset_views as resets
+from portal.staff import (
+    access_views,
+    password_link_views,
+    role_views,
+    session_views,
+    user_details_views,
+    views,
+)
+from portal.staff import mfa_reset_views as resets
 from portal.staff import single_sign_on_views as sso
 
 app_name = "staff"
@@ -18,7 +25,7 @@ urlpatterns = [
     path("staff/roles/<int:pk>/", role_views.OwnRoleView.as_view(), name="own_role"),
     path("staff/roles/<int:pk>/delete/", role_views.RoleDeleteView.as_view(), name="role_delete"),
     path("staff/<int:pk>/", views.PersonView.as_view(), name="page"),
-    path("staff/<int:pk>/details/", details_views.DetailsView.as_view(), name="details"),
+    path("staff/<int:pk>/details/", user_details_views.DetailsView.as_view(), name="details"),
     path("staff/<int:pk>/role/", views.RoleView.as_view(), name="role"),
     path("staff/<int:pk>/disable/", views.DisableView.as_view(), name="disable"),
     path("staff/<int:pk>/enable/", views.EnableView.as_view(), name="enable"),
@@ -27,10 +34,12 @@ urlpatterns = [
     path("staff/<int:pk>/second-factor/", resets.ResetAskView.as_view(), name="reset_ask"),
     path("staff/<int:pk>/second-factor/approve/", resets.ResetApproveView.as_view(), name="reset_approve"),
     path("staff/<int:pk>/second-factor/withdraw/", resets.ResetWithdrawView.as_view(), name="reset_withdraw"),
-    path("staff/<int:pk>/link/", link_views.PasswordLinkView.as_view(), name="link"),
-    path("staff/<int:pk>/link/withdraw/", link_views.LinkWithdrawView.as_view(), name="link_withdraw"),
-    path("accounts/password/set/", link_views.PasswordSetView.as_view(), name="password_set"),
-    path("accounts/password/set/<str:key>/", link_views.LinkOpenView.as_view(), name="link_open"),
+    path("staff/<int:pk>/link/", password_link_views.PasswordLinkView.as_view(), name="link"),
+    path(
+        "staff/<int:pk>/link/withdraw/", password_link_views.LinkWithdrawView.as_view(), name="link_withdraw"
+    ),
+    path("accounts/password/set/", password_link_views.PasswordSetView.as_view(), name="password_set"),
+    path("accounts/password/set/<str:key>/", password_link_views.LinkOpenView.as_view(), name="link_open"),
     path("accounts/sso/", sso.SingleSignOnView.as_view(), name="sso"),
     path("accounts/sso/callback/", sso.CallbackView.as_view(), name="sso_callback"),
     path("accounts/sso/confirm/", sso.ConfirmThereView.as_view(), name="sso_confirm"),

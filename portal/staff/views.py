@@ -6,15 +6,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
-from portal.audit.services import origin_of
-from portal.console.access import SIGNED_IN
-from portal.console.views import PortalView
+from portal.audit.recording import origin_of
+from portal.core.view_access import SIGNED_IN
+from portal.core.views import PortalView
 from portal.form_drafts.forms import drafted
 from portal.staff.forms import DisableForm, PersonForm, ProfileForm, RoleForm
-from portal.staff.link_views import link_delivered
+from portal.staff.mfa_reset_mail import resets_open
 from portal.staff.models import User
-from portal.staff.person_page import person_page, refusal_words, step_done, user_of
-from portal.staff.reset_notices import resets_open
+from portal.staff.password_link_views import link_delivered
 from portal.staff.roles import rights_by_room, roles_known
 from portal.staff.services import (
     StaffRefused,
@@ -25,6 +24,7 @@ from portal.staff.services import (
     staff_sign_out,
     staff_unlock,
 )
+from portal.staff.user_page import person_page, refusal_words, step_done, user_of
 
 
 class StaffListView(PortalView):

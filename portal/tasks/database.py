@@ -11,7 +11,7 @@ from types import FrameType
 from django.db import InterfaceError, OperationalError, connection, connections
 from django_tasks_db.management.commands.db_worker import Worker
 
-from portal.tasks.stopping import worker_stop
+from portal.tasks.cancellation import worker_stop
 
 logger = logging.getLogger(__name__)
 # How often it looks for work when there was none, in seconds.

@@ -7,7 +7,7 @@ from django.db import close_old_connections, transaction
 from django.utils import timezone
 from django_tasks import task
 
-from portal.tasks.models import Run
+from portal.tasks.models import TaskRun
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ def run_attempt(run_id: str) -> None:
     Connections that broke since the last run are replaced, which Redis' workers do not do. An attempt that
     fails to note its end goes no further: its lease runs out, and recovery puts the run in line again.
     """
-    from portal.tasks.attempts import attempt
+    from portal.tasks.runner import attempt
 
     close_old_connections()
     try:
@@ -30,7 +30,7 @@ def run_attempt(run_id: str) -> None:
         close_old_connections()
 
 
-def run_dispatch(run: Run) -> None:
+def run_dispatch(run: TaskRun) -> None:
     """Hands over when the open transaction is committed; to a backend that is away later, by recovery."""
     transaction.on_commit(partial(_handed_over, str(run.pk)))
 
@@ -41,4 +41,4 @@ def _handed_over(run_id: str) -> None:
     except Exception as error:  # whatever the backend raises: the run waits in our table
         logger.error("background work could not be handed over: %s", type(error).__name__)
         return
-    Run.objects.filter(pk=run_id).update(dispatched_at=timezone.now())
+    TaskRun.objects.filter(pk=run_id).update(dispatched_at=timezone.now())

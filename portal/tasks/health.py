@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.conf import settings
 
-from portal.console.health import WARNINGS, NotReadyError
+from portal.core.health import WARNINGS, NotReadyError
 from portal.tasks.recovery import longest_wait, worker_is_there
 
 # A worker that is there takes a run within seconds.

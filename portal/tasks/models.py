@@ -21,7 +21,7 @@ class State(models.TextChoices):
 OPEN = (State.WAITING, State.RUNNING)
 
 
-class Run(models.Model):
+class TaskRun(models.Model):
     """One piece of work of one owner, frozen by name. `arguments` and `result` are JSON and hold no secrets.
 
     `claim` is the mark of the attempt that works on it, "" for none, good until `lease_until`: whoever holds
@@ -57,6 +57,7 @@ class Run(models.Model):
     class Meta:
         """Newest first."""
 
+        db_table = "tasks_run"
         ordering = ["-created_at"]
         indexes = [
             models.Index(fields=["owner_id", "-created_at"], name="tasks_by_owner"),

@@ -6,10 +6,10 @@ from django.apps import apps
 from django.db.models import Q
 from django.utils import timezone
 
-from portal.tasks.attempts import discarded, unclaimed
 from portal.tasks.dispatch import run_dispatch
-from portal.tasks.kinds import UnknownKind, kind_of
-from portal.tasks.models import OPEN, Run, State, Worker
+from portal.tasks.models import OPEN, State, TaskRun, Worker
+from portal.tasks.registry import UnknownKind, kind_of
+from portal.tasks.runner import discarded, unclaimed
 
 # A waiting run is handed over again after this time: what the backend had of it may be lost.
 HANDED_AGAIN_AFTER = timedelta(minutes=1)
@@ -42,15 +42,15 @@ def worker_is_there() -> bool:
 
 def longest_wait() -> timedelta:
     """How long the oldest waiting run waits for a worker; nothing at all where none waits."""
-    since = Run.objects.filter(state=State.WAITING).order_by("waiting_since").values_list("waiting_since")
+    since = TaskRun.objects.filter(state=State.WAITING).order_by("waiting_since").values_list("waiting_since")
     oldest = since.first()
     return timezone.now() - oldest[0] if oldest else timedelta()
 
 
 def _lost_return(now: datetime) -> None:
     """Runs whose worker fell silent: in line again, or failed after too many attempts."""
-    for run in Run.objects.filter(state=State.RUNNING, lease_until__lt=now)[:_AT_ONCE]:
-        lost = Run.objects.filter(pk=run.pk, claim=run.claim, state=State.RUNNING, lease_until__lt=now)
+    for run in TaskRun.objects.filter(state=State.RUNNING, lease_until__lt=now)[:_AT_ONCE]:
+        lost = TaskRun.objects.filter(pk=run.pk, claim=run.claim, state=State.RUNNING, lease_until__lt=now)
         if run.attempts < _most_attempts(run):
             lost.update(
                 state=State.WAITING, claim="", lease_until=None, dispatched_at=None, waiting_since=now
@@ -62,7 +62,7 @@ def _lost_return(now: datetime) -> None:
             discarded(run)
 
 
-def _most_attempts(run: Run) -> int:
+def _most_attempts(run: TaskRun) -> int:
     try:
         return kind_of(run.kind).most_attempts
     except UnknownKind:
@@ -72,23 +72,23 @@ def _most_attempts(run: Run) -> int:
 def _forgotten_hand_over(now: datetime) -> None:
     """Runs that wait although nobody works on them, and that the backend may not know."""
     forgotten = Q(dispatched_at=None) | Q(dispatched_at__lt=now - HANDED_AGAIN_AFTER)
-    waiting = Run.objects.filter(unclaimed(now), forgotten, state=State.WAITING)
+    waiting = TaskRun.objects.filter(unclaimed(now), forgotten, state=State.WAITING)
     for run in waiting.order_by("created_at")[:_AT_ONCE]:
         if waiting.filter(pk=run.pk, dispatched_at=run.dispatched_at).update(dispatched_at=now):
             run_dispatch(run)
 
 
 def _results_expire(now: datetime) -> None:
-    for run in Run.objects.filter(result_until__lt=now)[:_AT_ONCE]:
+    for run in TaskRun.objects.filter(result_until__lt=now)[:_AT_ONCE]:
         if discarded(run):
-            Run.objects.filter(pk=run.pk).update(
+            TaskRun.objects.filter(pk=run.pk).update(
                 result={}, result_until=None, message="Its result has expired."
             )
 
 
 def _old_forget(now: datetime) -> None:
     """What ended long ago, and of the rest all but the newest MOST_KEPT."""
-    ended = Run.objects.exclude(state__in=OPEN)
+    ended = TaskRun.objects.exclude(state__in=OPEN)
     old = list(ended.filter(created_at__lt=now - KEPT_FOR)[:_AT_ONCE])
     for run in old or list(ended[MOST_KEPT : MOST_KEPT + _AT_ONCE]):
         if discarded(run):

@@ -12,7 +12,7 @@ from redis import RedisError
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 
-from portal.tasks.stopping import worker_is_stopping, worker_stop
+from portal.tasks.cancellation import worker_is_stopping, worker_stop
 
 logger = logging.getLogger(__name__)
 # Seconds until a Redis that is away is asked again.

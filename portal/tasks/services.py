@@ -32,11 +32,11 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from portal.console.logs import current_request_id
+from portal.core.logs import current_request_id
+from portal.tasks.cancellation import AttemptStopped, worker_is_stopping
 from portal.tasks.dispatch import run_dispatch
-from portal.tasks.kinds import kind_of, kinds_open_to
-from portal.tasks.models import OPEN, Run, State
-from portal.tasks.stopping import AttemptStopped, worker_is_stopping
+from portal.tasks.models import OPEN, State, TaskRun
+from portal.tasks.registry import kind_of, kinds_open_to
 
 MOST_OPEN = 20
 # Reports reach the database at most this often, in seconds.
@@ -67,24 +67,24 @@ def owner_of(request: HttpRequest) -> Owner:
 
 def task_enqueue(
     *, kind: str, title: str, owner: Owner, arguments: dict[str, Any] | None = None, key: str = ""
-) -> Run:
+) -> TaskRun:
     """Puts work in line and returns its run; with a `key` the open run of that key, if there is one.
 
     It starts when the surrounding transaction is committed. Raises UnknownKind, and TaskNotPossible for an
     owner with too much under way.
     """
     kind_of(kind)
-    under_way = Run.objects.filter(key=key, state__in=OPEN) if key else Run.objects.none()
+    under_way = TaskRun.objects.filter(key=key, state__in=OPEN) if key else TaskRun.objects.none()
     run = under_way.first()
     if run:
         return run
-    if Run.objects.filter(owner_id=owner.id, state__in=OPEN).count() >= MOST_OPEN:
+    if TaskRun.objects.filter(owner_id=owner.id, state__in=OPEN).count() >= MOST_OPEN:
         raise TaskNotPossible(
             f"You already have {MOST_OPEN} tasks running or waiting. Wait for one to finish, or stop one."
         )
     try:
         with transaction.atomic():
-            run = Run.objects.create(
+            run = TaskRun.objects.create(
                 kind=kind, title=title[:200], arguments=arguments or {}, key=key,
                 owner_id=owner.id, owner_name=owner.name[:200], request_id=current_request_id.get(),
             )  # fmt: skip
@@ -94,7 +94,7 @@ def task_enqueue(
     return run
 
 
-def task_progress(*, run: Run, done: int, total: int | None = None, message: str = "") -> None:
+def task_progress(*, run: TaskRun, done: int, total: int | None = None, message: str = "") -> None:
     """Says how far the work is. Cheap: call it with every step.
 
     Ends the attempt by AttemptStopped (no Exception, so that nothing catches it by accident) when the run was
@@ -106,21 +106,21 @@ def task_progress(*, run: Run, done: int, total: int | None = None, message: str
     if now - getattr(run, "_reported", 0.0) < REPORT_STEP:
         return
     run._reported = now  # type: ignore[attr-defined]
-    mine = Run.objects.filter(pk=run.pk, claim=run.claim, state=State.RUNNING)
+    mine = TaskRun.objects.filter(pk=run.pk, claim=run.claim, state=State.RUNNING)
     if not mine.update(done=done, total=total, message=message):
         raise AttemptStopped
 
 
-def task_cancel(*, run: Run) -> bool:
+def task_cancel(*, run: TaskRun) -> bool:
     """Ends waiting work, and running work at its next report; whether there was anything to end."""
-    waiting = Run.objects.filter(pk=run.pk, state__in=OPEN)
+    waiting = TaskRun.objects.filter(pk=run.pk, state__in=OPEN)
     return bool(waiting.update(state=State.CANCELLED, finished_at=timezone.now(), message=""))
 
 
-def task_retry(*, run: Run) -> None:
+def task_retry(*, run: TaskRun) -> None:
     """Puts failed or stopped work in line again, from its beginning. Raises TaskNotPossible."""
     kind_of(run.kind)
-    ended = Run.objects.filter(pk=run.pk, state__in=(State.FAILED, State.CANCELLED))
+    ended = TaskRun.objects.filter(pk=run.pk, state__in=(State.FAILED, State.CANCELLED))
     try:
         with transaction.atomic():
             if not ended.update(
@@ -135,14 +135,14 @@ def task_retry(*, run: Run) -> None:
 
 def runs_forget(*, kind: str, key: str) -> None:
     """Delete finished runs of a kind and key, so that what repeats all day does not push out other runs."""
-    Run.objects.filter(kind=kind, key=key).exclude(state__in=OPEN).delete()
+    TaskRun.objects.filter(kind=kind, key=key).exclude(state__in=OPEN).delete()
 
 
-def runs_of(person: Any) -> QuerySet[Run]:
+def runs_of(person: Any) -> QuerySet[TaskRun]:
     """What a person started, and what the portal itself did of the kinds that they have the right to."""
-    return Run.objects.filter(Q(owner_id=person.pk) | Q(owner_id=None, kind__in=kinds_open_to(person)))
+    return TaskRun.objects.filter(Q(owner_id=person.pk) | Q(owner_id=None, kind__in=kinds_open_to(person)))
 
 
-def runs_of_kind(kind: str, *, limit: int) -> list[Run]:
+def runs_of_kind(kind: str, *, limit: int) -> list[TaskRun]:
     """The newest runs of a kind, whoever's, for pages whose permission lets everybody see them."""
-    return list(Run.objects.filter(kind=kind)[:limit])
+    return list(TaskRun.objects.filter(kind=kind)[:limit])

@@ -9,12 +9,12 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
-from portal.console.access import SIGNED_IN
-from portal.console.views import PortalView
-from portal.tasks.kinds import Decision, UnknownKind, kind_of
-from portal.tasks.models import Run
-from portal.tasks.pages import rows_of
+from portal.core.view_access import SIGNED_IN
+from portal.core.views import PortalView
+from portal.tasks.models import TaskRun
+from portal.tasks.presentation import rows_of
 from portal.tasks.recovery import worker_is_there
+from portal.tasks.registry import Decision, UnknownKind, kind_of
 from portal.tasks.services import TaskNotPossible, runs_of, task_cancel, task_retry
 
 MOST_SHOWN = 50
@@ -87,17 +87,17 @@ class RetryView(PortalView):
         return redirect("tasks:list")
 
 
-def _own(request: HttpRequest, pk: UUID) -> Run:
+def _own(request: HttpRequest, pk: UUID) -> TaskRun:
     return get_object_or_404(runs_of(request.user), pk=pk)
 
 
-def _decided(request: HttpRequest, run: Run, decision: Decision) -> None:
+def _decided(request: HttpRequest, run: TaskRun, decision: Decision) -> None:
     """Work of a kind that is gone can be stopped still; nobody knows how to record it."""
     with suppress(UnknownKind):
         kind_of(run.kind).decided(run, decision, request)
 
 
-def _permission_check(request: HttpRequest, run: Run) -> None:
+def _permission_check(request: HttpRequest, run: TaskRun) -> None:
     needed = kind_of(run.kind).permission
     if needed and not request.user.has_perm(needed):
         raise PermissionDenied(f"needs {needed} to start this work again")

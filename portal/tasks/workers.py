@@ -12,7 +12,7 @@ from django.core.management.base import CommandError
 from django.db import InterfaceError, OperationalError, close_old_connections, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
-from portal.tasks.housekeeping import housekeeping_do
+from portal.tasks.periodic import housekeeping_do
 from portal.tasks.recovery import runs_recover, worker_note
 
 logger = logging.getLogger(__name__)

@@ -2,11 +2,11 @@
 
 from django import forms
 
-from portal.console.choices import currency_choices
-from portal.console.dropdowns import SearchableSelect
-from portal.console.field_types import EmailAddressField, TextField
-from portal.console.forms import PayloadForm, Section
-from portal.console.synonyms import currency_synonyms
+from portal.core.choices import currency_choices
+from portal.core.dropdowns import SearchableSelect
+from portal.core.field_types import EmailAddressField, TextField
+from portal.core.forms import PayloadForm, Section
+from portal.core.synonyms import currency_synonyms
 
 
 class TenantEditForm(PayloadForm):

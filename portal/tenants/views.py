@@ -6,15 +6,15 @@ from typing import Any, ClassVar
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from portal.changes.errors import NotPossible
-from portal.changes.services import entity_history
+from portal.changes.errors import InvalidState
 from portal.changes.views import EntityEditView
-from portal.console.choices import currency_choices
-from portal.console.views import PortalView
-from portal.directory.listing import ListFilter
-from portal.directory.models import Entry
-from portal.directory.pages import entity_reading
-from portal.directory.services import ScopeState, entries_seen, entry_find, scope_ensure
+from portal.changes.workflow import entity_history
+from portal.core.choices import currency_choices
+from portal.core.views import PortalView
+from portal.directory.detail import entity_reading
+from portal.directory.list_views import ListFilter
+from portal.directory.models import IndexedEntity
+from portal.directory.services import ScopeState, entry_find, scope_ensure, visible_entities
 from portal.directory.views import ConnectionMixin, EntryListView
 from portal.tenants.forms import TenantEditForm
 
@@ -47,12 +47,12 @@ class TenantTab(ConnectionMixin, PortalView):
     tab: ClassVar[str] = ""
 
     @cached_property
-    def entry(self) -> Entry:
+    def entry(self) -> IndexedEntity:
         """The tenant's row. Raises EntryMissing (404)."""
         place = {"connection": self.kwargs["connection"], "guid": self.kwargs["guid"]}
         return entry_find(user=self.request.user, kind="tenant", **place)
 
-    def frame(self, entry: Entry) -> dict[str, Any]:
+    def frame(self, entry: IndexedEntity) -> dict[str, Any]:
         """What every tab shows around its content."""
         own = bool(entry.fields.get("own"))
         return {"entry": entry, "tab": self.tab, "own": own, "own_words": OWN_WORDS}
@@ -67,7 +67,7 @@ class TenantPage(TenantTab):
         """The tenant's properties, and the way to its merchants."""
         reading = entity_reading(self.entry)
         lists = scope_ensure(connection=connection, kind="merchant", parent=guid)
-        merchants = entries_seen(user=request.user, connection=connection, kind="merchant")
+        merchants = visible_entities(user=request.user, connection=connection, kind="merchant")
         context = {
             "reading": reading,
             "facts": tenant_facts(dict(reading.values)),
@@ -93,11 +93,11 @@ class TenantEdit(ConnectionMixin, EntityEditView):
     operation = "tenant.update"
     form_class = TenantEditForm
 
-    def entry(self) -> Entry:
+    def entry(self) -> IndexedEntity:
         """The tenant's row. Raises NotPossible for the key's own tenant."""
         entry = super().entry()
         if entry.fields.get("own"):
-            raise NotPossible(OWN_WORDS)
+            raise InvalidState(OWN_WORDS)
         return entry
 
 

@@ -17,21 +17,9 @@ from requests.adapters import HTTPAdapter
 from urllib3 import PoolManager
 
 from provisioning import contract
-from provisioning.contract.spelling import spelled
+from provisioning.contract.key_aliases import apply_aliases
 from provisioning.gateway import retry_after, transport
-from provisioning.gateway.answers import (
-    STATUS_WORDS,
-    UNAUTHORISED,
-    Answer,
-    TooLargeError,
-    UnreadableError,
-    judge,
-    parsed,
-    sealed,
-    turned_down,
-)
-from provisioning.gateway.bodies import decoded
-from provisioning.gateway.calls import Call
+from provisioning.gateway.decoding import decoded
 from provisioning.gateway.errors import (
     REDIRECTED,
     TIMED_OUT,
@@ -41,10 +29,22 @@ from provisioning.gateway.errors import (
     OutcomeUnknown,
     ProvisioningError,
 )
-from provisioning.gateway.reach import PUBLIC, Reach
+from provisioning.gateway.network_policy import PUBLIC, NetworkPolicy
+from provisioning.gateway.requests import Call
+from provisioning.gateway.responses import (
+    STATUS_WORDS,
+    UNAUTHORISED,
+    Answer,
+    TooLargeError,
+    UnreadableError,
+    classify_response,
+    parsed,
+    sealed,
+    turned_down,
+)
 from provisioning.gateway.secrets import Scrubber, Sealed, clear_texts, sealed_texts
+from provisioning.gateway.timing import time_limit_left, waiting
 from provisioning.gateway.undeclared import seal_undeclared
-from provisioning.gateway.waiting import time_limit_left, waiting
 
 SIZE_CAP = 1024 * 1024
 LIST_SIZE_CAP = 64 * SIZE_CAP
@@ -81,7 +81,7 @@ class GatewayClient:
     password: Sealed = field(repr=False)
     deadline: float = 15.0
     ca_file: str = ""
-    reach: Reach = PUBLIC
+    reach: NetworkPolicy = PUBLIC
 
     def send(self, call: Call) -> Answer:
         """Sends `call`: a write once, a read at most twice. Raises NotSent, Refused or OutcomeUnknown."""
@@ -110,7 +110,7 @@ class GatewayClient:
         request_id = request_id if request_id.isprintable() else ""
         try:
             body = _body_of(raw, status, call)
-            judge(status, body, result=call.result, writes=call.writes, fields=call.fields)
+            classify_response(status, body, result=call.result, writes=call.writes, fields=call.fields)
         except ProvisioningError as error:
             error.http_status, error.request_id = status, request_id
             wait = retry_after.parse(status, str(headers.get("Retry-After", "")))
@@ -182,7 +182,7 @@ class GatewayClient:
         if not call.writes:
             scrubber = self._scrubber()
             return dict(scrubber.value(body)) if scrubber.suspects(raw) else body
-        body = seal_undeclared(spelled(body), contract.schema(call.schema)) if call.schema else body
+        body = seal_undeclared(apply_aliases(body), contract.schema(call.schema)) if call.schema else body
         # What was sent in clear as well can be seen in the change: masking it would hide nothing.
         clear = "\n".join(clear_texts(call.payload))
         texts = [*sealed_texts(call.payload), *_generated(body, call)]

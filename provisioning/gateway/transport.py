@@ -21,7 +21,7 @@ import certifi
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from provisioning.gateway.reach import Reach
+from provisioning.gateway.network_policy import NetworkPolicy
 
 Found = tuple[Any, ...]  # as socket.getaddrinfo finds it
 
@@ -39,7 +39,7 @@ class NeverSentError(Exception):
 
 
 _deadline: ContextVar[float] = ContextVar("gateway deadline, on the monotonic clock")
-_reach: ContextVar[Reach | None] = ContextVar("where a gateway may be", default=None)
+_reach: ContextVar[NetworkPolicy | None] = ContextVar("where a gateway may be", default=None)
 
 
 @contextmanager
@@ -53,7 +53,7 @@ def deadline(seconds: float) -> Iterator[None]:
 
 
 @contextmanager
-def within(reach: Reach) -> Iterator[None]:
+def within(reach: NetworkPolicy) -> Iterator[None]:
     """New connections inside stay in `reach`; others raise NeverSentError."""
     token = _reach.set(reach)
     try:

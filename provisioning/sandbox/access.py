@@ -5,9 +5,9 @@ import binascii
 
 from django.http import HttpRequest
 
+from provisioning.sandbox.error_responses import Code, Refusal
 from provisioning.sandbox.keys import PROVISIONING, address_allowed, key_verify
 from provisioning.sandbox.models import ApiKey
-from provisioning.sandbox.refusals import Code, Refusal
 
 
 def caller(request: HttpRequest) -> ApiKey:

@@ -11,9 +11,9 @@ from provisioning.contract import contract_operations
 from provisioning.sandbox import connectors, enrollments, merchant_users, merchants, routing, tenants
 from provisioning.sandbox.access import caller
 from provisioning.sandbox.bodies import JsonObject, body_read
+from provisioning.sandbox.error_responses import Code, Refusal
 from provisioning.sandbox.models import ApiKey
 from provisioning.sandbox.records import dumped
-from provisioning.sandbox.refusals import Code, Refusal
 
 _log = logging.getLogger(__name__)
 

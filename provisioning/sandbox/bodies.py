@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 from django.http import HttpRequest
 
-from provisioning.sandbox.refusals import Code, Refusal
+from provisioning.sandbox.error_responses import Code, Refusal
 
 JsonObject = dict[str, Any]
 

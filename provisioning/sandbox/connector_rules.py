@@ -4,9 +4,9 @@ from typing import Any
 
 from provisioning.sandbox.adapters import Descriptor, adapter_named, descriptor_list
 from provisioning.sandbox.bodies import JsonObject
+from provisioning.sandbox.error_responses import Code, field_refusal
 from provisioning.sandbox.models import Record
 from provisioning.sandbox.records import CONNECTOR, document_of
-from provisioning.sandbox.refusals import Code, field_refusal
 
 META = "MetaConnector"
 KINDS = ("routingMetaConnector", "multiMethodMetaConnector")

@@ -15,6 +15,7 @@ from provisioning.sandbox.connector_values import (
     new_shared_secret,
     shown_terminals,
 )
+from provisioning.sandbox.error_responses import Code, field_refusal, unknown_entity
 from provisioning.sandbox.models import ApiKey
 from provisioning.sandbox.records import (
     CONNECTOR,
@@ -28,8 +29,7 @@ from provisioning.sandbox.records import (
     record_save,
     texts_of,
 )
-from provisioning.sandbox.refusals import Code, field_refusal, unknown_entity
-from provisioning.sandbox.violations import body_check
+from provisioning.sandbox.validation import body_check
 
 _DEFAULTS: JsonObject = {
     "archived": False,

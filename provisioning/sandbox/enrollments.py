@@ -1,6 +1,7 @@
 """createNtEnrollment: network tokenization is asked for here and decided elsewhere."""
 
 from provisioning.sandbox.bodies import JsonObject
+from provisioning.sandbox.error_responses import Refusal
 from provisioning.sandbox.models import ApiKey
 from provisioning.sandbox.records import (
     ENROLLMENT,
@@ -13,8 +14,7 @@ from provisioning.sandbox.records import (
     record_save,
     tenant_values,
 )
-from provisioning.sandbox.refusals import Refusal
-from provisioning.sandbox.violations import body_check
+from provisioning.sandbox.validation import body_check
 
 ABILITY_CREATE = "tokenization.network-tokenization.enrollment.create"
 ABILITY_ACCEPT = "tokenization.network-tokenization.enrollment.auto-accept-via-provisioning-api"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC
 
 from provisioning.sandbox.bodies import JsonObject
+from provisioning.sandbox.error_responses import Code, field_refusal
 from provisioning.sandbox.models import ApiKey, Mail, Record
 from provisioning.sandbox.records import (
     MERCHANT,
@@ -21,9 +22,8 @@ from provisioning.sandbox.records import (
     record_new,
     record_save,
 )
-from provisioning.sandbox.refusals import Code, field_refusal
+from provisioning.sandbox.validation import body_check
 from provisioning.sandbox.values import moment
-from provisioning.sandbox.violations import body_check
 
 _WEB_ONLY = ("permissions", "addPermissions", "removePermissions", "sendInitialPassword", "resetPassword")
 _PLAIN = ("username", "email", "firstName", "lastName", "disabled")

@@ -1,6 +1,7 @@
 """listMerchants, createMerchant and updateMerchant, with what archiving a merchant takes along."""
 
 from provisioning.sandbox.bodies import JsonObject
+from provisioning.sandbox.error_responses import Code, field_refusal
 from provisioning.sandbox.models import ApiKey
 from provisioning.sandbox.records import (
     CONNECTOR,
@@ -17,8 +18,7 @@ from provisioning.sandbox.records import (
     tenant_values,
     texts_of,
 )
-from provisioning.sandbox.refusals import Code, field_refusal
-from provisioning.sandbox.violations import body_check
+from provisioning.sandbox.validation import body_check
 
 _DEFAULTS: JsonObject = {
     "archived": False,

@@ -3,9 +3,9 @@
 from typing import Any
 
 from provisioning.sandbox.bodies import JsonObject
+from provisioning.sandbox.error_responses import Code, tree_refusal
 from provisioning.sandbox.models import Record
 from provisioning.sandbox.records import CONNECTOR, children, document_of, private_of, record_save
-from provisioning.sandbox.refusals import Code, tree_refusal
 from provisioning.sandbox.trees import TreeCheck
 
 _KIND = "multiMethodMetaConnector"

@@ -15,7 +15,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from provisioning.contract import contract_operations
-from provisioning.sandbox.faults import KINDS, FaultUnknown, fault_arm, fault_parse, faults_disarm
+from provisioning.sandbox.fault_rules import KINDS, FaultUnknown, fault_arm, fault_parse, faults_disarm
 from provisioning.sandbox.keys import (
     DEFAULT_ADDRESSES,
     SERVICES,

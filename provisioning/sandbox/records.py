@@ -8,8 +8,8 @@ from typing import Any
 from django.db import connection
 from django.db.models import Max
 
+from provisioning.sandbox.error_responses import unknown_entity
 from provisioning.sandbox.models import ApiKey, Record
-from provisioning.sandbox.refusals import unknown_entity
 
 JsonObject = dict[str, Any]
 

@@ -3,8 +3,9 @@
 from provisioning.contract import validator
 from provisioning.sandbox import multi_method
 from provisioning.sandbox.bodies import JsonObject
-from provisioning.sandbox.characters import characters_check
+from provisioning.sandbox.character_rules import characters_check
 from provisioning.sandbox.conditions import catalogue, multi_method_subset
+from provisioning.sandbox.error_responses import Code, Refusal, tree_refusal
 from provisioning.sandbox.models import ApiKey, Record
 from provisioning.sandbox.records import (
     CONNECTOR,
@@ -14,7 +15,6 @@ from provisioning.sandbox.records import (
     record_save,
     tenant_values,
 )
-from provisioning.sandbox.refusals import Code, Refusal, tree_refusal
 from provisioning.sandbox.trees import TreeCheck
 
 ROUTING, MULTI_METHOD = "routingMetaConnector", "multiMethodMetaConnector"

@@ -3,12 +3,12 @@
 from typing import Any
 
 from provisioning.contract import document
-from provisioning.sandbox.company import COMPANY, Customer
 from provisioning.sandbox.connector_values import new_integration_key, new_shared_secret
+from provisioning.sandbox.demo_customers import COMPANY, Customer
 from provisioning.sandbox.enrollments import ABILITY_ACCEPT, ABILITY_CREATE
 from provisioning.sandbox.merchant_users import user_record
 from provisioning.sandbox.models import Record
-from provisioning.sandbox.published import published_seed
+from provisioning.sandbox.published_examples import published_seed
 from provisioning.sandbox.records import CONNECTOR, MERCHANT, TENANT, new_guid, record_add
 
 JsonObject = dict[str, Any]

@@ -3,7 +3,7 @@
 from provisioning.sandbox.bodies import JsonObject
 from provisioning.sandbox.models import ApiKey
 from provisioning.sandbox.records import TENANT, document_of, reachable, record_save, tenants_below
-from provisioning.sandbox.violations import body_check
+from provisioning.sandbox.validation import body_check
 
 
 def listed(key: ApiKey) -> str:

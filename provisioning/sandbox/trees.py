@@ -6,8 +6,8 @@ from typing import Any
 
 from provisioning.sandbox.conditions import parameters_refused
 from provisioning.sandbox.connector_rules import connector_refused
+from provisioning.sandbox.error_responses import Code, tree_refusal
 from provisioning.sandbox.records import new_guid
-from provisioning.sandbox.refusals import Code, tree_refusal
 
 JsonObject = dict[str, Any]
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from provisioning.sandbox.codes import COUNTRIES, CURRENCIES
-from provisioning.sandbox.refusals import Code, Refusal, field_refusal
+from provisioning.sandbox.error_responses import Code, Refusal, field_refusal
 
 _EMAIL = re.compile(
     r"^(?=.{3,254}$)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"

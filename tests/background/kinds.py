@@ -8,12 +8,12 @@ from pathlib import Path
 
 from django.db import OperationalError
 
-from portal.tasks.kinds import Kind, Link, Result, kind_register
-from portal.tasks.models import Run
+from portal.tasks.models import TaskRun
+from portal.tasks.registry import Link, Result, TaskType, kind_register
 from portal.tasks.services import TaskFailed, task_progress
 
 
-def counted(run: Run, file: str, steps: int, pause: float) -> Result:
+def counted(run: TaskRun, file: str, steps: int, pause: float) -> Result:
     """Steps with a pause, each run's begin and end written down with the process that did it."""
     _write(file, f"begin {run.pk} {os.getpid()}")
     for step in range(steps):
@@ -23,7 +23,7 @@ def counted(run: Run, file: str, steps: int, pause: float) -> Result:
     return Result({"file": file}, message="counted", keep=timedelta(hours=1))
 
 
-def met(run: Run, file: str) -> Result:
+def met(run: TaskRun, file: str) -> Result:
     """Does not end before another process works at the same time."""
     _write(file, f"begin {run.pk} {os.getpid()}")
     limit = time.monotonic() + 60
@@ -35,33 +35,33 @@ def met(run: Run, file: str) -> Result:
     return Result({"file": file}, message="met")
 
 
-def broken(run: Run) -> Result:
+def broken(run: TaskRun) -> Result:
     """A mistake in the program, with something in its text that is nobody's business."""
     raise ValueError("canary-secret")
 
 
-def lost(run: Run) -> Result:
+def lost(run: TaskRun) -> Result:
     """Its database went away."""
     raise OperationalError("canary-secret")
 
 
-def full(run: Run) -> Result:
+def full(run: TaskRun) -> Result:
     """Its disk is full."""
     raise OSError(errno.ENOSPC, "canary-secret")
 
 
-def refused(run: Run) -> Result:
+def refused(run: TaskRun) -> Result:
     """Cannot be done."""
     raise TaskFailed("There is nothing to count.")
 
 
-def endless(run: Run) -> Result:
+def endless(run: TaskRun) -> Result:
     """Reports nothing and does not end."""
     time.sleep(30)
     return Result()
 
 
-def file_removed(run: Run) -> None:
+def file_removed(run: TaskRun) -> None:
     """What a kind with files does when its result expires."""
     if run.result:
         Path(run.result["file"]).unlink(missing_ok=True)
@@ -69,16 +69,16 @@ def file_removed(run: Run) -> None:
 
 def kinds_register() -> None:
     """Repeating it changes nothing."""
-    kind_register(Kind("test.count", counted, link=_counted_link, discard=file_removed))
-    kind_register(Kind("test.met", met))
-    kind_register(Kind("test.broken", broken, permission="audit.export"))
-    kind_register(Kind("test.refused", refused))
-    kind_register(Kind("test.lost", lost))
-    kind_register(Kind("test.full", full))
-    kind_register(Kind("test.endless", endless, deadline=timedelta(seconds=0.3)))
+    kind_register(TaskType("test.count", counted, link=_counted_link, discard=file_removed))
+    kind_register(TaskType("test.met", met))
+    kind_register(TaskType("test.broken", broken, permission="audit.export"))
+    kind_register(TaskType("test.refused", refused))
+    kind_register(TaskType("test.lost", lost))
+    kind_register(TaskType("test.full", full))
+    kind_register(TaskType("test.endless", endless, deadline=timedelta(seconds=0.3)))
 
 
-def _counted_link(run: Run) -> Link:
+def _counted_link(run: TaskRun) -> Link:
     return Link("Download", f"/counted/{run.pk}/")
 
 

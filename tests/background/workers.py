@@ -11,8 +11,8 @@ from urllib.parse import quote
 import redis
 from django.db import connection
 
-from portal.tasks.attempts import attempt
-from portal.tasks.models import Run, State
+from portal.tasks.models import State, TaskRun
+from portal.tasks.runner import attempt
 from tests.checks.tree import CHECKOUT
 
 REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
@@ -46,7 +46,7 @@ class Workers:
 
 def worked_off() -> None:
     """What a worker would do with all that waits, here and now."""
-    for run in Run.objects.filter(state=State.WAITING):
+    for run in TaskRun.objects.filter(state=State.WAITING):
         attempt(str(run.pk))
 
 

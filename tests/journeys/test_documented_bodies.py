@@ -11,9 +11,9 @@ import requests
 
 from provisioning import contract
 from tests.conftest import PASSPHRASE
+from tests.factories import unique
 from tests.gateway import Gateway, gateway_started
-from tests.journeys.script import Script
-from tests.made import unique
+from tests.journeys.example_script import Script
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 

@@ -1,4 +1,4 @@
-"""What the provider serves and says about its people; loaded by its process alone (tests.openid.served)."""
+"""The pages and people of the test provider, loaded only in its own process (tests.openid.oidc_server)."""
 
 import json
 

@@ -30,7 +30,7 @@ class Provider:
         arguments = [str(self.port), str(folder), self.client_id, self.secret]
         arguments.append(f"{base}/accounts/sso/callback/")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.openid.served", *arguments], cwd=CHECKOUT
+            [sys.executable, "-m", "tests.openid.oidc_server", *arguments], cwd=CHECKOUT
         )
         for _ in range(2400):
             with suppress(requests.ConnectionError):

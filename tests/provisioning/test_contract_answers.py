@@ -5,8 +5,8 @@ import json
 import pytest
 
 from provisioning import contract, service
-from provisioning.connections.services import connection_create
-from provisioning.connections.versions import credential_reset
+from provisioning.credentials.credential_lifecycle import credential_reset
+from provisioning.credentials.services import connection_create
 from provisioning.operations import OPERATIONS
 from tests.provisioning.gateway.wire import says, wire
 

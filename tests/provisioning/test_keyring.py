@@ -5,9 +5,9 @@ import secrets
 
 import pytest
 
-from provisioning import keyring
+from provisioning import encryption
+from provisioning.encryption import KeyringError
 from provisioning.gateway.secrets import Sealed
-from provisioning.keyring import KeyringError
 
 
 def _key() -> str:
@@ -23,27 +23,27 @@ def keys(settings):
 
 @pytest.mark.parametrize("secret", ["", "pässword 密码", "x" * 10_000, "a.b.c"])
 def test_a_sealed_text_opens_in_its_place(keys, secret):
-    token = keyring.seal(secret, context="row 1")
-    assert keyring.unseal(token, context="row 1") == Sealed(secret)
+    token = encryption.seal(secret, context="row 1")
+    assert encryption.unseal(token, context="row 1") == Sealed(secret)
     assert token.startswith("v1.first.") and (not secret or secret not in token)
 
 
 def test_the_same_text_is_never_sealed_the_same(keys):
-    assert keyring.seal("secret", context="c") != keyring.seal("secret", context="c")
+    assert encryption.seal("secret", context="c") != encryption.seal("secret", context="c")
 
 
 def test_a_token_moved_to_another_row_does_not_open(keys):
     with pytest.raises(KeyringError, match="belongs to another row"):
-        keyring.unseal(keyring.seal("secret", context="row 1"), context="row 2")
+        encryption.unseal(encryption.seal("secret", context="row 1"), context="row 2")
 
 
 def test_every_single_flipped_bit_is_refused(keys):
-    token = keyring.seal("secret", context="c")
+    token = encryption.seal("secret", context="c")
     for position in range(len(token)):
         for bit in range(7):
             flipped = token[:position] + chr(ord(token[position]) ^ (1 << bit)) + token[position + 1 :]
             with pytest.raises(KeyringError):
-                keyring.unseal(flipped, context="c")
+                encryption.unseal(flipped, context="c")
 
 
 @pytest.mark.parametrize(
@@ -51,33 +51,33 @@ def test_every_single_flipped_bit_is_refused(keys):
 )
 def test_what_is_no_token_is_refused(keys, token):
     with pytest.raises(KeyringError, match="not in the form"):
-        keyring.unseal(token, context="c")
+        encryption.unseal(token, context="c")
 
 
 def test_every_cut_is_refused(keys):
-    token = keyring.seal("secret", context="c")
+    token = encryption.seal("secret", context="c")
     for length in range(len(token)):
         with pytest.raises(KeyringError):
-            keyring.unseal(token[:length], context="c")
+            encryption.unseal(token[:length], context="c")
 
 
 def test_a_token_of_an_unknown_key_names_the_key_and_of_a_wrong_one_does_not_open(keys):
-    token = keyring.seal("secret", context="c")
+    token = encryption.seal("secret", context="c")
     keys.PORTAL_ENCRYPTION_KEYS = f"other:{_key()}"
     with pytest.raises(KeyringError, match="“first”"):
-        keyring.unseal(token, context="c")
+        encryption.unseal(token, context="c")
     keys.PORTAL_ENCRYPTION_KEYS = f"first:{_key()}"
     with pytest.raises(KeyringError, match="the key is wrong"):
-        keyring.unseal(token, context="c")
+        encryption.unseal(token, context="c")
 
 
 def test_after_a_rotation_old_tokens_open_and_new_ones_use_the_new_key(keys):
-    token = keyring.seal("secret", context="c")
+    token = encryption.seal("secret", context="c")
     keys.PORTAL_ENCRYPTION_KEYS = f"second:{_key()},{keys.PORTAL_ENCRYPTION_KEYS}"
-    assert keyring.current_key_id() == "second"
-    assert keyring.unseal(token, context="c") == Sealed("secret")
-    assert keyring.seal("secret", context="c").startswith("v1.second.")
-    keyring.keys_check()
+    assert encryption.current_key_id() == "second"
+    assert encryption.unseal(token, context="c") == Sealed("secret")
+    assert encryption.seal("secret", context="c").startswith("v1.second.")
+    encryption.keys_check()
 
 
 @pytest.mark.parametrize(
@@ -96,9 +96,9 @@ def test_after_a_rotation_old_tokens_open_and_new_ones_use_the_new_key(keys):
 def test_unusable_keys_are_refused_in_words_without_the_key(keys, configured, said):
     keys.PORTAL_ENCRYPTION_KEYS = configured.replace("{key}", _key())
     for act in (
-        keyring.keys_check,
-        lambda: keyring.seal("secret", context="c"),
-        lambda: keyring.fingerprint("s"),
+        encryption.keys_check,
+        lambda: encryption.seal("secret", context="c"),
+        lambda: encryption.fingerprint("s"),
     ):
         with pytest.raises(KeyringError, match=said) as caught:
             act()
@@ -106,8 +106,8 @@ def test_unusable_keys_are_refused_in_words_without_the_key(keys, configured, sa
 
 
 def test_a_fingerprint_tells_secrets_apart_and_depends_on_the_key(keys):
-    first = keyring.fingerprint("secret")
-    assert first == keyring.fingerprint("secret") != keyring.fingerprint("Secret")
+    first = encryption.fingerprint("secret")
+    assert first == encryption.fingerprint("secret") != encryption.fingerprint("Secret")
     assert len(first) == 16
     keys.PORTAL_ENCRYPTION_KEYS = f"first:{_key()}"
-    assert keyring.fingerprint("secret") != first
+    assert encryption.fingerprint("secret") != first

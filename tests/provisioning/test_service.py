@@ -3,8 +3,8 @@
 import pytest
 
 from provisioning import service
-from provisioning.connections.models import Credential
-from provisioning.connections.versions import credential_enter, credential_reset
+from provisioning.credentials.credential_lifecycle import credential_enter, credential_reset
+from provisioning.credentials.models import Credential
 
 pytestmark = pytest.mark.django_db
 

@@ -19,7 +19,7 @@ from tests.running.production import key, production_environment
 
 DEMO_LEFTOVERS = {
     "person": "from portal.staff.models import User; User.objects.create_user('agent', is_demo=True)",
-    "http": "from provisioning.connections.models import Connection as C; "
+    "http": "from provisioning.credentials.models import Connection as C; "
     "C.objects.create(slug='sandbox', name='S', base_url='http://127.0.0.1:8001/api')",
 }
 
@@ -78,7 +78,7 @@ def container_lines() -> list[str]:
         ({"PORTAL_AUDIT_KEYS": None}, "PORTAL_AUDIT_KEYS is not set"),
         ({"ALLOWED_HOSTS": None}, "ALLOWED_HOSTS is not set"),
         ({"ALLOWED_HOSTS": "portal.example.com,*"}, "ALLOWED_HOSTS is not set, or holds"),
-        ({"GATEWAY_DEADLINE": "40"}, "GATEWAY_DEADLINE must be at most 15"),
+        ({"GATEWAY_TIMEOUT": "40"}, "GATEWAY_TIMEOUT must be at most 15"),
         ({"CHANGE_INTERRUPTED_AFTER": "15"}, "CHANGE_INTERRUPTED_AFTER longer"),
         ({"DEBUG": "true"}, "DEBUG must be off"),
         ({"PORTAL_DEMO_PASSPHRASE": "anything"}, "Demo credentials are refused"),

@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from portal.audit.terms import known_of, terms_of
+from portal.audit.search_index import known_of, terms_of
 
 CHUNK = 500
 

@@ -7,8 +7,8 @@ from django.db import migrations, models
 from django.db.models import F, Q
 from django.db.models.functions import Length, Lower
 
-from portal.audit.terms import known_of, terms_of
-from portal.console.text import fold as folded
+from portal.audit.search_index import known_of, terms_of
+from portal.core.text import fold as folded
 
 CHUNK = 500
 # No shorter texts have more than the 80 words that were found before.

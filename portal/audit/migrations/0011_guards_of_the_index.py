@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from portal.audit.guards import guards_install, guards_remove
+from portal.audit.triggers import guards_install, guards_remove
 
 
 def renew(apps, schema_editor):

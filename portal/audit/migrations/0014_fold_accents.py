@@ -5,9 +5,9 @@ Only what is derived from the events changes; the table of events is read.
 
 from django.db import migrations
 
-from portal.audit.guards import guards_install, guards_remove
-from portal.audit.terms import terms_of
-from portal.console.text import fold
+from portal.audit.triggers import guards_install, guards_remove
+from portal.audit.search_index import terms_of
+from portal.core.text import fold
 
 CHUNK = 1000
 TEXTS = ("actor_name", "object_name", "parent_name", "reason", "message")

@@ -5,8 +5,8 @@ Verification compares the index with the events, and words from before accents w
 
 from django.db import migrations
 
-from portal.audit.guards import guards_install, guards_remove
-from portal.console.text import fold
+from portal.audit.triggers import guards_install, guards_remove
+from portal.core.text import fold
 
 CHUNK = 500
 

@@ -20,10 +20,10 @@ from django.conf import settings
 from django.db import transaction
 
 from portal.audit.canonical import row_genuine
+from portal.audit.event_json import COLUMNS, moment_utc
 from portal.audit.keys import audit_keys, current_key_id, keyed_digest
-from portal.audit.lines import COLUMNS, moment_utc
-from portal.audit.models import GENESIS, Event, Head
-from portal.audit.services import Origin, event_record
+from portal.audit.models import GENESIS, ChainHead, Event
+from portal.audit.recording import Origin, event_record
 
 FORMAT = "portal-audit-archive-1"
 MOST_ROWS = 10_000
@@ -73,7 +73,7 @@ class Archive:
 
 
 @dataclass(frozen=True)
-class Kept:
+class ArchiveRecord:
     """An archive as the chain remembers it (audit.archived)."""
 
     first: int
@@ -95,16 +95,17 @@ def archive_folder() -> Path:
     return Path(settings.AUDIT_ARCHIVE_DIR)
 
 
-def archives_kept() -> list[Kept]:
+def archives_kept() -> list[ArchiveRecord]:
     """All archives ever made, in the order of their rows."""
     events = Event.objects.filter(action="audit.archived").order_by("sequence").only("time", "request")
     names = ("first", "last", "file", "sha256", "last_hash", "until")
     return [
-        Kept(**{name: event.request_data[name] for name in names}, made_at=event.time) for event in events
+        ArchiveRecord(**{name: event.request_data[name] for name in names}, made_at=event.time)
+        for event in events
     ]
 
 
-def archives_write(*, until: datetime, origin: Origin) -> Iterator[Kept]:
+def archives_write(*, until: datetime, origin: Origin) -> Iterator[ArchiveRecord]:
     """Archives what happened before `until` and is in no archive yet, file by file, each on record.
 
     Raises ArchiveRefused at a row that is not as it was written: a broken chain is not sealed.
@@ -131,7 +132,7 @@ def archive_check(path: Path) -> Archive:
         raise ArchiveBroken(f"{path.name} cannot be read ({type(error).__name__}).") from None
 
 
-def _archived(archive: Archive, last: int, origin: Origin) -> Kept:
+def _archived(archive: Archive, last: int, origin: Origin) -> ArchiveRecord:
     name = f"audit-{archive.first:010}-{last:010}.jsonl.gz"
     _file_written(archive_folder() / name, lambda: _lines(archive, last))
     record: dict[str, Any] = {
@@ -141,11 +142,11 @@ def _archived(archive: Archive, last: int, origin: Origin) -> Kept:
     words = f"rows {archive.first} to {archive.last} as {name}"
     with transaction.atomic():
         # Of two that archive at once the second one finds the rows taken: no row is in two archives.
-        Head.objects.select_for_update().filter(pk=1).first()
+        ChainHead.objects.select_for_update().filter(pk=1).first()
         if any(kept.last >= archive.first for kept in archives_kept()):
             raise ArchiveRefused("Someone else archived these rows at the same time.")
         event = event_record(action="audit.archived", origin=origin, message=words, request=record)
-    return Kept(**record, made_at=event.time)
+    return ArchiveRecord(**record, made_at=event.time)
 
 
 def _lines(archive: Archive, last: int) -> Iterator[str]:

@@ -7,10 +7,10 @@ from typing import Any
 from django.urls import reverse
 from django.utils import timezone
 
+from portal.audit.recording import AuditUnavailable, Origin, origin_system
 from portal.audit.retention.archives import ArchiveRefused, archives_write
-from portal.audit.services import AuditUnavailable, Origin, origin_system
-from portal.tasks.kinds import Kind, Link, Result, kind_register
-from portal.tasks.models import Run
+from portal.tasks.models import TaskRun
+from portal.tasks.registry import Link, Result, TaskType, kind_register
 from portal.tasks.services import Owner, TaskFailed, task_enqueue, task_progress
 
 KIND = "audit.archive"
@@ -18,16 +18,16 @@ KIND = "audit.archive"
 
 def kinds_register() -> None:
     """Makes archiving known as background work."""
-    kind_register(Kind(KIND, _archive, permission="audit.verify", link=_link))
+    kind_register(TaskType(KIND, _archive, permission="audit.verify", link=_link))
 
 
-def archiving_start(*, owner: Owner, origin: Origin) -> Run:
+def archiving_start(*, owner: Owner, origin: Origin) -> TaskRun:
     """Puts it in line; one at a time is enough."""
     title = f"Archive the audit trail before {month_begin():%Y-%m-%d}"
     return task_enqueue(kind=KIND, title=title, owner=owner, arguments={"origin": asdict(origin)}, key=KIND)
 
 
-def archiving_start_daily() -> Run:
+def archiving_start_daily() -> TaskRun:
     """Archive in the name of the portal itself; started once a day, it has something to do once a month."""
     owner, origin = Owner(None, "Provisioning Portal"), origin_system("daily archiving")
     return archiving_start(owner=owner, origin=origin)
@@ -38,7 +38,7 @@ def month_begin() -> datetime:
     return timezone.now().astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
-def _archive(run: Run, origin: dict[str, Any]) -> Result:
+def _archive(run: TaskRun, origin: dict[str, Any]) -> Result:
     """Begun again it goes on after the last archive that is on record."""
     count, rows = 0, 0
     try:
@@ -54,5 +54,5 @@ def _archive(run: Run, origin: dict[str, Any]) -> Result:
     )
 
 
-def _link(run: Run) -> Link:
+def _link(run: TaskRun) -> Link:
     return Link("View archives", reverse("audit:archives"), "archive")

@@ -14,14 +14,20 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from portal.audit.guards import guards_install, guards_remove
-from portal.audit.models import Delivery, Event, Head, Known, Term
-from portal.audit.retention.archives import Archive, ArchiveBroken, Kept, archive_check, archives_kept
-from portal.audit.retention.gravestones import Gravestone, gravestones_cut
-from portal.audit.services import Origin, event_record
-from portal.audit.standing import broken_event
-from portal.audit.stream.delivery import feeds_configured
-from portal.audit.terms import known_of
+from portal.audit.forwarding.delivery import feeds_configured
+from portal.audit.models import ChainHead, Delivery, Event, KnownName, Term
+from portal.audit.recording import Origin, event_record
+from portal.audit.retention.archives import (
+    Archive,
+    ArchiveBroken,
+    ArchiveRecord,
+    archive_check,
+    archives_kept,
+)
+from portal.audit.retention.tombstones import Tombstone, gravestones_cut
+from portal.audit.search_index import known_of
+from portal.audit.triggers import guards_install, guards_remove
+from portal.audit.verification.report import broken_event
 
 # What proves the rest is never purged.
 PROOFS = ("audit.archived", "audit.purged")
@@ -48,7 +54,7 @@ def purged_ranges() -> set[tuple[int, int]]:
     return {(int(said["first"]), int(said["last"])) for said in ranges if said}
 
 
-def archive_of_purged(sequence: int) -> Kept | None:
+def archive_of_purged(sequence: int) -> ArchiveRecord | None:
     """The archive that holds a row which was purged; None for one that was not."""
     if Event.objects.filter(pk=sequence).exists():
         return None
@@ -56,7 +62,7 @@ def archive_of_purged(sequence: int) -> Kept | None:
     return archive if archive and (archive.first, archive.last) in purged_ranges() else None
 
 
-def archives_purge(*, origin: Origin, now: datetime | None = None) -> Iterator[tuple[Kept, int]]:
+def archives_purge(*, origin: Origin, now: datetime | None = None) -> Iterator[tuple[ArchiveRecord, int]]:
     """Purges archive after archive; yields each with the number of rows that went. Raises PurgeRefused."""
     limit, done = guaranteed_since(now), purged_ranges()
     for kept in archives_kept():
@@ -75,7 +81,7 @@ def archives_purge(*, origin: Origin, now: datetime | None = None) -> Iterator[t
             ) from failure
 
 
-def _archive_of(kept: Kept) -> Archive:
+def _archive_of(kept: ArchiveRecord) -> Archive:
     """The archive, read again to its end. Raises PurgeRefused if it is not there as it was written."""
     try:
         archive = archive_check(kept.path)
@@ -98,7 +104,7 @@ def _purged(archive: Archive, origin: Origin) -> int:
     """Removes the rows of an archive and records their gravestone, all of it or nothing."""
     rows = Event.objects.filter(sequence__gte=archive.first, sequence__lte=archive.last).order_by("sequence")
     with transaction.atomic():
-        Head.objects.select_for_update().get(pk=1)
+        ChainHead.objects.select_for_update().get(pk=1)
         guards_remove(connection)
         if list(rows.values_list("hash", flat=True)) != archive.hashes:
             raise PurgeRefused(
@@ -115,7 +121,7 @@ def _purged(archive: Archive, origin: Origin) -> int:
     return len(gone)
 
 
-def _recorded(stone: Gravestone, archive: Archive, origin: Origin) -> None:
+def _recorded(stone: Tombstone, archive: Archive, origin: Origin) -> None:
     """The event that is the gravestone. purged_ranges reads its words again."""
     stay = len(stone.kept)
     gone = stone.last - stone.first + 1 - stay
@@ -150,7 +156,7 @@ def _removed(gone: list[int]) -> None:
         going._raw_delete("default")
     for kind, place, guid, name in sorted(names):
         if not name_occurs(kind, place, guid, name):
-            Known.objects.filter(kind=kind, connection=place, guid=guid, name=name)._raw_delete("default")
+            KnownName.objects.filter(kind=kind, connection=place, guid=guid, name=name)._raw_delete("default")
 
 
 def name_occurs(kind: str, place: str, guid: str, name: str) -> bool:

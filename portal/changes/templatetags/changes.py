@@ -5,8 +5,8 @@ from typing import Any
 from django import template
 from django.template.context import Context
 
-from portal.changes.rows import label_of
-from portal.changes.services import change_with_secrets
+from portal.changes.review_rows import label_of
+from portal.changes.workflow import change_with_secrets
 
 register = template.Library()
 

@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from portal.console.text import fold
+from portal.core.text import fold
 
 CHUNK = 500
 

@@ -1,13 +1,13 @@
 """A trail that is archived, and purged long after."""
 
 import pytest
+from clock import LATER, SYSTEM
 from django.utils import timezone
-from long_after import LATER, SYSTEM
 
+from portal.audit.recording import ObjectRef, event_record
 from portal.audit.retention import archives
 from portal.audit.retention.archives import archives_write
 from portal.audit.retention.purging import archives_purge
-from portal.audit.services import ObjectRef, event_record
 
 
 @pytest.fixture(autouse=True)

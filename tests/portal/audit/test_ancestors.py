@@ -11,14 +11,14 @@ from django.utils import timezone
 
 from portal.audit import canonical
 from portal.audit.canonical import HASHED_FIELDS, row_text
-from portal.audit.filters import wanted_of
-from portal.audit.guards import guards_remove
+from portal.audit.filters import parse_filters
 from portal.audit.models import Event
 from portal.audit.queries import selection_of
+from portal.audit.recording import ObjectRef, event_record, origin_system
 from portal.audit.retention.archives import ArchiveBroken, _seal, archive_check
-from portal.audit.services import ObjectRef, event_record, origin_system
-from portal.audit.verification import audit_verify
-from tests.made import connector_made, merchant_made
+from portal.audit.triggers import guards_remove
+from portal.audit.verification.chain import audit_verify
+from tests.factories import connector_made, merchant_made
 from tests.portal.connectors.steps import edit, sent
 
 
@@ -28,7 +28,7 @@ def test_the_changes_of_a_connector_are_found_by_its_tenant(connection, client_o
     connector = connector_made(connection, merchant)
     browser = client_of(agent)
     sent(browser, edit(browser, connector, description="New"))
-    wanted = wanted_of(
+    wanted = parse_filters(
         QueryDict(f"object={connection.tenant_guid}&kind=connector"), timezone.get_default_timezone()
     )
     found = list(selection_of(wanted).events())

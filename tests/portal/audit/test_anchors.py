@@ -11,13 +11,13 @@ from portal.audit import anchors
 from portal.audit.anchors import AnchorUnavailable, anchor_when_due, anchor_write, anchors_read
 from portal.audit.anchors_missing import anchors_trouble
 from portal.audit.canonical import HASHED_FIELDS, row_text
+from portal.audit.chain_head import head_seal
 from portal.audit.findings import verdict_of
-from portal.audit.guards import guards_install, guards_remove
-from portal.audit.head import head_seal
 from portal.audit.keys import keyed_digest
-from portal.audit.models import Event, Head, Term
-from portal.audit.services import event_record, origin_system
-from portal.audit.verification import audit_verify
+from portal.audit.models import ChainHead, Event, Term
+from portal.audit.recording import event_record, origin_system
+from portal.audit.triggers import guards_install, guards_remove
+from portal.audit.verification.chain import audit_verify
 from tests.background.workers import worked_off
 
 SYSTEM = origin_system("tests")
@@ -30,7 +30,7 @@ def events(count):
 
 def head_rewind(event):
     """The head as it was after `event`, with the key: what an old copy of the database holds."""
-    Head.objects.filter(pk=1).update(
+    ChainHead.objects.filter(pk=1).update(
         sequence=event.sequence, count=event.sequence, hash=event.hash,
         seal=head_seal(event.key_id, event.sequence, event.sequence, event.hash),
     )  # fmt: skip
@@ -58,7 +58,7 @@ def test_an_empty_database_in_its_place_is_found(db, anchor_file):
     attacked(
         lambda: (
             Event.objects.all().delete(),
-            Head.objects.update(sequence=0, count=0, hash="0" * 64, seal=""),
+            ChainHead.objects.update(sequence=0, count=0, hash="0" * 64, seal=""),
         )
     )
     assert not audit_verify().whole
@@ -119,7 +119,7 @@ def test_the_first_event_is_anchored_at_once_so_that_wiping_everything_is_found(
         lambda: (
             Event.objects.all().delete(),
             Term.objects.all().delete(),
-            Head.objects.update(sequence=0, count=0, hash="0" * 64, seal=""),
+            ChainHead.objects.update(sequence=0, count=0, hash="0" * 64, seal=""),
         )
     )
     assert [problem.kind for problem in audit_verify().problems] == ["cut off"]
@@ -182,7 +182,7 @@ def test_a_worker_anchors_what_came_after_the_last_anchor(committed_db, quarter)
 
 def test_an_altered_end_is_not_anchored(db, quarter, anchor_file):
     events(2)
-    attacked(lambda: Head.objects.update(hash="b" * 64))
+    attacked(lambda: ChainHead.objects.update(hash="b" * 64))
     with pytest.raises(AnchorUnavailable, match="tampered with"):
         anchor_when_due()
     assert not anchor_file.exists()

@@ -9,17 +9,17 @@ from django.db import connection
 from receivers import tcp_receiver
 
 from portal.audit.anchors import anchor_write
-from portal.audit.guards import guards_install, guards_remove
+from portal.audit.forwarding.delivery import deliver_all, feeds_configured
 from portal.audit.models import Delivery, Event
-from portal.audit.services import event_record, origin_system
-from portal.audit.stream.delivery import deliver_all, feeds_configured
+from portal.audit.recording import event_record, origin_system
+from portal.audit.triggers import guards_install, guards_remove
 
 
 @pytest.fixture
 def by_mail(settings):
     """Anchors go to an auditor."""
     settings.MAIL_ON = True
-    settings.AUDIT_ANCHOR_SEND = ["mailto:auditor@example.com"]
+    settings.AUDIT_ANCHOR_FORWARD_TO = ["mailto:auditor@example.com"]
 
 
 def recorded(count=1):
@@ -85,21 +85,21 @@ def test_syslog_gets_anchors_apart_from_events(db, settings):
     recorded()
     anchor_write()
     with tcp_receiver() as server:
-        settings.AUDIT_ANCHOR_SEND = [f"syslog+tcp://127.0.0.1:{server.server_address[1]}"]
-        settings.AUDIT_STREAM = settings.AUDIT_ANCHOR_SEND
+        settings.AUDIT_ANCHOR_FORWARD_TO = [f"syslog+tcp://127.0.0.1:{server.server_address[1]}"]
+        settings.AUDIT_FORWARD_TO = settings.AUDIT_ANCHOR_FORWARD_TO
         assert deliver_all(holder="one") == 2
     assert sorted(b"audit.anchor" in data for data in server.received) == [False, True]
     assert Delivery.objects.count() == 2
 
 
 def test_the_command_fails_where_an_anchor_is_not_taken(db, settings):
-    settings.AUDIT_ANCHOR_SEND = ["syslog+tcp://127.0.0.1:9"]
+    settings.AUDIT_ANCHOR_FORWARD_TO = ["syslog+tcp://127.0.0.1:9"]
     with pytest.raises(CommandError, match=r"(?s)not taken by.anchors to syslog.*refused"):
         call_command("audit_anchor")
 
 
 def test_mail_without_a_mail_server_stops_the_start(settings):
     settings.MAIL_ON = False
-    settings.AUDIT_ANCHOR_SEND = ["mailto:auditor@example.com"]
+    settings.AUDIT_ANCHOR_FORWARD_TO = ["mailto:auditor@example.com"]
     with pytest.raises(ImproperlyConfigured, match="EMAIL_URL"):
         feeds_configured()

@@ -8,16 +8,16 @@ import sys
 from datetime import timedelta
 
 import pytest
+from clock import LATER, SYSTEM, attacked
 from django.core.management import CommandError, call_command
 from django.utils import timezone
-from long_after import LATER, SYSTEM, attacked
 
 from portal.audit.models import Event
 from portal.audit.retention import archives, background
 from portal.audit.retention.archives import ArchiveBroken, ArchiveRefused, archive_check, archives_write
 from portal.audit.retention.purging import PurgeRefused, archives_purge
-from portal.audit.verification import audit_verify
-from portal.tasks.models import Run, State
+from portal.audit.verification.chain import audit_verify
+from portal.tasks.models import State, TaskRun
 from tests.background.workers import worked_off
 
 
@@ -137,7 +137,7 @@ def test_the_button_archives_in_the_background(shop_events, manager, admin, clie
     assert browser.post("/audit/archives/").url == browser.post("/audit/archives/").url == "/audit/archives/"
     assert "before" in browser.get("/audit/archives/").content.decode()
     worked_off()
-    [run] = Run.objects.all()
+    [run] = TaskRun.objects.all()
     assert run.state == State.DONE and run.message == "24 rows in 1 file"
     text = browser.get("/audit/archives/").content.decode()
     assert "1&nbsp;to&nbsp;24" in text and f"{run.title}: Done" in text and "24 rows in 1 file" in text
@@ -155,7 +155,7 @@ def test_where_there_is_nothing_to_archive_that_is_said(shop_events, manager, cl
     browser = client_of(manager)
     browser.post("/audit/archives/")
     worked_off()
-    assert Run.objects.get().message.startswith("Nothing to archive")
+    assert TaskRun.objects.get().message.startswith("Nothing to archive")
     assert "Nothing to archive: " in browser.get("/audit/archives/").content.decode()
 
 
@@ -166,7 +166,7 @@ def test_an_archive_that_fails_in_the_background_is_said(shop_events, manager, c
     browser.post("/audit/archives/")
     worked_off()
     text = browser.get("/audit/archives/").content.decode()
-    assert "Row 7 cannot be archived" in text and f"{Run.objects.get().title}: Failed" in text
+    assert "Row 7 cannot be archived" in text and f"{TaskRun.objects.get().title}: Failed" in text
 
 
 def test_no_row_is_in_two_archives_whoever_is_faster(shop_events, monkeypatch):

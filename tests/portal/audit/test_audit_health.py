@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection, connections, transaction
 
-from portal.audit import health, services
-from portal.audit.guards import guards_install, guards_missing, guards_remove
-from portal.audit.models import Event, Head
-from portal.audit.services import AuditUnavailable, event_record, origin_system
+from portal.audit import health, recording
+from portal.audit.models import ChainHead, Event
+from portal.audit.recording import AuditUnavailable, event_record, origin_system
+from portal.audit.triggers import guards_install, guards_missing, guards_remove
 
 
 def ready(client):
@@ -23,9 +23,9 @@ def ready(client):
 
 def test_asking_leaves_no_row_and_moves_no_head(db, client):
     event_record(action="session.signed_in", origin=origin_system("x"))
-    before = list(Head.objects.values())
+    before = list(ChainHead.objects.values())
     assert ready(client)[:2] == (200, "ok")
-    assert Event.objects.count() == 1 and list(Head.objects.values()) == before
+    assert Event.objects.count() == 1 and list(ChainHead.objects.values()) == before
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_trail_that_is_gone_turns_health_red(db, client, damage):
 
 def test_a_trail_without_its_head_turns_health_red(db, client):
     guards_remove(connection)
-    Head.objects.all().delete()
+    ChainHead.objects.all().delete()
     status, verdict, _ = ready(client)
     assert status == 503 and "head of the audit trail is missing" in verdict
 
@@ -50,7 +50,7 @@ def test_a_forged_end_turns_health_red(db, client):
         event_record(action="session.signed_in", origin=origin_system("x"))
     guards_remove(connection)
     Event.objects.filter(pk__gt=1).delete()
-    Head.objects.update(sequence=1, count=1, hash=Event.objects.get().hash, seal="0" * 64)
+    ChainHead.objects.update(sequence=1, count=1, hash=Event.objects.get().hash, seal="0" * 64)
     guards_install(connection)
     status, verdict, _ = ready(client)
     assert status == 503 and "tampered with" in verdict and "nothing is sent" in verdict
@@ -96,7 +96,7 @@ def head_locked():
 
     def lock():
         with transaction.atomic():
-            Head.objects.select_for_update().get(pk=1)
+            ChainHead.objects.select_for_update().get(pk=1)
             locked.set()
             done.wait(120)
         connections.close_all()
@@ -261,7 +261,7 @@ def test_a_clock_that_jumped_forward_is_warned_of_until_its_time_has_come(db, cl
 
     event_record(action="session.signed_in", origin=origin_system("x"))
     assert "audit clock" not in ready(client)[2]
-    monkeypatch.setattr(services, "datetime", Ahead)
+    monkeypatch.setattr(recording, "datetime", Ahead)
     jumped = event_record(action="session.signed_in", origin=origin_system("x"))
     monkeypatch.undo()
     later = event_record(action="session.signed_in", origin=origin_system("x"))
@@ -274,5 +274,5 @@ def test_the_time_of_the_head_sets_no_clock(db, client):
     """Its seal does not cover the time, so no event bears it."""
     event_record(action="session.signed_in", origin=origin_system("x"))
     guards_remove(connection)
-    Head.objects.update(updated_at=datetime.now(UTC) + timedelta(days=400))
+    ChainHead.objects.update(updated_at=datetime.now(UTC) + timedelta(days=400))
     assert "audit clock" not in ready(client)[2]

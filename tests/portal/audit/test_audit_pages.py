@@ -5,8 +5,8 @@ from datetime import UTC
 import pytest
 
 from portal.audit.diffs import field_changes
-from portal.audit.pages import PER_PAGE
-from portal.audit.services import ObjectRef, Origin, event_record, origin_system
+from portal.audit.pagination import PER_PAGE
+from portal.audit.recording import ObjectRef, Origin, event_record, origin_system
 from provisioning.gateway.secrets import Sealed
 
 ANA = Origin(7, "Ana <b>", "Support agent", "abcd", "192.0.2.1", "r-1")

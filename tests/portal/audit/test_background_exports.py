@@ -9,12 +9,12 @@ import pytest
 from django.utils import timezone
 
 from portal.audit import background_exports
-from portal.audit.models import Event, Head
-from portal.audit.services import event_record, origin_system
+from portal.audit.models import ChainHead, Event
+from portal.audit.recording import event_record, origin_system
 from portal.tasks import services
-from portal.tasks.attempts import attempt
-from portal.tasks.models import Run, State
+from portal.tasks.models import State, TaskRun
 from portal.tasks.recovery import runs_recover
+from portal.tasks.runner import attempt
 from tests.background.workers import worked_off
 
 
@@ -42,7 +42,7 @@ def asked(browser, query="", **values):
     """The run of an export that was asked for in the background."""
     form = {"form": "csv", "reason": "for the auditor", "background": "on", **values}
     assert browser.post(f"/audit/export/{query}", form)["Location"] == "/tasks/"
-    return Run.objects.first()
+    return TaskRun.objects.first()
 
 
 def body(answer):
@@ -75,7 +75,7 @@ def test_the_file_holds_what_a_streamed_export_holds(rows, browser, data, form):
 
 
 def test_asking_finishing_and_downloading_are_recorded(rows, browser):
-    head = Head.objects.get()
+    head = ChainHead.objects.get()
     run = asked(browser)
     assert (
         Event.objects.first().action == "audit.exported" and Event.objects.first().reason == "for the auditor"
@@ -121,7 +121,7 @@ def test_after_a_day_the_file_is_not_handed_out_and_then_gone(rows, browser, dat
     run.refresh_from_db()
     assert timedelta(hours=23) < run.result_until - timezone.now() <= timedelta(hours=24)
     assert "Download" in browser.get("/tasks/").content.decode()
-    Run.objects.update(result_until=timezone.now() - timedelta(seconds=1))
+    TaskRun.objects.update(result_until=timezone.now() - timedelta(seconds=1))
     assert "has been deleted" in browser.get(f"/audit/export/{run.pk}/", follow=True).content.decode()
     assert len(files(data)) == 1
     runs_recover()
@@ -131,11 +131,11 @@ def test_after_a_day_the_file_is_not_handed_out_and_then_gone(rows, browser, dat
 
 
 def test_many_rows_go_to_the_background_by_themselves(rows, browser, settings):
-    settings.AUDIT_EXPORT_STREAMED = 4
+    settings.AUDIT_EXPORT_INLINE_ROWS = 4
     answer = browser.post("/audit/export/", {"form": "csv", "reason": "x"})
     assert (
         answer.status_code == 302
-        and Run.objects.get().title == "Export of the audit trail as csv: everything"
+        and TaskRun.objects.get().title == "Export of the audit trail as csv: everything"
     )
     answer = browser.post("/audit/export/?words=nothing-like-it", {"form": "csv", "reason": "x"})
     assert answer.status_code == 200 and answer.streaming
@@ -147,7 +147,7 @@ def test_later_events_and_a_second_attempt_change_nothing(rows, browser, data):
     attempt(str(run.pk))
     before = files(data)[0].read_bytes()
     assert b"late" not in before
-    Run.objects.update(state=State.WAITING)  # killed just before it could note that it was done
+    TaskRun.objects.update(state=State.WAITING)  # killed just before it could note that it was done
     attempt(str(run.pk))
     assert [file.read_bytes() for file in files(data)] == [before]
     assert Event.objects.filter(action="audit.export_finished").count() == 1

@@ -11,10 +11,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from portal.audit.guards import guards_remove
-from portal.audit.lines import COLUMNS
-from portal.audit.models import Event, Head
-from portal.audit.services import event_record, origin_system
+from portal.audit.event_json import COLUMNS
+from portal.audit.models import ChainHead, Event
+from portal.audit.recording import event_record, origin_system
+from portal.audit.triggers import guards_remove
 
 CHECKOUT = Path(__file__).parents[3]
 COMMANDS = ["audit_anchor", "audit_archive", "audit_purge", "audit_index", "audit_stream", "audit_seed"]
@@ -25,7 +25,7 @@ def ran(database, *arguments, **values):
     """The command in a process of its own, as an operator starts it."""
     environment = {
         "DJANGO_SETTINGS_MODULE": "tests.settings", "PATH": os.environ["PATH"], "DATABASE_URL": database,
-        "AUDIT_STREAM": "stdout", **values,
+        "AUDIT_FORWARD_TO": "stdout", **values,
     }  # fmt: skip
     command = [sys.executable, "manage.py", *arguments]
     return subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
@@ -55,7 +55,7 @@ def test_a_database_that_is_away_is_said_in_words(tmp_path, url, why):
 
 
 @pytest.mark.parametrize("command", ["check", "changes_settle", "verify_audit", "audit_archive"])
-@pytest.mark.parametrize("setting", ["AUDIT_STREAM", "AUDIT_ANCHOR_SEND"])
+@pytest.mark.parametrize("setting", ["AUDIT_FORWARD_TO", "AUDIT_ANCHOR_FORWARD_TO"])
 def test_a_receiver_that_is_none_is_said_in_one_line(tmp_path, setting, command):
     done = ran(f"sqlite:///{tmp_path}/x.sqlite3", command, **{setting: "gopher://siem.example/CANARY"})
     said = f"Not started: {setting}: “gopher:” is not a supported receiver of audit events.\n"
@@ -76,7 +76,7 @@ def test_roles_where_the_owner_cannot_be_reached_are_said_in_words():
 
 @pytest.mark.parametrize("name", ["audit_anchor", "audit_archive", "audit_seed"])
 def test_a_trail_whose_end_was_forged_refuses_in_words(trail, name):
-    Head.objects.update(hash="f" * 64)
+    ChainHead.objects.update(hash="f" * 64)
     with pytest.raises(
         CommandError, match="tampered with: the head of its chain is not as the portal left it"
     ):
@@ -86,7 +86,7 @@ def test_a_trail_whose_end_was_forged_refuses_in_words(trail, name):
 
 @pytest.mark.parametrize("name", ["audit_anchor", "audit_archive", "audit_seed"])
 def test_a_trail_without_its_head_refuses_in_words(trail, name):
-    Head.objects.all().delete()
+    ChainHead.objects.all().delete()
     with pytest.raises(CommandError, match=r"head of the audit trail is missing|cannot be written"):
         call_command(name, *ARGUMENTS.get(name, []))
 

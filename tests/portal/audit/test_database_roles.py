@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from portal.audit.database_roles import RIGHTS
 from portal.audit.models import Event
-from portal.audit.services import event_record, origin_system
+from portal.audit.recording import event_record, origin_system
 from provisioning import contract
 from tests.access_table import TABLE
 

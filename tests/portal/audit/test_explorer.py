@@ -10,13 +10,13 @@ from django.db import connection as database
 from django.http import QueryDict
 from django.utils import timezone
 
-from portal.audit.filters import wanted_of
-from portal.audit.guards import guards_install, guards_remove
-from portal.audit.models import Event, Known, Term
-from portal.audit.pages import PER_PAGE, events_page
+from portal.audit.filters import parse_filters
+from portal.audit.models import Event, KnownName, Term
+from portal.audit.pagination import PER_PAGE, events_page
 from portal.audit.queries import selection_of
-from portal.audit.services import ObjectRef, Origin, event_record
-from portal.audit.terms import fields_of, terms_of
+from portal.audit.recording import ObjectRef, Origin, event_record
+from portal.audit.search_index import fields_of, terms_of
+from portal.audit.triggers import guards_install, guards_remove
 from provisioning.gateway.secrets import Sealed
 
 ANA = Origin(7, "Ana Agent", "Support agent", "s", "192.0.2.1", "r-1")
@@ -31,7 +31,7 @@ def record(**values):
 
 def found(query, zone=UTC):
     """Numbers of the events that an address finds, newest first."""
-    events = selection_of(wanted_of(QueryDict(query), zone)).events()
+    events = selection_of(parse_filters(QueryDict(query), zone)).events()
     return [event.sequence for event in events]
 
 
@@ -108,10 +108,10 @@ def test_an_object_is_found_by_parts_of_names_that_several_bear(db):
 
 def test_days_are_those_of_the_persons_zone(db):
     vienna = ZoneInfo("Europe/Vienna")
-    wanted = wanted_of(QueryDict("from=2026-03-29&to=2026-03-29"), vienna)
+    wanted = parse_filters(QueryDict("from=2026-03-29&to=2026-03-29"), vienna)
     assert wanted.since == datetime(2026, 3, 28, 23, tzinfo=UTC)
     assert wanted.until == datetime(2026, 3, 29, 22, tzinfo=UTC)
-    exact = wanted_of(QueryDict("from=2026-01-31T10:00&to=2026-01-31T10:00Z"), vienna)
+    exact = parse_filters(QueryDict("from=2026-01-31T10:00&to=2026-01-31T10:00Z"), vienna)
     assert exact.since == datetime(2026, 1, 31, 9, tzinfo=UTC) and exact.until.hour == 10
 
 
@@ -131,7 +131,7 @@ def test_a_span_is_exact_although_the_clock_was_set_back(db):
 def test_pages_lead_down_and_up_again(db, query):
     for _ in range(2 * PER_PAGE + 10):
         record()
-    wanted = wanted_of(QueryDict(query), UTC)
+    wanted = parse_filters(QueryDict(query), UTC)
     first = events_page(wanted, QueryDict())
     second = events_page(wanted, QueryDict(f"before={first.older}"))
     third = events_page(wanted, QueryDict(f"before={second.older}"))
@@ -145,7 +145,7 @@ def test_pages_lead_down_and_up_again(db, query):
 def test_a_page_keeps_its_content_while_events_arrive(db):
     for _ in range(5):
         record()
-    wanted = wanted_of(QueryDict(), UTC)
+    wanted = parse_filters(QueryDict(), UTC)
     before = [event.pk for event in events_page(wanted, QueryDict("before=4")).events]
     record()
     assert [event.pk for event in events_page(wanted, QueryDict("before=4")).events] == before == [3, 2, 1]
@@ -154,12 +154,12 @@ def test_a_page_keeps_its_content_while_events_arrive(db):
 def test_counting_ends_at_a_bound(db, monkeypatch):
     for module in ("pages", "selection"):
         monkeypatch.setattr(f"portal.audit.{module}.COUNTED", 3)
-    monkeypatch.setattr("portal.audit.pages.PER_PAGE", 2)
+    monkeypatch.setattr("portal.audit.pagination.PER_PAGE", 2)
     for _ in range(3):
         record()
-    assert events_page(wanted_of(QueryDict(), UTC), QueryDict()).count == "3"
+    assert events_page(parse_filters(QueryDict(), UTC), QueryDict()).count == "3"
     record()
-    assert events_page(wanted_of(QueryDict(), UTC), QueryDict()).count == "3+"
+    assert events_page(parse_filters(QueryDict(), UTC), QueryDict()).count == "3+"
 
 
 def test_the_page_offers_what_occurs_and_keeps_the_filter_in_its_links(trail, manager, client_of):
@@ -169,11 +169,11 @@ def test_the_page_offers_what_occurs_and_keeps_the_filter_in_its_links(trail, ma
 
 
 def test_filters_read_as_words():
-    assert wanted_of(QueryDict(), UTC).words == "everything"
-    words = wanted_of(QueryDict("actor=Ana&from=2026-01-01&to=2026-01-01"), UTC).words
+    assert parse_filters(QueryDict(), UTC).words == "everything"
+    words = parse_filters(QueryDict("actor=Ana&from=2026-01-01&to=2026-01-01"), UTC).words
     assert words == "From: 2026-01-01; To: 2026-01-01; Who: Ana; 2026-01-01 00:00 to 2026-01-02 00:00 UTC"
-    assert wanted_of(QueryDict("when=7"), UTC).words.startswith("When: Last 7 days; ")
-    assert wanted_of(QueryDict("when=7&look=sign-ins"), UTC).said == (
+    assert parse_filters(QueryDict("when=7"), UTC).words.startswith("When: Last 7 days; ")
+    assert parse_filters(QueryDict("when=7&look=sign-ins"), UTC).said == (
         "When: Last 7 days; Highlights: Failed sign-ins"
     )
 
@@ -188,15 +188,15 @@ def test_terms_are_bounded_and_folded():
 def test_events_from_before_the_explorer_become_findable(trail):
     def derived():
         return set(Term.objects.values_list("term", "event_id")), set(
-            Known.objects.values_list("kind", "name")
+            KnownName.objects.values_list("kind", "name")
         )
 
     before = derived()
     guards_remove(database)
     Term.objects.all().delete()
-    Known.objects.all().delete()
+    KnownName.objects.all().delete()
     import_module("portal.audit.migrations.0004_terms").derive(apps, None)
     assert (
         set(Term.objects.values_list("term", "event_id")),
-        set(Known.objects.values_list("kind", "name")),
+        set(KnownName.objects.values_list("kind", "name")),
     ) == before

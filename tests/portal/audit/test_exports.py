@@ -14,11 +14,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from portal.audit import export_views, exports
-from portal.audit.csv_lines import cell_defused, csv_line, csv_line_of
+from portal.audit.csv_export import cell_defused, csv_line, csv_line_of
 from portal.audit.exports import export_lines, export_prepare, export_record
-from portal.audit.filters import wanted_of
-from portal.audit.models import Event, Head
-from portal.audit.services import AuditUnavailable, ObjectRef, event_record, origin_system
+from portal.audit.filters import parse_filters
+from portal.audit.models import ChainHead, Event
+from portal.audit.recording import AuditUnavailable, ObjectRef, event_record, origin_system
 
 SYSTEM = origin_system("tests")
 
@@ -45,7 +45,7 @@ def body(answer):
 def test_a_csv_carries_its_rows_filter_and_chain_head(browser):
     for number in range(5):
         shop(number)
-    head = Head.objects.get()
+    head = ChainHead.objects.get()
     text = body(browser.post("/audit/export/?object=g-3", {"form": "csv", "reason": "asked by the auditor"}))
     rows = list(csv.reader(io.StringIO(text)))
     facts = {row[0]: row[1] for row in rows[:6]}
@@ -67,7 +67,7 @@ def test_an_export_is_recorded_before_its_first_byte(browser):
 
 def test_without_record_there_is_no_export(db, monkeypatch):
     monkeypatch.setattr(exports, "event_record", lambda **_: (_ for _ in ()).throw(AuditUnavailable("no")))
-    wanted = wanted_of(QueryDict(), UTC)
+    wanted = parse_filters(QueryDict(), UTC)
     export = export_prepare(wanted=wanted, reason="x", origin=SYSTEM)
     with pytest.raises(AuditUnavailable):
         export_record(export=export, wanted=wanted, form="csv", origin=SYSTEM)
@@ -145,7 +145,7 @@ def test_chunks_follow_each_other_and_later_events_stay_out(db, monkeypatch):
     monkeypatch.setattr(exports, "CHUNK", 3)
     for number in range(10):
         shop(number)
-    export = export_prepare(wanted=wanted_of(QueryDict(), UTC), reason="x", origin=SYSTEM)
+    export = export_prepare(wanted=parse_filters(QueryDict(), UTC), reason="x", origin=SYSTEM)
     shop(11)
     lines = "".join(export_lines(export, "jsonl", UTC)).splitlines()
     assert [json.loads(line)["sequence"] for line in lines[1:]] == list(range(1, 11)) and export.rows == 10
@@ -153,7 +153,7 @@ def test_chunks_follow_each_other_and_later_events_stay_out(db, monkeypatch):
 
 def test_memory_stays_flat_however_long_the_export(db):
     call_command("audit_seed", events=6000, verbosity=0)
-    export = export_prepare(wanted=wanted_of(QueryDict(), UTC), reason="x", origin=SYSTEM)
+    export = export_prepare(wanted=parse_filters(QueryDict(), UTC), reason="x", origin=SYSTEM)
     tracemalloc.start()
     length = sum(len(piece) for piece in export_lines(export, "csv", UTC))
     _, peak = tracemalloc.get_traced_memory()

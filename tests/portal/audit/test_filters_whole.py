@@ -11,14 +11,14 @@ from django.apps import apps
 from django.db import connection
 from django.http import QueryDict
 
-from portal.audit import queries, services
-from portal.audit.filters import wanted_of
-from portal.audit.guards import guards_install, guards_missing, guards_remove
+from portal.audit import queries, recording
+from portal.audit.filters import parse_filters
 from portal.audit.links import event_links
-from portal.audit.models import Event, Known, SavedFilter, Term
+from portal.audit.models import Event, KnownName, SavedFilter, Term
 from portal.audit.queries import selection_of
+from portal.audit.recording import ObjectRef, Origin, event_record
 from portal.audit.selection import Rows
-from portal.audit.services import ObjectRef, Origin, event_record
+from portal.audit.triggers import guards_install, guards_missing, guards_remove
 
 pytestmark = pytest.mark.django_db
 ANA = Origin(7, "Özlem", "Support agent", "s", "192.0.2.1", "r-1")
@@ -32,7 +32,7 @@ def record(**values):
 
 def found(query):
     """Numbers of the events that an address finds, newest first."""
-    selection = selection_of(wanted_of(QueryDict(query), UTC))
+    selection = selection_of(parse_filters(QueryDict(query), UTC))
     numbers = selection.numbers(10_000).found
     assert numbers == list(selection.events().values_list("sequence", flat=True))
     return numbers
@@ -115,7 +115,7 @@ def test_what_is_not_understood_is_said_and_neither_listed_nor_exported(
 )  # fmt: skip
 def test_what_could_be_or_once_was_is_understood(query):
     record(connection="away", outcome="odd", after={"name": "x"}, origin=Origin(1, "A", "Gone", "", "", ""))
-    assert not selection_of(wanted_of(QueryDict(query), UTC)).problems
+    assert not selection_of(parse_filters(QueryDict(query), UTC)).problems
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_a_clock_that_is_set_back_does_not_put_rows_out_of_order(monkeypatch):
         def now(cls, tz=None):
             return moments[Event.objects.count()]
 
-    monkeypatch.setattr(services, "datetime", Clock)
+    monkeypatch.setattr(recording, "datetime", Clock)
     for _ in moments:
         record()
     times = list(Event.objects.order_by("sequence").values_list("time", flat=True))
@@ -176,16 +176,16 @@ def test_what_has_no_guid_is_found_by_its_name():
 
 def test_what_was_written_before_becomes_findable_too():
     record(object=ObjectRef("unknown_person", "", "ÖTZI"), reason=" ".join(f"w{n:03}" for n in range(300)))
-    terms, names = set(Term.objects.values_list("term")), set(Known.objects.values_list("name", "folded"))
+    terms, names = set(Term.objects.values_list("term")), set(KnownName.objects.values_list("name", "folded"))
     guards_remove(connection)  # the migration comes before the guards of the index
     Term.objects.filter(term__in=("w:w299", "o:ÖTZI")).delete()
-    Known.objects.filter(kind="object:unknown_person").delete()
-    Known.objects.update(folded="")
+    KnownName.objects.filter(kind="object:unknown_person").delete()
+    KnownName.objects.update(folded="")
     migration = import_module("portal.audit.migrations.0009_folded_names")
     migration.fold(apps, None)
     migration.derive(apps, None)
     assert set(Term.objects.values_list("term")) == terms
-    assert set(Known.objects.values_list("name", "folded")) == names
+    assert set(KnownName.objects.values_list("name", "folded")) == names
 
 
 def test_a_guid_leaves_no_name_out_and_a_name_no_guid():
@@ -206,7 +206,7 @@ def test_many_names_leave_the_guid_in(big_shops):
 
 def test_a_guid_that_is_in_no_name_is_one_walk_along_its_index(django_assert_num_queries):
     rows = [record(object=ObjectRef("merchant", "ME-77", "Shop")) for _ in range(3)]
-    selection = selection_of(wanted_of(QueryDict("object=ME-77"), UTC))
+    selection = selection_of(parse_filters(QueryDict("object=ME-77"), UTC))
     with django_assert_num_queries(1):
         assert selection.numbers(50).found == rows[::-1]
 
@@ -238,7 +238,7 @@ def test_a_link_to_what_a_person_did_names_the_account(browser):
     answer = browser.get(link)
     assert [event.pk for event in answer.context["events"]] == [rows[3], rows[0]]
     assert "Only what Ana Neumann (account 7) did" in answer.content.decode()
-    assert wanted_of(QueryDict(link.partition("?")[2]), UTC).said == "By: Ana Neumann (account 7)"
+    assert parse_filters(QueryDict(link.partition("?")[2]), UTC).said == "By: Ana Neumann (account 7)"
     assert found("actor=Ana+Li") == rows[2::-1]
     program = record(origin=Origin(None, "verify_audit", "system", "", "", ""))
     link = event_links(Event.objects.get(pk=program), browser.get("/").wsgi_request)["actor_events"]
@@ -248,22 +248,25 @@ def test_a_link_to_what_a_person_did_names_the_account(browser):
 @pytest.mark.sqlite  # which takes the index for a single row, too
 def test_what_an_account_did_is_one_walk_along_its_index():
     record()
-    (line,) = selection_of(wanted_of(QueryDict("person=7"), UTC))._lines(Rows())
+    (line,) = selection_of(parse_filters(QueryDict("person=7"), UTC))._lines(Rows())
     assert "audit_by_account" in line.order_by("-sequence").explain()
 
 
 def test_accents_do_not_matter_also_for_what_was_recorded_before():
     cafe = record(object=ObjectRef("merchant", "g-1", "Café İstanbul"), reason="für Łódź, O’Brien")
-    whole = set(Term.objects.values_list("term")), set(Known.objects.values_list("name", "folded"))
+    whole = set(Term.objects.values_list("term")), set(KnownName.objects.values_list("name", "folded"))
     guards_remove(connection)
     Term.objects.filter(term__in=("w:cafe", "w:istanbul", "w:fur", "w:lodz")).delete()
-    Known.objects.filter(name="Café İstanbul").update(folded="café i̇stanbul")
+    KnownName.objects.filter(name="Café İstanbul").update(folded="café i̇stanbul")
     guards_install(connection)
     assert found("object=cafe") == found("words=lodz") == []
     migration = import_module("portal.audit.migrations.0014_fold_accents")
     migration.apply(apps, SimpleNamespace(connection=connection))
     assert found("object=cafe") == found("object=ISTANBUL") == found("words=lodz o'brien") == [cafe]
-    assert whole == (set(Term.objects.values_list("term")), set(Known.objects.values_list("name", "folded")))
+    assert whole == (
+        set(Term.objects.values_list("term")),
+        set(KnownName.objects.values_list("name", "folded")),
+    )
     assert not guards_missing(connection)
 
 
@@ -277,14 +280,14 @@ def test_accents_do_not_matter_also_for_what_was_recorded_before():
     ],
 )
 def test_local_times_that_come_twice_cover_both(zone, query, since, until):
-    wanted = wanted_of(QueryDict(query), ZoneInfo(zone))
+    wanted = parse_filters(QueryDict(query), ZoneInfo(zone))
     moments = [datetime.fromisoformat(f"2026-{text}").replace(tzinfo=UTC) for text in (since, until)]
     assert [wanted.since, wanted.until] == moments and not wanted.problems
 
 
 @pytest.mark.parametrize("name", ["from", "to"])
 def test_a_time_that_the_clocks_skip_is_said(name):
-    wanted = wanted_of(QueryDict(f"{name}=2026-03-29T02:30"), ZoneInfo("Europe/Vienna"))
+    wanted = parse_filters(QueryDict(f"{name}=2026-03-29T02:30"), ZoneInfo("Europe/Vienna"))
     assert "clocks were put forward" in wanted.problems[name]
     for text in ("2026-03-29T01:59", "2026-03-29T03:00", "2026-03-29T02:30Z"):
-        assert not wanted_of(QueryDict(f"{name}={text}"), ZoneInfo("Europe/Vienna")).problems
+        assert not parse_filters(QueryDict(f"{name}={text}"), ZoneInfo("Europe/Vienna")).problems

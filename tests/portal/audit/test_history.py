@@ -8,10 +8,10 @@ from django.template.loader import render_to_string
 from django.test import RequestFactory
 
 from portal.audit.history import MOST_READ, PER_PAGE, history_page
-from portal.audit.services import ObjectRef, Origin, event_record
-from portal.changes.settling import entity_history
+from portal.audit.recording import ObjectRef, Origin, event_record
+from portal.changes.stale_changes import entity_history
 from provisioning.gateway.secrets import Sealed
-from tests.made import connector_made, merchant_made
+from tests.factories import connector_made, merchant_made
 
 ANA = Origin(7, "Ana", "Support agent", "abcd", "192.0.2.1", "r-1")
 SHOP = ObjectRef("merchant", "g-1", "Example Shop", "t-1", "Tenant")

@@ -8,15 +8,15 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from clock import LATER, SYSTEM, attacked
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
-from long_after import LATER, SYSTEM, attacked
 
 from portal.audit import seeding
-from portal.audit.guards import guards_missing, guards_remove
-from portal.audit.models import Event, Head, Known, Term
-from portal.audit.retention import gravestones
+from portal.audit.forwarding.delivery import deliver_all
+from portal.audit.models import ChainHead, Event, KnownName, Term
+from portal.audit.retention import tombstones
 from portal.audit.retention.archives import MOST_ROWS, archives_write
 from portal.audit.retention.purging import (
     PurgeRefused,
@@ -25,8 +25,8 @@ from portal.audit.retention.purging import (
     guaranteed_since,
     purged_ranges,
 )
-from portal.audit.stream.delivery import deliver_all
-from portal.audit.verification import audit_verify
+from portal.audit.triggers import guards_missing, guards_remove
+from portal.audit.verification.chain import audit_verify
 
 
 def test_a_purge_leaves_the_first_and_latest_event_of_each_object_and_a_whole_chain(purged):
@@ -35,7 +35,7 @@ def test_a_purge_leaves_the_first_and_latest_event_of_each_object_and_a_whole_ch
     assert left == {1, 2, 3, 4, 20, 21, 22, 23}
     report = audit_verify()
     assert report.whole and guards_missing(connection) == [], report.problems
-    assert Head.objects.get().count == report.rows + sum(purged.values())
+    assert ChainHead.objects.get().count == report.rows + sum(purged.values())
 
 
 def test_any_range_of_a_purged_chain_verifies_and_is_protected(purged):
@@ -73,13 +73,13 @@ def test_what_was_derived_from_the_rows_goes_with_them(purged):
     gone = set(range(1, 25)) - set(Event.objects.values_list("sequence", flat=True))
     assert not Term.objects.filter(event_id__in=gone).exists()
     assert not Term.objects.filter(term="w:why10").exists() and Term.objects.filter(term="w:why0").exists()
-    fields = set(Known.objects.filter(kind="field").values_list("name", flat=True))
+    fields = set(KnownName.objects.filter(kind="field").values_list("name", flat=True))
     assert "field0" in fields and "field10" not in fields
-    assert Known.objects.filter(kind="object:merchant", guid="g-0").exists()
+    assert KnownName.objects.filter(kind="object:merchant", guid="g-0").exists()
 
 
 def test_nothing_goes_before_the_stream_told_it(archived, settings, tmp_path):
-    settings.AUDIT_STREAM = [f"file:{tmp_path / 'siem.jsonl'}"]
+    settings.AUDIT_FORWARD_TO = [f"file:{tmp_path / 'siem.jsonl'}"]
     with pytest.raises(PurgeRefused, match="was told"):
         list(archives_purge(origin=SYSTEM, now=LATER))
     assert Event.objects.filter(pk__lte=24).count() == 24
@@ -204,7 +204,7 @@ def test_gravestones_are_bounded_however_many_rows_stay(db, monkeypatch):
     [kept] = archives_write(until=datetime.now(UTC) + timedelta(days=1), origin=SYSTEM)
     assert list(archives_purge(origin=SYSTEM, now=LATER)) == [(kept, MOST_ROWS // 2)]
     stones = Event.objects.filter(action="audit.purged").order_by("pk")
-    assert len(stones) == MOST_ROWS // 2 // gravestones.MOST_KEPT == 5
+    assert len(stones) == MOST_ROWS // 2 // tombstones.MOST_KEPT == 5
     assert max(len(stone.request) for stone in stones) < 64 * 1024
     assert stones[0].message == "1000 of the rows 1 to 10000, 1000 stay (here those from 1 to 2000)"
     assert purged_ranges() == {(1, MOST_ROWS)} and archive_of_purged(9_999) == kept
@@ -214,16 +214,16 @@ def test_gravestones_are_bounded_however_many_rows_stay(db, monkeypatch):
 
 def test_the_largest_gravestone_fits():
     """Of rows with the longest numbers there are."""
-    most = gravestones.MOST_KEPT
+    most = tombstones.MOST_KEPT
     numbers = tuple(range(10**18, 10**18 + most))
-    stone = gravestones.Gravestone(numbers[0], numbers[-1], "f" * 64, "f" * 64, numbers, ("f" * 32,) * most)
+    stone = tombstones.Tombstone(numbers[0], numbers[-1], "f" * 64, "f" * 64, numbers, ("f" * 32,) * most)
     assert len(json.dumps(stone.request)) < 64 * 1024
 
 
 @pytest.fixture
 def small_stones(monkeypatch):
     """One gravestone for two rows that stay."""
-    monkeypatch.setattr(gravestones, "MOST_KEPT", 2)
+    monkeypatch.setattr(tombstones, "MOST_KEPT", 2)
 
 
 def test_a_chain_under_several_gravestones_for_one_archive_is_as_safe(small_stones, purged):

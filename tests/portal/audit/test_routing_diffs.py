@@ -4,8 +4,8 @@ import copy
 
 import pytest
 
+from portal.audit.recording import ObjectRef, event_record, origin_system
 from portal.audit.routing_diffs import routing_changes
-from portal.audit.services import ObjectRef, event_record, origin_system
 
 pytestmark = pytest.mark.django_db
 EUR = {"constraint": "Currency", "params": {"currency": "EUR"}}

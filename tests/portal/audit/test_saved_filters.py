@@ -8,11 +8,17 @@ import pytest
 from django.apps import apps
 from django.core.exceptions import PermissionDenied
 
-from portal.audit import saved, services
+from portal.audit import recording, saved_filters
 from portal.audit.models import Event, SavedFilter
-from portal.audit.saved import filter_delete, filter_rename, filter_save, filter_share, filters_for
-from portal.audit.services import Origin, event_record
-from portal.staff.own_roles import role_create, role_delete
+from portal.audit.recording import Origin, event_record
+from portal.audit.saved_filters import (
+    filter_delete,
+    filter_rename,
+    filter_save,
+    filter_share,
+    filters_for,
+)
+from portal.staff.custom_roles import role_create, role_delete
 
 pytestmark = pytest.mark.django_db
 ORIGIN = Origin(1, "Max", "Manager", "s", "192.0.2.1", "r-1")
@@ -93,7 +99,7 @@ def test_a_personal_one_is_its_owners_alone(manager, admin, client_of):
 
 def test_sharing_needs_its_right_and_a_role_that_reads_the_trail(manager, agent):
     for role in ("Support agent", "Nobody"):
-        with pytest.raises(saved.FilterRefused, match="does not have access to"):
+        with pytest.raises(saved_filters.FilterRefused, match="does not have access to"):
             save(manager, role=role)
     with pytest.raises(PermissionDenied):
         save(agent, role="Manager")
@@ -114,12 +120,12 @@ def test_buttons_rename_share_and_delete(manager, client_of):
 
 
 def test_their_number_is_bounded(manager, admin, monkeypatch):
-    monkeypatch.setattr(saved, "MOST", 2)
+    monkeypatch.setattr(saved_filters, "MOST", 2)
     for name in ("one", "two"):
         save(manager, name, role="Manager")
-    with pytest.raises(saved.FilterRefused, match="Delete one first"):
+    with pytest.raises(saved_filters.FilterRefused, match="Delete one first"):
         save(manager, "three")
-    with pytest.raises(saved.FilterRefused, match="Stop sharing one first"):
+    with pytest.raises(saved_filters.FilterRefused, match="Stop sharing one first"):
         save(admin, "three", role="Manager")
     assert names(admin) == []
 
@@ -132,7 +138,7 @@ def at(moment, monkeypatch):
         def now(cls, tz=None):
             return datetime.fromisoformat(moment).replace(tzinfo=UTC)
 
-    monkeypatch.setattr(services, "datetime", Clock)
+    monkeypatch.setattr(recording, "datetime", Clock)
     return event_record(action="session.signed_in", origin=ORIGIN).pk
 
 

@@ -8,11 +8,11 @@ from django.db import Error, transaction
 from django.http import QueryDict
 
 from portal.audit import seeding
-from portal.audit.filters import wanted_of
+from portal.audit.filters import parse_filters
 from portal.audit.models import Event
 from portal.audit.queries import selection_of
-from portal.audit.services import event_record, origin_system
-from portal.audit.verification import audit_verify
+from portal.audit.recording import event_record, origin_system
+from portal.audit.verification.chain import audit_verify
 
 
 def test_an_invented_trail_is_whole_and_findable(db, monkeypatch, capsys):
@@ -21,7 +21,7 @@ def test_an_invented_trail_is_whole_and_findable(db, monkeypatch, capsys):
     call_command("audit_seed", events=250, days=30)
     event_record(action="staff.created", origin=origin_system("tests"))
     assert audit_verify().whole and Event.objects.count() == 252
-    assert selection_of(wanted_of(QueryDict("words=review"), UTC)).events().exists()
+    assert selection_of(parse_filters(QueryDict("words=review"), UTC)).events().exists()
     assert "250 events appended" in capsys.readouterr().out
 
 

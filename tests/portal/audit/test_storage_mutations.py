@@ -8,12 +8,12 @@ from django.db import Error, connection, transaction
 from django.http import QueryDict
 from django.utils import timezone
 
-from portal.audit.filters import wanted_of
-from portal.audit.guards import guards_install, guards_missing, guards_remove
-from portal.audit.models import Event, Head, Known, Term
-from portal.audit.pages import events_page
-from portal.audit.services import ObjectRef, event_record, origin_system
-from portal.audit.verification import audit_verify
+from portal.audit.filters import parse_filters
+from portal.audit.models import ChainHead, Event, KnownName, Term
+from portal.audit.pagination import events_page
+from portal.audit.recording import ObjectRef, event_record, origin_system
+from portal.audit.triggers import guards_install, guards_missing, guards_remove
+from portal.audit.verification.chain import audit_verify
 
 pytestmark = pytest.mark.django_db
 ROWS = 6
@@ -67,7 +67,7 @@ def stored():
     """Everything that the trail is made of, as it is stored."""
     rows, literal = [], "quote({})" if connection.vendor == "sqlite" else "quote_nullable({})"
     with connection.cursor() as cursor:
-        for model in (Event, Head, Term, Known):
+        for model in (Event, ChainHead, Term, KnownName):
             columns = ", ".join(literal.format(field.column) for field in model._meta.concrete_fields)
             cursor.execute(f"SELECT {columns} FROM {model._meta.db_table}")  # noqa: S608
             rows.append(sorted(cursor.fetchall()))
@@ -84,7 +84,7 @@ def test_another_spelling_of_the_same_time_is_found(spelling):
 
 @pytest.mark.sqlite
 def test_a_whole_second_has_one_spelling_too(monkeypatch):
-    from portal.audit import services
+    from portal.audit import recording
 
     class Whole(datetime):
         """A clock that stands at a whole second."""
@@ -93,7 +93,7 @@ def test_a_whole_second_has_one_spelling_too(monkeypatch):
         def now(cls, tz=None):
             return datetime.now(tz).replace(microsecond=0) + timedelta(seconds=1)
 
-    monkeypatch.setattr(services, "datetime", Whole)
+    monkeypatch.setattr(recording, "datetime", Whole)
     event_record(action="session.signed_in", origin=origin_system("x"))
     assert audit_verify().whole
     execute("UPDATE audit_event SET time = time || '.000000' WHERE sequence = 7")
@@ -147,7 +147,7 @@ def test_a_last_row_whose_time_was_moved_sets_no_clock():
 def test_a_chain_whose_times_go_back_is_found():
     """As a portal wrote it that took the time from the unsealed head."""
     from portal.audit.canonical import HASHED_FIELDS, row_text
-    from portal.audit.head import head_seal
+    from portal.audit.chain_head import head_seal
     from portal.audit.keys import keyed_digest
 
     last = event_record(action="staff.created", origin=origin_system("night"))
@@ -156,7 +156,7 @@ def test_a_chain_whose_times_go_back_is_found():
     seal = head_seal(last.key_id, last.sequence, last.sequence, last.hash)
     guards_remove(connection)
     Event.objects.filter(pk=last.pk).update(time=last.time, hash=last.hash)
-    Head.objects.update(hash=last.hash, seal=seal)
+    ChainHead.objects.update(hash=last.hash, seal=seal)
     guards_install(connection)
     report = audit_verify()
     assert (report.problems[0].sequence, report.problems[0].kind) == (last.sequence, "time")
@@ -193,7 +193,7 @@ BLOB_ATTACKS = {
     [*INDEX_ATTACKS, *(pytest.param(attack, marks=pytest.mark.sqlite) for attack in BLOB_ATTACKS)],
 )
 def test_an_altered_index_is_found_and_repaired(attack, capsys):
-    there = set(Term.objects.values_list("pk")), set(Known.objects.values_list("pk", "folded"))
+    there = set(Term.objects.values_list("pk")), set(KnownName.objects.values_list("pk", "folded"))
     assert execute((INDEX_ATTACKS | BLOB_ATTACKS)[attack])
     report = audit_verify()
     assert report.whole and len(report.disagreements) == 1 and "audit_index" in report.disagreements[0]
@@ -205,7 +205,7 @@ def test_an_altered_index_is_found_and_repaired(attack, capsys):
     assert Event.objects.first().action == "audit.index_mended"
     assert not audit_verify().disagreements and not guards_missing(connection)
     assert there[0] <= set(Term.objects.values_list("pk"))
-    assert there[1] <= set(Known.objects.values_list("pk", "folded"))
+    assert there[1] <= set(KnownName.objects.values_list("pk", "folded"))
     assert "w:ghost" not in Term.objects.values_list("term", flat=True)
     assert [event.pk for event in _found("actor=person3")] == [4]
     assert [event.pk for event in _found("words=ticket3")] == [4]
@@ -216,7 +216,7 @@ def test_an_altered_index_is_found_and_repaired(attack, capsys):
 
 def _found(query):
     query = QueryDict(query)
-    return events_page(wanted_of(query, UTC), query).events
+    return events_page(parse_filters(query, UTC), query).events
 
 
 @pytest.mark.sqlite

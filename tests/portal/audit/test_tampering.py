@@ -8,10 +8,10 @@ from django.db import connection, transaction
 
 from portal.audit.anchors import anchor_write
 from portal.audit.canonical import HASHED_FIELDS
-from portal.audit.guards import guards_remove
-from portal.audit.models import Event, Head
-from portal.audit.services import AuditUnavailable, ObjectRef, event_record, origin_system
-from portal.audit.verification import audit_verify
+from portal.audit.models import ChainHead, Event
+from portal.audit.recording import AuditUnavailable, ObjectRef, event_record, origin_system
+from portal.audit.triggers import guards_remove
+from portal.audit.verification.chain import audit_verify
 
 ROWS, TRIES = 8, 1000
 COLUMNS = [name for name in (*HASHED_FIELDS, "hash") if name != "sequence"]
@@ -26,7 +26,7 @@ ATTACKS = {
 @pytest.fixture
 def heads(db):
     """ROWS anchored rows with the guards off; the head as it was after each, as an old copy holds it."""
-    heads = [Head.objects.values().get()]
+    heads = [ChainHead.objects.values().get()]
     for number in range(ROWS):
         event_record(
             action="change.accepted",
@@ -35,7 +35,7 @@ def heads(db):
             after={"name": number},
             duration_ms=number,
         )
-        heads.append(Head.objects.values().get())
+        heads.append(ChainHead.objects.values().get())
     anchor_write()
     guards_remove(connection)
     return heads
@@ -57,10 +57,13 @@ def test_nothing_is_appended_to_an_end_that_the_portal_did_not_write(heads):
     """Not after a cut with a forged head, with rows beyond the head, nor once the last row is gone."""
     attacks = {
         "cut": lambda: _cut("cut with head", 3, 5, heads),
-        "wiped": lambda: (_cut("cut", 1, 5, heads), Head.objects.update(hash="0" * 64, sequence=0, count=0)),
+        "wiped": lambda: (
+            _cut("cut", 1, 5, heads),
+            ChainHead.objects.update(hash="0" * 64, sequence=0, count=0),
+        ),
         "last row": lambda: Event.objects.filter(pk=ROWS).delete(),
         "beyond": lambda: _insert("insert", 1, 2, _Beyond()),
-        "old head": lambda: Head.objects.update(**heads[3]),
+        "old head": lambda: ChainHead.objects.update(**heads[3]),
     }
     for name, attack in attacks.items():
         with transaction.atomic():
@@ -85,7 +88,7 @@ def _tamper(kind, chance, heads):
         _edit(one, **{column: _other(old, chance)})
     elif kind == "edit head":
         column = chance.choice(["sequence", "count", "hash", "key_id", "seal"])
-        Head.objects.update(**{column: _other(heads[-1][column], chance)})
+        ChainHead.objects.update(**{column: _other(heads[-1][column], chance)})
     elif kind == "exchange":
         _edit(one, **Event.objects.filter(pk=two).values("object_name", "object_guid", "after").get())
     elif kind in ("swap", "shift"):
@@ -115,11 +118,11 @@ def _cut(kind, one, two, heads):
     Event.objects.filter(**rows.get(kind, {"pk__gte": one})).delete()
     last = Event.objects.first()
     if kind.startswith("cut with head") and last:
-        Head.objects.update(sequence=last.sequence, count=last.sequence, hash=last.hash)
+        ChainHead.objects.update(sequence=last.sequence, count=last.sequence, hash=last.hash)
         if kind == "cut with head and go on":
             _refused()
     elif kind.startswith("restore"):
-        Head.objects.update(**heads[one - 1])
+        ChainHead.objects.update(**heads[one - 1])
     if kind == "restore and go on":
         # The portal itself goes on writing, with its key, until the chain is longer than it was.
         for _ in range(ROWS + 2 - one):

@@ -8,11 +8,11 @@ from django.db import connection as database
 from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 
-from portal.audit.filters import wanted_of
-from portal.audit.guards import guards_install, guards_remove
+from portal.audit.filters import parse_filters
 from portal.audit.models import Event
-from portal.audit.services import ObjectRef, Origin, event_record
+from portal.audit.recording import ObjectRef, Origin, event_record
 from portal.audit.timeline import MOST_BARS, timeline_of
+from portal.audit.triggers import guards_install, guards_remove
 
 pytestmark = pytest.mark.django_db
 VIENNA = ZoneInfo("Europe/Vienna")
@@ -36,7 +36,7 @@ def trail():
 
 def drawn(query, zone=UTC):
     """(day and hour of the zone, counts) of the bars that are not empty, and the timeline."""
-    timeline = timeline_of(wanted_of(QueryDict(query), zone), zone)
+    timeline = timeline_of(parse_filters(QueryDict(query), zone), zone)
     bars = [(f"{bar.since.astimezone(zone):%m-%d %H}", bar.counts) for bar in timeline.bars if bar.counts]
     return bars, timeline
 

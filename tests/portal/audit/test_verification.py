@@ -9,11 +9,11 @@ from django.db import connection
 
 from portal.audit.canonical import HASHED_FIELDS
 from portal.audit.findings import MOST_PROBLEMS
-from portal.audit.guards import guards_install, guards_remove
 from portal.audit.keys import audit_keys, keyed_digest
-from portal.audit.models import Event, Head
-from portal.audit.services import ObjectRef, event_record, origin_system
-from portal.audit.verification import audit_verify
+from portal.audit.models import ChainHead, Event
+from portal.audit.recording import ObjectRef, event_record, origin_system
+from portal.audit.triggers import guards_install, guards_remove
+from portal.audit.verification.chain import audit_verify
 
 pytestmark = pytest.mark.django_db
 ROWS = 12
@@ -95,19 +95,19 @@ def test_a_cut_off_end_is_named(chain):
 
 def test_a_cut_off_end_with_the_head_set_back_is_found(chain):
     Event.objects.filter(pk__gt=8).delete()
-    Head.objects.update(sequence=8, count=8, hash=Event.objects.get(pk=8).hash)
+    ChainHead.objects.update(sequence=8, count=8, hash=Event.objects.get(pk=8).hash)
     found(8, "head")
 
 
 def test_a_missing_head_is_found(chain):
-    Head.objects.all().delete()
+    ChainHead.objects.all().delete()
     found(ROWS + 1, "cut off")
 
 
 def test_everything_deleted_is_found(chain):
     Event.objects.all().delete()
     found(1, "cut off")
-    Head.objects.update(sequence=0, count=0, seal="", hash="b" * 64)
+    ChainHead.objects.update(sequence=0, count=0, seal="", hash="b" * 64)
     found(0, "head")
 
 
@@ -143,11 +143,11 @@ def test_a_row_taken_from_another_genuine_chain_is_named(chain):
 
 
 def test_a_head_that_counts_otherwise_is_found(chain):
-    from portal.audit.head import head_seal
+    from portal.audit.chain_head import head_seal
 
-    head = Head.objects.get()
+    head = ChainHead.objects.get()
     seal = head_seal(head.key_id, head.sequence, 99, head.hash)
-    Head.objects.update(count=99, seal=seal)
+    ChainHead.objects.update(count=99, seal=seal)
     found(ROWS, "head")
 
 
@@ -193,9 +193,9 @@ def test_a_key_that_is_none_stops_everything(settings, keys):
 
 def test_ten_thousand_rows_are_verified_in_a_second_or_two(chain):
     """The promise is 100,000 rows in 10 s; the limit here leaves room for a busy machine."""
-    head, rows = Head.objects.get(), []
+    head, rows = ChainHead.objects.get(), []
     from portal.audit.canonical import row_text
-    from portal.audit.head import head_seal
+    from portal.audit.chain_head import head_seal
 
     row = Event.objects.filter(pk=ROWS).values().get()
     for sequence in range(ROWS + 1, 10_001):
@@ -204,7 +204,7 @@ def test_ten_thousand_rows_are_verified_in_a_second_or_two(chain):
         rows.append(Event(**row))
     Event.objects.bulk_create(rows, batch_size=500)
     seal = head_seal(head.key_id, 10_000, 10_000, row["hash"])
-    Head.objects.update(sequence=10_000, count=10_000, hash=row["hash"], seal=seal)
+    ChainHead.objects.update(sequence=10_000, count=10_000, hash=row["hash"], seal=seal)
     started = datetime.now(UTC)
     report = audit_verify()
     seconds = (datetime.now(UTC) - started).total_seconds()

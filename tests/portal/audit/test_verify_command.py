@@ -7,9 +7,9 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from portal.audit.guards import guards_install, guards_remove
 from portal.audit.models import Event
-from portal.audit.services import event_record, origin_system
+from portal.audit.recording import event_record, origin_system
+from portal.audit.triggers import guards_install, guards_remove
 
 pytestmark = pytest.mark.django_db
 ROWS = 8
@@ -44,7 +44,7 @@ def test_the_command_answers_a_shell_with_its_exit_code(tmp_path):
         "import django; django.setup();"
         "from django.core.management import call_command as call; from django.db import connection;"
         "call('migrate', verbosity=0);"
-        "from portal.audit.services import *; from portal.audit.guards import *;"
+        "from portal.audit.recording import *; from portal.audit.triggers import *;"
         "from portal.audit.models import Event;"
         "event_record(action='session.signed_in', origin=origin_system('x'));"
         "guards_remove(connection); Event.objects.update(message='x') if {} else None;"

@@ -6,8 +6,8 @@ import time
 from django.db import connections
 
 from portal.audit.models import Event
-from portal.audit.services import event_record, origin_system
-from portal.audit.verification import audit_verify
+from portal.audit.recording import event_record, origin_system
+from portal.audit.verification.chain import audit_verify
 
 WRITERS, EACH = 8, 25
 

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from portal.audit.models import Event
-from portal.audit.services import Origin
+from portal.audit.recording import Origin
 from portal.changes.models import Change
 from provisioning import service
 from tests.portal.changes.relay import Relay
@@ -20,8 +20,8 @@ ORIGIN = Origin(None, "Ana Agent", "Support agent", "", "127.0.0.1", "r1")
 @pytest.fixture(autouse=True)
 def rooms(settings):
     """The test's own rooms, and a short wait for a silent gateway."""
-    settings.ROOT_URLCONF = "tests.portal.changes.rooms"
-    settings.GATEWAY_DEADLINE = 2.0
+    settings.ROOT_URLCONF = "tests.portal.changes.view_stubs"
+    settings.GATEWAY_TIMEOUT = 2.0
 
 
 @pytest.fixture

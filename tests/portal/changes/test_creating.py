@@ -8,7 +8,7 @@ from django.db import connections
 
 from portal.audit.models import Event
 from portal.changes.models import Change, State
-from portal.directory.models import Entry
+from portal.directory.models import IndexedEntity
 from tests.portal.changes.conftest import actions, hidden, only_change
 
 FIELDS = {"name": "Nordlicht", "homepage": "https://nordlicht.example", "timezone": "Europe/Vienna"}
@@ -29,7 +29,7 @@ def test_a_create_lands_on_the_new_page_and_is_recorded(browser, tenant, relay):
     assert change.sealed_payload == ""
     assert actions(change) == ["change.intent", "change.accepted"]
     assert relay.writes == 1
-    assert Entry.objects.filter(kind="merchant", guid=change.object_guid, name="Nordlicht").exists()
+    assert IndexedEntity.objects.filter(kind="merchant", guid=change.object_guid, name="Nordlicht").exists()
 
 
 def test_the_same_submission_again_sends_nothing_and_lands_on_the_same_page(browser, tenant, relay):

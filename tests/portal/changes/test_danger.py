@@ -4,15 +4,15 @@ import uuid
 
 import pytest
 
-from portal.audit.looks import LOOKS
 from portal.audit.models import Event
-from portal.audit.services import event_record
+from portal.audit.recording import event_record
+from portal.audit.review_rules import LOOKS
 from portal.changes.models import Change, State
-from provisioning.connections.models import Connection
+from provisioning.credentials.models import Connection
 from provisioning.danger import DANGERS, dangers_of
 from provisioning.gateway.secrets import MASK
 from provisioning.operations import OPERATIONS
-from tests.made import connector_made
+from tests.factories import connector_made
 from tests.portal.changes.conftest import ORIGIN, hidden
 
 pytestmark = pytest.mark.django_db

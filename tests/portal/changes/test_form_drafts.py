@@ -10,13 +10,13 @@ from django.test import Client
 from django.utils import timezone
 
 from portal.changes.models import Change, State
-from portal.changes.settling import changes_interrupted_settle
+from portal.changes.stale_changes import changes_interrupted_settle
 from portal.form_drafts.models import FormDraft
 from portal.form_drafts.services import MOST_DRAFTS, MOST_SIGNED_OUT_SAVES, remove_expired
 from provisioning import service
-from provisioning.connections.models import Connection
+from provisioning.credentials.models import Connection
 from tests.conftest import PASSPHRASE
-from tests.made import connector_made, read
+from tests.factories import connector_made, read
 from tests.portal.changes.conftest import hidden
 from tests.portal.hostile.leaks import database_bytes, found_in, packed_bytes
 
@@ -27,7 +27,7 @@ TYPED = {"name": "Card", "adapter": "Nowhere", "method": "Creditcard", "apiKey":
 @pytest.fixture(autouse=True)
 def rooms(settings):
     """The portal's own pages."""
-    settings.GATEWAY_DEADLINE = 2.0
+    settings.GATEWAY_TIMEOUT = 2.0
 
 
 @pytest.fixture

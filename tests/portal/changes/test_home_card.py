@@ -7,7 +7,7 @@ from typing import Any
 from django.test import Client
 from django.utils import timezone
 
-from portal.changes.home import SHOWN
+from portal.changes.dashboard import SHOWN
 from portal.changes.models import Change, State
 
 

@@ -6,9 +6,9 @@ import uuid
 import pytest
 from django.apps import apps
 
+from portal.changes.encrypted_payloads import payload_seal, payload_unseal
 from portal.changes.models import Change, State
-from portal.changes.payloads import payload_seal, payload_unseal
-from portal.directory.models import Entry
+from portal.directory.models import IndexedEntity
 from provisioning.gateway.secrets import Sealed, reveal_all
 from tests.portal.hostile.leaks import found_in
 from tests.provisioning.gateway.wire import response, wire
@@ -79,7 +79,7 @@ def pages(settings):
 
 def test_no_secret_of_an_echoed_request_is_stored_or_shown(echoing, form, merchant, browser):
     browser.get(f"/sandbox/merchants/{merchant.guid}/")
-    Entry.objects.update_or_create(
+    IndexedEntity.objects.update_or_create(
         connection="sandbox", kind="merchant", guid=merchant.guid,
         defaults={"name": "Shop", "parent_guid": merchant.parent, "seen_at": "2026-01-01T00:00:00Z"},
     )  # fmt: skip
@@ -89,7 +89,7 @@ def test_no_secret_of_an_echoed_request_is_stored_or_shown(echoing, form, mercha
     assert found_in(stored(), echoing) == []
     page = browser.get(f"/changes/{change.pk}/")
     assert page.status_code == 200 and found_in(page.content, echoing) == []
-    assert Entry.objects.filter(kind="connector").count() == 1
+    assert IndexedEntity.objects.filter(kind="connector").count() == 1
 
 
 def test_settings_that_the_contract_does_not_name_are_masked_wherever_they_are_stored(

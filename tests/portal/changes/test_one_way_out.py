@@ -1,4 +1,4 @@
-"""No code path but portal.changes.sending may write to the gateway."""
+"""No code path but portal.changes.execution may write to the gateway."""
 
 import ast
 from pathlib import Path
@@ -21,7 +21,7 @@ def test_only_the_sending_module_performs():
         for path in (CHECKOUT / "portal").rglob("*.py")
         if "perform" in names_in(path)
     ]
-    assert found == ["portal/changes/sending.py"]
+    assert found == ["portal/changes/execution.py"]
 
 
 def test_nobody_but_the_service_speaks_to_the_client():

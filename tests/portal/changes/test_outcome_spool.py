@@ -13,11 +13,11 @@ from django.db import connections
 from django.utils import timezone
 
 from portal.audit.models import Event
-from portal.changes import outcome_spool, outcomes, services
+from portal.changes import outcome_spool, outcomes, workflow
 from portal.changes.health import check_unknown_outcomes, check_unrecorded_outcomes
 from portal.changes.models import Change, State
-from portal.console.health import NotReadyError
-from portal.tasks import housekeeping
+from portal.core.health import NotReadyError
+from portal.tasks import periodic
 from tests.portal.changes.conftest import actions, only_change
 from tests.portal.changes.test_creating import FIELDS, new
 from tests.portal.changes.test_updating import prepared
@@ -120,7 +120,7 @@ def test_an_update_and_the_worker(browser, merchant, spool, locked_after_sending
     change = prepared(browser, merchant, city="Linz")
     response = locked_after_sending("updateMerchant", lambda: browser.post(f"/changes/{change.pk}/send/"))
     assert "The gateway accepted the change" in response.content.decode()
-    services.changes_interrupted_settle()
+    workflow.changes_interrupted_settle()
     change.refresh_from_db()
     assert change.state == State.ACCEPTED
     assert actions(change) == ["change.prepared", "change.intent", "change.accepted"]
@@ -200,13 +200,13 @@ def test_an_interrupted_send_is_settled_by_the_worker(browser, merchant, rewrite
     change = prepared(browser, merchant, city="Linz")
     began = timezone.now() - timedelta(seconds=settings.CHANGE_INTERRUPTED_AFTER + 1)
     Change.objects.filter(pk=change.pk).update(state=State.SENDING, claimed_at=began, intent_at=began)
-    for regular in housekeeping._REGULAR.values():
+    for regular in periodic._REGULAR.values():
         regular.due_at = 0.0
-    housekeeping.housekeeping_do()
+    periodic.housekeeping_do()
     change.refresh_from_db()
     assert change.state == State.UNKNOWN
     assert Event.objects.filter(change_id=str(change.pk), action="change.unknown").count() == 1
-    every = housekeeping._REGULAR[services.changes_interrupted_settle].every
+    every = periodic._REGULAR[workflow.changes_interrupted_settle].every
     assert settings.CHANGE_INTERRUPTED_AFTER + every.total_seconds() + 5 < 60
     with pytest.raises(NotReadyError, match="1 change"):
         check_unknown_outcomes()

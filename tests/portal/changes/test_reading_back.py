@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from portal.audit.models import Event
-from portal.changes import services
+from portal.changes import workflow
 from portal.changes.models import Change, State
 from portal.changes.readback import PARTNERS, WRITE_ONLY, compare
 from portal.directory.services import entry_store
@@ -318,7 +318,7 @@ def test_permissions_of_a_user_are_compared(agent, merchant, rewriter):
         },
     )
     name = contract.schema("MerchantUserPermission")["enum"][0]
-    change = services.change_prepare(
+    change = workflow.change_prepare(
         user=agent,
         origin=ORIGIN,
         operation="merchant_user.update",
@@ -327,11 +327,11 @@ def test_permissions_of_a_user_are_compared(agent, merchant, rewriter):
         payload={"addPermissions": [name]},
     )
     rewriter.rules = {"updateMerchantUser": lambda body, send: None}
-    services.change_send(user=agent, origin=ORIGIN, change=change)
+    workflow.change_send(user=agent, origin=ORIGIN, change=change)
     assert change.state == State.UNKNOWN
     Change.objects.filter(pk=change.pk).update(intent_at=change.intent_at - timedelta(seconds=61))
     change.refresh_from_db()
-    services.change_check(user=agent, origin=ORIGIN, change=change)
+    workflow.change_check(user=agent, origin=ORIGIN, change=change)
     assert change.state == State.NOT_FOUND
     rewriter.rules = {}
     service.perform(
@@ -341,5 +341,5 @@ def test_permissions_of_a_user_are_compared(agent, merchant, rewriter):
         parent=merchant.guid,
         payload={"addPermissions": [name]},
     )
-    services.change_check(user=agent, origin=ORIGIN, change=change)
+    workflow.change_check(user=agent, origin=ORIGIN, change=change)
     assert change.state == State.ACCEPTED

@@ -16,14 +16,14 @@ from django.urls import resolve
 from django.utils import timezone
 
 from portal.audit.models import Event
-from portal.changes import services
+from portal.changes import workflow
+from portal.changes.encrypted_payloads import database_safe, payload_seal, payload_unseal
 from portal.changes.errors import SecretsGone
 from portal.changes.models import Change, State
-from portal.changes.payloads import payload_seal, payload_unseal, storable
 from portal.changes.templatetags.changes import generated_secrets
 from provisioning import service
+from provisioning.encryption import KeyringError
 from provisioning.gateway.secrets import Sealed
-from provisioning.keyring import KeyringError
 from tests.portal.changes.conftest import ORIGIN, hidden, only_change
 
 CANARY = 'canary/"&<ü>-7f3a'
@@ -92,7 +92,7 @@ def test_parallel_reveals_show_it_once(transactional_db, create, agent, relay):
 
     def reveal(_turn):
         try:
-            return services.secrets_reveal(user=agent, origin=ORIGIN, change=change)
+            return workflow.secrets_reveal(user=agent, origin=ORIGIN, change=change)
         except SecretsGone:
             return None
         finally:
@@ -110,7 +110,7 @@ def test_only_the_author_in_time_sees_them(create, browser, admin, client_of, re
     assert client_of(admin).post(f"/changes/{change.pk}/reveal/").status_code == 410
     Change.objects.update(secrets_until=timezone.now() - timedelta(seconds=1))
     assert browser.post(f"/changes/{change.pk}/reveal/").status_code == 410
-    services.changes_interrupted_settle()
+    workflow.changes_interrupted_settle()
     assert only_change().sealed_secrets == ""
 
 
@@ -171,4 +171,4 @@ def test_a_sealed_payload_opens_for_its_own_change_only(agent):
 
 def test_what_postgresql_refuses_is_made_storable():
     odd = {"a\x00": ["\ud800", float("nan"), float("inf"), 1.5, None]}
-    assert storable(odd) == {"a\ufffd": ["?", "nan", "inf", 1.5, None]}
+    assert database_safe(odd) == {"a\ufffd": ["?", "nan", "inf", 1.5, None]}

@@ -9,8 +9,8 @@ from django.db import connections
 from django.utils import timezone
 
 from portal.audit.models import Event
-from portal.changes import services
-from portal.changes.errors import EntityBusy
+from portal.changes import workflow
+from portal.changes.errors import ConcurrentChange
 from portal.changes.models import Change, State
 from provisioning import service
 from tests.portal.changes.conftest import ORIGIN, actions, edited, hidden, merchant_now, only_change
@@ -192,8 +192,8 @@ def test_a_second_writer_waits_for_the_first(browser, agent, merchant, relay):
     response = browser.post(f"/changes/{change.pk}/send/")
     assert response.status_code == 409
     assert "is being sent" in response.content.decode()
-    with pytest.raises(EntityBusy):
-        services.change_send(user=agent, origin=ORIGIN, change=change)
+    with pytest.raises(ConcurrentChange):
+        workflow.change_send(user=agent, origin=ORIGIN, change=change)
     change.refresh_from_db()
     assert change.state == State.PREPARED
     assert relay.writes == 0
@@ -240,8 +240,8 @@ def test_two_editors_a_hundred_times_no_silent_overwrite(transactional_db, agent
     def send(pair):
         person, change = pair
         try:
-            return services.change_send(user=person, origin=ORIGIN, change=change).state
-        except EntityBusy:
+            return workflow.change_send(user=person, origin=ORIGIN, change=change).state
+        except ConcurrentChange:
             return "busy"
         finally:
             connections.close_all()
@@ -268,7 +268,7 @@ def test_two_editors_a_hundred_times_no_silent_overwrite(transactional_db, agent
 
 
 def change_of(person, entity, **payload):
-    return services.change_prepare(
+    return workflow.change_prepare(
         user=person,
         origin=ORIGIN,
         operation="merchant.update",

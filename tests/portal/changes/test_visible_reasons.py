@@ -6,7 +6,7 @@ import pytest
 from django import forms
 
 from portal.changes.models import Change, State
-from portal.console.field_types import TextField
+from portal.core.field_types import TextField
 
 HIDDEN = ["fraud\u200b, really", "fraud \u202eydaerla", "fraud\x00", "\u200b", "\ufeffticket 12"]
 VISIBLE = "Näheres im\tTicket:\r\n- क्‍ष 👩‍💻"

@@ -8,10 +8,10 @@ import pytest
 from django.db import connection
 
 from portal.audit.models import Event
-from portal.connections.facts import connection_digest
-from provisioning.connections.models import Connection
-from provisioning.connections.services import connection_create, credential_active
-from provisioning.connections.versions import credential_reset
+from portal.connections.optimistic_lock import connection_digest
+from provisioning.credentials.credential_lifecycle import credential_reset
+from provisioning.credentials.models import Connection
+from provisioning.credentials.services import connection_create, credential_active
 from tests.gateway import Gateway
 
 PAGE = "/connections/staging/"

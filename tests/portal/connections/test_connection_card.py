@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from portal.directory.models import Scope
-from provisioning.connections.models import Connection, Credential
+from portal.directory.models import ListSync
+from provisioning.credentials.models import Connection, Credential
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_a_missing_credential_and_a_pause_are_told(agent, client_of, stored) -> 
 def test_a_gateway_that_cannot_be_read_is_away_until_it_is_read_again(agent, client_of, stored) -> None:
     now = timezone.now()
     where = {"connection": "sandbox", "kind": "merchant"}
-    Scope.objects.create(parent_guid="TE-1", failed_at=now, away_since=now - timedelta(minutes=9), **where)
+    ListSync.objects.create(parent_guid="TE-1", failed_at=now, away_since=now - timedelta(minutes=9), **where)
     assert "Not readable since" in home(agent, client_of)
-    Scope.objects.create(parent_guid="TE-2", refreshed_at=now + timedelta(seconds=1), **where)
+    ListSync.objects.create(parent_guid="TE-2", refreshed_at=now + timedelta(seconds=1), **where)
     assert "Not readable since" not in home(agent, client_of)

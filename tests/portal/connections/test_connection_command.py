@@ -5,7 +5,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from portal.audit.models import Event
-from provisioning.connections.models import Connection
+from provisioning.credentials.models import Connection
 
 ADDRESS = "https://gateway.example.com/api/provisioning"
 

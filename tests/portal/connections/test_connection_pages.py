@@ -6,14 +6,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from portal.audit.models import Event
-from portal.audit.services import origin_system
-from portal.connections.facts import connection_digest
+from portal.audit.recording import origin_system
+from portal.connections.optimistic_lock import connection_digest
 from portal.connections.services import connection_change
+from portal.staff.custom_roles import role_create
 from portal.staff.models import TenantScope
-from portal.staff.own_roles import role_create
-from provisioning.connections.models import Connection, Credential
-from provisioning.connections.services import connection_create
-from provisioning.connections.versions import credential_reset
+from provisioning.credentials.credential_lifecycle import credential_reset
+from provisioning.credentials.models import Connection, Credential
+from provisioning.credentials.services import connection_create
 from tests.portal.connections.conftest import actions, states, trail_broken
 
 PAGE = "/connections/staging/"

@@ -8,13 +8,13 @@ from django.db import connections
 from django.utils import timezone
 
 from portal.audit.models import Event
-from portal.audit.services import Origin
-from portal.connections import rotation
-from portal.connections.facts import connection_digest
-from portal.connections.findings import FINDINGS, finding_of
+from portal.audit.recording import Origin
+from portal.connections import credential_actions
+from portal.connections.credential_diagnosis import FINDINGS, finding_of
+from portal.connections.optimistic_lock import connection_digest
 from provisioning import service
-from provisioning.connections.models import Connection, Credential
-from provisioning.connections.versions import StepNotPossible
+from provisioning.credentials.credential_lifecycle import StepNotPossible
+from provisioning.credentials.models import Connection, Credential
 from provisioning.gateway.errors import UNUSUAL, NotAuthorised, NotSent, OutcomeUnknown, Refused
 from tests.portal.connections.conftest import (
     PAGE,
@@ -265,7 +265,7 @@ def test_what_a_new_version_pushes_out_is_on_record_with_the_reason(staging, gat
 
 
 def test_two_admins_at_once_end_with_exactly_one_active_version(committed_db, gateway, person) -> None:
-    from provisioning.connections.services import connection_create
+    from provisioning.credentials.services import connection_create
 
     made = connection_create(slug="staging", name="Staging", base_url=gateway.base_url)
     people = [person(name, "Admin") for name in ("ada", "bea")]
@@ -275,7 +275,7 @@ def test_two_admins_at_once_end_with_exactly_one_active_version(committed_db, ga
         origin = Origin(user.pk, user.username, "Admin", "", "", "")
         for _ in range(3):
             try:
-                taken = rotation.credential_take(
+                taken = credential_actions.store_credential(
                     user=user,
                     origin=origin,
                     connection=made,
@@ -283,8 +283,12 @@ def test_two_admins_at_once_end_with_exactly_one_active_version(committed_db, ga
                     api_key=gateway.api_key,
                     password=gateway.password,
                 )
-                if rotation.credential_try(user=user, origin=origin, credential=taken) is None:
-                    done.append(rotation.credential_use(user=user, origin=origin, credential=taken).version)
+                if credential_actions.test_credential(user=user, origin=origin, credential=taken) is None:
+                    done.append(
+                        credential_actions.activate_credential(
+                            user=user, origin=origin, credential=taken
+                        ).version
+                    )
             except StepNotPossible:
                 continue
         connections.close_all()

@@ -7,7 +7,7 @@ from django.urls import reverse
 from portal.changes.models import Change
 from provisioning import contract
 from provisioning.gateway.secrets import reveal_all
-from tests.made import connector_made, read
+from tests.factories import connector_made, read
 
 REGULAR = contract.contract_examples("createConnector")["connectorCreateRegular"]
 JSON_FIELDS = ("settings", "config.extraData", "config.vault")

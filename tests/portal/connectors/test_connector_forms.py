@@ -7,7 +7,7 @@ from django.http import QueryDict
 from django.template.loader import render_to_string
 
 from portal.connectors.forms import ConnectorCreateForm, ConnectorEditForm
-from portal.console.forms import look_up
+from portal.core.forms import look_up
 from provisioning import contract
 from provisioning.entities import Connector
 from provisioning.gateway.secrets import MASK, Sealed, mask, reveal_all, seal_paths

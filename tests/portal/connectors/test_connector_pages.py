@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from portal.changes.models import Change
 from provisioning import contract, service
-from tests.made import connector_made, unique
+from tests.factories import connector_made, unique
 from tests.portal.connectors.steps import (
     OF_ITS_OWN,
     REGULAR,

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 import pytest
 from django.http import QueryDict
 
-from portal.changes.typed import typed_of
+from portal.changes.form_input import typed_of
 from portal.connectors.forms import ConnectorCreateForm
 
 SECRET = "canary-secret"

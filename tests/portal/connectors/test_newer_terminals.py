@@ -5,8 +5,8 @@ import requests
 
 from portal.changes.models import Change, State
 from provisioning.gateway.secrets import MASK
+from tests.factories import connector_made, read
 from tests.html_form import HtmlForm
-from tests.made import connector_made, read
 from tests.portal.connectors.steps import url_of
 
 pytestmark = pytest.mark.django_db

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from portal.directory.models import Entry, Scope
+from portal.directory.models import IndexedEntity, ListSync
 from provisioning import service
 
 NOWHERE = "http://127.0.0.1:9/api/provisioning"
@@ -39,8 +39,8 @@ def away(connection):
 def aged(**ages):
     """Makes what was read older: aged(refreshed_at=600) seconds."""
     moments = {name: timezone.now() - timedelta(seconds=seconds) for name, seconds in ages.items()}
-    Scope.objects.update(**moments)
-    Entry.objects.update(seen_at=timezone.now() - timedelta(seconds=900))
+    ListSync.objects.update(**moments)
+    IndexedEntity.objects.update(seen_at=timezone.now() - timedelta(seconds=900))
 
 
 def made(tenant, name):

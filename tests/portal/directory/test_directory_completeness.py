@@ -3,10 +3,10 @@
 import pytest
 
 from portal.directory import background, sync
-from portal.directory.models import Entry, Scope
+from portal.directory.models import IndexedEntity, ListSync
 from portal.directory.services import scope_ensure
-from portal.tasks.attempts import attempt
-from portal.tasks.models import Run, Worker
+from portal.tasks.models import TaskRun, Worker
+from portal.tasks.runner import attempt
 from tests.portal.directory.conftest import away, made
 
 WORDS_OF_NONE = (
@@ -32,7 +32,7 @@ def worker(db):
 
 def work():
     """Do what waits, as a worker does."""
-    while run := Run.objects.filter(state="waiting").order_by("created_at").first():
+    while run := TaskRun.objects.filter(state="waiting").order_by("created_at").first():
         attempt(str(run.pk))
 
 
@@ -46,7 +46,7 @@ def test_a_fresh_portal_lists_what_exists_without_a_detour(browser, room):
 
 def test_a_fresh_portal_finds_what_exists(browser, connection, monkeypatch):
     # Other tests fill the gateway, and the machine may be busy.
-    monkeypatch.setattr("portal.console.middleware.GATEWAY_TIME_OF_A_PAGE", 120.0)
+    monkeypatch.setattr("portal.core.middleware.GATEWAY_TIME_OF_A_PAGE", 120.0)
     shop = made(connection.tenant_guid, "Freshly Sought Shop")
     page = browser.get("/search/?q=freshly+sought").content.decode()
     assert shop.guid in page
@@ -91,38 +91,41 @@ def test_refresh_says_what_came_of_it(browser, connection):
 def test_the_worker_reads_everything_before_anybody_asks(browser, connection, worker):
     background.missing_lists_enqueue()
     background.missing_lists_enqueue()
-    assert Run.objects.count() == 1
+    assert TaskRun.objects.count() == 1
     work()
-    assert Run.objects.get().state == "done", Run.objects.get().message
-    merchants = Entry.objects.filter(kind="merchant").count()
+    assert TaskRun.objects.get().state == "done", TaskRun.objects.get().message
+    merchants = IndexedEntity.objects.filter(kind="merchant").count()
     assert merchants > 3
     for kind in ("merchant_user", "connector"):
-        assert Scope.objects.filter(kind=kind, refreshed_at__isnull=False).count() == merchants
+        assert ListSync.objects.filter(kind=kind, refreshed_at__isnull=False).count() == merchants
     background.missing_lists_enqueue()
-    assert not Run.objects.filter(state="waiting").exists()
+    assert not TaskRun.objects.filter(state="waiting").exists()
 
 
 def test_the_worker_reads_again_what_is_wrong_and_leaves_a_broken_gateway_alone(connection, worker):
     background.missing_lists_enqueue()
     work()
-    Scope.objects.filter(kind="merchant").update(outdated=True)
+    ListSync.objects.filter(kind="merchant").update(outdated=True)
     background.missing_lists_enqueue()
     work()
-    assert not Scope.objects.filter(outdated=True).exists()
+    assert not ListSync.objects.filter(outdated=True).exists()
     away(connection)
-    Scope.objects.filter(kind="tenant").update(outdated=True)
+    ListSync.objects.filter(kind="tenant").update(outdated=True)
     background.missing_lists_enqueue()
     work()
     background.missing_lists_enqueue()
-    assert not Run.objects.filter(state="waiting").exists()
+    assert not TaskRun.objects.filter(state="waiting").exists()
 
 
 def test_a_run_that_takes_long_lets_others_work_and_goes_on(connection, worker, monkeypatch):
     monkeypatch.setattr(background, "TURN", -1.0)
     background.missing_lists_enqueue()
     work()
-    assert Run.objects.count() > 1 or Run.objects.get().arguments["turn"] > 0
-    assert Scope.objects.filter(kind="connector").count() == Entry.objects.filter(kind="merchant").count()
+    assert TaskRun.objects.count() > 1 or TaskRun.objects.get().arguments["turn"] > 0
+    assert (
+        ListSync.objects.filter(kind="connector").count()
+        == IndexedEntity.objects.filter(kind="merchant").count()
+    )
 
 
 def test_many_merchants_are_read_by_the_worker_and_the_page_shows_how_far_it_is(browser, worker, monkeypatch):
@@ -142,14 +145,14 @@ def test_many_merchants_are_read_by_the_worker_and_the_page_shows_how_far_it_is(
     assert (
         "being read again in the background" in browser.post("/sandbox/users/", follow=True).content.decode()
     )
-    assert "Reading again" in browser.get("/sandbox/users/").content.decode() or Run.objects.filter(
+    assert "Reading again" in browser.get("/sandbox/users/").content.decode() or TaskRun.objects.filter(
         state="waiting"
     )
 
 
 def test_a_long_list_is_left_to_the_worker(browser, connection, worker, monkeypatch):
     scope_ensure(connection="sandbox", kind="tenant")
-    monkeypatch.setattr("portal.directory.scopes.PAGE_ROWS", 2)
+    monkeypatch.setattr("portal.directory.list_sync.PAGE_ROWS", 2)
     for number in range(3):
         made(connection.tenant_guid, f"One of many {number}")
     address = f"/sandbox/merchants/?tenant={connection.tenant_guid}"
@@ -160,7 +163,7 @@ def test_a_long_list_is_left_to_the_worker(browser, connection, worker, monkeypa
     page = browser.get(address)
     assert page.context["state"].complete
     assert page.context["state"].large
-    assert Scope.objects.get(kind="merchant", parent_guid=connection.tenant_guid).rows >= 3
+    assert ListSync.objects.get(kind="merchant", parent_guid=connection.tenant_guid).rows >= 3
     assert page.context["page"].count >= 3
     row = page.context["page"].object_list[0]
     text = browser.get(row["url"]).content.decode()
@@ -169,14 +172,14 @@ def test_a_long_list_is_left_to_the_worker(browser, connection, worker, monkeypa
 
 
 def test_a_long_list_without_a_worker_says_why_it_is_not_read(browser, connection, monkeypatch):
-    monkeypatch.setattr("portal.directory.scopes.PAGE_ROWS", 0)
+    monkeypatch.setattr("portal.directory.list_sync.PAGE_ROWS", 0)
     text = browser.get(f"/sandbox/merchants/?tenant={connection.tenant_guid}").content.decode()
     assert "a background worker has to read it. No worker is running" in text
 
 
 def test_a_list_beyond_the_size_limit_says_the_true_reason(browser, connection, worker, monkeypatch):
     scope_ensure(connection="sandbox", kind="tenant")
-    monkeypatch.setattr("portal.directory.scopes.PAGE_BYTES", 100)
+    monkeypatch.setattr("portal.directory.list_sync.PAGE_BYTES", 100)
     monkeypatch.setattr("provisioning.gateway.client.LIST_SIZE_CAP", 100)
     address = f"/sandbox/merchants/?tenant={connection.tenant_guid}"
     browser.get(address)
@@ -185,4 +188,4 @@ def test_a_list_beyond_the_size_limit_says_the_true_reason(browser, connection, 
     assert "The list is larger than the portal can read" in text
     assert "Try again in a moment" not in text
     background.missing_lists_enqueue()
-    assert not Run.objects.filter(state="waiting").exists()
+    assert not TaskRun.objects.filter(state="waiting").exists()

@@ -7,8 +7,8 @@ import pytest
 from django.utils import timezone
 
 from portal.directory import views
-from portal.directory.models import Entry, Scope
-from portal.directory.records import index_draft, index_row
+from portal.directory.models import IndexedEntity, ListSync
+from portal.directory.serialization import index_draft, index_row
 from provisioning.entities import ENTITY_KINDS
 
 
@@ -22,7 +22,7 @@ def browser(agent, client_of, connection):
         ("connector", "ME-0"),
         ("merchant_user", "ME-0"),
     ):
-        Scope.objects.create(connection="sandbox", kind=kind, parent_guid=parent, refreshed_at=now)
+        ListSync.objects.create(connection="sandbox", kind=kind, parent_guid=parent, refreshed_at=now)
     known("tenant", "TE-1", name="Tenant", parent="")
     return client_of(agent)
 
@@ -58,7 +58,7 @@ def test_underscores_hyphens_and_case_sort_alike_on_every_database(browser):
     words = ["a-b", "a_b", "A b", "ab", "aB c", "a.b", "(a)", "1a", "Z", "z a"]
     for number, name in enumerate(words):
         known("merchant", f"ME-{number}", name=name)
-    rows = list(Entry.objects.filter(kind="merchant").values_list("sort_key", flat=True))
+    rows = list(IndexedEntity.objects.filter(kind="merchant").values_list("sort_key", flat=True))
     shown = [row["sort_key"] for row in browser.get("/sandbox/merchants/").context["page"].object_list]
     assert shown == sorted(rows)
 
@@ -163,7 +163,7 @@ def test_connectors_sort_by_their_columns(browser, sort):
     for number, shop in enumerate(["Zeta", "Alpha"]):
         known("merchant", f"ME-{number}", name=shop)
         place = {"connection": "sandbox", "kind": "connector", "parent_guid": f"ME-{number}"}
-        Scope.objects.get_or_create(**place, defaults={"refreshed_at": timezone.now()})
+        ListSync.objects.get_or_create(**place, defaults={"refreshed_at": timezone.now()})
         for card in range(2):
             known(
                 "connector", f"CO-{number}{card}", parent=f"ME-{number}", name=uuid.uuid4().hex,

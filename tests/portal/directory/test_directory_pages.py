@@ -5,10 +5,10 @@ import uuid
 import pytest
 
 from portal.directory import views
-from portal.directory.models import Entry, Scope
+from portal.directory.models import IndexedEntity, ListSync
 from portal.directory.services import scope_refresh
 from provisioning import service
-from provisioning.connections.models import Connection
+from provisioning.credentials.models import Connection
 from tests.portal.directory.conftest import away
 
 
@@ -85,14 +85,14 @@ def test_only_what_occurs_is_offered_and_a_strange_value_stays_chosen(browser, s
 
 
 def test_one_tenants_list_is_its_own(browser, shops, word, connection):
-    other = Entry.objects.filter(kind="tenant").exclude(guid=connection.tenant_guid)
+    other = IndexedEntity.objects.filter(kind="tenant").exclude(guid=connection.tenant_guid)
     response = browser.get(f"/sandbox/merchants/?tenant={connection.tenant_guid}&q={word}")
     assert len(listed(response)) == 3
     assert response.context["tenant_name"]
     assert listed(browser.get(f"/sandbox/merchants/?tenant={other.first().guid}&q={word}")) == []
-    assert not Scope.objects.filter(parent_guid="TE-NOBODY").exists()
+    assert not ListSync.objects.filter(parent_guid="TE-NOBODY").exists()
     browser.get("/sandbox/merchants/?tenant=TE-NOBODY")
-    assert not Scope.objects.filter(parent_guid="TE-NOBODY").exists()
+    assert not ListSync.objects.filter(parent_guid="TE-NOBODY").exists()
 
 
 def test_long_lists_have_pages(browser, shops, word, monkeypatch):
@@ -140,7 +140,7 @@ def test_an_unknown_connection_is_not_found_and_asks_nobody(browser):
     assert browser.get("/nowhere/merchants/").status_code == 404
     assert browser.get("/nowhere/tenants/TE-1/").status_code == 404
     assert "There is no connection “nowhere”." in browser.get("/nowhere/").content.decode()
-    assert not Scope.objects.filter(connection="nowhere").exists()
+    assert not ListSync.objects.filter(connection="nowhere").exists()
 
 
 def test_search_groups_what_it_finds_by_kind(browser, shops, word, connection):

@@ -7,10 +7,10 @@ from importlib import import_module
 import pytest
 from django.apps import apps
 
-from portal.console.text import fold
-from portal.directory.models import Entry, Scope
-from portal.directory.records import GUID_LIMIT, index_draft, index_row, storable
-from portal.directory.scopes import rows_store
+from portal.core.text import fold
+from portal.directory.list_sync import rows_store
+from portal.directory.models import IndexedEntity, ListSync
+from portal.directory.serialization import GUID_LIMIT, database_safe, index_draft, index_row
 from portal.directory.services import (
     entries_matching,
     entries_search,
@@ -75,7 +75,7 @@ def test_what_postgresql_refuses_is_taken_out():
 
 
 def test_a_sealed_value_in_an_unexpected_place_is_masked():
-    assert storable({"a": [Sealed("x"), {"b": 1.5}]}) == {"a": [MASK, {"b": 1.5}]}
+    assert database_safe({"a": [Sealed("x"), {"b": 1.5}]}) == {"a": [MASK, {"b": 1.5}]}
 
 
 @pytest.mark.parametrize("guid", ["X" * (GUID_LIMIT + 1), "ME-\x00"])
@@ -115,8 +115,8 @@ def test_search_finds_every_word_in_any_case(db, text):
 
 def test_wildcards_are_letters(db):
     rows_store([row_of(merchant())])
-    assert not entries_matching(Entry.objects.all(), "%").exists()
-    assert not entries_matching(Entry.objects.all(), "caf_").exists()
+    assert not entries_matching(IndexedEntity.objects.all(), "%").exists()
+    assert not entries_matching(IndexedEntity.objects.all(), "caf_").exists()
 
 
 def test_search_puts_the_exact_guid_first_and_stops_at_its_limit(db):
@@ -139,7 +139,7 @@ def test_an_own_change_is_stored_under_the_parent_it_was_known_under(db):
 
 def test_a_new_country_becomes_a_filter_at_once(db):
     place = {"connection": "sandbox", "kind": "merchant", "parent_guid": "TE-1"}
-    scope = Scope.objects.create(**place, refreshed_at=NOW, facets={"country": ["AT"]})
+    scope = ListSync.objects.create(**place, refreshed_at=NOW, facets={"country": ["AT"]})
     entry_store(connection="sandbox", entity=merchant(country="CH", defaultCurrency="CHF"))
     scope.refresh_from_db()
     assert scope.facets == {"country": ["AT", "CH"], "currency": ["CHF"]}
@@ -167,7 +167,7 @@ def test_parents_come_tenant_first(db):
 def test_rows_stored_before_are_folded_by_the_migration_and_by_the_next_refresh(db):
     row = row_of(merchant(name="Ölmühle Łódź"))
     rows_store([row])
-    Entry.objects.update(search="ölmühle łódź", sort_key="ölmühle łódź")
+    IndexedEntity.objects.update(search="ölmühle łódź", sort_key="ölmühle łódź")
     import_module("portal.directory.migrations.0002_fold_accents").fold_rows(apps, None)
-    assert Entry.objects.get().sort_key == "olmuhle lodz"
+    assert IndexedEntity.objects.get().sort_key == "olmuhle lodz"
     assert entries_search(user=User(), text="olmuhle LODZ", kinds=["merchant"], limit=5)

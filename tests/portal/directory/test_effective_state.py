@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from portal.changes.models import Change
-from portal.directory.models import Entry
+from portal.directory.models import IndexedEntity
 from provisioning import service
 from tests.portal.directory.conftest import made
 
@@ -68,7 +68,7 @@ def test_the_preview_counts_what_is_affected_and_says_what_is_not_known(browser,
 def test_what_belongs_to_a_disabled_merchant_is_off_on_every_page(browser, shop):
     browser.get(f"/sandbox/merchants/{shop.guid}/connectors/")
     act(browser, shop, "disable")
-    connector = Entry.objects.filter(kind="connector", parent_guid=shop.guid).first()
+    connector = IndexedEntity.objects.filter(kind="connector", parent_guid=shop.guid).first()
     for address in (
         f"/sandbox/merchants/{shop.guid}/connectors/",
         f"/sandbox/connectors/?merchant={shop.guid}",
@@ -98,7 +98,7 @@ def test_an_archived_merchant_comes_back_with_a_word_on_what_is_still_disabled(b
     assert f"/sandbox/merchants/{shop.guid}/unarchive/" in page
     assert f"/sandbox/merchants/{shop.guid}/enable/" not in page
     act(browser, shop, "unarchive")
-    if Entry.objects.get(guid=shop.guid).disabled:
+    if IndexedEntity.objects.get(guid=shop.guid).disabled:
         act(browser, shop, "enable")
     page = browser.get(f"/sandbox/merchants/{shop.guid}/").content.decode()
     real = {
@@ -131,5 +131,5 @@ def test_what_changed_elsewhere_makes_the_children_be_read_again(browser, shop, 
     )  # fmt: skip
     browser.get(f"/sandbox/merchants/{shop.guid}/")
     rows = service.connector_list(connection="sandbox", merchant_guid=shop.guid)
-    known = Entry.objects.filter(kind="connector", parent_guid=shop.guid)
+    known = IndexedEntity.objects.filter(kind="connector", parent_guid=shop.guid)
     assert {row.guid: row.disabled for row in rows} == dict(known.values_list("guid", "disabled"))

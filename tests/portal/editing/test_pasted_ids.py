@@ -6,11 +6,11 @@ from urllib.parse import quote
 import pytest
 from django.http import QueryDict
 
-from portal.audit.filters import wanted_of
+from portal.audit.filters import parse_filters
 from portal.audit.models import Event
 from portal.audit.queries import selection_of
-from portal.audit.services import ObjectRef, event_record, origin_system
-from tests.made import merchant_made
+from portal.audit.recording import ObjectRef, event_record, origin_system
+from tests.factories import merchant_made
 
 PASTES = [
     " {} ", "\u00a0{}\n", "\u200b{}", "{}\ufeff", "\u200e{}", "{}\u2060", '"{}"', "“{}”", "<{}>", "({})",
@@ -46,7 +46,7 @@ def test_a_pasted_id_is_found_by_search_lists_and_the_audit_trail(browser, conne
         for address in ("/search/", "/sandbox/merchants/"):
             page = browser.get(address, {"q": text}, follow=True).content.decode()
             assert f"/sandbox/merchants/{shop.guid}/" in page, (address, text)
-        wanted = wanted_of(QueryDict(f"object={quote(text)}"), UTC)
+        wanted = parse_filters(QueryDict(f"object={quote(text)}"), UTC)
         assert event.pk in selection_of(wanted).numbers(50).found, text
 
 

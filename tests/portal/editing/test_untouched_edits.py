@@ -8,8 +8,8 @@ from django.urls import reverse
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from portal.changes.encrypted_payloads import payload_unseal
 from portal.changes.models import Change
-from portal.changes.payloads import payload_unseal
 from portal.connectors.forms import ConnectorEditForm
 from portal.merchant_users.forms import MerchantUserEditForm
 from portal.merchants.forms import MerchantEditForm
@@ -17,8 +17,8 @@ from portal.tenants.forms import TenantEditForm
 from provisioning import service
 from provisioning.entities import ENTITY_KINDS
 from provisioning.gateway.secrets import MASK, reveal_all
+from tests.factories import connector_made, merchant_made, unique, user_made
 from tests.html_form import HtmlForm
-from tests.made import connector_made, merchant_made, unique, user_made
 
 ODD = "\u00a0Line 1\nLine 2 \u200b e\u0301 "
 MERCHANT = {

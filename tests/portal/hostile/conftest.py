@@ -13,11 +13,11 @@ from django.core.signals import got_request_exception, request_finished, request
 from django.db import close_old_connections
 from django.test import RequestFactory
 
+from portal.changes.encrypted_payloads import payload_seal
 from portal.changes.models import Change, State
-from portal.changes.payloads import payload_seal
 from portal.directory.services import entry_store
 from provisioning import service
-from provisioning.connections.versions import credentials_revoke_all
+from provisioning.credentials.credential_lifecycle import credentials_revoke_all
 from tests.conftest import PASSPHRASE
 from tests.gateway import gateway_started
 from tests.portal.changes.conftest import fault, merchant_made  # noqa: F401 - a fixture
@@ -75,7 +75,7 @@ def paused(connection, house):
 @pytest.fixture
 def visitor(house, admin, person, settings):
     """Sends requests and keeps what broke: `sent`, `broken` (what was wrong → the first such request)."""
-    settings.SIGN_IN_ATTEMPTS = settings.SIGN_IN_ADDRESS_ATTEMPTS = 1_000_000  # each input is to be looked at
+    settings.LOGIN_ATTEMPTS = settings.LOGIN_ADDRESS_ATTEMPTS = 1_000_000  # each input is to be looked at
     settings.ACCOUNT_RATE_LIMITS = False
     admin.set_password(PASSPHRASE)
     admin.save()

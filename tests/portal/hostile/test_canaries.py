@@ -16,17 +16,17 @@ from django.utils.log import AdminEmailHandler
 from portal.audit.exports import FORMATS
 from portal.changes.models import Change
 from portal.connectors.forms import ConnectorCreateForm
-from portal.console.logs import JsonFormatter
+from portal.core.logs import JsonFormatter
+from portal.staff.mfa import secrets_of, wrapped_secret
 from portal.staff.models import User
-from portal.staff.second_factor import secrets_of, wrapped_secret
 from provisioning import service
 from tests.access_table import TABLE
 from tests.conftest import PASSPHRASE
 from tests.portal.changes.conftest import hidden
 from tests.portal.hostile.inputs import address
 from tests.portal.hostile.leaks import found_in
-from tests.portal.hostile.notebook import Notebook
-from tests.portal.staff.test_second_factor import code_of, wrong_code_of
+from tests.portal.hostile.request_log import Notebook
+from tests.portal.staff.test_mfa import code_of, wrong_code_of
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.test import Client, RequestFactory
 
-from portal.staff.second_factor import secrets_of
+from portal.staff.mfa import secrets_of
 from tests.access_table import TABLE
 from tests.conftest import PASSPHRASE
 from tests.portal.hostile.inputs import BROKEN_ADDRESSES, NASTY, address

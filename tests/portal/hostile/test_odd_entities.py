@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from portal.directory.models import Entry, Scope
+from portal.directory.models import IndexedEntity, ListSync
 from provisioning import contract
 from tests.provisioning.gateway.wire import response, wire
 
@@ -76,7 +76,7 @@ class OddGateway:
 @pytest.fixture
 def odd_gateway(connection, settings):
     """A gateway whose rows a test chooses."""
-    settings.DIRECTORY_MAX_AGE = 0
+    settings.INDEX_MAX_AGE = 0
     gateway = OddGateway()
 
     def talk(peer):
@@ -100,21 +100,21 @@ def browser(agent, client_of):
 def indexed():
     """Rows of the three entities, so that their pages can be opened."""
     seen = {"connection": "sandbox", "tenant_guid": TENANT, "seen_at": "2026-01-01T00:00:00Z"}
-    Entry.objects.update_or_create(
+    IndexedEntity.objects.update_or_create(
         kind="tenant", guid=TENANT, defaults={**seen, "name": "Own", "tenant_guid": ""}
     )
     for kind, row in WELL.items():
         parent = TENANT if kind == "merchant" else MERCHANT
         name = row.get("name", "rosa")
         values = {**seen, "parent_guid": parent, "name": name, "digest": ""}
-        Entry.objects.update_or_create(kind=kind, guid=row["guid"], defaults=values)
+        IndexedEntity.objects.update_or_create(kind=kind, guid=row["guid"], defaults=values)
 
 
 def opened(browser, kind):
     """Opens every page that shows or decides on the entity, refreshed; returns the list's text."""
     room, guid = ROOMS[kind], WELL[kind]["guid"]
     indexed()
-    Scope.objects.update(failed_at=None)
+    ListSync.objects.update(failed_at=None)
     browser.post(f"/sandbox/{room}/" + ("" if kind == "merchant" else f"?merchant={MERCHANT}"))
     pages = {
         "list": browser.get(f"/sandbox/{room}/" + ("" if kind == "merchant" else f"?merchant={MERCHANT}")),
@@ -212,7 +212,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_shown(odd_gateway, browser
     assert "Well" in shown and "unreadable: disabled: neither yes nor no" in shown
     assert "unreadable: city: not a text" in pages["page"].content.decode()
     assert "unreadable: city: not a text" in pages["edit"].content.decode()
-    assert Entry.objects.get(guid=OTHER).status == "unreadable"
+    assert IndexedEntity.objects.get(guid=OTHER).status == "unreadable"
 
 
 def test_harmless_slips_are_read(odd_gateway, browser):
@@ -220,4 +220,4 @@ def test_harmless_slips_are_read(odd_gateway, browser):
     odd_gateway.rows["merchant"] = [json.dumps(WELL["merchant"] | slips)]
     page = opened(browser, "merchant")["page"].content.decode()
     assert "unreadable" not in page and "1010" in page
-    assert Entry.objects.get(guid=MERCHANT).disabled
+    assert IndexedEntity.objects.get(guid=MERCHANT).disabled

@@ -7,11 +7,11 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.utils import timezone
 
+from portal.changes.encrypted_payloads import payload_seal, secrets_seal
 from portal.changes.models import Change, State
-from portal.changes.payloads import payload_seal, secrets_seal
 from portal.form_drafts.models import FormDraft
-from portal.staff.second_factor import secrets_of
-from provisioning import keyring
+from portal.staff.mfa import secrets_of
+from provisioning import encryption
 from provisioning.gateway.secrets import Sealed
 from tests.conftest import PASSPHRASE
 from tests.running.production import key
@@ -49,6 +49,6 @@ def sealed(keys, connection, person):
     change.save()
     draft = FormDraft(user=ana, path="/sandbox/merchants/new/", updated_at=timezone.now())
     for column in FormDraft.SEALED:
-        setattr(draft, column, keyring.seal("canary-draft", context=draft.context(column)))
+        setattr(draft, column, encryption.seal("canary-draft", context=draft.context(column)))
     draft.save()
     return SimpleNamespace(ana=ana, secret=secret, code=code, change=change, connection=connection)

@@ -11,19 +11,19 @@ from django.core.management import CommandError, call_command
 from django.db import models
 
 from portal.audit.models import Event
+from portal.changes.encrypted_payloads import payload_unseal, secrets_unseal
 from portal.changes.models import Change
-from portal.changes.payloads import payload_unseal, secrets_unseal
 from portal.changes.snapshots import differences, snapshot_of
 from portal.keys import services
 from portal.keys.services import keyring_rotate, keyring_standing
-from portal.staff.second_factor import code_take, secrets_of, wrapped_secret
-from provisioning.connections.models import Credential
-from provisioning.connections.services import credential_active
+from portal.staff.mfa import code_take, secrets_of, wrapped_secret
+from provisioning.credentials.models import Credential
+from provisioning.credentials.services import credential_active
+from provisioning.encrypted_fields import EncryptedField, places, values_resting
+from provisioning.encryption import KeyringError
 from provisioning.gateway.secrets import Sealed
-from provisioning.keyring import KeyringError
-from provisioning.sealed_places import Place, places, values_resting
 from tests.checks.tree import python_files, text_of
-from tests.made import connector_made, merchant_made
+from tests.factories import connector_made, merchant_made
 from tests.portal.changes.conftest import ORIGIN
 from tests.portal.keys.conftest import VALUES
 
@@ -67,13 +67,13 @@ def test_every_sealed_column_of_every_model_belongs_to_a_place():
 def test_whoever_seals_something_is_known_here():
     """A module that seals names its place in the `ready` of its app, and then itself here."""
     known = {
-        "provisioning/keyring.py": "tries its keys",
-        "provisioning/sealed_places.py": "seals anew",
-        "provisioning/connections/versions.py": "Credentials of connections",
+        "provisioning/encryption.py": "tries its keys",
+        "provisioning/encrypted_fields.py": "seals anew",
+        "provisioning/credentials/credential_lifecycle.py": "Credentials of connections",
         "portal/changes/outcome_spool.py": "files that last until the database is back",
-        "portal/changes/payloads.py": "Changes not yet sent, secrets not yet shown",
+        "portal/changes/encrypted_payloads.py": "Changes not yet sent, secrets not yet shown",
         "portal/form_drafts/services.py": "Unsent forms",
-        "portal/staff/second_factor.py": "Second factors",
+        "portal/staff/mfa.py": "Second factors",
     }
     calls = {
         name
@@ -132,7 +132,7 @@ def test_an_interrupted_rotation_loses_nothing_and_goes_on_where_it_stopped(seal
 
 
 def test_more_rows_than_fit_one_transaction_are_all_sealed_anew(sealed, keys, monkeypatch):
-    monkeypatch.setattr("provisioning.sealed_places.BATCH", 1)
+    monkeypatch.setattr("provisioning.encrypted_fields.BATCH", 1)
     monkeypatch.setattr(services, "PAUSE", 0)
     keys("b", "a")
     assert keyring_rotate(origin=ORIGIN) == VALUES
@@ -210,6 +210,6 @@ def test_unusable_keys_are_said_without_the_key(settings, db, act):
 
 def test_a_place_lists_only_rows_with_something_in_it(sealed):
     place = next(place for place in places() if place.model is Change)
-    assert isinstance(place, Place) and place.rows().count() == 1
+    assert isinstance(place, EncryptedField) and place.rows().count() == 1
     Change.objects.update(sealed_payload="", sealed_secrets="")
     assert not place.rows().exists()

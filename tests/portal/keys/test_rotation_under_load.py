@@ -11,14 +11,14 @@ from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.db import connections
 
 from portal.audit.models import Event
+from portal.changes.encrypted_payloads import payload_seal
 from portal.changes.models import Change, State
-from portal.changes.payloads import payload_seal
-from portal.staff.second_factor import secrets_of
-from provisioning.connections.models import Credential
-from provisioning.sealed_places import values_resting
+from portal.staff.mfa import secrets_of
+from provisioning.credentials.models import Credential
+from provisioning.encrypted_fields import values_resting
 from tests.conftest import PASSPHRASE
 from tests.portal.keys.serving import answered, listening, manage, served
-from tests.portal.staff.test_second_factor import code_of
+from tests.portal.staff.test_mfa import code_of
 from tests.running.production import key
 
 PEOPLE, CHANGES, HALF_MINUTE = 60, 300, 30
@@ -30,7 +30,7 @@ def busy_house(*, committed_db, settings, connection, person, client_of, gateway
     """People with apps, changes that wait, a credential: all sealed with the old key."""
     settings.PORTAL_ENCRYPTION_KEYS = OLD
     Credential.objects.all().delete()
-    from provisioning.connections.versions import credential_reset
+    from provisioning.credentials.credential_lifecycle import credential_reset
 
     credential_reset(connection=connection, api_key=gateway.api_key, password=gateway.password, by="tests")
     apps = deque()

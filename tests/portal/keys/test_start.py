@@ -6,7 +6,7 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
 from portal.keys.checks import key_problems, keys_ensure
-from provisioning.connections.models import Credential
+from provisioning.credentials.models import Credential
 from tests.portal.keys.conftest import VALUES
 from tests.running.production import key
 

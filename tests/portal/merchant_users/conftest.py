@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.made import merchant_made
+from tests.factories import merchant_made
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils import timezone
 
-from portal.merchant_users.fields import MerchantsField, MomentField
+from portal.merchant_users.fields import DateTimeField, MerchantsField
 
 
 @pytest.mark.parametrize(
@@ -26,17 +26,17 @@ from portal.merchant_users.fields import MerchantsField, MomentField
 )
 def test_a_moment_is_sent_in_utc_as_published(typed, sent):
     with timezone.override("Europe/Vienna"):
-        assert MomentField(required=False).clean(typed) == sent
+        assert DateTimeField(required=False).clean(typed) == sent
 
 
 @pytest.mark.parametrize("typed", ["tomorrow", "2025-02-30 00:00:00", "0001-01-01T00:00:00+14:00"])
 def test_what_is_no_moment_is_refused(typed):
     with pytest.raises(ValidationError):
-        MomentField().clean(typed)
+        DateTimeField().clean(typed)
 
 
 def test_a_stored_moment_is_drawn_in_the_persons_zone_and_a_typed_one_as_typed():
-    field = MomentField()
+    field = DateTimeField()
     with timezone.override("Europe/Vienna"):
         assert field.prepare_value("2025-07-10 00:00:00") == "2025-07-10T02:00:00"
         assert field.prepare_value("2025-07-10T00:00:00+00:00") == "2025-07-10T02:00:00"
@@ -56,7 +56,7 @@ def test_a_stored_moment_is_drawn_in_the_persons_zone_and_a_typed_one_as_typed()
 )
 def test_a_time_that_the_clocks_leave_out_is_refused(zone, typed):
     with timezone.override(zone), pytest.raises(ValidationError, match="does not exist"):
-        MomentField().clean(typed)
+        DateTimeField().clean(typed)
 
 
 def offered():

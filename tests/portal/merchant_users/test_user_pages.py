@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from portal.changes.models import Change
 from provisioning import contract, service
-from tests.made import merchant_made, read, unique, user_made
+from tests.factories import merchant_made, read, unique, user_made
 
 EXAMPLES = contract.contract_examples("createMerchantUser")
 CREATED_ANEW = ("guid", "createdAt", "username", "email", "merchantAccess")

@@ -3,9 +3,9 @@
 import pytest
 from django.utils import timezone
 
-from portal.directory.models import Entry, Scope
-from portal.merchants.home import SHOWN
-from provisioning.connections.models import Connection, Credential
+from portal.directory.models import IndexedEntity, ListSync
+from portal.merchants.dashboard import SHOWN
+from provisioning.credentials.models import Connection, Credential
 
 
 @pytest.fixture
@@ -19,8 +19,8 @@ def merchant(number, **values):
     """A merchant of the index whose connectors were read."""
     now, here = timezone.now(), {"connection": "sandbox"}
     guid = f"ME-{number}"
-    Scope.objects.create(kind="connector", parent_guid=guid, refreshed_at=now, **here)
-    return Entry.objects.create(
+    ListSync.objects.create(kind="connector", parent_guid=guid, refreshed_at=now, **here)
+    return IndexedEntity.objects.create(
         kind="merchant", guid=guid, name=f"Shop {number}", seen_at=now, created_at=now, **here, **values
     )
 
@@ -59,18 +59,18 @@ def test_a_merchant_without_connector_is_shown_with_the_next_step(agent, client_
 def test_merchants_that_are_ready_disabled_or_unknown_are_not(agent, client_of, sandbox):
     ready = merchant(1)
     connector = {"kind": "connector", "guid": "CO-1", "parent_guid": ready.guid}
-    Entry.objects.create(connection="sandbox", seen_at=timezone.now(), **connector)
+    IndexedEntity.objects.create(connection="sandbox", seen_at=timezone.now(), **connector)
     merchant(2, disabled=True)
     merchant(3, archived=True)
     merchant(4)
-    Scope.objects.filter(parent_guid="ME-4").update(refreshed_at=None)
+    ListSync.objects.filter(parent_guid="ME-4").update(refreshed_at=None)
     page = client_of(agent).get("/").content.decode()
     assert "Shop" not in page
     assert "the connectors of 3 of at least 4 merchants have been read so far" in page
     assert "All active merchants have a connector" not in page
-    Scope.objects.filter(parent_guid="ME-4").update(refreshed_at=timezone.now())
-    Entry.objects.filter(guid="ME-4").update(disabled=True)
-    Scope.objects.create(connection="sandbox", kind="tenant", refreshed_at=timezone.now())
+    ListSync.objects.filter(parent_guid="ME-4").update(refreshed_at=timezone.now())
+    IndexedEntity.objects.filter(guid="ME-4").update(disabled=True)
+    ListSync.objects.create(connection="sandbox", kind="tenant", refreshed_at=timezone.now())
     page = client_of(agent).get("/").content.decode()
     assert "All active merchants have a connector" in page
     assert "read so far" not in page

@@ -9,10 +9,10 @@ import pytest
 from django.utils import timezone
 
 from portal.changes.models import Change
-from portal.directory.models import Entry
+from portal.directory.models import IndexedEntity
 from portal.directory.services import scope_refresh
 from provisioning import contract, service
-from provisioning.connections.models import Connection
+from provisioning.credentials.models import Connection
 
 FULL = contract.contract_examples("createMerchant")["merchantCreateFull"]
 
@@ -94,7 +94,7 @@ def test_without_a_tenant_one_is_asked_for_first(browser, connection):
 
 def test_where_there_is_one_tenant_nobody_is_asked(browser, connection):
     browser.get("/sandbox/tenants/")
-    Entry.objects.filter(kind="tenant").exclude(guid=connection.tenant_guid).delete()
+    IndexedEntity.objects.filter(kind="tenant").exclude(guid=connection.tenant_guid).delete()
     response = browser.get("/sandbox/merchants/new/")
     assert response.url == f"/sandbox/merchants/new/?tenant={connection.tenant_guid}"
 
@@ -131,8 +131,8 @@ def test_the_page_stays_readable_when_the_gateway_is_away(browser, shop, connect
 def test_a_merchant_the_gateway_no_longer_lists_is_shown_as_it_was(browser, connection):
     scope_refresh(connection="sandbox", kind="tenant")
     place = {"connection": "sandbox", "kind": "merchant", "parent_guid": connection.tenant_guid}
-    seen = Entry.objects.get(guid=connection.tenant_guid).seen_at
-    Entry.objects.create(
+    seen = IndexedEntity.objects.get(guid=connection.tenant_guid).seen_at
+    IndexedEntity.objects.create(
         guid="ME-GONE", name="Gone shop", fields={"name": "Gone shop"}, seen_at=seen, **place
     )
     text = browser.get("/sandbox/merchants/ME-GONE/").content.decode()

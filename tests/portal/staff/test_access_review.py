@@ -8,18 +8,18 @@ import pytest
 from django.utils import timezone
 
 from portal.audit.models import Event
-from portal.audit.services import origin_system
+from portal.audit.recording import origin_system
 from portal.staff import access_matrix
 from portal.staff.access_matrix import access_digest, access_review, access_rows, review_standing
-from portal.staff.reach_services import Place, reach_change
 from portal.staff.services import StaffRefused, role_change, staff_disable
+from portal.staff.tenant_access_services import TenantRef, reach_change
 
 ORIGIN = origin_system("tests")
 REVIEW = "/staff/access/review/"
 
 
 def test_the_matrix_says_who_may_do_what_where(admin, agent, manager, person, client_of):
-    reach_change(by=admin, origin=ORIGIN, person=agent, places=[Place("sandbox", "TE-1", "Alpine")])
+    reach_change(by=admin, origin=ORIGIN, person=agent, places=[TenantRef("sandbox", "TE-1", "Alpine")])
     gone = person("gone", "Manager", first_name="Gone", last_name="Girl")
     staff_disable(by=admin, origin=ORIGIN, person=gone)
     page = client_of(manager).get("/staff/access/").content.decode()

@@ -11,14 +11,14 @@ from django.db import connection
 from django.utils import timezone
 
 from portal.audit.models import AccessSeal, Event
-from portal.audit.services import origin_system
-from portal.audit.verification import audit_verify
+from portal.audit.recording import origin_system
+from portal.audit.verification.chain import audit_verify
 from portal.staff.access_seals import disagreements, seal_after_upgrade
-from portal.staff.links import link_use, password_link_make
+from portal.staff.custom_roles import role_create, role_update
 from portal.staff.models import PasswordLink, TenantScope, User
-from portal.staff.own_roles import role_create, role_update
-from portal.staff.reach_services import Place, reach_change
+from portal.staff.password_links import link_use, password_link_make
 from portal.staff.services import password_set, role_change, staff_create, staff_disable, staff_enable
+from portal.staff.tenant_access_services import TenantRef, reach_change
 
 pytestmark = pytest.mark.django_db
 SYSTEM = origin_system("tests")
@@ -45,7 +45,9 @@ def test_what_the_portal_writes_agrees(ana, admin):
     role_update(by=admin, origin=SYSTEM, role=role, rights=["merchant.view", "tenant.view"])
     steps = [
         lambda: role_change(by=admin, origin=SYSTEM, person=ana, role="Reader"),
-        lambda: reach_change(by=admin, origin=SYSTEM, person=ana, places=[Place("x", "TE-1"), Place("y")]),
+        lambda: reach_change(
+            by=admin, origin=SYSTEM, person=ana, places=[TenantRef("x", "TE-1"), TenantRef("y")]
+        ),
         lambda: reach_change(by=admin, origin=SYSTEM, person=ana, places=None),
         lambda: staff_disable(by=admin, origin=SYSTEM, person=ana),
         lambda: staff_enable(by=admin, origin=SYSTEM, person=ana),
@@ -137,7 +139,7 @@ def test_a_later_change_by_the_portal_vouches_for_nothing(ana, admin):
     ana.refresh_from_db()
     ana.first_name = "Ana"
     ana.save()
-    reach_change(by=admin, origin=SYSTEM, person=ana, places=[Place("x")])
+    reach_change(by=admin, origin=SYSTEM, person=ana, places=[TenantRef("x")])
     password_set(origin=SYSTEM, person=ana, password="another horse battery")
     assert disagreements() == ["“ana”: status, username or email address"]
     call_command("access_seal", accept="ana", reason="our own repair")

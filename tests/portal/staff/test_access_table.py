@@ -8,7 +8,7 @@ from django.db import transaction
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from portal.audit.models import Event
-from portal.console.access import PUBLIC, SIGNED_IN
+from portal.core.view_access import PUBLIC, SIGNED_IN
 from portal.staff.models import TenantScope
 from portal.staff.roles import PERMISSIONS
 from tests.access_table import PEOPLE, TABLE

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from portal.staff.models import User
-from provisioning.connections.models import Connection
+from provisioning.credentials.models import Connection
 from tests.conftest import PASSPHRASE
 
 PAGES = [

@@ -5,7 +5,7 @@ import pytest
 from portal.audit.models import Event
 from portal.staff.models import User
 from portal.staff.roles import MANAGER
-from provisioning.connections.models import Connection
+from provisioning.credentials.models import Connection
 
 WHY = "moved to another team"
 

@@ -8,13 +8,13 @@ from django.urls import reverse
 
 from portal.audit.models import Event
 from portal.changes.models import Change
-from portal.directory.models import Entry
+from portal.directory.models import IndexedEntity
 from portal.directory.services import scope_refresh
 from portal.staff.models import TenantScope, User
 from portal.staff.roles import ADMIN, AGENT
-from provisioning.connections.services import connection_create
+from provisioning.credentials.services import connection_create
 from tests.conftest import PASSPHRASE
-from tests.made import merchant_made, unique
+from tests.factories import merchant_made, unique
 from tests.portal.connections.conftest import trail_broken
 
 WAYS = ("merchants:page", "merchants:edit", "merchants:disable", "merchant_users:create")
@@ -32,7 +32,9 @@ def denials():
 def shops(connection):
     """A merchant of each of two tenants; the first is Lia's."""
     scope_refresh(connection="sandbox", kind="tenant")
-    tenants = Entry.objects.filter(kind="tenant").exclude(guid=connection.tenant_guid).order_by("guid")
+    tenants = (
+        IndexedEntity.objects.filter(kind="tenant").exclude(guid=connection.tenant_guid).order_by("guid")
+    )
     return [merchant_made(connection, tenant=row.guid, name=f"Shop {unique()}") for row in tenants[:2]]
 
 

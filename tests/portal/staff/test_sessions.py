@@ -12,7 +12,7 @@ from django.utils import timezone
 from portal.audit.models import Event
 from portal.staff.session_views import browser_words
 from portal.staff.sessions import sessions_forget_expired
-from portal.tasks import housekeeping
+from portal.tasks import periodic
 from tests.conftest import PASSPHRASE
 
 PAGE = "/accounts/profile/"
@@ -155,14 +155,14 @@ def test_the_button_never_ends_the_session_that_asks(ana):
 
 
 def test_workers_empty_expired_sessions_and_keep_the_others(ana, monkeypatch):
-    regular = housekeeping._REGULAR[sessions_forget_expired]
-    monkeypatch.setattr(housekeeping, "_REGULAR", {sessions_forget_expired: regular})
+    regular = periodic._REGULAR[sessions_forget_expired]
+    monkeypatch.setattr(periodic, "_REGULAR", {sessions_forget_expired: regular})
     monkeypatch.setattr(regular, "due_at", 0)
     browser, gone = signed_in(), signed_in()
     Session.objects.filter(pk=gone.session.session_key).update(expire_date=timezone.now())
     long_ago = timezone.now() - timedelta(days=1)
     UserSession.objects.filter(session_key=gone.session.session_key).update(created_at=long_ago)
-    housekeeping.housekeeping_do()
+    periodic.housekeeping_do()
     key = browser.session.session_key
     assert list(Session.objects.values_list("pk", flat=True)) == [key]
     assert list(UserSession.objects.values_list("session_key", flat=True)) == [key]

@@ -10,9 +10,9 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 
 from portal.audit.models import Event
-from portal.audit.services import origin_system
+from portal.audit.recording import origin_system
+from portal.staff.mfa import secrets_of
 from portal.staff.models import User
-from portal.staff.second_factor import secrets_of
 from portal.staff.services import StaffRefused, role_withdraw, staff_disable
 from tests.conftest import PASSPHRASE
 from tests.openid.provider import Visitor

@@ -6,8 +6,8 @@ import pytest
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 
 from portal.audit.models import Event
+from portal.staff.mfa import secrets_of
 from portal.staff.models import User
-from portal.staff.second_factor import secrets_of
 from tests.openid.provider import Visitor
 
 CONFIRM = "/accounts/sso/confirm/"
@@ -93,7 +93,7 @@ def test_step_up_there_is_for_those_who_sign_in_there(provider, admin, client_of
 
 
 def test_the_portals_second_factor_is_asked_for_after_the_provider(provider, nora, journey, settings):
-    settings.SECOND_FACTOR_ROLES = ["*"]
+    settings.MFA_ROLES = ["*"]
     browser, visitor = nora
     assert browser.get("/")["Location"] == INDEX
     person = User.objects.get()
@@ -105,7 +105,7 @@ def test_the_portals_second_factor_is_asked_for_after_the_provider(provider, nor
 
 
 def test_unless_the_provider_is_trusted_to_ask_itself(provider, nora, journey, settings):
-    settings.SECOND_FACTOR_ROLES, settings.OIDC_TRUST_SECOND_FACTOR = ["*"], True
+    settings.MFA_ROLES, settings.OIDC_TRUST_SECOND_FACTOR = ["*"], True
     browser, visitor = nora
     assert browser.get("/").status_code == 200
     person = User.objects.get()
@@ -115,5 +115,5 @@ def test_unless_the_provider_is_trusted_to_ask_itself(provider, nora, journey, s
 
 
 def test_that_trust_does_not_reach_people_with_a_password(provider, person, settings, client_of):
-    settings.SECOND_FACTOR_ROLES, settings.OIDC_TRUST_SECOND_FACTOR = ["*"], True
+    settings.MFA_ROLES, settings.OIDC_TRUST_SECOND_FACTOR = ["*"], True
     assert client_of(person("ana", "Support agent")).get("/")["Location"] == INDEX

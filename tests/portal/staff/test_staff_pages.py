@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.urls import path
 
 from portal.audit.models import Event
-from portal.console.access import SIGNED_IN, allow
+from portal.core.view_access import SIGNED_IN, allow
 from portal.staff.models import User
 from portal.staff.roles import AGENT, MANAGER
 from portal.urls import urlpatterns as real_patterns

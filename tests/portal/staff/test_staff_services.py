@@ -6,8 +6,8 @@ import pytest
 from django.db import connection, connections
 
 from portal.audit.models import Event
-from portal.audit.services import AuditUnavailable, origin_system
-from portal.staff import links, services
+from portal.audit.recording import AuditUnavailable, origin_system
+from portal.staff import password_links, services
 from portal.staff.models import User
 from portal.staff.roles import ADMIN, AGENT, MANAGER
 from portal.staff.services import StaffRefused
@@ -61,13 +61,13 @@ def test_the_service_authorises_again(agent, manager, outsider):
     for by in (agent, manager, outsider):
         with pytest.raises(StaffRefused, match="role does not allow"):
             services.staff_create(by=by, origin=ORIGIN, username="new", role=AGENT)
-        for service in (services.staff_disable, services.staff_enable, links.password_link_make):
+        for service in (services.staff_disable, services.staff_enable, password_links.password_link_make):
             with pytest.raises(StaffRefused, match="role does not allow"):
                 service(by=by, origin=ORIGIN, person=agent)
 
 
 def test_nobody_changes_their_own_rights(admin, second_admin):
-    for service in (services.staff_disable, services.staff_enable, links.password_link_make):
+    for service in (services.staff_disable, services.staff_enable, password_links.password_link_make):
         with pytest.raises(StaffRefused, match="your own permissions"):
             service(by=admin, origin=ORIGIN, person=admin)
     with pytest.raises(StaffRefused, match="your own permissions"):

@@ -13,11 +13,11 @@ from django.urls import get_resolver
 
 from portal.audit.background_exports import KIND as EXPORT_KIND
 from portal.audit.models import Event
-from portal.audit.proof import KIND as VERIFICATION_KIND
-from portal.console.access import access_of
+from portal.audit.verification.jobs import KIND as VERIFICATION_KIND
+from portal.core.view_access import access_of
 from portal.staff.models import User
 from portal.staff.roles import STEP_UP
-from portal.tasks.models import Run
+from portal.tasks.models import TaskRun
 from tests.conftest import PASSPHRASE
 
 CONFIRM, CHANGE = "/accounts/confirm/", "/accounts/password/change/"
@@ -214,7 +214,7 @@ def test_what_weighs_heavily_asks_for_the_password_again(browser, action):
 
 @pytest.mark.parametrize("kind", [EXPORT_KIND, VERIFICATION_KIND])
 def test_starting_background_work_again_asks_for_it(browser, ada, kind):
-    run = Run.objects.create(kind=kind, owner_id=ada.pk, owner_name="ada", state="failed")
+    run = TaskRun.objects.create(kind=kind, owner_id=ada.pk, owner_name="ada", state="failed")
     assert browser.post(f"/tasks/{run.pk}/retry/")["Location"].startswith(CONFIRM)
 
 

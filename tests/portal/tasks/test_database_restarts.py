@@ -12,9 +12,9 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from portal.console.logs import current_request_id
-from portal.tasks.attempts import attempt
-from portal.tasks.models import Run, State, Worker
+from portal.core.logs import current_request_id
+from portal.tasks.models import State, TaskRun, Worker
+from portal.tasks.runner import attempt
 from portal.tasks.services import Owner, task_enqueue
 from tests.background.kinds import kinds_register
 from tests.background.workers import Workers, redis_database, redis_emptied, until
@@ -40,15 +40,15 @@ def workers(request: pytest.FixtureRequest, committed_db: None, settings: Any) -
         redis_emptied(environment["REDIS_URL"])
 
 
-def counting(log: Path, steps: int = 1, pause: float = 0.0) -> Run:
+def counting(log: Path, steps: int = 1, pause: float = 0.0) -> TaskRun:
     """A run, put in line."""
     arguments = {"file": str(log), "steps": steps, "pause": pause}
     return task_enqueue(kind="test.count", title="Count", owner=ANA, arguments=arguments)
 
 
-def is_done(run: Run) -> bool:
+def is_done(run: TaskRun) -> bool:
     """Whether it ended well."""
-    return Run.objects.get(pk=run.pk).state == State.DONE
+    return TaskRun.objects.get(pk=run.pk).state == State.DONE
 
 
 def sessions_terminated() -> int:
@@ -76,10 +76,10 @@ def test_a_worker_goes_on_after_its_connections_were_ended(workers, tmp_path) ->
 def test_work_that_a_restart_interrupted_is_done_again(workers, tmp_path) -> None:
     workers.start()
     run = counting(tmp_path / "log", steps=40, pause=0.1)
-    until(lambda: Run.objects.get(pk=run.pk).done > 1)
+    until(lambda: TaskRun.objects.get(pk=run.pk).done > 1)
     sessions_terminated()
     until(lambda: is_done(run), seconds=40)
-    assert Run.objects.get(pk=run.pk).attempts == 2
+    assert TaskRun.objects.get(pk=run.pk).attempts == 2
 
 
 def test_a_database_that_fails_during_work_ends_the_attempt_and_not_the_run(committed_db) -> None:
@@ -108,7 +108,7 @@ def test_the_worker_logs_under_the_request_that_started_the_work(workers, tmp_pa
     finally:
         current_request_id.reset(mark)
     worker = workers.start(stderr=subprocess.PIPE)
-    until(lambda: is_done(run) and Run.objects.get(pk=broken.pk).state == State.FAILED)
+    until(lambda: is_done(run) and TaskRun.objects.get(pk=broken.pk).state == State.FAILED)
     worker.terminate()
     _, errors = worker.communicate(timeout=60)
     lines = [json.loads(line) for line in errors.decode().splitlines()]
@@ -128,9 +128,9 @@ def test_work_that_waits_for_minutes_is_a_warning(db, client) -> None:
     Worker.objects.create(name="alpha")
     run = task_enqueue(kind="test.count", title="Count", owner=ANA)
     assert warning() == ""
-    Run.objects.update(waiting_since=timezone.now() - timedelta(minutes=3))
+    TaskRun.objects.update(waiting_since=timezone.now() - timedelta(minutes=3))
     assert "waiting for 3 minutes although a worker is running" in warning()
-    Run.objects.filter(pk=run.pk).update(state=State.DONE)
+    TaskRun.objects.filter(pk=run.pk).update(state=State.DONE)
     assert warning() == ""
 
 

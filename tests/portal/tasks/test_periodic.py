@@ -7,9 +7,9 @@ import pytest
 from django.utils import timezone
 
 from portal.audit.models import Event
-from portal.tasks import housekeeping
-from portal.tasks.housekeeping import housekeeping_do, periodic_register
-from portal.tasks.models import Periodic, Run, State
+from portal.tasks import periodic
+from portal.tasks.models import Periodic, State, TaskRun
+from portal.tasks.periodic import housekeeping_do, periodic_register
 from tests.background.workers import worked_off
 
 DAY = timedelta(days=1)
@@ -18,7 +18,7 @@ DAY = timedelta(days=1)
 @pytest.fixture
 def started(monkeypatch) -> list[str]:
     """What was started, with nothing else registered."""
-    monkeypatch.setattr(housekeeping, "_REGULAR", {})
+    monkeypatch.setattr(periodic, "_REGULAR", {})
     calls: list[str] = []
     periodic_register("test.daily", lambda: calls.append("daily"), every=DAY)
     return calls
@@ -26,7 +26,7 @@ def started(monkeypatch) -> list[str]:
 
 def another_worker(monkeypatch) -> None:
     """A process that just started: it has looked at nothing yet."""
-    for regular in housekeeping._REGULAR.values():
+    for regular in periodic._REGULAR.values():
         regular.due_at = 0.0
 
 
@@ -46,8 +46,8 @@ def test_it_is_started_once_per_period_by_whichever_worker(db, monkeypatch, star
 
 
 def test_what_could_not_be_started_is_tried_again(db, monkeypatch, caplog) -> None:
-    monkeypatch.setattr(housekeeping, "_REGULAR", {})
-    monkeypatch.setattr(housekeeping.connections, "close_all", lambda: None)  # the test's own is in use
+    monkeypatch.setattr(periodic, "_REGULAR", {})
+    monkeypatch.setattr(periodic.connections, "close_all", lambda: None)  # the test's own is in use
 
     def broken() -> None:
         raise OSError("canary")
@@ -58,20 +58,20 @@ def test_what_could_not_be_started_is_tried_again(db, monkeypatch, caplog) -> No
     another_worker(monkeypatch)
     housekeeping_do()
     assert "test.broken could not be started: OSError" in caplog.text and "canary" not in caplog.text
-    assert Periodic.objects.get().due_at < timezone.now() + housekeeping.RETRY_AFTER
+    assert Periodic.objects.get().due_at < timezone.now() + periodic.RETRY_AFTER
 
 
 def test_workers_verify_and_archive_the_trail_every_day(db, monkeypatch) -> None:
-    periodic = {chore: each for chore, each in housekeeping._REGULAR.items() if isinstance(chore, partial)}
-    monkeypatch.setattr(housekeeping, "_REGULAR", periodic)
+    regular = {chore: each for chore, each in periodic._REGULAR.items() if isinstance(chore, partial)}
+    monkeypatch.setattr(periodic, "_REGULAR", regular)
     another_worker(monkeypatch)
     housekeeping_do()
     for name in ("audit.verify", "audit.archive"):
         due(name)
     another_worker(monkeypatch)
     housekeeping_do()
-    assert {run.kind for run in Run.objects.all()} == {"audit.verify", "audit.archive"}
-    assert {run.owner_id for run in Run.objects.all()} == {None}
+    assert {run.kind for run in TaskRun.objects.all()} == {"audit.verify", "audit.archive"}
+    assert {run.owner_id for run in TaskRun.objects.all()} == {None}
     worked_off()
-    assert {run.state for run in Run.objects.all()} == {State.DONE}
+    assert {run.state for run in TaskRun.objects.all()} == {State.DONE}
     assert Event.objects.get(action="audit.verified").actor_name

@@ -9,11 +9,11 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from portal.tasks import recovery, services, stopping
-from portal.tasks.attempts import attempt
-from portal.tasks.kinds import Kind, UnknownKind, kind_register
-from portal.tasks.models import Run, State, Worker
+from portal.tasks import cancellation, recovery, services
+from portal.tasks.models import State, TaskRun, Worker
 from portal.tasks.recovery import runs_recover
+from portal.tasks.registry import TaskType, UnknownKind, kind_register
+from portal.tasks.runner import attempt
 from portal.tasks.services import (
     AttemptStopped,
     Owner,
@@ -48,7 +48,7 @@ def begun(file):
 def silent(run):
     """As if the worker had been killed in the middle of it, a while ago."""
     past = timezone.now() - timedelta(minutes=2)
-    Run.objects.filter(pk=run.pk).update(
+    TaskRun.objects.filter(pk=run.pk).update(
         state=State.RUNNING, claim=uuid.uuid4().hex, lease_until=past, attempts=run.attempts + 1
     )
     run.refresh_from_db()
@@ -57,12 +57,12 @@ def silent(run):
 def test_a_kind_that_is_not_registered_is_an_error(db):
     with pytest.raises(UnknownKind):
         enqueued("test.nothing")
-    assert not Run.objects.exists()
+    assert not TaskRun.objects.exists()
 
 
 def test_two_kinds_of_one_name_are_an_error():
     with pytest.raises(ValueError, match=r"two kinds of background work called test\.count"):
-        kind_register(Kind("test.count", work=counted, permission="another"))
+        kind_register(TaskType("test.count", work=counted, permission="another"))
 
 
 def test_a_run_is_done_once_however_often_it_is_handed_over(db, tmp_path):
@@ -77,7 +77,7 @@ def test_a_run_is_done_once_however_often_it_is_handed_over(db, tmp_path):
 
 def test_a_run_that_is_gone_is_nobodys_work(db):
     attempt(str(uuid.uuid4()))
-    assert not Run.objects.exists()
+    assert not TaskRun.objects.exists()
 
 
 def test_of_one_key_there_is_one_open_run(db):
@@ -115,7 +115,7 @@ def test_work_that_cannot_be_done_says_why(db):
 
 def test_a_kind_of_yesterday_fails_in_words(db):
     run = enqueued()
-    Run.objects.update(kind="gone.kind")
+    TaskRun.objects.update(kind="gone.kind")
     attempt(str(run.pk))
     run.refresh_from_db()
     assert run.state == State.FAILED and "no longer exists" in run.message
@@ -157,7 +157,7 @@ def test_running_work_stops_at_its_next_report_and_a_retry_waits_for_it(committe
     until(lambda: begun(log))
     task_cancel(run=run)
     task_retry(run=run)
-    Run.objects.update(arguments={**run.arguments, "steps": 3})
+    TaskRun.objects.update(arguments={**run.arguments, "steps": 3})
     attempt(str(run.pk))  # another worker, at once: the first has not stopped yet, or has just stopped
     working.join(60)
     runs_recover()
@@ -170,7 +170,7 @@ def test_running_work_stops_at_its_next_report_and_a_retry_waits_for_it(committe
 def test_an_attempt_that_was_overtaken_changes_nothing_any_more(db, monkeypatch):
     run = enqueued()
     silent(run)
-    late = Run.objects.get(pk=run.pk)
+    late = TaskRun.objects.get(pk=run.pk)
     runs_recover()
     attempt(str(run.pk))  # fails in its own words
     with pytest.raises(AttemptStopped):
@@ -195,9 +195,9 @@ def test_a_lost_run_is_in_line_again_until_it_was_lost_too_often(db):
 
 
 def test_a_worker_that_is_told_to_end_gives_its_work_back(db, tmp_path, monkeypatch):
-    monkeypatch.setattr(stopping, "_stopping", threading.Event())
+    monkeypatch.setattr(cancellation, "_stopping", threading.Event())
     run = counting(tmp_path / "log")
-    stopping.worker_stop()
+    cancellation.worker_stop()
     attempt(str(run.pk))
     run.refresh_from_db()
     assert (run.state, run.attempts, run.claim) == (State.WAITING, 0, "")
@@ -206,23 +206,23 @@ def test_a_worker_that_is_told_to_end_gives_its_work_back(db, tmp_path, monkeypa
 def test_results_expire_and_old_runs_are_forgotten(db, tmp_path, monkeypatch):
     run = counting(tmp_path / "log")
     attempt(str(run.pk))
-    Run.objects.update(result_until=timezone.now() - timedelta(seconds=1))
+    TaskRun.objects.update(result_until=timezone.now() - timedelta(seconds=1))
     runs_recover()
     run.refresh_from_db()
     assert run.result == {} and "expired" in run.message and not (tmp_path / "log").exists()
-    Run.objects.update(created_at=timezone.now() - timedelta(days=31))
+    TaskRun.objects.update(created_at=timezone.now() - timedelta(days=31))
     waiting = enqueued()
     runs_recover()
-    assert list(Run.objects.all()) == [waiting]
+    assert list(TaskRun.objects.all()) == [waiting]
 
 
 def test_of_what_has_ended_a_bounded_number_is_kept(db, monkeypatch):
     monkeypatch.setattr(recovery, "MOST_KEPT", 2)
     for _ in range(4):
         attempt(str(enqueued().pk))
-    newest = [run.pk for run in Run.objects.filter(owner_id=ANA.id)[:2]]
+    newest = [run.pk for run in TaskRun.objects.filter(owner_id=ANA.id)[:2]]
     runs_recover()
-    assert [run.pk for run in Run.objects.filter(owner_id=ANA.id)] == newest
+    assert [run.pk for run in TaskRun.objects.filter(owner_id=ANA.id)] == newest
 
 
 def test_a_worker_is_there_while_it_gives_signs_of_life(db):

@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from portal.tasks.attempts import attempt
-from portal.tasks.models import Run, State
+from portal.tasks.models import State, TaskRun
 from portal.tasks.recovery import worker_note
+from portal.tasks.runner import attempt
 from portal.tasks.services import Owner, task_enqueue
 from tests.background.kinds import kinds_register
 
@@ -55,10 +55,10 @@ def test_who_lost_the_right_cannot_start_it_again(agent, client_of):
 
 def test_progress_and_result_are_shown(agent, client_of, tmp_path):
     run = work_of(agent, "test.count", file=str(tmp_path / "log"), steps=2, pause=0)
-    Run.objects.update(state=State.RUNNING, done=12_000, total=48_000)
+    TaskRun.objects.update(state=State.RUNNING, done=12_000, total=48_000)
     text = shown(client_of(agent))
     assert 'value="25"' in text and "12,000 of 48,000" in text and "data-poll" in text
-    Run.objects.update(state=State.WAITING)
+    TaskRun.objects.update(state=State.WAITING)
     attempt(str(run.pk))
     text = shown(client_of(agent))
     assert f"/counted/{run.pk}/" in text and "Available until" in text and "data-poll" not in text
@@ -85,9 +85,9 @@ def test_the_ready_check_warns_where_nobody_works(client, db):
 @pytest.mark.parametrize("kind", ["gone.kind"])
 def test_work_of_a_kind_that_is_gone_is_still_shown(agent, client_of, kind):
     run, browser = work_of(agent), client_of(agent)
-    Run.objects.update(kind=kind, state=State.DONE)
+    TaskRun.objects.update(kind=kind, state=State.DONE)
     assert "Count the rows" in shown(browser)
-    Run.objects.update(state=State.FAILED)
+    TaskRun.objects.update(state=State.FAILED)
     assert "no longer exists" in browser.post(f"/tasks/{run.pk}/retry/", follow=True).content.decode()
 
 

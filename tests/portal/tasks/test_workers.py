@@ -15,7 +15,7 @@ from django.db import connection
 
 from portal.tasks.database import DatabaseWorker
 from portal.tasks.dispatch import run_attempt
-from portal.tasks.models import Run, State
+from portal.tasks.models import State, TaskRun
 from portal.tasks.recovery import runs_recover
 from portal.tasks.services import Owner, task_enqueue
 from tests.background.kinds import kinds_register
@@ -40,15 +40,15 @@ def workers(request: pytest.FixtureRequest, committed_db: None, settings: Any) -
         redis_emptied(environment["REDIS_URL"])
 
 
-def counting(log: Path, steps: int, pause: float) -> Run:
+def counting(log: Path, steps: int, pause: float) -> TaskRun:
     """A run, put in line."""
     arguments = {"file": str(log), "steps": steps, "pause": pause}
     return task_enqueue(kind="test.count", title="Count", owner=ANA, arguments=arguments)
 
 
-def shortened(run: Run) -> None:
+def shortened(run: TaskRun) -> None:
     """Begun anew it takes no time; what went before had to last until it was ended."""
-    Run.objects.filter(pk=run.pk).update(arguments={**run.arguments, "steps": 2})
+    TaskRun.objects.filter(pk=run.pk).update(arguments={**run.arguments, "steps": 2})
 
 
 def lines(log: Path) -> list[list[str]]:
@@ -56,7 +56,7 @@ def lines(log: Path) -> list[list[str]]:
     return [line.split() for line in log.read_text().splitlines()] if log.exists() else []
 
 
-def state_of(run: Run) -> str:
+def state_of(run: TaskRun) -> str:
     """As it is now."""
     run.refresh_from_db()
     return run.state
@@ -98,7 +98,7 @@ def test_two_workers_do_every_run_once_though_all_are_handed_over_twice(workers,
         run_attempt.enqueue(str(run.pk))
         run_attempt.enqueue(str(run.pk))
     both = [workers.start(), workers.start()]
-    until(lambda: not Run.objects.exclude(state=State.DONE).exists())
+    until(lambda: not TaskRun.objects.exclude(state=State.DONE).exists())
     begun = Counter(run for word, run, _ in lines(log) if word == "begin")
     assert len(begun) == 21 and set(begun.values()) == {1}
     assert {process for _, _, process in lines(log)} == {str(worker.pid) for worker in both}

@@ -6,10 +6,10 @@ from html import unescape
 import pytest
 
 from portal.changes.models import Change
-from portal.directory.models import Entry
+from portal.directory.models import IndexedEntity
 from portal.directory.services import scope_refresh
 from provisioning import contract, service
-from provisioning.connections.models import Connection
+from provisioning.credentials.models import Connection
 
 
 @pytest.fixture
@@ -22,7 +22,12 @@ def browser(agent, client_of, connection):
 def tenant(connection):
     """A sub-tenant."""
     scope_refresh(connection="sandbox", kind="tenant")
-    return Entry.objects.filter(kind="tenant").exclude(guid=connection.tenant_guid).order_by("guid").first()
+    return (
+        IndexedEntity.objects.filter(kind="tenant")
+        .exclude(guid=connection.tenant_guid)
+        .order_by("guid")
+        .first()
+    )
 
 
 def base_of(response):
@@ -44,7 +49,7 @@ def test_the_page_is_read_fresh(browser, tenant):
     )
     response = browser.get(f"/sandbox/tenants/{tenant.guid}/")
     assert "Fresh sender" in response.content.decode()
-    assert Entry.objects.get(guid=tenant.guid).fields["mailSenderName"] == "Fresh sender"
+    assert IndexedEntity.objects.get(guid=tenant.guid).fields["mailSenderName"] == "Fresh sender"
 
 
 def test_the_page_stays_readable_when_the_gateway_is_away(browser, tenant):

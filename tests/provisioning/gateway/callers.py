@@ -6,14 +6,14 @@ import traceback
 
 import pytest
 
-from provisioning.gateway.answers import Answer
-from provisioning.gateway.calls import Call
 from provisioning.gateway.client import GatewayClient
 from provisioning.gateway.errors import OutcomeUnknown, ProvisioningError
-from provisioning.gateway.reach import Reach
+from provisioning.gateway.network_policy import NetworkPolicy
+from provisioning.gateway.requests import Call
+from provisioning.gateway.responses import Answer
 from provisioning.gateway.secrets import Sealed
 
-HERE = Reach((ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1")))
+HERE = NetworkPolicy((ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1")))
 KEY, PASSWORD, PAYLOAD_SECRET = "canary-key", "canary-pässword", "canary-payload-secret"
 CANARIES = (
     KEY,
@@ -32,7 +32,9 @@ WRITE = Call(
 )
 
 
-def client(url: str, *, deadline: float = 15.0, ca_file: str = "", reach: Reach = HERE) -> GatewayClient:
+def client(
+    url: str, *, deadline: float = 15.0, ca_file: str = "", reach: NetworkPolicy = HERE
+) -> GatewayClient:
     """A client with the canary credential."""
     return GatewayClient(url, Sealed(KEY), Sealed(PASSWORD), deadline=deadline, ca_file=ca_file, reach=reach)
 

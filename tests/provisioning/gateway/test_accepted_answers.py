@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from provisioning.gateway.calls import Call
+from provisioning.gateway.requests import Call
 from provisioning.gateway.secrets import MASK, Sealed, mask
 from tests.provisioning.gateway.callers import CANARIES, KEY, PASSWORD, PAYLOAD_SECRET, READ, accepted
 from tests.provisioning.gateway.wire import says, wire

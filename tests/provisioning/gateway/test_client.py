@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import pytest
 
-from provisioning.gateway.calls import Call
 from provisioning.gateway.errors import NotSent, OutcomeUnknown
+from provisioning.gateway.requests import Call
 from tests.provisioning.gateway.callers import KEY, PASSWORD, PAYLOAD_SECRET, READ, WRITE, accepted, client
 from tests.provisioning.gateway.wire import certificate, response, says, wire
 

@@ -100,7 +100,7 @@ def test_a_connection_nobody_accepts_ends_at_the_deadline():
 
 def test_a_request_nobody_reads_ends_at_the_deadline():
     """The kernel's buffers take some megabytes; the rest waits for a reader that never comes."""
-    from provisioning.gateway.calls import Call
+    from provisioning.gateway.requests import Call
 
     large = Call("POST", "/x", payload={"name": "x" * 40_000_000})
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -136,7 +136,7 @@ def test_an_answer_too_deep_to_record_is_no_verdict_for_a_write():
 
 
 def test_a_slip_of_this_program_after_sending_leaves_the_outcome_unknown(monkeypatch):
-    monkeypatch.setattr("provisioning.gateway.client.judge", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("provisioning.gateway.client.classify_response", lambda *_, **__: 1 / 0)
     with wire(says(ACCEPTING)) as server:
         assert unknown(server.url).detail == "ZeroDivisionError"
     assert len(server.requests) == 1

@@ -8,9 +8,9 @@ from email.utils import format_datetime
 
 import pytest
 
-from provisioning.gateway import answers, retry_after, transport
+from provisioning.gateway import responses, retry_after, transport
 from provisioning.gateway.errors import TOO_LARGE, NotSent, OutcomeUnknown, Refused
-from provisioning.gateway.waiting import time_limit
+from provisioning.gateway.timing import time_limit
 from tests.provisioning.gateway.callers import READ, WRITE, accepted, failure
 from tests.provisioning.gateway.wire import says, wire
 
@@ -48,7 +48,7 @@ def test_one_value_nested_too_deeply_does_not_spoil_a_list(depth, opening):
     with wire(says(f'{{"success": true, "merchants": {rows}}}')) as server:
         found = accepted(server.url, READ).body["merchants"]
     assert [row["guid"] for row in found] == ["ME-1", "ME-2"] and found[1]["name"] == "Rosa"
-    assert found[0]["name"] == "]]}" and answers.TOO_DEEP in json.dumps(found[0], ensure_ascii=False)
+    assert found[0]["name"] == "]]}" and responses.TOO_DEEP in json.dumps(found[0], ensure_ascii=False)
 
 
 def test_the_cause_of_a_handshake_that_hangs_is_not_the_name_also_for_a_read():

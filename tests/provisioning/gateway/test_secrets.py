@@ -9,7 +9,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from provisioning import contract
-from provisioning.gateway.answers import sealed
+from provisioning.gateway.responses import sealed
 from provisioning.gateway.secrets import MASK, Sealed, mask, reveal_all, scrub, seal_paths, sealed_copy
 
 SECRETS = contract.secret_paths("ConnectorListResponse")

@@ -6,16 +6,16 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from portal.audit.anchors import AnchorUnavailable, anchor_file
-from portal.audit.commands import AuditCommand
-from portal.audit.proof_views import anchored_record
-from portal.audit.services import origin_system
-from portal.audit.stream.delivery import anchors_deliver
+from portal.audit.base_command import AuditCommand
+from portal.audit.forwarding.delivery import anchors_deliver
+from portal.audit.recording import origin_system
+from portal.audit.verification.views import anchored_record
 
 
 class Command(AuditCommand):
     """Writes an anchor."""
 
-    help = "Writes the head of the audit chain to AUDIT_ANCHOR_FILE and sends it to AUDIT_ANCHOR_SEND."
+    help = "Writes the head of the audit chain to AUDIT_ANCHOR_FILE and sends it to AUDIT_ANCHOR_FORWARD_TO."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Raises CommandError if the file cannot be written, or a receiver does not take the anchor."""

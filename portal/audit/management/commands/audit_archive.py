@@ -7,10 +7,10 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from portal.audit.commands import AuditCommand
+from portal.audit.base_command import AuditCommand
+from portal.audit.recording import origin_system
 from portal.audit.retention.archives import ArchiveBroken, ArchiveRefused, archive_check, archives_write
 from portal.audit.retention.background import month_begin
-from portal.audit.services import origin_system
 
 
 class Command(AuditCommand):

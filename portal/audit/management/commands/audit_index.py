@@ -5,9 +5,9 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.db import ProgrammingError
 
-from portal.audit.commands import AuditCommand
-from portal.audit.index_check import index_repair
-from portal.audit.services import event_record, origin_system
+from portal.audit.base_command import AuditCommand
+from portal.audit.recording import event_record, origin_system
+from portal.audit.verification.index_check import index_repair
 
 # PostgreSQL's insufficient_privilege.
 NOT_THE_OWNER = "42501"

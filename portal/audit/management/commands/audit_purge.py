@@ -5,9 +5,9 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from portal.audit.commands import AuditCommand
+from portal.audit.base_command import AuditCommand
+from portal.audit.recording import origin_system
 from portal.audit.retention.purging import PurgeRefused, archives_purge, guaranteed_since
-from portal.audit.services import origin_system
 
 
 class Command(AuditCommand):

@@ -7,8 +7,8 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import connection
 
-from portal.audit.commands import AuditCommand
-from portal.audit.models import Head
+from portal.audit.base_command import AuditCommand
+from portal.audit.models import ChainHead
 from portal.audit.seeding import events_seed
 
 MOST_DAYS = 36_500
@@ -33,7 +33,7 @@ class Command(AuditCommand):
             raise CommandError("Invented events can’t be added to a production trail.")
         if options["events"] < 0 or not 1 <= options["days"] <= MOST_DAYS:
             raise CommandError(f"--events is a number from 0 on, and --days one from 1 to {MOST_DAYS}.")
-        there = Head.objects.get(pk=1).sequence if options["in_all"] else 0
+        there = ChainHead.objects.get(pk=1).sequence if options["in_all"] else 0
         done = 0
         for done in events_seed(count=max(options["events"] - there, 0), days=options["days"]):
             if done % 100_000 == 0:

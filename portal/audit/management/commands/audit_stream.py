@@ -1,4 +1,4 @@
-"""`manage.py audit_stream`: tells the trail to the receivers in AUDIT_STREAM and AUDIT_ANCHOR_SEND."""
+"""`manage.py audit_stream`: forward the trail to AUDIT_FORWARD_TO and anchors to AUDIT_ANCHOR_FORWARD_TO."""
 
 import logging
 import os
@@ -13,9 +13,9 @@ from typing import Any
 from django.db import Error as DatabaseFailure
 from django.db import close_old_connections
 
-from portal.audit.commands import AuditCommand
-from portal.audit.stream.backlog import backlogs
-from portal.audit.stream.delivery import deliver_all, feeds_configured
+from portal.audit.base_command import AuditCommand
+from portal.audit.forwarding.backlog import backlogs
+from portal.audit.forwarding.delivery import deliver_all, feeds_configured
 
 logger = logging.getLogger(__name__)
 PAUSE, PAUSE_WITHOUT_DATABASE = 1.0, 10.0
@@ -38,7 +38,8 @@ class Command(AuditCommand):
         feeds = feeds_configured()
         if not feeds:
             self.stderr.write(
-                "No receivers are configured in AUDIT_STREAM or AUDIT_ANCHOR_SEND. There is nothing to do."
+                "No receivers are configured in AUDIT_FORWARD_TO or AUDIT_ANCHOR_FORWARD_TO. "
+                "There is nothing to do."
             )
             if options["wait"]:  # a container that ended would not come back after a restart of the host
                 _ended_by_signal().wait()

@@ -8,7 +8,7 @@ from django.core.management.base import CommandError
 from django.db import Error as DatabaseFailure
 from django.db import connection, transaction
 
-from portal.audit.commands import AuditCommand
+from portal.audit.base_command import AuditCommand
 from portal.audit.database_roles import RoleUnsafe, role_check, role_statements
 
 

@@ -9,11 +9,11 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from portal.audit.anchors import anchor_of
-from portal.audit.commands import AuditCommand
+from portal.audit.base_command import AuditCommand
 from portal.audit.findings import Report, verdict_of, warnings_words
-from portal.audit.proof import Extent, NoSuchRows, extent_asked, verified_record
-from portal.audit.services import origin_system
-from portal.audit.verification import Progress, audit_verify
+from portal.audit.recording import origin_system
+from portal.audit.verification.chain import Progress, audit_verify
+from portal.audit.verification.jobs import Extent, NoSuchRows, extent_asked, verified_record
 
 
 class Command(AuditCommand):

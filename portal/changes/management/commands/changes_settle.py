@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from portal.changes.services import changes_interrupted_settle
+from portal.changes.workflow import changes_interrupted_settle
 
 
 class Command(BaseCommand):

@@ -6,9 +6,9 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from portal.audit.services import AuditUnavailable, ObjectRef, event_record, origin_system
-from provisioning.connections.models import Connection
-from provisioning.connections.services import connection_create
+from portal.audit.recording import AuditUnavailable, ObjectRef, event_record, origin_system
+from provisioning.credentials.models import Connection
+from provisioning.credentials.services import connection_create
 
 
 class Command(BaseCommand):

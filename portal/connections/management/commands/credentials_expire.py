@@ -4,13 +4,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from portal.connections.rotation import credentials_outdated_destroy
+from portal.connections.credential_actions import credentials_outdated_destroy
 
 
 class Command(BaseCommand):
     """For a timer, where nobody looks at the connections' pages for days."""
 
-    help = "Deletes the values of replaced credentials older than CREDENTIAL_KEPT_HOURS. Repeatable."
+    help = "Deletes the values of replaced credentials older than CREDENTIAL_ROLLBACK_HOURS. Repeatable."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Says how many."""

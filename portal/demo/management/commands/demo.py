@@ -7,8 +7,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
-from portal.demo import furnishing
-from portal.demo.household import Household, HouseholdError, port_check
+from portal.demo import setup
+from portal.demo.processes import HouseholdError, ProcessGroup, port_check
 
 WELCOME = """
   Provisioning Portal   {portal}
@@ -37,22 +37,22 @@ class Command(BaseCommand):
             )
         ports = _port("PORT", 8000), _port("SANDBOX_PORT", 8001)
         try:
-            with Household() as household:
+            with ProcessGroup() as household:
                 self._run(household, *ports)
         except KeyboardInterrupt:
             self.stdout.write("\nEnded. The data is kept.")
         except HouseholdError as error:
             raise CommandError(str(error)) from None
 
-    def _run(self, household: Household, port: int, sandbox_port: int) -> None:
+    def _run(self, household: ProcessGroup, port: int, sandbox_port: int) -> None:
         port_check(port, "PORT")
         port_check(sandbox_port, "SANDBOX_PORT")
         self.stdout.write("Preparing the demo …")
-        furnishing.database_ensure()
-        furnishing.gateway_ensure(base_url=f"http://127.0.0.1:{sandbox_port}/api/provisioning")
+        setup.database_ensure()
+        setup.gateway_ensure(base_url=f"http://127.0.0.1:{sandbox_port}/api/provisioning")
         self._start_gateway(household, sandbox_port)
-        furnishing.people_ensure()
-        furnishing.static_ensure()
+        setup.people_ensure()
+        setup.static_ensure()
         connections.close_all()
         self._start_portal(household, port)
         household.wait_for("The embedded gateway", sandbox_port, "/")
@@ -61,25 +61,25 @@ class Command(BaseCommand):
         self._welcome(port, sandbox_port)
         household.watch()
 
-    def _start_gateway(self, household: Household, port: int) -> None:
+    def _start_gateway(self, household: ProcessGroup, port: int) -> None:
         household.start(
             "The embedded gateway",
             str(settings.BASE_DIR / "manage.py"),
             "sandbox_serve",
             "--port",
             str(port),
-            environment=furnishing.gateway_environment(),
+            environment=setup.gateway_environment(),
             quiet=True,
         )
 
-    def _start_portal(self, household: Household, port: int) -> None:
+    def _start_portal(self, household: ProcessGroup, port: int) -> None:
         own = {"PORTAL_BIND": f"127.0.0.1:{port}", "DJANGO_SETTINGS_MODULE": "portal.settings"}
         household.start(
             "The portal",
             *("-m", "gunicorn", "-c", "python:portal.serving", "portal.wsgi"),
             environment={**os.environ, "WEB_LOG_LEVEL": "warning", "WEB_DRAIN_SECONDS": "0", **own},
         )
-        if settings.AUDIT_STREAM or settings.AUDIT_ANCHOR_SEND:
+        if settings.AUDIT_FORWARD_TO or settings.AUDIT_ANCHOR_FORWARD_TO:
             household.start(
                 "The audit stream",
                 *(str(settings.BASE_DIR / "manage.py"), "audit_stream"),
@@ -87,7 +87,7 @@ class Command(BaseCommand):
                 again=True,
             )
 
-    def _start_worker(self, household: Household) -> None:
+    def _start_worker(self, household: ProcessGroup) -> None:
         household.start(
             "The worker",
             *(str(settings.BASE_DIR / "manage.py"), "tasks_work"),
@@ -98,8 +98,8 @@ class Command(BaseCommand):
     def _welcome(self, port: int, sandbox_port: int) -> None:
         text = WELCOME.format(
             portal=f"http://127.0.0.1:{port}/",
-            people=", ".join(furnishing.PEOPLE),
-            passphrase=furnishing.passphrase(),
+            people=", ".join(setup.PEOPLE),
+            passphrase=setup.passphrase(),
             gateway=f"http://127.0.0.1:{sandbox_port}/",
             data=settings.DATA_DIR,
         )

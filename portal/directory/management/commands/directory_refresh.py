@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 from django.core.management.base import BaseCommand, CommandError
 
-from portal.directory.models import Entry, Scope
+from portal.directory.models import IndexedEntity, ListSync
 from portal.directory.services import scope_refresh
-from provisioning.connections.models import Connection
-from provisioning.connections.services import connection_standing
+from provisioning.credentials.models import Connection
+from provisioning.credentials.services import connection_standing
 
 
 class Command(BaseCommand):
@@ -48,7 +48,7 @@ class Command(BaseCommand):
 def _lists(connection: str) -> Iterator[tuple[str, str]]:
     """Tenants, then the merchants of each, then what people opened; each looked up when it is due."""
     yield "tenant", ""
-    tenants = Entry.objects.filter(connection=connection, kind="tenant").order_by("sort_key")
+    tenants = IndexedEntity.objects.filter(connection=connection, kind="tenant").order_by("sort_key")
     yield from (("merchant", guid) for guid in tenants.values_list("guid", flat=True))
-    opened = Scope.objects.filter(connection=connection, kind__in=("merchant_user", "connector"))
+    opened = ListSync.objects.filter(connection=connection, kind__in=("merchant_user", "connector"))
     yield from opened.order_by("refreshed_at").values_list("kind", "parent_guid")

@@ -4,20 +4,20 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from portal.audit.services import AuditUnavailable, origin_system
+from portal.audit.recording import AuditUnavailable, origin_system
 from portal.keys.background import rotation_start
-from portal.keys.holders import holders_lacking, holders_sealing, holders_there, holders_words
+from portal.keys.key_presence import holders_lacking, holders_sealing, holders_there, holders_words
 from portal.keys.services import (
     KeyNotEverywhere,
+    KeyUsage,
     NumberDiffers,
-    Standing,
     key_everywhere_ensure,
     keyring_discard,
     keyring_rotate,
     keyring_standing,
 )
 from portal.tasks.services import TaskNotPossible
-from provisioning.keyring import KeyringError, key_ids
+from provisioning.encryption import KeyringError, key_ids
 
 ORIGIN = origin_system("manage.py keyring")
 
@@ -98,7 +98,7 @@ class Command(BaseCommand):
             self.stdout.write(f"  {done} … {place}")
         self._said = done
 
-    def _table(self, standing: Standing) -> None:
+    def _table(self, standing: KeyUsage) -> None:
         keys = [*standing.keys, *standing.unknown]
         names = [*keys, *([""] if standing.sealed_with("") else [])]
         width = max(len(place) for place in standing.counts)
@@ -108,7 +108,7 @@ class Command(BaseCommand):
         for place, counter in standing.counts.items():
             self.stdout.write(place.ljust(width) + _cells([str(counter[name]) for name in names], wide))
 
-    def _advice(self, standing: Standing) -> None:
+    def _advice(self, standing: KeyUsage) -> None:
         self.stdout.write(f"New values are encrypted with “{standing.keys[0]}”.")
         for place, pk, part, key_id in standing.closed:
             self.stdout.write(f"Cannot be decrypted: {place}, row {pk}, {part} (key “{key_id or '?'}”).")

@@ -6,11 +6,11 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.db import transaction
 
-from portal.audit.commands import AuditCommand
-from portal.audit.services import event_record, origin_system
+from portal.audit.base_command import AuditCommand
+from portal.audit.recording import event_record, origin_system
 from portal.staff.access_seals import accept, disagreements
+from portal.staff.identity import person_ref
 from portal.staff.models import User
-from portal.staff.people import person_ref
 
 
 class Command(AuditCommand):

@@ -4,10 +4,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from portal.audit.services import origin_system
-from portal.staff.people import person_named
-from portal.staff.second_factor import second_factors_of
-from portal.staff.second_factor_resets import second_factor_remove
+from portal.audit.recording import origin_system
+from portal.staff.identity import person_named
+from portal.staff.mfa import second_factors_of
+from portal.staff.mfa_resets import second_factor_remove
 
 
 class Command(BaseCommand):

@@ -8,9 +8,9 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from portal.audit.services import origin_system
-from portal.staff.links import password_link_make
+from portal.audit.recording import origin_system
 from portal.staff.models import User
+from portal.staff.password_links import password_link_make
 from portal.staff.services import StaffRefused, password_set, staff_create
 
 

@@ -13,8 +13,8 @@ from provisioning.sandbox.keys import (
     key_reset,
     key_shown,
 )
+from provisioning.sandbox.migrate import database_prepare
 from provisioning.sandbox.models import ApiKey
-from provisioning.sandbox.preparation import database_prepare
 from provisioning.sandbox.seed import OWN_TENANT, root_tenants_ensure
 
 

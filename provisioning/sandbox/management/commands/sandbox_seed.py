@@ -6,8 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import transaction
 
-from provisioning.sandbox.bulk import bulk_seed
-from provisioning.sandbox.preparation import database_prepare
+from provisioning.sandbox.load_data import bulk_seed
+from provisioning.sandbox.migrate import database_prepare
 from provisioning.sandbox.seed import OWN_TENANT, company_seed, counts
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from provisioning.sandbox.preparation import database_prepare
+from provisioning.sandbox.migrate import database_prepare
 
 
 class Command(BaseCommand):

@@ -1,0 +1,44 @@
+"""What the audit trail's commands share: where something is in the way they say so in words."""
+
+from typing import Any, ClassVar
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import Error as DatabaseFailure
+
+from portal.audit.models import ChainHead
+from portal.audit.recording import AuditUnavailable
+
+
+class AuditCommand(BaseCommand):
+    """A command that ends with a CommandError where the trail, the database or the disk refuses."""
+
+    # The exit code of these, for a command whose own codes say something else.
+    failed: ClassVar[int] = 1
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """As every command. Raises CommandError."""
+        try:
+            return super().execute(*args, **options)
+        except CommandError as error:
+            raise CommandError(*error.args, returncode=self.failed) from error.__cause__
+        except (AuditUnavailable, DatabaseFailure) as failure:
+            raise CommandError(_words(failure), returncode=self.failed) from failure
+        except ChainHead.DoesNotExist as failure:
+            words = "The head of the audit trail is missing. See docs/audit.md for what to do."
+            raise CommandError(words, returncode=self.failed) from failure
+        except OSError as failure:
+            words = f"{failure.strerror or type(failure).__name__}: {failure.filename or 'the disk'}"
+            raise CommandError(words, returncode=self.failed) from failure
+
+
+def _words(failure: Exception) -> str:
+    """What the trail or the database says, with its reason, each in one line."""
+    said = [f"The database does not answer as it should: {_line(failure)}"]
+    if isinstance(failure, AuditUnavailable):
+        said = [_line(part) for part in (failure, failure.__cause__) if part]
+    return " ".join(said)
+
+
+def _line(failure: BaseException) -> str:
+    """Its first line; what a database adds is of no use to people."""
+    return (str(failure).splitlines() or [""])[0].strip() or type(failure).__name__

@@ -1,0 +1,35 @@
+"""The cards of the home page: which days of the trail wait for a sign-off, and that it was found broken."""
+
+from collections.abc import Mapping
+from datetime import UTC
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from portal.audit.daily_review import days_listed
+from portal.audit.verification.report import broken_event
+from portal.core.dashboard import HomeCard, register
+
+LOOKED_BACK = 15  # today, which is not over, and two weeks
+
+
+def days_due(request: HttpRequest) -> Mapping[str, Any]:
+    """`due`: the days to sign off, oldest first; `over`: whether any day with events is over at all."""
+    today = timezone.now().astimezone(UTC).date()
+    days = days_listed(until=today, count=LOOKED_BACK)
+    return {
+        "due": [day for day in reversed(days) if day.due],
+        "over": any(day.over and day.events for day in days),
+    }
+
+
+def broken_found(request: HttpRequest) -> Mapping[str, Any]:
+    """`broken`: the finding that the trail is broken, None if it is not."""
+    return {"broken": broken_event()}
+
+
+def home_register() -> None:
+    """Adds the cards."""
+    register(HomeCard("trail", "audit/broken_card.html", access="audit.view", order=1, context=broken_found))
+    register(HomeCard("review", "audit/home_card.html", access="audit.review", order=15, context=days_due))

@@ -1,0 +1,195 @@
+"""Tells receivers what they lack: the chain in order, at least once each, never while a change waits for it.
+
+The cursor of a receiver is one row; a lease on it keeps two workers from telling the same receiver at once.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import Q
+from django.utils import timezone
+
+from portal.audit.anchors import Anchor, AnchorUnavailable, anchors_read
+from portal.audit.event_json import COLUMNS, SCHEMA, event_of, event_values
+from portal.audit.forwarding.addresses import receiver_of
+from portal.audit.forwarding.mail import Mail
+from portal.audit.forwarding.receivers import DEADLINE, Line, Receiver, Undelivered, delivered
+from portal.audit.models import ChainHead, Delivery, Event
+
+BATCH = 500
+MOST_TEXT = 1024 * 1024
+LEASE = timedelta(seconds=4 * DEADLINE)
+LONGEST_PAUSE = 300
+# A mail for each anchor would soon be read by nobody.
+MAIL_PAUSE = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Forwarder:
+    """What one receiver is told: `after` yields lines beyond a row number, `end` is the last there is."""
+
+    name: str
+    receiver: Receiver
+    after: Callable[[int], Iterator[Line]]
+    end: Callable[[], int]
+
+    @property
+    def tells_events(self) -> bool:
+        """Rather than anchors."""
+        return self.after is events_after
+
+
+def feeds_configured() -> list[Forwarder]:
+    """All feeds of the settings. Raises ImproperlyConfigured."""
+    events = [_feed("", receiver, events_after, _head) for receiver in _receivers("AUDIT_FORWARD_TO")]
+    if any(isinstance(feed.receiver, Mail) for feed in events):
+        raise ImproperlyConfigured(
+            "Only anchors can be sent by email, not events. Remove the mail address from AUDIT_FORWARD_TO."
+        )
+    feeds = events + _anchor_feeds()
+    names = [feed.name for feed in feeds]
+    for name in names:
+        if names.count(name) > 1:
+            raise ImproperlyConfigured(f"The audit receiver {name} is listed twice. List each receiver once.")
+    return feeds
+
+
+def deliver_all(*, holder: str, at_once: bool = False) -> int:
+    """One batch for each receiver whose turn it is; how many lines were taken. `at_once`: without pauses."""
+    return sum(deliver_batch(feed, holder=holder, at_once=at_once) for feed in feeds_configured())
+
+
+def anchors_hurry() -> None:
+    """Ends the pauses between mails: an anchor that somebody asked for goes out with the next round."""
+    names = [feed.name for feed in _anchor_feeds()]
+    Delivery.objects.filter(receiver__in=names, last_error="").update(retry_at=None)
+
+
+def anchors_deliver(*, holder: str) -> list[str]:
+    """Sends the anchors that are there, now; the receivers that did not take them, with the reason."""
+    problems = []
+    for feed in _anchor_feeds():
+        while deliver_batch(feed, holder=holder, at_once=True):
+            pass
+        cursor = Delivery.objects.get(pk=feed.name)
+        if cursor.sequence < feed.end():
+            problems.append(f"{feed.name}: {cursor.last_error or 'another worker is delivering to it.'}")
+    return problems
+
+
+def deliver_batch(feed: Forwarder, *, holder: str, at_once: bool = False) -> int:
+    """Tells the receiver the next lines, unless it has all, is in a pause, or is being told already."""
+    cursor, _ = Delivery.objects.get_or_create(receiver=feed.name)
+    if cursor.sequence >= feed.end() or not _taken(feed, holder, at_once):
+        return 0
+    # Read again: another worker may have told it meanwhile.
+    lines = _batch(feed.after(Delivery.objects.get(pk=feed.name).sequence))
+    try:
+        if lines:
+            delivered(feed.receiver, lines)
+    except Undelivered as problem:
+        _failed(feed, holder, str(problem))
+        return 0
+    _moved(feed, holder, lines)
+    return len(lines)
+
+
+def events_after(sequence: int) -> Iterator[Line]:
+    """The events after that row, in their order: rows become visible in the order of their numbers."""
+    rows = Event.objects.filter(sequence__gt=sequence).order_by("sequence").values_list(*COLUMNS)[:BATCH]
+    for row in rows:
+        event, values = event_of(row), event_values(row)
+        told = {"schema": SCHEMA, **values, "sentence": event.sentence}
+        yield Line(event.sequence, event.time, event.action, event.outcome, told)
+
+
+def anchors_after(sequence: int) -> Iterator[Line]:
+    """The genuine anchors of rows after that one."""
+    for anchor in _anchors():
+        if anchor.sequence > sequence:
+            moment = datetime.fromisoformat(anchor.time)
+            yield Line(anchor.sequence, moment, "audit.anchor", "", anchor.values)
+
+
+def _feed(
+    prefix: str, receiver: Receiver, after: Callable[[int], Iterator[Line]], end: Callable[[], int]
+) -> Forwarder:
+    return Forwarder(prefix + receiver.name, receiver, after, end)
+
+
+def _anchor_feeds() -> list[Forwarder]:
+    return [
+        _feed("anchors to ", receiver, anchors_after, _last_anchor)
+        for receiver in _receivers("AUDIT_ANCHOR_FORWARD_TO")
+    ]
+
+
+def _receivers(setting: str) -> list[Receiver]:
+    """Those that the setting names. Raises ImproperlyConfigured, which names the setting."""
+    try:
+        return [receiver_of(address) for address in getattr(settings, setting)]
+    except ImproperlyConfigured as problem:
+        raise ImproperlyConfigured(f"{setting}: {problem}") from None
+
+
+def _head() -> int:
+    return ChainHead.objects.filter(pk=1).values_list("sequence", flat=True).first() or 0
+
+
+def _anchors() -> list[Anchor]:
+    try:
+        genuine = [anchor for anchor in anchors_read() if anchor.genuine]
+        return sorted(genuine, key=lambda anchor: anchor.sequence)
+    except AnchorUnavailable:
+        return []
+
+
+def _last_anchor() -> int:
+    return max((anchor.sequence for anchor in _anchors()), default=0)
+
+
+def _batch(lines: Iterator[Line]) -> list[Line]:
+    """The first lines, so many that they fit into one delivery; at least one."""
+    batch: list[Line] = []
+    size = 0
+    for line in lines:
+        size += len(line.text)
+        if batch and (size > MOST_TEXT or len(batch) >= BATCH):
+            break
+        batch.append(line)
+    return batch
+
+
+def _taken(feed: Forwarder, holder: str, at_once: bool) -> bool:
+    """Takes the lease, in one statement, so that of two workers one gets it."""
+    now = timezone.now()
+    free = Delivery.objects.filter(Q(held_until=None) | Q(held_until__lt=now), receiver=feed.name)
+    if not at_once:
+        free = free.filter(Q(retry_at=None) | Q(retry_at__lte=now))
+    return bool(free.update(holder=holder, held_until=now + LEASE))
+
+
+def _moved(feed: Forwarder, holder: str, lines: list[Line]) -> None:
+    now = timezone.now()
+    progress = {"sequence": lines[-1].sequence, "delivered_at": now} if lines else {}
+    Delivery.objects.filter(receiver=feed.name, holder=holder).update(
+        **progress,
+        failures=0,
+        last_error="",
+        retry_at=now + MAIL_PAUSE if isinstance(feed.receiver, Mail) else None,
+        held_until=None,
+    )
+
+
+def _failed(feed: Forwarder, holder: str, problem: str) -> None:
+    """Notes what went wrong and waits longer each time, up to LONGEST_PAUSE seconds."""
+    failures = Delivery.objects.get(pk=feed.name).failures + 1
+    Delivery.objects.filter(receiver=feed.name, holder=holder).update(
+        failures=failures,
+        last_error=problem[:300],
+        retry_at=timezone.now() + timedelta(seconds=min(2 ** min(failures, 16), LONGEST_PAUSE)),
+        held_until=None,
+    )

@@ -1,0 +1,49 @@
+"""Receivers on this machine: a file, and standard output for containers."""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from portal.audit.forwarding.receivers import Line, Undelivered
+
+
+@dataclass(frozen=True)
+class StandardOutput:
+    """What containers collect."""
+
+    name: str = "stdout"
+
+    def deliver(self, lines: Sequence[Line]) -> None:
+        """Writes the lines."""
+        sys.stdout.write("".join(f"{line.text}\n" for line in lines))
+        sys.stdout.flush()
+
+
+@dataclass(frozen=True)
+class AppendedFile:
+    """A file of its own, opened anew for each batch, so that it may be rotated at any time."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """file:/path"""
+        return f"file:{self.path}"
+
+    def deliver(self, lines: Sequence[Line]) -> None:
+        """Appends the lines; they are on the disk afterwards. What a full disk cut short is taken back."""
+        data = "".join(f"{line.text}\n" for line in lines).encode()
+        file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            before = os.fstat(file).st_size
+            try:
+                if os.write(file, data) != len(data):
+                    raise Undelivered("The disk is full.")
+                os.fsync(file)
+            except (OSError, Undelivered):
+                os.ftruncate(file, before)
+                raise
+        finally:
+            os.close(file)

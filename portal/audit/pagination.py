@@ -1,0 +1,113 @@
+"""One bounded page of the explorer: keyset paging in both directions, and a count that never counts far."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+
+from django.http import QueryDict
+
+from portal.audit.event_types import ACTIONS, action_title
+from portal.audit.filters import EventFilter
+from portal.audit.history import results_attach
+from portal.audit.models import Event, KnownName
+from portal.audit.queries import selection_of
+from portal.audit.selection import COUNTED, Selection
+
+PER_PAGE = 50
+MOST_CHOICES = 300
+
+
+@dataclass(frozen=True)
+class EventPage:
+    """Up to PER_PAGE events, newest first; `older` and `newer` are row numbers for the links, None at an end.
+
+    `count` is how many match in words: "37", "1,000+". `looked_until` is the time of the event at which
+    looking was left off because it took too long, None if it was not: there may be more beyond.
+    `problems` are those of the selection.
+    """
+
+    events: list[Event]
+    older: int | None
+    newer: int | None
+    count: str
+    looked_until: datetime | None = None
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+
+def events_page(wanted: EventFilter, query: QueryDict) -> EventPage:
+    """The page that `before` or `after` in the address asks for; nonsense there means the newest page."""
+    before, after = _row(query.get("before", "")), _row(query.get("after", ""))
+    upwards = after is not None and before is None
+    selection = selection_of(wanted)
+    numbers = selection.numbers(
+        PER_PAGE + 1, above=after if upwards else None, below=before, oldest_first=upwards
+    )
+    found = sorted(numbers.found[:PER_PAGE], reverse=True)
+    onwards = numbers.reached
+    if len(numbers.found) > PER_PAGE:
+        onwards = found[0] if upwards else found[-1]
+    all_here = before is None and after is None and onwards is None
+    back = _back(found, before, after)
+    # A sentence needs neither, and a routing document is long.
+    events = list(Event.objects.filter(sequence__in=found).defer("request", "answer"))
+    results_attach(events)
+    return EventPage(
+        events,
+        older=back if upwards else onwards,
+        newer=onwards if upwards else back,
+        count=f"{len(found):,}" if all_here else count_words(selection, at_least=len(found)),
+        looked_until=_time(numbers.reached),
+        problems=selection.problems,
+    )
+
+
+def count_words(selection: Selection, at_least: int = 0) -> str:
+    """How many events match: counted to COUNTED at most, and for a short time."""
+    counted, complete = selection.counted()
+    most = max(counted, at_least)
+    if complete and most <= COUNTED:
+        return f"{most:,}"
+    return f"{min(most, COUNTED):,}+"
+
+
+def _back(found: list[int], before: int | None, after: int | None) -> int | None:
+    """Where the link leads that goes back to where one came from; None on the newest page."""
+    if before is not None:
+        return found[0] if found else before - 1
+    if after is not None:
+        return found[-1] if found else after + 1
+    return None
+
+
+def _time(row: int | None) -> datetime | None:
+    return Event.objects.values_list("time", flat=True).filter(sequence=row).first() if row else None
+
+
+def choices_known() -> dict[str, list[str]]:
+    """Facet → its values as they occur in the trail: actor, role, outcome, field, kind."""
+    rows = KnownName.objects.filter(
+        kind__in=("actor", "role", "outcome", "field", "kind"), guid="", connection=""
+    )
+    found: dict[str, list[str]] = {}
+    for kind, name in rows.order_by("kind", "name").values_list("kind", "name"):
+        names = found.setdefault(kind, [])
+        if len(names) < MOST_CHOICES:
+            names.append(name)
+    return found
+
+
+@cache
+def action_groups() -> list[tuple[str, list[tuple[str, str]]]]:
+    """Actions by their first part: ("Change", [("change.", "Change: all"), ("change.accepted", …), …])."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for action in ACTIONS:
+        name = action.partition(".")[0]
+        members = groups.setdefault(name, [(f"{name}.", f"{action_title(name)}: all")])
+        members.append((action, action_title(action)))
+    return [(action_title(name), members) for name, members in groups.items()]
+
+
+def _row(text: str) -> int | None:
+    """A row's number from the address, None for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

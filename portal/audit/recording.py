@@ -1,0 +1,214 @@
+"""The audit trail's door: everything that happens is recorded here."""
+
+import logging
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import Error as DatabaseFailure
+from django.db import transaction
+from django.http import HttpRequest
+
+from portal.audit import event_types
+from portal.audit.anchors import anchor_after
+from portal.audit.canonical import HASHED_FIELDS, json_text, row_text, text_clean
+from portal.audit.chain_head import EndAltered, head_seal, last_time
+from portal.audit.keys import current_key_id, keyed_digest
+from portal.audit.models import ChainHead, Event
+from portal.audit.search_index import index_write
+from portal.core.trusted_proxies import address_of
+
+logger = logging.getLogger(__name__)
+
+
+class LastFailure:
+    """When this process last failed to record something (time.monotonic): the ready-check then asks anew."""
+
+    at = float("-inf")
+
+
+class UnknownAction(Exception):  # noqa: N818 - reads as what happened
+    """The action is not in portal.audit.event_types: a mistake in the program."""
+
+
+class AuditUnavailable(Exception):  # noqa: N818 - reads as what happened
+    """The event could not be written. Whoever wanted to act must not: no record, no change."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Who and from where, frozen as text. `session` is a digest, never the session's key."""
+
+    actor_id: int | None
+    actor_name: str
+    actor_role: str
+    session: str
+    address: str
+    request_id: str
+
+
+@dataclass(frozen=True)
+class ObjectRef:
+    """What an event is about, with the names of that moment. `ancestors` are guids above the parent."""
+
+    kind: str
+    guid: str
+    name: str
+    parent_guid: str = ""
+    parent_name: str = ""
+    ancestors: tuple[str, ...] = ()
+
+
+def origin_of(request: HttpRequest) -> Origin:
+    """The person behind `request`; someone without a name if nobody is signed in."""
+    user: Any = getattr(request, "user", None)
+    known = user is not None and user.is_authenticated
+    return Origin(
+        actor_id=user.pk if known else None,
+        actor_name=(user.get_full_name() or user.get_username()) if known else "",
+        actor_role=getattr(user, "role", "") if known else "",
+        session=session_digest(getattr(getattr(request, "session", None), "session_key", None)),
+        address=address_of(request),
+        request_id=getattr(request, "request_id", ""),
+    )
+
+
+def origin_system(name: str) -> Origin:
+    """The program itself, by the name of the task that acts."""
+    return Origin(None, name, "system", "", "", "")
+
+
+def session_digest(session_key: str | None) -> str:
+    """What tells sessions apart without being able to take one over."""
+    return keyed_digest(current_key_id(), f"session:{session_key}")[:16] if session_key else ""
+
+
+def event_record(
+    *,
+    action: str,
+    origin: Origin,
+    outcome: str = "",
+    connection: str = "",
+    object: ObjectRef | None = None,
+    operation: str = "",
+    change_id: str = "",
+    reason: str = "",
+    code: str = "",
+    gateway_request_id: str = "",
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+    request: dict[str, Any] | None = None,
+    answer: dict[str, Any] | None = None,
+    message: str = "",
+    duration_ms: int | None = None,
+) -> Event:
+    """Appends one event to the chain, in the open transaction or one of its own, and returns it.
+
+    Without an outcome it has that of its action (portal.audit.event_types.CAME_TO).
+    Sealed values are masked and unstorable characters replaced. Raises UnknownAction, and AuditUnavailable
+    if the row cannot be written: then nothing may be done either.
+    """
+    if action not in event_types.ACTIONS:
+        raise UnknownAction(action)
+    values = _origin_values(origin) | _object_values(object) | {
+        "action": action, "outcome": outcome or event_types.outcome_of(action), "connection": connection,
+        "operation": operation,
+        "change_id": change_id or "", "reason": reason, "code": "" if code is None else code,
+        "gateway_request_id": gateway_request_id, "before": json_text(before), "after": json_text(after),
+        "request": json_text(request), "answer": json_text(answer), "message": message,
+        "duration_ms": duration_ms,
+    }  # fmt: skip
+    return _appended({name: _fitting(name, value) for name, value in values.items()})
+
+
+def _origin_values(origin: Origin) -> dict[str, Any]:
+    return {
+        "actor_id": origin.actor_id,
+        "actor_name": origin.actor_name,
+        "actor_role": origin.actor_role,
+        "session": origin.session,
+        "address": origin.address,
+        "request_id": origin.request_id,
+    }
+
+
+def _object_values(about: ObjectRef | None) -> dict[str, Any]:
+    ref = about or ObjectRef("", "", "")
+    return {
+        "object_kind": ref.kind,
+        "object_guid": ref.guid,
+        "object_name": ref.name,
+        "parent_guid": ref.parent_guid,
+        "parent_name": ref.parent_name,
+        "ancestors": " ".join(ref.ancestors),
+    }
+
+
+def _fitting(name: str, value: Any) -> Any:
+    """Text that fits its column: what comes from outside must not be able to stop the record."""
+    if value is None or isinstance(value, int):
+        return value if name in ("actor_id", "duration_ms") else str(value)
+    # A name without bounds of its own must still fit the index of PostgreSQL.
+    longest = 400 if name == "actor_name" else getattr(Event._meta.get_field(name), "max_length", None)
+    return text_clean(value)[:longest]
+
+
+def record_try() -> None:
+    """Does all that recording an event does, and takes it back. Raises AuditUnavailable where none can be."""
+    origin, about = origin_system("health"), ObjectRef("page", "-", "-", "-", "-")
+    values = dict.fromkeys(HASHED_FIELDS, "") | _origin_values(origin) | _object_values(about)
+    _appended(values | {"action": "audit.verified", "message": "-", "duration_ms": 0}, stays=False)
+
+
+def _appended(values: dict[str, Any], *, stays: bool = True) -> Event:
+    try:
+        with transaction.atomic():
+            event = _linked(values)
+            if not stays:
+                transaction.set_rollback(True)
+        return event
+    except (DatabaseFailure, ChainHead.DoesNotExist, AuditUnavailable) as error:
+        LastFailure.at = time.monotonic()
+        if isinstance(error, AuditUnavailable):
+            raise
+        raise AuditUnavailable("The audit trail cannot be written, so nothing was done.") from error
+
+
+def _linked(values: dict[str, Any]) -> Event:
+    """Chains the row to the last one. The head's lock makes writers queue: without it the chain forks."""
+    head = ChainHead.objects.select_for_update().get(pk=1)
+    try:
+        before = last_time(head)
+    except EndAltered as trouble:
+        logger.critical("the audit trail was tampered with: %s; nothing is recorded or sent", trouble)
+        raise AuditUnavailable(
+            f"The audit trail was tampered with: {trouble}. Nothing was done. The portal makes no "
+            "changes until an operator has looked into this. See docs/audit.md."
+        ) from None
+    now = datetime.now(UTC)
+    key_id = current_key_id()
+    row = values | {
+        "sequence": head.sequence + 1,
+        # Never before the last row's, though the clock is set back: a span of time is a span of rows.
+        "time": max(now, before) if before else now,
+        "key_id": key_id,
+        "previous_hash": head.hash,
+    }
+    row["hash"] = keyed_digest(key_id, row_text([row[name] for name in HASHED_FIELDS]))
+    event = Event.objects.create(**row)
+    index_write([event])
+    _head_move(event, head.count + 1)
+    transaction.on_commit(lambda: anchor_after(event), robust=True)
+    return event
+
+
+def _head_move(event: Event, count: int) -> None:
+    ChainHead.objects.filter(pk=1).update(
+        sequence=event.sequence,
+        count=count,
+        hash=event.hash,
+        key_id=event.key_id,
+        seal=head_seal(event.key_id, event.sequence, count, event.hash),
+        updated_at=event.time,
+    )

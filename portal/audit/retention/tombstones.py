@@ -1,0 +1,108 @@
+"""What a purge leaves in the chain: which rows went, which stayed, and what the next row has to follow.
+
+Verification jumps over rows only where a genuine gravestone says that they were purged.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from portal.audit.canonical import row_genuine
+from portal.audit.event_json import COLUMNS, event_of
+from portal.audit.models import Event
+from portal.audit.retention.archives import Archive
+
+# So much of a kept row's hash tells it from any other that the portal ever wrote.
+MARK = 32
+
+
+# Of so many rows that stay one gravestone tells, so that each fits a page, and a line of the stream: 64 KiB.
+MOST_KEPT = 1000
+
+
+@dataclass(frozen=True)
+class Tombstone:
+    """One purged range. `kept` are the rows that stayed, `marks` the beginnings of their hashes."""
+
+    first: int
+    last: int
+    previous_hash: str
+    last_hash: str
+    kept: tuple[int, ...]
+    marks: tuple[str, ...]
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """As the event audit.purged holds it."""
+        return {
+            "first": self.first, "last": self.last, "previous_hash": self.previous_hash,
+            "last_hash": self.last_hash, "kept": list(self.kept), "marks": list(self.marks),
+        }  # fmt: skip
+
+    def mark_of(self, sequence: int) -> str | None:
+        """How the hash of a row that stayed begins; None for a row that went."""
+        index = bisect_left(self.kept, sequence)
+        there = index < len(self.kept) and self.kept[index] == sequence
+        return self.marks[index] if there else None
+
+
+def gravestones_cut(archive: Archive, kept: Sequence[tuple[int, str]]) -> Iterator[Tombstone]:
+    """The gravestones of an archive, side by side, in whose range the rows `kept` (number, hash) stayed."""
+    first, previous_hash = archive.first, archive.previous_hash
+    for begin in range(0, max(len(kept), 1), MOST_KEPT):
+        part = kept[begin : begin + MOST_KEPT]
+        last = part[-1][0] if begin + MOST_KEPT < len(kept) else archive.last
+        last_hash = archive.hashes[last - archive.first]
+        numbers, marks = tuple(number for number, _ in part), tuple(row_hash[:MARK] for _, row_hash in part)
+        yield Tombstone(first, last, previous_hash, last_hash, numbers, marks)
+        first, previous_hash = last + 1, last_hash
+
+
+class Graves:
+    """All gravestones, asked row by row while the chain is read."""
+
+    def __init__(self, stones: Sequence[Tombstone]) -> None:
+        self._stones = sorted(stones, key=lambda stone: stone.first)
+        self._firsts = [stone.first for stone in self._stones]
+
+    def stone_of(self, sequence: int) -> Tombstone | None:
+        """The gravestone of the range in which that row lies."""
+        index = bisect_right(self._firsts, sequence) - 1
+        stone = self._stones[index] if index >= 0 else None
+        return stone if stone and sequence <= stone.last else None
+
+    def next_row(self, after: int) -> int:
+        """The number of the row that has to come next."""
+        expected = after + 1
+        while self._firsts and (stone := self.stone_of(expected)):
+            index = bisect_left(stone.kept, expected)
+            if index < len(stone.kept):
+                return stone.kept[index]
+            expected = stone.last + 1
+        return expected
+
+    def follows(self, last: int, last_hash: str | None, row: tuple[int, str, str]) -> bool:
+        """Whether (sequence, previous hash, hash) may come after row `last`, whose hash may be unknown."""
+        sequence, previous_hash, row_hash = row
+        here, begun = self.stone_of(sequence), self.stone_of(last + 1)
+        if here and not row_hash.startswith(here.mark_of(sequence) or " "):
+            return False
+        if last_hash is not None:
+            if begun and begun.first == last + 1 and begun.previous_hash != last_hash:
+                return False
+            if sequence == last + 1:
+                return previous_hash == last_hash
+        before = self.stone_of(sequence - 1)
+        return before is None or before.last != sequence - 1 or before.last_hash == previous_hash
+
+
+def graves_read() -> Graves:
+    """The gravestones in the chain that the portal wrote; others prove nothing."""
+    rows = Event.objects.filter(action="audit.purged").order_by("sequence").values_list(*COLUMNS)
+    return Graves([_stone(row) for row in rows if row_genuine(row)])
+
+
+def _stone(row: Sequence[Any]) -> Tombstone:
+    said = event_of(row).request_data
+    return Tombstone(**said | {"kept": tuple(said["kept"]), "marks": tuple(said["marks"])})

@@ -1,0 +1,151 @@
+"""The page of saved filters: save the one just used, rename, share, delete."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+
+from portal.audit.filters import parse_filters
+from portal.audit.history import history_page
+from portal.audit.models import SavedFilter
+from portal.audit.recording import origin_of
+from portal.audit.saved_filters import (
+    FilterRefused,
+    filter_delete,
+    filter_rename,
+    filter_save,
+    filter_share,
+    filter_words,
+    filters_for,
+    roles_to_share_with,
+    wanted_kept,
+)
+from portal.audit.views import filter_query, zone_of
+from portal.core.field_types import TextField
+from portal.core.views import PortalView
+
+_NOBODY = "No one (personal)"
+
+
+class SaveForm(forms.Form):
+    """A name, and for those who may share, with which role."""
+
+    name = TextField(max_length=80, label="Name", help_text="For example, “Refused in production”.")
+    role = forms.ChoiceField(required=False, label="Share with")
+
+    def __init__(self, *args: Any, may_share: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if may_share:
+            self.fields["role"].choices = _role_choices()  # type: ignore[attr-defined]
+        else:
+            del self.fields["role"]
+
+
+def _saves_shared(request: HttpRequest, **_: Any) -> bool:
+    """Saving a filter for a whole role asks to step up."""
+    return request.method == "POST" and bool(request.POST.get("role"))
+
+
+def _shares(request: HttpRequest, **_: Any) -> bool:
+    """Sharing a filter with a role asks to step up, as does taking it back."""
+    return request.method == "POST" and request.POST.get("do") == "share"
+
+
+class SavedFiltersView(PortalView):
+    """/audit/filters/ — my filters and those shared with my role; with a filter in the address, saves it."""
+
+    access = "audit.view"
+    step_up = staticmethod(_saves_shared)
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """The list, and the form if there is something to save."""
+        return self._page(request, SaveForm(may_share=_may_share(request)), 200)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Saves the filter of the address; 422 without a name, with one in use, or without a filter."""
+        form = SaveForm(request.POST, may_share=_may_share(request))
+        if not form.is_valid():
+            return self._page(request, form, 422)
+        query = filter_query(parse_filters(request.GET, zone_of(request)))
+        try:
+            filter_save(by=request.user, origin=origin_of(request), query=query, **form.cleaned_data)
+        except FilterRefused as refusal:
+            form.add_error("name", str(refusal))
+            return self._page(request, form, 422)
+        messages.success(request, f"“{form.cleaned_data['name']}” saved.")
+        return redirect("audit:filters")
+
+    def _page(self, request: HttpRequest, form: SaveForm, status: int) -> HttpResponse:
+        wanted = parse_filters(request.GET, zone_of(request))
+        context = {
+            "tab": "filters",
+            "rows": [_row(request, saved) for saved in filters_for(request.user)],
+            "form": form if wanted.values else None,
+            "filter_words": wanted_kept(wanted, request.user).said,
+            "roles": _role_choices() if _may_share(request) else [],
+        }
+        return render(request, "audit/filters.html", context, status=status)
+
+
+class SavedFilterView(PortalView):
+    """/audit/filters/<id>/: what happened to it; rename, share or delete. Whose it is decides the service."""
+
+    access = "audit.view"
+    step_up = staticmethod(_shares)
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The filter in words, and its history; 404 for one that the person may not open."""
+        saved = get_object_or_404(filters_for(request.user), pk=pk)
+        context = {
+            "row": _row(request, saved),
+            "roles": _role_choices() if _may_share(request) else [],
+            "history": history_page(connection="", guid=str(pk), kind="filter", query=request.GET),
+        }
+        return render(request, "audit/filter.html", context)
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """What `do` says; 404 for a filter that the person may not even open."""
+        saved = get_object_or_404(filters_for(request.user), pk=pk)
+        try:
+            messages.success(request, _done(request, saved))
+        except FilterRefused as refusal:
+            messages.error(request, str(refusal))
+        return redirect("audit:filters")
+
+
+def _done(request: HttpRequest, saved: SavedFilter) -> str:
+    acting: dict[str, Any] = {"by": request.user, "origin": origin_of(request), "saved": saved}
+    do, name = request.POST.get("do", ""), saved.name
+    if do == "delete":
+        filter_delete(**acting)
+        return f"“{name}” deleted."
+    if do == "share":
+        filter_share(**acting, role=request.POST.get("role", ""))
+        shared = f"everyone with the role {saved.role}" if saved.role else "no one now"
+        return f"“{name}” is shared with {shared}."
+    new = request.POST.get("name", "").replace("\0", "").strip()[:80]
+    if do != "rename" or not new:
+        raise FilterRefused("Give the filter a name.")
+    filter_rename(**acting, name=new)
+    return f"“{name}” was renamed to “{new}”."
+
+
+def _row(request: HttpRequest, saved: SavedFilter) -> dict[str, Any]:
+    """A filter as it is shown: in words, whose, and whether the person may change it."""
+    mine = saved.owner_id == request.user.pk
+    return {
+        "saved": saved,
+        "words": filter_words(saved),
+        "mine": mine,
+        "may_change": _may_share(request) if saved.role else mine,
+    }
+
+
+def _may_share(request: HttpRequest) -> bool:
+    return request.user.has_perm("audit.share_filter")
+
+
+def _role_choices() -> list[tuple[str, str]]:
+    return [("", _NOBODY), *((role, f"Everyone with the role {role}") for role in roles_to_share_with())]

@@ -1,0 +1,134 @@
+"""What the explorer finds events by beside their columns: fields touched, words, objects, names ever used.
+
+Derived from the events, in the same transaction, and no part of the chain: it can be made anew at any time.
+"""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Any
+
+from portal.audit.models import Event, KnownName, Term
+from portal.core.text import fold
+from provisioning.gateway.secrets import MASK
+
+# So many characters of each text are indexed: the longest reason or note is found whole.
+MOST_TEXT = 2000
+MOST_FIELDS, MOST_NAME = 200, 150
+# So many names are looked up in one query.
+NAMES_AT_ONCE = 100
+# Vowel signs belong to the word they stand in; `re` knows them as no letters.
+_MARKS = "".join(chr(code) for code in range(0x300, 0x1F000) if unicodedata.category(chr(code))[0] == "M")
+_WORD = re.compile(rf"\w[\w{_MARKS}]+")
+# Scripts without blanks between words, Thai to Khmer, kana, Han and Hangul: any two of their characters that
+# stand side by side can be looked for.
+_PAIR = re.compile(
+    "(?=([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff]{2}))"
+)
+_MOST_PAIRS = 12
+
+
+@lru_cache(maxsize=4096)
+def _word_terms(text: str) -> frozenset[str]:
+    """The words of a text as they are indexed: folded, of at least two characters. Names come often."""
+    text = fold(text)
+    words = [word[:60] for word in _WORD.findall(text)]
+    return frozenset(f"w:{word}" for word in (words if text.isascii() else words + _PAIR.findall(text)))
+
+
+def words_asked(text: str) -> list[str]:
+    """The words to look for: of what is written without blanks its pairs."""
+    words = list[str]()
+    for word in _WORD.findall(fold(text)):
+        words += _PAIR.findall(word)[:_MOST_PAIRS] or [word[:60]]
+    return list(dict.fromkeys(words))
+
+
+@lru_cache(maxsize=64)
+def fields_of(before: str, after: str) -> tuple[str, ...]:
+    """Names of the fields whose values differ, nested ones with dots and with their first part too.
+
+    Asked for twice for each event, and an outcome often has the values of its intent.
+    """
+    if not before and not after:
+        return ()
+    old, new = (flat_values(json.loads(text) if text else None) for text in (before, after))
+    touched = [
+        name for name in {**old, **new} if name not in old or name not in new or old[name] != new[name]
+    ]
+    # A secret reads the same before and after, and is only named where it was given anew.
+    touched += [name for name in new if name in old and new[name] == old[name] == MASK]
+    firsts = [name.partition(".")[0] for name in touched]
+    return tuple(name[:MOST_NAME] for name in dict.fromkeys(touched + firsts))[:MOST_FIELDS]
+
+
+def flat_values(value: Any, path: str = "") -> dict[str, Any]:
+    """Nested objects as dotted names; lists stay whole, since their order matters."""
+    if isinstance(value, dict) and (value or not path):
+        flat: dict[str, Any] = {}
+        for key, child in value.items():
+            flat |= flat_values(child, f"{path}.{key}" if path else str(key))
+        return flat
+    return {path: value} if path else {}
+
+
+def terms_of(event: Event) -> set[str]:
+    """The terms of an event: `w:` words, `f:` fields touched, `o:` guids of the object and all above it."""
+    texts = (event.actor_name, event.object_name, event.parent_name, event.reason, event.message)
+    terms = set[str]().union(*[_word_terms(text[:MOST_TEXT]) for text in texts if text])
+    terms.update([f"f:{name}" for name in fields_of(event.before, event.after)])
+    # Migrations index events from before there were ancestors.
+    above = getattr(event, "ancestors", "").split()
+    return terms | {f"o:{guid[:128]}" for guid in (identity_of(event), event.parent_guid, *above) if guid}
+
+
+def identity_of(event: Event) -> str:
+    """What tells the event's object from others: its guid, or the name of what has none."""
+    return event.object_guid or event.object_name[:128]
+
+
+def known_of(event: Event) -> Iterator[tuple[str, str, str, str]]:
+    """(kind, connection, guid, name) of everything that the event makes known."""
+    if event.actor_name:
+        yield ("actor", "", "", event.actor_name[:200])
+    if event.actor_role:
+        yield ("role", "", "", event.actor_role[:200])
+    if event.outcome:
+        yield ("outcome", "", "", event.outcome[:200])
+    if event.object_kind:
+        yield ("kind", "", "", event.object_kind[:200])
+    yield from (("field", "", "", name) for name in fields_of(event.before, event.after))
+    if identity_of(event):
+        yield (
+            f"object:{event.object_kind}"[:64],
+            event.connection,
+            identity_of(event),
+            event.object_name[:200],
+        )
+    if event.parent_guid:
+        yield ("object:", event.connection, event.parent_guid, event.parent_name[:200])
+
+
+def index_write(events: Iterable[Event]) -> None:
+    """Stores the terms and names of new events, in the open transaction that holds the head of the chain."""
+    events = list(events)
+    Term.objects.bulk_create(
+        [Term(term=term, event=event) for event in events for term in sorted(terms_of(event))],
+        batch_size=5000,
+    )
+    known_store(dict.fromkeys(row for event in events for row in known_of(event)))
+
+
+def known_store(rows: Iterable[tuple[str, str, str, str]]) -> None:
+    """Stores the names that are not there yet. The database refuses every row that would replace one."""
+    asked = list(rows)
+    for begin in range(0, len(asked), NAMES_AT_ONCE):
+        part = asked[begin : begin + NAMES_AT_ONCE]
+        there = set(KnownName.objects.filter(pk__in=part).values_list("kind", "connection", "guid", "name"))
+        KnownName.objects.bulk_create(
+            KnownName(kind=kind, connection=place, guid=guid, name=name, folded=fold(name))
+            for kind, place, guid, name in part
+            if (kind, place, guid, name) not in there
+        )

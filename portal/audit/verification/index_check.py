@@ -1,0 +1,227 @@
+"""Compares the search index and the known names with the events, and repairs them.
+
+Neither is covered by the chain, so whoever writes the database could hide events from every search.
+"""
+
+import secrets
+from collections import Counter, namedtuple
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from django.db import Error as DatabaseFailure
+from django.db import connection, transaction
+
+from portal.audit.canonical import HASHED_FIELDS
+from portal.audit.models import ChainHead, Event, KnownName, Term
+from portal.audit.retention.purging import name_occurs
+from portal.audit.search_index import known_of, known_store, terms_of
+from portal.audit.triggers import guards_install, guards_remove
+from portal.core.text import fold
+
+# Events are compared in blocks of so many: a digest for each is kept in memory, not each entry.
+BLOCK = 1000
+# So many blocks are repaired at once, with all of their entries in memory.
+REPAIRED_AT_ONCE = 20
+# So many names that no event seems to have are looked up; more of them were added by no purge.
+LOOKED_UP = 500
+REPAIR = "Repair it with manage.py audit_index (on PostgreSQL with DATABASE_OWNER_URL)."
+
+# The columns of an event as `terms_of` and `known_of` read them: much faster to make than a model instance.
+_Row = namedtuple("_Row", HASHED_FIELDS)  # type: ignore[misc]
+_KNOWN_COLUMNS = ("kind", "connection", "guid", "name", "folded")
+_PRIME = (1 << 61) - 1
+_SECRET = secrets.randbits(60) | 1
+_Name = tuple[str, str, str, str]
+_Entry = tuple[Any, int]
+
+
+@dataclass
+class IndexCheck:
+    """What the events should have in the index: `add` every event, then ask for `disagreement`."""
+
+    expected: Counter[int] = field(default_factory=Counter)
+    names: set[_Name] = field(default_factory=set)
+    last: int = 0
+
+    def add(self, row: Sequence[Any]) -> None:
+        """Take the next event, given as the values of HASHED_FIELDS (more values may follow)."""
+        event = _event(row)
+        sequence = event.sequence
+        # Sums do not depend on the order. Python keys its hashes anew in each process.
+        self.expected[_block(sequence)] += _weight(sequence) * sum(map(hash, terms_of(event)))
+        self.names.update(known_of(event))
+        self.last = sequence
+
+    def disagreement(self) -> str:
+        """Say in words what does not agree, "" for nothing. Reads both tables once."""
+        try:
+            return self._disagreement()
+        except (DatabaseFailure, ValueError, TypeError) as error:
+            return f"The search index cannot be compared with the events ({type(error).__name__}). {REPAIR}"
+
+    def _disagreement(self) -> str:
+        said = []
+        if blocks := self.blocks():
+            rows = f"in {len(blocks):,} of {len(self.expected) or 1:,} blocks of {BLOCK:,} rows"
+            said.append(
+                f"The search index does not agree with the events {rows}, first at row {blocks[0] * BLOCK}."
+            )
+        missing, altered, unknown = name_differences(self.names)
+        if missing or altered or unknown:
+            said.append(
+                f"The list of known names does not agree with the events: {len(missing):,} missing, "
+                f"{len(altered):,} altered, {len(unknown):,} unknown."
+            )
+        return " ".join([*said, "Searches may miss events or show too many.", REPAIR]) if said else ""
+
+    def blocks(self) -> list[int]:
+        """Return the numbers of the blocks whose entries differ from those of their events."""
+        stored, furthest, last = Counter[int](), 0, self.last
+        before, weight, block = 0, 0, 0
+        for term, event in _stored_terms():
+            if event != before:
+                if not isinstance(event, int):
+                    raise TypeError("an entry of the index names no row")
+                before, weight, block = event, _weight(event), _block(event)
+                furthest = event if event > furthest else furthest
+            if event <= last:
+                # A blob has the hash of the text with the same bytes.
+                stored[block] += (hash(term) if isinstance(term, str) else 1) * weight
+        different = {block for block in {*stored, *self.expected} if stored[block] != self.expected[block]}
+        # Events are purged and added while this runs: only what still differs counts.
+        confirmed = {block for block in different if any(_block_differences([block], self.last))}
+        newest = Event.objects.values_list("sequence", flat=True).first() or 0
+        return sorted(confirmed | ({furthest // BLOCK} if furthest > newest else set()))
+
+
+def name_differences(names: Collection[_Name]) -> tuple[set[_Name], list[_Name], list[_Name]]:
+    """Return the known names that are missing, those with an altered search form, and unknown ones."""
+    missing, altered, unknown = set(names), list[_Name](), list[_Name]()
+    for *key, folded in KnownName.objects.values_list(*_KNOWN_COLUMNS).iterator(chunk_size=5000):
+        row = cast(_Name, tuple(key))
+        if row in missing:
+            missing.discard(row)
+        elif row not in names and (
+            len(unknown) > LOOKED_UP
+            or not all(isinstance(value, str) for value in row)
+            or not name_occurs(*row)
+        ):
+            unknown.append(row)
+            continue
+        if folded != fold(row[3]):
+            altered.append(row)
+    # Those of events that were purged meanwhile are not missing.
+    return {row for row in missing if name_occurs(*row)}, altered, unknown
+
+
+def index_repair() -> tuple[int, int]:
+    """Bring index and known names back in line with the events; how many were missing, how many wrong.
+
+    What is missing is added at any time. Wrong entries can only be removed with the guards off, so on
+    PostgreSQL only by the owner of the tables.
+    """
+    wrong = _untyped_remove()
+    check = IndexCheck()
+    for row in _events(1, None):
+        check.add(row)
+    missing = 0
+    blocks = check.blocks()
+    for begin in range(0, len(blocks), REPAIRED_AT_ONCE):
+        absent, extra = _block_differences(blocks[begin : begin + REPAIRED_AT_ONCE], check.last)
+        with transaction.atomic():
+            _terms_remove(extra)
+            Term.objects.bulk_create(
+                [Term(term=term, event_id=event) for term, event in absent], batch_size=5000
+            )
+        missing, wrong = missing + len(absent), wrong + len(extra)
+    absent_names, altered, unknown = name_differences(check.names)
+    with transaction.atomic():
+        _names_remove([*altered, *unknown])
+        known_store([*sorted(absent_names), *altered])
+    return missing + len(absent_names), wrong + len(altered) + len(unknown)
+
+
+def _block_differences(
+    blocks: Sequence[int], last: int
+) -> tuple[list[tuple[Any, int]], list[tuple[Any, int]]]:
+    """Return the entries (term, event) of these blocks that are missing, and those that no event has."""
+    wanted = set(blocks)
+    stored = {row for row in _stored_terms() if _block(row[1]) in wanted}
+    expected = set[tuple[Any, int]]()
+    for block in blocks:
+        for row in _events(block * BLOCK, (block + 1) * BLOCK):
+            event = _event(row)
+            expected.update((term, event.sequence) for term in terms_of(event))
+    absent = [row for row in expected - stored if row[1] <= last]
+    return sorted(absent), list(stored - expected)
+
+
+def _weight(event: int) -> int:
+    """Return what tells the words of one event from those of another. Nobody can know it beforehand."""
+    spread = event * _SECRET % _PRIME
+    return spread * spread
+
+
+def _block(event: int) -> int:
+    return event // BLOCK
+
+
+def _stored_terms() -> Iterator[tuple[Any, int]]:
+    """Read the whole index as it lies in the table; it has no index by event."""
+    rows = Term.objects.order_by().values_list("term", "event_id")
+    return iter(rows.iterator(chunk_size=5000))
+
+
+def _events(first: int, end: int | None) -> Iterator[Sequence[Any]]:
+    """Read the events from row `first` to before row `end`, page by page."""
+    while True:
+        rows = Event.objects.order_by("sequence").filter(sequence__gte=first)
+        rows = rows.filter(sequence__lt=end) if end is not None else rows
+        page = list(rows.values_list(*HASHED_FIELDS)[:BLOCK])
+        yield from page
+        if len(page) < BLOCK:
+            return
+        first = page[-1][0] + 1
+
+
+def _event(row: Sequence[Any]) -> Event:
+    return cast(Event, _Row._make(row[: len(HASHED_FIELDS)]))
+
+
+def _untyped_remove() -> int:
+    """Delete what is not of its column's type, which only SQLite stores; how many rows."""
+    if connection.vendor != "sqlite":
+        return 0
+    wrong = {
+        "audit_term": "typeof(term) <> 'text' OR typeof(event_id) <> 'integer'",
+        "audit_known": " OR ".join(f"typeof({name}) <> 'text'" for name in _KNOWN_COLUMNS),
+    }
+    count = 0
+    with transaction.atomic(), connection.cursor() as cursor:
+        for table, condition in wrong.items():
+            cursor.execute(f"SELECT count(*) FROM {table} WHERE {condition}")  # noqa: S608 - our own names
+            if found := cursor.fetchone()[0]:
+                _delete_unguarded(table, condition, [()])
+            count += found
+    return count
+
+
+def _terms_remove(entries: Sequence[tuple[Any, int]]) -> None:
+    if entries:
+        _delete_unguarded("audit_term", "term = %s AND event_id = %s", entries)
+
+
+def _names_remove(names: Sequence[_Name]) -> None:
+    if names:
+        key = "kind = %s AND connection = %s AND guid = %s AND name = %s"
+        _delete_unguarded("audit_known", key, names)
+
+
+def _delete_unguarded(table: str, where: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Delete rows. Within the transaction the guards are off and writers wait."""
+    ChainHead.objects.select_for_update().get(pk=1)
+    guards_remove(connection)
+    with connection.cursor() as cursor:
+        cursor.executemany(f"DELETE FROM {table} WHERE {where}", rows)  # noqa: S608 - our own names
+    guards_install(connection)

@@ -1,0 +1,184 @@
+"""Verification as background work: which rows, how far, what was found, and the record of it."""
+
+import logging
+import time
+from dataclasses import asdict, dataclass
+from datetime import datetime, tzinfo
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import QueryDict
+from django.urls import reverse
+
+from portal.audit.filters import parse_filters
+from portal.audit.findings import Report, verdict_of, warnings_words
+from portal.audit.models import ChainHead, Event
+from portal.audit.recording import AuditUnavailable, ObjectRef, Origin, event_record, origin_system
+from portal.audit.verification.chain import audit_verify
+from portal.tasks.models import State, TaskRun
+from portal.tasks.registry import Link, Result, TaskType, kind_register
+from portal.tasks.services import Owner, TaskFailed, runs_of_kind, task_enqueue, task_progress
+
+logger = logging.getLogger(__name__)
+KIND = "audit.verify"
+
+
+@dataclass(frozen=True)
+class Extent:
+    """Which rows to verify: all, those since the last anchor, or a range of numbers, ends included."""
+
+    since_anchor: bool = False
+    first: int | None = None
+    last: int | None = None
+
+    @property
+    def words(self) -> str:
+        """For the title of the work."""
+        if self.since_anchor:
+            return "Verify the audit trail since the last anchor"
+        if self.first is None and self.last is None:
+            return "Verify the whole audit trail"
+        return f"Verify the audit trail, row {self.first or 1} to {self.last or 'the end'}"
+
+
+class NoSuchRows(Exception):  # noqa: N818 - reads as what happened
+    """The rows that were asked for do not exist, or the words for them are not understood."""
+
+
+def kinds_register() -> None:
+    """Makes verification known as background work."""
+    kind_register(TaskType(KIND, _verify, permission="audit.verify", link=_link, step_up=True))
+
+
+def extent_asked(first: str, last: str, zone: tzinfo) -> Extent:
+    """The range between two row numbers or days of `zone`, "" for open. Raises NoSuchRows."""
+    extent = Extent(first=_first_row(first.strip(), zone), last=_last_row(last.strip(), zone))
+    if extent.first and extent.last and extent.first > extent.last:
+        raise NoSuchRows("There are no rows in this range.")
+    if extent.first and extent.first > (end := _end()):
+        raise NoSuchRows(f"The trail ends at row {end}.")
+    return extent
+
+
+def verification_start(*, extent: Extent, owner: Owner, origin: Origin) -> TaskRun:
+    """Puts a verification in line; the same one that the owner has under way already is not begun twice."""
+    arguments = {"extent": asdict(extent), "origin": asdict(origin)}
+    key = f"{KIND}:{owner.id}:{extent}"
+    return task_enqueue(kind=KIND, title=extent.words, owner=owner, arguments=arguments, key=key)
+
+
+def verification_start_daily() -> TaskRun:
+    """Verify the whole trail in the name of the portal itself; workers start it once a day."""
+    owner, origin = Owner(None, "Provisioning Portal"), origin_system("daily verification")
+    return verification_start(extent=Extent(), owner=owner, origin=origin)
+
+
+def verifications(limit: int = 50) -> list[TaskRun]:
+    """The newest verifications, whoever asked."""
+    return runs_of_kind(KIND, limit=limit)
+
+
+def verification_results(runs: list[TaskRun], broken: Event | None) -> list[TaskRun]:
+    """Of these the one that made the standing finding `broken`, and the newest that is done.
+
+    What was found broken and is no longer stands aside, unless it could not be recorded.
+    """
+    done = [run for run in runs if run.state == State.DONE]
+    standing = [run for run in done if broken and str(run.pk) == broken.object_guid]
+    newest = [run for run in done[:1] if run.result["whole"] or not run.result.get("recorded", True)]
+    return standing + [run for run in newest if run not in standing]
+
+
+def verified_record(report: Report, origin: Origin, about: ObjectRef | None = None) -> bool:
+    """Notes a run and what it found; whether it could. Where the trail is too broken for that, only the log
+    has it."""
+    said = (verdict_of(report), *(str(problem) for problem in report.problems[:1]))
+    message = " — ".join(part for part in (" ".join(said), warnings_words(report)) if part)
+    found: dict[str, Any] = {"action": "audit.verified"}
+    if not report.whole:
+        found = {"action": "audit.found_broken", "outcome": "failed"}
+    if about and Event.objects.filter(connection="", object_guid=about.guid, action=found["action"]).exists():
+        return True  # a killed worker may have got as far as this before
+    try:
+        event_record(origin=origin, object=about, message=message, **found)
+    except AuditUnavailable:
+        logger.critical("the audit trail is broken, and this could not be recorded")
+        if report.whole:
+            raise
+        return False
+    return True
+
+
+def verification_events(limit: int = 5) -> list[Event]:
+    """The newest records of verifications."""
+    found = [
+        event
+        for action in ("audit.verified", "audit.found_broken")
+        for event in Event.objects.filter(action=action)[:limit]
+    ]
+    return sorted(found, key=lambda event: -event.sequence)[:limit]
+
+
+def _first_row(text: str, zone: tzinfo) -> int | None:
+    if not text or _is_number(text):
+        return int(text) if text else None
+    since = parse_filters(QueryDict(urlencode({"from": text})), zone).since
+    numbers = Event.objects.filter(time__gte=_understood(text, since)).order_by("sequence")
+    return _there(numbers.values_list("sequence", flat=True).first(), f"since {text}")
+
+
+def _last_row(text: str, zone: tzinfo) -> int | None:
+    if not text or _is_number(text):
+        return int(text) if text else None
+    until = parse_filters(QueryDict(urlencode({"to": text})), zone).until
+    numbers = Event.objects.filter(time__lt=_understood(text, until)).order_by("-sequence")
+    return _there(numbers.values_list("sequence", flat=True).first(), f"until {text}")
+
+
+def _end() -> int:
+    """The last row, or where the head says that it should be: a cut-off end can still be asked for."""
+    found = Event.objects.values_list("sequence", flat=True).first() or 0
+    return max(found, ChainHead.objects.values_list("sequence", flat=True).first() or 0)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 19 and int(text) > 0
+
+
+def _understood(text: str, moment: datetime | None) -> datetime:
+    if moment is None:
+        raise NoSuchRows(f"“{text}” is not a row number or a day such as 2026-11-01.")
+    return moment
+
+
+def _there(number: int | None, when: str) -> int:
+    if number is None:
+        raise NoSuchRows(f"Nothing was recorded {when}.")
+    return number
+
+
+def _verify(run: TaskRun, extent: dict[str, Any], origin: dict[str, Any]) -> Result:
+    started = time.monotonic()
+
+    def progress(done: int, total: int) -> None:
+        task_progress(run=run, done=done, total=total)
+
+    report = audit_verify(**extent, progress=progress)
+    about = ObjectRef("verification", str(run.pk), f"{run.created_at:%Y-%m-%d %H:%M} UTC")
+    try:
+        recorded = verified_record(report, Origin(**origin), about)
+    except AuditUnavailable as error:
+        raise TaskFailed("The audit trail was read, but the result could not be recorded.") from error
+    found = {
+        "whole": report.whole,
+        "recorded": recorded,
+        "verdict": verdict_of(report),
+        "guards": warnings_words(report),
+        "problems": [str(problem) for problem in report.problems],
+        "seconds": round(time.monotonic() - started, 1),
+    }
+    return Result(found, message=verdict_of(report))
+
+
+def _link(run: TaskRun) -> Link:
+    return Link("View result", reverse("audit:verify"), "shield-check")

@@ -1,0 +1,127 @@
+"""Pages of the proof: verify the chain, anchor its head."""
+
+from django import forms
+from django.contrib import messages
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from portal.audit.anchors import AnchorUnavailable, anchor_file, anchor_write, anchors_read
+from portal.audit.anchors_missing import anchors_trouble
+from portal.audit.forwarding.delivery import anchors_hurry
+from portal.audit.models import ChainHead
+from portal.audit.recording import Origin, event_record, origin_of
+from portal.audit.triggers import guards_missing
+from portal.audit.verification.jobs import (
+    Extent,
+    NoSuchRows,
+    extent_asked,
+    verification_events,
+    verification_results,
+    verification_start,
+    verifications,
+)
+from portal.audit.verification.report import broken_event
+from portal.audit.views import zone_of
+from portal.core.views import PortalView
+from portal.tasks.models import State
+from portal.tasks.presentation import rows_of
+from portal.tasks.recovery import worker_is_there
+from portal.tasks.services import TaskNotPossible, owner_of
+
+
+class PartForm(forms.Form):
+    """Which part of the trail to verify."""
+
+    first = forms.CharField(
+        required=False, max_length=40, label="From", help_text="A row number or a day such as 2026-11-01."
+    )
+    last = forms.CharField(
+        required=False,
+        max_length=40,
+        label="To",
+        help_text="Inclusive. Leave empty for the end of the trail.",
+    )
+
+
+class VerifyView(PortalView):
+    """/audit/verify/ — what was proved when, and the buttons that prove it again."""
+
+    access = "audit.verify"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """The last runs and anchors."""
+        return self._page(request, PartForm(), 200)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Puts a verification in line: `scope` all, anchor or part; 422 for a part that is none."""
+        form = PartForm(request.POST)
+        try:
+            if not form.is_valid() and request.POST.get("scope") == "part":
+                return self._page(request, form, 422)
+            extent = _extent(request, form)
+            verification_start(extent=extent, owner=owner_of(request), origin=origin_of(request))
+        except NoSuchRows as problem:
+            form.add_error("first", str(problem))
+            return self._page(request, form, 422)
+        except TaskNotPossible as refusal:
+            messages.error(request, str(refusal))
+        return redirect("audit:verify")
+
+    def _page(self, request: HttpRequest, form: PartForm, status: int) -> HttpResponse:
+        return render(request, "audit/verify.html", {"form": form, **_context()}, status=status)
+
+
+class AnchorView(PortalView):
+    """/audit/anchor/ — writes the head of the chain outside the database, now."""
+
+    access = "audit.verify"
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Records that it was asked for, and anchors that record with all before it."""
+        try:
+            sequence = anchored_record(origin_of(request))
+            messages.success(request, f"Anchor recorded at row {sequence}, the end of the chain.")
+        except AnchorUnavailable as error:
+            messages.error(request, str(error))
+        return redirect("audit:verify")
+
+
+def anchored_record(origin: Origin) -> int:
+    """Records and writes an anchor, which the stream's worker sends on; the row. Raises AnchorUnavailable."""
+    event = event_record(action="audit.anchored", origin=origin)
+    anchor = anchor_write()
+    anchors_hurry()
+    return anchor.sequence if anchor else event.sequence
+
+
+def _extent(request: HttpRequest, form: PartForm) -> Extent:
+    """What the pressed button means. Raises NoSuchRows."""
+    if request.POST.get("scope") != "part":
+        return Extent(since_anchor=request.POST.get("scope") == "anchor")
+    asked = form.cleaned_data
+    return extent_asked(asked.get("first", ""), asked.get("last", ""), zone_of(request))
+
+
+def _context() -> dict[str, object]:
+    try:
+        anchors, unreadable = anchors_read()[-10:][::-1], False
+    except AnchorUnavailable:
+        anchors, unreadable = [], True
+    runs, broken = verifications(), broken_event()
+    results = verification_results(runs, broken)
+    under_way = [run for run in runs if run.is_open]
+    return {
+        "under_way": rows_of(under_way),
+        "no_worker": bool(under_way) and not worker_is_there(),
+        "results": results,
+        "broken": None if any(not run.result["whole"] for run in results) else broken,
+        "failed": rows_of(run for run in runs[:1] if run.state == State.FAILED),
+        "events": verification_events(),
+        "unguarded": guards_missing(connection),
+        "anchors": anchors,
+        "unreadable": unreadable,
+        "anchor_file": anchor_file(),
+        "anchors_trouble": anchors_trouble(),
+        "head": ChainHead.objects.filter(pk=1).first(),
+    }

@@ -1,0 +1,54 @@
+"""The card of the home page: what I left open or was refused, and everybody's whose outcome is open."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
+from django.http import HttpRequest
+from django.utils import timezone
+
+from portal.changes.models import Change, State
+from portal.changes.permissions import Person, visible_changes
+from portal.changes.stale_changes import changes_interrupted_settle
+from portal.core.dashboard import HomeCard, register
+
+SHOWN = 8
+_COLUMNS = (
+    "id", "state", "connection", "operation", "object_name", "object_guid", "created_at", "actor",
+    "actor_name", "rows",
+)  # fmt: skip
+_URGENCY = Case(
+    When(state=State.UNKNOWN, then=Value(0)), When(state=State.PREPARED, then=Value(1)), default=2
+)
+
+
+def open_changes(request: HttpRequest) -> Mapping[str, Any]:
+    """`changes`: open outcomes of everybody, the person's drafts, and refusals of today that still matter.
+
+    A refusal is left out once its author dismissed it or the same was accepted later. `more`: whether there
+    are others besides.
+    """
+    changes_interrupted_settle()
+    midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    refused = Q(state=State.REFUSED, created_at__gte=midnight, dismissed_at=None)
+    mine = Q(state=State.PREPARED) | (refused & ~Exists(_accepted_later(request.user)))
+    wanted = Q(state=State.UNKNOWN) | (mine & Q(actor_id=request.user.pk))
+    rows = visible_changes(request.user).filter(wanted).only(*_COLUMNS)
+    found = list(rows.order_by(_URGENCY, "-created_at")[: SHOWN + 1])
+    return {"changes": found[:SHOWN], "more": len(found) > SHOWN}
+
+
+def _accepted_later(user: Person) -> QuerySet[Change]:
+    """Return the accepted changes of the same person and thing after a refused one."""
+    same = ("actor", "connection", "operation", "target", "object_guid", "object_name")
+    later = visible_changes(user).filter(created_at__gt=OuterRef("created_at"), actor=OuterRef("actor"))
+    created = {name: OuterRef(name) for name in same if name != "object_guid"}
+    updated = {name: OuterRef(name) for name in same if name != "object_name"}
+    return later.filter(Q(**created) | (Q(**updated) & ~Q(object_guid="")), state=State.ACCEPTED)
+
+
+def home_register() -> None:
+    """Puts the card first on the home page."""
+    register(
+        HomeCard("changes", "changes/home_card.html", access="change.view", order=10, context=open_changes)
+    )

@@ -1,0 +1,233 @@
+"""Whether the portal lives and can work, for load balancers and containers.
+
+Everybody is told whether it can; why not, and what somebody should look at, only who is near or may know it.
+The checks run in a thread of their own, so that an answer comes within SECONDS whatever hangs.
+"""
+
+import base64
+import hashlib
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import DisallowedHost
+from django.db import DatabaseError, connection, connections
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
+
+from portal.core.shared_state import is_draining, replace_verdict
+from portal.core.trusted_proxies import is_near, unknown_proxies
+from portal.core.view_access import PUBLIC, allow
+from portal.version import VERSION
+from provisioning.encryption import keys_check
+
+logger = logging.getLogger(__name__)
+Check = Callable[[], None]
+SECONDS = 1.5
+_PENDING = f"no answer within {SECONDS:g} seconds"
+_HEALTHY = bytes(16)
+
+
+class NotReadyError(Exception):
+    """A check failed; the message holds no secrets."""
+
+
+@dataclass
+class Report:
+    """The verdicts of one round, filled in by its thread. A check that has not answered yet is pending."""
+
+    checks: dict[str, str] = field(default_factory=dict)
+    warnings: dict[str, str] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
+    done: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def is_ready(self) -> bool:
+        """Every check answered and passed."""
+        return set(self.checks.values()) == {"ok"}
+
+    @property
+    def found(self) -> dict[str, str]:
+        """The warnings that somebody should look at."""
+        return {name: verdict for name, verdict in self.warnings.items() if verdict != "ok"}
+
+    def fill(self) -> None:
+        """Run the checks, and the warnings if all of them pass."""
+        self.checks.update(dict.fromkeys(CHECKS, _PENDING))
+        for name, check in list(CHECKS.items()):
+            self.checks[name] = _verdict(check)
+        if self.is_ready:
+            self.warnings.update(dict.fromkeys(WARNINGS, _PENDING))
+            for name, check in list(WARNINGS.items()):
+                self.warnings[name] = _verdict(check)
+        self.done.set()
+
+
+_PROBES = ("/healthz/live", "/healthz/ready")
+
+
+class HealthMiddleware:
+    """Answers the probes before anything reads the Host header, the session or the database.
+
+    Orchestrators probe by address, and a hanging database must not make a living process look dead.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass on only what needs to know who is signed in, while the database answers."""
+        probed = request.path_info
+        if probed in _PROBES and request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(["GET", "HEAD"])
+        if probed == "/healthz/live":
+            return live(request)
+        if probed == "/healthz/ready":
+            report = request.health = _report()  # type: ignore[attr-defined]
+            if not report.is_ready or is_near(request) or not _may_be_signed_in(request):
+                return _answer(report, told=is_near in TOLD and is_near(request))
+        return self.get_response(request)
+
+
+@allow(PUBLIC)
+def live(request: HttpRequest) -> JsonResponse:
+    """200 as long as the process answers at all."""
+    return JsonResponse({"status": "alive"})
+
+
+@allow(PUBLIC)
+def ready(request: HttpRequest) -> JsonResponse:
+    """200 when every check passes, 503 otherwise; with each verdict for TOLD. No warning changes it."""
+    return _answer(getattr(request, "health", None) or _report(), told=_is_told(request))
+
+
+def _answer(report: Report, *, told: bool) -> JsonResponse:
+    ready_now = report.is_ready
+    body: dict[str, Any] = {"status": "ready" if ready_now else "not ready"}
+    if told:
+        body.update(checks=dict(report.checks), warnings=report.found, version=VERSION)
+    return JsonResponse(body, status=200 if ready_now else 503)
+
+
+_turn = threading.Lock()
+_latest: Report | None = None
+
+
+def _report() -> Report:
+    """The verdicts as of now, after SECONDS at the latest. Whoever asks during a round gets its result."""
+    global _latest  # noqa: PLW0603 - one round at a time: a hanging check holds one thread, not all
+    if is_draining():
+        report = Report(checks={"server": "this server is shutting down"})
+    elif connection.in_atomic_block:  # another thread could not see what is not committed
+        report = Report()
+        report.fill()
+    else:
+        with _turn:
+            if _latest is None or _latest.done.is_set():
+                _latest = Report()
+                threading.Thread(target=_fill_apart, args=(_latest,), name="health", daemon=True).start()
+            report = _latest
+        report.done.wait(max(0.1, report.began + SECONDS - time.monotonic()))
+    _log_change(report)
+    return report
+
+
+def _fill_apart(report: Report) -> None:
+    try:
+        report.fill()
+    finally:
+        report.done.set()
+        connections.close_all()
+
+
+def _log_change(report: Report) -> None:
+    """Log the verdict when it differs from the last one of this server: names count, not their numbers."""
+    failed = {name: verdict for name, verdict in report.checks.items() if verdict != "ok"}
+    concerns = failed or report.found
+    names = f"{bool(failed)} {sorted(concerns)}".encode()
+    if not replace_verdict(hashlib.blake2b(names, digest_size=16).digest() if concerns else _HEALTHY):
+        return
+    said = "; ".join(f"{name}: {verdict}" for name, verdict in concerns.items())
+    if failed:
+        logger.error("ready answers 503: %s", said)
+    elif concerns:
+        logger.warning("ready, with warnings: %s", said)
+    else:
+        logger.info("ready, without warnings")
+
+
+def _may_be_signed_in(request: HttpRequest) -> bool:
+    """Whether the rest of the portal could tell who asks: by a session, under a name of the portal."""
+    with suppress(DisallowedHost):
+        return bool(settings.SESSION_COOKIE_NAME in request.COOKIES and request.get_host())
+    return False
+
+
+def _is_told(request: HttpRequest) -> bool:
+    """Whoever cannot be looked up, because the database is away, is nobody."""
+    try:
+        return any(knows(request) for knows in TOLD)
+    except DatabaseError:
+        return False
+
+
+def _verdict(check: Check) -> str:
+    try:
+        check()
+    except NotReadyError as failure:
+        return str(failure)
+    except Exception as failure:  # a check must report, whatever breaks; only the kind is public
+        return f"failed ({type(failure).__name__})"
+    return "ok"
+
+
+def _database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+_migrated: set[str] = set()
+
+
+def _migrations() -> None:
+    """Applied migrations stay applied, so that a process looks only until it has seen them all."""
+    if connection.alias in _migrated:
+        return
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise NotReadyError("migrations are waiting: run manage.py migrate")
+    _migrated.add(connection.alias)
+
+
+def _audit_keys() -> None:
+    for pair in settings.PORTAL_AUDIT_KEYS.split(","):
+        name, _, key = pair.strip().partition(":")
+        if not name or len(base64.b64decode(key, validate=True)) < 32:
+            raise NotReadyError("PORTAL_AUDIT_KEYS is not id:base64 of at least 32 bytes")
+
+
+# Rooms above add theirs in AppConfig.ready().
+CHECKS: dict[str, Check] = {
+    "database": _database,
+    "migrations": _migrations,
+    "encryption keys": keys_check,
+    "audit keys": _audit_keys,
+}
+
+
+# The portal works, and somebody should look nevertheless.
+def proxies_known() -> None:
+    """Raise NotReadyError if a peer forwards requests that TRUSTED_PROXIES does not name."""
+    if unknown_proxies:
+        peers = ", ".join(unknown_proxies)
+        raise NotReadyError(f"X-Forwarded-… from {peers} is ignored: TRUSTED_PROXIES does not name it.")
+
+
+WARNINGS: dict[str, Check] = {"proxies": proxies_known}
+# Who is told more than the verdict: whoever one of these says yes to.
+TOLD: list[Callable[[HttpRequest], bool]] = [is_near]

@@ -1,0 +1,95 @@
+"""Who may say where a request comes from: headers of proxies that are not configured are taken away.
+
+Also: who is near enough to be told how the portal is (portal.core.health).
+"""
+
+import logging
+import re
+from collections.abc import Callable
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+# What a trusted proxy may say. Everything else of this kind is removed, whoever sends it: nothing reads it.
+BELIEVED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO")
+_FORWARDED = re.compile(r"HTTP_X_FORWARDED\w*|HTTP_FORWARDED\w*|HTTP_X_REAL_IP")
+_VIA = "HTTP_VIA"
+_UNKNOWN_PROXIES_KEPT = 5
+_log = logging.getLogger(__name__)
+# Peers that sent X-Forwarded-… without being in TRUSTED_PROXIES, as seen by this process.
+unknown_proxies: list[str] = []
+
+
+class ProxyMiddleware:
+    """Leaves X-Forwarded-… in place for TRUSTED_PROXIES alone; whoever else sends one made it up."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """First of all, so that nothing behind it can believe a stranger."""
+        found = [name for name in request.META if _FORWARDED.fullmatch(name)]
+        request.passed_on = bool(found) or _VIA in request.META  # type: ignore[attr-defined]
+        peer = request.META.get("REMOTE_ADDR", "")
+        believed = BELIEVED if _trusted(peer) else ()
+        if found and not believed:
+            _notice_unknown_proxy(peer)
+        for name in found:
+            if name not in believed:
+                del request.META[name]
+        return self.get_response(request)
+
+
+def _notice_unknown_proxy(peer: str) -> None:
+    """Log a peer that forwards requests but is not in TRUSTED_PROXIES, once per process and a few at most.
+
+    Behind such a proxy every page redirects to itself, because nothing says that the browser used https.
+    """
+    if peer not in unknown_proxies and len(unknown_proxies) < _UNKNOWN_PROXIES_KEPT:
+        unknown_proxies.append(peer)
+        _log.warning("X-Forwarded-… from %s, which TRUSTED_PROXIES does not name, is ignored.", peer)
+
+
+def address_of(request: HttpRequest) -> str:
+    """Where the request came from; behind trusted proxies the address that the outermost of them saw."""
+    return _forwarded_for(request) or str(request.META.get("REMOTE_ADDR", ""))
+
+
+def is_near(request: HttpRequest) -> bool:
+    """Whether it comes from this machine itself, or from a network of HEALTH_NETWORKS.
+
+    A proxy on this machine is not its callers: what it passes on counts as theirs where it is configured to
+    name them, and otherwise as a stranger's.
+    """
+    passed_on = getattr(request, "passed_on", True)
+    if passed_on and not _forwarded_for(request):
+        return False
+    address = _parsed(address_of(request))
+    if address is None:
+        return False
+    here = address.is_loopback and not passed_on
+    return here or any(address in network for network in settings.HEALTH_NETWORKS)
+
+
+def _forwarded_for(request: HttpRequest) -> str:
+    """The address that the outermost trusted proxy saw, "" where none says."""
+    proxies: int = getattr(settings, "ALLAUTH_TRUSTED_PROXY_COUNT", 0)
+    hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+    return str(hops[-proxies]) if proxies and len(hops) >= proxies else ""
+
+
+def _trusted(peer: str) -> bool:
+    """A peer without an address came through a socket of this machine."""
+    address = _parsed(peer)
+    if address is None:
+        return not peer
+    return any(address in network for network in settings.TRUSTED_PROXIES)
+
+
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address

@@ -1,0 +1,12 @@
+"""Addresses of the frame itself: home and health."""
+
+from django.urls import path
+
+from portal.core.dashboard import HomePage
+from portal.core.health import live, ready
+
+urlpatterns = [
+    path("", HomePage.as_view(), name="home"),
+    path("healthz/live", live, name="health_live"),
+    path("healthz/ready", ready, name="health_ready"),
+]

@@ -1,0 +1,173 @@
+"""Keeps the demo's processes: starts them, waits until they answer, and leaves none behind."""
+
+import contextlib
+import ctypes
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import FrameType
+
+GRACE = 25.0
+# A child that is started again waits so many seconds, twice as long each time, unless it had run for a while.
+FIRST_PAUSE, LONGEST_PAUSE, A_WHILE = 1.0, 60.0, 30.0
+_PR_SET_PDEATHSIG = 1
+
+
+class HouseholdError(Exception):
+    """The demo cannot run; the message tells the person why."""
+
+
+@dataclass
+class Child:
+    """A process and how it was started. `due` is when an ended one is started again."""
+
+    command: list[str]
+    environment: dict[str, str]
+    quiet: bool
+    again: bool
+    process: subprocess.Popen[bytes]
+    started: float
+    pause: float = 0.0
+    due: float | None = None
+
+
+class ProcessGroup:
+    """Child processes that live and die together. Use as a context: leaving it ends every child."""
+
+    def __init__(self) -> None:
+        self.children: dict[str, Child] = {}
+
+    def __enter__(self) -> "ProcessGroup":
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _interrupt)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        self._end()
+
+    def start(
+        self,
+        name: str,
+        *arguments: str,
+        environment: Mapping[str, str],
+        quiet: bool = False,
+        again: bool = False,
+    ) -> None:
+        """Starts `python arguments…`. What it prints is shown, of a `quiet` one its errors only.
+
+        If it ends by itself, the rest ends too; one to be started `again` is, and the rest goes on.
+        """
+        command, own = [sys.executable, *arguments], dict(environment)
+        process = _started(command, own, quiet)
+        self.children[name] = Child(command, own, quiet, again, process, time.monotonic())
+
+    def wait_for(self, name: str, port: int, path: str, *, seconds: float = 60.0) -> None:
+        """Returns when `path` is answered below 400. HouseholdError if the child ends or is too slow."""
+        limit = time.monotonic() + seconds
+        while not _answers(port, path):
+            if self.children[name].process.poll() is not None:
+                raise HouseholdError(f"{name} did not start; what it printed above says why.")
+            if time.monotonic() > limit:
+                raise HouseholdError(f"{name} did not answer {path} within {seconds:.0f} seconds.")
+            time.sleep(0.05)
+
+    def watch(self) -> None:
+        """Waits for Ctrl-C or SIGTERM (KeyboardInterrupt). HouseholdError if a child ends that all need."""
+        while True:
+            for name, child in self.children.items():
+                if child.process.poll() is None:
+                    continue
+                if not child.again:
+                    raise HouseholdError(f"{_ended(name, child)}; the rest ends too.")
+                _see_to(name, child)
+            time.sleep(0.2)
+
+    def _end(self) -> None:
+        """Asks every child to end, last started first, and kills the group of one that does not."""
+        started = [child.process for child in reversed(self.children.values())]
+        for process in started:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+        limit = time.monotonic() + GRACE
+        for process in started:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.1, limit - time.monotonic()))
+            _group_kill(process)
+            process.wait()
+
+
+def _started(command: list[str], environment: dict[str, str], quiet: bool) -> subprocess.Popen[bytes]:
+    """In a session of its own, so that Ctrl-C reaches it through us alone."""
+    return subprocess.Popen(  # noqa: S603 - our own programs
+        command,
+        env=environment,
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL if quiet else None,
+        preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - one thread here
+    )
+
+
+def _see_to(name: str, child: Child) -> None:
+    """Starts an ended child again after its pause."""
+    now = time.monotonic()
+    if child.due is None:
+        steady = not child.pause or now - child.started > A_WHILE
+        child.pause = FIRST_PAUSE if steady else min(2 * child.pause, LONGEST_PAUSE)
+        child.due = now + child.pause
+        _group_kill(child.process)
+        sys.stderr.write(f"{_ended(name, child)}; it starts again in {child.pause:.0f} s.\n")
+    elif now >= child.due:
+        child.process = _started(child.command, child.environment, child.quiet)
+        child.started, child.due = now, None
+
+
+def _ended(name: str, child: Child) -> str:
+    return f"{name} ended by itself (exit code {child.process.returncode})"
+
+
+def _group_kill(process: subprocess.Popen[bytes]) -> None:
+    """What a child leaves behind, if anything."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def port_check(port: int, variable: str) -> None:
+    """Raises HouseholdError if something else listens on the loopback port already."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise HouseholdError(
+                f"Port {port} is taken, perhaps by another demo. Choose one: make run {variable}=…"
+            ) from None
+
+
+def _answers(port: int, path: str) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status < 400
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Every polite signal ends the demo in the one way that Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+def _die_with_parent() -> None:  # pragma: no cover - runs between fork and exec
+    """Asks Linux to end this child when the demo is killed outright, so that no orphan keeps the port."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

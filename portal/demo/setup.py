@@ -1,0 +1,146 @@
+"""What a demo needs before its processes start: database, files, gateway, people. Repeatable."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
+from django.core.management import call_command
+from django.utils.crypto import salted_hmac
+
+from portal.audit.recording import ObjectRef, event_record, origin_system
+from portal.demo.bootstrap import PASSPHRASE
+from portal.demo.processes import HouseholdError
+from portal.staff.models import User
+from portal.staff.roles import ADMIN, AGENT, MANAGER
+from portal.staff.services import password_set, staff_create
+from provisioning.credentials.credential_lifecycle import credential_reset
+from provisioning.credentials.models import Connection, Credential
+from provisioning.credentials.services import connection_create
+
+PEOPLE = {
+    "agent": (AGENT, "Alex", "Agent"),
+    "manager": (MANAGER, "Mara", "Manager"),
+    "admin": (ADMIN, "Adam", "Admin"),
+}
+SLUG = "sandbox"
+ORIGIN = origin_system("make run")
+# The gateway's process has no business with the portal's keys and database.
+_PORTALS_OWN = {
+    "DJANGO_SETTINGS_MODULE",
+    "SECRET_KEY",
+    "PORTAL_ENCRYPTION_KEYS",
+    "PORTAL_AUDIT_KEYS",
+    "PORTAL_DEMO_PASSPHRASE",
+    "DATABASE_URL",
+}
+
+
+def passphrase() -> str:
+    """What all demo people sign in with."""
+    return str(settings.PORTAL_DEMO_PASSPHRASE or PASSPHRASE)
+
+
+def gateway_environment() -> dict[str, str]:
+    """The environment of the embedded gateway's commands and process."""
+    return {name: value for name, value in os.environ.items() if name not in _PORTALS_OWN}
+
+
+def database_ensure() -> None:
+    """Tables of the portal as the code wants them."""
+    call_command("migrate", verbosity=0, interactive=False)
+    call_command("createcachetable", verbosity=0)
+
+
+def static_ensure() -> None:
+    """Collects and compresses the static files when one of them changed since the last time."""
+    state, stamp = _static_state(), Path(settings.DATA_DIR) / "static.stamp"
+    if not stamp.is_file() or stamp.read_text() != state or not Path(settings.STATIC_ROOT).is_dir():
+        call_command("collectstatic", verbosity=0, interactive=False, clear=True)
+        stamp.write_text(state)
+
+
+def gateway_ensure(*, base_url: str) -> None:
+    """The gateway has its data, the portal a key for it. The password goes from one to the other unseen."""
+    connection = _connection_ensure(base_url)
+    fresh = not (Path(settings.DATA_DIR) / "sandbox.sqlite3").exists()
+    if not fresh and Credential.objects.filter(connection=connection, state="active").exists():
+        return
+    tenant = _gateway_command("sandbox_seed")["ownTenant"]
+    Connection.objects.filter(pk=connection.pk).update(tenant_guid=tenant)
+    key = _gateway_command("sandbox_key", "create", "--name", "Portal")
+    credential_reset(
+        connection=connection, api_key=key["apiKey"], password=key["password"], by=ORIGIN.actor_name
+    )
+    event_record(action="credential.reset", origin=ORIGIN, connection=SLUG, object=_ref(connection))
+
+
+def people_ensure() -> None:
+    """One person for each role, all with the demo's passphrase, and refused by every production portal."""
+    stamp = Path(settings.DATA_DIR) / "people.stamp"
+    if stamp.is_file() and stamp.read_text() == _people_state():
+        return
+    for username, (role, first_name, last_name) in PEOPLE.items():
+        person = User.objects.filter(username=username).first() or staff_create(
+            by=None,
+            origin=ORIGIN,
+            username=username,
+            role=role,
+            first_name=first_name,
+            last_name=last_name,
+            is_demo=True,
+        )
+        if person.is_demo and not person.check_password(passphrase()):
+            password_set(origin=ORIGIN, person=person, password=passphrase())
+    stamp.write_text(_people_state())
+
+
+def _people_state() -> str:
+    """Changes whenever a demo password or the passphrase does. Checking three passwords takes a second."""
+    stored = User.objects.filter(username__in=PEOPLE).order_by("username").values_list("username", "password")
+    return salted_hmac(
+        "portal.demo.people", json.dumps([passphrase(), *stored]), algorithm="sha256"
+    ).hexdigest()
+
+
+def _connection_ensure(base_url: str) -> Connection:
+    """The connection, at the address that the gateway has this time."""
+    connection = Connection.objects.filter(slug=SLUG).first()
+    if connection is None:
+        connection = connection_create(
+            slug=SLUG, name="Sandbox", base_url=base_url, colour="green", egress_addresses="127.0.0.1,::1"
+        )
+        event_record(action="connection.created", origin=ORIGIN, connection=SLUG, object=_ref(connection))
+    elif connection.base_url != base_url:
+        connection.base_url = base_url
+        connection.save(update_fields=["base_url"])
+    return connection
+
+
+def _ref(connection: Connection) -> ObjectRef:
+    return ObjectRef("connection", connection.slug, connection.name)
+
+
+def _gateway_command(*arguments: str) -> dict[str, Any]:
+    """Runs a command of the embedded gateway and reads the JSON it prints. Raises HouseholdError."""
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments]
+    done = subprocess.run(command, env=gateway_environment(), capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        raise HouseholdError(f"{arguments[0]} failed: {done.stderr.strip()[-500:]}")
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def _static_state() -> str:
+    """Changes whenever a static file does."""
+    found = sorted(
+        (name, storage.size(name), storage.get_modified_time(name).isoformat())
+        for finder in get_finders()
+        for name, storage in finder.list(None)
+    )
+    return hashlib.sha256(json.dumps([str(settings.STATIC_ROOT), *found]).encode()).hexdigest()

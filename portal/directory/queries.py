@@ -1,0 +1,225 @@
+"""Finding and keeping single index rows; the public names are imported from portal.directory.services."""
+
+import re
+import time
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Case, Q, QuerySet, Value, When
+from django.utils import timezone
+
+from portal.core.errors import NotFound
+from portal.core.text import fold, search_text
+from portal.directory.list_sync import ScopeState, rows_store, scope_ensure, tenant_of
+from portal.directory.models import IndexedEntity, ListSync
+from portal.directory.serialization import GUID_LIMIT, database_safe, index_draft, index_row
+from portal.staff.models import User
+from portal.staff.tenant_access import reach_of
+from provisioning.entities import Entity
+
+# How long somebody who follows a link to an entity nobody has listed yet waits for us to look for it.
+LOOK_BUDGET = 3.0
+# A list read this recently is not read again to find something that was not in it.
+_JUST_READ = 5.0
+# A web address as it is pasted from a browser: scheme and closing slash make no difference.
+_WEB_ADDRESS = re.compile(r"^https?://([^/]+(?:/.*?[^/])?)/*$")
+_PARENT_KIND = {"merchant": "tenant", "merchant_user": "merchant", "connector": "merchant"}
+
+_AWAY = (
+    "The gateway of “{}” could not be read just now, so the portal could not check.",
+    "It may still exist. Try again later.",
+)
+_ABSENT = (
+    "The gateway of “{}” does not list it either.",
+    "Check the ID for typing errors, and whether it belongs to another connection. If it was just created "
+    "elsewhere, refresh the list it belongs to.",
+)
+
+
+class EntryMissing(NotFound):
+    """No such entity is known, and the gateway does not list it. `gateway_away`: it could not be asked.
+
+    Said as well of what lies beyond the person's reach; `beyond` tells the door, which records it.
+    """
+
+    def __init__(
+        self, *, connection: str, kind: str, guid: str, gateway_away: bool, beyond: bool | None = None
+    ) -> None:
+        self.kind, self.guid, self.gateway_away = kind, guid, gateway_away
+        reason, advice = _AWAY if gateway_away else _ABSENT
+        super().__init__(
+            f"No {kind.replace('_', ' ')} with the ID {guid} is known. {reason.format(connection)}",
+            advice=advice,
+            worth_retrying=gateway_away,
+            beyond=beyond,
+        )
+
+
+def visible_entities(
+    *, user: User | AnonymousUser, connection: str = "", kind: str = ""
+) -> QuerySet[IndexedEntity]:
+    """The rows that the person may know of: every page and list begins here. "" is any."""
+    rows = IndexedEntity.objects.filter(reach_of(user).conditions(_of_tenants))
+    rows = rows.filter(connection=connection) if connection else rows
+    return rows.filter(kind=kind) if kind else rows
+
+
+def entry_find(*, user: User | AnonymousUser, connection: str, kind: str, guid: str) -> IndexedEntity:
+    """The row of one entity; looks at the gateway (for a few seconds at most) before raising EntryMissing.
+
+    What the person may not reach is missed in the same way, and as slowly, as what does not exist.
+    """
+    seen = visible_entities(user=user, connection=connection)
+    found = _known(seen, kind, guid)
+    if found:
+        return found
+    away = False
+    for state in _looked_up(seen, connection, kind):
+        away = away or state.away
+        found = _known(seen, kind, guid)
+        if found or away:
+            break
+    if found is None:
+        beyond = None
+        if not reach_of(user).everywhere:
+            beyond = _known(IndexedEntity.objects.filter(connection=connection), kind, guid) is not None
+        raise EntryMissing(connection=connection, kind=kind, guid=guid, gateway_away=away, beyond=beyond)
+    return found
+
+
+def entry_store(*, connection: str, entity: Entity, tenant_guid: str = "") -> IndexedEntity | None:
+    """Keeps what an own change answered. None if the gateway's guid cannot be stored.
+
+    An entity without parent keeps the one it is known under.
+    """
+    here = IndexedEntity.objects.filter(connection=connection)
+    known = _known(here, entity.kind, entity.guid)
+    parent = entity.parent or (known.parent_guid if known else "")
+    tenant = tenant_guid or tenant_of(connection, entity.kind, parent) or (known.tenant_guid if known else "")
+    draft = index_draft(entity, parent=parent, tenant=tenant)
+    if draft is None:
+        return None
+    row = index_row(draft, connection=connection, seen_at=timezone.now())
+    rows_store([row])
+    if known and (known.disabled, known.archived) != (row.disabled, row.archived):
+        # The gateway may have changed what belongs to it as well.
+        ListSync.objects.filter(
+            connection=connection, kind__in=_PARENT_KIND, parent_guid=row.guid, refreshed_at__isnull=False
+        ).update(outdated=True)
+    _facets_extend(row)
+    return _known(here, entity.kind, entity.guid)
+
+
+def entry_follow(*, entry: IndexedEntity, entity: Entity) -> IndexedEntity:
+    """Brings a row up to a fresh read of its entity; nothing is written if nothing differs."""
+    draft = index_draft(entity, parent=entry.parent_guid, tenant=entry.tenant_guid)
+    if draft is None or draft.digest == entry.digest:
+        return entry
+    return entry_store(connection=entry.connection, entity=entity, tenant_guid=entry.tenant_guid) or entry
+
+
+def entry_parents(entry: IndexedEntity) -> list[IndexedEntity]:
+    """The known rows above an entity, tenant first: for breadcrumbs."""
+    above = {entry.tenant_guid, entry.parent_guid} - {"", entry.guid}
+    if not above:
+        return []
+    rows = IndexedEntity.objects.defer("search").filter(
+        connection=entry.connection, kind__in=("tenant", "merchant"), guid__in=above
+    )
+    return sorted(rows, key=lambda row: row.kind != "tenant")
+
+
+def guids_seen(*, user: User | AnonymousUser, connection: str, guids: Iterable[str]) -> set[str]:
+    """Those of the guids that are an entity's which the person may know of."""
+    asked = {guid for guid in guids if len(guid) <= GUID_LIMIT and database_safe(guid) == guid}
+    rows = visible_entities(user=user, connection=connection).filter(guid__in=asked)
+    return set(rows.values_list("guid", flat=True))
+
+
+def guids_read_before(*, connection: str, kind: str, before: datetime) -> QuerySet[IndexedEntity, str]:
+    """Return the guids of the rows written before a moment, of every tenant: not for pages."""
+    rows = IndexedEntity.objects.filter(connection=connection, kind=kind, seen_at__lt=before)
+    return rows.values_list("guid", flat=True)
+
+
+def entry_children(entry: IndexedEntity) -> QuerySet[IndexedEntity]:
+    """What belongs to an entity; whoever may know of it may know of them."""
+    return IndexedEntity.objects.filter(connection=entry.connection, parent_guid=entry.guid)
+
+
+def entries_matching(rows: QuerySet[IndexedEntity], text: str) -> QuerySet[IndexedEntity]:
+    """Narrows rows to those that contain every word of the text, without regard to case."""
+    for word in fold(text).split()[:8]:
+        rows = rows.filter(search__contains=_WEB_ADDRESS.sub(r"\1", word))
+    return rows
+
+
+def entries_ranked(rows: QuerySet[IndexedEntity], text: str) -> QuerySet[Any]:
+    """Annotate `rank`: 0 where the name is the text, 1 where it begins with it, 2 otherwise."""
+    name = fold(text)[:120]
+    exact, beginning = When(sort_key=name, then=Value(0)), When(sort_key__startswith=name, then=Value(1))
+    return rows.annotate(rank=Case(exact, beginning, default=Value(2)))
+
+
+def entries_search(
+    *, user: User | AnonymousUser, text: str, kinds: Iterable[str], limit: int, connection: str = ""
+) -> list[IndexedEntity]:
+    """At most `limit` rows over all connections (or one); an exact guid comes first, then an exact name."""
+    text = search_text(text)
+    if not text:
+        return []
+    rows = visible_entities(user=user, connection=connection).defer("search").filter(kind__in=list(kinds))
+    exact = list(rows.filter(guid=text)[:limit])
+    matching = entries_ranked(entries_matching(rows, text).exclude(guid=text), text)
+    matching = matching.order_by("rank", "archived", "sort_key", "guid")
+    return exact + list(matching[: limit - len(exact)])
+
+
+def _of_tenants(guids: Collection[str]) -> Q:
+    """The tenants themselves carry no tenant."""
+    return Q(tenant_guid__in=guids) | Q(kind="tenant", guid__in=guids)
+
+
+def _known(rows: QuerySet[IndexedEntity], kind: str, guid: str) -> IndexedEntity | None:
+    if database_safe(guid) != guid:
+        return None  # no row can have it, and PostgreSQL refuses to look for a NUL
+    return rows.defer("search").filter(kind=kind, guid=guid).first()
+
+
+def _looked_up(seen: QuerySet[IndexedEntity], connection: str, kind: str) -> Iterator[ScopeState]:
+    """Reads the lists in which the entity could be, the ones never read first, until the budget is spent."""
+    ends = time.monotonic() + LOOK_BUDGET
+    yield scope_ensure(connection=connection, kind="tenant", max_age=_JUST_READ)
+    if kind == "tenant":
+        return
+    if kind != "merchant":
+        yield from _lists(seen, connection, "merchant", ends, None)
+    yield from _lists(seen, connection, kind, ends, _JUST_READ)
+
+
+def _lists(
+    seen: QuerySet[IndexedEntity], connection: str, kind: str, ends: float, max_age: float | None
+) -> Iterator[ScopeState]:
+    parents = seen.filter(kind=_PARENT_KIND[kind])
+    scopes = ListSync.objects.filter(connection=connection, kind=kind)
+    read = {scope.parent_guid: scope.refreshed_at.timestamp() for scope in scopes if scope.refreshed_at}
+    guids = list(parents.order_by("-seen_at").values_list("guid", flat=True))
+    for parent in sorted(guids, key=lambda guid: read.get(guid, 0.0)):
+        if time.monotonic() > ends:
+            return
+        yield scope_ensure(connection=connection, kind=kind, parent=parent, max_age=max_age)
+
+
+def _facets_extend(row: IndexedEntity) -> None:
+    """A country or currency that is new to the list becomes a filter at once."""
+    scope = ListSync.objects.filter(
+        Q(refreshed_at__isnull=False), connection=row.connection, kind=row.kind, parent_guid=row.parent_guid
+    ).first()
+    if scope is None:
+        return
+    wanted = {"country": row.country, "currency": row.currency}
+    facets = {name: sorted({*scope.facets.get(name, []), value} - {""}) for name, value in wanted.items()}
+    if facets != scope.facets:
+        ListSync.objects.filter(pk=scope.pk).update(facets=facets)

@@ -1,0 +1,120 @@
+"""How an entity of the gateway becomes an index row: no secret, nothing the databases cannot store."""
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from portal.core.text import fold
+from portal.directory.models import IndexedEntity
+from provisioning import contract
+from provisioning.entities import Entity, instant
+from provisioning.gateway.secrets import MASK, Sealed
+
+GUID_LIMIT = 100
+# Part of every digest, so that a refresh rewrites the rows folded by an older rule.
+FOLD_VERSION = 2
+_SCHEMAS = {
+    "tenant": "Tenant",
+    "merchant": "Merchant",
+    "merchant_user": "MerchantUser",
+    "connector": "Connector",
+}
+# Free-form parts may hold credentials under names nobody declared; of config only these two are facts.
+_LEFT_OUT = frozenset(
+    {"settings", "vault", "extraData", "sharedSecret", "publicIntegrationKey", "apiUserSettings"}
+)
+_CONFIG_KEPT = ("language", "testMode")
+_SEARCHED = (
+    "name", "guid", "externalId", "username", "email", "firstName", "lastName", "apiKey", "adapter", "method",
+    "homepage", "city", "zipCode", "domain", "description",
+)  # fmt: skip
+# In JSON text: NUL, any surrogate, NaN and infinities (PostgreSQL refuses them), the dots of a masked secret.
+_SUSPICIOUS = re.compile(r"\\u0000|\\ud[89a-f]|\\u2022|NaN|Infinity")
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str).encode
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What an index row would hold: cheap to make for every entity of a long list; few of them changed."""
+
+    kind: str
+    guid: str
+    parent: str
+    tenant: str
+    fields: dict[str, Any]
+    digest: str
+
+
+def index_fields(entity: Entity) -> dict[str, Any]:
+    """The entity's properties that may be kept: declared by the contract and not secret."""
+    values = entity.values
+    kept = {key: values[key] for key in _declared(entity.kind) if key in values}
+    config = kept.pop("config", None)
+    if isinstance(config, dict):
+        facts = {key: config[key] for key in _CONFIG_KEPT if key in config}
+        kept |= {"config": facts} if facts else {}
+    return kept | {"unreadable": list(entity.problems)} if entity.problems else kept
+
+
+def index_draft(entity: Entity, *, parent: str, tenant: str) -> Draft | None:
+    """What a row for the entity would hold, and its digest; None if its guid cannot be stored."""
+    if len(entity.guid) > GUID_LIMIT or database_safe(entity.guid) != entity.guid:
+        return None
+    tenant = entity.guid if entity.kind == "tenant" else tenant
+    fields = index_fields(entity)
+    text = _canonical(fields)
+    if _SUSPICIOUS.search(text):
+        fields = database_safe(fields)
+    digest = hashlib.blake2b(f"{FOLD_VERSION} {parent} {tenant} {text}".encode(), digest_size=16).hexdigest()
+    return Draft(entity.kind, entity.guid, parent, tenant, fields, digest)
+
+
+def index_row(draft: Draft, *, connection: str, seen_at: datetime) -> IndexedEntity:
+    """The row, with everything lists filter, sort and search by."""
+    fields = draft.fields
+    name = str(fields.get("username" if draft.kind == "merchant_user" else "name") or draft.guid)[:255]
+    return IndexedEntity(
+        connection=connection,
+        kind=draft.kind,
+        guid=draft.guid,
+        parent_guid=draft.parent,
+        tenant_guid=draft.tenant,
+        disabled=bool(fields.get("disabled")),
+        archived=bool(fields.get("archived")),
+        country=str(fields.get("country") or fields.get("businessCountry") or "")[:8],
+        currency=str(fields.get("defaultCurrency") or "")[:8],
+        sort_key=fold(name)[:120],
+        name=name,
+        created_at=instant(fields.get("createdAt")),
+        digest=draft.digest,
+        seen_at=seen_at,
+        search=fold("\n".join(str(fields[key]) for key in _SEARCHED if fields.get(key))),
+        fields=fields,
+    )
+
+
+def database_safe(value: Any) -> Any:
+    """A copy of a JSON value that both databases take: no NUL, lone surrogate, NaN or infinity; no secret."""
+    if isinstance(value, Sealed):
+        return MASK
+    if isinstance(value, str):
+        return value.replace("\x00", "").encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping):
+        return {database_safe(key): database_safe(child) for key, child in value.items()}
+    if isinstance(value, list):
+        return [database_safe(child) for child in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+@cache
+def _declared(kind: str) -> frozenset[str]:
+    name = _SCHEMAS[kind]
+    secret = {path[0] for path in contract.secret_paths(name) if len(path) == 1}
+    extra = {"own"} if kind == "tenant" else set()
+    return frozenset(contract.schema(name)["properties"]) - secret - _LEFT_OUT | extra

@@ -1,0 +1,20 @@
+"""The home card of unsent forms."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import HttpRequest
+
+from portal.core.dashboard import HomeCard, register
+from portal.form_drafts.services import list_drafts
+
+
+def unsent_forms(request: HttpRequest) -> Mapping[str, Any] | None:
+    """`drafts`: what the person typed and did not send; None without any."""
+    drafts = list_drafts(request.user.pk)
+    return {"drafts": drafts} if drafts else None
+
+
+def register_home_card() -> None:
+    """Put the card before the changes."""
+    register(HomeCard("form drafts", "form_drafts/home_card.html", order=5, context=unsent_forms))

@@ -1,0 +1,149 @@
+"""Each process says which encryption keys it holds: a rotation seals with none that another one lacks.
+
+Web processes do so from `portal.serving`, workers by their housekeeping; who ends in order is taken off.
+"""
+
+import atexit
+import logging
+import os
+import socket
+import threading
+import uuid
+from collections.abc import Iterable
+from datetime import timedelta
+from functools import cache
+
+from django.db import close_old_connections, connections
+from django.utils import timezone
+
+from portal.core.data_folder import folder_id
+from portal.core.health import NotReadyError
+from portal.keys.models import Holder
+from provisioning import encryption
+
+logger = logging.getLogger(__name__)
+BEAT = timedelta(seconds=30)
+# Whoever was seen within this time counts as there: a few beats may be late.
+THERE = timedelta(minutes=3)
+# A process that ends waits no longer than this for the database to take it off the list.
+FAREWELL_SECONDS = 2.0
+_over = threading.Event()
+
+
+def holder_note(work: str) -> None:
+    """A sign of life of this process, with its keys. Raises KeyringError for unusable ones."""
+    now = timezone.now()
+    said = {
+        "host": socket.gethostname()[:64], "work": work, "marks": encryption.key_marks(),
+        "folder": folder_id(), "seen_at": now,
+    }  # fmt: skip
+    Holder.objects.update_or_create(name=_name(os.getpid()), defaults=said)
+    Holder.objects.filter(seen_at__lt=now - timedelta(days=1)).delete()
+
+
+def holder_worker() -> None:
+    """The same of a worker, whose housekeeping it is."""
+    holder_note("worker")
+    _farewell(os.getpid())
+
+
+def holder_web() -> None:
+    """The same of a web process, now and from now on."""
+    _try("web server")
+    _farewell(os.getpid())
+    threading.Thread(target=_beat, args=("web server",), name="keys", daemon=True).start()
+
+
+def holders_there() -> list[Holder]:
+    """The processes that were seen a moment ago, by host."""
+    return list(Holder.objects.filter(seen_at__gt=timezone.now() - THERE).order_by("host", "work", "seen_at"))
+
+
+def holders_lacking() -> list[Holder]:
+    """Those of them that could not open what this process seals."""
+    mark = encryption.key_marks()[0]
+    return [holder for holder in holders_there() if mark not in holder.marks]
+
+
+def holders_sealing(key_id: str) -> list[Holder]:
+    """Those of them that seal with the key that is called so here, whatever they call it."""
+    mark = dict(zip(encryption.key_ids(), encryption.key_marks(), strict=True))[key_id]
+    return [holder for holder in holders_there() if holder.marks[:1] == [mark]]
+
+
+def holders_words(holders: Iterable[Holder]) -> str:
+    """“web server on alpha (seen 12 seconds ago)”, each server once, as it was last seen."""
+    latest = {str(holder): holder for holder in holders}
+    return ", ".join(f"{server} (seen {_ago(holder)})" for server, holder in latest.items())
+
+
+def keys_everywhere() -> None:
+    """For the ready-check: raises NotReadyError where a server could not read what this one writes."""
+    if lacking := holders_lacking():
+        raise NotReadyError(
+            f"the key that this server encrypts with is missing on other servers: {holders_words(lacking)}"
+        )
+
+
+def data_folders_are_one() -> None:
+    """For the ready-check: raises NotReadyError where processes have data folders of their own."""
+    here = folder_id()
+    apart = [holder for holder in holders_there() if holder.folder not in ("", here)]
+    if here and apart:
+        raise NotReadyError(
+            f"other servers use a different data folder: {holders_words(apart)}. Exports, anchors and "
+            "archives of one are missing on the other. Mount the same folder everywhere (PORTAL_DATA_DIR)"
+        )
+
+
+def _ago(holder: Holder) -> str:
+    seconds = max(0, round((timezone.now() - holder.seen_at).total_seconds()))
+    return f"{seconds} second{'' if seconds == 1 else 's'} ago"
+
+
+@cache
+def _name(pid: int) -> str:
+    """Two containers may give one name and number: the rest tells them apart."""
+    return f"{socket.gethostname()[:64]}:{pid}:{uuid.uuid4().hex}"
+
+
+def _beat(work: str) -> None:
+    while not _over.wait(BEAT.total_seconds()):
+        _try(work)
+
+
+def _try(work: str) -> None:
+    try:
+        close_old_connections()
+        holder_note(work)
+    except Exception as error:  # the database may be back at the next beat
+        logger.warning("the keys of this server could not be registered: %s", type(error).__name__)
+    finally:
+        connections.close_all()
+
+
+@cache
+def _farewell(pid: int) -> None:
+    """Prepare to take this process off the list. The thread starts now: an ending process starts none."""
+    done = threading.Event()
+    threading.Thread(target=_leave, args=(pid, done), name="farewell", daemon=True).start()
+    atexit.register(_ended, pid, done)
+
+
+def _ended(pid: int, done: threading.Event) -> None:
+    """Give the farewell a moment, and no more: the database may be what hangs."""
+    _over.set()
+    if pid == os.getpid() and not done.wait(FAREWELL_SECONDS):  # a child of ours is not what was noted
+        logger.warning("a process ended without deregistering its keys: the database did not respond")
+
+
+def _leave(pid: int, done: threading.Event) -> None:
+    """Delete the row of this process when it ends, so that it keeps no rotation waiting."""
+    _over.wait()
+    try:
+        Holder.objects.filter(name=_name(pid)).delete()
+    except Exception as error:
+        logger.warning("a process ended without deregistering its keys: %s", type(error).__name__)
+    finally:
+        connections.close_all()
+        done.set()

@@ -1,0 +1,55 @@
+"""Which merchants a user's access can be given to: what the index knows, by name."""
+
+from collections.abc import Iterable
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Q, QuerySet
+
+from portal.directory.models import IndexedEntity
+from portal.directory.services import visible_entities
+from portal.merchant_users.fields import MerchantsField
+from portal.merchant_users.forms import MerchantUserForm
+from portal.staff.models import User
+from portal.staff.tenant_access import reach_of
+
+# Beyond this many, a list to choose from helps nobody: names and guids can be typed.
+OFFERED = 200
+
+
+def merchants_offer(
+    form: MerchantUserForm, *, user: User | AnonymousUser, connection: str, tenant: str, home: str
+) -> None:
+    """Offers the tenant's merchants, and those already chosen, but not the home merchant.
+
+    Somebody who is limited to some tenants neither sees nor names nor takes away any other merchant.
+    """
+    field = form.fields["multiMerchantAccess"]
+    if isinstance(field, MerchantsField):
+        seen = visible_entities(user=user, connection=connection, kind="merchant")
+        field.known_alone = not reach_of(user).everywhere
+        if field.known_alone:
+            _known_alone(form, seen)
+        chosen = form["multiMerchantAccess"].value() or []
+        field.offer(_choices(seen, tenant, home, chosen), lambda name: merchants_named(seen, name))
+
+
+def merchants_named(seen: QuerySet[IndexedEntity], name: str) -> list[str]:
+    """Guids of the merchants with exactly this guid or name, whatever the case; three at most."""
+    return list(seen.filter(Q(guid=name) | Q(name__iexact=name)).values_list("guid", flat=True)[:3])
+
+
+def _known_alone(form: MerchantUserForm, seen: QuerySet[IndexedEntity]) -> None:
+    """What is not in the form is not touched: an update sends only what was added and removed."""
+    held = form.initial.get("multiMerchantAccess") or []
+    known = set(seen.filter(guid__in=held).values_list("guid", flat=True))
+    form.initial = {**form.initial, "multiMerchantAccess": [guid for guid in held if guid in known]}
+
+
+def _choices(
+    seen: QuerySet[IndexedEntity], tenant: str, home: str, chosen: Iterable[str]
+) -> list[tuple[str, str]]:
+    siblings = seen.filter(tenant_guid=tenant, archived=False).order_by("sort_key")
+    offered = dict(siblings.values_list("guid", "name")[:OFFERED])
+    further = seen.filter(guid__in=set(chosen) - set(offered))
+    offered |= dict(further.values_list("guid", "name"))
+    return [(guid, f"{name} ({guid})") for guid, name in offered.items() if guid != home]

@@ -1,0 +1,105 @@
+"""The pages of django-allauth that the portal mounts, each with its access; none of the others exist."""
+
+from typing import Any
+
+from allauth.account import views
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import include, path
+
+from portal.core.trusted_proxies import address_of
+from portal.core.view_access import PUBLIC, SIGNED_IN, allow
+from portal.staff.idp_mfa import signs_in_elsewhere
+from portal.staff.login_queue import TURNSTILE, TooBusy
+from portal.staff.login_throttle import address_slot, attempts_used_up
+from portal.staff.password_confirmation import OwnPasswordForm
+from portal.staff.pending_login import first_step_over
+from portal.staff.sessions import ENDED_COOKIE, PASSWORD_AGAIN, WHY_ENDED, proof_noted, step_up_taken
+
+
+class SignInPage(views.LoginView):  # type: ignore[misc]
+    """allauth's page, with the way to the OpenID provider where there is one."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """allauth leads on to the code where a sign-in waits for one: not one that cannot go on."""
+        first_step_over(request)
+        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        return response
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Check the password when it is this request's turn; answer 503 where no place is free.
+
+        An address that used up its attempts is refused before the queue: it must not take places of others.
+        """
+        address = address_slot(address_of(request))
+        if attempts_used_up(slot=address, limit=settings.LOGIN_ADDRESS_ATTEMPTS):
+            refused: HttpResponseBase = super().post(request, *args, **kwargs)
+            return refused
+        try:
+            with TURNSTILE.passing(address):
+                response: HttpResponseBase = super().post(request, *args, **kwargs)
+                return response
+        except TooBusy:
+            busy = render(request, "staff/sign_in_busy.html", status=503)
+            busy["Retry-After"] = "5"
+            return busy
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Adds `provider`, its name, "" without one, and `wanted`, the page to come back to."""
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        provider = settings.OIDC_NAME if settings.OIDC_SERVER_URL else ""
+        ended = WHY_ENDED.get(self.request.COOKIES.get(ENDED_COOKIE, ""), "")
+        return context | {"provider": provider, "wanted": self.get_next_url() or "", "ended": ended}
+
+
+class SignOutPage(views.LogoutView):  # type: ignore[misc]
+    """allauth's page; the browser forgets what it kept of pages, those behind Back included."""
+
+    def post(self, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Signs out. Neither cookies nor storage are cleared: other applications may share the domain."""
+        response: HttpResponseBase = super().post(*args, **kwargs)
+        response.headers["Clear-Site-Data"] = '"cache"'
+        return response
+
+
+class PasswordChangePage(views.PasswordChangeView):  # type: ignore[misc]
+    """allauth's page, for people who have a password."""
+
+    form_class = OwnPasswordForm
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """allauth would offer to set a first password, which here takes a one-time link."""
+        if request.user.is_authenticated and not request.user.has_usable_password():
+            messages.warning(request, _passwordless(request))
+            return redirect("staff:profile")
+        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        return response
+
+
+class ConfirmPage(views.ReauthenticateView):  # type: ignore[misc]
+    """allauth's page that asks for the password again."""
+
+    def form_valid(self, form: Any) -> HttpResponseBase:
+        """It was right."""
+        response: HttpResponseBase = super().form_valid(form)
+        step_up_taken(self.request)
+        proof_noted(self.request, PASSWORD_AGAIN)
+        return response
+
+
+def _passwordless(request: HttpRequest) -> str:
+    if signs_in_elsewhere(request.user):
+        return f"You have no password here: you sign in through {settings.OIDC_NAME}."
+    return "You have no password. Ask an admin for a one-time link to set one."
+
+
+urlpatterns = [
+    path("second-factor/", include("portal.staff.mfa_urls")),
+    path("login/", allow(PUBLIC)(SignInPage.as_view()), name="account_login"),
+    path("logout/", allow(PUBLIC)(SignOutPage.as_view()), name="account_logout"),
+    path("confirm/", allow(SIGNED_IN, unenrolled=True)(ConfirmPage.as_view()), name="account_reauthenticate"),
+    path("inactive/", allow(PUBLIC)(views.account_inactive), name="account_inactive"),
+    path("password/change/", allow(SIGNED_IN)(PasswordChangePage.as_view()), name="account_change_password"),
+]

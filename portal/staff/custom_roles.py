@@ -1,0 +1,118 @@
+"""Roles that admins make of rights, beside the three built in. Audited with the rights before and after."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from django.conf import settings
+from django.contrib.auth.models import Group, Permission
+from django.db import transaction
+
+from portal.audit.recording import ObjectRef, Origin, event_record
+from portal.audit.saved_filters import filters_withdraw
+from portal.staff.models import User
+from portal.staff.roles import PERMISSIONS, ROLES, permission_words, roles_known
+from portal.staff.services import StaffRefused, ValuesRefused, authorise, rights_ensure, staff_lock
+
+# No comma: MFA_ROLES is a list of names. Of letters those of Western Europe alone: none that looks
+# like another one, as a Cyrillic A does.
+_LETTER = "A-Za-z0-9À-ÖØ-öø-ÿ"
+_NAME = re.compile(rf"[{_LETTER}][{_LETTER} .&()/-]{{1,59}}")
+
+
+def role_create(*, by: User, origin: Origin, name: str, rights: Iterable[str]) -> Group:
+    """Makes a role of `rights`, none of which `by` lacks. Raises StaffRefused, AuditUnavailable."""
+    with transaction.atomic():
+        staff_lock()
+        authorise(by, "role.update")
+        held = _rights_checked(by, rights)
+        name = " ".join(unicodedata.normalize("NFC", name).split())
+        if not _NAME.fullmatch(name):
+            raise ValuesRefused(
+                "Use 2 to 60 Latin letters, digits, spaces or . & ( ) / - and begin with a letter."
+            )
+        if _bare(name) in {_bare(known) for known in roles_known()}:
+            raise ValuesRefused("A role with this name already exists.")
+        role = Group.objects.create(name=name)
+        _rights_set(role, held)
+        event_record(action="role.created", origin=origin, object=_ref(role), after={"rights": sorted(held)})
+    return role
+
+
+def role_update(*, by: User, origin: Origin, role: Group, rights: Iterable[str]) -> None:
+    """Gives the role other rights, from the next request on. Raises StaffRefused, AuditUnavailable."""
+    with transaction.atomic():
+        staff_lock()
+        before = _own(by, role)
+        held = _rights_checked(by, rights)
+        if held == before:
+            return
+        _rights_set(role, held)
+        event_record(
+            action="role.changed",
+            origin=origin,
+            object=_ref(role),
+            before={"rights": sorted(before)},
+            after={"rights": sorted(held)},
+        )
+
+
+def role_delete(*, by: User, origin: Origin, role: Group) -> None:
+    """Deletes a role that nobody has; filters shared with it stay with their owners alone.
+
+    Raises StaffRefused, AuditUnavailable.
+    """
+    with transaction.atomic():
+        staff_lock()
+        before = _own(by, role)
+        if User.objects.filter(groups=role).exists():
+            raise StaffRefused(
+                "Some people still have this role; some of them may be disabled. Change their role first."
+            )
+        if role.name in settings.MFA_ROLES:
+            raise StaffRefused("The setting MFA_ROLES names this role. Remove it there first.")
+        filters_withdraw(origin=origin, role=role.name)
+        event_record(
+            action="role.deleted", origin=origin, object=_ref(role), before={"rights": sorted(before)}
+        )
+        role.delete()
+
+
+def _bare(name: str) -> str:
+    """What somebody who reads in haste sees: “Admin.” and “ad-min” are Admin."""
+    return re.sub(r"[\W_]", "", name).casefold()
+
+
+def _own(by: User, role: Group) -> frozenset[str]:
+    """The rights of a role that `by` may change: made here, not their own, and none that they lack."""
+    authorise(by, "role.update")
+    known = roles_known()
+    if role.name in ROLES or role.name not in known:
+        raise StaffRefused("Built-in roles can’t be changed. Create a role instead.")
+    if User.objects.filter(pk=by.pk, groups=role).exists():
+        raise StaffRefused("This is your own role. You can’t change your own permissions; ask another admin.")
+    rights_ensure(by, known[role.name])
+    return known[role.name]
+
+
+def _rights_checked(by: User, rights: Iterable[str]) -> frozenset[str]:
+    held = frozenset(rights)
+    if held - PERMISSIONS.keys():
+        raise StaffRefused("This permission does not exist.")
+    rights_ensure(by, held)
+    for name in sorted(held):
+        view = f"{name.partition('.')[0]}.view"
+        if view in PERMISSIONS and view not in held:
+            raise StaffRefused(
+                f"“{permission_words(name).capitalize()}” also needs “{permission_words(view)}”."
+            )
+    return held
+
+
+def _rights_set(role: Group, held: frozenset[str]) -> None:
+    rows = Permission.objects.select_related("content_type")
+    role.permissions.set(row for row in rows if f"{row.content_type.app_label}.{row.codename}" in held)
+
+
+def _ref(role: Group) -> ObjectRef:
+    return ObjectRef("role", str(role.pk), role.name)

@@ -1,0 +1,58 @@
+"""Who hears that somebody asked to remove a second factor: its owner and every admin, by mail and at home."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import send_mail
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils import timezone
+
+from portal.core.dashboard import HomeCard, register
+from portal.staff.models import SecondFactorReset, User
+
+logger = logging.getLogger(__name__)
+
+
+def resets_open() -> QuerySet[SecondFactorReset]:
+    """What waits for a second admin, the oldest first."""
+    rows = SecondFactorReset.objects.select_related("person", "asked_by")
+    return rows.filter(expires_at__gt=timezone.now())
+
+
+def approvers() -> list[User]:
+    """Everybody whose role lets them approve one."""
+    return [one for one in User.objects.filter(is_active=True) if one.has_perm("staff.update")]
+
+
+def reset_mail(asked: SecondFactorReset) -> None:
+    """Tells its owner and every other admin who has an address; where no mail is set up, nobody."""
+    if not settings.MAIL_ON:
+        return
+    for reader in {asked.person, *approvers()} - {asked.asked_by}:
+        if reader.email:
+            _mail(reader, asked)
+
+
+def resets_to_tell(request: HttpRequest) -> Mapping[str, Any]:
+    """`resets` for the home page's card: of the reader, and to who may approve of everybody."""
+    mine = Q() if request.user.has_perm("staff.update") else Q(person_id=request.user.pk)
+    return {"resets": resets_open().filter(mine), "reader": request.user}
+
+
+def home_register() -> None:
+    """The card that warns."""
+    register(HomeCard("second-factor-resets", "staff/home_resets.html", order=4, context=resets_to_tell))
+
+
+def _mail(reader: User, asked: SecondFactorReset) -> None:
+    text = render_to_string(
+        "staff/reset_mail.txt", {"reader": reader, "reset": asked, "person": asked.person}
+    )
+    try:
+        send_mail("Somebody asked to remove a second factor", text, None, [reader.email])
+    except OSError:  # smtplib's errors are OSErrors, too
+        logger.exception("A notice of a second factor's reset could not be mailed.")

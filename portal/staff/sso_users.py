@@ -1,0 +1,139 @@
+"""People of the OpenID provider: made at their first sign-in, given the role of their groups at each one."""
+
+import re
+from contextlib import suppress
+from typing import Any
+
+from allauth.socialaccount.models import SocialAccount
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
+
+from portal.audit.recording import Origin, origin_system
+from portal.staff.backends import StaffBackend
+from portal.staff.identity import namesake_of
+from portal.staff.models import User
+from portal.staff.services import StaffRefused, role_change, role_withdraw, staff_create
+from portal.staff.sessions import sessions_end_all
+
+_SYSTEM = "single sign-on"
+
+
+class ProviderRefused(Exception):  # noqa: N818 - reads as what happened
+    """A sign-in through the provider that opens nothing: what it means for people, a code, an HTTP status."""
+
+    def __init__(self, text: str, code: str, status: int) -> None:
+        super().__init__(text)
+        self.code, self.status = code, status
+
+
+def person_of_claims(
+    *, origin: Origin, person: User | None, account: SocialAccount, claims: dict[str, Any]
+) -> User:
+    """The person that `claims` are about, with the role of their groups; made here if `person` is None.
+
+    Raises ProviderRefused for somebody without a role or disabled, AuditUnavailable.
+    """
+    role = role_of_claims(claims)
+    if person is not None and not StaffBackend().user_can_authenticate(person):
+        raise ProviderRefused("Your account in this portal is disabled.", "disabled", 403)
+    if not role:
+        if person is not None:
+            _access_end(person)
+        raise ProviderRefused("You are not in a group that has access to this portal.", "no_group", 403)
+    try:
+        if person is None:
+            return _person_make(account, claims, role)
+        role_change(by=None, origin=origin_system(_SYSTEM), person=person, role=role)
+        return User.objects.get(pk=person.pk)
+    except StaffRefused as refusal:
+        raise ProviderRefused(str(refusal), "role", 403) from refusal
+
+
+def _access_end(person: User) -> None:
+    """They are in no group any more: neither sessions nor a role outlast that."""
+    origin = origin_system(_SYSTEM)
+    with transaction.atomic():
+        sessions_end_all(origin=origin, person=person)
+        with suppress(StaffRefused):
+            role_withdraw(origin=origin, person=person)
+
+
+def role_of_claims(claims: dict[str, Any]) -> str:
+    """The role of the first group in OIDC_ROLE_GROUPS that the person is in, "" for none."""
+    groups: Any = claims
+    for part in settings.OIDC_GROUPS_CLAIM.split("."):
+        groups = groups.get(part) if isinstance(groups, dict) else None
+    listed = [groups] if isinstance(groups, str) else groups
+    # The keys of an object, or a list with something else in it, are no statement about groups.
+    if not isinstance(listed, list) or not all(isinstance(group, str) for group in listed):
+        return ""
+    held = set(listed)
+    roles: dict[str, str] = settings.OIDC_ROLE_GROUPS
+    return next((role for group, role in roles.items() if group in held), "")
+
+
+def _person_make(account: SocialAccount, claims: dict[str, Any], role: str) -> User:
+    username, first, last = _names_free(claims)
+    try:
+        with transaction.atomic():
+            person = staff_create(
+                by=None,
+                origin=origin_system(_SYSTEM),
+                role=role,
+                email=_address(claims),
+                username=username,
+                first_name=first,
+                last_name=last,
+            )
+            account.user = person
+            account.save()
+            return person
+    except IntegrityError as error:  # two first sign-ins at once
+        raise ProviderRefused(
+            "Another sign-in was still in progress. Sign in again.", "twice", 409
+        ) from error
+
+
+def _names_free(claims: dict[str, Any]) -> tuple[str, str, str]:
+    """User name, first and last name as at the provider; with the user name if somebody is called so here."""
+    username = _username_free(_text(claims, "preferred_username"))
+    first, last = _text(claims, "given_name"), _text(claims, "family_name")
+    if namesake_of(User(username=username, first_name=first, last_name=last)):
+        last = f"{last[: 147 - len(username)]} ({username})".strip()
+    return username, first, last
+
+
+def _username_free(wanted: str) -> str:
+    """A name like the one at the provider, with a number if somebody here has it: they may be two people."""
+    name = re.sub(r"[^\w.@+-]", "", wanted, flags=re.ASCII)[:140] or "person"
+    taken = {
+        known.lower()
+        for known in User.objects.filter(username__istartswith=name).values_list("username", flat=True)
+    }
+    number, free = 1, name
+    while free.lower() in taken:
+        number += 1
+        free = f"{name}.{number}"
+    return free
+
+
+def _text(claims: dict[str, Any], name: str) -> str:
+    value = claims.get(name)
+    return (
+        "".join(sign for sign in value if sign.isprintable())[:150].strip() if isinstance(value, str) else ""
+    )
+
+
+def _address(claims: dict[str, Any]) -> str:
+    """Return the mail address if the provider says that it has verified it, otherwise ""."""
+    value = _text(claims, "email")
+    verified = claims.get("email_verified")
+    if verified is not True and verified != "true":  # 1 == True
+        return ""
+    try:
+        validate_email(value)
+    except ValidationError:
+        return ""
+    return value

@@ -1,0 +1,60 @@
+"""A run as its page shows it: words, colour, link and buttons."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from portal.tasks.models import State, TaskRun
+from portal.tasks.registry import Link, UnknownKind, kind_of
+
+_COLOURS = {
+    State.WAITING: "blue",
+    State.RUNNING: "blue",
+    State.DONE: "green",
+    State.FAILED: "red",
+    State.CANCELLED: "grey",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the list. `share` is how much is done in percent, None where nobody knows."""
+
+    run: TaskRun
+    words: str
+    colour: str
+    share: int | None
+    link: Link | None
+    can_cancel: bool
+    can_retry: bool
+
+
+def rows_of(runs: Iterable[TaskRun]) -> list[Row]:
+    """The runs in their order."""
+    return [row_of(run) for run in runs]
+
+
+def row_of(run: TaskRun) -> Row:
+    """One run."""
+    state = State(run.state)
+    return Row(
+        run=run,
+        words=state.label,
+        colour=_COLOURS[state],
+        share=_share(run),
+        link=_link(run) if state == State.DONE else None,
+        can_cancel=run.is_open,
+        can_retry=state in (State.FAILED, State.CANCELLED),
+    )
+
+
+def _share(run: TaskRun) -> int | None:
+    if run.state != State.RUNNING or not run.total:
+        return None
+    return min(100, 100 * run.done // run.total)
+
+
+def _link(run: TaskRun) -> Link | None:
+    try:
+        return kind_of(run.kind).link(run)
+    except UnknownKind:
+        return None

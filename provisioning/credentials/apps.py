@@ -1,0 +1,22 @@
+"""Django's entry for provisioning.credentials."""
+
+from django.apps import AppConfig
+
+from provisioning.encrypted_fields import EncryptedField, place_register
+
+
+class ConnectionsConfig(AppConfig):
+    """provisioning.credentials"""
+
+    name = "provisioning.credentials"
+    label = "connections"  # as stored data calls it
+
+    def ready(self) -> None:
+        """Names what is sealed here."""
+        from provisioning.credentials.models import Credential
+
+        columns = {
+            "sealed_api_key": lambda row: row.context("api_key"),
+            "sealed_password": lambda row: row.context("password"),
+        }
+        place_register(EncryptedField("Credentials of connections", Credential, columns))

@@ -1,0 +1,211 @@
+"""Connection: a gateway we speak to. Credential: the API key and password for it, sealed, in versions."""
+
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, RegexValidator
+from django.db import models
+from django.utils import timezone
+
+from provisioning.credentials.addresses import EGRESS_LIMIT, base_url_checked, egress_checked
+
+# A connection's slug is the first segment of its pages' addresses: these belong to the portal itself.
+RESERVED_SLUGS = frozenset(
+    {
+        "accounts",
+        "admin",
+        "api",
+        "audit",
+        "changes",
+        "connections",
+        "connectors",
+        "drafts",
+        "favicon-ico",
+        "health",
+        "healthz",
+        "imports",
+        "media",
+        "merchants",
+        "metrics",
+        "new",
+        "onboarding",
+        "robots-txt",
+        "routing",
+        "search",
+        "staff",
+        "static",
+        "system",
+        "tenants",
+        "users",
+    }
+)
+
+slug_form = RegexValidator(
+    r"\A[a-z0-9]+(-[a-z0-9]+)*\Z", "Use lower-case letters, digits and single hyphens, for example “sandbox”."
+)
+
+
+tenant_form = RegexValidator(r"\A[A-Za-z0-9-]*\Z", "A GUID is made of letters, digits and hyphens.")
+
+
+def one_line(text: str) -> None:
+    """Raises ValidationError for line breaks and invisible characters: the name stands in mails and menus."""
+    if not text.isprintable():
+        raise ValidationError("Write it on one line, without invisible characters.")
+
+
+def slug_free(slug: str) -> None:
+    """Raises ValidationError if the portal needs `slug` for an address of its own."""
+    if slug in RESERVED_SLUGS:
+        raise ValidationError(
+            "“%(slug)s” is an address of the portal itself. Choose another name.", params={"slug": slug}
+        )
+
+
+class Connection(models.Model):
+    """A gateway with its own data and credentials: a sandbox, a production.
+
+    `is_paused`: reads work, writes are refused before anything is sent.
+    """
+
+    class Kind(models.TextChoices):
+        """What is at stake behind it; shown as the environment badge."""
+
+        SANDBOX = "sandbox", "Sandbox"
+        PRODUCTION = "production", "Production"
+
+    class Colour(models.TextChoices):
+        """Of the environment in the top bar. Red is production's, and production is always red."""
+
+        GREEN = "green", "Green"
+        BLUE = "blue", "Blue"
+        PURPLE = "purple", "Purple"
+        AMBER = "amber", "Amber"
+        GREY = "grey", "Grey"
+        RED = "red", "Red"
+
+    # Stored credentials are bound to the slug (Credential.context): it never changes.
+    slug = models.CharField(max_length=40, unique=True, validators=[slug_form, slug_free])
+    name = models.CharField(max_length=100, validators=[one_line])
+    colour = models.CharField(max_length=20, choices=Colour, default=Colour.BLUE)
+    kind = models.CharField(max_length=20, choices=Kind, default=Kind.SANDBOX)
+    base_url = models.CharField(max_length=300)
+    # The key's own tenant: listTenants leaves it out, so it has to be told (contract README).
+    tenant_guid = models.CharField(max_length=40, blank=True, default="", validators=[tenant_form])
+    # From which the portal calls, as the allow-list of the key wants them (addresses.egress_checked).
+    egress_addresses = models.CharField(max_length=EGRESS_LIMIT, blank=True, default="")
+    # The credential's age from which people are reminded to replace it; 0: never.
+    remind_after_days = models.PositiveIntegerField(default=90, validators=[MaxValueValidator(3650)])
+    is_paused = models.BooleanField(default=False)
+    # Until then nothing is sent, because the gateway asked for that (Retry-After).
+    retry_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["slug"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        """Raises ValidationError for an address that must not get an API key and for what cannot be meant."""
+        wrong: dict[str, str] = {}
+        for field, check in (("base_url", base_url_checked), ("egress_addresses", egress_checked)):
+            try:
+                setattr(self, field, check(getattr(self, field)))
+            except ValueError as error:
+                wrong[field] = str(error)
+        if self.kind == self.Kind.PRODUCTION:
+            self.colour = self.Colour.RED
+        elif self.colour == self.Colour.RED:
+            wrong["colour"] = "Red means production. Choose another colour for a sandbox."
+        if wrong:
+            raise ValidationError(wrong)
+
+
+class Credential(models.Model):
+    """One version of a connection's API key and password. Stored sealed, never shown again, only replaced.
+
+    new → tested → active → previous → revoked. Going back makes previous and active change places. A revoked
+    version holds no value any more: the database itself insists on that, on one active version and one on its
+    way. `suspect_since`: when the gateway turned the active version down, until it works again.
+    """
+
+    class State(models.TextChoices):
+        """What a version is good for."""
+
+        NEW = "new", "Not tested"
+        TESTED = "tested", "Tested"
+        ACTIVE = "active", "Active"
+        PREVIOUS = "previous", "Previous"
+        REVOKED = "revoked", "Revoked"
+
+    ON_ITS_WAY = (State.NEW, State.TESTED)
+
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="credentials")
+    version = models.PositiveIntegerField()
+    state = models.CharField(max_length=10, choices=State, default=State.ACTIVE)
+    sealed_api_key = models.TextField(blank=True)
+    sealed_password = models.TextField(blank=True)
+    api_key_fingerprint = models.CharField(max_length=16)
+    password_fingerprint = models.CharField(max_length=16)
+    # Names, frozen: they outlive the person.
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.CharField(max_length=200)
+    tested_at = models.DateTimeField(null=True, blank=True)
+    test_problem = models.CharField(max_length=20, blank=True, default="")
+    activated_at = models.DateTimeField(null=True, blank=True)
+    activated_by = models.CharField(max_length=200, blank=True, default="")
+    replaced_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    revoked_by = models.CharField(max_length=200, blank=True, default="")
+    last_success_at = models.DateTimeField(null=True, blank=True)
+    last_failure_at = models.DateTimeField(null=True, blank=True)
+    suspect_since = models.DateTimeField(null=True, blank=True)
+    suspect_words = models.CharField(max_length=300, blank=True, default="")
+
+    class Meta:
+        ordering: ClassVar = ["connection", "-version"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["connection", "version"], name="credential_version_once"),
+            models.UniqueConstraint(
+                fields=["connection"], condition=models.Q(state="active"), name="credential_one_active"
+            ),
+            models.UniqueConstraint(
+                fields=["connection"],
+                condition=models.Q(state__in=["new", "tested"]),
+                name="credential_one_on_its_way",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state="revoked") | models.Q(sealed_api_key="", sealed_password=""),
+                name="credential_revoked_is_empty",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.connection.slug} v{self.version} ({self.state})"
+
+    def context(self, part: str) -> str:
+        """What the sealed `part` ("api_key", "password") is bound to: connection's slug, version and part.
+
+        Moved to another row, version or field, it does not open. All three stay as they are for the life of
+        a row, whatever its state: sealing it anew, under another key, uses the same context.
+        """
+        return f"credential:{self.connection.slug}:{self.version}:{part}"
+
+    @property
+    def in_use_since(self) -> datetime:
+        """From when its age counts: its first activation, for one that never was active its entry."""
+        return self.activated_at or self.created_at
+
+    @property
+    def due_at(self) -> datetime | None:
+        """When the active version should be replaced by; None without such a policy."""
+        days = self.connection.remind_after_days
+        return self.in_use_since + timedelta(days=days) if self.state == self.State.ACTIVE and days else None
+
+    @property
+    def is_due(self) -> bool:
+        """Whether people are reminded now."""
+        return self.due_at is not None and self.due_at <= timezone.now()

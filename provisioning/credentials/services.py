@@ -1,0 +1,122 @@
+"""Connections and the credential in use: made, looked up, opened, its use noted.
+
+Auditing is the caller's business; the life of a credential's versions is in `versions`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from provisioning import encryption
+from provisioning.credentials.credential_health import suspicion_begin, suspicion_end
+from provisioning.credentials.models import Connection, Credential
+from provisioning.gateway.secrets import Sealed
+
+# How stale last_success_at and last_failure_at may be: they are for people, not worth a write per read.
+NOTED_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionStatus:
+    """`paused`: read-only; `missing`: no credential; `suspect_since`: the gateway turns it down."""
+
+    paused: bool
+    missing: bool
+    suspect_since: datetime | None
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing stands in the way."""
+        return not (self.paused or self.missing or self.suspect_since)
+
+
+class CredentialMissingError(LookupError):
+    """The connection has no active credential."""
+
+
+def connection_create(
+    *,
+    slug: str,
+    name: str,
+    base_url: str,
+    kind: str = Connection.Kind.SANDBOX,
+    colour: str = Connection.Colour.BLUE,
+    tenant_guid: str = "",
+    egress_addresses: str = "",
+    remind_after_days: int = 90,
+) -> Connection:
+    """A new connection without credential. Raises ValidationError for a taken slug or an unsafe address."""
+    connection = Connection(
+        slug=slug,
+        name=name,
+        base_url=base_url,
+        kind=kind,
+        colour=colour,
+        tenant_guid=tenant_guid,
+        egress_addresses=egress_addresses,
+        remind_after_days=remind_after_days,
+    )
+    connection.full_clean()
+    connection.save(force_insert=True)
+    return connection
+
+
+def connection_named(slug: str) -> Connection:
+    """The connection with this slug. Raises Connection.DoesNotExist."""
+    return Connection.objects.get(slug=slug)
+
+
+def connection_standing(connection: Connection) -> ConnectionStatus:
+    """What stands in the way of working with the connection, in one query."""
+    active = connection.credentials.filter(state=Credential.State.ACTIVE).values_list(
+        "suspect_since", flat=True
+    )
+    found = list(active)
+    return ConnectionStatus(
+        paused=connection.is_paused, missing=not found, suspect_since=found[0] if found else None
+    )
+
+
+def credential_active(*, connection: Connection) -> tuple[Sealed, Sealed]:
+    """The API key and password in use, sealed. Raises CredentialMissingError or KeyringError."""
+    return credential_open(credential_current(slug=connection.slug))
+
+
+def credential_current(*, slug: str) -> Credential:
+    """The active credential with its connection, in one query. Raises CredentialMissingError.
+
+    Asked for with every call: a credential activated by one worker is used by all of them at once.
+    """
+    found = Credential.objects.select_related("connection").filter(
+        connection__slug=slug, state=Credential.State.ACTIVE
+    )
+    for credential in found:
+        return credential
+    raise CredentialMissingError(f"Connection “{slug}” has no credential.")
+
+
+def credential_open(credential: Credential) -> tuple[Sealed, Sealed]:
+    """Decrypts one credential row; nothing is kept. Raises KeyringError."""
+    return (
+        encryption.unseal(credential.sealed_api_key, context=credential.context("api_key")),
+        encryption.unseal(credential.sealed_password, context=credential.context("password")),
+    )
+
+
+def credential_note(*, credential: Credential, accepted: bool, words: str = "") -> None:
+    """Remembers that the gateway took or turned down the active credential, at most once a minute each.
+
+    Turning it down makes it suspect, once; the next success takes that back. `words` are the gateway's own.
+    """
+    if accepted and credential.suspect_since:
+        suspicion_end(credential)
+    elif not accepted and not credential.suspect_since:
+        suspicion_begin(credential, words)
+    field = "last_success_at" if accepted else "last_failure_at"
+    now = timezone.now()
+    noted = getattr(credential, field)
+    if noted is None or now - noted >= NOTED_EVERY:
+        with transaction.atomic():
+            Credential.objects.filter(pk=credential.pk).update(**{field: now})

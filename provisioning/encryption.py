@@ -1,0 +1,153 @@
+"""Seals and unseals what is kept at rest: AES-256-GCM, a key id in every token, the context bound to it.
+
+Whoever keeps a sealed value registers its place with `encrypted_fields`, so that the keys can be changed.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import re
+from functools import lru_cache
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.conf import settings
+
+from provisioning.gateway.secrets import Sealed
+
+_VERSION = "v1"
+_NONCE_BYTES = 12
+_KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
+
+
+class KeyringError(Exception):
+    """A key is missing or malformed, or a token does not open. The text holds neither key nor secret."""
+
+
+def seal(plaintext: str, *, context: str) -> str:
+    """Encrypts `plaintext` under the current key into a token that opens only with the same `context`.
+
+    Raises KeyringError if the keys are unusable. The token reads `v1.<key id>.<nonce>.<ciphertext>`.
+    """
+    key_id = current_key_id()
+    nonce = os.urandom(_NONCE_BYTES)
+    box = AESGCM(_keys()[key_id]).encrypt(nonce, plaintext.encode("utf-8"), _bound(key_id, context))
+    return ".".join((_VERSION, key_id, _packed(nonce), _packed(box)))
+
+
+def unseal(token: str, *, context: str) -> Sealed:
+    """Opens a token of `seal`. Raises KeyringError if it was altered, moved, or sealed with another key."""
+    key_id, nonce, box = _parts(token)
+    key = _keys().get(key_id)
+    if key is None:
+        raise KeyringError(f"The stored secret was sealed with key “{key_id}”, which is not configured here.")
+    try:
+        return Sealed(AESGCM(key).decrypt(nonce, box, _bound(key_id, context)).decode("utf-8"))
+    except (InvalidTag, ValueError):
+        raise KeyringError(
+            "The stored secret does not open: it was altered, belongs to another row, or the key is wrong."
+        ) from None
+
+
+def keys_check() -> None:
+    """Raises KeyringError, with what is wrong, unless every configured key is usable."""
+    probe = "keys_check"
+    if unseal(seal(probe, context=probe), context=probe) != Sealed(
+        probe
+    ):  # pragma: no cover - a broken library
+        raise KeyringError("A sealed value did not come back the same.")
+
+
+def current_key_id() -> str:
+    """The id of the key that seals new values: the first one configured."""
+    return next(iter(_keys()))
+
+
+def key_ids() -> list[str]:
+    """The ids of all configured keys, the current one first."""
+    return list(_keys())
+
+
+def key_id_of(token: str) -> str:
+    """The id of the key that sealed `token`, configured or not. Raises KeyringError for what is no token."""
+    return _parts(token)[0]
+
+
+def fingerprint(secret: str) -> str:
+    """16 hex digits that tell secrets apart without revealing them; keyed, so guessing does not help."""
+    return fingerprints(secret)[0]
+
+
+def fingerprints(secret: str) -> list[str]:
+    """The fingerprint under each configured key, the current one first: an older one still matches."""
+    return [_fingerprint(key, secret) for key in _keys().values()]
+
+
+def key_marks() -> list[str]:
+    """16 hex digits for each configured key, the current one first: the same wherever the same key is."""
+    return [_fingerprint(key, "which key this is") for key in _keys().values()]
+
+
+def _fingerprint(key: bytes, secret: str) -> str:
+    derived = hmac.digest(key, b"fingerprint", hashlib.sha256)
+    return hmac.new(derived, secret.encode("utf-8"), hashlib.sha256).hexdigest()[:16]
+
+
+def _keys() -> dict[str, bytes]:
+    return _parsed(str(getattr(settings, "PORTAL_ENCRYPTION_KEYS", "") or ""))
+
+
+@lru_cache(maxsize=4)
+def _parsed(text: str) -> dict[str, bytes]:
+    keys: dict[str, bytes] = {}
+    for entry in filter(None, (part.strip() for part in text.split(","))):
+        key_id, key = _key(entry)
+        if key_id in keys:
+            raise KeyringError(f"PORTAL_ENCRYPTION_KEYS names key “{key_id}” twice.")
+        keys[key_id] = key
+    if not keys:
+        raise KeyringError("PORTAL_ENCRYPTION_KEYS is empty: no key to seal with.")
+    return keys
+
+
+def _key(entry: str) -> tuple[str, bytes]:
+    key_id, _, encoded = entry.partition(":")
+    if not _KEY_ID.fullmatch(key_id) or not encoded:
+        raise KeyringError(
+            "PORTAL_ENCRYPTION_KEYS must read “id:base64,id:base64”, ids of letters, digits, - and _."
+        )
+    try:
+        key = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        raise KeyringError(f"Key “{key_id}” in PORTAL_ENCRYPTION_KEYS is not base64.") from None
+    if len(key) != 32:
+        raise KeyringError(f"Key “{key_id}” in PORTAL_ENCRYPTION_KEYS has {len(key)} bytes instead of 32.")
+    return key_id, key
+
+
+def _parts(token: str) -> tuple[str, bytes, bytes]:
+    try:
+        version, key_id, nonce, box = token.split(".")
+        found = key_id, _unpacked(nonce), _unpacked(box)
+    except (ValueError, AttributeError):
+        raise KeyringError("The stored secret is not in the form the keyring writes.") from None
+    if version != _VERSION or len(found[1]) != _NONCE_BYTES or not _KEY_ID.fullmatch(key_id):
+        raise KeyringError("The stored secret is not in the form the keyring writes.")
+    return found
+
+
+def _bound(key_id: str, context: str) -> bytes:
+    return f"{_VERSION}|{key_id}|{context}".encode()
+
+
+def _packed(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode("ascii").rstrip("=")
+
+
+def _unpacked(text: str) -> bytes:
+    data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    if _packed(data) != text:  # spare bits set: another spelling of the same bytes, so somebody altered it
+        raise ValueError
+    return data

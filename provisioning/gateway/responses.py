@@ -1,0 +1,304 @@
+"""From the bytes of an answer to a verdict: parsed, sealed, and either accepted or raised as an error.
+
+DOMAIN.md of the contract: decide on `errorCode`, and look at `success` and the HTTP status as well.
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from provisioning import contract
+from provisioning.contract.key_aliases import apply_aliases
+from provisioning.gateway.errors import UNUSUAL, EntityNotFound, NotAuthorised, OutcomeUnknown, Refused
+from provisioning.gateway.secrets import Path, seal_paths, seal_unknown
+
+# What PostgreSQL and UTF-8 refuse: NUL and lone surrogates, as JSON escapes. Pairs match as well and survive.
+_UNSTORABLE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+_LONE = re.compile("[\x00\ud800-\udfff]")
+_FIELD = re.compile(r"([A-Za-z][\w.\[\]:-]*): ")
+_ROUTING_PATH = re.compile(r" at '([^']+)'\s*\Z")
+# What stands for a value that is nested too deeply to be handled.
+TOO_DEEP = "\ufffd nested too deeply"
+_BRACKET_OR_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_OPEN_AND_CLOSE = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_DEEP = "the answer is nested too deeply"
+_LEVELS = 100  # the routing documents, the deepest there are, need a few levels per rule
+_LONG = 1024 * 1024
+_NO_CODE = (None, "", 0)
+# Objects of a connector that take keys the contract does not name; credentials are kept under such keys.
+_FREE_FORM = {
+    "config": "ConnectorConfig",
+    "settings": "ConnectorSettings",
+    "addSettings": "ConnectorSettings",
+    "removeSettings": "ConnectorSettings",
+}
+
+EXPLANATIONS: dict[int | str, str] = {
+    1000: "The gateway does not accept the stored API key or password. Nothing was changed.",
+    1001: "The gateway calls the request invalid. Nothing was changed.",
+    1002: "The gateway refused a value that breaks one of its rules. Nothing was changed.",
+    1003: "The gateway refused a value because of its format. Nothing was changed.",
+    1004: "The gateway refused a value because of characters it does not allow. Nothing was changed.",
+    1005: "A mandatory value is missing. Nothing was changed.",
+    1006: "The gateway does not accept one of the values in this situation. Nothing was changed.",
+    1007: "The gateway does not know this entity, or this API key has no access to it.",
+    1010: "The gateway cannot use the routing document. Nothing was changed.",
+    1011: "The routing uses a condition this tenant does not have. Nothing was changed.",
+    1012: "The parameters of a routing condition are wrong. Nothing was changed.",
+    1013: "The routing names a connector that cannot be used there. Nothing was changed.",
+    1014: "The routing tree is malformed. Nothing was changed.",
+    1015: "A routing rule occurs twice. Nothing was changed.",
+    1016: "This is a regular connector: it has no routing.",
+    1017: "This is a multi-method meta-connector: it has no routing document of the other kind.",
+    1018: "This is a routing meta-connector: it has no multi-method document.",
+    "NOT_ALLOWED": "The tenant is not enabled for network tokenization. Nothing was changed.",
+}
+_REFUSED = "The gateway refused the request. Nothing was changed."
+_INTERNAL = "The gateway reported an internal error."
+_CONTRADICTORY = "The gateway's response contradicts itself: it reports both success and failure."
+_NO_VERDICT = "The gateway's response does not say whether the request succeeded."
+_TURNED_DOWN = (
+    "The stored API key or password was rejected in a response that does not look like the gateway's. "
+    "It may come from a proxy in between. Nothing was changed."
+)
+UNAUTHORISED = 401
+
+
+# Statuses that say why by themselves, whatever the body holds.
+STATUS_WORDS = {
+    403: "The gateway, or a proxy in front of it, does not allow this request (HTTP 403).",
+    404: "The gateway has nothing at this address (HTTP 404).",
+    409: "The request conflicts with the current state of the entity at the gateway (HTTP 409).",
+    413: "The request is too large for the gateway (HTTP 413).",
+    429: "The gateway's rate limit has been reached (HTTP 429).",
+    502: "A proxy in front of the gateway got no usable response from it (HTTP 502).",
+    503: "The gateway is temporarily unavailable (HTTP 503).",
+    504: "A proxy in front of the gateway timed out waiting for its response (HTTP 504).",
+}
+# Bounds on what is parsed: a short text may stand for very many objects.
+MAX_ROWS = 100_000
+MAX_NODES = 2_500_000
+MAX_NODES_SMALL = 100_000
+
+
+class UnreadableError(Exception):
+    """The answer is not a JSON object that can be trusted. The text says why and quotes nothing."""
+
+
+class TooLargeError(UnreadableError):
+    """The answer is larger than allowed. The text names the bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An accepted answer: the parsed body with its secrets sealed."""
+
+    body: dict[str, Any]
+    http_status: int
+    request_id: str
+    duration_ms: int
+
+
+def parsed(body: bytes, *, strict: bool = False, large: bool = True) -> dict[str, Any]:
+    """The JSON object in `body`; NaN and infinities read as null, NUL and lone surrogates as U+FFFD.
+
+    `strict`, for answers to writes, refuses a body that states `success` or `errorCode` twice (two verdicts
+    are none) and one nested so deeply that recording it would fail. In other answers what is too deep is
+    replaced by TOO_DEEP, so that the rest can be read. Raises UnreadableError, TooLargeError.
+    """
+    _count(body, large=large)
+    text = body.decode("utf-8-sig", "replace")
+    if not strict and _may_be_deep(body):
+        text = _without_depths(text)
+    try:
+        value = _loaded(text, strict=strict)
+    except RecursionError:
+        if strict:
+            raise UnreadableError(_DEEP) from None
+        value = _loaded_again(text)
+    if not isinstance(value, dict):
+        raise UnreadableError("the answer is JSON but not an object")
+    if strict and _too_deep(value):
+        raise UnreadableError(_DEEP)
+    if any(isinstance(each, list) and len(each) > MAX_ROWS for each in value.values()):
+        raise TooLargeError(f"more than {MAX_ROWS:,} rows")
+    return dict(_storable(value)) if _UNSTORABLE.search(text) or "\x00" in text else value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Build one object of a long answer. As a Python function it lets other threads run in between."""
+    return dict(pairs)
+
+
+def sealed(body: dict[str, Any], paths: Collection[Path]) -> dict[str, Any]:
+    """`body` under the contract's spelling, with the values at `paths` sealed; untouched if there are none.
+
+    Under a connector's `config` and `settings` every key the contract does not name counts as secret.
+    """
+    if not paths:
+        return body
+    return seal_secrets(apply_aliases(body), paths)
+
+
+def seal_secrets(body: dict[str, Any], paths: Collection[Path]) -> dict[str, Any]:
+    """Seals, in place, what is marked at `paths` and every unknown key of a `config` or `settings`."""
+    for holder in {path[:-2] for path in paths if path[-2:-1] == ("config",)}:
+        for name, schema in _FREE_FORM.items():
+            seal_unknown(body, (*holder, name), contract.schema(schema)["properties"].keys())
+    seal_paths(body, paths)
+    return body
+
+
+def turned_down() -> NotAuthorised:
+    """For a 401 without the gateway's own verdict: whoever asks for a credential has done nothing yet."""
+    return NotAuthorised(_TURNED_DOWN, UNUSUAL, http_status=UNAUTHORISED)
+
+
+def classify_response(
+    status: int, body: dict[str, Any], *, result: str, writes: bool, fields: Collection[str]
+) -> None:
+    """Returns if the gateway accepted. Raises Refused (or a subclass) or OutcomeUnknown.
+
+    `result` is the key of the answer's content, `fields` the properties that were sent.
+    """
+    code, success = _code(body.get("errorCode")), body.get("success")
+    if status >= 500 or code == 9999:
+        words = STATUS_WORDS.get(status, _INTERNAL)
+        raise OutcomeUnknown(words, f"HTTP {status}, code {code}", code, gateway_message=_message(body))
+    implied = "success" not in body and not writes and result in body
+    if 200 <= status < 300 and code is None and (success is True or implied):
+        return
+    if 200 <= status < 300 and code is not None and success is not False:
+        raise OutcomeUnknown(_CONTRADICTORY, f"HTTP {status}, no plain “success: false”, code {code}", code)
+    if status == UNAUTHORISED and code is None and "success" not in body:
+        raise turned_down()
+    if not (200 <= status < 300 or 400 <= status < 500) or (code is None and success is not False):
+        words = STATUS_WORDS.get(status, _NO_VERDICT)
+        raise OutcomeUnknown(words, f"HTTP {status} without a verdict", gateway_message=_message(body))
+    # One published 401 carries the code 1001 (contract README, 11): the status says it as well.
+    raise _refusal(1000 if status == UNAUTHORISED else code, _message(body), fields, status)
+
+
+def _refusal(code: int | str | None, message: str, fields: Collection[str], status: int) -> Refused:
+    kind = (
+        {1000: NotAuthorised, 1007: EntityNotFound}.get(code, Refused) if isinstance(code, int) else Refused
+    )
+    by_status = f"{STATUS_WORDS[status]} Nothing was changed." if status in STATUS_WORDS else _REFUSED
+    explanation = EXPLANATIONS.get(code, by_status) if code is not None else by_status
+    return kind(explanation, code=code, field=_field(message, fields), gateway_message=message)
+
+
+def _field(message: str, fields: Collection[str]) -> str:
+    """The property or, for routing documents, the path that the message names; "" if none."""
+    at_end = _ROUTING_PATH.search(message)
+    if at_end:
+        return at_end[1]
+    leading = _FIELD.match(message)
+    if leading and re.split(r"[.\[:]", leading[1])[0] in fields:
+        return leading[1]
+    return ""
+
+
+def _code(value: object) -> int | str | None:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
+        value = int(value)
+    if value in _NO_CODE or isinstance(value, bool):
+        return None
+    return value if isinstance(value, int) else str(value)[:50]
+
+
+def _message(body: dict[str, Any]) -> str:
+    message = body.get("errorMessage")
+    # Cut by the client, after it was scrubbed: half a secret would not be recognised.
+    return message if isinstance(message, str) else ""
+
+
+def _loaded(text: str, *, strict: bool) -> Any:
+    hook: Callable[[list[tuple[str, Any]]], dict[str, Any]] | None = _verdict_once if strict else None
+    if hook is None and len(text) > _LONG:
+        hook = _object
+    try:
+        return json.loads(text, parse_constant=_nothing, parse_float=_finite, object_pairs_hook=hook)
+    except ValueError:
+        raise UnreadableError("the answer is not valid JSON") from None
+
+
+def _loaded_again(text: str) -> Any:
+    try:
+        return _loaded(_without_depths(text), strict=False)
+    except RecursionError:
+        raise UnreadableError(_DEEP) from None
+
+
+def _may_be_deep(body: bytes) -> bool:
+    """Whether objects or lists may be nested too deeply: quick, and sure only about what is not."""
+    signs = body.translate(_OPEN_AND_CLOSE, _NO_BRACKETS)
+    for _ in range(_LEVELS):
+        fewer = signs.replace(b"[]", b"")  # takes away the innermost level
+        if len(fewer) == len(signs):
+            break
+        signs = fewer
+    return b"[" in signs
+
+
+def _without_depths(text: str) -> str:
+    """The JSON text with every value nested more than 100 levels deep replaced by TOO_DEEP."""
+    kept, depth, start = [], 0, 0
+    for found in _BRACKET_OR_TEXT.finditer(text):
+        if found[0] in "[{":
+            depth += 1
+            if depth == _LEVELS + 1:
+                kept.append(text[start : found.start()])
+        elif found[0] in "]}":
+            if depth == _LEVELS + 1:
+                kept.append(json.dumps(TOO_DEEP))
+                start = found.end()
+            depth -= 1
+    return "".join([*kept, text[start:]]) if depth <= _LEVELS else text
+
+
+def _count(body: bytes, *, large: bool) -> None:
+    """Refuse a body that would become too many objects, before they are made."""
+    limit = MAX_NODES if large else MAX_NODES_SMALL
+    if body.count(b",") + body.count(b"[") + body.count(b"{") > limit:
+        raise TooLargeError(f"more than {limit:,} values")
+
+
+def _verdict_once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in {"success", "errorCode"} and key in found:
+            raise UnreadableError("the answer states two verdicts")
+        found[key] = value
+    return found
+
+
+def _too_deep(value: dict[str, Any]) -> bool:
+    level: list[Any] = [value]
+    for _ in range(_LEVELS):
+        children = (node.values() if isinstance(node, dict) else node for node in level)
+        level = [child for group in children for child in group if isinstance(child, dict | list)]
+    return bool(level)
+
+
+def _nothing(_: str) -> None:
+    return None
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return _LONE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if isinstance(value, dict):
+        return {_storable(key): _storable(child) for key, child in value.items()}
+    return value

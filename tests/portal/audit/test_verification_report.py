@@ -1,0 +1,115 @@
+"""A trail that was found broken stands out until all of it is found whole, whoever finds either, and when."""
+
+from contextlib import suppress
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from portal.audit.models import Event
+from portal.audit.recording import event_record, origin_system
+from portal.audit.triggers import guards_install, guards_remove
+from portal.audit.verification.chain import audit_verify
+from portal.audit.verification.jobs import verified_record
+from portal.tasks.models import State, TaskRun
+from tests.background.workers import worked_off
+
+
+@pytest.fixture
+def chain(db):
+    """Rows 1 to 9."""
+    for number in range(9):
+        event_record(action="session.signed_in", origin=origin_system("x"), message=str(number))
+
+
+def edited(row, message="x"):
+    """The attacker, who leaves the guards on again."""
+    guards_remove(connection)
+    Event.objects.filter(pk=row).update(message=message)
+    guards_install(connection)
+
+
+def verified(browser, **asked):
+    """A verification that the page was asked for, to its end."""
+    assert browser.post("/audit/verify/", asked).status_code == 302
+    worked_off()
+
+
+def warned(client):
+    """What the ready-check says about the proof; it is still ready."""
+    answer = client.get("/healthz/ready")
+    assert answer.status_code == 200
+    return answer.json()["warnings"].get("audit proof", "")
+
+
+def shown_red(browser):
+    """Whether the page of the proof, the home page and the ready-check say that the trail is broken."""
+    said = {
+        "starting at row 5" in browser.get("/audit/verify/").content.decode().split("Verify the chain")[0],
+        "starting at row 5" in browser.get("/").content.decode(),
+        "found broken" in warned(browser),
+    }
+    assert len(said) == 1
+    return said.pop()
+
+
+def verified_by_timer(*asked):
+    """The command of a timer, whatever it finds."""
+    with suppress(SystemExit):
+        call_command("verify_audit", *asked)
+
+
+def test_what_a_timer_found_stands_on_every_page_until_all_is_whole(chain, manager, client_of):
+    browser, genuine = client_of(manager), Event.objects.get(pk=5).message
+    assert not shown_red(browser)
+    edited(5)
+    verified_by_timer()
+    assert shown_red(browser) and "Row 5: it was edited" in browser.get("/").content.decode()
+    for _ in range(51):
+        audited = audit_verify(first=7, last=8)
+        verified_record(audited, origin_system("x"))
+    verified(browser, scope="part", first="7", last="8")
+    TaskRun.objects.all().delete()
+    assert shown_red(browser)
+    edited(5, message=genuine)
+    verified_by_timer()
+    assert not shown_red(browser)
+
+
+def test_what_the_page_found_is_over_when_a_timer_finds_all_whole(chain, manager, client_of):
+    browser, genuine = client_of(manager), Event.objects.get(pk=5).message
+    edited(5)
+    verified(browser, scope="all")
+    assert shown_red(browser)
+    edited(5, message=genuine)
+    verified_by_timer("--from", "7")
+    assert shown_red(browser)
+    verified_by_timer()
+    assert not shown_red(browser)
+
+
+def test_who_may_not_read_the_trail_is_not_told_of_it(chain, agent, client_of):
+    edited(5)
+    verified_by_timer()
+    assert "found broken" not in client_of(agent).get("/").content.decode()
+
+
+@pytest.mark.parametrize(("tampered", "action"), [(False, "audit.verified"), (True, "audit.found_broken")])
+def test_a_verification_that_begins_anew_is_recorded_once(chain, manager, client_of, tampered, action):
+    client_of(manager).post("/audit/verify/", {"scope": "all"})
+    if tampered:
+        edited(5)
+    worked_off()
+    TaskRun.objects.update(state=State.WAITING)  # killed just before it could note that it was done
+    worked_off()
+    assert TaskRun.objects.get().state == State.DONE
+    assert Event.objects.filter(action=action).count() == 1
+
+
+def test_what_a_second_attempt_finds_is_recorded_if_it_is_something_else(chain, manager, client_of):
+    client_of(manager).post("/audit/verify/", {"scope": "all"})
+    worked_off()
+    edited(5)
+    TaskRun.objects.update(state=State.WAITING)
+    worked_off()
+    assert Event.objects.first().action == "audit.found_broken"

@@ -1,0 +1,150 @@
+"""No record, no byte: while the audit trail cannot be written, no writing route reaches the gateway."""
+
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.db import connection as database
+from django.utils import timezone
+
+from portal.changes import workflow
+from portal.changes.models import Change, State
+from tests.portal.changes.conftest import ORIGIN, hidden, merchant_now
+from tests.portal.changes.test_updating import change_of, edit, form_of, prepared
+
+
+@pytest.fixture
+def audit_away():
+    """Takes the audit table away, as a revoked right or a full disk would; the test's rollback returns it."""
+
+    def take():
+        with database.cursor() as cursor:
+            cursor.execute("ALTER TABLE audit_event RENAME TO audit_event_away")
+
+    return take
+
+
+@pytest.fixture
+def merchants(browser, merchant, relay):
+    """Warm: the merchant is known to the index before the audit trail goes away."""
+    browser.get(edit(merchant))
+    return merchant
+
+
+def test_a_create_without_record_sends_nothing_and_keeps_the_form(browser, tenant, relay, audit_away):
+    url = f"/sandbox/tenants/{tenant}/merchants/new/"
+    page = browser.get(url)
+    audit_away()
+    form = {"name": "Nordlicht", "submission": hidden(page, "submission")}
+    response = browser.post(url, form)
+    assert response.status_code == 503
+    assert relay.writes == 0
+    assert not Change.objects.exists()
+    assert "Nothing was sent" in response.content.decode()
+    assert 'value="Nordlicht"' in response.content.decode()
+    assert hidden(response, "submission") == form["submission"]
+
+
+def test_an_edit_without_record_is_not_prepared(browser, merchants, relay, audit_away):
+    page = browser.get(edit(merchants))
+    audit_away()
+    response = browser.post(edit(merchants), form_of(page, city="Linz"))
+    assert response.status_code == 503
+    assert 'value="Linz"' in response.content.decode()
+    assert not Change.objects.exists()
+
+
+def test_an_action_without_record_is_not_prepared(browser, merchants, relay, audit_away):
+    audit_away()
+    response = browser.post(f"/sandbox/merchants/{merchants.guid}/disable/", {"reason": "x"})
+    assert response.status_code == 503
+    assert relay.writes == 0
+
+
+def test_a_confirmation_without_record_sends_nothing_and_can_be_repeated(
+    browser, merchants, relay, audit_away
+):
+    change = prepared(browser, merchants, city="Linz")
+    audit_away()
+    response = browser.post(f"/changes/{change.pk}/send/")
+    assert response.status_code == 503
+    assert relay.writes == 0
+    change.refresh_from_db()
+    assert change.state == State.PREPARED
+    assert "city" not in merchant_now(merchants)
+
+
+@pytest.mark.parametrize("step", ["cancel", "again", "check", "adopt", "reveal"])
+def test_no_other_step_sends_without_record(*, browser, agent, merchants, relay, audit_away, step):
+    change = prepared(browser, merchants, city="Linz")
+    state = {"cancel": State.PREPARED, "again": State.NOT_SENT}.get(step, State.UNKNOWN)
+    Change.objects.update(state=state, intent_at=timezone.now() - timedelta(minutes=5))
+    audit_away()
+    browser.post(f"/changes/{change.pk}/{step}/")
+    assert relay.writes == 0
+    assert Change.objects.get().state == state
+
+
+def test_an_outcome_that_cannot_be_recorded_is_unknown_and_not_repeated(agent, merchants, relay, monkeypatch):
+    """Neither database nor disk take the outcome: the answer tells it, and the record says unknown."""
+    from portal.changes import outcomes
+
+    def broken(*_args, **_kwargs):
+        raise outcomes.AuditWriteError("gone")
+
+    entity = change_of_now(merchants)
+    change = change_of(agent, entity, city="Linz")
+    monkeypatch.setattr(outcomes, "_apply", broken)
+    monkeypatch.setattr(outcomes, "spool_keep", lambda *_args: False)
+    change = workflow.change_send(user=agent, origin=ORIGIN, change=change)
+    assert (change.state, change.is_recorded) == (State.ACCEPTED, False)
+    assert Change.objects.get().state == State.SENDING
+    assert relay.writes == 1
+    Change.objects.update(claimed_at=timezone.now() - timedelta(minutes=1))
+    change = workflow.change_send(user=agent, origin=ORIGIN, change=change)
+    assert change.state == State.UNKNOWN
+    assert relay.writes == 1
+
+
+def test_a_broken_sender_means_an_unknown_outcome(agent, merchants, relay, monkeypatch):
+    """Whatever breaks inside, the request may have left."""
+    from provisioning import service
+
+    change = change_of(agent, change_of_now(merchants), city="Linz")
+    monkeypatch.setattr(service, "perform", lambda *_a, **_k: 1 / 0)
+    assert workflow.change_send(user=agent, origin=ORIGIN, change=change).state == State.UNKNOWN
+
+
+def test_an_index_that_cannot_keep_the_answer_does_not_undo_a_success(agent, tenant, relay, monkeypatch):
+    """The remote write has happened; the index can be refreshed any time."""
+    from portal.changes import execution
+
+    monkeypatch.setattr(execution, "entry_store", lambda **_k: 1 / 0)
+    change = workflow.change_submit(
+        user=agent,
+        origin=ORIGIN,
+        operation="merchant.create",
+        connection="sandbox",
+        target=tenant,
+        object_name="N",
+        payload={"name": "Nordlicht", "homepage": "https://n.example", "timezone": "UTC"},
+        submission=uuid.uuid4(),
+    )
+    assert change.state == State.ACCEPTED
+
+
+def change_of_now(merchant):
+    from provisioning import service
+
+    return service.entity_read(
+        connection="sandbox", kind="merchant", parent=merchant.parent, guid=merchant.guid
+    )
+
+
+def test_a_settling_that_cannot_be_recorded_waits_and_breaks_no_page(browser, merchants, relay, audit_away):
+    change = prepared(browser, merchants, city="Linz")
+    Change.objects.update(state=State.SENDING, claimed_at=timezone.now() - timedelta(minutes=1))
+    audit_away()
+    assert browser.get("/changes/").status_code == 200
+    change.refresh_from_db()
+    assert change.state == State.SENDING

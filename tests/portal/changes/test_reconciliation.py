@@ -1,0 +1,211 @@
+"""Unknown outcomes: found out by reading, never by sending again."""
+
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from portal.audit.models import Event
+from portal.changes import workflow
+from portal.changes.errors import InvalidState
+from portal.changes.models import Change, State
+from tests.portal.changes.conftest import ORIGIN, actions, edited, merchant_made, merchant_now, only_change
+from tests.portal.changes.test_updating import prepared
+
+
+@pytest.fixture
+def unknown(browser, tenant, relay, fault):
+    """Creates a merchant with a fault, so that its outcome is unknown."""
+
+    def make(kind, **values):
+        fault(kind, "createMerchant")
+        form = {
+            "name": f"{uuid.uuid4().hex[:8]} Nordlicht",
+            "homepage": "https://n.example",
+            "timezone": "UTC",
+            "submission": str(uuid.uuid4()),
+            **values,
+        }
+        browser.post(f"/sandbox/tenants/{tenant}/merchants/new/", form)
+        change = Change.objects.get(submission=form["submission"])
+        assert change.state == State.UNKNOWN
+        return change
+
+    return make
+
+
+def later(change, **by):
+    Change.objects.filter(pk=change.pk).update(
+        intent_at=change.intent_at - timedelta(**(by or {"seconds": 61}))
+    )
+
+
+def test_a_create_that_happened_is_adopted(browser, unknown, relay):
+    change = unknown("commit-then-drop")
+    page = browser.get(f"/changes/{change.pk}/").content.decode()
+    assert "Check at the gateway" in page
+    assert "Send again" not in page
+    browser.post(f"/changes/{change.pk}/check/")
+    change.refresh_from_db()
+    assert change.state == State.ACCEPTED
+    assert change.object_guid
+    assert actions(change)[-1] == "change.reconciled"
+    # The outcome holds the values: the history of a field must not miss what arrived without an answer.
+    assert Event.objects.get(action="change.reconciled").after_data["homepage"] == "https://n.example"
+    assert relay.writes == 1
+
+
+def test_a_create_that_did_not_happen_may_be_sent_again_after_a_minute(browser, unknown, relay):
+    change = unknown("500")
+    browser.post(f"/changes/{change.pk}/check/")
+    change.refresh_from_db()
+    assert change.state == State.UNKNOWN
+    assert "It may still arrive" in browser.get(f"/changes/{change.pk}/").content.decode()
+    assert browser.post(f"/changes/{change.pk}/again/").status_code == 409
+    later(change)
+    browser.post(f"/changes/{change.pk}/check/")
+    change.refresh_from_db()
+    assert change.state == State.NOT_FOUND
+    page = browser.get(f"/changes/{change.pk}/").content.decode()
+    for claim in ("did not take effect", "safe to try again", "Nothing changed"):
+        assert claim not in page
+    assert "may still be carried out" in page
+    assert browser.post(f"/changes/{change.pk}/again/").status_code == 422
+    assert relay.writes == 1
+    browser.post(f"/changes/{change.pk}/again/", {"confirm": "1"})
+    assert relay.writes == 2
+    assert Change.objects.filter(state=State.ACCEPTED).count() == 1
+
+
+def test_of_several_a_person_chooses(browser, unknown, tenant, relay):
+    change = unknown("500")
+    twins = [merchant_made(tenant, name=change.object_name) for _ in range(2)]
+    browser.post(f"/changes/{change.pk}/check/")
+    page = browser.get(f"/changes/{change.pk}/").content.decode()
+    assert twins[0].guid in page
+    assert twins[1].guid in page
+    assert browser.post(f"/changes/{change.pk}/adopt/", {"guid": "ME-other"}).status_code == 409
+    browser.post(f"/changes/{change.pk}/adopt/", {"guid": twins[1].guid})
+    change.refresh_from_db()
+    assert (change.state, change.object_guid) == (State.ACCEPTED, twins[1].guid)
+    assert browser.post(f"/changes/{change.pk}/adopt/", {"guid": twins[0].guid}).status_code == 409
+
+
+def test_one_of_the_same_name_that_differs_is_not_adopted_by_itself(browser, unknown, tenant, relay):
+    change = unknown("500")
+    merchant_made(tenant, name=change.object_name, homepage="https://other.example")
+    later(change)
+    browser.post(f"/changes/{change.pk}/check/")
+    change.refresh_from_db()
+    assert change.state == State.UNKNOWN
+    assert change.inquiry["result"] == "several"
+    browser.post(f"/changes/{change.pk}/adopt/", {"guid": ""})
+    change.refresh_from_db()
+    assert change.state == State.NOT_FOUND
+
+
+def test_a_namesake_from_before_the_send_is_no_match(browser, unknown, tenant, relay):
+    name = f"{uuid.uuid4().hex[:8]} Nordlicht"
+    merchant_made(tenant, name=name, homepage="https://n.example")
+    change = unknown("500", name=name)
+    browser.post(f"/changes/{change.pk}/check/")
+    change.refresh_from_db()
+    assert change.inquiry["result"] == "not_yet"
+
+
+def test_what_another_change_made_is_no_match(browser, unknown, tenant, relay):
+    first = unknown("commit-then-drop", name="Twin")
+    browser.post(f"/changes/{first.pk}/check/")
+    second = unknown("500", name="Twin", again="1")
+    later(second, seconds=61)
+    browser.post(f"/changes/{second.pk}/check/")
+    second.refresh_from_db()
+    assert second.state == State.NOT_FOUND
+
+
+@pytest.mark.parametrize(("kind", "state"), [("commit-then-drop", State.ACCEPTED), ("500", State.NOT_FOUND)])
+def test_an_unknown_update_is_settled_by_reading(*, browser, merchant, relay, fault, kind, state):
+    change = prepared(browser, merchant, city="Linz")
+    fault(kind, "updateMerchant")
+    browser.post(f"/changes/{change.pk}/send/")
+    change.refresh_from_db()
+    assert change.state == State.UNKNOWN
+    later(change)
+    browser.post(f"/changes/{change.pk}/check/")
+    change.refresh_from_db()
+    assert change.state == state
+    assert relay.writes == 1
+    if state == State.NOT_FOUND:
+        again = browser.post(f"/changes/{change.pk}/again/")
+        assert again.url == browser.post(f"/changes/{change.pk}/again/").url
+        browser.post(f"{again.url}send/")
+        assert merchant_now(merchant)["city"] == "Linz"
+
+
+def test_an_update_changed_by_others_since_stays_unknown_and_says_so(browser, merchant, relay, fault):
+    change = prepared(browser, merchant, city="Linz", zipCode="4020")
+    fault("500", "updateMerchant")
+    browser.post(f"/changes/{change.pk}/send/")
+    edited(merchant, city="Linz")
+    browser.post(f"/changes/{change.pk}/check/")
+    assert "some of the values" in browser.get(f"/changes/{change.pk}/").content.decode()
+    edited(merchant, city="Graz")
+    browser.post(f"/changes/{change.pk}/check/")
+    assert "reading cannot tell" in browser.get(f"/changes/{change.pk}/").content.decode()
+
+
+def test_the_check_needs_the_right_and_an_unknown_outcome(
+    *, browser, manager, agent, client_of, unknown, merchant
+):
+    change = unknown("500")
+    assert client_of(manager).post(f"/changes/{change.pk}/check/").status_code == 403
+    update = prepared(browser, merchant, city="Linz")
+    with pytest.raises(InvalidState):
+        workflow.change_check(user=agent, origin=ORIGIN, change=update)
+    Change.objects.filter(pk=update.pk).update(state=State.UNKNOWN)
+    update.refresh_from_db()
+    with pytest.raises(InvalidState):
+        workflow.change_adopt(user=agent, origin=ORIGIN, change=update, guid="x")
+
+
+def test_the_gateway_away_during_a_check_is_a_page(browser, unknown, fault):
+    change = unknown("500")
+    fault("500", "listMerchants")
+    response = browser.post(f"/changes/{change.pk}/check/")
+    assert response.status_code == 502
+    assert f"/changes/{change.pk}/" in response.content.decode()
+
+
+def test_an_interrupted_send_is_unknown_and_one_that_never_left_is_not_sent(browser, merchant, relay, capsys):
+    change = prepared(browser, merchant, city="Linz")
+    old = timezone.now() - timedelta(seconds=31)
+    Change.objects.filter(pk=change.pk).update(state=State.SENDING, claimed_at=old, intent_at=old)
+    call_command("changes_settle")
+    assert "1 changes settled" in capsys.readouterr().out
+    change.refresh_from_db()
+    assert change.state == State.UNKNOWN
+    assert actions(change)[-1] == "change.unknown"
+    event = Event.objects.get(action="change.unknown", change_id=str(change.pk))
+    assert (event.operation, event.before_data, event.after_data) == (
+        "merchant.update",
+        {},
+        {"city": "Linz"},
+    )
+    Change.objects.filter(pk=change.pk).update(state=State.SENDING, claimed_at=old, intent_at=None)
+    browser.get("/changes/")
+    change.refresh_from_db()
+    assert change.state == State.NOT_SENT
+    assert workflow.changes_interrupted_settle() == 0
+
+
+def test_a_forgotten_review_is_discarded_with_its_secrets(browser, merchant, relay):
+    change = prepared(browser, merchant, city="Linz")
+    Change.objects.update(created_at=timezone.now() - timedelta(hours=25))
+    workflow.changes_interrupted_settle()
+    assert (only_change().state, only_change().sealed_payload) == (State.CANCELLED, "")
+    Change.objects.update(state=State.UNKNOWN, sealed_payload="x")
+    workflow.changes_interrupted_settle()
+    assert only_change().sealed_payload == ""
+    assert change.pk

@@ -1,0 +1,261 @@
+"""Roles made of rights: only of one's own, never one's own, audited, and biting at the next request."""
+
+import pytest
+from allauth.socialaccount.models import SocialAccount
+from django.contrib.auth.models import Group
+from django.urls import reverse
+
+from portal.audit.models import Event
+from portal.audit.recording import origin_system
+from portal.staff.custom_roles import role_create, role_delete, role_update
+from portal.staff.idp_mfa import provider_id
+from portal.staff.models import User
+from portal.staff.password_links import password_link_make
+from portal.staff.roles import ADMIN, AGENT, MANAGER, PERMISSIONS, roles_known, roles_sync, roles_with
+from portal.staff.services import (
+    StaffRefused,
+    another_admin_stays,
+    role_change,
+    staff_create,
+    staff_disable,
+    staff_unlock,
+)
+from tests.conftest import PASSPHRASE
+
+ORIGIN = origin_system("tests")
+READING = ["merchant.view", "connector.view"]
+LEADING = [*READING, "staff.view", "staff.create", "staff.update", "role.update"]
+
+
+@pytest.fixture
+def reader_role(admin):
+    """Merchants and connectors, to be looked at."""
+    return role_create(by=admin, origin=ORIGIN, name="Reader", rights=READING)
+
+
+@pytest.fixture
+def lead(admin, person):
+    """Lea, who looks after people and roles, and is no admin."""
+    role_create(by=admin, origin=ORIGIN, name="Team lead", rights=LEADING)
+    return person("lea", "Team lead")
+
+
+def fresh(person):
+    """The person as the next request sees them."""
+    return User.objects.get(pk=person.pk)
+
+
+def test_a_role_is_made_on_its_page_and_given_to_a_person(admin, agent, client_of):
+    browser = client_of(admin)
+    made = browser.post("/staff/roles/new/", {"name": " Merchant  reader ", "rights": READING})
+    assert made["Location"] == "/staff/roles/"
+    event = Event.objects.get(action="role.created")
+    assert event.sentence == "Ada Admin (Admin) created role “Merchant reader”"
+    assert event.after_data == {"rights": sorted(READING)}
+    assert "Merchant reader" in browser.get("/staff/roles/").content.decode()
+    assert browser.post(f"/staff/{agent.pk}/role/", {"role": "Merchant reader"}).status_code == 302
+    assert fresh(agent).get_all_permissions() == set(READING)
+    page = browser.get(f"/staff/{agent.pk}/")
+    assert ("Merchants", ["view"]) in page.context[
+        "rights"
+    ] and b"<dt>Merchants</dt><dd>view</dd>" in page.content
+
+
+def test_changed_rights_bite_at_the_next_request_and_are_recorded_before_and_after(
+    admin, person, reader_role, client_of
+):
+    theirs, browser = client_of(person("rea", "Reader")), client_of(admin)
+    assert theirs.get("/changes/").status_code == 403
+    page = f"/staff/roles/{reader_role.pk}/"
+    assert 'value="merchant.view"' in browser.get(page).content.decode()
+    assert browser.post(page, {"rights": ["change.view"]}).status_code == 302
+    assert theirs.get("/changes/").status_code == 200 and theirs.get("/search/").status_code == 200
+    event = Event.objects.get(action="role.changed")
+    assert (event.before_data["rights"], event.after_data["rights"]) == (sorted(READING), ["change.view"])
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"name": "admin"}, "with this name already exists"),
+        ({"name": "Admin."}, "with this name already exists"),
+        ({"name": "sup-port agent"}, "with this name already exists"),
+        ({"name": "\N{CYRILLIC CAPITAL LETTER A}dmin"}, "Latin letters"),
+        ({"name": "\N{FULLWIDTH LATIN CAPITAL LETTER A}dmin"}, "Latin letters"),
+        ({"name": "Adm\N{LATIN SMALL LETTER DOTLESS I}n"}, "Latin letters"),
+        ({"name": "Admin\N{ZERO WIDTH SPACE}"}, "Latin letters"),
+        ({"name": "x"}, "2 to 60"),
+        ({"name": "Two, names"}, "2 to 60"),
+        ({"name": "*"}, "2 to 60"),
+        ({"rights": ["king.crown"]}, "This permission does not exist"),
+        ({"rights": ["merchant.update"]}, "also needs “view merchants”"),
+    ],
+)
+def test_what_is_no_role_is_refused_with_the_reason(admin, values, why):
+    with pytest.raises(StaffRefused, match=why):
+        role_create(by=admin, origin=ORIGIN, **{"name": "New", "rights": READING} | values)
+    assert Group.objects.count() == 3 and not Event.objects.exists()
+
+
+def test_nobody_makes_or_changes_a_role_with_rights_that_they_lack(lead, admin, reader_role):
+    with pytest.raises(StaffRefused, match="reset stored credentials"):
+        role_create(by=lead, origin=ORIGIN, name="Sly", rights=["credential.reset"])
+    with pytest.raises(StaffRefused, match="reset stored credentials"):
+        role_update(by=lead, origin=ORIGIN, role=reader_role, rights=["credential.reset"])
+    role_update(by=admin, origin=ORIGIN, role=reader_role, rights=["change.view"])
+    with pytest.raises(StaffRefused, match="view changes"):
+        role_update(by=lead, origin=ORIGIN, role=reader_role, rights=READING)
+    role_create(by=lead, origin=ORIGIN, name="Honest", rights=READING)
+
+
+def test_nobody_gives_rights_that_they_lack_nor_takes_over_an_account_that_has_them(lead, admin, agent):
+    for role in (ADMIN, MANAGER, AGENT):
+        with pytest.raises(StaffRefused, match="permissions that you do not have"):
+            staff_create(by=lead, origin=ORIGIN, username="new", role=role)
+    new = staff_create(by=lead, origin=ORIGIN, username="new", role="Team lead")
+    with pytest.raises(StaffRefused, match="permissions that you do not have"):
+        role_change(by=lead, origin=ORIGIN, person=new, role=ADMIN)
+    for service in (staff_disable, staff_unlock):
+        with pytest.raises(StaffRefused, match="permissions that you do not have"):
+            service(by=lead, origin=ORIGIN, person=admin)
+    staff_disable(by=lead, origin=ORIGIN, person=new)
+
+
+def test_a_mightier_account_gets_no_one_time_link_from_a_lesser_one(lead, admin, client_of):
+    before = fresh(admin).password
+    assert client_of(lead).post(f"/staff/{admin.pk}/link/").status_code == 409
+    assert fresh(admin).password == before
+
+
+def test_the_password_of_the_last_admin_is_not_taken_for_a_link_that_may_be_withdrawn(
+    admin, person, client_of
+):
+    role_create(by=admin, origin=ORIGIN, name="Deputy", rights=PERMISSIONS)
+    deputy = client_of(person("dea", "Deputy"))
+    admin.set_password(PASSPHRASE)
+    admin.save()
+    answer = deputy.post(f"/staff/{admin.pk}/link/")
+    assert answer.status_code == 409 and b"last active admin" in answer.content
+    assert fresh(admin).check_password(PASSPHRASE)
+    password_link_make(by=None, origin=ORIGIN, person=admin)  # the console is the way in that is left
+    assert deputy.post(f"/staff/{admin.pk}/link/").status_code == 200  # which takes nothing away now
+
+
+def test_nobody_changes_the_role_that_they_have(lead):
+    role = Group.objects.get(name="Team lead")
+    for service, values in ((role_update, {"rights": READING}), (role_delete, {})):
+        with pytest.raises(StaffRefused, match="your own role"):
+            service(by=lead, origin=ORIGIN, role=role, **values)
+
+
+def test_the_built_in_roles_stay_as_they_are(admin, client_of):
+    built_in = Group.objects.get(name=AGENT)
+    for service, values in ((role_update, {"rights": READING}), (role_delete, {})):
+        with pytest.raises(StaffRefused, match="Built-in roles"):
+            service(by=admin, origin=ORIGIN, role=built_in, **values)
+    assert client_of(admin).get(f"/staff/roles/{built_in.pk}/").status_code == 404
+
+
+def test_the_service_authorises_again(manager, agent, reader_role):
+    for by in (manager, agent):
+        with pytest.raises(StaffRefused, match="role does not allow"):
+            role_create(by=by, origin=ORIGIN, name="New", rights=[])
+        with pytest.raises(StaffRefused, match="role does not allow"):
+            role_update(by=by, origin=ORIGIN, role=reader_role, rights=[])
+
+
+def test_only_a_role_that_nobody_has_and_no_policy_names_is_deleted(
+    admin, person, reader_role, client_of, settings
+):
+    browser, page = client_of(admin), f"/staff/roles/{reader_role.pk}/delete/"
+    rea = person("rea", "Reader", is_active=False)
+    assert b"Some people still have this role" in browser.post(page).content
+    rea.groups.clear()
+    settings.MFA_ROLES = ["Reader"]
+    assert b"MFA_ROLES" in browser.post(page).content
+    settings.MFA_ROLES = []
+    assert browser.post(page)["Location"] == "/staff/roles/"
+    assert Event.objects.get(action="role.deleted").before_data == {"rights": sorted(READING)}
+    assert "Reader" not in roles_known()
+
+
+def test_the_second_factor_can_be_asked_of_a_role_made_here(person, reader_role, settings, client_of):
+    settings.MFA_ROLES = ["Reader"]
+    assert client_of(person("rea", "Reader")).get("/")["Location"] == reverse("mfa_index")
+    assert client_of(person("al", AGENT)).get("/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("rights", "needed"),
+    [
+        (sorted(PERMISSIONS), True),
+        (["connection.view", "credential.reset"], True),  # asks to step up
+        (["audit.view"], True),  # of the Built-in roles, only named ones have it
+        (READING, False),
+    ],
+)
+def test_a_role_made_here_does_not_escape_the_policy_that_names_built_in_roles(
+    person, settings, client_of, rights, needed
+):
+    role_create(by=person("adi", ADMIN), origin=ORIGIN, name="Clever", rights=rights)
+    cleo = client_of(person("cleo", "Clever"))
+    assert cleo.get("/").status_code == 200  # no policy, as in the demo
+    settings.MFA_ROLES = [ADMIN, MANAGER]
+    assert cleo.get("/").status_code == (302 if needed else 200)
+    assert client_of(person("al", AGENT)).get("/").status_code == 200
+
+
+def test_roles_made_here_survive_a_migrate_and_lose_only_rights_that_are_gone(reader_role):
+    kind = reader_role.permissions.first().content_type
+    reader_role.permissions.create(content_type=kind, codename="imagined", name="x")
+    roles_sync()
+    assert roles_known()["Reader"] == frozenset(READING)
+    assert roles_with("merchant.view")[-1] == "Reader" and set(roles_known()[ADMIN]) == set(PERMISSIONS)
+
+
+def test_an_admin_who_is_limited_or_of_the_demo_does_not_count_as_the_one_who_stays(admin, person, settings):
+    other = person("adi", ADMIN, PASSPHRASE)
+    another_admin_stays(admin)
+    for values in ({"is_limited": True}, {"is_limited": False, "is_demo": True}):
+        User.objects.filter(pk=other.pk).update(**values)
+        settings.PRODUCTION = values.get("is_demo", False)
+        with pytest.raises(StaffRefused, match="last active admin"):
+            another_admin_stays(admin)
+
+
+def test_an_admin_who_cannot_sign_in_does_not_count_either(admin, person):
+    invited = person("adi", ADMIN)
+    with pytest.raises(StaffRefused, match="last active admin"):
+        another_admin_stays(admin)
+    invited.set_password(PASSPHRASE)
+    invited.save()
+    another_admin_stays(admin)
+
+
+def test_an_admin_of_the_provider_counts_while_it_is_set_up(admin, person, settings):
+    other = person("adi", ADMIN)
+    settings.OIDC_SERVER_URL = "https://id.example.com"
+    SocialAccount.objects.create(user=other, provider=provider_id(), uid="adi")
+    another_admin_stays(admin)
+    settings.OIDC_SERVER_URL = ""
+    with pytest.raises(StaffRefused, match="last active admin"):
+        another_admin_stays(admin)
+
+
+def test_a_roles_page_tells_its_history_and_every_set_of_rights_it_had(admin, reader_role, client_of):
+    role_update(by=admin, origin=ORIGIN, role=reader_role, rights=["merchant.view", "change.view"])
+    browser, address = client_of(admin), f"/staff/roles/{reader_role.pk}/"
+    page = browser.get(address).content.decode()
+    assert "changed the permissions of role “Reader”" in page and "created role “Reader”" in page
+    assert "<del>" in browser.get(f"{address}?field=rights").content.decode()
+    assert "created role “Reader”" in browser.post(address, {"rights": ["nonsense"]}).content.decode()
+    event = Event.objects.get(action="role.changed")
+    assert f'href="{address}"' in browser.get(f"/audit/{event.pk}/").content.decode()
+
+
+def test_whoever_reads_the_trail_gets_from_a_role_to_what_happened_to_it(manager, reader_role, client_of):
+    browser = client_of(manager)
+    link = f"/audit/?kind=role&amp;guid={reader_role.pk}"
+    assert link in browser.get("/staff/roles/").content.decode()
+    found = browser.get(link.replace("&amp;", "&")).content.decode()
+    assert "created role “Reader”" in found and "1 event" in found

@@ -1,0 +1,97 @@
+"""A sign-in that waits for its second step: it holds no longer than the sessions of the person would."""
+
+import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+
+from portal.audit.models import Event
+from portal.audit.recording import origin_system
+from portal.staff.mfa import secrets_of
+from portal.staff.mfa_forms import CodeForm
+from portal.staff.mfa_resets import second_factor_remove
+from portal.staff.models import User
+from portal.staff.password_links import password_link_make
+from portal.staff.services import password_set, staff_disable, staff_enable, staff_sign_out
+from tests.conftest import PASSPHRASE
+from tests.portal.staff.test_mfa import CODE, code_of, is_in, past_the_password, still  # noqa: F401
+
+ORIGIN = origin_system("an admin")
+ENDED = {
+    "a new link": lambda ana: password_link_make(by=None, origin=ORIGIN, person=ana),
+    "signed out everywhere": lambda ana: staff_sign_out(by=None, origin=ORIGIN, person=ana),
+    "another password": lambda ana: password_set(
+        origin=ORIGIN, person=ana, password="quite another one, long"
+    ),
+    "disabled and enabled": lambda ana: [
+        step(by=None, origin=ORIGIN, person=ana) for step in (staff_disable, staff_enable)
+    ],
+}
+
+
+@pytest.fixture
+def ana(person):
+    """Ana, with a passphrase."""
+    return person("ana", "Support agent", PASSPHRASE)
+
+
+@pytest.fixture
+def secret(ana):
+    """Her authenticator app."""
+    made = generate_totp_secret()
+    with secrets_of(ana):
+        TOTP.activate(ana, made)
+    return made
+
+
+@pytest.mark.parametrize("ended", ENDED)
+def test_what_ends_the_sessions_of_a_person_ends_a_sign_in_between_its_steps(secret, ana, ended):
+    browser = past_the_password()
+    ENDED[ended](ana)
+    answer = browser.post(CODE, {"code": code_of(secret)}, follow=True)
+    assert answer.redirect_chain == [("/accounts/login/", 302)] and b"Sign in again" in answer.content
+    assert not is_in(browser) and b'name="password"' in browser.get("/accounts/login/").content
+    assert Event.objects.get(action="session.sign_in_failed").code == "first_step_over"
+    assert User.objects.get().totp_step == 0  # nobody looked at the code
+
+
+def test_sessions_ended_while_the_code_is_looked_at_end_that_sign_in_too(secret, ana, monkeypatch):
+    browser, save = past_the_password(), CodeForm.save
+
+    def meanwhile(form):
+        staff_sign_out(by=None, origin=ORIGIN, person=ana)
+        return save(form)
+
+    monkeypatch.setattr(CodeForm, "save", meanwhile)
+    answer = browser.post(CODE, {"code": code_of(secret)}, follow=True)
+    assert b"Sign in again" in answer.content and not is_in(browser)
+    assert not Event.objects.filter(action="session.signed_in").exists()
+
+
+def removed_by_admins(ana):
+    """Her second factor, by a reset."""
+    second_factor_remove(origin=ORIGIN, person=ana, reason="She lost her phone.")
+
+
+def removed_by_herself(ana):
+    """Her second factor, in another browser of hers."""
+    Authenticator.objects.filter(user=ana).delete()
+
+
+@pytest.mark.parametrize("path", [CODE, "/accounts/login/"])
+@pytest.mark.parametrize("removed", [removed_by_admins, removed_by_herself])
+def test_whoever_waits_at_the_code_page_begins_again_once_there_is_no_factor(secret, ana, removed, path):
+    browser = past_the_password()
+    removed(ana)
+    answer = browser.get(path, follow=True)
+    assert answer.status_code == 200 and b'name="password"' in answer.content and not is_in(browser)
+    browser.post("/accounts/login/", {"login": "ana", "password": PASSPHRASE})
+    assert is_in(browser)
+
+
+def test_the_sign_in_page_takes_the_password_again_where_the_first_one_is_over(secret, ana):
+    browser = past_the_password()
+    staff_sign_out(by=None, origin=ORIGIN, person=ana)
+    answer = browser.post("/accounts/login/", {"login": "ana", "password": PASSPHRASE})
+    assert answer["Location"] == CODE
+    browser.post(CODE, {"code": code_of(secret)})
+    assert is_in(browser)

@@ -1,0 +1,36 @@
+"""What rooms have workers do regularly: when it is due, and whatever else fails."""
+
+from datetime import timedelta
+
+import pytest
+
+from portal.tasks import periodic
+from portal.tasks.periodic import housekeeping_do, housekeeping_register
+
+
+@pytest.fixture(autouse=True)
+def _nothing_registered(monkeypatch):
+    monkeypatch.setattr(periodic, "_REGULAR", {})
+
+
+def test_it_is_done_at_once_and_then_when_its_time_has_come():
+    often, rarely = [], []
+    housekeeping_register(lambda: often.append(1), every=timedelta(0))
+    housekeeping_register(lambda: rarely.append(1), every=timedelta(hours=1))
+    for _ in range(3):
+        housekeeping_do()
+    assert (len(often), len(rarely)) == (3, 1)
+
+
+def test_one_that_fails_keeps_back_no_other_and_tells_the_log_no_secret(db, caplog, monkeypatch):
+    done = []
+    monkeypatch.setattr(periodic.connections, "close_all", lambda: None)  # the test's own is needed on
+
+    def broken():
+        raise ValueError("canary")
+
+    housekeeping_register(broken, every=timedelta(hours=1))
+    housekeeping_register(lambda: done.append(1), every=timedelta(hours=1))
+    housekeeping_do()
+    assert done == [1]
+    assert "broken failed: ValueError" in caplog.text and "canary" not in caplog.text
