@@ -1,4 +1,4 @@
-"""Settings of the portal, all from the environment or one 0600 file; README.md lists them.
+"""Settings of the portal, all from the environment or one 0600 file; docs/settings.md lists them.
 
 PORTAL_ENV is `production` unless said otherwise: a portal nobody configured refuses to start.
 """

@@ -63,7 +63,7 @@ class Environment:
         value = self.secret(name)
         if not value:
             raise ImproperlyConfigured(
-                f"{name} is not set. `make run` starts a demo; README.md lists what production needs."
+                f"{name} is not set. `make run` starts a demo; docs/settings.md lists what production needs."
             )
         return value
 

@@ -186,6 +186,6 @@ def test_the_image_collects_static_files_with_keys_that_are_thrown_away(tmp_path
 
 
 def test_every_environment_variable_of_the_image_is_a_setting() -> None:
-    described = (CHECKOUT / "README.md").read_text()
+    described = (CHECKOUT / "docs/settings.md").read_text()
     named = [re.sub("=.*", "", word) for words in dockerfile() if words[0] == "ENV" for word in words[1:]]
     assert [name for name in named if not name.startswith("PYTHON") and f"`{name}`" not in described] == []
