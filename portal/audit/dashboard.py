@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from portal.audit.daily_review import days_listed
 from portal.audit.verification.report import broken_event
-from portal.core.dashboard import HomeCard, register
+from portal.core.dashboard import CARDS, DashboardCard
 
 LOOKED_BACK = 15  # today, which is not over, and two weeks
 
@@ -31,5 +31,9 @@ def broken_found(request: HttpRequest) -> Mapping[str, Any]:
 
 def home_register() -> None:
     """Adds the cards."""
-    register(HomeCard("trail", "audit/broken_card.html", access="audit.view", order=1, context=broken_found))
-    register(HomeCard("review", "audit/home_card.html", access="audit.review", order=15, context=days_due))
+    CARDS.register(
+        "trail", DashboardCard("audit/broken_card.html", access="audit.view", order=1, context=broken_found)
+    )
+    CARDS.register(
+        "review", DashboardCard("audit/home_card.html", access="audit.review", order=15, context=days_due)
+    )

@@ -27,13 +27,13 @@ KEPT_SECONDS = 3.0
 
 def checks_register() -> None:
     """Adds the checks to /healthz/ready."""
-    CHECKS["audit trail"] = trail_writable
-    WARNINGS["audit proof"] = found_whole
-    WARNINGS["audit guards"] = guards_there
-    WARNINGS["audit anchors"] = anchors_there
-    WARNINGS["audit clock"] = clock_right
-    WARNINGS["audit owner"] = owner_apart
-    WARNINGS["audit stream"] = stream_current
+    CHECKS.register("audit trail", trail_writable)
+    WARNINGS.register("audit proof", found_whole)
+    WARNINGS.register("audit guards", guards_there)
+    WARNINGS.register("audit anchors", anchors_there)
+    WARNINGS.register("audit clock", clock_right)
+    WARNINGS.register("audit owner", owner_apart)
+    WARNINGS.register("audit stream", stream_current)
 
 
 class WritabilityCheck:

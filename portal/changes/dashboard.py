@@ -10,7 +10,7 @@ from django.utils import timezone
 from portal.changes.models import Change, State
 from portal.changes.permissions import Person, visible_changes
 from portal.changes.stale_changes import changes_interrupted_settle
-from portal.core.dashboard import HomeCard, register
+from portal.core.dashboard import CARDS, DashboardCard
 
 SHOWN = 8
 _COLUMNS = (
@@ -49,6 +49,7 @@ def _accepted_later(user: Person) -> QuerySet[Change]:
 
 def home_register() -> None:
     """Puts the card first on the home page."""
-    register(
-        HomeCard("changes", "changes/home_card.html", access="change.view", order=10, context=open_changes)
+    CARDS.register(
+        "changes",
+        DashboardCard("changes/home_card.html", access="change.view", order=10, context=open_changes),
     )

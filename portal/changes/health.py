@@ -7,8 +7,8 @@ from portal.core.health import WARNINGS, NotReadyError
 
 def checks_register() -> None:
     """Add the warnings to /healthz/ready."""
-    WARNINGS["unknown outcomes"] = check_unknown_outcomes
-    WARNINGS["unrecorded outcomes"] = check_unrecorded_outcomes
+    WARNINGS.register("unknown outcomes", check_unknown_outcomes)
+    WARNINGS.register("unrecorded outcomes", check_unrecorded_outcomes)
 
 
 def check_unknown_outcomes() -> None:

@@ -8,7 +8,7 @@ from django.db.models import Max, Min, QuerySet
 from django.http import HttpRequest
 
 from portal.core.context_processors import connections_of
-from portal.core.dashboard import HomeCard, register
+from portal.core.dashboard import CARDS, DashboardCard
 from portal.directory.models import ListSync
 from provisioning.credentials.models import Credential
 
@@ -62,21 +62,21 @@ def _away_since() -> dict[str, datetime]:
 
 def home_register() -> None:
     """Adds both cards."""
-    register(
-        HomeCard(
-            "credentials",
+    CARDS.register(
+        "credentials",
+        DashboardCard(
             "connections/home_to_do.html",
             access="credential.reset",
             order=5,
             context=credentials_to_do,
-        )
+        ),
     )
-    register(
-        HomeCard(
-            "connections",
+    CARDS.register(
+        "connections",
+        DashboardCard(
             "connections/home_card.html",
             access="connection.view",
             order=40,
             context=connection_health,
-        )
+        ),
     )

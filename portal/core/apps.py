@@ -15,4 +15,4 @@ class ConsoleConfig(AppConfig):
         from portal.core.data_folder import disk_writable
         from portal.core.health import CHECKS
 
-        CHECKS["disk"] = disk_writable
+        CHECKS.register("disk", disk_writable)

@@ -1,4 +1,4 @@
-"""The first page after sign-in: cards that the rooms above register in their AppConfig.ready()."""
+"""The first page after sign-in: cards that apps register in `AppConfig.ready`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,52 +7,39 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from portal.core.registry import Registry
 from portal.core.view_access import SIGNED_IN
 from portal.core.views import PortalView
 
 
-def _nothing(request: HttpRequest) -> Mapping[str, Any]:
-    return {}
-
-
 @dataclass(frozen=True, slots=True)
-class HomeCard:
-    """One card: a template, the permission it needs, what it shows, and its place (small comes first).
+class DashboardCard:
+    """A card: its template, which draws a whole `.card`, and the permission that it needs.
 
-    `context(request)` returns the template's variables, None to leave the card out; the template draws a
-    whole `.card`.
+    `context(request)` returns the template's variables, or None to leave the card out. Cards with a small
+    `order` come first.
     """
 
-    name: str
     template: str
     access: str = SIGNED_IN
     order: int = 50
-    context: Callable[[HttpRequest], Mapping[str, Any] | None] = _nothing
+    context: Callable[[HttpRequest], Mapping[str, Any] | None] = lambda request: {}
 
 
-_CARDS: dict[str, HomeCard] = {}
+CARDS: Registry[DashboardCard] = Registry("dashboard cards")
 
 
-def register(card: HomeCard) -> None:
-    """Adds a card to the home page. Raises ValueError if another one has its name."""
-    if _CARDS.setdefault(card.name, card) != card:
-        raise ValueError(f"There is a home card named {card.name} already.")
-
-
-def cards_for(request: HttpRequest) -> list[HomeCard]:
-    """The cards the person may see, in order."""
-    user = request.user
-    allowed = [card for card in _CARDS.values() if card.access == SIGNED_IN or user.has_perm(card.access)]
-    return sorted(allowed, key=lambda card: (card.order, card.name))
-
-
-class HomePage(PortalView):
-    """My open work, what needs attention, where to go."""
+class DashboardView(PortalView):
+    """Show open work, problems that need attention, and where to go."""
 
     access = SIGNED_IN
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """The cards, each rendered with its own variables."""
-        found = [(card.template, card.context(request)) for card in cards_for(request)]
-        cards = [{"template": name, "context": context} for name, context in found if context is not None]
+        """Render the cards that the user may see, in order, each with its own variables."""
+        cards = []
+        for _name, card in sorted(CARDS.items(), key=lambda item: (item[1].order, item[0])):
+            if card.access == SIGNED_IN or request.user.has_perm(card.access):
+                context = card.context(request)
+                if context is not None:
+                    cards.append({"template": card.template, "context": context})
         return render(request, "core/dashboard.html", {"cards": cards})

@@ -20,6 +20,7 @@ from django.db import DatabaseError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 
+from portal.core.registry import Registry
 from portal.core.shared_state import is_draining, replace_verdict
 from portal.core.trusted_proxies import is_near, unknown_proxies
 from portal.core.view_access import PUBLIC, allow
@@ -31,6 +32,9 @@ Check = Callable[[], None]
 SECONDS = 1.5
 _PENDING = f"no answer within {SECONDS:g} seconds"
 _HEALTHY = bytes(16)
+# While a check fails, the portal is not ready; a warning asks for attention only.
+CHECKS: Registry[Check] = Registry("health checks")
+WARNINGS: Registry[Check] = Registry("health warnings")
 
 
 class NotReadyError(Exception):
@@ -211,16 +215,6 @@ def _audit_keys() -> None:
             raise NotReadyError("PORTAL_AUDIT_KEYS is not id:base64 of at least 32 bytes")
 
 
-# Rooms above add theirs in AppConfig.ready().
-CHECKS: dict[str, Check] = {
-    "database": _database,
-    "migrations": _migrations,
-    "encryption keys": keys_check,
-    "audit keys": _audit_keys,
-}
-
-
-# The portal works, and somebody should look nevertheless.
 def proxies_known() -> None:
     """Raise NotReadyError if a peer forwards requests that TRUSTED_PROXIES does not name."""
     if unknown_proxies:
@@ -228,6 +222,11 @@ def proxies_known() -> None:
         raise NotReadyError(f"X-Forwarded-… from {peers} is ignored: TRUSTED_PROXIES does not name it.")
 
 
-WARNINGS: dict[str, Check] = {"proxies": proxies_known}
+CHECKS.register("database", _database)
+CHECKS.register("migrations", _migrations)
+CHECKS.register("encryption keys", keys_check)
+CHECKS.register("audit keys", _audit_keys)
+WARNINGS.register("proxies", proxies_known)
+
 # Who is told more than the verdict: whoever one of these says yes to.
 TOLD: list[Callable[[HttpRequest], bool]] = [is_near]

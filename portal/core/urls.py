@@ -2,11 +2,11 @@
 
 from django.urls import path
 
-from portal.core.dashboard import HomePage
+from portal.core.dashboard import DashboardView
 from portal.core.health import live, ready
 
 urlpatterns = [
-    path("", HomePage.as_view(), name="home"),
+    path("", DashboardView.as_view(), name="home"),
     path("healthz/live", live, name="health_live"),
     path("healthz/ready", ready, name="health_ready"),
 ]

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from portal.core.dashboard import HomeCard, register
+from portal.core.dashboard import CARDS, DashboardCard
 from portal.form_drafts.services import list_drafts
 
 
@@ -17,4 +17,4 @@ def unsent_forms(request: HttpRequest) -> Mapping[str, Any] | None:
 
 def register_home_card() -> None:
     """Put the card before the changes."""
-    register(HomeCard("form drafts", "form_drafts/home_card.html", order=5, context=unsent_forms))
+    CARDS.register("form drafts", DashboardCard("form_drafts/home_card.html", order=5, context=unsent_forms))

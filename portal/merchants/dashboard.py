@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
 
 from portal.core.context_processors import connections_of
-from portal.core.dashboard import HomeCard, register
+from portal.core.dashboard import CARDS, DashboardCard
 from portal.directory.models import ListSync
 from portal.directory.services import visible_entities
 from portal.directory.sync import coverage_of
@@ -60,21 +60,21 @@ def unfinished_merchants(request: HttpRequest) -> Mapping[str, Any]:
 
 def home_register() -> None:
     """Adds both cards."""
-    register(
-        HomeCard(
-            "merchants-start",
+    CARDS.register(
+        "merchants-start",
+        DashboardCard(
             "merchants/home_start.html",
             access="merchant.view",
             order=20,
             context=beginnings,
-        )
+        ),
     )
-    register(
-        HomeCard(
-            "merchants-unfinished",
+    CARDS.register(
+        "merchants-unfinished",
+        DashboardCard(
             "merchants/home_unfinished.html",
             access="connector.view",
             order=30,
             context=unfinished_merchants,
-        )
+        ),
     )

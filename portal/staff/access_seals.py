@@ -68,7 +68,7 @@ def connect() -> None:
     for through in (User.groups.through, User.user_permissions.through, Group.permissions.through):
         m2m_changed.connect(_members_changed, sender=through, dispatch_uid=f"access_seals.{through.__name__}")
     COMPARISONS.append(disagreement)
-    WARNINGS["access rights"] = rights_sealed
+    WARNINGS.register("access rights", rights_sealed)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from portal.audit.csv_export import cell_defused
 from portal.audit.recording import origin_of
-from portal.core.dashboard import HomeCard, register
+from portal.core.dashboard import CARDS, DashboardCard
 from portal.core.views import PortalView
 from portal.form_drafts.forms import drafted
 from portal.staff.access_matrix import ROOMS, access_digest, access_review, access_rows, review_standing
@@ -99,4 +99,6 @@ def review_due(request: HttpRequest) -> Mapping[str, Any]:
 def home_register() -> None:
     """The card that reminds of a review that is due."""
     template = "staff/home_review.html"
-    register(HomeCard("access-review", template, access="access.review", order=15, context=review_due))
+    CARDS.register(
+        "access-review", DashboardCard(template, access="access.review", order=15, context=review_due)
+    )

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from portal.core.dashboard import HomeCard, register
+from portal.core.dashboard import CARDS, DashboardCard
 from portal.staff.models import SecondFactorReset, User
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,9 @@ def resets_to_tell(request: HttpRequest) -> Mapping[str, Any]:
 
 def home_register() -> None:
     """The card that warns."""
-    register(HomeCard("second-factor-resets", "staff/home_resets.html", order=4, context=resets_to_tell))
+    CARDS.register(
+        "second-factor-resets", DashboardCard("staff/home_resets.html", order=4, context=resets_to_tell)
+    )
 
 
 def _mail(reader: User, asked: SecondFactorReset) -> None:

@@ -19,7 +19,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from portal.audit.models import Event
-from portal.core.dashboard import HomeCard, register
+from portal.core.dashboard import CARDS, DashboardCard
 from portal.staff.mfa_reset_mail import approvers
 from portal.staff.models import User
 
@@ -56,7 +56,9 @@ def recent_changes(request: HttpRequest) -> Mapping[str, Any]:
 
 def home_register() -> None:
     """Register the home page's card."""
-    register(HomeCard("sign-in-changes", "staff/home_sign_in_changes.html", order=5, context=recent_changes))
+    CARDS.register(
+        "sign-in-changes", DashboardCard("staff/home_sign_in_changes.html", order=5, context=recent_changes)
+    )
 
 
 def _mail_all(person: User, what: str, by: str, also_to: str) -> None:

@@ -15,8 +15,8 @@ REDIS_SECONDS = 0.5
 
 def checks_register() -> None:
     """Adds the warnings to /healthz/ready."""
-    WARNINGS["background work"] = worker_there
-    WARNINGS["Redis"] = redis_there
+    WARNINGS.register("background work", worker_there)
+    WARNINGS.register("Redis", redis_there)
 
 
 def worker_there() -> None:

@@ -19,6 +19,7 @@ from portal.tasks.models import Worker
 from tests.background.frozen import FrozenDatabase
 from tests.background.workers import Workers, database_url, until
 from tests.checks.tree import CHECKOUT
+from tests.registries import registry_of
 from tests.running.demo import free_port
 from tests.running.production import production_environment
 from tests.running.test_production import ready, served
@@ -102,20 +103,20 @@ def test_changes_of_the_verdict_are_logged_once(client: Client, caplog, monkeypa
         caplog.clear()
         return found
 
-    monkeypatch.setattr(health, "WARNINGS", {})
+    monkeypatch.setattr(health, "WARNINGS", registry_of({}))
     for _ in range(2):
         client.get("/healthz/ready")
     assert logged() == []
-    monkeypatch.setattr(health, "WARNINGS", {"Redis": away})
+    monkeypatch.setattr(health, "WARNINGS", registry_of({"Redis": away}))
     for _ in range(2):
         client.get("/healthz/ready", REMOTE_ADDR="203.0.113.9")
     assert logged() == ["ready, with warnings: Redis: failed (ConnectionError)"]
-    monkeypatch.setitem(health.CHECKS, "disk", away)
+    monkeypatch.setattr(health, "CHECKS", registry_of({"disk": away}, health.CHECKS))
     for _ in range(2):
         client.get("/healthz/ready")
     assert logged() == ["ready answers 503: disk: failed (ConnectionError)"]
     monkeypatch.undo()
-    monkeypatch.setattr(health, "WARNINGS", {})
+    monkeypatch.setattr(health, "WARNINGS", registry_of({}))
     client.get("/healthz/ready")
     assert logged() == ["ready, without warnings"]
 
@@ -123,7 +124,7 @@ def test_changes_of_the_verdict_are_logged_once(client: Client, caplog, monkeypa
 def test_a_check_that_hangs_delays_no_answer(committed_db, client: Client, monkeypatch) -> None:
     from portal.core import health
 
-    monkeypatch.setitem(health.CHECKS, "slow", lambda: time.sleep(3))
+    monkeypatch.setattr(health, "CHECKS", registry_of({"slow": lambda: time.sleep(3)}, health.CHECKS))
     began = time.monotonic()
     answers = [client.get("/healthz/ready") for _ in range(4)]
     assert time.monotonic() - began < 2.5, "those who come later do not wait anew"
@@ -131,7 +132,7 @@ def test_a_check_that_hangs_delays_no_answer(committed_db, client: Client, monke
     assert "no answer" in answers[0].json()["checks"]["slow"]
     until(lambda: client.get("/healthz/ready").json()["checks"]["slow"] == "ok", seconds=10)
     monkeypatch.undo()
-    monkeypatch.setitem(health.WARNINGS, "slow", lambda: time.sleep(3))
+    monkeypatch.setattr(health, "WARNINGS", registry_of({"slow": lambda: time.sleep(3)}, health.WARNINGS))
 
     def warned() -> bool:
         answer = client.get("/healthz/ready")

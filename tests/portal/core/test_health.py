@@ -8,6 +8,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
 from portal.core import health
+from tests.registries import registry_of
 
 
 @pytest.fixture(autouse=True)
@@ -50,8 +51,7 @@ def test_a_database_that_is_away_is_not_ready(client: Client, monkeypatch: pytes
     def away() -> None:
         raise ConnectionError("host=db password=CANARY")
 
-    checks = {"database": away}
-    monkeypatch.setattr(health, "CHECKS", checks)
+    monkeypatch.setattr(health, "CHECKS", registry_of({"database": away}))
     answer = client.get("/healthz/ready")
     assert answer.status_code == 503
     assert answer.json()["checks"]["database"] == "failed (ConnectionError)"
@@ -129,7 +129,7 @@ def test_a_database_that_is_away_tells_a_stranger_nothing(
     def away(*_: object) -> None:
         raise DatabaseError("host=db password=CANARY")
 
-    monkeypatch.setattr(health, "CHECKS", {"database": away})
+    monkeypatch.setattr(health, "CHECKS", registry_of({"database": away}))
     monkeypatch.setattr(health, "TOLD", [away])
     answer = client.get("/healthz/ready")
     assert (answer.status_code, answer.json()) == (503, {"status": "not ready"})

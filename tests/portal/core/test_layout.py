@@ -12,10 +12,12 @@ from django.urls import reverse
 
 from portal.core import dashboard
 from portal.core.context_processors import connection_of, frame
+from portal.core.dashboard import DashboardCard
 from portal.core.navigation import ENTRIES, WORK, NavItem, navigation_for
 from portal.core.views import PortalView
 from portal.staff.roles import PERMISSIONS
 from provisioning.credentials.models import Connection
+from tests.registries import registry_of
 
 ClientOf = Callable[[Any], Client]
 
@@ -124,19 +126,23 @@ def test_nobody_is_told_nothing() -> None:
     assert context["environment"]() is None
 
 
-def test_home_shows_the_cards_of_the_rooms_in_order(
+def test_the_dashboard_shows_registered_cards_in_order(
     client_of: ClientOf, agent: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dashboard, "_CARDS", {})
-    card = dashboard.HomeCard("sample", "partials/empty.html", context=lambda request: {"title": "Open work"})
-    dashboard.register(card)
-    dashboard.register(card)
-    dashboard.register(dashboard.HomeCard("hidden", "partials/empty.html", access="staff.view"))
-    assert "Open work" in client_of(agent).get("/").content.decode()
-    assert [shown.name for shown in dashboard.cards_for(asked(agent))] == ["sample"]
-    with pytest.raises(ValueError, match="sample"):
-        dashboard.register(dashboard.HomeCard("sample", "partials/empty.html"))
-    assert dashboard.HomeCard("plain", "x.html").context(asked(agent)) == {}
+    cards = {
+        "hidden": DashboardCard("partials/empty.html", access="staff.view"),
+        "second": DashboardCard("partials/empty.html", context=lambda request: {"title": "Open work"}),
+        "first": DashboardCard("partials/empty.html", order=1, context=lambda request: {"title": "Broken"}),
+        "none": DashboardCard("partials/empty.html", context=lambda request: None),
+    }
+    monkeypatch.setattr(dashboard, "CARDS", registry_of(cards))
+    page = client_of(agent).get("/")
+    assert [card["context"] for card in page.context["cards"]] == [
+        {"title": "Broken"},
+        {"title": "Open work"},
+    ]
+    assert page.content.decode().index("Broken") < page.content.decode().index("Open work")
+    assert DashboardCard("x.html").context(asked(agent)) == {}
 
 
 def test_home_is_for_those_who_signed_in(client: Client, db: None) -> None:
