@@ -5,7 +5,6 @@ from importlib import import_module
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.apps import apps
 from django.db import connection as database
 from django.http import QueryDict
 from django.utils import timezone
@@ -18,6 +17,7 @@ from portal.audit.recording import ObjectRef, Origin, event_record
 from portal.audit.search_index import fields_of, terms_of
 from portal.audit.triggers import guards_install, guards_remove
 from provisioning.gateway.secrets import Sealed
+from tests.historical_models import historical_apps
 
 ANA = Origin(7, "Ana Agent", "Support agent", "s", "192.0.2.1", "r-1")
 MAX = Origin(8, "Max Manager", "Manager", "t", "192.0.2.2", "r-2")
@@ -152,7 +152,7 @@ def test_a_page_keeps_its_content_while_events_arrive(db):
 
 
 def test_counting_ends_at_a_bound(db, monkeypatch):
-    for module in ("pages", "selection"):
+    for module in ("pagination", "selection"):
         monkeypatch.setattr(f"portal.audit.{module}.COUNTED", 3)
     monkeypatch.setattr("portal.audit.pagination.PER_PAGE", 2)
     for _ in range(3):
@@ -195,7 +195,9 @@ def test_events_from_before_the_explorer_become_findable(trail):
     guards_remove(database)
     Term.objects.all().delete()
     KnownName.objects.all().delete()
-    import_module("portal.audit.migrations.0004_terms").derive(apps, None)
+    import_module("portal.audit.migrations.0004_terms").derive(
+        historical_apps("audit", "0017_access_seals"), None
+    )
     assert (
         set(Term.objects.values_list("term", "event_id")),
         set(KnownName.objects.values_list("kind", "name")),

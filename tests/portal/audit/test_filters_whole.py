@@ -7,7 +7,6 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.apps import apps
 from django.db import connection
 from django.http import QueryDict
 
@@ -19,6 +18,7 @@ from portal.audit.queries import selection_of
 from portal.audit.recording import ObjectRef, Origin, event_record
 from portal.audit.selection import Rows
 from portal.audit.triggers import guards_install, guards_missing, guards_remove
+from tests.historical_models import historical_apps
 
 pytestmark = pytest.mark.django_db
 ANA = Origin(7, "Özlem", "Support agent", "s", "192.0.2.1", "r-1")
@@ -182,6 +182,7 @@ def test_what_was_written_before_becomes_findable_too():
     KnownName.objects.filter(kind="object:unknown_person").delete()
     KnownName.objects.update(folded="")
     migration = import_module("portal.audit.migrations.0009_folded_names")
+    apps = historical_apps("audit", "0017_access_seals")
     migration.fold(apps, None)
     migration.derive(apps, None)
     assert set(Term.objects.values_list("term")) == terms
@@ -261,7 +262,7 @@ def test_accents_do_not_matter_also_for_what_was_recorded_before():
     guards_install(connection)
     assert found("object=cafe") == found("words=lodz") == []
     migration = import_module("portal.audit.migrations.0014_fold_accents")
-    migration.apply(apps, SimpleNamespace(connection=connection))
+    migration.apply(historical_apps("audit", "0017_access_seals"), SimpleNamespace(connection=connection))
     assert found("object=cafe") == found("object=ISTANBUL") == found("words=lodz o'brien") == [cafe]
     assert whole == (
         set(Term.objects.values_list("term")),
