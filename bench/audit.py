@@ -134,7 +134,7 @@ def _line(name: str, figures: str, promise: str, kept: bool) -> None:
 
 
 def _pages() -> dict[str, str]:
-    """The promised views; whom and what they ask for is named by portal.audit.invented."""
+    """Return the promised views by name; the values they ask for come from bench.audit_events."""
     month = datetime.now(UTC) - timedelta(days=120)
     return {
         "newest": "",

@@ -48,8 +48,11 @@ class TrailStack:
         return f"http://{self.environment['PORTAL_BIND']}"
 
     def manage(self, *arguments: str) -> str:
-        """What a command of manage.py prints. Raises CalledProcessError if it fails."""
-        command = [sys.executable, "manage.py", *arguments]
+        """Run a command of manage.py and return its output. Raises CalledProcessError if it fails."""
+        return self._run("manage.py", *arguments)
+
+    def _run(self, *arguments: str) -> str:
+        command = [sys.executable, *arguments]
         done = subprocess.run(
             command, cwd=ROOT, env=self.environment, check=True, stdout=subprocess.PIPE, text=True
         )
@@ -59,7 +62,7 @@ class TrailStack:
         """Makes the trail `events` long; one that is kept is only continued."""
         self.manage("migrate", "-v0")
         started = time.perf_counter()
-        done = self.manage("audit_seed", "--in-all", "--events", str(events))
+        done = self._run("-m", "bench.audit_events", "--in-all", "--events", str(events))
         self.seeding = 0 if done.startswith("0 ") else time.perf_counter() - started
         self.manage("shell", "-v0", "-c", _PERSON.format(password=PASSWORD))
 

@@ -7,7 +7,7 @@ import shlex
 import pytest
 import yaml
 
-from tests.checks.tree import CHECKOUT, project_files, text_of
+from tests.checks.tree import CHECKOUT, project_files, python_files, text_of
 
 PINNED = re.compile(r"([A-Za-z0-9._-]+)(?:\[[a-z,]+\])?==([0-9][A-Za-z0-9.+]*)")
 REQUIREMENTS = ("requirements", "requirements-redis", "tests/requirements")
@@ -94,6 +94,16 @@ def test_the_container_gets_neither_data_nor_keys() -> None:
     assert {"var", ".venv", ".git", "**/*.env", "**/*.sqlite3*"} <= set(ignored)
     lasting = [word for words in dockerfile() if words[0] in {"ENV", "ARG"} for word in words[1:]]
     assert not re.search(r"SECRET_KEY|_KEYS|PASSWORD|PASSPHRASE", " ".join(lasting))
+
+
+def test_the_container_gets_no_test_tools() -> None:
+    assert {"tests", "bench"} <= set(text_of(".dockerignore").split())
+    copied = {words[1] for words in dockerfile() if words[0] in {"COPY", "ADD"}}
+    shipped = {"manage.py", "provisioning", "portal", "templates", "static"}
+    assert {name.removeprefix("./") for name in copied} == shipped | {"requirements-redis.txt"}
+    own = [name for name in python_files() if name.split("/")[0] in shipped]
+    using = [name for name in own if re.search(r"^\s*(from|import) (bench|tests)\b", text_of(name), re.M)]
+    assert using == []
 
 
 def test_compose_starts_the_portal_after_its_migrations() -> None:

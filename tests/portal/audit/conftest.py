@@ -2,12 +2,14 @@
 
 import pytest
 from clock import LATER, SYSTEM
+from django.db import connection
 from django.utils import timezone
 
 from portal.audit.recording import ObjectRef, event_record
 from portal.audit.retention import archives
 from portal.audit.retention.archives import archives_write
 from portal.audit.retention.purging import archives_purge
+from portal.audit.triggers import guards_remove
 
 
 @pytest.fixture(autouse=True)
@@ -15,6 +17,14 @@ def folder(settings, tmp_path):
     """Where this test's archives are."""
     settings.AUDIT_ARCHIVE_DIR = str(tmp_path / "archives")
     return tmp_path / "archives"
+
+
+@pytest.fixture
+def trail(db):
+    """Record three events and remove the triggers, so that a test can damage the trail."""
+    for _ in range(3):
+        event_record(action="session.signed_in", origin=SYSTEM)
+    guards_remove(connection)
 
 
 @pytest.fixture

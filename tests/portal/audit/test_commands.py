@@ -9,15 +9,12 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
 
 from portal.audit.event_json import COLUMNS
 from portal.audit.models import ChainHead, Event
-from portal.audit.recording import event_record, origin_system
-from portal.audit.triggers import guards_remove
 
 CHECKOUT = Path(__file__).parents[3]
-COMMANDS = ["audit_anchor", "audit_archive", "audit_purge", "audit_index", "audit_stream", "audit_seed"]
+COMMANDS = ["audit_anchor", "audit_archive", "audit_purge", "audit_index", "audit_stream"]
 ARGUMENTS = {"audit_archive": ["--until", "9999-12-31"], "audit_purge": ["--yes"], "audit_stream": ["--once"]}
 
 
@@ -29,14 +26,6 @@ def ran(database, *arguments, **values):
     }  # fmt: skip
     command = [sys.executable, "manage.py", *arguments]
     return subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
-
-
-@pytest.fixture
-def trail(db):
-    """Three events, with the guards off."""
-    for _ in range(3):
-        event_record(action="session.signed_in", origin=origin_system("x"))
-    guards_remove(connection)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +63,7 @@ def test_roles_where_the_owner_cannot_be_reached_are_said_in_words():
     assert done.returncode == 1 and "CommandError: " in done.stderr and "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("name", ["audit_anchor", "audit_archive", "audit_seed"])
+@pytest.mark.parametrize("name", ["audit_anchor", "audit_archive"])
 def test_a_trail_whose_end_was_forged_refuses_in_words(trail, name):
     ChainHead.objects.update(hash="f" * 64)
     with pytest.raises(
@@ -84,7 +73,7 @@ def test_a_trail_whose_end_was_forged_refuses_in_words(trail, name):
     assert Event.objects.count() == 3
 
 
-@pytest.mark.parametrize("name", ["audit_anchor", "audit_archive", "audit_seed"])
+@pytest.mark.parametrize("name", ["audit_anchor", "audit_archive"])
 def test_a_trail_without_its_head_refuses_in_words(trail, name):
     ChainHead.objects.all().delete()
     with pytest.raises(CommandError, match=r"head of the audit trail is missing|cannot be written"):
@@ -94,9 +83,6 @@ def test_a_trail_without_its_head_refuses_in_words(trail, name):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["audit_seed", "--events", "-1"],
-        ["audit_seed", "--days", "0"],
-        ["audit_seed", "--days", "99999999999"],
         ["audit_archive", "--until", "2026-13-01"],
         ["audit_archive", "--check", "/dev/null/file"],
         ["verify_audit", "--from", "99999999999999999999999"],

@@ -7,12 +7,12 @@ import tracemalloc
 from datetime import UTC
 
 import pytest
-from django.core.management import call_command
 from django.db import connection as database
 from django.http import QueryDict
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from bench import audit_events
 from portal.audit import export_views, exports
 from portal.audit.csv_export import cell_defused, csv_line, csv_line_of
 from portal.audit.exports import export_lines, export_prepare, export_record
@@ -152,7 +152,7 @@ def test_chunks_follow_each_other_and_later_events_stay_out(db, monkeypatch):
 
 
 def test_memory_stays_flat_however_long_the_export(db):
-    call_command("audit_seed", events=6000, verbosity=0)
+    audit_events.append_events(events=6000)
     export = export_prepare(wanted=parse_filters(QueryDict(), UTC), reason="x", origin=SYSTEM)
     tracemalloc.start()
     length = sum(len(piece) for piece in export_lines(export, "csv", UTC))

@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from portal.audit import seeding
+from bench import audit_events
 from portal.audit.forwarding.delivery import deliver_all
 from portal.audit.models import ChainHead, Event, KnownName, Term
 from portal.audit.retention import tombstones
@@ -80,7 +80,7 @@ def test_what_was_derived_from_the_rows_goes_with_them(purged):
 
 def test_nothing_goes_before_the_stream_told_it(archived, settings, tmp_path):
     settings.AUDIT_FORWARD_TO = [f"file:{tmp_path / 'siem.jsonl'}"]
-    with pytest.raises(PurgeRefused, match="was told"):
+    with pytest.raises(PurgeRefused, match="until they have been delivered"):
         list(archives_purge(origin=SYSTEM, now=LATER))
     assert Event.objects.filter(pk__lte=24).count() == 24
     deliver_all(holder="one")
@@ -199,8 +199,8 @@ def invented(_chance, count):
 
 def test_gravestones_are_bounded_however_many_rows_stay(db, monkeypatch):
     """A whole archive, of which thousands stay: each is the first and the latest of its object."""
-    monkeypatch.setattr(seeding, "events_invented", invented)
-    assert list(seeding.events_seed(count=MOST_ROWS, days=1)) == [MOST_ROWS]
+    monkeypatch.setattr(audit_events, "invent_events", invented)
+    assert list(audit_events.append_batches(count=MOST_ROWS, days=1)) == [MOST_ROWS]
     [kept] = archives_write(until=datetime.now(UTC) + timedelta(days=1), origin=SYSTEM)
     assert list(archives_purge(origin=SYSTEM, now=LATER)) == [(kept, MOST_ROWS // 2)]
     stones = Event.objects.filter(action="audit.purged").order_by("pk")
