@@ -6,15 +6,9 @@ import secrets
 import sys
 from pathlib import Path
 
+from provisioning.sandbox.production import get_configured_settings
+
 CHECKOUT = Path(__file__).resolve().parents[2]
-CONFIGURED = (
-    "SECRET_KEY",
-    "PORTAL_ENCRYPTION_KEYS",
-    "PORTAL_AUDIT_KEYS",
-    "DATABASE_URL",
-    "DATABASE_OWNER_URL",
-    "ALLOWED_HOSTS",
-)
 PASSPHRASE = "demo-passphrase-for-all"  # noqa: S105 - the demo's, printed at every start and refused in production
 
 
@@ -28,9 +22,9 @@ def environment_ensure() -> Path:
     os.environ["PORTAL_DATA_DIR"] = str(data)
     path = Path(os.environ.get("PORTAL_ENV_FILE") or data / "portal.env")
     if not os.environ.get("PORTAL_ENV") and not path.exists():
-        # With settings but no word about the kind of portal this is a production host: a demo here would
-        # migrate its database and add people whose passphrase is published.
-        configured = [name for name in CONFIGURED if os.environ.get(name) or os.environ.get(f"{name}_FILE")]
+        # A host with settings but without PORTAL_ENV is a production host: a demo would migrate its database
+        # and add users whose passphrase is published.
+        configured = get_configured_settings()
         if configured:
             sys.exit(
                 f"Not started: {', '.join(configured)} is set, so this is not a place for a demo. "

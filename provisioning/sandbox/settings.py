@@ -1,44 +1,16 @@
 """Settings of the embedded gateway. It keeps to its own database and never opens the portal's."""
 
 import os
-import re
 import secrets
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
+from provisioning.sandbox.production import is_production
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 DATA_DIR = Path(os.environ.get("PORTAL_DATA_DIR") or CHECKOUT / "var")
-
-
-def _production() -> bool:
-    """Return whether a portal is configured here for anything but demo or test, in which it is production.
-
-    Its settings may be in the environment or in its settings file, and PORTAL_ENV may be left out of both.
-    """
-    named = os.environ.get("PORTAL_ENV", "")
-    file = Path(os.environ.get("PORTAL_ENV_FILE") or DATA_DIR / "portal.env")
-    if not named and file.is_file():
-        found = re.search(
-            r"^(?:export[ \t]+)?PORTAL_ENV=[\"']?(\w+)",
-            file.read_text(errors="replace").lstrip("\ufeff"),
-            re.M,
-        )
-        named = found[1] if found else "production"
-    if not named:
-        configured = (
-            "SECRET_KEY",
-            "PORTAL_ENCRYPTION_KEYS",
-            "PORTAL_AUDIT_KEYS",
-            "DATABASE_URL",
-            "DATABASE_OWNER_URL",
-            "ALLOWED_HOSTS",
-        )
-        return any(os.environ.get(name) or os.environ.get(f"{name}_FILE") for name in configured)
-    return named not in ("demo", "test")
-
-
-if _production():
+if is_production(DATA_DIR):
     raise ImproperlyConfigured("The embedded gateway does not run where PORTAL_ENV is production.")
 
 DEBUG = False

@@ -9,7 +9,8 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from django.core.wsgi import get_wsgi_application
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "provisioning.sandbox.settings")
+# Not a default: the gateway never runs with the portal's settings, even where those are exported.
+os.environ["DJANGO_SETTINGS_MODULE"] = "provisioning.sandbox.settings"
 _django = get_wsgi_application()
 
 from provisioning.sandbox.bodies import LARGEST_BODY  # noqa: E402 - models need Django to be set up

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from provisioning.sandbox.production import PORTAL_SETTINGS
 from tests.checks.tree import CHECKOUT
 from tests.running.production import key, production_environment
 from tests.running.test_production import manage
@@ -93,43 +94,72 @@ def test_a_demo_does_not_start_on_a_production_portals_keys(tmp_path, other) -> 
     assert (done.returncode, "demo's keys only" in done.stderr) == (3, True)
 
 
-@pytest.mark.parametrize(
-    "where", ["environment", "file", "file without PORTAL_ENV", "keys only", "hosts only"]
-)
-def test_the_embedded_gateway_does_not_start_beside_a_production_portal(tmp_path, where) -> None:
-    environment = {"PATH": os.environ["PATH"], "PORTAL_DATA_DIR": str(tmp_path)}
-    if where == "environment":
-        environment["PORTAL_ENV"] = "production"
-    elif where == "keys only":
-        environment["SECRET_KEY"] = "x" * 60
-    elif where == "hosts only":
-        environment["ALLOWED_HOSTS"] = "portal.example.com"
-    else:
-        line = "PORTAL_ENV='production'\n" if where == "file" else "DEBUG=false\n"
-        (tmp_path / "portal.env").write_text(f"\ufeffALLOWED_HOSTS=a\n{line}")
-    commands = [
-        ["manage.py", "sandbox_seed"],
-        ["-m", "django", "sandbox_serve", "--settings", "provisioning.sandbox.settings"],
-        ["-c", "import provisioning.sandbox.wsgi"],
-    ]
-    for command in commands:
-        started = [sys.executable, *command]
-        done = subprocess.run(
-            started, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode != 0
-        assert "does not run where PORTAL_ENV is production" in done.stderr
+GATEWAY_COMMANDS = {
+    "serve": ["manage.py", "sandbox_serve", "--port", "0"],
+    "seed": ["manage.py", "sandbox_seed"],
+    "key": ["manage.py", "sandbox_key", "list"],
+    "django": ["-m", "django", "sandbox_serve", "--settings", "provisioning.sandbox.settings"],
+    "gunicorn": ["-m", "gunicorn", "--bind", "127.0.0.1:0", "provisioning.sandbox.wsgi"],
+    "import": ["-c", "import provisioning.sandbox.wsgi"],
+}
+# Each of these configures a production portal; `file` is the text of a settings file.
+CONFIGURATIONS = {
+    "PORTAL_ENV": {"PORTAL_ENV": "production"},
+    "file": {"file": "PORTAL_ENV='production'\n"},
+    "file without PORTAL_ENV": {"file": "DEBUG=false\n"},
+    "file against the environment": {"file": "PORTAL_ENV=production\n", "PORTAL_ENV": "demo"},
+    "missing file": {"PORTAL_ENV_FILE": "/nonexistent/portal.env"},
+    **{name: {name: "x" * 60} for name in PORTAL_SETTINGS},
+    **{f"{name}_FILE": {f"{name}_FILE": "/run/secrets/value"} for name in ("SECRET_KEY", "REDIS_URL")},
+}
+
+
+def run_beside(configuration, data, command, **more) -> subprocess.CompletedProcess[str]:
+    """Run Python with a configuration and more environment variables, on the data folder `data`."""
+    chosen = CONFIGURATIONS[configuration]
+    environment = {"PATH": os.environ["PATH"], "PORTAL_DATA_DIR": str(data), **chosen, **more}
+    if text := environment.pop("file", ""):
+        (data / "portal.env").write_text(f"\ufeffALLOWED_HOSTS=a\n{text}")
+        (data / "portal.env").chmod(0o600)
+    return subprocess.run(
+        [sys.executable, *command], cwd=CHECKOUT, env=environment, capture_output=True, text=True,
+        check=False, timeout=60,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("configuration", CONFIGURATIONS)
+def test_the_embedded_gateway_does_not_start_beside_a_production_portal(tmp_path, configuration) -> None:
+    done = run_beside(configuration, tmp_path, GATEWAY_COMMANDS["seed"])
+    assert done.returncode != 0
+    assert "does not run where PORTAL_ENV is production" in done.stderr
     assert not (tmp_path / "sandbox.sqlite3").exists()
 
 
-@pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_OWNER_URL", "SECRET_KEY", "ALLOWED_HOSTS"])
-def test_a_demo_does_not_take_over_a_configured_portal(tmp_path, name) -> None:
-    database = f"sqlite:///{tmp_path / 'production.sqlite3'}"
-    environment = {"PATH": os.environ["PATH"], "PORTAL_DATA_DIR": str(tmp_path / "var"), name: database}
-    done = manage(environment, "demo")
+@pytest.mark.parametrize("configuration", ["file", "REDIS_URL"])
+@pytest.mark.parametrize("command", GATEWAY_COMMANDS)
+def test_no_command_starts_the_embedded_gateway(tmp_path, configuration, command) -> None:
+    exported = {"DJANGO_SETTINGS_MODULE": "portal.settings"}
+    done = run_beside(configuration, tmp_path, GATEWAY_COMMANDS[command], **exported)
     assert done.returncode != 0
-    assert f"{name} is set, so this is not a place for a demo" in done.stderr
-    assert list(tmp_path.iterdir()) == []
+    assert "does not run where PORTAL_ENV is production" in done.stderr
+    assert not (tmp_path / "sandbox.sqlite3").exists()
+
+
+# `manage.py demo` creates the settings file that PORTAL_ENV_FILE names.
+@pytest.mark.parametrize("configuration", sorted(CONFIGURATIONS.keys() - {"missing file"}))
+def test_a_demo_does_not_take_over_a_configured_portal(tmp_path, configuration) -> None:
+    done = run_beside(configuration, tmp_path, ["manage.py", "demo"])
+    assert done.returncode != 0
+    if configuration in PORTAL_SETTINGS:
+        assert f"{configuration} is set, so this is not a place for a demo" in done.stderr
+    assert {path.name for path in tmp_path.iterdir()} <= {"portal.env"}
+
+
+@pytest.mark.parametrize("configuration", ["file", "REDIS_URL", "SECRET_KEY"])
+def test_a_demo_called_through_django_does_not_start(tmp_path, configuration) -> None:
+    exported = {"DJANGO_SETTINGS_MODULE": "portal.settings"}
+    assert run_beside(configuration, tmp_path, ["-m", "django", "demo"], **exported).returncode != 0
+    assert {path.name for path in tmp_path.iterdir()} <= {"portal.env"}
 
 
 def test_a_database_file_is_for_its_owner_only(tmp_path) -> None:
