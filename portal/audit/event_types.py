@@ -27,7 +27,7 @@ ACTIONS: dict[str, str] = {
     "access.denied": "{actor} was denied access{message}",
     "session.signed_in": "{actor} signed in{message}",
     "session.sign_in_failed": "Someone failed to sign in as {object}",
-    "session.sign_in_locked": "Too many failed sign-ins as {object}; sign-in was locked temporarily",
+    "session.sign_in_locked": "Someone failed to sign in as {object} too often; sign-in was locked",
     "session.signed_out": "{actor} signed out",
     "second_factor.added": "{actor} added a second factor{message}",
     "second_factor.removed": "{actor} removed a second factor{message}",

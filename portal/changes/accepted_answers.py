@@ -116,7 +116,7 @@ def _updated_one(change: Change, payload: Mapping[str, Any], words: str) -> Veri
         return Verified(None, f"{words} It could not be read just now.", _inquiry("no_entity"))
     if differences_of(change, payload, entity):
         return differing(change, payload, entity, read_again=True)
-    return Verified(entity, f"{words}  When read again, it showed the values sent.")
+    return Verified(entity, f"{words} When read again, it showed the values sent.")
 
 
 def _read_again(change: Change, entity: Entity | None) -> Entity | None:

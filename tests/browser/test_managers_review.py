@@ -40,7 +40,7 @@ def test_a_manager_walks_the_trail_and_signs_a_day_off(tab_of: Callable[..., Tab
     tab.press("Save")
     tab.check()
     tab.follow("Denials of a day")
-    assert "was refused" in tab.text
+    assert "was denied access" in tab.text
     # Today is not over yet.
     tab.open("/audit/review/")
     tab.page.locator("td a").first.click()

@@ -49,7 +49,16 @@ def test_a_passkey_is_added_asked_for_and_removed(tab: Tab) -> None:
     tab.check()
     tab.fill(name="Blue key")
     tab.press("Add the passkey")
-    assert "Write these down now" in tab.text
+    assert "Save these codes" in tab.text
+    tab.check()
+    codes = tab.page.locator("ul.codes li").all_inner_texts()
+    tab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tab.page.get_by_role("button", name="Copy codes").click()
+    tab.page.get_by_text("Codes copied.").wait_for()
+    assert str(tab.page.evaluate("navigator.clipboard.readText()")).split() == codes
+    with tab.page.expect_download() as saved:
+        tab.page.get_by_role("button", name="Download codes").click()
+    assert saved.value.path().read_text().split() == codes
     tab.check()
     tab.open("/accounts/second-factor/")
     assert "Blue key" in tab.text
@@ -89,7 +98,7 @@ def test_an_app_is_set_up_from_the_page(tab: Tab) -> None:
         tab.page.wait_for_timeout(15_000)  # a code that ends on its way is no failure of the portal's
     tab.fill(code=format_hotp_value(hotp_value(secret[0], int(time.time()) // 30)))
     tab.press("Set up")
-    assert "Write these down now" in tab.text
+    assert "Save these codes" in tab.text
     tab.open("/accounts/second-factor/recovery/new/")
     tab.check()
     tab.open("/accounts/second-factor/app/remove/")

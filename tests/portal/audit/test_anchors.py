@@ -49,7 +49,7 @@ def test_a_restored_old_copy_is_found(db):
     attacked(lambda: (Event.objects.filter(sequence__gt=3).delete(), head_rewind(old)))
     report = audit_verify()
     assert [(problem.sequence, problem.kind) for problem in report.problems] == [(4, "cut off")]
-    assert "up to row 5" in str(report.problems[0])
+    assert "reached row 5" in str(report.problems[0])
 
 
 def test_an_empty_database_in_its_place_is_found(db, anchor_file):

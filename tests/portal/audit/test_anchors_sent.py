@@ -59,7 +59,7 @@ def test_a_mailed_anchor_finds_a_trail_and_an_anchor_file_made_anew(
     guards_install(connection)
     with pytest.raises(SystemExit):
         call_command("verify_audit", "--anchor", f"<110>1 2026 host portal - audit.anchor - {line}")
-    assert "up to row 3" in capsys.readouterr().out
+    assert "reached row 3" in capsys.readouterr().out
 
 
 def test_a_line_that_the_portal_did_not_write_proves_nothing(db, capsys):
@@ -94,7 +94,7 @@ def test_syslog_gets_anchors_apart_from_events(db, settings):
 
 def test_the_command_fails_where_an_anchor_is_not_taken(db, settings):
     settings.AUDIT_ANCHOR_FORWARD_TO = ["syslog+tcp://127.0.0.1:9"]
-    with pytest.raises(CommandError, match=r"(?s)not taken by.anchors to syslog.*refused"):
+    with pytest.raises(CommandError, match=r"(?s)not accepted by.anchors to syslog.*refused"):
         call_command("audit_anchor")
 
 

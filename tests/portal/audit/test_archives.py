@@ -116,7 +116,7 @@ def test_the_commands_archive_check_and_purge(shop_events, monkeypatch, capsys):
         call_command("audit_purge")
     call_command("audit_purge", "--yes")
     assert "0 events" in capsys.readouterr().out and Event.objects.filter(pk__lte=24).count() == 24
-    with pytest.raises(CommandError, match="is no day"):
+    with pytest.raises(CommandError, match="is not a day"):
         call_command("audit_archive", "--until", "yesterday")
     monkeypatch.setattr(timezone, "now", lambda: LATER)
     call_command("audit_purge", "--yes")

@@ -158,7 +158,7 @@ def test_what_a_section_counts_is_what_its_link_shows(office, manager, client_of
     at(12, "access.denied", days=2)
     browser = client_of(manager)
     text = browser.get(f"/audit/review/{YESTERDAY}/").content.decode()
-    assert "Denials: 12" in text and text.count("Ana (Support agent) was refused") == 10
+    assert "Denials: 12" in text and text.count("Ana (Support agent) was denied access") == 10
     query = f"?look=denials&amp;from={YESTERDAY}T00%3A00Z&amp;to={YESTERDAY + timedelta(days=1)}T00%3A00Z"
     assert query in text
     page = browser.get("/audit/" + query.replace("&amp;", "&"))

@@ -162,7 +162,7 @@ def _tamper(chance, numbers):
 def test_the_address_of_a_purged_event_says_where_it_is(purged, manager, client_of):
     answer = client_of(manager).get("/audit/14/")
     assert answer.status_code == 404 and "audit-0000000011-0000000020.jsonl.gz" in answer.content.decode()
-    assert "has no row 999" in client_of(manager).get("/audit/999/").content.decode()
+    assert "There is no event 999" in client_of(manager).get("/audit/999/").content.decode()
 
 
 @pytest.mark.postgresql

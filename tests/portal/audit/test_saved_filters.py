@@ -41,7 +41,7 @@ def test_a_filter_is_saved_from_the_list_and_opened_from_it(manager, admin, clie
     page = browser.get("/audit/?outcome=refused&when=7&before=9&nonsense=1").content.decode()
     assert "/audit/filters/?when=7&amp;outcome=refused" in page
     form = browser.get("/audit/filters/?when=7&outcome=refused").content.decode()
-    assert "When: Last 7 days; Outcome: refused; Days of: UTC" in form
+    assert "When: Last 7 days; Outcome: refused; Time zone: UTC" in form
     answer = browser.post("/audit/filters/?when=7&outcome=refused&nonsense=1", {"name": "Refused lately"})
     assert answer.url == "/audit/filters/"
     listed = browser.get(answer.url).content.decode()
@@ -62,7 +62,7 @@ def test_a_filter_is_saved_from_the_list_and_opened_from_it(manager, admin, clie
     ],
 )
 def test_what_cannot_be_saved_is_said(manager, client_of, query, data, words):
-    if words.startswith("There"):
+    if words.startswith("A filter"):
         save(manager, "Taken")
     answer = client_of(manager).post(f"/audit/filters/?{query}", data)
     assert answer.status_code == 422 and words in answer.content.decode()
@@ -115,7 +115,7 @@ def test_buttons_rename_share_and_delete(manager, client_of):
     assert (mine.name, mine.role) == ("Other", "Manager")
     assert "Give the filter a name" in browser.post(address, {"do": "nonsense"}, follow=True).content.decode()
     page = browser.post(address, {"do": "delete"}, follow=True).content.decode()
-    assert "“Other” is deleted" in page and not SavedFilter.objects.exists()
+    assert "“Other” deleted" in page and not SavedFilter.objects.exists()
     assert [event.action for event in Event.objects.all()] == ["filter.withdrawn", "filter.shared"]
 
 
@@ -156,11 +156,11 @@ def test_a_shared_filter_finds_the_same_for_everybody_wherever_they_are(
     for reader in (manager, other):
         browser = client_of(reader)
         page = browser.get("/audit/filters/").content.decode()
-        assert "From: 2026-11-03; To: 2026-11-03; What: session.; Days of: Pacific/Auckland" in page
+        assert "From: 2026-11-03; To: 2026-11-03; What: session.; Time zone: Pacific/Auckland" in page
         opened = re.search(r'href="(/audit/\?from[^"]+)"', page)[1].replace("&amp;", "&")
         found = browser.get(opened).content.decode()
         assert {row for row in rows if f'href="/audit/{row}/"' in found} == {rows[1], rows[2]}
-        assert "are those of Pacific/Auckland" in found and 'name="zone" value="Pacific/Auckland"' in found
+        assert "are in Pacific/Auckland" in found and 'name="zone" value="Pacific/Auckland"' in found
     again = client_of(other).post("/audit/filters/" + opened.removeprefix("/audit/"), {"name": "Mine"})
     assert again.status_code == 302 and SavedFilter.objects.get(name="Mine").query.endswith("Auckland")
 

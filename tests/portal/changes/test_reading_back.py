@@ -231,7 +231,7 @@ def test_an_update_answered_without_its_entity_is_read(browser, merchant, rewrit
     rewriter.rules = {"updateMerchant": answered(lambda _: {"success": True, **answer})}
     change, _response = sent(browser, merchant, city="Linz")
     assert (change.state, change.inquiry) == (State.ACCEPTED, {})
-    assert "Read again" in change.explanation
+    assert "When read again" in change.explanation
 
 
 def test_another_object_s_guid_is_not_taken_for_the_change_s_own(browser, merchant, rewriter):

@@ -153,7 +153,7 @@ def test_an_update_changed_by_others_since_stays_unknown_and_says_so(browser, me
     assert "some of the values" in browser.get(f"/changes/{change.pk}/").content.decode()
     edited(merchant, city="Graz")
     browser.post(f"/changes/{change.pk}/check/")
-    assert "reading cannot tell" in browser.get(f"/changes/{change.pk}/").content.decode()
+    assert "the portal cannot tell" in browser.get(f"/changes/{change.pk}/").content.decode()
 
 
 def test_the_check_needs_the_right_and_an_unknown_outcome(

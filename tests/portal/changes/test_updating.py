@@ -144,7 +144,7 @@ def test_disabling_wants_a_reason_and_goes_the_same_way(browser, merchant, relay
     assert merchant_now(merchant)["disabled"] is True
     assert "disabled merchant" in Event.objects.get(action="change.accepted").sentence
     assert browser.post(url, {"reason": "again"}).status_code == 409
-    assert "nothing to do" in browser.get(url).content.decode()
+    assert "othing to change" in browser.get(url).content.decode()
 
 
 def test_a_dangerous_edit_without_reason_is_not_sent(browser, merchant, relay):
@@ -224,7 +224,7 @@ def test_the_gateway_away_is_a_page_and_an_unknown_entity_a_404(browser, merchan
     assert away.content.decode().count("Nothing was changed") == 1
     assert "Do not send it again" not in away.content.decode()
     fault("401", "listMerchants")
-    assert "does not accept" in browser.get(edit(merchant)).content.decode()
+    assert "rejects the API key" in browser.get(edit(merchant)).content.decode()
     fault("500", "listMerchants")
     kept = browser.post(edit(merchant), form_of(page, city="Linz"))
     assert kept.status_code == 503

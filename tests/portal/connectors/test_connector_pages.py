@@ -199,7 +199,7 @@ def test_a_connector_is_readable_from_the_index_when_the_gateway_is_away(browser
     connection.base_url = "http://127.0.0.1:9/api/provisioning"
     connection.save()
     markup = browser.get(url_of("page", connector)).content.decode()
-    assert "The gateway is away" in markup
+    assert "The gateway is unavailable" in markup
     assert "does not store these" in markup
     assert browser.get(url_of("edit", connector)).status_code in (502, 503)
 

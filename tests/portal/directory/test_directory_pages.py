@@ -184,8 +184,8 @@ def test_the_address_of_a_connection_leads_to_its_merchants(browser, connection)
 
 def test_what_is_not_found_says_what_was_looked_for_and_where(browser, connection):
     page = browser.get("/sandbox/merchants/ME-NOBODY/").content.decode()
-    assert "No merchant with the id ME-NOBODY is known" in page
-    assert "does not list it" in page
+    assert "No merchant with the ID ME-NOBODY is known" in page
+    assert "does not list it either" in page
     assert "Try again" not in page
 
 
@@ -193,5 +193,5 @@ def test_what_could_not_be_looked_for_may_be_tried_again(browser, connection):
     away(connection)
     answer = browser.get("/sandbox/merchants/ME-NOBODY/")
     assert answer.status_code == 404
-    assert "could not be asked" in answer.content.decode()
+    assert "the portal could not check" in answer.content.decode()
     assert "Try again" in answer.content.decode()

@@ -124,7 +124,7 @@ def test_the_page_stays_readable_when_the_gateway_is_away(browser, shop, connect
     Connection.objects.update(base_url="http://127.0.0.1:9/api/provisioning")
     response = browser.get(f"/sandbox/merchants/{shop.guid}/")
     assert response.status_code == 200
-    assert "The gateway is away" in response.content.decode()
+    assert "The gateway is unavailable" in response.content.decode()
     assert "Straße 1" in response.content.decode()
 
 
@@ -225,7 +225,7 @@ def test_disabling_and_archiving_ask_why_and_happen_after_the_review(browser, sh
     assert {name: now(shop)[name] for name in changes} == changes
     page = browser.get(f"/sandbox/merchants/{shop.guid}/").content.decode()
     assert ("Archived" if action == "archive" else "Disabled") in page
-    assert "nothing to do" in browser.get(address).content.decode()
+    assert "Nothing to change" in browser.get(address).content.decode()
 
 
 def test_a_disabled_merchant_can_be_enabled(browser, shop):

@@ -55,7 +55,7 @@ def test_the_page_is_read_fresh(browser, tenant):
 def test_the_page_stays_readable_when_the_gateway_is_away(browser, tenant):
     Connection.objects.update(base_url="http://127.0.0.1:9/api/provisioning")
     text = browser.get(f"/sandbox/tenants/{tenant.guid}/").content.decode()
-    assert "The gateway is away" in text
+    assert "The gateway is unavailable" in text
     assert tenant.name in text
 
 

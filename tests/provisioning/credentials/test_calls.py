@@ -99,7 +99,7 @@ def test_nobody_calls_a_gateway_that_asked_to_wait(answers, first, status):
     for _ in range(5):
         for error in (read(), write()):
             assert isinstance(error, NotSent) and error.detail == "limited" and error.retry_at
-            assert "asked not to be called" in str(error) and "Try again after" in str(error)
+            assert "rate limit" in str(error) and "Try again after" in str(error)
         with pytest.raises(NotSent):
             service.credential_probe(credential=credential_current(slug="sandbox"))
     assert len(requests) == 1

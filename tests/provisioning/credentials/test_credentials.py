@@ -73,7 +73,7 @@ def test_a_reset_leaves_one_active_version_and_one_to_go_back_to(office):
 def test_a_version_is_entered_tested_and_activated_in_this_order(office):
     _reset(office)
     entered = credential_enter(connection=office, api_key="key-2", password="canary-2", by="Bea")
-    with pytest.raises(StepNotPossible, match="Version 2 is “not tested” by now"):
+    with pytest.raises(StepNotPossible, match="Version 2 is now “not tested”"):
         credential_activate(credential=entered, by="Bea")
     assert credential_tested(credential=entered, problem="credential").state == "new"
     tested = credential_tested(credential=entered, problem="")
@@ -90,7 +90,7 @@ def test_going_back_makes_both_change_places_until_the_time_is_over(office, sett
     assert states() == [(2, "previous"), (1, "active")]
     assert credential_active(connection=office)[1].reveal() == "canary-1"
     settings.CREDENTIAL_ROLLBACK_HOURS = 0
-    with pytest.raises(StepNotPossible, match="was kept for 0 hours"):
+    with pytest.raises(StepNotPossible, match="expired after 0 hours"):
         credential_rollback(credential=second, by="Ada")
     assert [outdated.version for outdated in credentials_outdated()] == [2]
 
@@ -122,7 +122,7 @@ def test_revoking_everything_leaves_no_value_at_all(office):
 def test_a_second_version_on_its_way_replaces_the_first_and_says_whose_it_is(office):
     mine = credential_enter(connection=office, api_key="key-1", password="canary-1", by="Ada")
     theirs = credential_enter(connection=office, api_key="key-2", password="canary-2", by="Bea")
-    with pytest.raises(StepNotPossible, match="Bea entered version 2 meanwhile"):
+    with pytest.raises(StepNotPossible, match="Bea has entered version 2 in the meantime"):
         credential_tested(credential=mine, problem="")
     credential_activate(credential=credential_tested(credential=theirs, problem=""), by="Bea")
     assert states() == [(2, "active"), (1, "revoked")]
