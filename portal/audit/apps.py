@@ -4,6 +4,8 @@ from datetime import timedelta
 
 from django.apps import AppConfig
 
+from portal.core.navigation import NAVIGATION, NavItem, Section
+from portal.core.permissions import AREAS, PERMISSIONS, Permission, PermissionArea
 from portal.tasks.periodic import housekeeping_register, periodic_register
 
 
@@ -33,3 +35,17 @@ class AuditConfig(AppConfig):
         periodic_register("audit.archive", archiving.archiving_start_daily, every=timedelta(days=1))
         housekeeping_register(denials_sum_up, every=timedelta(minutes=1))
         housekeeping_register(anchor_when_due, every=timedelta(seconds=30))
+        NAVIGATION.register(
+            "audit", NavItem("Audit trail", "audit:list", "history", Section.OVERSIGHT, "audit.view")
+        )
+        AREAS.register("audit", PermissionArea("Audit trail", order=60))
+        PERMISSIONS.register("audit.view", Permission("read the audit trail"))
+        PERMISSIONS.register("audit.export", Permission("export the audit trail", step_up=True))
+        PERMISSIONS.register("audit.verify", Permission("verify the audit trail"))
+        PERMISSIONS.register(
+            "audit.review", Permission("sign off daily reviews of the audit trail", short="sign off")
+        )
+        PERMISSIONS.register(
+            "audit.share_filter",
+            Permission("share saved filters of the audit trail with a role", short="share filters"),
+        )

@@ -5,6 +5,8 @@ from datetime import timedelta
 from django.apps import AppConfig
 from django.core.signals import request_started
 
+from portal.core.navigation import NAVIGATION, NavItem, Section
+from portal.core.permissions import AREAS, PERMISSIONS, Permission, PermissionArea
 from portal.tasks.periodic import housekeeping_register
 from provisioning.encrypted_fields import EncryptedField, place_register
 
@@ -32,3 +34,8 @@ class ChangesConfig(AppConfig):
         request_started.connect(outcomes_record_kept_soon, dispatch_uid="portal.changes.outcomes")
         columns = {"sealed_payload": payload_context, "sealed_secrets": secrets_context}
         place_register(EncryptedField("Changes not yet sent, secrets not yet shown", Change, columns))
+        NAVIGATION.register(
+            "changes", NavItem("Changes", "changes:list", "list-check", Section.WORK, "change.view")
+        )
+        AREAS.register("change", PermissionArea("Changes", order=50))
+        PERMISSIONS.register("change.view", Permission("view changes", within_tenants=True))

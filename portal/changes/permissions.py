@@ -14,9 +14,9 @@ from django.db.models import Q, QuerySet
 
 from portal.changes.models import Change
 from portal.core.errors import HiddenNotFound
+from portal.core.permissions import describe_permission
 from portal.directory.services import guids_seen, scope_refresh
 from portal.staff.models import User
-from portal.staff.roles import permission_words
 from portal.staff.tenant_access import BEYOND, reach_of
 
 Person = User | AnonymousUser
@@ -30,7 +30,7 @@ def authorise(*, user: Person, permission: str) -> User:
     """
     person = get_user_model().objects.filter(pk=user.pk).first() if user.pk else None
     if person is None or not person.is_active or not person.has_perm(permission):
-        raise PermissionDenied(f"needs the permission to {permission_words(permission)}")
+        raise PermissionDenied(f"needs the permission to {describe_permission(permission)}")
     return person
 
 

@@ -4,6 +4,9 @@ from datetime import timedelta
 
 from django.apps import AppConfig
 
+from portal.core.navigation import NAVIGATION, NavItem, Section
+from portal.core.permissions import AREAS, PERMISSIONS, Permission, PermissionArea
+
 
 class ConnectionsConfig(AppConfig):
     """portal.connections; its label sets it apart from provisioning.credentials, where the rows live."""
@@ -21,3 +24,17 @@ class ConnectionsConfig(AppConfig):
         home_register()
         notices_register()
         housekeeping_register(credentials_outdated_destroy, every=timedelta(minutes=5))
+        NAVIGATION.register(
+            "connections",
+            NavItem(
+                "Connections", "connections:list", "plug-connected", Section.OVERSIGHT, "connection.view"
+            ),
+        )
+        AREAS.register("connection", PermissionArea("Connections", order=70))
+        PERMISSIONS.register("connection.view", Permission("view connections", within_tenants=True))
+        PERMISSIONS.register("connection.create", Permission("add connections", step_up=True))
+        PERMISSIONS.register(
+            "connection.update", Permission("change, pause and resume connections", step_up=True)
+        )
+        AREAS.register("credential", PermissionArea("Stored credentials", order=75))
+        PERMISSIONS.register("credential.reset", Permission("reset stored credentials", step_up=True))

@@ -2,6 +2,9 @@
 
 from django.apps import AppConfig
 
+from portal.core.navigation import NAVIGATION, NavItem, Section
+from portal.core.permissions import AREAS, PERMISSIONS, Permission, PermissionArea
+
 
 class ConnectorsConfig(AppConfig):
     """portal.connectors"""
@@ -14,3 +17,19 @@ class ConnectorsConfig(AppConfig):
         from portal.form_drafts.services import register_secret_text
 
         register_secret_text("settings", holds_secret_settings)
+        NAVIGATION.register(
+            "connectors",
+            NavItem("Connectors", "connectors:list", "route", Section.CONNECTION, "connector.view"),
+        )
+        AREAS.register("connector", PermissionArea("Connectors", order=40))
+        PERMISSIONS.register("connector.view", Permission("view connectors", within_tenants=True))
+        PERMISSIONS.register("connector.create", Permission("create connectors", within_tenants=True))
+        PERMISSIONS.register("connector.update", Permission("change connectors", within_tenants=True))
+        PERMISSIONS.register(
+            "connector.reveal_secret",
+            Permission(
+                "view the secrets of a connector that was just created",
+                short="view new secrets",
+                within_tenants=True,
+            ),
+        )

@@ -2,6 +2,8 @@
 
 from django.apps import AppConfig
 
+from portal.core.navigation import NAVIGATION, NavItem, Section
+
 
 class ConsoleConfig(AppConfig):
     """portal.core"""
@@ -10,9 +12,10 @@ class ConsoleConfig(AppConfig):
     label = "console"  # as stored data calls it
 
     def ready(self) -> None:
-        """Register the checks of the settings."""
+        """Register the health check of the disk, the check of the settings and the home page."""
         from portal.core import checks  # noqa: F401 - registers its check
         from portal.core.data_folder import disk_writable
         from portal.core.health import CHECKS
 
         CHECKS.register("disk", disk_writable)
+        NAVIGATION.register("home", NavItem("Home", "home", "home", Section.WORK, order=10))

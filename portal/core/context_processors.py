@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
-from portal.core.navigation import Group, navigation_for
+from portal.core.navigation import NavGroup, get_navigation
 from portal.version import VERSION
 from provisioning.credentials.models import Connection
 from provisioning.credentials.services import ConnectionStatus, connection_standing
@@ -79,7 +79,7 @@ def environment_of(request: HttpRequest) -> Connection | None:
     return connection_of(request) or (known[0] if len(known) == 1 else None)
 
 
-def _navigation(request: HttpRequest) -> list[Group]:
+def _navigation(request: HttpRequest) -> list[NavGroup]:
     """The sidebar. On pages without a connection it leads into the one that the person visited last."""
     if not _signed_in(request):
         return []
@@ -90,7 +90,7 @@ def _navigation(request: HttpRequest) -> list[Group]:
         shown = next((known for known in connections_of(request) if known.slug == last), None)
     elif connection_of(request) and session.get(_LAST_VISITED) != shown.slug:
         session[_LAST_VISITED] = shown.slug
-    return navigation_for(request, shown)
+    return get_navigation(request, shown)
 
 
 def _signed_in(request: HttpRequest) -> bool:

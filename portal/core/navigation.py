@@ -1,34 +1,43 @@
-"""The navigation as data: what the sidebar offers, to whom. An entry is shown to those who may open it."""
+"""The sidebar. Each app registers its items in `AppConfig.ready`; users see those that they may open."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
+from portal.core.registry import Registry
 from portal.core.view_access import SIGNED_IN
+
+
+class Section(StrEnum):
+    """The parts of the sidebar. The address of a page in CONNECTION begins with the connection's slug."""
+
+    WORK = "Work"
+    CONNECTION = "Connection"
+    OVERSIGHT = "Oversight"
 
 
 @dataclass(frozen=True, slots=True)
 class NavItem:
-    """A place to go: url name, the permission it needs, whether its address begins with a connection.
+    """A page in the sidebar and the permission that it needs. Items with a small `order` come first.
 
-    `namespaces` are the url namespaces in which the entry counts as the current one, but not in `apart`.
+    The item is the current one on every page of its URL namespace, except on those in `apart`.
     """
 
     label: str
     url_name: str
     icon: str
+    section: Section
     access: str = SIGNED_IN
-    per_connection: bool = False
-    namespaces: tuple[str, ...] = ()
     apart: tuple[str, ...] = ()
+    order: int = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
-    """An Entry resolved for one person and connection."""
+class NavLink:
+    """A NavItem, resolved for one user and connection."""
 
     label: str
     url: str
@@ -37,71 +46,40 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """A titled group of links; `connection` is the one its links lead into, None for the others."""
+class NavGroup:
+    """Links below a title. `connection` is the connection that they lead to, if any."""
 
     title: str
-    links: list[Link] = field(default_factory=list)
     connection: Any = None
+    links: list[NavLink] = field(default_factory=list)
 
 
-WORK = (
-    NavItem("Home", "home", "home"),
-    NavItem("Changes", "changes:list", "list-check", "change.view", namespaces=("changes",)),
-)
-GATEWAY = (
-    NavItem("Tenants", "tenants:list", "building-bank", "tenant.view", True, ("tenants",)),
-    NavItem("Merchants", "merchants:list", "building-store", "merchant.view", True, ("merchants",)),
-    NavItem("Users", "merchant_users:list", "user-circle", "merchant_user.view", True, ("merchant_users",)),
-    NavItem("Connectors", "connectors:list", "route", "connector.view", True, ("connectors",)),
-)
-OVERSIGHT = (
-    NavItem("Audit trail", "audit:list", "history", "audit.view", namespaces=("audit",)),
-    NavItem(
-        "Connections",
-        "connections:list",
-        "plug-connected",
-        "connection.view",
-        namespaces=("connections",),
-    ),
-    NavItem(
-        "Staff",
-        "staff:list",
-        "users",
-        "staff.view",
-        namespaces=("staff",),
-        apart=("staff:profile", "staff:sessions"),
-    ),
-)
-ENTRIES: tuple[NavItem, ...] = (*WORK, *GATEWAY, *OVERSIGHT)
+NAVIGATION: Registry[NavItem] = Registry("navigation items")
 
 
-def navigation_for(request: HttpRequest, connection: Any) -> list[Group]:
-    """The groups for the person of `request`; the gateway's entries lead into `connection`, if any."""
-    groups = [Group("Work", _links(WORK, request, None))]
-    if connection is not None:
-        groups.append(Group(connection.name, _links(GATEWAY, request, connection), connection))
-    groups.append(Group("Oversight", _links(OVERSIGHT, request, None)))
-    return [group for group in groups if group.links]
-
-
-def _links(entries: Sequence[NavItem], request: HttpRequest, connection: Any) -> list[Link]:
-    return list(_resolved(entries, request, connection))
-
-
-def _resolved(entries: Sequence[NavItem], request: HttpRequest, connection: Any) -> Iterator[Link]:
-    for entry in entries:
-        if entry.access != SIGNED_IN and not request.user.has_perm(entry.access):
+def get_navigation(request: HttpRequest, connection: Any) -> list[NavGroup]:
+    """Return the groups for the user of `request`, without the section CONNECTION if there is none."""
+    groups = {
+        Section.WORK: NavGroup(Section.WORK.value),
+        Section.CONNECTION: NavGroup(connection.name if connection else "", connection),
+        Section.OVERSIGHT: NavGroup(Section.OVERSIGHT.value),
+    }
+    match = request.resolver_match
+    for item in sorted(NAVIGATION.values(), key=lambda item: item.order):
+        in_connection = item.section == Section.CONNECTION
+        if in_connection and connection is None:
+            continue
+        if item.access != SIGNED_IN and not request.user.has_perm(item.access):
             continue
         try:
-            url = reverse(entry.url_name, args=[connection.slug] if entry.per_connection else None)
+            url = reverse(item.url_name, args=[connection.slug] if in_connection else None)
         except NoReverseMatch:
             continue
-        yield Link(entry.label, url, entry.icon, _is_current(entry, request))
-
-
-def _is_current(entry: NavItem, request: HttpRequest) -> bool:
-    match = request.resolver_match
-    if match is None or match.view_name in entry.apart:
-        return False
-    return match.view_name == entry.url_name or match.namespace in entry.namespaces
+        namespace, _, name = item.url_name.rpartition(":")
+        current = (
+            match is not None
+            and match.namespace == namespace
+            and (match.view_name not in item.apart if namespace else match.view_name == name)
+        )
+        groups[item.section].links.append(NavLink(item.label, url, item.icon, current))
+    return [group for group in groups.values() if group.links]

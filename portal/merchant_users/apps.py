@@ -2,8 +2,22 @@
 
 from django.apps import AppConfig
 
+from portal.core.navigation import NAVIGATION, NavItem, Section
+from portal.core.permissions import AREAS, PERMISSIONS, Permission, PermissionArea
+
 
 class MerchantUsersConfig(AppConfig):
     """portal.merchant_users"""
 
     name = "portal.merchant_users"
+
+    def ready(self) -> None:
+        """Register the permissions of merchant users and their page in the sidebar."""
+        NAVIGATION.register(
+            "merchant_users",
+            NavItem("Users", "merchant_users:list", "user-circle", Section.CONNECTION, "merchant_user.view"),
+        )
+        AREAS.register("merchant_user", PermissionArea("Merchant users", order=30))
+        PERMISSIONS.register("merchant_user.view", Permission("view merchant users", within_tenants=True))
+        PERMISSIONS.register("merchant_user.create", Permission("create merchant users", within_tenants=True))
+        PERMISSIONS.register("merchant_user.update", Permission("change merchant users", within_tenants=True))

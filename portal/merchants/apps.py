@@ -2,6 +2,9 @@
 
 from django.apps import AppConfig
 
+from portal.core.navigation import NAVIGATION, NavItem, Section
+from portal.core.permissions import AREAS, PERMISSIONS, Permission, PermissionArea
+
 
 class MerchantsConfig(AppConfig):
     """portal.merchants"""
@@ -9,7 +12,15 @@ class MerchantsConfig(AppConfig):
     name = "portal.merchants"
 
     def ready(self) -> None:
-        """Puts the merchants onto the home page."""
+        """Register the permissions of merchants, their page in the sidebar and their dashboard cards."""
         from portal.merchants.dashboard import home_register
 
         home_register()
+        NAVIGATION.register(
+            "merchants",
+            NavItem("Merchants", "merchants:list", "building-store", Section.CONNECTION, "merchant.view"),
+        )
+        AREAS.register("merchant", PermissionArea("Merchants", order=20))
+        PERMISSIONS.register("merchant.view", Permission("view merchants", within_tenants=True))
+        PERMISSIONS.register("merchant.create", Permission("create merchants", within_tenants=True))
+        PERMISSIONS.register("merchant.update", Permission("change merchants", within_tenants=True))

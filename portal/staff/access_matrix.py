@@ -12,12 +12,11 @@ from django.utils import timezone
 
 from portal.audit.models import Event
 from portal.audit.recording import Origin, event_record
+from portal.core.permissions import PERMISSIONS, describe_permissions, permissions_by_area, within_tenants
 from portal.staff.models import User
-from portal.staff.roles import PERMISSIONS, WITHIN_TENANTS, rights_by_room, roles_known, room_words
+from portal.staff.roles import get_roles
 from portal.staff.services import StaffRefused, authorise
 from portal.staff.tenant_access_services import places_words
-
-ROOMS = list(dict.fromkeys(room_words(name) for name in PERMISSIONS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +31,8 @@ class Row:
 
     @property
     def cells(self) -> list[tuple[str, list[str]]]:
-        """(room, words) for each room in which the person may do anything, in the order of ROOMS."""
-        return rights_by_room(self.rights)
+        """Return (area, words) for each area with a permission, in the order of `get_areas`."""
+        return describe_permissions(self.rights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +54,20 @@ class ReviewStatus:
         return str(after.get("digest", "")) if isinstance(after, dict) else ""
 
 
+def get_areas() -> list[str]:
+    """Return the headings of all permissions."""
+    return list(permissions_by_area(list(PERMISSIONS)))
+
+
 def access_rows() -> list[Row]:
     """Everybody who can sign in, by user name. Five queries, however many people there are."""
-    known = roles_known()
+    known = get_roles()
     people = User.objects.filter(is_active=True).prefetch_related("groups", "tenant_scopes")
     rows = []
     for person in people.order_by("username"):
         role = next((group.name for group in person.groups.all()), "")
         held = known.get(role, frozenset())
-        rights = held & WITHIN_TENANTS if person.is_limited else held
+        rights = within_tenants(held) if person.is_limited else held
         rows.append(Row(person, role, places_words(person), places_words(person, short=True), rights))
     return rows
 

@@ -25,8 +25,9 @@ from portal.audit.keys import audit_keys, current_key_id, keyed_digest
 from portal.audit.models import AccessSeal, Event
 from portal.audit.verification.chain import COMPARISONS
 from portal.core.health import WARNINGS, NotReadyError
+from portal.core.permissions import PERMISSIONS
 from portal.staff.models import PasswordLink, TenantScope, User
-from portal.staff.roles import PERMISSIONS, ROLES
+from portal.staff.roles import BUILT_IN_ROLES, get_built_in_roles
 
 Parts = dict[str, str]
 _PERSON_FIELDS = {
@@ -242,7 +243,7 @@ def _current(subjects: list[str] | None = None) -> dict[str, Parts]:
         kind, _, number = subject.partition(":")
         asked[kind].append(number)
     people = User.objects.all() if subjects is None else User.objects.filter(pk__in=asked["person"])
-    roles = Group.objects.exclude(name__in=ROLES)
+    roles = Group.objects.exclude(name__in=BUILT_IN_ROLES)
     roles = roles if subjects is None else roles.filter(pk__in=asked["role"])
     found: dict[str, dict[str, Any]] = {}
     for row in people.order_by().values("pk", *_SEALED_FIELDS):
@@ -293,11 +294,12 @@ def _names() -> dict[str, str]:
 
 def _built_in_roles_altered() -> list[str]:
     """Built-in roles that hold other rights than the code gives them."""
-    held: dict[str, set[str]] = {role: set() for role in ROLES}
+    held: dict[str, set[str]] = {role: set() for role in BUILT_IN_ROLES}
     columns = ("name", "permissions__content_type__app_label", "permissions__codename")
-    for name, app, codename in Group.objects.filter(name__in=ROLES).values_list(*columns):
+    for name, app, codename in Group.objects.filter(name__in=BUILT_IN_ROLES).values_list(*columns):
         held[name] |= {f"{app}.{codename}"} if codename else set()
-    return [role for role, rights in held.items() if rights & PERMISSIONS.keys() != ROLES[role]]
+    intended = get_built_in_roles()
+    return [role for role, rights in held.items() if rights & frozenset(PERMISSIONS) != intended[role]]
 
 
 def _last_written() -> dict[str, Any]:

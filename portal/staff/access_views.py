@@ -15,7 +15,7 @@ from portal.audit.recording import origin_of
 from portal.core.dashboard import CARDS, DashboardCard
 from portal.core.views import PortalView
 from portal.form_drafts.forms import drafted
-from portal.staff.access_matrix import ROOMS, access_digest, access_review, access_rows, review_standing
+from portal.staff.access_matrix import access_digest, access_review, access_rows, get_areas, review_standing
 from portal.staff.access_seals import disagreement
 from portal.staff.forms import ReviewForm
 from portal.staff.models import User
@@ -68,12 +68,12 @@ class AccessFileView(PortalView):
         response = HttpResponse(content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = f'attachment; filename="access-{timezone.now():%Y-%m-%d}.csv"'
         writer = csv.writer(response)
-        writer.writerow(["Username", "Name", "Role", "Where", "Last sign-in (UTC)", *ROOMS])
+        writer.writerow(["Username", "Name", "Role", "Where", "Last sign-in (UTC)", *get_areas()])
         for row in access_rows():
             signed_in = row.person.last_login.strftime("%Y-%m-%d %H:%M") if row.person.last_login else ""
             told = [row.person.username, row.person.called, row.role, "; ".join(row.places), signed_in]
             may = dict(row.cells)
-            cells = ["; ".join(may.get(room, ())) for room in ROOMS]
+            cells = ["; ".join(may.get(room, ())) for room in get_areas()]
             writer.writerow([cell_defused(text) for text in [*told, *cells]])
         return response
 

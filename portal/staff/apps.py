@@ -6,7 +6,9 @@ from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
 from portal.core.health import TOLD
-from portal.staff.roles import roles_sync
+from portal.core.navigation import NAVIGATION, NavItem, Section
+from portal.core.permissions import AREAS, PERMISSIONS, Permission, PermissionArea
+from portal.staff.roles import sync_roles
 from portal.tasks.periodic import housekeeping_register
 from provisioning.encrypted_fields import place_register
 
@@ -17,7 +19,7 @@ class StaffConfig(AppConfig):
     name = "portal.staff"
 
     def ready(self) -> None:
-        """Roles follow the code at every migrate, sessions are marked at their begin, sealed things named."""
+        """Register pages, permissions, cards and encrypted fields; store the roles after every migrate."""
         from django.contrib.auth.signals import user_logged_in
 
         from portal.staff import access_seals, access_views, mfa_policy, mfa_reset_mail, security_notices  # noqa: F401 - registers its check
@@ -32,7 +34,32 @@ class StaffConfig(AppConfig):
         housekeeping_register(sessions_forget_expired, every=timedelta(hours=1))
         mfa_reset_mail.home_register()
         security_notices.home_register()
-        post_migrate.connect(roles_sync, sender=self, dispatch_uid="portal.staff.roles")
+        post_migrate.connect(sync_roles, sender=self, dispatch_uid="portal.staff.roles")
         post_migrate.connect(
             access_seals.seal_after_upgrade, sender=self, dispatch_uid="portal.staff.access_seals"
+        )
+        NAVIGATION.register(
+            "staff",
+            NavItem(
+                "Staff",
+                "staff:list",
+                "users",
+                Section.OVERSIGHT,
+                "staff.view",
+                apart=("staff:profile", "staff:sessions"),
+                order=60,
+            ),
+        )
+        AREAS.register("staff", PermissionArea("Staff", order=80))
+        PERMISSIONS.register("staff.view", Permission("view staff"))
+        PERMISSIONS.register("staff.create", Permission("add staff", step_up=True))
+        PERMISSIONS.register(
+            "staff.update",
+            Permission("change roles and tenant access of staff, and disable or enable them", step_up=True),
+        )
+        AREAS.register("role", PermissionArea("Roles", order=85))
+        PERMISSIONS.register("role.update", Permission("create, change and delete roles", step_up=True))
+        AREAS.register("access", PermissionArea("Access reviews", order=90))
+        PERMISSIONS.register(
+            "access.review", Permission("sign off access reviews", short="sign off", step_up=True)
         )

@@ -6,8 +6,8 @@ from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Group
 
+from portal.core.permissions import PERMISSIONS, within_tenants
 from portal.staff.identity import person_named
-from portal.staff.roles import WITHIN_TENANTS
 
 
 class StaffBackend(ModelBackend):
@@ -31,16 +31,16 @@ class StaffBackend(ModelBackend):
         return self.get_group_permissions(user_obj)
 
     def get_group_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
-        """The role's rights, read once per person object, that is once per request; `role` comes along.
+        """Return the role's registered permissions, read once per user object; the role's name comes along.
 
-        Who is limited to some tenants holds none that concern the whole portal, whatever the role says.
+        A user with access to some tenants only holds none that concern the whole portal.
         """
         if not hasattr(user_obj, "_role_permissions"):
             columns = ("name", "permissions__content_type__app_label", "permissions__codename")
             rows = list(Group.objects.filter(user=user_obj).order_by("pk").values_list(*columns))
             user_obj._role_name = rows[0][0] if rows else ""
-            held = {f"{room}.{right}" for _, room, right in rows if right}
-            user_obj._role_permissions = held & WITHIN_TENANTS if user_obj.is_limited else held
+            held = {f"{area}.{codename}" for _, area, codename in rows} & frozenset(PERMISSIONS)
+            user_obj._role_permissions = set(within_tenants(held)) if user_obj.is_limited else held
         permissions: set[str] = user_obj._role_permissions
         return permissions
 

@@ -10,8 +10,9 @@ from django.db import transaction
 
 from portal.audit.recording import ObjectRef, Origin, event_record
 from portal.audit.saved_filters import filters_withdraw
+from portal.core.permissions import PERMISSIONS, describe_permission
 from portal.staff.models import User
-from portal.staff.roles import PERMISSIONS, ROLES, permission_words, roles_known
+from portal.staff.roles import BUILT_IN_ROLES, get_roles
 from portal.staff.services import StaffRefused, ValuesRefused, authorise, rights_ensure, staff_lock
 
 # No comma: MFA_ROLES is a list of names. Of letters those of Western Europe alone: none that looks
@@ -31,7 +32,7 @@ def role_create(*, by: User, origin: Origin, name: str, rights: Iterable[str]) -
             raise ValuesRefused(
                 "Use 2 to 60 Latin letters, digits, spaces or . & ( ) / - and begin with a letter."
             )
-        if _bare(name) in {_bare(known) for known in roles_known()}:
+        if _bare(name) in {_bare(known) for known in get_roles()}:
             raise ValuesRefused("A role with this name already exists.")
         role = Group.objects.create(name=name)
         _rights_set(role, held)
@@ -86,8 +87,8 @@ def _bare(name: str) -> str:
 def _own(by: User, role: Group) -> frozenset[str]:
     """The rights of a role that `by` may change: made here, not their own, and none that they lack."""
     authorise(by, "role.update")
-    known = roles_known()
-    if role.name in ROLES or role.name not in known:
+    known = get_roles()
+    if role.name in BUILT_IN_ROLES or role.name not in known:
         raise StaffRefused("Built-in roles can’t be changed. Create a role instead.")
     if User.objects.filter(pk=by.pk, groups=role).exists():
         raise StaffRefused("This is your own role. You can’t change your own permissions; ask another admin.")
@@ -97,21 +98,27 @@ def _own(by: User, role: Group) -> frozenset[str]:
 
 def _rights_checked(by: User, rights: Iterable[str]) -> frozenset[str]:
     held = frozenset(rights)
-    if held - PERMISSIONS.keys():
+    if held - frozenset(PERMISSIONS):
         raise StaffRefused("This permission does not exist.")
     rights_ensure(by, held)
     for name in sorted(held):
         view = f"{name.partition('.')[0]}.view"
         if view in PERMISSIONS and view not in held:
             raise StaffRefused(
-                f"“{permission_words(name).capitalize()}” also needs “{permission_words(view)}”."
+                f"“{describe_permission(name).capitalize()}” also needs “{describe_permission(view)}”."
             )
     return held
 
 
 def _rights_set(role: Group, held: frozenset[str]) -> None:
-    rows = Permission.objects.select_related("content_type")
-    role.permissions.set(row for row in rows if f"{row.content_type.app_label}.{row.codename}" in held)
+    """Store the permissions of the role. Those that are not registered stay: they give nothing."""
+    kept = set(role.permissions.values_list("pk", flat=True))
+    rows = []
+    for row in Permission.objects.select_related("content_type"):
+        name = f"{row.content_type.app_label}.{row.codename}"
+        if name in held or (row.pk in kept and name not in PERMISSIONS):
+            rows.append(row)
+    role.permissions.set(rows)
 
 
 def _ref(role: Group) -> ObjectRef:

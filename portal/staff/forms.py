@@ -7,21 +7,22 @@ from django import forms
 from portal.core.choices import timezone_choices
 from portal.core.dropdowns import SearchableSelect
 from portal.core.field_types import EmailAddressField, KeyField, TextField
+from portal.core.permissions import PERMISSIONS, describe_permission, permissions_by_area
 from portal.core.synonyms import timezone_synonyms
 from portal.staff.models import User
-from portal.staff.roles import AGENT, PERMISSIONS, permission_words, roles_known, room_words
+from portal.staff.roles import AGENT, get_roles
 from portal.staff.services import ValuesRefused, username_free_check
 
 
 def _roles() -> list[tuple[str, str]]:
-    return [(role, role) for role in roles_known()]
+    return [(role, role) for role in get_roles()]
 
 
 def _rights() -> list[tuple[str, list[tuple[str, str]]]]:
-    rooms: dict[str, list[tuple[str, str]]] = {}
-    for name in PERMISSIONS:
-        rooms.setdefault(room_words(name), []).append((name, permission_words(name)))
-    return list(rooms.items())
+    return [
+        (heading, [(name, describe_permission(name)) for name in names])
+        for heading, names in permissions_by_area(list(PERMISSIONS)).items()
+    ]
 
 
 class PersonForm(forms.Form):

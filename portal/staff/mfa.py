@@ -18,9 +18,10 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from portal.core.permissions import needs_step_up
 from portal.staff.idp_mfa import provider_vouches, vouched
 from portal.staff.models import User
-from portal.staff.roles import ROLES, STEP_UP
+from portal.staff.roles import get_built_in_roles
 from provisioning.encrypted_fields import EncryptedField, Resting
 from provisioning.encryption import KeyringError, seal, unseal
 
@@ -87,11 +88,12 @@ def second_factor_needed(person: User) -> bool:
     named = set(settings.MFA_ROLES)
     if not named or "*" in named or person.role in named:
         return bool(named)
-    if person.role in ROLES:
+    built_in = get_built_in_roles()
+    if person.role in built_in:
         return False
     held = person.get_all_permissions()
-    plain = frozenset().union(*(rights for role, rights in ROLES.items() if role not in named))
-    return bool(held & STEP_UP or held - plain)
+    plain = frozenset().union(*(rights for role, rights in built_in.items() if role not in named))
+    return bool(held - plain) or any(needs_step_up(name) for name in held)
 
 
 def factors_used(request: HttpRequest, person: User) -> str:

@@ -9,7 +9,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 
-from portal.staff.roles import ROLES
+from portal.staff.roles import BUILT_IN_ROLES
 
 
 def policy_ensure() -> None:
@@ -33,7 +33,7 @@ def policy_names_roles(*, databases: Sequence[str] | None = None, **_: Any) -> l
 
 
 def _unknown() -> list[str]:
-    own = set(settings.MFA_ROLES) - {*ROLES, "*"}
+    own = set(settings.MFA_ROLES) - {*BUILT_IN_ROLES, "*"}
     return sorted(own - set(Group.objects.filter(name__in=own).values_list("name", flat=True))) if own else []
 
 

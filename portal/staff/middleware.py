@@ -13,10 +13,11 @@ from portal.audit import denials
 from portal.audit.recording import AuditUnavailable, origin_of, record_try
 from portal.core.errors import unrecordable
 from portal.core.logs import mask_keys
+from portal.core.permissions import PERMISSIONS, describe_permission, needs_step_up
 from portal.core.view_access import PUBLIC, SIGNED_IN, access_of, refusal_noted, refusal_of, step_up_of
 from portal.form_drafts.services import save_posted
 from portal.staff.mfa import second_factor_missing
-from portal.staff.roles import PERMISSIONS, STEP_UP, permission_words, roles_with
+from portal.staff.roles import get_roles_with
 from portal.staff.sessions import step_up_is_fresh
 from portal.staff.tenant_access import BEYOND
 
@@ -52,7 +53,7 @@ class AccessMiddleware:
         if needed is None and isinstance(getattr(view, "access", None), dict):
             return HttpResponseNotAllowed(sorted(view.access))  # type: ignore[attr-defined]
         if needed == SIGNED_IN or (needed in PERMISSIONS and request.user.has_perm(str(needed))):
-            asked = needed in STEP_UP or step_up_of(view, request, kwargs)
+            asked = needs_step_up(str(needed)) or step_up_of(view, request, kwargs)
             return _step_up_first(request) if asked else None
         return access_denied(request, needed)
 
@@ -73,12 +74,12 @@ def access_denied(request: HttpRequest, needed: str | None) -> HttpResponse:
 
     `needed` is a permission; None for a page that declares nothing. 503 if the refusal cannot be recorded.
     """
-    words = permission_words(needed) if needed else "use a page that does not say who may use it"
+    words = describe_permission(needed) if needed else "use a page that does not say who may use it"
     try:
         denial_record(request, needed or "undeclared", f"needs the permission to {words}")
     except AuditUnavailable:
         return unrecordable(request)
-    context = {"missing": words, "roles": roles_with(needed) if needed else [], "permission": needed}
+    context = {"missing": words, "roles": get_roles_with(needed) if needed else [], "permission": needed}
     return render(request, "staff/denied.html", context, status=403)
 
 

@@ -8,11 +8,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 
 from portal.audit.history import history_page
 from portal.audit.recording import origin_of
+from portal.core.permissions import describe_permissions
 from portal.core.views import PortalView
 from portal.form_drafts.forms import drafted
 from portal.staff.custom_roles import role_create, role_delete, role_update
 from portal.staff.forms import NewRoleForm, RightsForm
-from portal.staff.roles import ROLES, rights_by_room, roles_known
+from portal.staff.roles import BUILT_IN_ROLES, get_roles
 from portal.staff.services import StaffRefused
 from portal.staff.user_page import refusal_words, user_of
 
@@ -29,11 +30,11 @@ class RoleListView(PortalView):
             {
                 "group": groups.get(name),
                 "name": name,
-                "built_in": name in ROLES,
+                "built_in": name in BUILT_IN_ROLES,
                 "count": len(held),
-                "rights": rights_by_room(held),
+                "rights": describe_permissions(held),
             }
-            for name, held in roles_known().items()
+            for name, held in get_roles().items()
         ]
         return render(request, "staff/roles.html", {"roles": roles})
 
@@ -118,8 +119,8 @@ def role_page(request: HttpRequest, role: Group, form: RightsForm, *, status: in
 
 def own_role(pk: int) -> Group:
     """A role that was made here; 404 for the built-in ones, which have no page."""
-    return get_object_or_404(Group.objects.exclude(name__in=ROLES), pk=pk)
+    return get_object_or_404(Group.objects.exclude(name__in=BUILT_IN_ROLES), pk=pk)
 
 
 def _held(role: Group) -> dict[str, list[str]]:
-    return {"rights": sorted(roles_known()[role.name])}
+    return {"rights": sorted(get_roles()[role.name])}

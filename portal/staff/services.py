@@ -6,11 +6,12 @@ from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import transaction
 
 from portal.audit.recording import Origin, event_record
+from portal.core.permissions import describe_permission, within_tenants
 from portal.staff.identity import namesake_of, person_named, person_ref
 from portal.staff.idp_mfa import signs_in_elsewhere
 from portal.staff.login_throttle import person_unlock
 from portal.staff.models import PasswordLink, User
-from portal.staff.roles import ADMIN, ROLES, WITHIN_TENANTS, permission_words, roles_known
+from portal.staff.roles import ADMIN, BUILT_IN_ROLES, get_roles
 from portal.staff.security_notices import sign_in_change_tell
 from portal.staff.sessions import sessions_end_all
 
@@ -178,7 +179,7 @@ def changeable(by: User | None, person: User) -> User:
     if by is not None and by.pk == person.pk:
         raise StaffRefused("You can’t change your own permissions. Ask another admin.")
     person = User.objects.get(pk=person.pk)
-    rights_ensure(by, roles_known().get(person.role, frozenset()))
+    rights_ensure(by, get_roles().get(person.role, frozenset()))
     return person
 
 
@@ -188,14 +189,14 @@ def rights_ensure(by: User | None, rights: frozenset[str]) -> None:
         return
     missing = rights - User.objects.get(pk=by.pk).get_all_permissions()
     if missing:
-        words = ", ".join(sorted(permission_words(name) for name in missing))
+        words = ", ".join(sorted(describe_permission(name) for name in missing))
         raise StaffRefused(f"This involves permissions that you do not have yourself: {words}. Ask an admin.")
 
 
 def rights_of(person: User) -> frozenset[str]:
     """What the person may, or could if they were not disabled."""
-    held = roles_known().get(person.role, frozenset())
-    return held & WITHIN_TENANTS if person.is_limited else held
+    held = get_roles().get(person.role, frozenset())
+    return within_tenants(held) if person.is_limited else held
 
 
 def another_admin_stays(person: User) -> None:
@@ -248,12 +249,12 @@ def _group(by: User | None, role: str) -> Group:
     try:
         group = Group.objects.get(name=role)
     except ObjectDoesNotExist as error:
-        built_in = role in ROLES
+        built_in = role in BUILT_IN_ROLES
         words = (
             "The roles are missing from the database. Run manage.py migrate."
             if built_in
-            else f"There is no role “{role}”. The roles are: {', '.join(roles_known())}."
+            else f"There is no role “{role}”. The roles are: {', '.join(get_roles())}."
         )
         raise StaffRefused(words) from error
-    rights_ensure(by, roles_known()[role])
+    rights_ensure(by, get_roles()[role])
     return group

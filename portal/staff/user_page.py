@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 
 from portal.audit.history import history_page
 from portal.audit.recording import origin_of
+from portal.core.permissions import describe_permissions
 from portal.core.view_access import refusal_noted
 from portal.staff.forms import DisableForm, ReasonForm, RoleForm
 from portal.staff.idp_mfa import signs_in_elsewhere
@@ -17,7 +18,6 @@ from portal.staff.mfa import second_factors_of
 from portal.staff.mfa_reset_mail import resets_open
 from portal.staff.models import PasswordLink, User
 from portal.staff.password_links import link_terms
-from portal.staff.roles import rights_by_room
 from portal.staff.services import StaffRefused, ValuesRefused, rights_of
 from portal.staff.sessions import sessions_of
 from portal.staff.tenant_access_services import places_words
@@ -40,7 +40,7 @@ def person_page(request: HttpRequest, person: User, *, status: int = 200, **form
         "locks": locks_of(person),
         "is_self": reader.pk == person.pk,
         "may_change": may_change,
-        "rights": rights_by_room(rights_of(person)),
+        "rights": describe_permissions(rights_of(person)),
         "places": places_words(person),
         "history": history_page(connection="", guid=str(person.pk), kind="person", query=request.GET)
         if reader.has_perm("audit.view")

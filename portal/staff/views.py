@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from portal.audit.recording import origin_of
+from portal.core.permissions import describe_permissions
 from portal.core.view_access import SIGNED_IN
 from portal.core.views import PortalView
 from portal.form_drafts.forms import drafted
@@ -14,7 +15,7 @@ from portal.staff.forms import DisableForm, PersonForm, ProfileForm, RoleForm
 from portal.staff.mfa_reset_mail import resets_open
 from portal.staff.models import User
 from portal.staff.password_link_views import link_delivered
-from portal.staff.roles import rights_by_room, roles_known
+from portal.staff.roles import get_roles
 from portal.staff.services import (
     StaffRefused,
     role_change,
@@ -61,8 +62,8 @@ class PersonCreateView(PortalView):
             return self._form(request, form, 422)
 
     def _form(self, request: HttpRequest, form: PersonForm, status: int = 200) -> HttpResponse:
-        known = roles_known().items()
-        roles = [(role, rights_by_room(held)) for role, held in known]
+        known = get_roles().items()
+        roles = [(role, describe_permissions(held)) for role, held in known]
         context = {"form": form, "roles": roles, "mail_on": settings.MAIL_ON}
         return render(request, "staff/new.html", context, status=status)
 
@@ -163,7 +164,7 @@ class ProfileView(PortalView):
         person = user_of(request)
         context = {
             "form": form,
-            "rights": rights_by_room(person.get_all_permissions()),
+            "rights": describe_permissions(person.get_all_permissions()),
             "limits": _limits(person) if person.is_limited else None,
         }
         return render(request, "staff/profile.html", context, status=status)

@@ -2,8 +2,20 @@
 
 from django.apps import AppConfig
 
+from portal.core.navigation import NAVIGATION, NavItem, Section
+from portal.core.permissions import AREAS, PERMISSIONS, Permission, PermissionArea
+
 
 class TenantsConfig(AppConfig):
     """portal.tenants"""
 
     name = "portal.tenants"
+
+    def ready(self) -> None:
+        """Register the permissions of tenants and their page in the sidebar."""
+        NAVIGATION.register(
+            "tenants", NavItem("Tenants", "tenants:list", "building-bank", Section.CONNECTION, "tenant.view")
+        )
+        AREAS.register("tenant", PermissionArea("Tenants", order=10))
+        PERMISSIONS.register("tenant.view", Permission("view tenants", within_tenants=True))
+        PERMISSIONS.register("tenant.update", Permission("change tenants", within_tenants=True))

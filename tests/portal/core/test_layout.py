@@ -10,12 +10,12 @@ from django.http import HttpRequest
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
-from portal.core import dashboard
+from portal.core import dashboard, navigation
 from portal.core.context_processors import connection_of, frame
 from portal.core.dashboard import DashboardCard
-from portal.core.navigation import ENTRIES, WORK, NavItem, navigation_for
+from portal.core.navigation import NAVIGATION, NavItem, Section, get_navigation
+from portal.core.permissions import PERMISSIONS
 from portal.core.views import PortalView
-from portal.staff.roles import PERMISSIONS
 from provisioning.credentials.models import Connection
 from tests.registries import registry_of
 
@@ -40,12 +40,12 @@ def asked(user: Any, **kwargs: str) -> HttpRequest:
 
 
 def labels(page: str) -> list[str]:
-    return [entry.label for entry in ENTRIES if f">{entry.label}</span>" in page]
+    return [entry.label for entry in NAVIGATION.values() if f">{entry.label}</span>" in page]
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.label)
+@pytest.mark.parametrize("entry", NAVIGATION.values(), ids=lambda entry: entry.label)
 def test_every_entry_leads_somewhere_and_names_a_known_permission(entry: NavItem) -> None:
-    assert reverse(entry.url_name, args=["sandbox"] if entry.per_connection else None)
+    assert reverse(entry.url_name, args=["sandbox"] if entry.section == Section.CONNECTION else None)
     assert entry.access == "signed-in" or entry.access in PERMISSIONS
 
 
@@ -74,8 +74,9 @@ def test_the_current_entry_is_marked(client_of: ClientOf, agent: Any) -> None:
 
 
 def test_an_entry_without_a_page_is_left_out(agent: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("portal.core.navigation.WORK", (*WORK, NavItem("Nowhere", "nowhere:list", "x")))
-    offered = [link.label for group in navigation_for(asked(agent), None) for link in group.links]
+    nowhere = NavItem("Nowhere", "nowhere:list", "x", Section.WORK)
+    monkeypatch.setattr(navigation, "NAVIGATION", registry_of({"nowhere": nowhere}, NAVIGATION))
+    offered = [link.label for group in get_navigation(asked(agent), None) for link in group.links]
     assert "Nowhere" not in offered
     assert "Home" in offered
 
@@ -83,7 +84,7 @@ def test_an_entry_without_a_page_is_left_out(agent: Any, monkeypatch: pytest.Mon
 def test_outside_of_any_address_no_entry_is_current(agent: Any) -> None:
     request = asked(agent)
     request.resolver_match = None
-    groups = navigation_for(request, None)
+    groups = get_navigation(request, None)
     assert not [link for group in groups for link in group.links if link.current]
 
 

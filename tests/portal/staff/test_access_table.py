@@ -8,9 +8,9 @@ from django.db import transaction
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from portal.audit.models import Event
+from portal.core.permissions import PERMISSIONS
 from portal.core.view_access import PUBLIC, SIGNED_IN
 from portal.staff.models import TenantScope
-from portal.staff.roles import PERMISSIONS
 from tests.access_table import PEOPLE, TABLE
 
 pytestmark = pytest.mark.django_db

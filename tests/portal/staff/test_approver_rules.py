@@ -10,13 +10,14 @@ from django.utils import timezone
 
 from portal.audit.models import Event
 from portal.audit.recording import origin_system
+from portal.core.permissions import PERMISSIONS
 from portal.staff.approver_rules import LOOKED_BACK
 from portal.staff.custom_roles import role_create, role_update
 from portal.staff.identity import origin_as
 from portal.staff.mfa import second_factors_of, secrets_of
 from portal.staff.models import SecondFactorReset, User
 from portal.staff.password_links import password_link_make
-from portal.staff.roles import ADMIN, AGENT, PERMISSIONS
+from portal.staff.roles import ADMIN, AGENT
 from portal.staff.services import role_change, staff_create
 from portal.staff.tenant_access_services import reach_change
 from tests.conftest import PASSPHRASE

@@ -3,15 +3,20 @@
 import pytest
 from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.models import Group
+from django.contrib.contenttypes.models import ContentType
 from django.urls import reverse
 
 from portal.audit.models import Event
 from portal.audit.recording import origin_system
+from portal.core import permissions
+from portal.core.permissions import PERMISSIONS, Permission
+from portal.staff import access_seals, backends, roles
+from portal.staff.access_seals import disagreements
 from portal.staff.custom_roles import role_create, role_delete, role_update
 from portal.staff.idp_mfa import provider_id
 from portal.staff.models import User
 from portal.staff.password_links import password_link_make
-from portal.staff.roles import ADMIN, AGENT, MANAGER, PERMISSIONS, roles_known, roles_sync, roles_with
+from portal.staff.roles import ADMIN, AGENT, MANAGER, get_roles, get_roles_with, sync_roles
 from portal.staff.services import (
     StaffRefused,
     another_admin_stays,
@@ -21,6 +26,7 @@ from portal.staff.services import (
     staff_unlock,
 )
 from tests.conftest import PASSPHRASE
+from tests.registries import registry_of
 
 ORIGIN = origin_system("tests")
 READING = ["merchant.view", "connector.view"]
@@ -176,7 +182,7 @@ def test_only_a_role_that_nobody_has_and_no_policy_names_is_deleted(
     settings.MFA_ROLES = []
     assert browser.post(page)["Location"] == "/staff/roles/"
     assert Event.objects.get(action="role.deleted").before_data == {"rights": sorted(READING)}
-    assert "Reader" not in roles_known()
+    assert "Reader" not in get_roles()
 
 
 def test_the_second_factor_can_be_asked_of_a_role_made_here(person, reader_role, settings, client_of):
@@ -208,9 +214,9 @@ def test_a_role_made_here_does_not_escape_the_policy_that_names_built_in_roles(
 def test_roles_made_here_survive_a_migrate_and_lose_only_rights_that_are_gone(reader_role):
     kind = reader_role.permissions.first().content_type
     reader_role.permissions.create(content_type=kind, codename="imagined", name="x")
-    roles_sync()
-    assert roles_known()["Reader"] == frozenset(READING)
-    assert roles_with("merchant.view")[-1] == "Reader" and set(roles_known()[ADMIN]) == set(PERMISSIONS)
+    sync_roles()
+    assert get_roles()["Reader"] == frozenset(READING)
+    assert get_roles_with("merchant.view")[-1] == "Reader" and set(get_roles()[ADMIN]) == set(PERMISSIONS)
 
 
 def test_an_admin_who_is_limited_or_of_the_demo_does_not_count_as_the_one_who_stays(admin, person, settings):
@@ -259,3 +265,55 @@ def test_whoever_reads_the_trail_gets_from_a_role_to_what_happened_to_it(manager
     assert link in browser.get("/staff/roles/").content.decode()
     found = browser.get(link.replace("&amp;", "&")).content.decode()
     assert "created role “Reader”" in found and "1 event" in found
+
+
+@pytest.fixture
+def role_of_an_older_version(admin, reader_role):
+    """Return a role that was made while permissions about routing were offered."""
+    kind = ContentType.objects.create(app_label="routing", model="right")
+    reader_role.permissions.create(content_type=kind, codename="replace", name="replace routing")
+    assert disagreements() == []
+    return reader_role
+
+
+def test_a_stored_permission_without_a_page_gives_nothing_and_stays(
+    admin, person, role_of_an_older_version, client_of, settings
+):
+    role = role_of_an_older_version
+    for group in Group.objects.filter(name__in=[ADMIN, AGENT]):
+        group.permissions.add(role.permissions.get(codename="replace"))
+    sync_roles()
+    assert disagreements() == [], "the seals of older roles fit after the upgrade"
+    holders = Group.objects.filter(
+        permissions__codename="replace", permissions__content_type__app_label="routing"
+    )
+    assert list(holders) == [role], "built-in roles follow the code"
+
+    rea, browser = person("rea", "Reader"), client_of(admin)
+    assert rea.get_all_permissions() == set(READING) == get_roles()["Reader"]
+    settings.MFA_ROLES = [ADMIN]
+    assert client_of(rea).get("/").status_code == 200, "no second factor for a permission that gives nothing"
+    settings.MFA_ROLES = []
+
+    page = f"/staff/roles/{role.pk}/"
+    assert "routing" not in browser.get(page).content.decode()
+    assert browser.post(page, {"rights": [*READING, "tenant.view"]})["Location"] == "/staff/roles/"
+    assert get_roles()["Reader"] == {*READING, "tenant.view"} and disagreements() == []
+    assert role.permissions.filter(content_type__app_label="routing").exists()
+    assert Event.objects.get(action="role.changed").before_data == {"rights": sorted(READING)}
+    with pytest.raises(StaffRefused, match="does not exist"):
+        role_update(by=admin, origin=ORIGIN, role=role, rights=["routing.replace"])
+
+    assert browser.post(f"/staff/{rea.pk}/role/", {"role": AGENT}).status_code == 302
+    assert browser.post(f"{page}delete/")["Location"] == "/staff/roles/"
+    assert disagreements() == []
+
+
+def test_a_permission_whose_page_comes_back_takes_effect_again(person, role_of_an_older_version, monkeypatch):
+    routing = {"routing.replace": Permission("replace routing", within_tenants=True)}
+    registry = registry_of(routing, permissions.PERMISSIONS)
+    for module in (permissions, roles, backends, access_seals):
+        monkeypatch.setattr(module, "PERMISSIONS", registry)
+    sync_roles()
+    assert person("rea", "Reader").has_perm("routing.replace")
+    assert set(get_roles_with("routing.replace")) == {ADMIN, AGENT, "Reader"} and disagreements() == []

@@ -11,9 +11,10 @@ from portal.audit.models import Event
 from portal.audit.recording import origin_system
 from portal.changes.models import Change, State
 from portal.changes.workflow import change_prepare, change_send, change_submit
+from portal.core.permissions import PERMISSIONS, within_tenants
 from portal.directory.models import IndexedEntity
 from portal.staff.models import TenantScope, User
-from portal.staff.roles import ADMIN, AGENT, MANAGER, WITHIN_TENANTS
+from portal.staff.roles import ADMIN, AGENT, MANAGER
 from provisioning.credentials.services import connection_create
 from tests.access_table import TABLE
 from tests.factories import connector_made, merchant_made, read, unique, user_made
@@ -289,7 +290,7 @@ def test_a_whole_connection_can_be_reached(person, houses, client_of):
 @pytest.mark.parametrize("role", [MANAGER, ADMIN])
 def test_rights_over_the_whole_portal_are_withheld_from_limited_people(person, connection, client_of, role):
     someone = limited(person("lou", role), "sandbox", "")
-    assert someone.get_all_permissions() <= WITHIN_TENANTS
+    assert someone.get_all_permissions() <= within_tenants(list(PERMISSIONS))
     browser = client_of(someone)
     for path in ("/audit/", "/audit/export/", "/staff/", "/connections/sandbox/reset/"):
         answer = browser.get(path)
