@@ -10,12 +10,13 @@ from portal.audit.recording import Origin
 from portal.changes.audit_events import change_event, recorded
 from portal.changes.confirmation import clean_reason, confirmation_check
 from portal.changes.duplicates import reject_duplicate
-from portal.changes.encrypted_payloads import database_safe, payload_unseal
+from portal.changes.encrypted_payloads import payload_unseal
 from portal.changes.errors import ConcurrentChange, InvalidState
 from portal.changes.execution import change_carry_out, intent_record
 from portal.changes.models import Change, State
 from portal.changes.siblings import siblings_before
 from portal.changes.snapshots import Difference, differences, snapshot_of
+from portal.core.text import database_safe
 from portal.staff.models import User
 from provisioning import service
 from provisioning.encryption import KeyringError

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from portal.changes.duplicates import body_digest
-from portal.changes.encrypted_payloads import database_safe, payload_seal
+from portal.changes.encrypted_payloads import payload_seal
 from portal.changes.models import Change, State
 from portal.changes.review_rows import rows_of
 from portal.changes.snapshots import snapshot_of
+from portal.core.text import database_safe
 from portal.staff.models import User
 from provisioning import service
 from provisioning.entities import Entity

@@ -1,7 +1,6 @@
 """Request bodies at rest: sealed with the keyring while unsent, and made fit for the database's JSON."""
 
 import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,19 +45,6 @@ def payload_context(change: Model) -> str:
 def secrets_context(change: Model) -> str:
     """What the sealed secrets of a change are bound to."""
     return f"change:{change.pk}:secrets"
-
-
-def database_safe(value: Any) -> Any:
-    """A copy without what PostgreSQL refuses: NUL, lone surrogates, NaN and infinities (decision 10)."""
-    if isinstance(value, str):
-        return value.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
-    if isinstance(value, Mapping):
-        return {database_safe(str(key)): database_safe(child) for key, child in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [database_safe(child) for child in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value
 
 
 def _opened(value: Any) -> Any:

@@ -9,11 +9,11 @@ from django.db import DatabaseError
 from portal.audit.recording import Origin
 from portal.changes.accepted_answers import Verified, answer_verify
 from portal.changes.audit_events import after_of, before_of, change_event
-from portal.changes.encrypted_payloads import database_safe
 from portal.changes.models import Change, State
 from portal.changes.one_time_secrets import generated_seal
 from portal.changes.outcome_spool import spool_reserve
 from portal.changes.outcomes import outcome_record
+from portal.core.text import database_safe
 from portal.directory.services import entry_store
 from provisioning import service
 from provisioning.entities import Entity

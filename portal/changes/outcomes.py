@@ -14,7 +14,6 @@ from django.utils import timezone
 from portal.audit.models import Event
 from portal.audit.recording import Origin
 from portal.changes.audit_events import after_of, before_of, change_event, recorded
-from portal.changes.encrypted_payloads import database_safe
 from portal.changes.errors import AuditWriteError
 from portal.changes.models import Change, State
 from portal.changes.outcome_spool import (
@@ -27,6 +26,7 @@ from portal.changes.outcome_spool import (
     spool_waiting,
 )
 from portal.core.lock_timeout import lock_timeout
+from portal.core.text import database_safe
 
 logger = logging.getLogger(__name__)
 # A verdict may arrive after the change was settled without one; the verdict is the truth.

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from portal.changes.encrypted_payloads import database_safe
+from portal.core.text import database_safe
 from provisioning.entities import instant
 from provisioning.gateway.secrets import MASK, Sealed, mask
 

@@ -10,7 +10,7 @@ from portal.audit.recording import Origin
 from portal.changes.accepted_answers import differing
 from portal.changes.audit_events import after_of, before_of, change_event, recorded
 from portal.changes.confirmation import clean_reason
-from portal.changes.encrypted_payloads import database_safe, payload_unseal
+from portal.changes.encrypted_payloads import payload_unseal
 from portal.changes.errors import InvalidState, ReasonRequired
 from portal.changes.execution import index_update
 from portal.changes.models import Change, State
@@ -19,6 +19,7 @@ from portal.changes.permissions import Person, change_authorise
 from portal.changes.readback import Comparison, compare, value_of
 from portal.changes.siblings import candidates_of
 from portal.changes.snapshots import same, snapshot_of
+from portal.core.text import database_safe
 from provisioning import service
 from provisioning.encryption import KeyringError
 from provisioning.entities import Entity

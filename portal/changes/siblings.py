@@ -8,10 +8,10 @@ from typing import Any
 
 from django.utils import timezone
 
-from portal.changes.encrypted_payloads import database_safe
 from portal.changes.errors import InvalidState
 from portal.changes.models import Change, State
 from portal.changes.readback import compare
+from portal.core.text import database_safe
 from portal.directory.services import guids_read_before
 from provisioning import service
 from provisioning.entities import ENTITY_KINDS, Entity

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core import signing
 
-from portal.changes.encrypted_payloads import database_safe
+from portal.core.text import database_safe
 from provisioning import encryption
 from provisioning.entities import Entity
 from provisioning.gateway.secrets import Sealed, reveal_all

@@ -1,6 +1,11 @@
-"""Cleaning of typed text and folding of text for search: one rule for every form and every search box."""
+"""Clean typed text, fold text for search, make values fit for the database: one rule for all apps."""
 
+import math
 import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+from provisioning.gateway.secrets import MASK, Sealed
 
 # Characters that look like nothing although their categories are otherwise visible: the combining grapheme
 # joiner, Hangul fillers, Khmer inherent vowels, the blank Braille pattern, variation selectors.
@@ -110,6 +115,22 @@ def same_reading(text: str) -> str:
     """Return the form in which two names read alike: case, blanks and invisible characters do not count."""
     shown = "".join(char if char.isprintable() else " " * char.isspace() for char in text)
     return " ".join(unicodedata.normalize("NFKC", shown).casefold().split())
+
+
+def database_safe(value: Any) -> Any:
+    """Return a copy of a text or JSON value that both databases store, with secrets masked.
+
+    PostgreSQL refuses NUL, lone surrogates, NaN and infinities (decision 10).
+    """
+    if isinstance(value, Sealed):
+        return MASK
+    if isinstance(value, str):
+        return value.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping):
+        return {database_safe(str(key)): database_safe(child) for key, child in value.items()}
+    if isinstance(value, list | tuple):
+        return [database_safe(child) for child in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _is_hidden_at(text: str, position: int, end: int | None = None) -> bool:

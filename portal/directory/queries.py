@@ -11,10 +11,10 @@ from django.db.models import Case, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from portal.core.errors import NotFound
-from portal.core.text import fold, search_text
+from portal.core.text import database_safe, fold, search_text
 from portal.directory.list_sync import ScopeState, rows_store, scope_ensure, tenant_of
 from portal.directory.models import IndexedEntity, ListSync
-from portal.directory.serialization import GUID_LIMIT, database_safe, index_draft, index_row
+from portal.directory.serialization import GUID_LIMIT, index_draft, index_row
 from portal.staff.models import User
 from portal.staff.tenant_access import reach_of
 from provisioning.entities import Entity

@@ -2,19 +2,16 @@
 
 import hashlib
 import json
-import math
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from portal.core.text import fold
+from portal.core.text import database_safe, fold
 from portal.directory.models import IndexedEntity
 from provisioning import contract
 from provisioning.entities import Entity, instant
-from provisioning.gateway.secrets import MASK, Sealed
 
 GUID_LIMIT = 100
 # Part of every digest, so that a refresh rewrites the rows folded by an older rule.
@@ -97,19 +94,6 @@ def index_row(draft: Draft, *, connection: str, seen_at: datetime) -> IndexedEnt
         search=fold("\n".join(str(fields[key]) for key in _SEARCHED if fields.get(key))),
         fields=fields,
     )
-
-
-def database_safe(value: Any) -> Any:
-    """A copy of a JSON value that both databases take: no NUL, lone surrogate, NaN or infinity; no secret."""
-    if isinstance(value, Sealed):
-        return MASK
-    if isinstance(value, str):
-        return value.replace("\x00", "").encode("utf-8", "replace").decode()
-    if isinstance(value, Mapping):
-        return {database_safe(key): database_safe(child) for key, child in value.items()}
-    if isinstance(value, list):
-        return [database_safe(child) for child in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @cache

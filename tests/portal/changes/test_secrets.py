@@ -17,10 +17,11 @@ from django.utils import timezone
 
 from portal.audit.models import Event
 from portal.changes import workflow
-from portal.changes.encrypted_payloads import database_safe, payload_seal, payload_unseal
+from portal.changes.encrypted_payloads import payload_seal, payload_unseal
 from portal.changes.errors import SecretsGone
 from portal.changes.models import Change, State
 from portal.changes.templatetags.changes import generated_secrets
+from portal.core.text import database_safe
 from provisioning import service
 from provisioning.encryption import KeyringError
 from provisioning.gateway.secrets import Sealed

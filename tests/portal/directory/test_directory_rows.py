@@ -7,10 +7,10 @@ from importlib import import_module
 import pytest
 from django.apps import apps
 
-from portal.core.text import fold
+from portal.core.text import database_safe, fold
 from portal.directory.list_sync import rows_store
 from portal.directory.models import IndexedEntity, ListSync
-from portal.directory.serialization import GUID_LIMIT, database_safe, index_draft, index_row
+from portal.directory.serialization import GUID_LIMIT, index_draft, index_row
 from portal.directory.services import (
     entries_matching,
     entries_search,
@@ -67,9 +67,9 @@ def test_a_config_without_facts_is_left_out():
     assert "config" not in row_of(Connector.from_answer({"guid": "CO-1", "config": {"username": "x"}})).fields
 
 
-def test_what_postgresql_refuses_is_taken_out():
+def test_characters_that_postgresql_refuses_are_replaced():
     row = row_of(merchant(name="a\x00b\ud800", city="x", defaultRiskRuleSet=float("nan")))
-    assert row.name == "ab?"
+    assert row.name == "a\ufffdb?"
     assert "defaultRiskRuleSet" not in row.fields
     assert row.fields["unreadable"] == ["defaultRiskRuleSet: not a whole number"]
 
