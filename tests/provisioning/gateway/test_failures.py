@@ -233,7 +233,7 @@ def test_a_401_is_a_refusal_of_the_credential_whatever_stands_in_it(call, answer
     with wire(raw(answer)) as server:
         error = failure(server.url, call)
     assert type(error) is NotAuthorised and error.http_status == 401 and error.detail == UNUSUAL
-    assert "not of the gateway's usual form" in str(error)
+    assert "does not look like the gateway's" in str(error)
     assert ("Nothing was changed" in str(error)) is (call is WRITE)
     assert len(server.requests) == 1
 
