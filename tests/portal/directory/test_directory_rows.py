@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from importlib import import_module
 
 import pytest
-from django.apps import apps
 
 from portal.core.text import database_safe, fold
 from portal.directory.list_sync import rows_store
@@ -21,6 +20,7 @@ from portal.directory.services import (
 from portal.staff.models import User
 from provisioning.entities import Connector, Merchant, MerchantUser, Tenant
 from provisioning.gateway.secrets import MASK, Sealed
+from tests.historical_models import historical_apps
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -168,6 +168,7 @@ def test_rows_stored_before_are_folded_by_the_migration_and_by_the_next_refresh(
     row = row_of(merchant(name="Ölmühle Łódź"))
     rows_store([row])
     IndexedEntity.objects.update(search="ölmühle łódź", sort_key="ölmühle łódź")
-    import_module("portal.directory.migrations.0002_fold_accents").fold_rows(apps, None)
+    historical = historical_apps("directory", "0004_unreadable_rows")
+    import_module("portal.directory.migrations.0002_fold_accents").fold_rows(historical, None)
     assert IndexedEntity.objects.get().sort_key == "olmuhle lodz"
     assert entries_search(user=User(), text="olmuhle LODZ", kinds=["merchant"], limit=5)
