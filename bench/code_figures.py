@@ -130,13 +130,13 @@ def _agents_browser(gateway: Any) -> Any:
     from django.test import Client
 
     from portal.staff.models import User
-    from provisioning.credentials.credential_lifecycle import credential_reset
-    from provisioning.credentials.services import connection_create
+    from provisioning.credentials.credential_lifecycle import replace_credential
+    from provisioning.credentials.services import create_connection
 
-    made = connection_create(
+    made = create_connection(
         slug="sandbox", name="Sandbox", base_url=gateway.base_url, tenant_guid=gateway.own_tenant
     )
-    credential_reset(connection=made, api_key=gateway.api_key, password=gateway.password, by="figures")
+    replace_credential(connection=made, api_key=gateway.api_key, password=gateway.password, by="figures")
     agent = User.objects.create_user(username="agent")
     agent.groups.add(Group.objects.get(name="Support agent"))
     browser = Client()

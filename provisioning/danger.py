@@ -101,7 +101,7 @@ DANGERS = (
 )
 
 
-def dangers_of(operation: str, changes: Mapping[str, Any]) -> list[Danger]:
+def find_dangers(operation: str, changes: Mapping[str, Any]) -> list[Danger]:
     """Return what is dangerous about a write; [] if nothing is.
 
     `changes` holds only what becomes different; of a create everything that is sent.

@@ -17,7 +17,7 @@ BATCH = 25
 
 
 @dataclass(frozen=True, slots=True)
-class Resting:
+class EncryptedValue:
     """One sealed value: `part` names it within its row, `context` is what it is bound to."""
 
     part: str
@@ -28,7 +28,7 @@ class Resting:
     def key_id(self) -> str:
         """Id of the key that sealed it, "" for what the keyring did not write."""
         try:
-            return encryption.key_id_of(self.token)
+            return encryption.get_key_id(self.token)
         except encryption.KeyringError:
             return ""
 
@@ -54,10 +54,10 @@ class EncryptedField:
         """The rows with something sealed in them."""
         return self.model._base_manager.exclude(Q(**dict.fromkeys(self.columns, "")))
 
-    def values(self, row: Any) -> list[Resting]:
+    def values(self, row: Any) -> list[EncryptedValue]:
         """What is sealed in `row`."""
         return [
-            Resting(column, getattr(row, column), bound_to(row))
+            EncryptedValue(column, getattr(row, column), bound_to(row))
             for column, bound_to in self.columns.items()
             if getattr(row, column)
         ]
@@ -74,25 +74,25 @@ class EncryptedField:
 _places: dict[str, EncryptedField] = {}
 
 
-def place_register(place: EncryptedField) -> None:
+def register_encrypted_field(place: EncryptedField) -> None:
     """Makes a place known. Called from `ready` of the app whose rows they are."""
     _places[place.name] = place
 
 
-def places() -> list[EncryptedField]:
+def registered_fields() -> list[EncryptedField]:
     """Every place of the program."""
     return list(_places.values())
 
 
-def values_resting() -> Iterator[tuple[EncryptedField, Any, Resting]]:
+def iterate_encrypted_values() -> Iterator[tuple[EncryptedField, Any, EncryptedValue]]:
     """Every sealed value with its place and row."""
-    for place in places():
+    for place in registered_fields():
         for row in place.rows().order_by("pk"):
             for value in place.values(row):
                 yield place, row, value
 
 
-def rows_change(place: EncryptedField, act: Callable[[EncryptedField, Any], int]) -> Iterator[int]:
+def process_rows(place: EncryptedField, act: Callable[[EncryptedField, Any], int]) -> Iterator[int]:
     """Does `act` to every row, a few to a transaction; after each of those, what `act` counted."""
     last = None
     while True:
@@ -106,7 +106,7 @@ def rows_change(place: EncryptedField, act: Callable[[EncryptedField, Any], int]
         last = lot[-1].pk
 
 
-def row_reseal(place: EncryptedField, row: Any) -> int:
+def reencrypt_row(place: EncryptedField, row: Any) -> int:
     """Seals what is under another key with the current one; how many values. The row is locked.
 
     What does not open stays as it is.
@@ -124,7 +124,7 @@ def row_reseal(place: EncryptedField, row: Any) -> int:
     return len(tokens)
 
 
-def row_discard(place: EncryptedField, row: Any) -> int:
+def discard_unreadable_values(place: EncryptedField, row: Any) -> int:
     """Takes out the values that no configured key opens; how many. The row is locked."""
     parts = [value.part for value in place.values(row) if not value.opens()]
     if parts:

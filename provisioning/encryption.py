@@ -51,7 +51,7 @@ def unseal(token: str, *, context: str) -> Sealed:
         ) from None
 
 
-def keys_check() -> None:
+def validate_keys() -> None:
     """Raises KeyringError, with what is wrong, unless every configured key is usable."""
     probe = "keys_check"
     if unseal(seal(probe, context=probe), context=probe) != Sealed(
@@ -70,7 +70,7 @@ def key_ids() -> list[str]:
     return list(_keys())
 
 
-def key_id_of(token: str) -> str:
+def get_key_id(token: str) -> str:
     """The id of the key that sealed `token`, configured or not. Raises KeyringError for what is no token."""
     return _parts(token)[0]
 

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 from provisioning.contract.key_aliases import apply_aliases
-from provisioning.entity_values import fitted, guid_checked, instant
+from provisioning.entity_values import coerce_values, parse_datetime, validate_guid
 
 Values = Mapping[str, Any]
 
@@ -37,8 +37,8 @@ class Entity:
     @classmethod
     def from_answer(cls, answer: Values, *, parent: str = "") -> Self:
         """Builds the entity from one parsed answer object. Raises ValueError if it carries no usable guid."""
-        guid = guid_checked(answer.get("guid"))
-        values, problems = fitted(cls.schema, cls.normalise(apply_aliases(answer)))
+        guid = validate_guid(answer.get("guid"))
+        values, problems = coerce_values(cls.schema, cls.normalise(apply_aliases(answer)))
         return cls(guid=guid, parent=parent, values=MappingProxyType(values), problems=problems)
 
     @classmethod
@@ -64,7 +64,7 @@ class Entity:
     @property
     def created_at(self) -> datetime | None:
         """When the gateway created it (UTC), if it says so."""
-        return instant(self.values.get("createdAt"))
+        return parse_datetime(self.values.get("createdAt"))
 
 
 class Tenant(Entity):
@@ -124,4 +124,4 @@ ENTITY_KINDS: dict[str, type[Entity]] = {
 }
 
 
-__all__ = ["ENTITY_KINDS", "Connector", "Entity", "Merchant", "MerchantUser", "Tenant", "instant"]
+__all__ = ["ENTITY_KINDS", "Connector", "Entity", "Merchant", "MerchantUser", "Tenant", "parse_datetime"]

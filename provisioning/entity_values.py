@@ -51,7 +51,7 @@ class Expected:
     plain: frozenset[type] = frozenset()
 
 
-def fitted(schema: str, values: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+def coerce_values(schema: str, values: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return the values that fit the contract's `schema`, and what is wrong with the others.
 
     What the contract does not name is sealed: nobody knows whether it is a secret. null counts as absent.
@@ -60,7 +60,7 @@ def fitted(schema: str, values: Mapping[str, Any]) -> tuple[dict[str, Any], tupl
     return _object(values, _expected(schema), "", problems), tuple(problems[:MAX_PROBLEMS])
 
 
-def guid_checked(guid: Any) -> str:
+def validate_guid(guid: Any) -> str:
     """Return a GUID that pages and calls can use. Raises UnfitError."""
     if not isinstance(guid, str) or not guid:
         raise UnfitError("it has no GUID")
@@ -71,7 +71,7 @@ def guid_checked(guid: Any) -> str:
     return guid
 
 
-def instant(value: object) -> datetime | None:
+def parse_datetime(value: object) -> datetime | None:
     """Read both published spellings of a date; without offset it is UTC. None if it is no date in range."""
     if not isinstance(value, str):
         return None
@@ -154,7 +154,7 @@ def _scalar(value: Any, wanted: Expected) -> Any:
         text = str(value)
         if not _short(text):
             raise UnfitError(f"longer than {MAX_TEXT:,} characters")
-        if wanted.date and instant(text) is None:
+        if wanted.date and parse_datetime(text) is None:
             raise UnfitError("not a date, or out of range")
         return text
     raise UnfitError(_unfit(kinds))

@@ -83,6 +83,6 @@ _TABLE = (
 OPERATIONS: dict[str, Operation] = {operation.name: operation for operation in _TABLE}
 
 
-def operation_named(name: str) -> Operation:
+def get_operation(name: str) -> Operation:
     """The operation called `name`. Raises KeyError: an unknown operation is an error, never a pass."""
     return OPERATIONS[name]

@@ -25,12 +25,12 @@ _RULES = {
 }
 
 
-def payload_sealed(operation: Operation, payload: Payload) -> dict[str, Any]:
+def seal_payload(operation: Operation, payload: Payload) -> dict[str, Any]:
     """A copy of `payload` in which every secret is sealed, whether it came sealed or not."""
     return seal_secrets(sealed_copy(dict(payload)), operation.request_secrets)
 
 
-def payload_check(operation: Operation, payload: Payload, *, stored: Payload | None = None) -> None:
+def validate_payload(operation: Operation, payload: Payload, *, stored: Payload | None = None) -> None:
     """Raise NotSent, naming field and rule but never the value, if the contract does not allow it.
 
     Values that the gateway itself has shown (`stored`, the entity) may be sent back although the contract
@@ -49,7 +49,7 @@ def payload_check(operation: Operation, payload: Payload, *, stored: Payload | N
         raise NotSent(f"“{field or 'The request'}” {said}. Nothing was sent.", f"{name}: {said}", field=field)
 
 
-def payload_fields(operation: Operation) -> frozenset[str]:
+def get_payload_fields(operation: Operation) -> frozenset[str]:
     """The properties a request of this operation may hold: what a refusal's message may name."""
     name = operation.spec.request_schema
     return frozenset(contract.schema(name).get("properties", {})) if name else frozenset()

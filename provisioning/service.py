@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from provisioning.credentials.models import Credential
-from provisioning.credentials.sending import address_of, call_send, call_try
-from provisioning.credentials.services import connection_named
+from provisioning.credentials.sending import get_request_url, send_call, send_test_call
+from provisioning.credentials.services import get_connection
 from provisioning.entities import ENTITY_KINDS, Connector, Entity, Merchant, MerchantUser, Tenant
 from provisioning.gateway.errors import (
     EntityNotFound,
@@ -23,9 +23,9 @@ from provisioning.gateway.errors import (
 from provisioning.gateway.requests import Call
 from provisioning.gateway.responses import Answer
 from provisioning.gateway.secrets import Sealed, mask
-from provisioning.gateway.timing import time_limit, time_limit_left, waited_reset, waited_seconds
-from provisioning.operations import Operation, operation_named
-from provisioning.payloads import Payload, payload_check, payload_fields, payload_sealed
+from provisioning.gateway.timing import get_gateway_seconds, get_time_left, reset_gateway_time, time_limit
+from provisioning.operations import Operation, get_operation
+from provisioning.payloads import Payload, get_payload_fields, seal_payload, validate_payload
 
 AnyEntity = TypeVar("AnyEntity", bound=Entity)
 
@@ -51,21 +51,21 @@ class EntityList(list[AnyEntity]):
     unreadable: tuple[str, ...] = ()
 
 
-def tenant_list(*, connection: str, size_cap: int = 0) -> EntityList[Tenant]:
+def list_tenants(*, connection: str, size_cap: int = 0) -> EntityList[Tenant]:
     """The sub-tenants (list-tenants). The key's own tenant, which the gateway leaves out, comes first.
 
     It is known from the connection's settings only: values guid, name (the connection's) and own: True.
     Raises ProvisioningError.
     """
     listed = _listed(Tenant, _items("tenant.list", connection=connection, size_cap=size_cap), "")
-    own = connection_named(connection)
+    own = get_connection(connection)
     if own.tenant_guid and all(tenant.guid != own.tenant_guid for tenant in listed):
         values = {"guid": own.tenant_guid, "name": own.name, "own": True}
         listed.insert(0, Tenant.from_answer(values))
     return listed
 
 
-def merchant_list(*, connection: str, tenant_guid: str, size_cap: int = 0) -> EntityList[Merchant]:
+def list_merchants(*, connection: str, tenant_guid: str, size_cap: int = 0) -> EntityList[Merchant]:
     """The merchants of a tenant (list-merchants). Raises ProvisioningError.
 
     `size_cap`: refuse an answer of more bytes with AnswerTooLarge; 0 is the client's own limit.
@@ -74,36 +74,38 @@ def merchant_list(*, connection: str, tenant_guid: str, size_cap: int = 0) -> En
     return _listed(Merchant, items, tenant_guid)
 
 
-def merchant_user_list(*, connection: str, merchant_guid: str, size_cap: int = 0) -> EntityList[MerchantUser]:
+def list_merchant_users(
+    *, connection: str, merchant_guid: str, size_cap: int = 0
+) -> EntityList[MerchantUser]:
     """The users of a merchant (list-merchant-users). Raises ProvisioningError."""
     items = _items("merchant_user.list", connection=connection, target=merchant_guid, size_cap=size_cap)
     return _listed(MerchantUser, items, merchant_guid)
 
 
-def connector_list(*, connection: str, merchant_guid: str, size_cap: int = 0) -> EntityList[Connector]:
+def list_connectors(*, connection: str, merchant_guid: str, size_cap: int = 0) -> EntityList[Connector]:
     """The connectors of a merchant (list-connectors), their secrets sealed. Raises ProvisioningError."""
     items = _items("connector.list", connection=connection, target=merchant_guid, size_cap=size_cap)
     return _listed(Connector, items, merchant_guid)
 
 
-def sibling_guids(*, connection: str, kind: str, parent: str, deadline: float) -> list[str]:
+def list_guids(*, connection: str, kind: str, parent: str, deadline: float) -> list[str]:
     """Return the guids that the parent's list holds now, read within `deadline` seconds.
 
     A list of more than 1 MiB is not read: OutcomeUnknown. Raises ProvisioningError, KeyError for a kind
     without a list.
     """
-    described = operation_named(f"{kind}.list")
+    described = get_operation(f"{kind}.list")
     call = replace(_call(described, target=parent), large=False)
-    left = time_limit_left()
+    left = get_time_left()
     with time_limit(deadline if left is None else min(deadline, left)):
-        answer = call_send(call, connection=connection)
+        answer = send_call(call, connection=connection)
     items = answer.body.get(described.result)
     if not isinstance(items, list):
         raise _unreadable(f"“{described.result}” is not a list", answer)
     return [str(item["guid"]) for item in items if isinstance(item, dict) and item.get("guid")]
 
 
-def entity_read(*, connection: str, kind: str, parent: str, guid: str) -> Entity:
+def read_entity(*, connection: str, kind: str, parent: str, guid: str) -> Entity:
     """One entity, fresh. The API reads no single one, so the parent is listed.
 
     Raises EntityNotFound if it is not listed there, KeyError for an unknown kind, and ProvisioningError.
@@ -111,7 +113,7 @@ def entity_read(*, connection: str, kind: str, parent: str, guid: str) -> Entity
     entity_class = ENTITY_KINDS[kind]
     found: list[Entity]
     if entity_class is Tenant:
-        found = [tenant for tenant in tenant_list(connection=connection) if tenant.guid == guid]
+        found = [tenant for tenant in list_tenants(connection=connection) if tenant.guid == guid]
     else:
         items = _items(f"{kind}.list", connection=connection, target=parent)
         found = _listed(entity_class, [item for item in items if _has_guid(item, guid)][:1], parent)
@@ -120,22 +122,24 @@ def entity_read(*, connection: str, kind: str, parent: str, guid: str) -> Entity
     return found[0]
 
 
-def document_read(operation: str, *, connection: str, target: str = "", second: str = "") -> dict[str, Any]:
+def read_document(operation: str, *, connection: str, target: str = "", second: str = "") -> dict[str, Any]:
     """The whole answer of a reading operation, secrets sealed. Raises ProvisioningError, ValueError."""
-    described = operation_named(operation)
+    described = get_operation(operation)
     if described.writes:
         raise ValueError(f"{operation} writes: it goes through perform().")
-    return call_send(_call(described, target=target, second=second), connection=connection).body
+    return send_call(_call(described, target=target, second=second), connection=connection).body
 
 
-def adapter_settings(*, connection: str, adapter: str, merchant_guid: str | None = None) -> dict[str, Any]:
+def read_adapter_settings(
+    *, connection: str, adapter: str, merchant_guid: str | None = None
+) -> dict[str, Any]:
     """The settings descriptors of an adapter: {"baseConfig": …}, for a merchant also "vaultConfig".
 
     Each is, as published, a list of descriptors, a single descriptor or {} (get-connector-settings, …-vault).
     Raises ProvisioningError.
     """
     name = "connector.settings" if merchant_guid is None else "connector.vault_settings"
-    body = document_read(name, connection=connection, target=adapter, second=merchant_guid or "")
+    body = read_document(name, connection=connection, target=adapter, second=merchant_guid or "")
     return {key: body[key] for key in ("baseConfig", "vaultConfig") if key in body}
 
 
@@ -155,42 +159,42 @@ def perform(
 
     Failures are returned, not raised; KeyError or ValueError: it is no write.
     """
-    described = operation_named(operation)
+    described = get_operation(operation)
     if not described.writes:
         raise ValueError(f"{operation} reads: it has a function of its own.")
     try:
-        payload_check(described, payload, stored=stored)
-        call = _call(described, target=target, payload=payload_sealed(described, payload))
-        answer = call_send(call, connection=connection)
+        validate_payload(described, payload, stored=stored)
+        call = _call(described, target=target, payload=seal_payload(described, payload))
+        answer = send_call(call, connection=connection)
     except (NotSent, Refused, OutcomeUnknown) as error:
         return error
     entity = _entity_of(described, answer, target, parent)
     return Accepted(entity, answer.body, answer.request_id, answer.http_status, answer.duration_ms)
 
 
-def request_preview(
+def preview_request(
     operation: str, *, connection: str, target: str, payload: dict[str, Any]
 ) -> dict[str, Any]:
     """{"method", "url", "body"} of what `perform` would send, secrets masked. Raises NotSent, KeyError."""
-    described = operation_named(operation)
-    call = _call(described, target=target, payload=payload_sealed(described, payload))
+    described = get_operation(operation)
+    call = _call(described, target=target, payload=seal_payload(described, payload))
     return {
         "method": call.method,
-        "url": address_of(call, connection=connection),
+        "url": get_request_url(call, connection=connection),
         "body": mask(call.payload),
     }
 
 
-def credential_probe(*, credential: Credential) -> None:
+def probe_credential(*, credential: Credential) -> None:
     """Tries a stored credential, active or not, with harmless reads; what comes of it is not noted.
 
     Lists tenants, then the merchants of the key's own tenant: a key of somebody else's may list tenants too.
     Raises ProvisioningError, EntityNotFound if the key cannot see that tenant.
     """
-    call_try(_call(operation_named("tenant.list")), credential=credential)
+    send_test_call(_call(get_operation("tenant.list")), credential=credential)
     own = credential.connection.tenant_guid
     if own:
-        call_try(_call(operation_named("merchant.list"), target=own), credential=credential)
+        send_test_call(_call(get_operation("merchant.list"), target=own), credential=credential)
 
 
 def _call(
@@ -210,7 +214,7 @@ def _call(
         payload=None if payload is None else dict(payload),
         secrets=operation.response_secrets,
         result=operation.result,
-        fields=payload_fields(operation),
+        fields=get_payload_fields(operation),
         large=operation.name.endswith(".list"),
         schema=spec.response_schema,
         operation=operation.name,
@@ -219,9 +223,9 @@ def _call(
 
 
 def _items(operation: str, *, connection: str, target: str = "", size_cap: int = 0) -> list[Any]:
-    described = operation_named(operation)
+    described = get_operation(operation)
     call = _call(described, target=target, size_cap=size_cap)
-    answer = call_send(call, connection=connection)
+    answer = send_call(call, connection=connection)
     items = answer.body.get(described.result)
     if not isinstance(items, list):
         raise _unreadable(f"“{described.result}” is not a list", answer)
@@ -299,19 +303,19 @@ __all__ = [
     "ProvisioningError",
     "Refused",
     "Sealed",
-    "adapter_settings",
-    "connector_list",
-    "credential_probe",
-    "document_read",
-    "entity_read",
+    "get_gateway_seconds",
+    "list_connectors",
+    "list_guids",
+    "list_merchant_users",
+    "list_merchants",
+    "list_tenants",
     "mask",
-    "merchant_list",
-    "merchant_user_list",
     "perform",
-    "request_preview",
-    "sibling_guids",
-    "tenant_list",
+    "preview_request",
+    "probe_credential",
+    "read_adapter_settings",
+    "read_document",
+    "read_entity",
+    "reset_gateway_time",
     "time_limit",
-    "waited_reset",
-    "waited_seconds",
 ]

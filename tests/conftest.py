@@ -165,11 +165,11 @@ def _emptied() -> None:
 @pytest.fixture
 def connection(db: None, gateway: Gateway) -> Any:
     """The connection “sandbox” to the running gateway, with its credential and its key's own tenant."""
-    from provisioning.credentials.credential_lifecycle import credential_reset
-    from provisioning.credentials.services import connection_create
+    from provisioning.credentials.credential_lifecycle import replace_credential
+    from provisioning.credentials.services import create_connection
 
-    made = connection_create(
+    made = create_connection(
         slug="sandbox", name="Sandbox", base_url=gateway.base_url, tenant_guid=gateway.own_tenant
     )
-    credential_reset(connection=made, api_key=gateway.api_key, password=gateway.password, by="tests")
+    replace_credential(connection=made, api_key=gateway.api_key, password=gateway.password, by="tests")
     return made

@@ -4,7 +4,7 @@ import itertools
 import secrets
 from typing import Any
 
-from portal.directory.services import entry_store
+from portal.directory.services import store_entity
 from provisioning import service
 from provisioning.entities import Entity
 
@@ -38,7 +38,7 @@ def connector_made(connection: Any, merchant: Entity, **values: Any) -> Entity:
 
 def read(connection: Any, kind: str, parent: str, guid: str) -> Entity:
     """The entity as the gateway has it now."""
-    return service.entity_read(connection=connection.slug, kind=kind, parent=parent, guid=guid)
+    return service.read_entity(connection=connection.slug, kind=kind, parent=parent, guid=guid)
 
 
 def unique() -> str:
@@ -53,5 +53,5 @@ def _made(operation: str, connection: Any, parent: str, body: dict[str, Any]) ->
     assert isinstance(outcome, service.Accepted), outcome
     assert outcome.entity is not None
     # Known to the index, as after a change of the portal's own: a page then need not search for it.
-    entry_store(connection=connection.slug, entity=outcome.entity)
+    store_entity(connection=connection.slug, entity=outcome.entity)
     return outcome.entity

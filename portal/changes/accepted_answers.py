@@ -122,7 +122,7 @@ def _updated_one(change: Change, payload: Mapping[str, Any], words: str) -> Veri
 def _read_again(change: Change, entity: Entity | None) -> Entity | None:
     """Return the entity as it is now; None if it cannot be read, or the page has no time left for it."""
     try:
-        return service.entity_read(
+        return service.read_entity(
             connection=change.connection,
             kind=change.kind,
             parent=change.target if change.is_create else change.parent_guid,

@@ -8,7 +8,7 @@ from django.core.signals import request_started
 from portal.core.navigation import NAVIGATION, NavItem, Section
 from portal.core.permissions import AREAS, PERMISSIONS, Permission, PermissionArea
 from portal.tasks.periodic import housekeeping_register
-from provisioning.encrypted_fields import EncryptedField, place_register
+from provisioning.encrypted_fields import EncryptedField, register_encrypted_field
 
 
 class ChangesConfig(AppConfig):

@@ -93,7 +93,7 @@ def _unchanged(change: Change, origin: Origin) -> bool:
     if not change.base:
         return True
     try:
-        entity = service.entity_read(
+        entity = service.read_entity(
             connection=change.connection, kind=change.kind, parent=change.parent_guid, guid=change.object_guid
         )
     except EntityNotFound:

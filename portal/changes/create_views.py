@@ -20,7 +20,7 @@ from portal.core.forms import PayloadForm
 from portal.core.links import entity_url
 from portal.core.next_steps import notice_with_links
 from portal.directory.models import IndexedEntity
-from portal.directory.services import entry_find
+from portal.directory.services import find_entity
 from portal.form_drafts.forms import show_unchecked
 from provisioning.gateway.errors import ProvisioningError
 
@@ -100,9 +100,9 @@ class EntityCreateView(WriteView):
             return self.form_page(parent, form, status=503, submission=_submission(request))
 
     def parent(self) -> IndexedEntity:
-        """The parent's row. Raises EntryMissing, which is a 404."""
+        """The parent's row. Raises UnknownEntity, which is a 404."""
         place = {"connection": self.connection, "guid": self.parent_guid()}
-        return entry_find(user=self.request.user, kind=self.parent_kind, **place)
+        return find_entity(user=self.request.user, kind=self.parent_kind, **place)
 
     def submit(self, parent: IndexedEntity, form: PayloadForm) -> Change:
         """Hands the form to portal.changes.workflow."""

@@ -14,7 +14,7 @@ from portal.staff.models import User
 from provisioning import service
 from provisioning.entities import Entity
 from provisioning.gateway.secrets import mask
-from provisioning.operations import operation_named
+from provisioning.operations import get_operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def _draft(
     reason: str,
     trace: FormState,
 ) -> Change:
-    operation_named(operation)
+    get_operation(operation)
     change = Change(
         state=State.PREPARED,
         operation=operation,
@@ -135,7 +135,7 @@ def _draft(
         form_path=trace.path[:1000],
     )
     change.request = database_safe(
-        service.request_preview(
+        service.preview_request(
             operation, connection=subject.connection, target=subject.target, payload=payload
         )
     )

@@ -21,7 +21,7 @@ from portal.changes.snapshots import Difference, base_read, base_sign, differenc
 from portal.core.forms import PayloadForm
 from portal.core.links import entity_url
 from portal.directory.models import IndexedEntity
-from portal.directory.services import entry_find, entry_parents
+from portal.directory.services import find_entity, get_parents
 from portal.form_drafts.forms import show_unchecked
 from portal.form_drafts.services import OpenDraft
 from provisioning import contract, service
@@ -33,13 +33,13 @@ class UpdateView(WriteView):
     """What edits and actions share: the entity, read fresh, and preparing a change of it."""
 
     def entry(self) -> IndexedEntity:
-        """The entity's row. Raises EntryMissing, which is a 404."""
+        """The entity's row. Raises UnknownEntity, which is a 404."""
         place = {"connection": self.connection, "guid": str(self.kwargs["guid"])}
-        return entry_find(user=self.request.user, kind=self.spec.kind, **place)
+        return find_entity(user=self.request.user, kind=self.spec.kind, **place)
 
     def entity(self, entry: IndexedEntity) -> Entity:
         """The entity as the gateway has it now. Raises ProvisioningError."""
-        return service.entity_read(
+        return service.read_entity(
             connection=self.connection, kind=entry.kind, parent=entry.parent_guid, guid=entry.guid
         )
 
@@ -52,7 +52,7 @@ class UpdateView(WriteView):
         reason: str = "",
     ) -> HttpResponse:
         """Writes the change down and goes to its review page."""
-        parents = entry_parents(entry)
+        parents = get_parents(entry)
         change = workflow.change_prepare(
             user=self.request.user,
             origin=origin_of(self.request),

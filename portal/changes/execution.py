@@ -62,7 +62,7 @@ def change_carry_out(*, change: Change, payload: dict[str, Any], origin: Origin)
 def index_update(change: Change, entity: Entity) -> bool:
     """Have the local index follow an own change; return whether it did. Its failing is no error."""
     try:
-        stored = entry_store(connection=change.connection, entity=entity, tenant_guid=change.tenant_guid)
+        stored = store_entity(connection=change.connection, entity=entity, tenant_guid=change.tenant_guid)
     except Exception as error:
         _log.warning("The index did not take change %s: %s", change.pk, type(error).__name__)
         return False

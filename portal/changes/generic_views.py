@@ -21,10 +21,10 @@ from portal.changes.permissions import visible_changes
 from portal.core.forms import PayloadForm
 from portal.core.links import entity_url
 from portal.directory.models import IndexedEntity
-from portal.directory.services import entry_parents
+from portal.directory.services import get_parents
 from portal.form_drafts.forms import note_secrets, require_secrets, secret_names
 from portal.form_drafts.services import KeptSecrets, OpenDraft, fill_secrets, open_draft, save_posted
-from provisioning.operations import Operation, operation_named
+from provisioning.operations import Operation, get_operation
 
 
 class WriteView(GatewayView):
@@ -40,12 +40,12 @@ class WriteView(GatewayView):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "operation" in cls.__dict__ and "access" not in cls.__dict__:
-            cls.access = operation_named(cls.operation).permission
+            cls.access = get_operation(cls.operation).permission
 
     @property
     def spec(self) -> Operation:
         """The operation of the table."""
-        return operation_named(self.operation)
+        return get_operation(self.operation)
 
     @property
     def connection(self) -> str:
@@ -113,7 +113,7 @@ class WriteView(GatewayView):
         """Renders the page: entry, parents (its breadcrumbs), operation and what a subclass adds."""
         frame = {
             "entry": entry,
-            "parents": entry_parents(entry) if entry else [],
+            "parents": get_parents(entry) if entry else [],
             "operation": self.spec,
             "kind_words": KINDS.get(self.spec.kind, ""),
             "draft_title": self.draft_title(entry),

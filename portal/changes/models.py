@@ -8,8 +8,8 @@ from django.db import models
 from django.db.models import Q
 
 from portal.audit.event_types import KINDS, flag_verb
-from provisioning.danger import Danger, dangers_of
-from provisioning.operations import Operation, operation_named
+from provisioning.danger import Danger, find_dangers
+from provisioning.operations import Operation, get_operation
 
 
 class State(models.TextChoices):
@@ -115,7 +115,7 @@ class Change(models.Model):
     @property
     def spec(self) -> Operation:
         """The operation of the table. Raises KeyError for one that is no longer in it."""
-        return operation_named(self.operation)
+        return get_operation(self.operation)
 
     @property
     def kind(self) -> str:
@@ -141,7 +141,7 @@ class Change(models.Model):
     @property
     def dangers(self) -> list[Danger]:
         """What is dangerous about it, wherever it is sent; [] if nothing is."""
-        return dangers_of(self.operation, self.changed_values)
+        return find_dangers(self.operation, self.changed_values)
 
     @property
     def is_create(self) -> bool:

@@ -71,10 +71,10 @@ def draft_authorise(*, user: User, change: Change, payload: Mapping[str, Any]) -
 
 def _seen(user: User, change: Change, wanted: set[str]) -> set[str]:
     """Those that the person may know of. Connectors of the same merchant may not have been listed yet."""
-    seen = guids_seen(user=user, connection=change.connection, guids=wanted)
+    seen = find_visible_guids(user=user, connection=change.connection, guids=wanted)
     if wanted - seen and change.target in seen and change.spec.kind == "connector":
-        scope_refresh(connection=change.connection, kind="connector", parent=change.parent_guid)
-        seen = guids_seen(user=user, connection=change.connection, guids=wanted)
+        refresh_list(connection=change.connection, kind="connector", parent=change.parent_guid)
+        seen = find_visible_guids(user=user, connection=change.connection, guids=wanted)
     return seen
 
 

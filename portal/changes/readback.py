@@ -90,8 +90,8 @@ def equivalent(sent: Any, shown: Any) -> bool:
             agrees = len(sent) == len(shown) and all(map(equivalent, sent, shown))
     elif isinstance(sent, bool) or isinstance(shown, bool):
         agrees = _text(sent) in {"true", "1"} and _text(shown) in {"true", "1"}
-    elif instant(sent) and instant(shown):
-        agrees = instant(sent) == instant(shown)
+    elif parse_datetime(sent) and parse_datetime(shown):
+        agrees = parse_datetime(sent) == parse_datetime(shown)
     else:
         agrees = _text(sent) == _text(shown)
     return agrees

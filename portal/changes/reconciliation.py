@@ -110,7 +110,7 @@ def _create_checked(change: Change, origin: Origin) -> Change:
 
 
 def _update_checked(change: Change, origin: Origin) -> Change:
-    entity = service.entity_read(
+    entity = service.read_entity(
         connection=change.connection, kind=change.kind, parent=change.parent_guid, guid=change.object_guid
     )
     compared = _changed_properties(change, entity)

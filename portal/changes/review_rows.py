@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from portal.changes.snapshots import leaves, same
-from provisioning.contract.connector_settings import setting_note
+from provisioning.contract.connector_settings import get_setting_note
 from provisioning.gateway.secrets import MASK
 
 _PARTNER = re.compile(r"^(add|remove)([A-Z]\w*)(\..+)?$")
@@ -66,7 +66,7 @@ def _row(field: str, label: str, old: Any, new: Any) -> dict[str, Any]:
         row["removed"] = [item for item in was if item not in new]
     holder, _, key = field.partition(".")
     if key and holder in ("settings", "addSettings"):
-        row["note"] = setting_note(key)
+        row["note"] = get_setting_note(key)
     return row
 
 

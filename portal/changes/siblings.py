@@ -24,11 +24,13 @@ _SURELY_BEFORE = timedelta(minutes=2)
 # Shorter names are not taken for the beginning of a longer one.
 _SHORTEST_BEGINNING = 8
 _LISTS: dict[str, Callable[[Change], list[Any]]] = {
-    "merchant": lambda change: service.merchant_list(connection=change.connection, tenant_guid=change.target),
-    "merchant_user": lambda change: service.merchant_user_list(
+    "merchant": lambda change: service.list_merchants(
+        connection=change.connection, tenant_guid=change.target
+    ),
+    "merchant_user": lambda change: service.list_merchant_users(
         connection=change.connection, merchant_guid=change.target
     ),
-    "connector": lambda change: service.connector_list(
+    "connector": lambda change: service.list_connectors(
         connection=change.connection, merchant_guid=change.target
     ),
 }
@@ -80,7 +82,7 @@ def siblings_before(change: Change) -> dict[str, Any]:
     if change.kind not in _LISTS:
         return {}
     try:
-        guids = service.sibling_guids(
+        guids = service.list_guids(
             connection=change.connection, kind=change.kind, parent=change.target, deadline=SNAPSHOT_SECONDS
         )
     except ProvisioningError:
@@ -115,7 +117,7 @@ def existed_before(change: Change, guid: str) -> bool:
     if guid in (change.siblings.get("guids") or ()):
         return True
     sent_at = change.intent_at or change.created_at
-    known = guids_read_before(connection=change.connection, kind=change.kind, before=sent_at)
+    known = find_guids_read_before(connection=change.connection, kind=change.kind, before=sent_at)
     return known.filter(guid=guid).exists() or guid in _made_by_others(change)
 
 
@@ -123,7 +125,9 @@ def _known_before(change: Change) -> tuple[set[str], bool]:
     if "guids" in change.siblings:
         return set(change.siblings["guids"]), True
     sent_at = change.intent_at or change.created_at
-    known = guids_read_before(connection=change.connection, kind=change.kind, before=sent_at - _SURELY_BEFORE)
+    known = find_guids_read_before(
+        connection=change.connection, kind=change.kind, before=sent_at - _SURELY_BEFORE
+    )
     return set(known.filter(parent_guid=change.target)), False
 
 

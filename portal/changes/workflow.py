@@ -28,7 +28,7 @@ from portal.changes.siblings import siblings_before
 from portal.changes.stale_changes import changes_interrupted_settle, entity_history
 from portal.staff.models import User
 from provisioning.entities import Entity
-from provisioning.operations import operation_named
+from provisioning.operations import get_operation
 
 __all__ = [
     "FormState",
@@ -76,7 +76,7 @@ def change_submit(
     submission is only sent `again` on purpose. Raises AlreadySent, PermissionDenied, RecordMissing, KeyError
     (operation).
     """
-    permission = operation_named(operation).permission
+    permission = get_operation(operation).permission
     person = authorise(user=user, permission=permission)
     pause_check(connection)
     subject = ChangeTarget(connection, target, "", object_name, parent or target, parent_name, tenant_guid)
@@ -111,7 +111,7 @@ def change_prepare(
 
     Raises PermissionDenied, RecordMissing, KeyError (operation).
     """
-    permission = operation_named(operation).permission
+    permission = get_operation(operation).permission
     person = authorise(user=user, permission=permission)
     pause_check(connection)
     subject = ChangeTarget(

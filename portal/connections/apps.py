@@ -16,9 +16,9 @@ class ConnectionsConfig(AppConfig):
 
     def ready(self) -> None:
         """Cards for the home page, ears for credentials turned down, and an end for outdated ones."""
-        from portal.connections.credential_actions import credentials_outdated_destroy
-        from portal.connections.dashboard import home_register
-        from portal.connections.notifications import notices_register
+        from portal.connections.credential_actions import destroy_expired_credentials
+        from portal.connections.dashboard import register_dashboard_cards
+        from portal.connections.notifications import register_notifications
         from portal.tasks.periodic import housekeeping_register
 
         home_register()

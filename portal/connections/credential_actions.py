@@ -1,7 +1,7 @@
 """The steps of a credential's reset, each authorised again and on record: enter, test, use, go back, revoke.
 
 Raises, besides what each step says: PermissionDenied, AuditUnavailable (nothing was done then), and
-StepNotPossible if somebody else was faster.
+InvalidCredentialState if somebody else was faster.
 """
 
 from functools import partial
@@ -11,12 +11,12 @@ from django.db import transaction
 
 from portal.audit.recording import AuditUnavailable, Origin, event_record, origin_system
 from portal.changes.permissions import Person, authorise
-from portal.connections.credential_diagnosis import Diagnosis, finding_of
-from portal.connections.optimistic_lock import connection_locked, connection_ref
+from portal.connections.credential_diagnosis import Diagnosis, diagnose
+from portal.connections.optimistic_lock import get_connection_ref, lock_connection
 from provisioning.credentials import credential_lifecycle
 from provisioning.credentials.models import Connection, Credential
-from provisioning.credentials.services import credential_note
-from provisioning.service import NotSent, OutcomeUnknown, ProvisioningError, credential_probe
+from provisioning.credentials.services import record_credential_use
+from provisioning.service import NotSent, OutcomeUnknown, ProvisioningError, probe_credential
 
 RIGHT = "credential.reset"
 _ONE_KEPT = "only the last replaced version is kept"
@@ -33,8 +33,8 @@ def store_credential(
     """
     authorise(user=user, permission=RIGHT)
     with transaction.atomic():
-        fresh = connection_locked(connection, seen=seen)
-        taken = credential_lifecycle.credential_enter(
+        fresh = lock_connection(connection, seen=seen)
+        taken = credential_lifecycle.add_credential(
             connection=fresh,
             api_key=api_key,
             password=password,
@@ -48,9 +48,9 @@ def store_credential(
 def test_credential(*, user: Person, origin: Origin, credential: Credential) -> Diagnosis | None:
     """Tests a version that is on its way with harmless reads; None if the gateway took it, else why not."""
     authorise(user=user, permission=RIGHT)
-    credential = credential_lifecycle.credential_kept(credential, *Credential.ON_ITS_WAY)
+    credential = credential_lifecycle.get_usable_credential(credential, *Credential.ON_ITS_WAY)
     finding = _tried(credential, origin)
-    credential_lifecycle.credential_tested(credential=credential, problem=finding.name if finding else "")
+    credential_lifecycle.record_test_result(credential=credential, problem=finding.name if finding else "")
     return finding
 
 
@@ -58,7 +58,7 @@ def activate_credential(*, user: Person, origin: Origin, credential: Credential)
     """Puts a tested version to use, in every worker from its next call on."""
     authorise(user=user, permission=RIGHT)
     with transaction.atomic():
-        active = credential_lifecycle.credential_activate(
+        active = credential_lifecycle.activate_credential(
             credential=credential, by=origin.actor_name, destroyed=partial(_pushed_out, origin, _ONE_KEPT)
         )
         _recorded("credential.activated", active, origin, after=_facts(active))
@@ -68,11 +68,11 @@ def activate_credential(*, user: Person, origin: Origin, credential: Credential)
 def roll_back_credential(*, user: Person, origin: Origin, credential: Credential) -> Diagnosis | None:
     """Puts the previous version to use again, if the gateway still takes it; otherwise why not."""
     authorise(user=user, permission=RIGHT)
-    credential = credential_lifecycle.credential_kept(credential, Credential.State.PREVIOUS)
+    credential = credential_lifecycle.get_usable_credential(credential, Credential.State.PREVIOUS)
     finding = _tried(credential, origin)
     if finding is None:
         with transaction.atomic():
-            active = credential_lifecycle.credential_rollback(
+            active = credential_lifecycle.roll_back_credential(
                 credential=credential, by=origin.actor_name, destroyed=partial(_pushed_out, origin, _ONE_KEPT)
             )
             _recorded("credential.rolled_back", active, origin, after=_facts(active))
@@ -85,13 +85,13 @@ def revoke_credential(*, user: Person, origin: Origin, credential: Credential) -
     return _revoked(credential, origin)
 
 
-def connection_shut(*, user: Person, origin: Origin, connection: Connection, reason: str) -> int:
+def shut_down_connection(*, user: Person, origin: Origin, connection: Connection, reason: str) -> int:
     """The emergency: pauses the connection and destroys every stored value of it; how many versions."""
     authorise(user=user, permission=RIGHT)
     with transaction.atomic():
-        stored = credential_lifecycle.credentials_revoke_all(connection=connection, by=origin.actor_name)
+        stored = credential_lifecycle.revoke_all_credentials(connection=connection, by=origin.actor_name)
         paused = Connection.objects.filter(pk=connection.pk, is_paused=False).update(is_paused=True)
-        about = connection_ref(connection)
+        about = get_connection_ref(connection)
         if paused:
             event_record(
                 action="connection.paused",
@@ -107,25 +107,27 @@ def connection_shut(*, user: Person, origin: Origin, connection: Connection, rea
     return len(stored)
 
 
-def credentials_outdated_destroy() -> int:
+def destroy_expired_credentials() -> int:
     """Destroys what was kept for going back, or entered and never used, for long enough; how many."""
     done = 0
-    for credential in credential_lifecycle.credentials_outdated():
+    for credential in credential_lifecycle.find_expired_credentials():
         try:
             _revoked(credential, TIME_IS_OVER)
             done += 1
-        except (credential_lifecycle.StepNotPossible, AuditUnavailable):
+        except (credential_lifecycle.InvalidCredentialState, AuditUnavailable):
             continue  # somebody just did something with it, or it cannot be recorded now: the next time
     return done
 
 
 def _tried(credential: Credential, origin: Origin) -> Diagnosis | None:
     try:
-        credential_probe(credential=credential)
+        probe_credential(credential=credential)
     except ProvisioningError as error:
-        finding = finding_of(error)
+        finding = diagnose(error)
         if finding.accepted is not None:
-            credential_note(credential=credential, accepted=finding.accepted, words=error.gateway_message)
+            record_credential_use(
+                credential=credential, accepted=finding.accepted, words=error.gateway_message
+            )
         _recorded(
             "credential.tested",
             credential,
@@ -137,7 +139,7 @@ def _tried(credential: Credential, origin: Origin) -> Diagnosis | None:
             duration_ms=error.duration_ms,
         )
         return finding
-    credential_note(credential=credential, accepted=True)
+    record_credential_use(credential=credential, accepted=True)
     _recorded(
         "credential.tested",
         credential,
@@ -150,7 +152,7 @@ def _tried(credential: Credential, origin: Origin) -> Diagnosis | None:
 
 def _revoked(credential: Credential, origin: Origin) -> Credential:
     with transaction.atomic():
-        revoked = credential_lifecycle.credential_revoke(credential=credential, by=origin.actor_name)
+        revoked = credential_lifecycle.revoke_credential(credential=credential, by=origin.actor_name)
         _recorded("credential.revoked", revoked, origin, after=_facts(revoked))
     return revoked
 
@@ -179,5 +181,9 @@ def _recorded(action: str, credential: Credential, origin: Origin, **values: Any
     values.setdefault("message", f"version {credential.version}")
     connection = credential.connection
     event_record(
-        action=action, origin=origin, connection=connection.slug, object=connection_ref(connection), **values
+        action=action,
+        origin=origin,
+        connection=connection.slug,
+        object=get_connection_ref(connection),
+        **values,
     )

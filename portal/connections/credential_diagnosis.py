@@ -125,12 +125,12 @@ _ADDRESS = re.compile(r"\b(ip|address|whitelist|allow-?list)", re.IGNORECASE)
 _SERVICE = re.compile(r"\bservice\b", re.IGNORECASE)
 
 
-def finding_of(error: ProvisioningError) -> Diagnosis:
+def diagnose(error: ProvisioningError) -> Diagnosis:
     """The cause of a test that failed."""
     return Diagnosis(*_described(_name(error)), error)
 
 
-def finding_named(name: str) -> Diagnosis | None:
+def get_diagnosis(name: str) -> Diagnosis | None:
     """A cause found earlier; None without one."""
     return Diagnosis(*_described(name)) if name else None
 

@@ -60,7 +60,7 @@ def _away_since() -> dict[str, datetime]:
     }
 
 
-def home_register() -> None:
+def register_dashboard_cards() -> None:
     """Adds both cards."""
     CARDS.register(
         "credentials",

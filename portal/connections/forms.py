@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 
 from portal.core.field_types import TextField, WholeNumberField
-from provisioning.credentials.credential_lifecycle import credential_check
+from provisioning.credentials.credential_lifecycle import validate_credential
 from provisioning.credentials.models import Connection
 
 # Copied values are no passwords of this person's: browsers shall neither fill nor keep them.
@@ -142,6 +142,6 @@ class ShutForm(forms.Form):
 def _check(*, api_key: str, password: str) -> None:
     """Raises ValidationError, without the value, if one of the two cannot have been copied correctly."""
     try:
-        credential_check(api_key=api_key, password=password)
+        validate_credential(api_key=api_key, password=password)
     except ValueError as error:
         raise forms.ValidationError(str(error)) from None

@@ -7,12 +7,12 @@ from django.core.mail import send_mail
 
 from portal.audit.recording import event_record, origin_system
 from portal.connections.credential_actions import RIGHT
-from portal.connections.optimistic_lock import connection_ref
+from portal.connections.optimistic_lock import get_connection_ref
 from portal.staff.models import User
 from portal.tasks.models import TaskRun
 from portal.tasks.registry import Result, TaskType, kind_register
 from portal.tasks.services import Owner, TaskNotPossible, task_enqueue, task_progress
-from provisioning.credentials.credential_health import suspicion_listen
+from provisioning.credentials.credential_health import add_health_listeners
 from provisioning.credentials.models import Credential
 
 MAIL = "connections.suspicion_mail"
@@ -25,10 +25,10 @@ The page guides you through the steps. If the key was not changed on purpose, fi
 """
 
 
-def notices_register() -> None:
+def register_notifications() -> None:
     """Listens from now on, and lets workers mail."""
-    kind_register(TaskType(MAIL, work=suspicion_mail))
-    suspicion_listen(begun=_suspected, ended=_recovered)
+    kind_register(TaskType(MAIL, work=send_suspicion_mail))
+    add_health_listeners(begun=_suspected, ended=_recovered)
 
 
 def _suspected(credential: Credential) -> None:
@@ -46,7 +46,7 @@ def _recorded(action: str, credential: Credential, words: str) -> None:
         action=action,
         origin=origin_system("The portal"),
         connection=connection.slug,
-        object=connection_ref(connection),
+        object=get_connection_ref(connection),
         after={"version": credential.version},
         message=f"“{words}”" if words else "",
     )
@@ -68,7 +68,7 @@ def _enqueue(credential: Credential) -> None:
         _log.error("no mail about a suspect credential: %s", error)
 
 
-def suspicion_mail(run: TaskRun, *, credential: int) -> Result:
+def send_suspicion_mail(run: TaskRun, *, credential: int) -> Result:
     """To everybody who may reset credentials and has an address, unless it is over by now."""
     suspect = Credential.objects.filter(pk=credential, suspect_since__isnull=False)
     found = suspect.select_related("connection").first()

@@ -12,28 +12,28 @@ FIELDS = (
 )  # fmt: skip
 
 
-class ChangedMeanwhile(Exception):  # noqa: N818 - reads as what happened
+class ChangedConcurrently(Exception):  # noqa: N818 - reads as what happened
     """Somebody else changed the connection after the form was opened; nothing was done."""
 
 
-def connection_values(connection: Connection) -> dict[str, Any]:
+def get_connection_values(connection: Connection) -> dict[str, Any]:
     """Name → value of FIELDS."""
     return {name: getattr(connection, name) for name in FIELDS}
 
 
-def connection_digest(connection: Connection) -> str:
+def get_connection_digest(connection: Connection) -> str:
     """What tells whether the facts of a connection are still those that somebody saw."""
-    return hashlib.sha256(json.dumps(connection_values(connection)).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(get_connection_values(connection)).encode()).hexdigest()[:16]
 
 
-def connection_locked(connection: Connection, *, seen: str) -> Connection:
+def lock_connection(connection: Connection, *, seen: str) -> Connection:
     """The row as it is now, and stays until the transaction ends. Raises ChangedMeanwhile, against `seen`."""
     fresh = Connection.objects.select_for_update().get(pk=connection.pk)
-    if connection_digest(fresh) != seen:
-        raise ChangedMeanwhile
+    if get_connection_digest(fresh) != seen:
+        raise ChangedConcurrently
     return fresh
 
 
-def connection_ref(connection: Connection) -> ObjectRef:
+def get_connection_ref(connection: Connection) -> ObjectRef:
     """The connection as the object of an audit event."""
     return ObjectRef("connection", connection.slug, connection.name)

@@ -11,12 +11,12 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from portal.audit.recording import AuditUnavailable, origin_of
 from portal.connections import credential_actions
-from portal.connections.credential_diagnosis import Diagnosis, finding_named
+from portal.connections.credential_diagnosis import Diagnosis, get_diagnosis
 from portal.connections.forms import CredentialForm, ShutForm
-from portal.connections.optimistic_lock import ChangedMeanwhile, connection_digest
-from portal.connections.views import connection_found, connections_with_versions, version_in
+from portal.connections.optimistic_lock import ChangedConcurrently, get_connection_digest
+from portal.connections.views import find_version, get_connection_or_404, load_connections
 from portal.core.views import PortalView
-from provisioning.credentials.credential_lifecycle import StepNotPossible, kept_until
+from provisioning.credentials.credential_lifecycle import InvalidCredentialState, get_expiry
 from provisioning.credentials.models import Connection, Credential
 from provisioning.encryption import KeyringError
 
@@ -35,7 +35,7 @@ class ResetView(PortalView):
         """Runs the step."""
         try:
             return super().dispatch(request, *args, **kwargs)
-        except StepNotPossible as stop:
+        except InvalidCredentialState as stop:
             messages.warning(request, f"Nothing was done. {stop}")
             return redirect("connections:reset", connection=kwargs["connection"])
 
@@ -48,17 +48,17 @@ class ResetView(PortalView):
         status: int = 200,
     ) -> HttpResponse:
         """Where the reset stands, without anything that was typed."""
-        subject = get_object_or_404(connections_with_versions(self.request), slug=connection)
-        waiting = version_in(subject, *Credential.ON_ITS_WAY)
+        subject = get_object_or_404(load_connections(self.request), slug=connection)
+        waiting = find_version(subject, *Credential.ON_ITS_WAY)
         context = {
             "subject": subject,
-            "seen": connection_digest(subject),
+            "seen": get_connection_digest(subject),
             "form": form or CredentialForm(),
             "waiting": waiting,
-            "kept_until": kept_until(waiting) if waiting else None,
+            "kept_until": get_expiry(waiting) if waiting else None,
             # A bad paste is about now: what an earlier test found does not stand above it.
-            "finding": finding or finding_named(waiting.test_problem if waiting and not form else ""),
-            "active": version_in(subject, Credential.State.ACTIVE),
+            "finding": finding or get_diagnosis(waiting.test_problem if waiting and not form else ""),
+            "active": find_version(subject, Credential.State.ACTIVE),
             "origin": _origin(subject.base_url),
         }
         return render(self.request, "connections/reset.html", context, status=status)
@@ -70,12 +70,12 @@ class CredentialResetPage(ResetView):
 
     def get(self, request: HttpRequest, connection: str) -> HttpResponse:
         """Where the reset stands."""
-        credential_actions.credentials_outdated_destroy()
+        credential_actions.destroy_expired_credentials()
         return self.page(connection)
 
     def post(self, request: HttpRequest, connection: str) -> HttpResponse:
         """On to the activation if the gateway accepted the pair, otherwise the page with the reason."""
-        found = connection_found(request, connection)
+        found = get_connection_or_404(request, connection)
         form = CredentialForm(request.POST)
         if not form.is_valid():
             return self.page(connection, form=form, status=422)
@@ -86,7 +86,7 @@ class CredentialResetPage(ResetView):
                 **acting, connection=found, seen=seen, **form.cleaned_data
             )
             finding = credential_actions.test_credential(**acting, credential=taken)
-        except ChangedMeanwhile:
+        except ChangedConcurrently:
             form.add_error(None, CHANGED)
             return self.page(connection, form=form, status=409)
         except (AuditUnavailable, KeyringError) as error:
@@ -103,7 +103,7 @@ class VersionStepView(ResetView, ABC):
     def post(self, request: HttpRequest, connection: str, version: int) -> HttpResponse:
         """Does it, and goes where its result is shown."""
         versions = Credential.objects.select_related("connection")
-        found = connection_found(request, connection)
+        found = get_connection_or_404(request, connection)
         credential = get_object_or_404(versions, connection=found, version=version)
         try:
             return self.step(credential, {"user": request.user, "origin": origin_of(request)})
@@ -159,11 +159,11 @@ class VersionRevokeView(VersionStepView):
 
     def get(self, request: HttpRequest, connection: str, version: int) -> HttpResponse:
         """What will be lost, and whether the active version has worked."""
-        subject = get_object_or_404(connections_with_versions(request), slug=connection)
+        subject = get_object_or_404(load_connections(request), slug=connection)
         credential = get_object_or_404(subject.credentials, version=version)
         if credential.state in (Credential.State.ACTIVE, Credential.State.REVOKED):
-            raise StepNotPossible(f"Version {version} is “{credential.get_state_display().lower()}”.")
-        active = version_in(subject, Credential.State.ACTIVE)
+            raise InvalidCredentialState(f"Version {version} is “{credential.get_state_display().lower()}”.")
+        active = find_version(subject, Credential.State.ACTIVE)
         context = {
             "subject": subject,
             "credential": credential,
@@ -187,17 +187,17 @@ class ShutPage(ResetView):
 
     def get(self, request: HttpRequest, connection: str) -> HttpResponse:
         """What it does, and the words to type."""
-        found = connection_found(request, connection)
+        found = get_connection_or_404(request, connection)
         return self.form_page(found, ShutForm(words=found.name))
 
     def post(self, request: HttpRequest, connection: str) -> HttpResponse:
         """The connection's page, paused and without any stored value."""
-        found = connection_found(request, connection)
+        found = get_connection_or_404(request, connection)
         form = ShutForm(request.POST, words=found.name)
         if not form.is_valid():
             return self.form_page(found, form, 422)
         try:
-            credential_actions.connection_shut(
+            credential_actions.shut_down_connection(
                 user=request.user,
                 origin=origin_of(request),
                 connection=found,

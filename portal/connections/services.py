@@ -9,34 +9,34 @@ from portal.changes.permissions import Person, authorise
 from portal.connections.credential_actions import RIGHT
 from portal.connections.optimistic_lock import (
     FIELDS,
-    connection_locked,
-    connection_ref,
-    connection_values,
+    get_connection_ref,
+    get_connection_values,
+    lock_connection,
 )
-from provisioning.credentials.credential_lifecycle import credentials_revoke_all
+from provisioning.credentials.credential_lifecycle import revoke_all_credentials
 from provisioning.credentials.models import Connection
-from provisioning.credentials.services import connection_create
+from provisioning.credentials.services import create_connection
 
 
-def connection_add(*, user: Person, origin: Origin, values: dict[str, Any]) -> Connection:
+def add_connection(*, user: Person, origin: Origin, values: dict[str, Any]) -> Connection:
     """A new connection without credential; `values` are slug and FIELDS.
 
     Raises PermissionDenied, ValidationError, AuditUnavailable.
     """
     authorise(user=user, permission="connection.create")
     with transaction.atomic():
-        made = connection_create(**values)
+        made = create_connection(**values)
         event_record(
             action="connection.created",
             origin=origin,
             connection=made.slug,
-            object=connection_ref(made),
-            after=connection_values(made),
+            object=get_connection_ref(made),
+            after=get_connection_values(made),
         )
     return made
 
 
-def connection_change(
+def update_connection(
     *, user: Person, origin: Origin, connection: Connection, values: dict[str, Any], seen: str
 ) -> tuple[Connection, int]:
     """Changes FIELDS; returns the connection and how many stored credentials were destroyed by it.
@@ -47,13 +47,13 @@ def connection_change(
     """
     authorise(user=user, permission="connection.update")
     with transaction.atomic():
-        fresh = connection_locked(connection, seen=seen)
-        before = connection_values(fresh)
+        fresh = lock_connection(connection, seen=seen)
+        before = get_connection_values(fresh)
         for name in FIELDS:
             setattr(fresh, name, values.get(name, before[name]))
         fresh.full_clean()
         fresh.save()
-        after = connection_values(fresh)
+        after = get_connection_values(fresh)
         changed = [name for name in FIELDS if before[name] != after[name]]
         destroyed = _moved(fresh, user, origin) if "base_url" in changed else 0
         if changed:
@@ -61,14 +61,14 @@ def connection_change(
                 action="connection.updated",
                 origin=origin,
                 connection=fresh.slug,
-                object=connection_ref(fresh),
+                object=get_connection_ref(fresh),
                 before={name: before[name] for name in changed},
                 after={name: after[name] for name in changed},
             )
     return fresh, destroyed
 
 
-def connection_pause(
+def set_connection_paused(
     *, user: Person, origin: Origin, connection: Connection, paused: bool, reason: str = ""
 ) -> bool:
     """Makes the connection read-only, or ends that; False if it was so already."""
@@ -81,7 +81,7 @@ def connection_pause(
             action="connection.paused" if paused else "connection.resumed",
             origin=origin,
             connection=connection.slug,
-            object=connection_ref(connection),
+            object=get_connection_ref(connection),
             before={"is_paused": not paused},
             after={"is_paused": paused},
             reason=reason,
@@ -93,13 +93,13 @@ def _moved(connection: Connection, user: Person, origin: Origin) -> int:
     """No stored key follows a connection to another address, and who moves it decides where new ones go."""
     authorise(user=user, permission=RIGHT)
     Connection.objects.filter(pk=connection.pk).update(retry_at=None)  # that was the other gateway's wish
-    destroyed = credentials_revoke_all(connection=connection, by=origin.actor_name)
+    destroyed = revoke_all_credentials(connection=connection, by=origin.actor_name)
     for credential in destroyed:
         event_record(
             action="credential.revoked",
             origin=origin,
             connection=connection.slug,
-            object=connection_ref(connection),
+            object=get_connection_ref(connection),
             message=f"version {credential.version}, as the connection has a new address",
         )
     return len(destroyed)

@@ -9,19 +9,19 @@ from django.shortcuts import get_object_or_404, redirect, render
 
 from portal.audit.history import history_page
 from portal.audit.recording import AuditUnavailable, origin_of
-from portal.connections.credential_actions import RIGHT, credentials_outdated_destroy
+from portal.connections.credential_actions import RIGHT, destroy_expired_credentials
 from portal.connections.forms import ConnectionForm, PauseForm
-from portal.connections.optimistic_lock import FIELDS, ChangedMeanwhile, connection_digest
-from portal.connections.services import connection_add, connection_change, connection_pause
+from portal.connections.optimistic_lock import FIELDS, ChangedConcurrently, get_connection_digest
+from portal.connections.services import add_connection, set_connection_paused, update_connection
 from portal.core.context_processors import connection_beyond, connections_of
 from portal.core.errors import HiddenNotFound
 from portal.core.views import PortalView
 from portal.form_drafts.forms import drafted
 from portal.form_drafts.services import open_draft
 from portal.staff.tenant_access import reach_of
-from provisioning.credentials.credential_lifecycle import kept_until
+from provisioning.credentials.credential_lifecycle import get_expiry
 from provisioning.credentials.models import Connection, Credential
-from provisioning.credentials.services import connection_standing
+from provisioning.credentials.services import get_connection_status
 
 
 class ConnectionListPage(PortalView):
@@ -31,7 +31,7 @@ class ConnectionListPage(PortalView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """All of them: there are a handful."""
-        rows = [(row, version_in(row, Credential.State.ACTIVE)) for row in connections_with_versions(request)]
+        rows = [(row, find_version(row, Credential.State.ACTIVE)) for row in load_connections(request)]
         limited = not reach_of(request.user).everywhere
         return render(request, "connections/list.html", {"rows": rows, "limited": limited})
 
@@ -50,24 +50,24 @@ class ConnectionPage(PortalView):
     ) -> HttpResponse:
         """The same with what is wrong with pausing it."""
         if not reach_of(request.user).everywhere:
-            return self.outline(request, connection_found(request, connection))
-        credentials_outdated_destroy()
-        found = get_object_or_404(connections_with_versions(request), slug=connection)
-        previous = version_in(found, Credential.State.PREVIOUS)
+            return self.outline(request, get_connection_or_404(request, connection))
+        destroy_expired_credentials()
+        found = get_object_or_404(load_connections(request), slug=connection)
+        previous = find_version(found, Credential.State.PREVIOUS)
         context = {
             "subject": found,
             "form": form or PauseForm(paused=not found.is_paused),
-            "active": version_in(found, Credential.State.ACTIVE),
+            "active": find_version(found, Credential.State.ACTIVE),
             "previous": previous,
-            "kept_until": kept_until(previous) if previous else None,
-            "waiting": version_in(found, *Credential.ON_ITS_WAY),
+            "kept_until": get_expiry(previous) if previous else None,
+            "waiting": find_version(found, *Credential.ON_ITS_WAY),
             "history": history_page(connection=found.slug, guid=found.slug, query=request.GET),
         }
         return render(request, "connections/page.html", context, status=status)
 
     def outline(self, request: HttpRequest, subject: Connection) -> HttpResponse:
         """Name, kind and standing: the rest tells of tenants and people beyond the person's reach."""
-        context = {"subject": subject, "standing": connection_standing(subject)}
+        context = {"subject": subject, "standing": get_connection_status(subject)}
         return render(request, "connections/outline.html", context)
 
 
@@ -80,7 +80,7 @@ class ConnectionFormPage(PortalView):
         """The form."""
         draft = open_draft(request) if request.method == "GET" else None
         # A draft is about what was stored when its form was opened.
-        seen = draft.fields.get("seen", "") if draft else connection_digest(subject) if subject else ""
+        seen = draft.fields.get("seen", "") if draft else get_connection_digest(subject) if subject else ""
         context = {"form": form, "subject": subject, "seen": seen}
         return render(request, "connections/form.html", context, status=status)
 
@@ -100,7 +100,7 @@ class ConnectionCreatePage(ConnectionFormPage):
         if not form.is_valid():
             return self.page(request, form, None, 422)
         try:
-            made = connection_add(user=request.user, origin=origin_of(request), values=form.cleaned_data)
+            made = add_connection(user=request.user, origin=origin_of(request), values=form.cleaned_data)
         except AuditUnavailable as error:
             form.add_error(None, str(error))
             return self.page(request, form, None, 503)
@@ -115,28 +115,28 @@ class ConnectionEditPage(ConnectionFormPage):
 
     def get(self, request: HttpRequest, connection: str) -> HttpResponse:
         """The form with what is stored."""
-        found = connection_found(request, connection)
+        found = get_connection_or_404(request, connection)
         form = drafted(request, lambda data: ConnectionForm(data, instance=found, fixed=_fixed(request)))
         return self.page(request, form, found)
 
     def post(self, request: HttpRequest, connection: str) -> HttpResponse:
         """Back to the connection's page, or the form with what is wrong."""
-        found = connection_found(request, connection)
+        found = get_connection_or_404(request, connection)
         # Checking a model form writes onto its instance: what is stored is shown beside it.
         stored = Connection.objects.get(pk=found.pk)
         form = ConnectionForm(request.POST, instance=stored, fixed=_fixed(request))
         if not form.is_valid():
             return self.page(request, form, found, 422)
         try:
-            changed, destroyed = connection_change(
+            changed, destroyed = update_connection(
                 user=request.user,
                 origin=origin_of(request),
                 connection=found,
                 values=form.cleaned_data,
                 seen=request.POST.get("seen", ""),
             )
-        except ChangedMeanwhile:
-            return self.page(request, compared(form, found), found, 409)
+        except ChangedConcurrently:
+            return self.page(request, compare_with_stored(form, found), found, 409)
         except AuditUnavailable as error:
             form.add_error(None, str(error))
             return self.page(request, form, found, 503)
@@ -157,10 +157,10 @@ class ConnectionPauseView(ConnectionPage):
 
     def post(self, request: HttpRequest, connection: str) -> HttpResponse:
         """Back to the connection's page, or it asks why."""
-        found, form = connection_found(request, connection), PauseForm(request.POST, paused=self.paused)
+        found, form = get_connection_or_404(request, connection), PauseForm(request.POST, paused=self.paused)
         if not form.is_valid():
             return self.page(request, connection, form=form, status=422)
-        connection_pause(
+        set_connection_paused(
             user=request.user,
             origin=origin_of(request),
             connection=found,
@@ -179,7 +179,7 @@ def _fixed(request: HttpRequest) -> bool:
     return not request.user.has_perm(RIGHT)
 
 
-def compared(form: ConnectionForm, stored: Connection) -> ConnectionForm:
+def compare_with_stored(form: ConnectionForm, stored: Connection) -> ConnectionForm:
     """The form as typed, with what is stored now beside each field that differs."""
     form.add_error(
         None,
@@ -192,7 +192,7 @@ def compared(form: ConnectionForm, stored: Connection) -> ConnectionForm:
     return form
 
 
-def connection_found(request: HttpRequest, slug: str) -> Connection:
+def get_connection_or_404(request: HttpRequest, slug: str) -> Connection:
     """The connection of the address. Raises Unseen (404) if there is none, for this person."""
     found = next((known for known in connections_of(request) if known.slug == slug), None)
     if found is None:
@@ -200,13 +200,13 @@ def connection_found(request: HttpRequest, slug: str) -> Connection:
     return found
 
 
-def connections_with_versions(request: HttpRequest) -> QuerySet[Connection]:
+def load_connections(request: HttpRequest) -> QuerySet[Connection]:
     """The person's connections with all versions, newest first; the sealed columns stay in the database."""
     versions = Credential.objects.defer("sealed_api_key", "sealed_password").order_by("-version")
     rows = Connection.objects.filter(pk__in=[known.pk for known in connections_of(request)]).order_by("name")
     return rows.prefetch_related(Prefetch("credentials", queryset=versions))
 
 
-def version_in(connection: Connection, *states: Any) -> Credential | None:
+def find_version(connection: Connection, *states: Any) -> Credential | None:
     """The version in one of these states, of a connection that came with its versions."""
     return next((known for known in connection.credentials.all() if known.state in states), None)

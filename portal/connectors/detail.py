@@ -8,7 +8,7 @@ from portal.connectors.forms import POSTBACK_FORMATS, TRANSACTION_TYPES, Connect
 from portal.core.choices import country_choices, language_choices
 from portal.core.forms import ABSENT, look_up
 from provisioning import contract
-from provisioning.contract.connector_settings import setting_note
+from provisioning.contract.connector_settings import get_setting_note
 from provisioning.gateway.secrets import Sealed
 
 Rows = list[tuple[str, Any]]
@@ -94,7 +94,7 @@ class Profile:
         stored = self.values.get("settings") or {}
         return [
             Setting(key, None if isinstance(value, Sealed) else value, isinstance(value, Sealed),
-                    known.get(key, {}).get("description", "") or setting_note(key))
+                    known.get(key, {}).get("description", "") or get_setting_note(key))
             for key, value in sorted(stored.items())
         ]  # fmt: skip
 

@@ -20,7 +20,7 @@ from portal.core.field_types import IdField, KeyField, SecretField, TextField
 from portal.core.forms import ABSENT, PayloadForm, Section, look_up
 from portal.core.synonyms import country_synonyms, language_synonyms
 from provisioning import contract
-from provisioning.contract.connector_settings import setting_note, setting_problem
+from provisioning.contract.connector_settings import find_setting_problem, get_setting_note
 from provisioning.gateway.responses import seal_secrets
 from provisioning.gateway.secrets import Sealed
 
@@ -199,7 +199,7 @@ class ConnectorForm(PayloadForm):
         if isinstance(settings, Mapping):
             kept = stored if isinstance(stored, Mapping) else {}
             changed = {key: value for key, value in settings.items() if kept.get(key, ABSENT) != value}
-            for problem in filter(None, (setting_problem(key, value) for key, value in changed.items())):
+            for problem in filter(None, (find_setting_problem(key, value) for key, value in changed.items())):
                 self.add_error("settings", problem)
         self._note_undocumented(settings)
         return cleaned
@@ -208,7 +208,7 @@ class ConnectorForm(PayloadForm):
         """Say at the field which of the settings are not documented: a slip would have no effect, unsaid."""
         keys = settings if isinstance(settings, Mapping) else ()
         self.fields["settings"].notes = list(  # type: ignore[attr-defined]
-            filter(None, (setting_note(str(key)) for key in keys))
+            filter(None, (get_setting_note(str(key)) for key in keys))
         )
 
     def suggest(self, *, adapters: Iterable[str], methods: Iterable[str]) -> None:

@@ -17,10 +17,10 @@ from portal.connectors.forms import ConnectorCreateForm, ConnectorEditForm, Conn
 from portal.core.forms import PayloadForm
 from portal.core.views import PortalView
 from portal.directory.children import MerchantChildrenListView
-from portal.directory.detail import entity_reading
-from portal.directory.list_views import asked, effective_status_of
+from portal.directory.detail import load_entity
+from portal.directory.list_views import get_effective_status, query_param
 from portal.directory.models import IndexedEntity
-from portal.directory.services import entry_find, entry_parents, visible_entities
+from portal.directory.services import find_entity, get_parents, visible_entities
 from portal.directory.views import ConnectionMixin
 from portal.staff.models import User
 from provisioning.entities import Entity
@@ -38,7 +38,7 @@ class ConnectorList(MerchantChildrenListView):
 
     def rows(self) -> QuerySet[IndexedEntity]:
         """Rows in one mode, if one is asked for; what says nothing of a test mode is live."""
-        rows, wanted = super().rows(), asked(self.request.GET, "mode")
+        rows, wanted = super().rows(), query_param(self.request.GET, "mode")
         tested = rows.filter(fields__config__testMode=True)
         if wanted == "test":
             return tested
@@ -62,14 +62,14 @@ class ConnectorTab(ConnectionMixin, PortalView):
 
     @cached_property
     def entry(self) -> IndexedEntity:
-        """The connector's row. Raises EntryMissing (404)."""
+        """The connector's row. Raises UnknownEntity (404)."""
         place = {"connection": self.kwargs["connection"], "guid": self.kwargs["guid"]}
-        return entry_find(user=self.request.user, kind="connector", **place)
+        return find_entity(user=self.request.user, kind="connector", **place)
 
     def frame(self, entry: IndexedEntity) -> dict[str, Any]:
         """What every tab shows around its content."""
-        parents = entry_parents(entry)
-        status = effective_status_of(entry, parents)
+        parents = get_parents(entry)
+        status = get_effective_status(entry, parents)
         return {"entry": entry, "parents": parents, "tab": self.tab, "status": status}
 
 
@@ -80,7 +80,7 @@ class ConnectorPage(ConnectorTab):
 
     def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
         """Facts, credentials, terminals, settings, and what the gateway generated, to be shown once."""
-        reading = entity_reading(self.entry)
+        reading = load_entity(self.entry)
         profile = Profile(reading.values, fresh=reading.fresh)
         change = change_with_secrets(user=request.user, connection=connection, guid=guid)
         context = {

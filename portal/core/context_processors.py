@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from portal.core.navigation import NavGroup, get_navigation
 from portal.version import VERSION
 from provisioning.credentials.models import Connection
-from provisioning.credentials.services import ConnectionStatus, connection_standing
+from provisioning.credentials.services import ConnectionStatus, get_connection_status
 
 # In the session, for the sidebar only: no page decides by it where something is sent.
 _LAST_VISITED = "last_connection"
@@ -70,7 +70,7 @@ def connection_of(request: HttpRequest) -> Connection | None:
 def standing_of(request: HttpRequest) -> ConnectionStatus | None:
     """What stands in the way of the page's connection, as of now: the page may just have found it out."""
     known = connection_of(request)
-    return connection_standing(known) if known else None
+    return get_connection_status(known) if known else None
 
 
 def environment_of(request: HttpRequest) -> Connection | None:

@@ -25,7 +25,7 @@ from portal.core.shared_state import is_draining, replace_verdict
 from portal.core.trusted_proxies import is_near, unknown_proxies
 from portal.core.view_access import PUBLIC, allow
 from portal.version import VERSION
-from provisioning.encryption import keys_check
+from provisioning.encryption import validate_keys
 
 logger = logging.getLogger(__name__)
 Check = Callable[[], None]
@@ -224,7 +224,7 @@ def proxies_known() -> None:
 
 CHECKS.register("database", _database)
 CHECKS.register("migrations", _migrations)
-CHECKS.register("encryption keys", keys_check)
+CHECKS.register("encryption keys", validate_keys)
 CHECKS.register("audit keys", _audit_keys)
 WARNINGS.register("proxies", proxies_known)
 

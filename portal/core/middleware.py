@@ -14,7 +14,7 @@ from django.utils import timezone
 from portal.core.datetimes import zone_named
 from portal.core.errors import body_refused
 from portal.core.logs import current_request_id
-from provisioning.service import time_limit, waited_reset, waited_seconds
+from provisioning.service import get_gateway_seconds, reset_gateway_time, time_limit
 
 # Seconds from the start of a request within which all its calls to the gateway must be over.
 GATEWAY_TIME_OF_A_PAGE = 20.0
@@ -70,11 +70,11 @@ class ServerTimingMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Sets Server-Timing, which browsers show beside the request and `make bench` reads."""
-        waited_reset()
+        reset_gateway_time()
         began = time.perf_counter()
         with time_limit(GATEWAY_TIME_OF_A_PAGE):
             response = self.get_response(request)
-        total, gateway = time.perf_counter() - began, waited_seconds()
+        total, gateway = time.perf_counter() - began, get_gateway_seconds()
         response["Server-Timing"] = f"total;dur={total * 1000:.1f}, gateway;dur={gateway * 1000:.1f}"
         return response
 

@@ -19,9 +19,9 @@ from portal.demo.processes import HouseholdError
 from portal.staff.models import User
 from portal.staff.roles import ADMIN, AGENT, MANAGER
 from portal.staff.services import password_set, staff_create
-from provisioning.credentials.credential_lifecycle import credential_reset
+from provisioning.credentials.credential_lifecycle import replace_credential
 from provisioning.credentials.models import Connection, Credential
-from provisioning.credentials.services import connection_create
+from provisioning.credentials.services import create_connection
 
 PEOPLE = {
     "agent": (AGENT, "Alex", "Agent"),
@@ -74,7 +74,7 @@ def gateway_ensure(*, base_url: str) -> None:
     tenant = _gateway_command("sandbox_seed")["ownTenant"]
     Connection.objects.filter(pk=connection.pk).update(tenant_guid=tenant)
     key = _gateway_command("sandbox_key", "create", "--name", "Portal")
-    credential_reset(
+    replace_credential(
         connection=connection, api_key=key["apiKey"], password=key["password"], by=ORIGIN.actor_name
     )
     event_record(action="credential.reset", origin=ORIGIN, connection=SLUG, object=_ref(connection))
@@ -112,7 +112,7 @@ def _connection_ensure(base_url: str) -> Connection:
     """The connection, at the address that the gateway has this time."""
     connection = Connection.objects.filter(slug=SLUG).first()
     if connection is None:
-        connection = connection_create(
+        connection = create_connection(
             slug=SLUG, name="Sandbox", base_url=base_url, colour="green", egress_addresses="127.0.0.1,::1"
         )
         event_record(action="connection.created", origin=ORIGIN, connection=SLUG, object=_ref(connection))

@@ -10,6 +10,6 @@ class DirectoryConfig(AppConfig):
 
     def ready(self) -> None:
         """Have background workers read the lists that are missing."""
-        from portal.directory.background import tasks_register
+        from portal.directory.background import register_tasks
 
-        tasks_register()
+        register_tasks()

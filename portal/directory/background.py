@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db.models import F, Q
 from django.utils import timezone
 
-from portal.directory.list_sync import scope_refresh
+from portal.directory.list_sync import refresh_list
 from portal.directory.models import IndexedEntity, ListSync
 from portal.tasks.models import OPEN, TaskRun
 from portal.tasks.periodic import housekeeping_register
@@ -31,22 +31,22 @@ _PLURALS = {"merchant": "merchants", "merchant_user": "users", "connector": "con
 _SLICE = 100
 
 
-def tasks_register() -> None:
+def register_tasks() -> None:
     """Have workers look for lists that are missing, and read them."""
     kind_register(TaskType(KIND, read_lists, deadline=timedelta(hours=6)))
-    housekeeping_register(missing_lists_enqueue, every=EVERY)
+    housekeeping_register(enqueue_missing_lists, every=EVERY)
 
 
-def missing_lists_enqueue() -> None:
+def enqueue_missing_lists() -> None:
     """Start reading each connection that has lists which are missing, known to be wrong or a day old."""
     usable = Credential.objects.filter(state=Credential.State.ACTIVE).values("connection")
     for slug in Connection.objects.filter(pk__in=usable).order_by("slug").values_list("slug", flat=True):
         failing = ListSync.objects.filter(connection=slug, failed_at__gte=timezone.now() - RETRY_AFTER)
         if not failing.exists() and next(_due_lists(slug), None):
-            reading_enqueue(connection=slug)
+            enqueue_reading(connection=slug)
 
 
-def reading_enqueue(
+def enqueue_reading(
     *, connection: str, kind: str = "", parent: str = "", before: str = "", turn: int = 0
 ) -> bool:
     """Have a worker read what is missing of a connection; with `kind`, also every list of it again.
@@ -67,16 +67,16 @@ def reading_enqueue(
     return True
 
 
-def large_lists_enqueue(*, connection: str) -> None:
+def enqueue_large_lists(*, connection: str) -> None:
     """Have a worker read the lists that are too long for a page, where they are old or were never read."""
     old = timezone.now() - timedelta(seconds=settings.INDEX_MAX_AGE)
     lists = ListSync.objects.filter(connection=connection, size=ListSync.Size.LARGE)
     due = lists.filter(Q(refreshed_at__isnull=True) | Q(refreshed_at__lt=old) | Q(outdated=True))
     for kind, parent in due.values_list("kind", "parent_guid")[:_SLICE]:
-        reading_enqueue(connection=connection, kind=kind, parent=parent)
+        enqueue_reading(connection=connection, kind=kind, parent=parent)
 
 
-def reading_progress(*, connection: str, kind: str, parent: str = "") -> TaskRun | None:
+def get_reading_progress(*, connection: str, kind: str, parent: str = "") -> TaskRun | None:
     """Return the reading of these lists that is under way, with `done` and `total`."""
     wanted = Q()
     for start in {_key(connection, kind, parent), _key(connection, kind, ""), _key(connection, "", "")}:
@@ -99,13 +99,13 @@ def read_lists(
         def report(stored: int, rows: int) -> None:
             task_progress(run=run, done=stored, total=rows, message="rows of one long list")
 
-        state = scope_refresh(connection=connection, kind=list_kind, parent=list_parent, report=report)
+        state = refresh_list(connection=connection, kind=list_kind, parent=list_parent, report=report)
         done += 1
         failures = failures + 1 if state.away or state.too_large else 0
         if failures >= MOST_FAILURES or (state.away and list_kind == "tenant"):
             break
         if time.monotonic() - started > TURN:
-            reading_enqueue(connection=connection, kind=kind, parent=parent, before=before, turn=turn + 1)
+            enqueue_reading(connection=connection, kind=kind, parent=parent, before=before, turn=turn + 1)
             break
     return Result(message=f"{done:,} lists read")
 

@@ -7,21 +7,21 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.urls import reverse
 
-from portal.directory.list_views import CHILD_STATUSES, ListFilter, asked
+from portal.directory.list_views import CHILD_STATUSES, ListFilter, query_param
 from portal.directory.models import IndexedEntity
-from portal.directory.services import ScopeState, scope_ensure, scope_refresh, visible_entities
-from portal.directory.sync import READ_AT_ONCE, children_lists_read, merchant_lists_state, merchants_visible
-from portal.directory.views import EntryListView
+from portal.directory.services import ListState, refresh_list, refresh_list_if_stale, visible_entities
+from portal.directory.sync import READ_AT_ONCE, refresh_child_lists, refresh_merchant_lists, visible_merchants
+from portal.directory.views import EntityListView
 from portal.staff.models import User
 
 REFRESH_BUDGET = 2.0
 
 
-class MerchantChildrenListView(EntryListView):
+class MerchantChildrenListView(EntityListView):
     """Rows get merchant_name and merchant_url. Context besides the list's own: merchant, merchant_name."""
 
     unit = "merchants"
-    sorts = EntryListView.sorts | {
+    sorts = EntityListView.sorts | {
         "merchant": ("merchant_key", "sort_key"),
         "-merchant": ("-merchant_key", "sort_key"),
     }
@@ -29,31 +29,31 @@ class MerchantChildrenListView(EntryListView):
     @property
     def parent(self) -> str:
         """Guid of the merchant asked for; "" for all, or for one nobody knows."""
-        wanted = asked(self.request.GET, "merchant")
-        return wanted if wanted and names_of(self.request.user, self.connection, [wanted]) else ""
+        wanted = query_param(self.request.GET, "merchant")
+        return wanted if wanted and get_merchant_names(self.request.user, self.connection, [wanted]) else ""
 
-    def ensure(self) -> ScopeState:
+    def ensure(self) -> ListState:
         """One merchant's list; otherwise what is missing, unless a worker reads it."""
         if self.parent:
-            return scope_ensure(connection=self.connection, kind=self.kind, parent=self.parent)
+            return refresh_list_if_stale(connection=self.connection, kind=self.kind, parent=self.parent)
         return self._read(refresh=False)
 
-    def refresh(self) -> ScopeState:
+    def refresh(self) -> ListState:
         """One merchant's list, or as many as the budget allows; the worker reads the rest."""
         if self.parent:
-            return scope_refresh(connection=self.connection, kind=self.kind, parent=self.parent)
+            return refresh_list(connection=self.connection, kind=self.kind, parent=self.parent)
         return self._read(refresh=True)
 
     def refresh_by_worker(self) -> bool:
         """Many lists, or a long one, are read in the background."""
-        known = merchants_visible(user=self.request.user, connection=self.connection)
+        known = visible_merchants(user=self.request.user, connection=self.connection)
         return super().refresh_by_worker() or (not self.parent and known.count() > READ_AT_ONCE)
 
-    def _read(self, *, refresh: bool) -> ScopeState:
+    def _read(self, *, refresh: bool) -> ListState:
         place: dict[str, Any] = {"user": self.request.user, "connection": self.connection}
-        merchants = merchant_lists_state(**place, budget=REFRESH_BUDGET)
+        merchants = refresh_merchant_lists(**place, budget=REFRESH_BUDGET)
         budget = -1.0 if merchants.away else (3 if refresh else 1) * REFRESH_BUDGET
-        state = children_lists_read(**place, kind=self.kind, budget=budget, refresh=refresh)
+        state = refresh_child_lists(**place, kind=self.kind, budget=budget, refresh=refresh)
         return state.below(merchants)
 
     def rows(self) -> QuerySet[IndexedEntity]:
@@ -66,7 +66,7 @@ class MerchantChildrenListView(EntryListView):
             rows = rows.annotate(merchant_key=Subquery(merchants.values("sort_key")[:1]))
         return rows
 
-    def filters(self, state: ScopeState) -> list[ListFilter]:
+    def filters(self, state: ListState) -> list[ListFilter]:
         """By effective status."""
         return [self.choice("status", "Status", list(CHILD_STATUSES))]
 
@@ -74,14 +74,14 @@ class MerchantChildrenListView(EntryListView):
         """The names and addresses of the merchants on this page, in one query."""
         rows = context["page"].object_list
         guids = [row["parent_guid"] for row in rows] + [self.parent]
-        names = names_of(self.request.user, self.connection, guids)
+        names = get_merchant_names(self.request.user, self.connection, guids)
         for row in rows:
             row["merchant_name"] = names.get(row["parent_guid"], row["parent_guid"])
             row["merchant_url"] = reverse("merchants:page", args=[self.connection, row["parent_guid"]])
         return {"merchant": self.parent, "merchant_name": names.get(self.parent, "")}
 
 
-def names_of(user: User | AnonymousUser, connection: str, guids: Iterable[str]) -> dict[str, str]:
+def get_merchant_names(user: User | AnonymousUser, connection: str, guids: Iterable[str]) -> dict[str, str]:
     """Guid → name of merchants that the index knows and the person may know of, in one query."""
     merchants = visible_entities(user=user, connection=connection, kind="merchant")
     return dict(merchants.filter(guid__in=set(guids) - {""}).values_list("guid", "name"))

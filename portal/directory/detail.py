@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from portal.directory.background import large_lists_enqueue
+from portal.directory.background import enqueue_large_lists
 from portal.directory.models import IndexedEntity, ListSync
-from portal.directory.services import entry_follow
+from portal.directory.services import update_entity
 from provisioning import service
 from provisioning.gateway.errors import EntityNotFound, NotAuthorised, ProvisioningError
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class EntityReading:
     """What is known of an entity now. `fresh` is False if `values` come from the index because of `error`.
 
     `large`: its list is too long for a page to read, so `values` come from the index, too.
@@ -41,7 +41,7 @@ class Reading:
         return isinstance(self.error, EntityNotFound)
 
 
-def entity_reading(entry: IndexedEntity) -> Reading:
+def load_entity(entry: IndexedEntity) -> EntityReading:
     """Reads one entity; the index row follows what is read. Never raises for the gateway.
 
     The API reads no single entity. Where its list is long, a background worker keeps the row current.
@@ -51,12 +51,12 @@ def entity_reading(entry: IndexedEntity) -> Reading:
         connection=entry.connection, kind=entry.kind, parent_guid=entry.parent_guid
     )
     if lists.exclude(size=ListSync.Size.ORDINARY).filter(refreshed_at__isnull=False).exists():
-        large_lists_enqueue(connection=entry.connection)
-        return Reading(entry, entry.fields, large=True, problems=unreadable)
+        enqueue_large_lists(connection=entry.connection)
+        return EntityReading(entry, entry.fields, large=True, problems=unreadable)
     try:
-        entity = service.entity_read(
+        entity = service.read_entity(
             connection=entry.connection, kind=entry.kind, parent=entry.parent_guid, guid=entry.guid
         )
     except ProvisioningError as error:
-        return Reading(entry, entry.fields, error, problems=unreadable)
-    return Reading(entry_follow(entry=entry, entity=entity), entity.values, problems=entity.problems)
+        return EntityReading(entry, entry.fields, error, problems=unreadable)
+    return EntityReading(update_entity(entry=entry, entity=entity), entity.values, problems=entity.problems)

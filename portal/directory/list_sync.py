@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from portal.directory.models import IndexedEntity, ListSync
-from portal.directory.serialization import Draft, index_draft, index_row
+from portal.directory.serialization import Draft, build_row, draft_row
 from provisioning import service
 from provisioning.entities import Entity
 from provisioning.gateway.errors import AnswerTooLarge, ProvisioningError
@@ -36,7 +36,7 @@ _CHILD_KINDS = ("merchant", "merchant_user", "connector")
 
 
 @dataclass(frozen=True, slots=True)
-class ScopeState:
+class ListState:
     """How current a list is. `refreshed_at` None: never read. `away_since` is set while reading fails.
 
     Of several lists together: `total` is how many there are, `known` how many were ever read, `stale` how
@@ -74,7 +74,7 @@ class ScopeState:
         """Whether every list was read at least once: only then does an absent row mean anything."""
         return self.parents_complete and self.known >= self.total
 
-    def below(self, parents: "ScopeState") -> "ScopeState":
+    def below(self, parents: "ListState") -> "ListState":
         """Return the state of lists whose parents are on lists that may be incomplete or away themselves."""
         away = parents if parents.away and not self.away else self
         return replace(
@@ -88,9 +88,9 @@ class ScopeState:
         )
 
 
-def scope_refresh(
+def refresh_list(
     *, connection: str, kind: str, parent: str = "", report: Callable[[int, int], None] | None = None
-) -> ScopeState:
+) -> ListState:
     """Reads one list now, unless somebody else is just doing so. A failure is told, not raised.
 
     A page leaves a long list to the worker, which passes `report`, a function of rows stored and rows in all.
@@ -101,7 +101,9 @@ def scope_refresh(
     return _refreshed(scope, report) if _claimed(scope) else _state(_waited(scope))
 
 
-def scope_ensure(*, connection: str, kind: str, parent: str = "", max_age: float | None = None) -> ScopeState:
+def refresh_list_if_stale(
+    *, connection: str, kind: str, parent: str = "", max_age: float | None = None
+) -> ListState:
     """The state of one list, read first if it is older than `max_age` seconds (settings.INDEX_MAX_AGE).
 
     Only one worker reads it; the others serve what is there. A failed read leaves the rows and is told.
@@ -113,9 +115,9 @@ def scope_ensure(*, connection: str, kind: str, parent: str = "", max_age: float
     return _refreshed(scope) if _claimed(scope) else _state(_waited(scope))
 
 
-def scopes_ensure(
+def refresh_stale_lists(
     *, connection: str, kind: str, parents: Sequence[str], budget: float = 2.0, max_age: float | None = None
-) -> ScopeState:
+) -> ListState:
     """The common state of several lists; stale ones are read, oldest first, until `budget` seconds are over.
 
     `refreshed_at` is the oldest of them, `stale` how many are still older than they should be.
@@ -130,7 +132,7 @@ def scopes_ensure(
     for scope in due:
         if time.monotonic() > ends:
             break
-        states[scope.parent_guid] = scope_ensure(
+        states[scope.parent_guid] = refresh_list_if_stale(
             connection=connection, kind=kind, parent=scope.parent_guid, max_age=max_age
         )
         left -= 1
@@ -139,7 +141,7 @@ def scopes_ensure(
     return _summary(list(states.values()), left)
 
 
-def _summary(states: list[ScopeState], stale: int) -> ScopeState:
+def _summary(states: list[ListState], stale: int) -> ListState:
     ages = [state.refreshed_at for state in states if state.refreshed_at]
     sizes = [state.rows for state in states if state.rows is not None]
     failed = next((state for state in states if state.away), None)
@@ -147,7 +149,7 @@ def _summary(states: list[ScopeState], stale: int) -> ScopeState:
     for state in states:
         for name, values in (state.facets or {}).items():
             facets.setdefault(name, set()).update(values)
-    return ScopeState(
+    return ListState(
         refreshed_at=min(ages) if ages else None,
         failed_at=failed.failed_at if failed else None,
         away_since=failed.away_since if failed else None,
@@ -164,7 +166,7 @@ def _summary(states: list[ScopeState], stale: int) -> ScopeState:
     )
 
 
-def unreadable_rows(lists: Iterable[ScopeState | ListSync]) -> tuple[str, ...]:
+def unreadable_rows(lists: Iterable[ListState | ListSync]) -> tuple[str, ...]:
     """Return what is said of the rows of several lists that could not be read, up to a limit."""
     return tuple(row for each in lists for row in each.unreadable)[:UNREADABLE_SHOWN]
 
@@ -173,8 +175,8 @@ def _scope(connection: str, kind: str, parent: str) -> ListSync:
     return ListSync.objects.get_or_create(connection=connection, kind=kind, parent_guid=parent)[0]
 
 
-def _state(scope: ListSync) -> ScopeState:
-    return ScopeState(
+def _state(scope: ListSync) -> ListState:
+    return ListState(
         refreshed_at=scope.refreshed_at,
         failed_at=scope.failed_at,
         away_since=scope.away_since,
@@ -227,7 +229,7 @@ def _waited(scope: ListSync) -> ListSync:
     return scope
 
 
-def _refreshed(scope: ListSync, report: Callable[[int, int], None] | None = None) -> ScopeState:
+def _refreshed(scope: ListSync, report: Callable[[int, int], None] | None = None) -> ListState:
     """Reads, writes the difference, records the outcome and lets go of the claim, whatever happens."""
     started = timezone.now()
     in_page = report is None
@@ -268,12 +270,12 @@ def _told(error: ProvisioningError) -> str:
 def _read(scope: ListSync, size_cap: int) -> service.EntityList[Any]:
     place: dict[str, Any] = {"connection": scope.connection, "size_cap": size_cap}
     if scope.kind == "tenant":
-        return service.tenant_list(**place)
+        return service.list_tenants(**place)
     if scope.kind == "merchant":
-        return service.merchant_list(**place, tenant_guid=scope.parent_guid)
+        return service.list_merchants(**place, tenant_guid=scope.parent_guid)
     if scope.kind == "merchant_user":
-        return service.merchant_user_list(**place, merchant_guid=scope.parent_guid)
-    return service.connector_list(**place, merchant_guid=scope.parent_guid)
+        return service.list_merchant_users(**place, merchant_guid=scope.parent_guid)
+    return service.list_connectors(**place, merchant_guid=scope.parent_guid)
 
 
 def _reconcile(
@@ -288,8 +290,8 @@ def _reconcile(
     )
     columns = mine.values_list("guid", "digest", "seen_at", "archived")
     known = {guid: (digest, seen, archived) for guid, digest, seen, archived in columns}
-    tenant = tenant_of(scope.connection, scope.kind, scope.parent_guid)
-    drafts = (index_draft(entity, parent=scope.parent_guid, tenant=tenant) for entity in entities)
+    tenant = find_tenant_guid(scope.connection, scope.kind, scope.parent_guid)
+    drafts = (draft_row(entity, parent=scope.parent_guid, tenant=tenant) for entity in entities)
     listed = {draft.guid: draft for draft in drafts if draft}
     changed = [draft for draft in listed.values() if _is_news(draft, known.get(draft.guid), started)]
     vanished = [
@@ -317,7 +319,7 @@ def _write(
     total = len(changed) + len(vanished)
     for start in range(0, len(changed), _BATCH):
         drafts = changed[start : start + _BATCH]
-        rows_store([index_row(draft, connection=scope.connection, seen_at=started) for draft in drafts])
+        store_rows([build_row(draft, connection=scope.connection, seen_at=started) for draft in drafts])
         _pause(scope, start + len(drafts), total, report)
     for start in range(0, len(vanished), _BATCH):
         guids = vanished[start : start + _BATCH]
@@ -338,7 +340,7 @@ def _pause(scope: ListSync, done: int, total: int, report: Callable[[int, int], 
     time.sleep(_PAUSE)
 
 
-def rows_store(rows: list[IndexedEntity]) -> None:
+def store_rows(rows: list[IndexedEntity]) -> None:
     """Inserts or overwrites rows in few statements, alike on both databases."""
     update = [name for name in _WRITTEN if name not in _IDENTITY]
     IndexedEntity.objects.bulk_create(
@@ -346,7 +348,7 @@ def rows_store(rows: list[IndexedEntity]) -> None:
     )
 
 
-def tenant_of(connection: str, kind: str, parent: str) -> str:
+def find_tenant_guid(connection: str, kind: str, parent: str) -> str:
     """The tenant under which children of `parent` live; "" for tenants themselves."""
     if kind in ("tenant", "merchant"):
         return parent

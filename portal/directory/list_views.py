@@ -48,12 +48,12 @@ class ListFilter:
     value: str
 
 
-def asked(query: QueryDict, name: str) -> str:
+def query_param(query: QueryDict, name: str) -> str:
     """Return one parameter of the address without invisible characters and what came along with a paste."""
     return search_text(query.get(name, ""))
 
 
-def rows_narrowed(rows: QuerySet[IndexedEntity], chosen: Mapping[str, str]) -> QuerySet[IndexedEntity]:
+def filter_rows(rows: QuerySet[IndexedEntity], chosen: Mapping[str, str]) -> QuerySet[IndexedEntity]:
     """Rows that satisfy the chosen filters: status, tenant, and columns by equality. "" chooses nothing."""
     for name, value in chosen.items():
         if name == "status":
@@ -75,27 +75,27 @@ def _rows_of_status(rows: QuerySet[IndexedEntity], status: str) -> QuerySet[Inde
     return rows.exclude(Exists(merchants_off)) if status == "active" else rows
 
 
-def options_named(codes: Iterable[str], names: Iterable[tuple[str, Any]]) -> list[tuple[str, str]]:
+def label_options(codes: Iterable[str], names: Iterable[tuple[str, Any]]) -> list[tuple[str, str]]:
     """The codes that occur, with the names people know them by."""
     known = dict(names)
     return sorted(((code, known.get(code, code)) for code in codes), key=lambda option: option[1])
 
 
-def page_prefix(kind: str, connection: str) -> str:
+def get_page_prefix(kind: str, connection: str) -> str:
     """What stands before the guid in addresses of a kind: one `reverse` for a list instead of one a row."""
     return reverse(f"{ROOMS[kind]}:page", kwargs={"connection": connection, "guid": "0"}).removesuffix("0/")
 
 
-def page_address(prefix: str, guid: str) -> str:
+def join_page_address(prefix: str, guid: str) -> str:
     """The address of an entity's page."""
     return f"{prefix}{quote(guid, safe='')}/"
 
 
-def row_shown(row: Mapping[str, Any], prefix: str, zone: tzinfo) -> dict[str, Any]:
+def prepare_row(row: Mapping[str, Any], prefix: str, zone: tzinfo) -> dict[str, Any]:
     """A row as templates draw it: tags in a loop over fifty rows would cost more than the query."""
-    status = effective_status(status_of(row), row.get("parent_status", ""))
+    status = effective_status(get_status(row), row.get("parent_status", ""))
     extras = {
-        "url": page_address(prefix, row["guid"]),
+        "url": join_page_address(prefix, row["guid"]),
         "status": status,
         "badge": _badge(status, row["fields"].get("unreadable")),
         "created": moment_shown(row["created_at"], zone),
@@ -111,7 +111,7 @@ def effective_status(status: str, merchant: str) -> str:
     return _OFF.get(merchant, status) if status == "active" else status
 
 
-def effective_status_of(entry: IndexedEntity, parents: Iterable[IndexedEntity]) -> str:
+def get_effective_status(entry: IndexedEntity, parents: Iterable[IndexedEntity]) -> str:
     """Return the state of an entity's badge. `parents` are the rows above it."""
     merchant = next((parent.status for parent in parents if parent.kind == "merchant"), "")
     return effective_status(entry.status, merchant)
@@ -126,6 +126,6 @@ def _badge(status: str, unreadable: list[str] | None) -> SafeString:
     )
 
 
-def status_of(row: Mapping[str, Any]) -> str:
+def get_status(row: Mapping[str, Any]) -> str:
     """The word of the badge, for rows read as plain values."""
     return status_named(disabled=row["disabled"], archived=row["archived"], fields=row.get("fields") or {})

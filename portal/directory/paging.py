@@ -8,7 +8,7 @@ from django.core.paginator import Paginator
 from django.db.models import F, Q, QuerySet
 from django.http import QueryDict
 
-from portal.directory.list_views import asked
+from portal.directory.list_views import query_param
 
 # The number of a page beyond which `?page=` counts as the last one.
 _MOST_PAGES = 1_000_000
@@ -50,14 +50,14 @@ def keyset_page(rows: QuerySet[Any], columns: Sequence[str], *, size: int, query
     ordered = rows.order_by(*[_order(column, backwards=False) for column in columns])
     page: list[Any] = []
     for name, backwards in (("after", False), ("before", True)):
-        anchor = rows.filter(guid=asked(query, name)).first() if query.get(name) else None
+        anchor = rows.filter(guid=query_param(query, name)).first() if query.get(name) else None
         if anchor:
             found = rows.filter(_beyond(columns, _values(anchor, columns), backwards=backwards))
             page = list(found.order_by(*[_order(column, backwards=backwards) for column in columns])[:size])
             page = page[::-1] if backwards else page
             break
     if not page:
-        earlier = (_page_number(asked(query, "page"), count, size) - 1) * size
+        earlier = (_page_number(query_param(query, "page"), count, size) - 1) * size
         page = list(ordered[earlier : earlier + size])
     if not page:
         return KeysetPage([])

@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from portal.core.errors import NotFound
 from portal.core.text import database_safe, fold, search_text
-from portal.directory.list_sync import ScopeState, rows_store, scope_ensure, tenant_of
+from portal.directory.list_sync import ListState, store_rows, refresh_list_if_stale, find_tenant_guid
 from portal.directory.models import IndexedEntity, ListSync
-from portal.directory.serialization import GUID_LIMIT, index_draft, index_row
+from portal.directory.serialization import GUID_LIMIT, draft_row, build_row
 from portal.staff.models import User
 from portal.staff.tenant_access import reach_of
 from provisioning.entities import Entity
@@ -38,7 +38,7 @@ _ABSENT = (
 )
 
 
-class EntryMissing(NotFound):
+class UnknownEntity(NotFound):
     """No such entity is known, and the gateway does not list it. `gateway_away`: it could not be asked.
 
     Said as well of what lies beyond the person's reach; `beyond` tells the door, which records it.
@@ -66,8 +66,8 @@ def visible_entities(
     return rows.filter(kind=kind) if kind else rows
 
 
-def entry_find(*, user: User | AnonymousUser, connection: str, kind: str, guid: str) -> IndexedEntity:
-    """The row of one entity; looks at the gateway (for a few seconds at most) before raising EntryMissing.
+def find_entity(*, user: User | AnonymousUser, connection: str, kind: str, guid: str) -> IndexedEntity:
+    """The row of one entity; looks at the gateway (for a few seconds at most) before raising UnknownEntity.
 
     What the person may not reach is missed in the same way, and as slowly, as what does not exist.
     """
@@ -85,11 +85,11 @@ def entry_find(*, user: User | AnonymousUser, connection: str, kind: str, guid: 
         beyond = None
         if not reach_of(user).everywhere:
             beyond = _known(IndexedEntity.objects.filter(connection=connection), kind, guid) is not None
-        raise EntryMissing(connection=connection, kind=kind, guid=guid, gateway_away=away, beyond=beyond)
+        raise UnknownEntity(connection=connection, kind=kind, guid=guid, gateway_away=away, beyond=beyond)
     return found
 
 
-def entry_store(*, connection: str, entity: Entity, tenant_guid: str = "") -> IndexedEntity | None:
+def store_entity(*, connection: str, entity: Entity, tenant_guid: str = "") -> IndexedEntity | None:
     """Keeps what an own change answered. None if the gateway's guid cannot be stored.
 
     An entity without parent keeps the one it is known under.
@@ -97,12 +97,16 @@ def entry_store(*, connection: str, entity: Entity, tenant_guid: str = "") -> In
     here = IndexedEntity.objects.filter(connection=connection)
     known = _known(here, entity.kind, entity.guid)
     parent = entity.parent or (known.parent_guid if known else "")
-    tenant = tenant_guid or tenant_of(connection, entity.kind, parent) or (known.tenant_guid if known else "")
-    draft = index_draft(entity, parent=parent, tenant=tenant)
+    tenant = (
+        tenant_guid
+        or find_tenant_guid(connection, entity.kind, parent)
+        or (known.tenant_guid if known else "")
+    )
+    draft = draft_row(entity, parent=parent, tenant=tenant)
     if draft is None:
         return None
-    row = index_row(draft, connection=connection, seen_at=timezone.now())
-    rows_store([row])
+    row = build_row(draft, connection=connection, seen_at=timezone.now())
+    store_rows([row])
     if known and (known.disabled, known.archived) != (row.disabled, row.archived):
         # The gateway may have changed what belongs to it as well.
         ListSync.objects.filter(
@@ -112,15 +116,15 @@ def entry_store(*, connection: str, entity: Entity, tenant_guid: str = "") -> In
     return _known(here, entity.kind, entity.guid)
 
 
-def entry_follow(*, entry: IndexedEntity, entity: Entity) -> IndexedEntity:
+def update_entity(*, entry: IndexedEntity, entity: Entity) -> IndexedEntity:
     """Brings a row up to a fresh read of its entity; nothing is written if nothing differs."""
-    draft = index_draft(entity, parent=entry.parent_guid, tenant=entry.tenant_guid)
+    draft = draft_row(entity, parent=entry.parent_guid, tenant=entry.tenant_guid)
     if draft is None or draft.digest == entry.digest:
         return entry
-    return entry_store(connection=entry.connection, entity=entity, tenant_guid=entry.tenant_guid) or entry
+    return store_entity(connection=entry.connection, entity=entity, tenant_guid=entry.tenant_guid) or entry
 
 
-def entry_parents(entry: IndexedEntity) -> list[IndexedEntity]:
+def get_parents(entry: IndexedEntity) -> list[IndexedEntity]:
     """The known rows above an entity, tenant first: for breadcrumbs."""
     above = {entry.tenant_guid, entry.parent_guid} - {"", entry.guid}
     if not above:
@@ -131,39 +135,39 @@ def entry_parents(entry: IndexedEntity) -> list[IndexedEntity]:
     return sorted(rows, key=lambda row: row.kind != "tenant")
 
 
-def guids_seen(*, user: User | AnonymousUser, connection: str, guids: Iterable[str]) -> set[str]:
+def find_visible_guids(*, user: User | AnonymousUser, connection: str, guids: Iterable[str]) -> set[str]:
     """Those of the guids that are an entity's which the person may know of."""
     asked = {guid for guid in guids if len(guid) <= GUID_LIMIT and database_safe(guid) == guid}
     rows = visible_entities(user=user, connection=connection).filter(guid__in=asked)
     return set(rows.values_list("guid", flat=True))
 
 
-def guids_read_before(*, connection: str, kind: str, before: datetime) -> QuerySet[IndexedEntity, str]:
+def find_guids_read_before(*, connection: str, kind: str, before: datetime) -> QuerySet[IndexedEntity, str]:
     """Return the guids of the rows written before a moment, of every tenant: not for pages."""
     rows = IndexedEntity.objects.filter(connection=connection, kind=kind, seen_at__lt=before)
     return rows.values_list("guid", flat=True)
 
 
-def entry_children(entry: IndexedEntity) -> QuerySet[IndexedEntity]:
+def get_children(entry: IndexedEntity) -> QuerySet[IndexedEntity]:
     """What belongs to an entity; whoever may know of it may know of them."""
     return IndexedEntity.objects.filter(connection=entry.connection, parent_guid=entry.guid)
 
 
-def entries_matching(rows: QuerySet[IndexedEntity], text: str) -> QuerySet[IndexedEntity]:
+def filter_by_text(rows: QuerySet[IndexedEntity], text: str) -> QuerySet[IndexedEntity]:
     """Narrows rows to those that contain every word of the text, without regard to case."""
     for word in fold(text).split()[:8]:
         rows = rows.filter(search__contains=_WEB_ADDRESS.sub(r"\1", word))
     return rows
 
 
-def entries_ranked(rows: QuerySet[IndexedEntity], text: str) -> QuerySet[Any]:
+def annotate_rank(rows: QuerySet[IndexedEntity], text: str) -> QuerySet[Any]:
     """Annotate `rank`: 0 where the name is the text, 1 where it begins with it, 2 otherwise."""
     name = fold(text)[:120]
     exact, beginning = When(sort_key=name, then=Value(0)), When(sort_key__startswith=name, then=Value(1))
     return rows.annotate(rank=Case(exact, beginning, default=Value(2)))
 
 
-def entries_search(
+def search_entities(
     *, user: User | AnonymousUser, text: str, kinds: Iterable[str], limit: int, connection: str = ""
 ) -> list[IndexedEntity]:
     """At most `limit` rows over all connections (or one); an exact guid comes first, then an exact name."""
@@ -172,7 +176,7 @@ def entries_search(
         return []
     rows = visible_entities(user=user, connection=connection).defer("search").filter(kind__in=list(kinds))
     exact = list(rows.filter(guid=text)[:limit])
-    matching = entries_ranked(entries_matching(rows, text).exclude(guid=text), text)
+    matching = annotate_rank(filter_by_text(rows, text).exclude(guid=text), text)
     matching = matching.order_by("rank", "archived", "sort_key", "guid")
     return exact + list(matching[: limit - len(exact)])
 
@@ -188,10 +192,10 @@ def _known(rows: QuerySet[IndexedEntity], kind: str, guid: str) -> IndexedEntity
     return rows.defer("search").filter(kind=kind, guid=guid).first()
 
 
-def _looked_up(seen: QuerySet[IndexedEntity], connection: str, kind: str) -> Iterator[ScopeState]:
+def _looked_up(seen: QuerySet[IndexedEntity], connection: str, kind: str) -> Iterator[ListState]:
     """Reads the lists in which the entity could be, the ones never read first, until the budget is spent."""
     ends = time.monotonic() + LOOK_BUDGET
-    yield scope_ensure(connection=connection, kind="tenant", max_age=_JUST_READ)
+    yield refresh_list_if_stale(connection=connection, kind="tenant", max_age=_JUST_READ)
     if kind == "tenant":
         return
     if kind != "merchant":
@@ -201,7 +205,7 @@ def _looked_up(seen: QuerySet[IndexedEntity], connection: str, kind: str) -> Ite
 
 def _lists(
     seen: QuerySet[IndexedEntity], connection: str, kind: str, ends: float, max_age: float | None
-) -> Iterator[ScopeState]:
+) -> Iterator[ListState]:
     parents = seen.filter(kind=_PARENT_KIND[kind])
     scopes = ListSync.objects.filter(connection=connection, kind=kind)
     read = {scope.parent_guid: scope.refreshed_at.timestamp() for scope in scopes if scope.refreshed_at}
@@ -209,7 +213,7 @@ def _lists(
     for parent in sorted(guids, key=lambda guid: read.get(guid, 0.0)):
         if time.monotonic() > ends:
             return
-        yield scope_ensure(connection=connection, kind=kind, parent=parent, max_age=max_age)
+        yield refresh_list_if_stale(connection=connection, kind=kind, parent=parent, max_age=max_age)
 
 
 def _facets_extend(row: IndexedEntity) -> None:

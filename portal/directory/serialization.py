@@ -48,7 +48,7 @@ class Draft:
     digest: str
 
 
-def index_fields(entity: Entity) -> dict[str, Any]:
+def get_index_fields(entity: Entity) -> dict[str, Any]:
     """The entity's properties that may be kept: declared by the contract and not secret."""
     values = entity.values
     kept = {key: values[key] for key in _declared(entity.kind) if key in values}
@@ -59,12 +59,12 @@ def index_fields(entity: Entity) -> dict[str, Any]:
     return kept | {"unreadable": list(entity.problems)} if entity.problems else kept
 
 
-def index_draft(entity: Entity, *, parent: str, tenant: str) -> Draft | None:
+def draft_row(entity: Entity, *, parent: str, tenant: str) -> Draft | None:
     """What a row for the entity would hold, and its digest; None if its guid cannot be stored."""
     if len(entity.guid) > GUID_LIMIT or database_safe(entity.guid) != entity.guid:
         return None
     tenant = entity.guid if entity.kind == "tenant" else tenant
-    fields = index_fields(entity)
+    fields = get_index_fields(entity)
     text = _canonical(fields)
     if _SUSPICIOUS.search(text):
         fields = database_safe(fields)
@@ -72,7 +72,7 @@ def index_draft(entity: Entity, *, parent: str, tenant: str) -> Draft | None:
     return Draft(entity.kind, entity.guid, parent, tenant, fields, digest)
 
 
-def index_row(draft: Draft, *, connection: str, seen_at: datetime) -> IndexedEntity:
+def build_row(draft: Draft, *, connection: str, seen_at: datetime) -> IndexedEntity:
     """The row, with everything lists filter, sort and search by."""
     fields = draft.fields
     name = str(fields.get("username" if draft.kind == "merchant_user" else "name") or draft.guid)[:255]
@@ -88,7 +88,7 @@ def index_row(draft: Draft, *, connection: str, seen_at: datetime) -> IndexedEnt
         currency=str(fields.get("defaultCurrency") or "")[:8],
         sort_key=fold(name)[:120],
         name=name,
-        created_at=instant(fields.get("createdAt")),
+        created_at=parse_datetime(fields.get("createdAt")),
         digest=draft.digest,
         seen_at=seen_at,
         search=fold("\n".join(str(fields[key]) for key in _SEARCHED if fields.get(key))),

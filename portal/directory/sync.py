@@ -13,10 +13,10 @@ from django.utils import timezone
 from portal.directory.list_sync import (
     RETRY_AFTER,
     UNREADABLE_SHOWN,
-    ScopeState,
-    scope_ensure,
-    scope_refresh,
-    scopes_ensure,
+    ListState,
+    refresh_list,
+    refresh_list_if_stale,
+    refresh_stale_lists,
     unreadable_rows,
 )
 from portal.directory.models import IndexedEntity, ListSync
@@ -48,21 +48,21 @@ class Coverage:
         return self.merchants_complete and self.known >= self.total
 
 
-def merchants_visible(*, user: User | AnonymousUser, connection: str) -> QuerySet[IndexedEntity]:
+def visible_merchants(*, user: User | AnonymousUser, connection: str) -> QuerySet[IndexedEntity]:
     """The known merchants of a connection that the person may see."""
     return visible_entities(user=user, connection=connection, kind="merchant")
 
 
-def merchant_lists_state(
+def refresh_merchant_lists(
     *, user: User | AnonymousUser, connection: str, budget: float, max_age: float | None = None
-) -> ScopeState:
+) -> ListState:
     """Read the list of tenants and their lists of merchants where they are due; return their common state."""
-    tenants = scope_ensure(connection=connection, kind="tenant", max_age=max_age)
+    tenants = refresh_list_if_stale(connection=connection, kind="tenant", max_age=max_age)
     rows = visible_entities(user=user, connection=connection, kind="tenant")
     parents = list(rows.values_list("guid", flat=True))
     if not parents or (tenants.away and not tenants.loaded):
         return tenants
-    return scopes_ensure(
+    return refresh_stale_lists(
         connection=connection,
         kind="merchant",
         parents=parents,
@@ -71,16 +71,16 @@ def merchant_lists_state(
     )
 
 
-def children_lists_read(
+def refresh_child_lists(
     *, user: User | AnonymousUser, connection: str, kind: str, budget: float, refresh: bool = False
-) -> ScopeState:
+) -> ListState:
     """Read users or connectors of merchants whose lists are missing or wrong; return the common state.
 
     Few lists are kept fresh as well. Of many, those never read are left to the background worker, if one
     runs. `refresh` reads all of them, the oldest first, as far as the budget allows.
     """
     started, now = time.monotonic(), timezone.now()
-    merchants = merchants_visible(user=user, connection=connection)
+    merchants = visible_merchants(user=user, connection=connection)
     few = merchants.count() <= READ_AT_ONCE
     lists = _lists(user, connection, kind)
     tried = Q(failed_at__gte=now - RETRY_AFTER) | ~Q(size=ListSync.Size.ORDINARY)
@@ -94,13 +94,13 @@ def children_lists_read(
     for parent in dict.fromkeys(guid for guids in found for guid in guids):
         if time.monotonic() - started > min(budget, LATEST_START) or budget < 0:
             break
-        read = scope_refresh if refresh else scope_ensure
+        read = refresh_list if refresh else refresh_list_if_stale
         if read(connection=connection, kind=kind, parent=parent).away:
             break
-    return children_state(user=user, connection=connection, kind=kind)
+    return get_child_lists_state(user=user, connection=connection, kind=kind)
 
 
-def children_state(*, user: User | AnonymousUser, connection: str, kind: str) -> ScopeState:
+def get_child_lists_state(*, user: User | AnonymousUser, connection: str, kind: str) -> ListState:
     """The common state of the users' or connectors' lists of all merchants that the person may see."""
     lists = _lists(user, connection, kind)
     current = timezone.now() - timedelta(seconds=settings.INDEX_MAX_AGE)
@@ -110,8 +110,8 @@ def children_state(*, user: User | AnonymousUser, connection: str, kind: str) ->
         fresh=Count("pk", filter=Q(refreshed_at__gte=current)),
     )
     failed = lists.filter(away_since__isnull=False).order_by("-failed_at").first()
-    total = merchants_visible(user=user, connection=connection).count()
-    return ScopeState(
+    total = visible_merchants(user=user, connection=connection).count()
+    return ListState(
         refreshed_at=found["oldest"],
         failed_at=failed.failed_at if failed else None,
         away_since=failed.away_since if failed else None,
@@ -123,7 +123,7 @@ def children_state(*, user: User | AnonymousUser, connection: str, kind: str) ->
     )
 
 
-def coverage_of(*, user: User | AnonymousUser, connection: str, kind: str) -> Coverage:
+def get_coverage(*, user: User | AnonymousUser, connection: str, kind: str) -> Coverage:
     """How complete the users or connectors (or, for "merchant", the merchants) of a connection are."""
     tenants = visible_entities(user=user, connection=connection, kind="tenant")
     listed = ListSync.objects.filter(connection=connection, refreshed_at__isnull=False)
@@ -132,24 +132,24 @@ def coverage_of(*, user: User | AnonymousUser, connection: str, kind: str) -> Co
     whole = tenants_read and read >= tenants.count()
     if kind == "merchant":
         return Coverage(kind, tenants.count(), read, tenants_read)
-    state = children_state(user=user, connection=connection, kind=kind)
+    state = get_child_lists_state(user=user, connection=connection, kind=kind)
     return Coverage(kind, state.total, state.known, whole)
 
 
-def missing_read(
+def read_missing_lists(
     *, user: User | AnonymousUser, connection: str, kinds: Iterable[str], budget: float
 ) -> list[Coverage]:
     """Read what was never read of a connection, within the budget; return what is incomplete after that."""
     started = time.monotonic()
     wanted = [kind for kind in kinds if kind != "tenant"]
-    merchants = coverage_of(user=user, connection=connection, kind="merchant")
+    merchants = get_coverage(user=user, connection=connection, kind="merchant")
     if not merchants.complete:
-        merchant_lists_state(user=user, connection=connection, budget=budget, max_age=_ANY_AGE)
+        refresh_merchant_lists(user=user, connection=connection, budget=budget, max_age=_ANY_AGE)
     for kind in wanted:
         left = budget - (time.monotonic() - started)
         if kind != "merchant" and left > 0:
-            children_lists_read(user=user, connection=connection, kind=kind, budget=left)
-    found = [coverage_of(user=user, connection=connection, kind=kind) for kind in wanted]
+            refresh_child_lists(user=user, connection=connection, kind=kind, budget=left)
+    found = [get_coverage(user=user, connection=connection, kind=kind) for kind in wanted]
     return [coverage for coverage in found if not coverage.complete]
 
 
@@ -158,7 +158,7 @@ def _lists(user: User | AnonymousUser, connection: str, kind: str) -> QuerySet[L
     lists = ListSync.objects.filter(connection=connection, kind=kind)
     if reach_of(user).everywhere:
         return lists
-    merchants = merchants_visible(user=user, connection=connection)
+    merchants = visible_merchants(user=user, connection=connection)
     return lists.filter(parent_guid__in=merchants.values("guid"))
 
 

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from portal.audit.recording import origin_of
 from portal.core.context_processors import connections_of
 from portal.core.views import PortalView
-from portal.directory.services import scope_ensure, visible_entities
+from portal.directory.services import refresh_list_if_stale, visible_entities
 from portal.form_drafts.forms import drafted
 from portal.staff.forms import WhyForm
 from portal.staff.models import User
@@ -22,7 +22,7 @@ from portal.staff.user_page import refusal_words, user_of
 Offer = dict[str, list[tuple[TenantRef, str]]]
 
 
-class ReachForm(WhyForm):
+class TenantAccessForm(WhyForm):
     """Everywhere, or the places that are ticked."""
 
     ids = "id_%s"
@@ -54,7 +54,7 @@ class ReachForm(WhyForm):
         return [self._known[key] for key in self.cleaned_data["places"]]
 
 
-class ReachView(PortalView):
+class TenantAccessView(PortalView):
     """/staff/<id>/tenants/ — where the person works."""
 
     access = "staff.update"
@@ -64,13 +64,15 @@ class ReachView(PortalView):
         person = get_object_or_404(User, pk=pk)
         held = [_key(_place(scope)) for scope in person.tenant_scopes.all()]
         initial = {"where": "limited" if person.is_limited else "everywhere", "places": held}
-        form = drafted(request, partial(ReachForm, initial=initial, offer=offer_to(request, person)))
+        form = drafted(
+            request, partial(TenantAccessForm, initial=initial, offer=list_choices(request, person))
+        )
         return self._page(request, person, form)
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Sets it, or says what is wrong."""
         person = get_object_or_404(User, pk=pk)
-        form = ReachForm(request.POST, offer=offer_to(request, person))
+        form = TenantAccessForm(request.POST, offer=list_choices(request, person))
         try:
             if form.is_valid():
                 reach_change(
@@ -86,17 +88,19 @@ class ReachView(PortalView):
             form.add_error(None, refusal_words(request, refusal))
         return self._page(request, person, form, 422)
 
-    def _page(self, request: HttpRequest, person: User, form: ReachForm, status: int = 200) -> HttpResponse:
+    def _page(
+        self, request: HttpRequest, person: User, form: TenantAccessForm, status: int = 200
+    ) -> HttpResponse:
         context = {"person": person, "form": form, "is_self": request.user.pk == person.pk}
         return render(request, "staff/tenant_access.html", context, status=status)
 
 
-def offer_to(request: HttpRequest, person: User) -> Offer:
+def list_choices(request: HttpRequest, person: User) -> Offer:
     """Connection's name → (place, label): all of it, its tenants, and what is set but not known any more."""
     offer: Offer = {}
     held = [_place(scope) for scope in person.tenant_scopes.all()]
     for connection in connections_of(request):
-        scope_ensure(connection=connection.slug, kind="tenant")
+        refresh_list_if_stale(connection=connection.slug, kind="tenant")
         rows = visible_entities(user=user_of(request), connection=connection.slug, kind="tenant")
         known = [TenantRef(connection.slug, row.guid, row.name) for row in rows.order_by("sort_key")]
         whole = TenantRef(connection.slug)

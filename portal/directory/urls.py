@@ -2,10 +2,10 @@
 
 from django.urls import path
 
-from portal.directory.tenant_access_views import ReachView
+from portal.directory.tenant_access_views import TenantAccessView
 from portal.directory.views import SearchView
 
 urlpatterns = [
     path("search/", SearchView.as_view(), name="search"),
-    path("staff/<int:pk>/tenants/", ReachView.as_view(), name="reach"),
+    path("staff/<int:pk>/tenants/", TenantAccessView.as_view(), name="reach"),
 ]

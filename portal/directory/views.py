@@ -17,31 +17,31 @@ from portal.core.datetimes import zone_named
 from portal.core.errors import NotFound
 from portal.core.view_access import SIGNED_IN
 from portal.core.views import PortalView
-from portal.directory.background import large_lists_enqueue, reading_enqueue, reading_progress
+from portal.directory.background import enqueue_large_lists, enqueue_reading, get_reading_progress
 from portal.directory.list_views import (
     ROOMS,
     STATUSES,
     ListFilter,
-    asked,
     effective_status,
-    page_address,
-    page_prefix,
-    row_shown,
-    rows_narrowed,
-    status_of,
+    filter_rows,
+    get_page_prefix,
+    get_status,
+    join_page_address,
+    prepare_row,
+    query_param,
 )
 from portal.directory.models import IndexedEntity, ListSync
 from portal.directory.paging import KeysetPage, keyset_page
 from portal.directory.services import (
-    ScopeState,
-    entries_matching,
-    entries_ranked,
-    entries_search,
-    scope_ensure,
-    scope_refresh,
+    ListState,
+    annotate_rank,
+    filter_by_text,
+    refresh_list,
+    refresh_list_if_stale,
+    search_entities,
     visible_entities,
 )
-from portal.directory.sync import missing_read
+from portal.directory.sync import read_missing_lists
 
 PAGE_SIZE = 50
 CHILD_KINDS = ("merchant_user", "connector")
@@ -65,13 +65,13 @@ class ConnectionMixin(View):
             )
 
 
-class EntryListView(ConnectionMixin, PortalView):
+class EntityListView(ConnectionMixin, PortalView):
     """A list from the index: search `q`, filters, `sort`, `page` in the address; POST reads the gateway now.
 
     A room names `kind` and `template_name` and overrides what differs. `json_sorts` are the properties,
     besides the columns in `sorts`, that a list can be ordered by. Archived rows are left out until somebody
     asks for them. Template context: page (rows as dicts with url, status, badge, created), state
-    (ScopeState), progress (Run or None), q, filters, sort, narrowed, archived_hidden, archived_shown, unit,
+    (ListState), progress (Run or None), q, filters, sort, narrowed, archived_hidden, archived_shown, unit,
     connection_slug.
     """
 
@@ -92,12 +92,12 @@ class EntryListView(ConnectionMixin, PortalView):
         """The list page."""
         state = self.ensure()
         if state.large:
-            large_lists_enqueue(connection=self.connection)
+            enqueue_large_lists(connection=self.connection)
         filters = self.filters(state)
-        q = asked(request.GET, "q")
+        q = query_param(request.GET, "q")
         chosen = {each.name: each.value for each in filters}
-        rows = entries_matching(rows_narrowed(self.rows(), chosen), q)
-        archived_shown = asked(request.GET, "archived") == "1"
+        rows = filter_by_text(filter_rows(self.rows(), chosen), q)
+        archived_shown = query_param(request.GET, "archived") == "1"
         archived_hidden = 0
         if not (archived_shown or q or chosen.get("status")):
             archived_hidden = rows.filter(archived=True).count()
@@ -121,7 +121,7 @@ class EntryListView(ConnectionMixin, PortalView):
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponseRedirect:
         """Refresh on demand, say what came of it, then back to the same list."""
         place: dict[str, Any] = {"connection": self.connection, "kind": self.kind, "parent": self.parent}
-        if self.refresh_by_worker() and reading_enqueue(**place):
+        if self.refresh_by_worker() and enqueue_reading(**place):
             messages.info(request, "This list is being read again in the background.")
             return redirect(request.get_full_path())
         state = self.refresh()
@@ -149,17 +149,17 @@ class EntryListView(ConnectionMixin, PortalView):
     @property
     def sort(self) -> str:
         """The order asked for; "" (by name) if there is no such order."""
-        wanted = asked(self.request.GET, "sort")
+        wanted = query_param(self.request.GET, "sort")
         known = wanted in self.sorts or wanted.removeprefix("-") in self.json_sorts
         return wanted if known else ""
 
-    def ensure(self) -> ScopeState:
+    def ensure(self) -> ListState:
         """Makes the rows current enough."""
-        return scope_ensure(connection=self.connection, kind=self.kind, parent=self.parent)
+        return refresh_list_if_stale(connection=self.connection, kind=self.kind, parent=self.parent)
 
-    def refresh(self) -> ScopeState:
+    def refresh(self) -> ListState:
         """Reads the list from the gateway whatever its age."""
-        return scope_refresh(connection=self.connection, kind=self.kind, parent=self.parent)
+        return refresh_list(connection=self.connection, kind=self.kind, parent=self.parent)
 
     def refresh_by_worker(self) -> bool:
         """Whether the list is too long for a page to read."""
@@ -169,20 +169,20 @@ class EntryListView(ConnectionMixin, PortalView):
 
     def progress(self) -> Any:
         """The background reading of this list that is under way, if any."""
-        return reading_progress(connection=self.connection, kind=self.kind, parent=self.parent)
+        return get_reading_progress(connection=self.connection, kind=self.kind, parent=self.parent)
 
     def rows(self) -> QuerySet[IndexedEntity]:
         """All rows of the list that the person may know of, before search and filters."""
         rows = visible_entities(user=self.request.user, connection=self.connection, kind=self.kind)
         return rows.filter(parent_guid=self.parent) if self.parent else rows
 
-    def filters(self, state: ScopeState) -> list[ListFilter]:
+    def filters(self, state: ListState) -> list[ListFilter]:
         """The drop-downs: by status, unless a room knows more."""
         return [self.choice("status", "Status", list(STATUSES))]
 
     def choice(self, name: str, label: str, options: list[tuple[str, str]]) -> ListFilter:
         """A drop-down with what the address chose; a value not on offer stays, so that links keep meaning."""
-        value = asked(self.request.GET, name)
+        value = query_param(self.request.GET, name)
         offered = options if value in {"", *(code for code, _ in options)} else [*options, (value, value)]
         return ListFilter(name, label, offered, value)
 
@@ -195,17 +195,17 @@ class EntryListView(ConnectionMixin, PortalView):
         else:
             columns = list(self.sorts[self.sort])
         if q and not self.sort:
-            rows = entries_ranked(rows, q)
+            rows = annotate_rank(rows, q)
             columns.insert(0, "rank")
         wanted = dict.fromkeys([*_COLUMNS, *(column.removeprefix("-") for column in columns)])
         page = keyset_page(rows.values(*wanted), [*columns, "guid"], size=PAGE_SIZE, query=self.request.GET)
-        prefix = page_prefix(self.kind, self.connection)
+        prefix = get_page_prefix(self.kind, self.connection)
         zone = zone_named(getattr(self.request.user, "timezone", ""))
         places = [(self.connection, row["parent_guid"]) for row in page.object_list]
-        merchants = merchant_statuses(places) if self.kind in CHILD_KINDS else {}
+        merchants = get_merchant_statuses(places) if self.kind in CHILD_KINDS else {}
         for row in page.object_list:
             row["parent_status"] = merchants.get((self.connection, row["parent_guid"]), "")
-        page.object_list = [row_shown(row, prefix, zone) for row in page.object_list]
+        page.object_list = [prepare_row(row, prefix, zone) for row in page.object_list]
         return page
 
     def page_context(self, context: dict[str, Any]) -> dict[str, Any]:
@@ -213,7 +213,7 @@ class EntryListView(ConnectionMixin, PortalView):
         return {}
 
 
-def merchant_statuses(places: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+def get_merchant_statuses(places: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
     """Return (connection, guid) → status of the merchants among the places, in one query."""
     wanted = set(places)
     rows = IndexedEntity.objects.filter(
@@ -222,7 +222,7 @@ def merchant_statuses(places: Iterable[tuple[str, str]]) -> dict[tuple[str, str]
         guid__in={guid for _, guid in wanted} - {""},
     )
     found = rows.values("connection", "guid", "disabled", "archived")
-    return {(row["connection"], row["guid"]): status_of(row) for row in found}
+    return {(row["connection"], row["guid"]): get_status(row) for row in found}
 
 
 class SearchView(PortalView):
@@ -239,17 +239,19 @@ class SearchView(PortalView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Results grouped by kind, at most `limit` of each."""
-        q = asked(request.GET, "q")
+        q = query_param(request.GET, "q")
         names = {connection.slug: connection.name for connection in connections_of(request)}
         kinds = [kind for kind in ROOMS if request.user.has_perm(f"{kind}.view")]
         incomplete = self._incomplete(kinds, names) if q and kinds else []
         found = {
-            kind: entries_search(user=request.user, text=q, kinds=[kind], limit=self.limit + 1)
+            kind: search_entities(user=request.user, text=q, kinds=[kind], limit=self.limit + 1)
             for kind in kinds
         }
         exact = [entry for rows in found.values() for entry in rows if entry.guid == q]
         if len(exact) == 1:
-            return redirect(page_address(page_prefix(exact[0].kind, exact[0].connection), exact[0].guid))
+            return redirect(
+                join_page_address(get_page_prefix(exact[0].kind, exact[0].connection), exact[0].guid)
+            )
         groups = [self._group(kind, rows, names) for kind, rows in found.items() if rows]
         context = {"q": q, "groups": groups, "known": bool(names), "incomplete": incomplete}
         return render(request, "directory/search.html", context)
@@ -260,8 +262,8 @@ class SearchView(PortalView):
         ends = time.monotonic() + SEARCH_BUDGET
         for slug, name in names.items():
             left = ends - time.monotonic()
-            missing = missing_read(user=self.request.user, connection=slug, kinds=kinds, budget=left)
-            reading = bool(missing) and reading_enqueue(connection=slug)
+            missing = read_missing_lists(user=self.request.user, connection=slug, kinds=kinds, budget=left)
+            reading = bool(missing) and enqueue_reading(connection=slug)
             found += [
                 {"connection": name, "title": self.titles[each.kind], "coverage": each, "reading": reading}
                 for each in missing
@@ -270,12 +272,12 @@ class SearchView(PortalView):
 
     def _group(self, kind: str, rows: list[IndexedEntity], names: dict[str, str]) -> dict[str, Any]:
         places = [(row.connection, row.parent_guid) for row in rows]
-        merchants = merchant_statuses(places) if kind in CHILD_KINDS else {}
+        merchants = get_merchant_statuses(places) if kind in CHILD_KINDS else {}
         shown = [
             {
                 "entry": row,
                 "status": effective_status(row.status, merchants.get((row.connection, row.parent_guid), "")),
-                "url": page_address(page_prefix(kind, row.connection), row.guid),
+                "url": join_page_address(get_page_prefix(kind, row.connection), row.guid),
                 "connection": names.get(row.connection, row.connection),
             }
             for row in rows[: self.limit]

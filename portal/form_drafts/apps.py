@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.apps import AppConfig
 
 from portal.tasks.periodic import housekeeping_register
-from provisioning.encrypted_fields import EncryptedField, place_register
+from provisioning.encrypted_fields import EncryptedField, register_encrypted_field
 
 
 class FormDraftsConfig(AppConfig):
@@ -22,4 +22,4 @@ class FormDraftsConfig(AppConfig):
         register_home_card()
         housekeeping_register(remove_expired, every=timedelta(minutes=1))
         columns = {name: lambda draft, name=name: draft.context(name) for name in FormDraft.SEALED}
-        place_register(EncryptedField("Unsent forms", FormDraft, columns))
+        register_encrypted_field(EncryptedField("Unsent forms", FormDraft, columns))

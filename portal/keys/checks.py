@@ -38,7 +38,7 @@ def credential_keys_here() -> None:
     for used in Credential.objects.filter(state=Credential.State.ACTIVE).select_related("connection"):
         for token in (used.sealed_api_key, used.sealed_password):
             with suppress(KeyringError):  # a damaged value is no matter of this server
-                if (key_id := encryption.key_id_of(token)) not in configured:
+                if (key_id := encryption.get_key_id(token)) not in configured:
                     lacking.setdefault(key_id, []).append(used.connection.slug)
     if lacking:
         said = (f"“{key_id}” ({', '.join(sorted(set(slugs)))})" for key_id, slugs in lacking.items())

@@ -11,7 +11,13 @@ from dataclasses import dataclass, field
 from portal.audit.recording import Origin, event_record
 from portal.keys.key_presence import THERE, holders_lacking, holders_words
 from provisioning import encryption
-from provisioning.encrypted_fields import places, row_discard, row_reseal, rows_change, values_resting
+from provisioning.encrypted_fields import (
+    discard_unreadable_values,
+    iterate_encrypted_values,
+    process_rows,
+    reencrypt_row,
+    registered_fields,
+)
 
 # Seconds between two transactions: whoever waits to write gets a turn (SQLite's lock is unfair).
 PAUSE = 0.005
@@ -59,8 +65,8 @@ class NumberDiffers(ValueError):  # noqa: N818 - reads as what happened
 
 def keyring_standing() -> KeyUsage:
     """Counts every sealed value and tries whether it opens. Raises KeyringError for unusable keys."""
-    standing = KeyUsage(encryption.key_ids(), {place.name: Counter() for place in places()})
-    for place, row, value in values_resting():
+    standing = KeyUsage(encryption.key_ids(), {place.name: Counter() for place in registered_fields()})
+    for place, row, value in iterate_encrypted_values():
         standing.counts[place.name][value.key_id] += 1
         if not value.opens():
             standing.closed.append((place.name, str(row.pk), value.part, value.key_id))
@@ -85,8 +91,8 @@ def keyring_rotate(
         action="keyring.rotation_began", origin=origin, message=f"with key “{key_id}”", reason=despite
     )
     done = 0
-    for place in places():
-        for resealed in rows_change(place, row_reseal):
+    for place in registered_fields():
+        for resealed in process_rows(place, reencrypt_row):
             done += resealed
             progress(place.name, done)
             time.sleep(PAUSE)
@@ -122,4 +128,6 @@ def keyring_discard(*, origin: Origin, expected: int) -> int:
     if not found:
         return 0
     event_record(action="keyring.discarded", origin=origin, after={"values": found})
-    return sum(taken for place in places() for taken in rows_change(place, row_discard))
+    return sum(
+        taken for place in registered_fields() for taken in process_rows(place, discard_unreadable_values)
+    )

@@ -9,12 +9,12 @@ from typing import Any
 from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 
-from portal.directory.children import names_of
+from portal.directory.children import get_merchant_names
 from portal.merchant_users.forms import API_FLAGS, MerchantUserEditForm
-from portal.merchant_users.permissions import grouped, unknown_to_the_api
+from portal.merchant_users.permissions import find_unknown_permissions, group_permissions
 from portal.staff.models import User
 from portal.staff.tenant_access import reach_of
-from provisioning.entities import instant
+from provisioning.entities import parse_datetime
 
 # The published 2050-01-01 00:00:00 looks like "no expiry" (inferred).
 NEVER = 2050
@@ -51,7 +51,7 @@ class Profile:
     @property
     def valid_until(self) -> datetime | None:
         """The end of validity; None if there is none."""
-        return instant(self.values.get("validUntil"))
+        return parse_datetime(self.values.get("validUntil"))
 
     @property
     def expired(self) -> bool:
@@ -61,7 +61,7 @@ class Profile:
     @property
     def password_until(self) -> datetime | None:
         """The end of the password's validity; None if it does not end."""
-        found = instant(self.values.get("passwordValidUntil"))
+        found = parse_datetime(self.values.get("passwordValidUntil"))
         return None if found is None or found.year >= NEVER else found
 
     @property
@@ -91,18 +91,18 @@ class Profile:
 
     @cached_property
     def _names(self) -> dict[str, str]:
-        return names_of(self.reader, self.connection, [*self._links, self.home])
+        return get_merchant_names(self.reader, self.connection, [*self._links, self.home])
 
     @property
     def permissions(self) -> list[tuple[str, list[tuple[str, str]]]]:
         """Granted permissions by area with plain descriptions, those unknown to the API aside."""
         held = self.values.get("permissions") or []
-        return grouped([name for name in held if name not in unknown_to_the_api(held)])
+        return group_permissions([name for name in held if name not in find_unknown_permissions(held)])
 
     @property
     def kept(self) -> list[str]:
         """Granted permissions that the API does not name."""
-        return unknown_to_the_api(self.values.get("permissions") or [])
+        return find_unknown_permissions(self.values.get("permissions") or [])
 
     @property
     def flags(self) -> list[tuple[str, bool]]:

@@ -14,7 +14,7 @@ from portal.core.field_types import refuse_hidden
 from portal.core.text import clean_text, search_text
 from portal.merchant_users import passwords, permissions
 from provisioning import contract
-from provisioning.entities import instant
+from provisioning.entities import parse_datetime
 
 PUBLISHED_FORMAT = "%Y-%m-%d %H:%M:%S"
 _LOCAL = re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2})?", re.ASCII)
@@ -25,7 +25,7 @@ class PasswordField(forms.CharField):
     """A password to be set at the gateway: checked against the rules, never drawn again."""
 
     widget = forms.PasswordInput(attrs={"autocomplete": "new-password"})
-    default_validators = [passwords.password_check]
+    default_validators = [passwords.validate_password]
     offer_password = True
 
     def __init__(self, **kwargs: Any) -> None:
@@ -47,7 +47,7 @@ class PermissionsField(forms.MultipleChoiceField):
     presets = {preset.title: preset.permissions for preset in permissions.PRESETS}
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(choices=permissions.grouped, **kwargs)
+        super().__init__(choices=permissions.group_permissions, **kwargs)
 
 
 class _Typed(str):
@@ -89,7 +89,7 @@ class DateTimeField(forms.CharField):
         """A stored time in the person's time zone, as the date control reads it; a typed one as typed."""
         if isinstance(value, _Typed):
             return value.replace(" ", "T") if _LOCAL.fullmatch(value) else str(value)
-        moment = instant(value)
+        moment = parse_datetime(value)
         if moment is None:
             return value
         try:

@@ -10,8 +10,8 @@ from portal.core.field_types import EmailAddressField, KeyField, TextField
 from portal.core.forms import ABSENT, PayloadForm, Section, look_up, place
 from portal.merchant_users import passwords
 from portal.merchant_users.fields import DateTimeField, MerchantsField, PasswordField, PermissionsField
-from portal.merchant_users.permissions import unknown_to_the_api
-from provisioning.entities import instant
+from portal.merchant_users.permissions import find_unknown_permissions
+from provisioning.entities import parse_datetime
 
 TYPES = (("web", "Web – a person who signs in"), ("api", "API – a machine"))
 WEB_ONLY = ("permissions", "sendInitialPassword", "resetPassword")
@@ -189,7 +189,7 @@ class MerchantUserEditForm(MerchantUserForm):
     def initial_from(cls, values: Mapping[str, Any]) -> dict[str, Any]:
         """Initial data; the access list comes from `merchantAccess`, as the answer calls it."""
         held = values.get("permissions") or []
-        kept = unknown_to_the_api(held)
+        kept = find_unknown_permissions(held)
         return super().initial_from(values) | {
             "type": values.get("type"),
             "permissions": [name for name in held if name not in kept],
@@ -219,9 +219,9 @@ class MerchantUserEditForm(MerchantUserForm):
         """Dates compare as moments, for the gateway writes them in two spellings; access without the home."""
         if name == "multiMerchantAccess" and isinstance(stored, list):
             return {*value} - {self.home} != {*stored} - {self.home}
-        if name == "validUntil" and value and instant(stored):
+        if name == "validUntil" and value and parse_datetime(stored):
             shown = self._untouched_value(name, stored)
-            return instant(value) not in (instant(stored), instant(shown))
+            return parse_datetime(value) not in (parse_datetime(stored), parse_datetime(shown))
         return super().differs(name, value, stored)
 
     def partner_changes(self, current: Mapping[str, Any]) -> dict[str, Any]:
@@ -231,7 +231,7 @@ class MerchantUserEditForm(MerchantUserForm):
         found = _difference("MultiMerchantAccess", self.cleaned_data["multiMerchantAccess"], held, shown)
         if "permissions" in self.fields:
             held = list(current.get("permissions") or [])
-            known = [name for name in held if name not in unknown_to_the_api(held)]
+            known = [name for name in held if name not in find_unknown_permissions(held)]
             found |= _difference("Permissions", self.cleaned_data["permissions"], held, known)
         flagged = any(self.differs(name, self.cleaned_data[name], look_up(current, name)) for name in _FLAGS)
         return found | self._flags(current) if flagged else found

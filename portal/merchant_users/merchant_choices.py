@@ -16,7 +16,7 @@ from portal.staff.tenant_access import reach_of
 OFFERED = 200
 
 
-def merchants_offer(
+def offer_merchants(
     form: MerchantUserForm, *, user: User | AnonymousUser, connection: str, tenant: str, home: str
 ) -> None:
     """Offers the tenant's merchants, and those already chosen, but not the home merchant.
@@ -30,10 +30,10 @@ def merchants_offer(
         if field.known_alone:
             _known_alone(form, seen)
         chosen = form["multiMerchantAccess"].value() or []
-        field.offer(_choices(seen, tenant, home, chosen), lambda name: merchants_named(seen, name))
+        field.offer(_choices(seen, tenant, home, chosen), lambda name: find_merchants_by_name(seen, name))
 
 
-def merchants_named(seen: QuerySet[IndexedEntity], name: str) -> list[str]:
+def find_merchants_by_name(seen: QuerySet[IndexedEntity], name: str) -> list[str]:
     """Guids of the merchants with exactly this guid or name, whatever the case; three at most."""
     return list(seen.filter(Q(guid=name) | Q(name__iexact=name)).values_list("guid", flat=True)[:3])
 

@@ -13,7 +13,7 @@ HELP = (
 )
 
 
-def password_check(value: str) -> None:
+def validate_password(value: str) -> None:
     """Raises ValidationError naming every rule the password breaks.
 
     The manual also demands a digit, the published example "MySecret!!!!" has none (README of the contract,
@@ -30,7 +30,7 @@ def password_check(value: str) -> None:
         raise ValidationError(f"A password needs {', '.join(broken)}.", code="weak")
 
 
-def password_propose(*, length: int = 20) -> str:
+def generate_password(*, length: int = 20) -> str:
     """A random password that satisfies every rule of the manual, the digit included."""
     kinds = (string.ascii_lowercase, string.ascii_uppercase, string.digits, SPECIAL)
     characters = [secrets.choice(kind) for kind in kinds]

@@ -100,32 +100,34 @@ PRESETS: tuple[Preset, ...] = (
 )
 
 
-def preset_named(key: str) -> Preset | None:
+def get_preset(key: str) -> Preset | None:
     """The preset with this key, or None."""
     return next((preset for preset in PRESETS if preset.key == key), None)
 
 
-def area_of(permission: str) -> str:
+def get_area(permission: str) -> str:
     """The area a permission belongs to; Other for one nobody has sorted yet."""
     word = permission.removeprefix("frontend.").split(".")[0]
     return next((area for area, words in AREAS.items() if word in words), OTHER)
 
 
-def described(permission: str) -> str:
+def describe_permission(permission: str) -> str:
     """What the permission allows, in plain words; the end of its name where nobody explains it."""
     text = DESCRIPTIONS.get(permission, UNEXPLAINED)
     word = permission.rsplit(".", 1)[-1].replace("-", " ").capitalize()
     return f"{word} {UNEXPLAINED}" if text == UNEXPLAINED else text
 
 
-def grouped(permissions: Iterable[str] = tuple(DESCRIPTIONS)) -> list[tuple[str, list[tuple[str, str]]]]:
+def group_permissions(
+    permissions: Iterable[str] = tuple(DESCRIPTIONS),
+) -> list[tuple[str, list[tuple[str, str]]]]:
     """Permissions by area as Django's grouped choices: [(area, [(name, description), …]), …]."""
     found: dict[str, list[tuple[str, str]]] = {area: [] for area in (*AREAS, OTHER)}
     for name in permissions:
-        found[area_of(name)].append((name, described(name)))
+        found[get_area(name)].append((name, describe_permission(name)))
     return [(area, rows) for area, rows in found.items() if rows]
 
 
-def unknown_to_the_api(permissions: Iterable[str]) -> list[str]:
+def find_unknown_permissions(permissions: Iterable[str]) -> list[str]:
     """Stored permissions that the API list does not name: granted on the platform, kept as they are."""
     return [name for name in permissions if name not in DESCRIPTIONS]

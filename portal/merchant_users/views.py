@@ -16,10 +16,10 @@ from portal.core.datetimes import zone_named
 from portal.core.forms import PayloadForm
 from portal.core.views import PortalView
 from portal.directory.children import MerchantChildrenListView
-from portal.directory.detail import entity_reading
-from portal.directory.list_views import asked, effective_status_of
+from portal.directory.detail import load_entity
+from portal.directory.list_views import get_effective_status, query_param
 from portal.directory.models import IndexedEntity
-from portal.directory.services import entry_find, entry_parents
+from portal.directory.services import find_entity, get_parents
 from portal.directory.views import ConnectionMixin
 from portal.merchant_users import passwords, permissions
 from portal.merchant_users.detail import Profile
@@ -30,7 +30,7 @@ from portal.merchant_users.forms import (
     MerchantUserForm,
     PasswordForm,
 )
-from portal.merchant_users.merchant_choices import merchants_offer
+from portal.merchant_users.merchant_choices import offer_merchants
 from provisioning.entities import Entity
 
 
@@ -53,7 +53,7 @@ class MerchantUserList(MerchantChildrenListView):
 
     def rows(self) -> Any:
         """Rows of one type, if one is asked for."""
-        rows, wanted = super().rows(), asked(self.request.GET, "type")
+        rows, wanted = super().rows(), query_param(self.request.GET, "type")
         return rows.filter(fields__type=wanted) if wanted else rows
 
 
@@ -65,14 +65,14 @@ class MerchantUserTab(ConnectionMixin, PortalView):
 
     @cached_property
     def entry(self) -> IndexedEntity:
-        """The user's row. Raises EntryMissing (404)."""
+        """The user's row. Raises UnknownEntity (404)."""
         place = {"connection": self.kwargs["connection"], "guid": self.kwargs["guid"]}
-        return entry_find(user=self.request.user, kind="merchant_user", **place)
+        return find_entity(user=self.request.user, kind="merchant_user", **place)
 
     def frame(self, entry: IndexedEntity) -> dict[str, Any]:
         """What every tab shows around its content."""
-        parents = entry_parents(entry)
-        status = effective_status_of(entry, parents)
+        parents = get_parents(entry)
+        status = get_effective_status(entry, parents)
         return {"entry": entry, "parents": parents, "tab": self.tab, "status": status}
 
 
@@ -83,7 +83,7 @@ class MerchantUserPage(MerchantUserTab):
 
     def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
         """Facts, access, permissions and API flags."""
-        reading = entity_reading(self.entry)
+        reading = load_entity(self.entry)
         profile = Profile(request.user, connection, reading.entry.parent_guid, reading.values)
         context = {"reading": reading, "profile": profile}
         return render(request, "merchant_users/page.html", self.frame(reading.entry) | context)
@@ -118,9 +118,9 @@ class MerchantUserCreate(ConnectionMixin, EntityCreateView):
 
     def initial(self, parent: IndexedEntity) -> dict[str, Any]:
         """The type asked for; a web user is mailed a link and gets no permission unless a preset is named."""
-        if asked(self.request.GET, "type") == "api":
+        if query_param(self.request.GET, "type") == "api":
             return {"type": "api"}
-        preset = permissions.preset_named(asked(self.request.GET, "preset"))
+        preset = permissions.get_preset(query_param(self.request.GET, "preset"))
         ticked = list(preset.permissions) if preset else []
         return {"type": "web", "sendInitialPassword": True, "permissions": ticked}
 
@@ -145,12 +145,12 @@ class MerchantUserCreate(ConnectionMixin, EntityCreateView):
         if isinstance(form, MerchantUserForm):
             form.in_zone(zone_named(getattr(self.request.user, "timezone", "")))
             place = {"connection": self.connection, "tenant": parent.tenant_guid, "home": parent.guid}
-            merchants_offer(form, user=self.request.user, **place)
+            offer_merchants(form, user=self.request.user, **place)
         return form
 
     def page_context(self, entry: IndexedEntity | None) -> dict[str, Any]:
         """The types to switch between, the presets, and a password for those without JavaScript."""
-        return {"types": TYPES, "presets": permissions.PRESETS, "proposal": passwords.password_propose()}
+        return {"types": TYPES, "presets": permissions.PRESETS, "proposal": passwords.generate_password()}
 
 
 def _sets_password(request: HttpRequest, **_: Any) -> bool:
@@ -176,12 +176,12 @@ class MerchantUserEdit(ConnectionMixin, EntityEditView):
             form.keep_home(entity.parent)
             tenant = self.entry().tenant_guid
             place = {"connection": self.connection, "tenant": tenant, "home": entity.parent}
-            merchants_offer(form, user=self.request.user, **place)
+            offer_merchants(form, user=self.request.user, **place)
         return form
 
     def page_context(self, entry: IndexedEntity | None) -> dict[str, Any]:
         """A password for those without JavaScript."""
-        return {"proposal": passwords.password_propose()}
+        return {"proposal": passwords.generate_password()}
 
 
 class MerchantUserPassword(MerchantUserEdit):

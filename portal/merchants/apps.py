@@ -13,9 +13,9 @@ class MerchantsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the permissions of merchants, their page in the sidebar and their dashboard cards."""
-        from portal.merchants.dashboard import home_register
+        from portal.merchants.dashboard import register_dashboard_cards
 
-        home_register()
+        register_dashboard_cards()
         NAVIGATION.register(
             "merchants",
             NavItem("Merchants", "merchants:list", "building-store", Section.CONNECTION, "merchant.view"),

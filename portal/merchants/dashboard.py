@@ -10,7 +10,7 @@ from portal.core.context_processors import connections_of
 from portal.core.dashboard import CARDS, DashboardCard
 from portal.directory.models import ListSync
 from portal.directory.services import visible_entities
-from portal.directory.sync import coverage_of
+from portal.directory.sync import get_coverage
 from provisioning.credentials.models import Connection, Credential
 
 SHOWN = 5
@@ -51,14 +51,14 @@ def unfinished_merchants(request: HttpRequest) -> Mapping[str, Any]:
     rows = merchants.filter(guid__in={guid for _slug, guid in empty}).defer("search", "fields")
     found = [row for row in rows.order_by("-created_at") if (row.connection, row.guid) in empty]
     covered = [
-        (known, coverage_of(user=request.user, connection=known.slug, kind="connector"))
+        (known, get_coverage(user=request.user, connection=known.slug, kind="connector"))
         for known in connections_of(request)
     ]
     unread = [(known, coverage) for known, coverage in covered if not coverage.complete]
     return {"merchants": found[:SHOWN], "more": len(found) > SHOWN, "unread": unread}
 
 
-def home_register() -> None:
+def register_dashboard_cards() -> None:
     """Adds both cards."""
     CARDS.register(
         "merchants-start",

@@ -8,7 +8,7 @@ from django.db.models import Count, Q
 
 from portal.core.choices import country_choices, currency_choices
 from portal.directory.models import IndexedEntity, ListSync
-from portal.directory.services import entry_children, scope_ensure
+from portal.directory.services import get_children, refresh_list_if_stale
 from portal.merchants.fields import TRANSACTION_TYPES
 from portal.merchants.forms import MerchantEditForm
 
@@ -72,12 +72,14 @@ def next_steps(entry: IndexedEntity, *, look: bool) -> Steps:
     if look:
         due = set(_CHILDREN) - set(right.filter(outdated=False).values_list("kind", flat=True))
         for kind in due:
-            state = scope_ensure(connection=entry.connection, kind=kind, parent=entry.guid, max_age=_ANY_AGE)
+            state = refresh_list_if_stale(
+                connection=entry.connection, kind=kind, parent=entry.guid, max_age=_ANY_AGE
+            )
             loaded |= {kind} if state.loaded else set()
             if state.away:
                 break
     rows = (
-        entry_children(entry)
+        get_children(entry)
         .values("kind")
         .annotate(
             number=Count("pk"),
@@ -98,7 +100,7 @@ def next_steps(entry: IndexedEntity, *, look: bool) -> Steps:
     )
 
 
-def children_words(steps: Steps) -> str:
+def describe_children(steps: Steps) -> str:
     """Return words such as "2 connectors and 1 user"; what was not read is called unknown."""
     parts = ((steps.connectors, "connector"), (steps.users, "user"))
     return " and ".join(

@@ -9,19 +9,19 @@ from django.shortcuts import redirect, render
 from portal.changes.workflow import entity_history
 from portal.core.choices import country_choices, currency_choices
 from portal.core.views import PortalView
-from portal.directory.detail import entity_reading
-from portal.directory.list_views import STATUSES, ListFilter, asked, options_named
+from portal.directory.detail import load_entity
+from portal.directory.list_views import STATUSES, ListFilter, label_options, query_param
 from portal.directory.models import IndexedEntity
 from portal.directory.services import (
-    ScopeState,
-    entry_find,
-    entry_parents,
-    scope_ensure,
-    scope_refresh,
-    scopes_ensure,
+    ListState,
+    find_entity,
+    get_parents,
+    refresh_list,
+    refresh_list_if_stale,
+    refresh_stale_lists,
     visible_entities,
 )
-from portal.directory.views import ConnectionMixin, EntryListView
+from portal.directory.views import ConnectionMixin, EntityListView
 from portal.merchants.detail import merchant_facts, next_steps
 
 # How long a list over all tenants waits for stale ones; the rest says how old it is.
@@ -38,14 +38,14 @@ class ConnectionStart(ConnectionMixin, PortalView):
         return redirect("merchants:list", connection=connection)
 
 
-class MerchantListView(EntryListView):
+class MerchantListView(EntityListView):
     """`/<connection>/merchants/`: all merchants, or those of `?tenant=`."""
 
     access = "merchant.view"
     kind = "merchant"
     template_name = "merchants/list.html"
     unit = "tenants"
-    sorts = EntryListView.sorts | {
+    sorts = EntityListView.sorts | {
         "country": ("country", "sort_key"),
         "-country": ("-country", "sort_key"),
         "currency": ("currency", "sort_key"),
@@ -56,14 +56,14 @@ class MerchantListView(EntryListView):
     @cached_property
     def tenants(self) -> dict[str, str]:
         """Guid → name of the known tenants, by name."""
-        scope_ensure(connection=self.connection, kind="tenant")
+        refresh_list_if_stale(connection=self.connection, kind="tenant")
         rows = visible_entities(user=self.request.user, connection=self.connection, kind="tenant")
         return dict(rows.order_by("sort_key").values_list("guid", "name"))
 
     @property
     def tenant(self) -> str:
         """Guid of the chosen tenant; "" for all, or for one nobody knows."""
-        wanted = asked(self.request.GET, "tenant")
+        wanted = query_param(self.request.GET, "tenant")
         return wanted if wanted in self.tenants else ""
 
     @property
@@ -71,26 +71,26 @@ class MerchantListView(EntryListView):
         """The chosen tenant."""
         return self.tenant
 
-    def ensure(self) -> ScopeState:
+    def ensure(self) -> ListState:
         """The chosen tenant's list; otherwise as many stale ones as the budget allows."""
         if self.tenant:
-            return scope_ensure(connection=self.connection, kind=self.kind, parent=self.tenant)
-        tenants = scope_ensure(connection=self.connection, kind="tenant")
+            return refresh_list_if_stale(connection=self.connection, kind=self.kind, parent=self.tenant)
+        tenants = refresh_list_if_stale(connection=self.connection, kind="tenant")
         if not self.tenants:
             return tenants
-        lists = scopes_ensure(
+        lists = refresh_stale_lists(
             connection=self.connection, kind=self.kind, parents=list(self.tenants), budget=REFRESH_BUDGET
         )
         return lists.below(tenants)
 
-    def refresh(self) -> ScopeState:
+    def refresh(self) -> ListState:
         """Reads the chosen tenant's merchants, or the tenants and every list of theirs within the budget."""
         if self.tenant:
-            return scope_refresh(connection=self.connection, kind=self.kind, parent=self.tenant)
-        tenants = scope_refresh(connection=self.connection, kind="tenant")
+            return refresh_list(connection=self.connection, kind=self.kind, parent=self.tenant)
+        tenants = refresh_list(connection=self.connection, kind="tenant")
         if tenants.away or not self.tenants:
             return tenants
-        return scopes_ensure(
+        return refresh_stale_lists(
             connection=self.connection,
             kind=self.kind,
             parents=list(self.tenants),
@@ -98,15 +98,15 @@ class MerchantListView(EntryListView):
             max_age=0,
         )
 
-    def filters(self, state: ScopeState) -> list[ListFilter]:
+    def filters(self, state: ListState) -> list[ListFilter]:
         """By tenant, status, country and currency; only countries and currencies that occur are offered."""
         facets = state.facets or {}
         return [
             self.choice("tenant", "Tenant", list(self.tenants.items())),
             self.choice("status", "Status", list(STATUSES)),
-            self.choice("country", "Country", options_named(facets.get("country", []), country_choices())),
+            self.choice("country", "Country", label_options(facets.get("country", []), country_choices())),
             self.choice(
-                "currency", "Currency", options_named(facets.get("currency", []), currency_choices())
+                "currency", "Currency", label_options(facets.get("currency", []), currency_choices())
             ),
         ]
 
@@ -125,13 +125,13 @@ class MerchantTab(ConnectionMixin, PortalView):
 
     @cached_property
     def entry(self) -> IndexedEntity:
-        """The merchant's row. Raises EntryMissing (404)."""
+        """The merchant's row. Raises UnknownEntity (404)."""
         place = {"connection": self.kwargs["connection"], "guid": self.kwargs["guid"]}
-        return entry_find(user=self.request.user, kind="merchant", **place)
+        return find_entity(user=self.request.user, kind="merchant", **place)
 
     def frame(self, entry: IndexedEntity) -> dict[str, Any]:
         """What every tab shows around its content."""
-        return {"entry": entry, "parents": entry_parents(entry), "tab": self.tab}
+        return {"entry": entry, "parents": get_parents(entry), "tab": self.tab}
 
 
 class MerchantPage(MerchantTab):
@@ -141,7 +141,7 @@ class MerchantPage(MerchantTab):
 
     def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
         """Facts in groups, and what is still missing before the merchant can go live."""
-        reading = entity_reading(self.entry)
+        reading = load_entity(self.entry)
         context = {
             "reading": reading,
             "facts": merchant_facts(reading.values),
@@ -170,16 +170,16 @@ class MerchantHistory(MerchantTab):
         return render(request, "merchants/history.html", self.frame(self.entry) | {"history": history})
 
 
-class MerchantChildren(MerchantTab, EntryListView):
+class MerchantChildren(MerchantTab, EntityListView):
     """A tab that lists what belongs to the merchant."""
 
-    def ensure(self) -> ScopeState:
+    def ensure(self) -> ListState:
         """The list of this merchant, which must exist."""
-        return scope_ensure(connection=self.connection, kind=self.kind, parent=self.entry.guid)
+        return refresh_list_if_stale(connection=self.connection, kind=self.kind, parent=self.entry.guid)
 
-    def refresh(self) -> ScopeState:
+    def refresh(self) -> ListState:
         """As above, whatever its age."""
-        return scope_refresh(connection=self.connection, kind=self.kind, parent=self.entry.guid)
+        return refresh_list(connection=self.connection, kind=self.kind, parent=self.entry.guid)
 
     def page_context(self, context: dict[str, Any]) -> dict[str, Any]:
         """The merchant around the list."""

@@ -8,11 +8,11 @@ from django.urls import reverse
 
 from portal.changes.models import Change
 from portal.changes.views import EntityActionView, EntityCreateView, EntityEditView
-from portal.directory.list_views import asked
+from portal.directory.list_views import query_param
 from portal.directory.models import IndexedEntity
-from portal.directory.services import scope_ensure, visible_entities
+from portal.directory.services import refresh_list_if_stale, visible_entities
 from portal.directory.views import ConnectionMixin
-from portal.merchants.detail import children_words, next_steps
+from portal.merchants.detail import describe_children, next_steps
 from portal.merchants.forms import MerchantCreateForm, MerchantEditForm
 
 
@@ -30,11 +30,11 @@ class MerchantCreate(ConnectionMixin, EntityCreateView):
 
     def parent_guid(self) -> str:
         """The tenant of the address."""
-        return asked(self.request.GET, "tenant")
+        return query_param(self.request.GET, "tenant")
 
     def tenant_page(self, request: HttpRequest) -> HttpResponse:
         """The tenants to choose from."""
-        state = scope_ensure(connection=self.connection, kind="tenant")
+        state = refresh_list_if_stale(connection=self.connection, kind="tenant")
         rows = visible_entities(user=request.user, connection=self.connection, kind="tenant")
         tenants = list(rows.order_by("sort_key").values("guid", "name", "fields"))
         if len(tenants) == 1:
@@ -76,7 +76,7 @@ class MerchantAction(ConnectionMixin, EntityActionView):
         """`affected`: such as "Affects 2 connectors and 1 user."; what was not read is said to be unknown."""
         if entry is None:
             return {}
-        return {"affected": f"{self.affects} {children_words(next_steps(entry, look=True))}."}
+        return {"affected": f"{self.affects} {describe_children(next_steps(entry, look=True))}."}
 
 
 class MerchantDisable(MerchantAction):

@@ -10,7 +10,7 @@ from portal.core.navigation import NAVIGATION, NavItem, Section
 from portal.core.permissions import AREAS, PERMISSIONS, Permission, PermissionArea
 from portal.staff.roles import sync_roles
 from portal.tasks.periodic import housekeeping_register
-from provisioning.encrypted_fields import place_register
+from provisioning.encrypted_fields import register_encrypted_field
 
 
 class StaffConfig(AppConfig):
@@ -29,7 +29,7 @@ class StaffConfig(AppConfig):
         TOLD.append(reads_the_trail)
         access_seals.connect()
         user_logged_in.connect(session_began, dispatch_uid="portal.staff.sessions.began")
-        place_register(SecondFactors())
+        register_encrypted_field(SecondFactors())
         access_views.home_register()
         housekeeping_register(sessions_forget_expired, every=timedelta(hours=1))
         mfa_reset_mail.home_register()

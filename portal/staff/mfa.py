@@ -22,7 +22,7 @@ from portal.core.permissions import needs_step_up
 from portal.staff.idp_mfa import provider_vouches, vouched
 from portal.staff.models import User
 from portal.staff.roles import get_built_in_roles
-from provisioning.encrypted_fields import EncryptedField, Resting
+from provisioning.encrypted_fields import EncryptedField, EncryptedValue
 from provisioning.encryption import KeyringError, seal, unseal
 
 WORDS = {"totp": "authenticator app", "webauthn": "passkey", "recovery_codes": "recovery codes"}
@@ -171,10 +171,12 @@ class SecondFactors(EncryptedField):
         found: QuerySet[Authenticator] = Authenticator.objects.filter(type__in=_SECRET)
         return found
 
-    def values(self, row: Authenticator) -> list[Resting]:
+    def values(self, row: Authenticator) -> list[EncryptedValue]:
         """The secret of an app, or the seed of recovery codes."""
         bound_to = _bound_to(row.user_id)
-        return [Resting(part, row.data[part], bound_to) for part in ("secret", "seed") if part in row.data]
+        return [
+            EncryptedValue(part, row.data[part], bound_to) for part in ("secret", "seed") if part in row.data
+        ]
 
     def replace(self, row: Authenticator, tokens: Mapping[str, str]) -> None:
         """Stores other tokens; what else is known of the factor stays."""

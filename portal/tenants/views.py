@@ -11,11 +11,11 @@ from portal.changes.views import EntityEditView
 from portal.changes.workflow import entity_history
 from portal.core.choices import currency_choices
 from portal.core.views import PortalView
-from portal.directory.detail import entity_reading
+from portal.directory.detail import load_entity
 from portal.directory.list_views import ListFilter
 from portal.directory.models import IndexedEntity
-from portal.directory.services import ScopeState, entry_find, scope_ensure, visible_entities
-from portal.directory.views import ConnectionMixin, EntryListView
+from portal.directory.services import ListState, find_entity, refresh_list_if_stale, visible_entities
+from portal.directory.views import ConnectionMixin, EntityListView
 from portal.tenants.forms import TenantEditForm
 
 OWN_WORDS = (
@@ -24,18 +24,18 @@ OWN_WORDS = (
 )
 
 
-class TenantListView(EntryListView):
+class TenantListView(EntityListView):
     """`/<connection>/tenants/`."""
 
     access = "tenant.view"
     kind = "tenant"
     template_name = "tenants/list.html"
-    sorts = EntryListView.sorts | {
+    sorts = EntityListView.sorts | {
         "currency": ("currency", "sort_key"),
         "-currency": ("-currency", "sort_key"),
     }
 
-    def filters(self, state: ScopeState) -> list[ListFilter]:
+    def filters(self, state: ListState) -> list[ListFilter]:
         """None: tenants are few, and can be neither disabled nor archived."""
         return []
 
@@ -48,9 +48,9 @@ class TenantTab(ConnectionMixin, PortalView):
 
     @cached_property
     def entry(self) -> IndexedEntity:
-        """The tenant's row. Raises EntryMissing (404)."""
+        """The tenant's row. Raises UnknownEntity (404)."""
         place = {"connection": self.kwargs["connection"], "guid": self.kwargs["guid"]}
-        return entry_find(user=self.request.user, kind="tenant", **place)
+        return find_entity(user=self.request.user, kind="tenant", **place)
 
     def frame(self, entry: IndexedEntity) -> dict[str, Any]:
         """What every tab shows around its content."""
@@ -65,8 +65,8 @@ class TenantPage(TenantTab):
 
     def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
         """The tenant's properties, and the way to its merchants."""
-        reading = entity_reading(self.entry)
-        lists = scope_ensure(connection=connection, kind="merchant", parent=guid)
+        reading = load_entity(self.entry)
+        lists = refresh_list_if_stale(connection=connection, kind="merchant", parent=guid)
         merchants = visible_entities(user=request.user, connection=connection, kind="merchant")
         context = {
             "reading": reading,

@@ -13,7 +13,7 @@ _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 _WHOLE = re.compile(r"\d{1,18}", re.ASCII)
 
 
-def setting_note(key: str) -> str:
+def get_setting_note(key: str) -> str:
     """Return words about a setting that is not documented, with the one that was probably meant; or ""."""
     known = _documented()
     if key in known:
@@ -26,7 +26,7 @@ def setting_note(key: str) -> str:
     return f"“{key[:60]}” is not a documented setting, so it may have no effect.{meant}"
 
 
-def setting_problem(key: str, value: object) -> str:
+def find_setting_problem(key: str, value: object) -> str:
     """Return what is wrong with the value of a documented setting, without quoting the value; or ""."""
     allowed = _documented().get(key, "")
     if allowed not in _RULES:

@@ -17,7 +17,7 @@ _NUMBER = re.compile(r"\d+|0x[0-9a-f]*", re.ASCII)
 EGRESS_LIMIT = 1000  # characters; what the gateway's page takes
 
 
-def base_url_checked(url: str) -> str:
+def validate_base_url(url: str) -> str:
     """`url` without a trailing slash. Raises ValueError, in words for people, if it must not be used.
 
     Plain http is for this very machine, outside production (the embedded gateway of a demo). Names are
@@ -39,7 +39,7 @@ def base_url_checked(url: str) -> str:
         raise ValueError(
             "The address must begin with https://. Otherwise the API key would be sent unencrypted."
         )
-    if address and not gateway_reach().allows(address):
+    if address and not get_network_policy().allows(address):
         raise ValueError(
             "The address is not on the public internet. If the gateway is inside your own network, "
             "add that network to GATEWAY_PRIVATE_NETWORKS."
@@ -47,12 +47,12 @@ def base_url_checked(url: str) -> str:
     return url.rstrip("/")
 
 
-def gateway_reach() -> NetworkPolicy:
+def get_network_policy() -> NetworkPolicy:
     """Where gateways may be: the public internet, and the networks that the settings name."""
     return NetworkPolicy(tuple(settings.GATEWAY_PRIVATE_NETWORKS))
 
 
-def egress_checked(text: str) -> str:
+def validate_egress_addresses(text: str) -> str:
     """Addresses and CIDR ranges as the gateway's allow-list wants them: comma-separated, no blanks, CIDR.
 
     Lines, blanks and commas separate what was typed; each address counts once. Raises ValueError, in words.

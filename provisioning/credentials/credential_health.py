@@ -17,14 +17,14 @@ _begun: list[Listener] = []
 _ended: list[Listener] = []
 
 
-def suspicion_listen(*, begun: Listener, ended: Listener) -> None:
+def add_health_listeners(*, begun: Listener, ended: Listener) -> None:
     """Has `begun` called when a credential becomes suspect, `ended` when it works again. Repeatable."""
     for listeners, listener in ((_begun, begun), (_ended, ended)):
         if listener not in listeners:
             listeners.append(listener)
 
 
-def suspicion_begin(credential: Credential, words: str) -> bool:
+def mark_suspect(credential: Credential, words: str) -> bool:
     """Marks the active credential suspect; False if somebody else did, or if it is in use no more."""
     unsuspected = Credential.objects.filter(
         pk=credential.pk, state=Credential.State.ACTIVE, suspect_since=None
@@ -34,7 +34,7 @@ def suspicion_begin(credential: Credential, words: str) -> bool:
     )
 
 
-def suspicion_end(credential: Credential) -> bool:
+def clear_suspect(credential: Credential) -> bool:
     """Takes the mark back; False if somebody else did."""
     suspected = Credential.objects.filter(pk=credential.pk, suspect_since__isnull=False)
     return _settled(credential, _ended, suspected.update, suspect_since=None, suspect_words="")

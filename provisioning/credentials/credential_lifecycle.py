@@ -20,7 +20,7 @@ State = Credential.State
 Destroyed = Callable[[Credential], None]
 
 
-class StepNotPossible(Exception):  # noqa: N818 - reads as what happened
+class InvalidCredentialState(Exception):  # noqa: N818 - reads as what happened
     """The version is not in a state in which this can be done; the text says so, for people."""
 
 
@@ -28,7 +28,7 @@ def _untold(_: Credential) -> None:
     """For programs that keep no record."""
 
 
-def credential_check(*, api_key: str, password: str) -> None:
+def validate_credential(*, api_key: str, password: str) -> None:
     """Raises ValueError if the pair cannot have been copied correctly; the text never holds the value."""
     for label, value in (("API key", api_key), ("password", password)):
         if not value:
@@ -48,7 +48,7 @@ def credential_check(*, api_key: str, password: str) -> None:
 
 
 @transaction.atomic
-def credential_enter(
+def add_credential(
     *, connection: Connection, api_key: str, password: str, by: str, destroyed: Destroyed = _untold
 ) -> Credential:
     """Stores a new version, sealed and not in use; one that was on its way before is revoked.
@@ -56,7 +56,7 @@ def credential_enter(
     `by` is the name of the person, frozen into the row. Nothing is stripped or guessed: raises ValueError, in
     words for people and without the value, for what was pasted wrongly; KeyringError if it cannot be sealed.
     """
-    credential_check(api_key=api_key, password=password)
+    validate_credential(api_key=api_key, password=password)
     _locked(connection)
     for waiting in _versions(connection, *Credential.ON_ITS_WAY):
         _destroy(waiting, by)
@@ -72,8 +72,8 @@ def credential_enter(
 
 
 @transaction.atomic
-def credential_tested(*, credential: Credential, problem: str) -> Credential:
-    """Remembers a test of a version that is on its way: "" is a success. Raises StepNotPossible."""
+def record_test_result(*, credential: Credential, problem: str) -> Credential:
+    """Remembers a test of a version that is on its way: "" is a success. Raises InvalidCredentialState."""
     fresh = _fresh(credential, *Credential.ON_ITS_WAY)
     fresh.state = State.NEW if problem else State.TESTED
     fresh.tested_at, fresh.test_problem = timezone.now(), problem
@@ -82,45 +82,48 @@ def credential_tested(*, credential: Credential, problem: str) -> Credential:
 
 
 @transaction.atomic
-def credential_activate(*, credential: Credential, by: str, destroyed: Destroyed = _untold) -> Credential:
+def activate_credential(*, credential: Credential, by: str, destroyed: Destroyed = _untold) -> Credential:
     """Puts a tested version to use in every worker at once; the one in use becomes the previous one.
 
-    A previous one from before is revoked. Raises StepNotPossible unless it was tested, and in time.
+    A previous one from before is revoked. Raises InvalidCredentialState unless it was tested, and in time.
     """
-    return _in_use(credential_kept(credential, State.TESTED), by, destroyed)
+    return _in_use(get_usable_credential(credential, State.TESTED), by, destroyed)
 
 
 @transaction.atomic
-def credential_rollback(*, credential: Credential, by: str, destroyed: Destroyed = _untold) -> Credential:
-    """Puts the previous version to use again; it and the one in use change places. Raises StepNotPossible."""
-    return _in_use(credential_kept(credential, State.PREVIOUS), by, destroyed)
+def roll_back_credential(*, credential: Credential, by: str, destroyed: Destroyed = _untold) -> Credential:
+    """Activate the previous version again; it and the active one change places.
+
+    Raises InvalidCredentialState.
+    """
+    return _in_use(get_usable_credential(credential, State.PREVIOUS), by, destroyed)
 
 
 @transaction.atomic
-def credential_kept(credential: Credential, *states: str) -> Credential:
+def get_usable_credential(credential: Credential, *states: str) -> Credential:
     """The row as it is now, to be asked for before its value goes anywhere.
 
-    Raises StepNotPossible if its state is another, or its time is over though nobody destroyed it yet.
+    Raises InvalidCredentialState if its state is another, or its time is over though nobody destroyed it yet.
     """
     fresh = _fresh(credential, *states)
-    if kept_until(fresh) <= timezone.now():
+    if get_expiry(fresh) <= timezone.now():
         hours = settings.CREDENTIAL_ROLLBACK_HOURS
-        raise StepNotPossible(
+        raise InvalidCredentialState(
             f"Version {fresh.version} expired after {hours} hours and can no longer be used."
         )
     return fresh
 
 
 @transaction.atomic
-def credential_revoke(*, credential: Credential, by: str) -> Credential:
-    """Destroys the value of a version that is not in use. Raises StepNotPossible."""
+def revoke_credential(*, credential: Credential, by: str) -> Credential:
+    """Destroys the value of a version that is not in use. Raises InvalidCredentialState."""
     fresh = _fresh(credential, State.PREVIOUS, *Credential.ON_ITS_WAY)
     _destroy(fresh, by)
     return fresh
 
 
 @transaction.atomic
-def credentials_revoke_all(*, connection: Connection, by: str) -> list[Credential]:
+def revoke_all_credentials(*, connection: Connection, by: str) -> list[Credential]:
     """Destroys every stored value of the connection, the one in use as well; returns whose."""
     _locked(connection)
     stored = list(_versions(connection, State.ACTIVE, State.PREVIOUS, *Credential.ON_ITS_WAY))
@@ -129,7 +132,7 @@ def credentials_revoke_all(*, connection: Connection, by: str) -> list[Credentia
     return stored
 
 
-def credentials_outdated() -> list[Credential]:
+def find_expired_credentials() -> list[Credential]:
     """Previous versions, and ones that never were activated, that have been kept for long enough."""
     before = timezone.now() - timedelta(hours=settings.CREDENTIAL_ROLLBACK_HOURS)
     previous = Q(state=State.PREVIOUS, replaced_at__lte=before)
@@ -137,14 +140,14 @@ def credentials_outdated() -> list[Credential]:
     return list(Credential.objects.select_related("connection").filter(previous | waiting))
 
 
-def credential_reset(*, connection: Connection, api_key: str, password: str, by: str) -> Credential:
-    """Enters a pair and puts it to use untested, for programs that know it. Raises as credential_enter."""
+def replace_credential(*, connection: Connection, api_key: str, password: str, by: str) -> Credential:
+    """Enters a pair and puts it to use untested, for programs that know it. Raises as add_credential."""
     with transaction.atomic():
-        credential = credential_enter(connection=connection, api_key=api_key, password=password, by=by)
-        return _in_use(credential_tested(credential=credential, problem=""), by, _untold)
+        credential = add_credential(connection=connection, api_key=api_key, password=password, by=by)
+        return _in_use(record_test_result(credential=credential, problem=""), by, _untold)
 
 
-def kept_until(credential: Credential) -> datetime:
+def get_expiry(credential: Credential) -> datetime:
     """When the value of a version that is not in use is destroyed."""
     begun = credential.replaced_at if credential.state == State.PREVIOUS else credential.created_at
     return (begun or credential.created_at) + timedelta(hours=settings.CREDENTIAL_ROLLBACK_HOURS)
@@ -161,7 +164,7 @@ def _versions(connection: Connection, *states: str) -> list[Credential]:
 
 
 def _fresh(credential: Credential, *states: str) -> Credential:
-    """The row as it is now, its connection locked. Raises StepNotPossible if its state is another."""
+    """The row as it is now, its connection locked. Raises InvalidCredentialState if its state is another."""
     _locked(credential.connection)
     fresh = Credential.objects.select_related("connection").get(pk=credential.pk)
     if fresh.state not in states:
@@ -170,7 +173,7 @@ def _fresh(credential: Credential, *states: str) -> Credential:
         told += "".join(
             f" {other.created_by} has entered version {other.version} in the meantime." for other in others
         )
-        raise StepNotPossible(told)
+        raise InvalidCredentialState(told)
     return fresh
 
 

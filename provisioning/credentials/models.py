@@ -8,7 +8,7 @@ from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models
 from django.utils import timezone
 
-from provisioning.credentials.addresses import EGRESS_LIMIT, base_url_checked, egress_checked
+from provisioning.credentials.addresses import EGRESS_LIMIT, validate_base_url, validate_egress_addresses
 
 # A connection's slug is the first segment of its pages' addresses: these belong to the portal itself.
 RESERVED_SLUGS = frozenset(
@@ -111,7 +111,10 @@ class Connection(models.Model):
     def clean(self) -> None:
         """Raises ValidationError for an address that must not get an API key and for what cannot be meant."""
         wrong: dict[str, str] = {}
-        for field, check in (("base_url", base_url_checked), ("egress_addresses", egress_checked)):
+        for field, check in (
+            ("base_url", validate_base_url),
+            ("egress_addresses", validate_egress_addresses),
+        ):
             try:
                 setattr(self, field, check(getattr(self, field)))
             except ValueError as error:

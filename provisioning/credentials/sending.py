@@ -14,14 +14,14 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
 
-from provisioning.credentials.addresses import base_url_checked, gateway_reach
+from provisioning.credentials.addresses import get_network_policy, validate_base_url
 from provisioning.credentials.models import Connection, Credential
 from provisioning.credentials.services import (
     CredentialMissingError,
-    connection_named,
-    credential_current,
-    credential_note,
-    credential_open,
+    decrypt_credential,
+    get_active_credential,
+    get_connection,
+    record_credential_use,
 )
 from provisioning.encryption import KeyringError
 from provisioning.gateway import retry_after
@@ -36,7 +36,7 @@ SAYS_NOTHING = (403, 429)
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,50}")
 
 
-def call_send(call: Call, *, connection: str) -> Answer:
+def send_call(call: Call, *, connection: str) -> Answer:
     """Sends `call` with the active credential of `connection`. Raises NotSent, Refused or OutcomeUnknown.
 
     A paused connection is read-only: what would write is NotSent. While the gateway asked not to be called,
@@ -62,7 +62,7 @@ def call_send(call: Call, *, connection: str) -> Answer:
         return answer
 
 
-def call_try(call: Call, *, credential: Credential) -> Answer:
+def send_test_call(call: Call, *, credential: Credential) -> Answer:
     """Sends a reading `call` with a stored credential that need not be the active one. Raises as call_send.
 
     What comes of it is not noted: it says nothing about the credential in use.
@@ -75,10 +75,10 @@ def call_try(call: Call, *, credential: Credential) -> Answer:
         return answer
 
 
-def address_of(call: Call, *, connection: str) -> str:
+def get_request_url(call: Call, *, connection: str) -> str:
     """The URL `call` would go to. Raises NotSent."""
     try:
-        return call.address(_base_url(connection_named(connection)))
+        return call.address(_base_url(get_connection(connection)))
     except Connection.DoesNotExist:
         raise NotSent("This connection does not exist. Nothing was sent.") from None
 
@@ -153,7 +153,7 @@ def _remember_wait(connection: Connection, error: ProvisioningError) -> None:
 
 def _current(slug: str) -> Credential:
     try:
-        return credential_current(slug=slug)
+        return get_active_credential(slug=slug)
     except CredentialMissingError:
         raise NotSent("No API key is stored for this connection. Nothing was sent.") from None
     except DatabaseError as error:
@@ -164,7 +164,7 @@ def _current(slug: str) -> Credential:
 
 def _client(credential: Credential) -> GatewayClient:
     try:
-        api_key, password = credential_open(credential)
+        api_key, password = decrypt_credential(credential)
     except KeyringError as error:
         raise NotSent(f"The stored API key cannot be used. {error} Nothing was sent.") from None
     return GatewayClient(
@@ -173,14 +173,14 @@ def _client(credential: Credential) -> GatewayClient:
         password,
         deadline=settings.GATEWAY_TIMEOUT,
         ca_file=settings.GATEWAY_CA_FILE,
-        reach=gateway_reach(),
+        reach=get_network_policy(),
     )
 
 
 def _base_url(connection: Connection) -> str:
     # Checked again: the row may have been written past the form that checks it.
     try:
-        return base_url_checked(connection.base_url)
+        return validate_base_url(connection.base_url)
     except ValueError as error:
         raise NotSent(f"The connection's address cannot be used. {error} Nothing was sent.") from None
 
@@ -188,6 +188,6 @@ def _base_url(connection: Connection) -> str:
 def _note(credential: Credential, *, accepted: bool, words: str = "") -> None:
     # The exchange has happened: whatever fails now must not turn its outcome into an exception.
     try:
-        credential_note(credential=credential, accepted=accepted, words=words)
+        record_credential_use(credential=credential, accepted=accepted, words=words)
     except Exception as error:
         logger.warning("could not note the use of credential %s: %s", credential.pk, type(error).__name__)

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from provisioning import encryption
-from provisioning.credentials.credential_health import suspicion_begin, suspicion_end
+from provisioning.credentials.credential_health import clear_suspect, mark_suspect
 from provisioning.credentials.models import Connection, Credential
 from provisioning.gateway.secrets import Sealed
 
@@ -36,7 +36,7 @@ class CredentialMissingError(LookupError):
     """The connection has no active credential."""
 
 
-def connection_create(
+def create_connection(
     *,
     slug: str,
     name: str,
@@ -63,12 +63,12 @@ def connection_create(
     return connection
 
 
-def connection_named(slug: str) -> Connection:
+def get_connection(slug: str) -> Connection:
     """The connection with this slug. Raises Connection.DoesNotExist."""
     return Connection.objects.get(slug=slug)
 
 
-def connection_standing(connection: Connection) -> ConnectionStatus:
+def get_connection_status(connection: Connection) -> ConnectionStatus:
     """What stands in the way of working with the connection, in one query."""
     active = connection.credentials.filter(state=Credential.State.ACTIVE).values_list(
         "suspect_since", flat=True
@@ -79,12 +79,12 @@ def connection_standing(connection: Connection) -> ConnectionStatus:
     )
 
 
-def credential_active(*, connection: Connection) -> tuple[Sealed, Sealed]:
+def decrypt_active_credential(*, connection: Connection) -> tuple[Sealed, Sealed]:
     """The API key and password in use, sealed. Raises CredentialMissingError or KeyringError."""
-    return credential_open(credential_current(slug=connection.slug))
+    return decrypt_credential(get_active_credential(slug=connection.slug))
 
 
-def credential_current(*, slug: str) -> Credential:
+def get_active_credential(*, slug: str) -> Credential:
     """The active credential with its connection, in one query. Raises CredentialMissingError.
 
     Asked for with every call: a credential activated by one worker is used by all of them at once.
@@ -97,7 +97,7 @@ def credential_current(*, slug: str) -> Credential:
     raise CredentialMissingError(f"Connection “{slug}” has no credential.")
 
 
-def credential_open(credential: Credential) -> tuple[Sealed, Sealed]:
+def decrypt_credential(credential: Credential) -> tuple[Sealed, Sealed]:
     """Decrypts one credential row; nothing is kept. Raises KeyringError."""
     return (
         encryption.unseal(credential.sealed_api_key, context=credential.context("api_key")),
@@ -105,15 +105,15 @@ def credential_open(credential: Credential) -> tuple[Sealed, Sealed]:
     )
 
 
-def credential_note(*, credential: Credential, accepted: bool, words: str = "") -> None:
+def record_credential_use(*, credential: Credential, accepted: bool, words: str = "") -> None:
     """Remembers that the gateway took or turned down the active credential, at most once a minute each.
 
     Turning it down makes it suspect, once; the next success takes that back. `words` are the gateway's own.
     """
     if accepted and credential.suspect_since:
-        suspicion_end(credential)
+        clear_suspect(credential)
     elif not accepted and not credential.suspect_since:
-        suspicion_begin(credential, words)
+        mark_suspect(credential, words)
     field = "last_success_at" if accepted else "last_failure_at"
     now = timezone.now()
     noted = getattr(credential, field)

@@ -19,7 +19,7 @@ from urllib3 import PoolManager
 from provisioning import contract
 from provisioning.contract.key_aliases import apply_aliases
 from provisioning.gateway import retry_after, transport
-from provisioning.gateway.decoding import decoded
+from provisioning.gateway.decoding import decode_body
 from provisioning.gateway.errors import (
     REDIRECTED,
     TIMED_OUT,
@@ -38,12 +38,12 @@ from provisioning.gateway.responses import (
     TooLargeError,
     UnreadableError,
     classify_response,
-    parsed,
-    sealed,
-    turned_down,
+    credential_rejected,
+    parse_body,
+    seal_body,
 )
 from provisioning.gateway.secrets import Scrubber, Sealed, clear_texts, sealed_texts
-from provisioning.gateway.timing import time_limit_left, waiting
+from provisioning.gateway.timing import get_time_left, measure_gateway_time
 from provisioning.gateway.undeclared import seal_undeclared
 
 SIZE_CAP = 1024 * 1024
@@ -86,12 +86,12 @@ class GatewayClient:
     def send(self, call: Call) -> Answer:
         """Sends `call`: a write once, a read at most twice. Raises NotSent, Refused or OutcomeUnknown."""
         started = time.monotonic()
-        left = time_limit_left()
+        left = get_time_left()
         seconds = self.deadline if left is None else min(self.deadline, left)
         try:
             if left is not None and left < (min(WRITE_NEEDS, self.deadline) if call.writes else 0.1):
                 raise NotSent(_NO_TIME_LEFT, "timeout")
-            with transport.deadline(seconds), transport.within(self.reach):
+            with transport.deadline(seconds), transport.use_network_policy(self.reach):
                 return self._answered(call, started)
         except ProvisioningError as error:
             problem = _completed(error, call, started)
@@ -104,7 +104,7 @@ class GatewayClient:
 
     def _answered(self, call: Call, started: float) -> Answer:
         url, data = call.address(self.base_url), call.body()
-        with waiting():
+        with measure_gateway_time():
             status, headers, raw = self._exchange(call, url, data)
         request_id = self._scrubber().text(str(headers.get("X-Request-Id", "")))[:100]
         request_id = request_id if request_id.isprintable() else ""
@@ -303,16 +303,16 @@ def _body(response: requests.Response, cap: int) -> bytes:
 
 def _read(response: requests.Response, cap: int) -> bytes:
     coding = response.headers.get("Content-Encoding", "")
-    return decoded(response.raw, coding=coding, cap=cap)
+    return decode_body(response.raw, coding=coding, cap=cap)
 
 
 def _body_of(raw: bytes, status: int, call: Call) -> dict[str, Any]:
     """The parsed body, its secrets sealed. Raises NotAuthorised or OutcomeUnknown."""
     try:
-        return sealed(parsed(raw, strict=call.writes, large=call.large), call.secrets)
+        return seal_body(parse_body(raw, strict=call.writes, large=call.large), call.secrets)
     except UnreadableError as error:
         if status == UNAUTHORISED:
-            raise turned_down() from None
+            raise credential_rejected() from None
         raise _unreadable(error, status, call) from None
     except RecursionError:
         raise _unreadable(UnreadableError("the answer is nested too deeply"), status, call) from None

@@ -18,7 +18,7 @@ class Raw(Protocol):
         ...  # pragma: no cover
 
 
-def decoded(raw: Raw, *, coding: str, cap: int) -> bytes:
+def decode_body(raw: Raw, *, coding: str, cap: int) -> bytes:
     """The body, `cap` bytes at most. Raises TooLargeError, or UnreadableError if it is oddly coded."""
     coding = coding.strip().lower()
     if coding in {"", "identity"}:

@@ -103,7 +103,7 @@ class Answer:
     duration_ms: int
 
 
-def parsed(body: bytes, *, strict: bool = False, large: bool = True) -> dict[str, Any]:
+def parse_body(body: bytes, *, strict: bool = False, large: bool = True) -> dict[str, Any]:
     """The JSON object in `body`; NaN and infinities read as null, NUL and lone surrogates as U+FFFD.
 
     `strict`, for answers to writes, refuses a body that states `success` or `errorCode` twice (two verdicts
@@ -134,7 +134,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def sealed(body: dict[str, Any], paths: Collection[Path]) -> dict[str, Any]:
+def seal_body(body: dict[str, Any], paths: Collection[Path]) -> dict[str, Any]:
     """`body` under the contract's spelling, with the values at `paths` sealed; untouched if there are none.
 
     Under a connector's `config` and `settings` every key the contract does not name counts as secret.
@@ -153,7 +153,7 @@ def seal_secrets(body: dict[str, Any], paths: Collection[Path]) -> dict[str, Any
     return body
 
 
-def turned_down() -> NotAuthorised:
+def credential_rejected() -> NotAuthorised:
     """For a 401 without the gateway's own verdict: whoever asks for a credential has done nothing yet."""
     return NotAuthorised(_TURNED_DOWN, UNUSUAL, http_status=UNAUTHORISED)
 
@@ -175,7 +175,7 @@ def classify_response(
     if 200 <= status < 300 and code is not None and success is not False:
         raise OutcomeUnknown(_CONTRADICTORY, f"HTTP {status}, no plain “success: false”, code {code}", code)
     if status == UNAUTHORISED and code is None and "success" not in body:
-        raise turned_down()
+        raise credential_rejected()
     if not (200 <= status < 300 or 400 <= status < 500) or (code is None and success is not False):
         words = STATUS_WORDS.get(status, _NO_VERDICT)
         raise OutcomeUnknown(words, f"HTTP {status} without a verdict", gateway_message=_message(body))

@@ -11,18 +11,18 @@ from contextvars import ContextVar
 _waited: ContextVar[float] = ContextVar("gateway_waited", default=0.0)
 
 
-def waited_reset() -> None:
+def reset_gateway_time() -> None:
     """Starts counting anew, at the beginning of a request."""
     _waited.set(0.0)
 
 
-def waited_seconds() -> float:
+def get_gateway_seconds() -> float:
     """Seconds of wall clock spent in exchanges with the gateway since the last reset, in this context."""
     return _waited.get()
 
 
 @contextmanager
-def waiting() -> Iterator[None]:
+def measure_gateway_time() -> Iterator[None]:
     """Counts the time within, whatever way it ends."""
     started = time.perf_counter()
     try:
@@ -44,7 +44,7 @@ def time_limit(seconds: float) -> Iterator[None]:
         _ends.reset(mark)
 
 
-def time_limit_left() -> float | None:
+def get_time_left() -> float | None:
     """Return the seconds left of the limit, None where there is none (commands, background tasks)."""
     ends = _ends.get()
     return None if ends is None else max(0.0, ends - time.monotonic())

@@ -53,7 +53,7 @@ def deadline(seconds: float) -> Iterator[None]:
 
 
 @contextmanager
-def within(reach: NetworkPolicy) -> Iterator[None]:
+def use_network_policy(reach: NetworkPolicy) -> Iterator[None]:
     """New connections inside stay in `reach`; others raise NeverSentError."""
     token = _reach.set(reach)
     try:
@@ -123,7 +123,7 @@ class _Connecting:
     port: int
 
     def _new_conn(self) -> socket.socket:
-        return connected(_reachable(addresses_of(self.host, self.port)))
+        return open_socket(_reachable(resolve_host(self.host, self.port)))
 
 
 class DeadlineHTTPConnection(_Connecting, HTTPConnection):
@@ -174,7 +174,7 @@ class DeadlineHTTPSPool(HTTPSConnectionPool):
 POOL_CLASSES = {"http": DeadlineHTTPPool, "https": DeadlineHTTPSPool}
 
 
-def addresses_of(host: str, port: int) -> list[Found]:
+def resolve_host(host: str, port: int) -> list[Found]:
     """What the name stands for. Raises NeverSentError if the look-up fails or is not over in time."""
     host = host.strip("[]")
     try:
@@ -221,7 +221,7 @@ def _reachable(found: list[Found]) -> list[Found]:
     return allowed
 
 
-def connected(addresses: list[Found]) -> socket.socket:
+def open_socket(addresses: list[Found]) -> socket.socket:
     """The first address that answers. Raises NeverSentError only if each of them refused."""
     problem: OSError | None = None
     for family, kind, protocol, _, address in addresses:

@@ -3,7 +3,7 @@
 import pytest
 
 from provisioning import contract
-from provisioning.contract.connector_settings import setting_note, setting_problem
+from provisioning.contract.connector_settings import find_setting_problem, get_setting_note
 
 
 @pytest.mark.parametrize(
@@ -16,13 +16,13 @@ from provisioning.contract.connector_settings import setting_note, setting_probl
     ],
 )
 def test_a_setting_that_is_not_documented_is_named_with_the_one_meant(key, meant):
-    note = setting_note(key)
+    note = get_setting_note(key)
     assert f"“{key}” is not a documented setting" in note
     assert (f"Did you mean “{meant}”?" in note) if meant else ("mean" not in note)
 
 
 def test_documented_settings_need_no_note():
-    assert not any(map(setting_note, contract.schema("ConnectorSettings")["properties"]))
+    assert not any(map(get_setting_note, contract.schema("ConnectorSettings")["properties"]))
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_documented_settings_need_no_note():
     ],
 )  # fmt: skip
 def test_values_out_of_bounds_are_told(key, value):
-    assert key in setting_problem(key, value)
+    assert key in find_setting_problem(key, value)
 
 
 def test_what_is_documented_or_published_is_taken():
@@ -47,7 +47,7 @@ def test_what_is_documented_or_published_is_taken():
         "email:sender-address": "a@example.org", "email:sender-name": "Anything",
         "postback-queue:max-retries": "0",
     }.items():  # fmt: skip
-        assert setting_problem(key, value) == ""
+        assert find_setting_problem(key, value) == ""
     for operation in ("createConnector", "updateConnector"):
         bodies = [
             *contract.contract_examples(operation).values(),
@@ -55,4 +55,4 @@ def test_what_is_documented_or_published_is_taken():
         ]
         for body in bodies:
             for key, value in {**body.get("settings", {}), **body.get("addSettings", {})}.items():
-                assert setting_problem(key, value) == "", key
+                assert find_setting_problem(key, value) == "", key

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from provisioning import contract, service
-from provisioning.credentials.credential_lifecycle import credential_reset
-from provisioning.credentials.services import connection_create
+from provisioning.credentials.credential_lifecycle import replace_credential
+from provisioning.credentials.services import create_connection
 from provisioning.operations import OPERATIONS
 from tests.provisioning.gateway.wire import says, wire
 
@@ -41,8 +41,8 @@ def answering(db):
 
     def run(value, status, call):
         with wire(says(json.dumps(value), status=f"{status} Answer")) as server:
-            made = connection_create(slug="wire", name="Wire", base_url=server.url)
-            credential_reset(connection=made, api_key="key", password="password", by="tests")
+            made = create_connection(slug="wire", name="Wire", base_url=server.url)
+            replace_credential(connection=made, api_key="key", password="password", by="tests")
             return call()
 
     return run
@@ -56,7 +56,7 @@ def _called(operation, guid="X"):
     if operation.writes:
         target = guid if "{" in operation.spec.path else ""
         return service.perform(operation.name, connection="wire", target=target, payload=_payload(operation))
-    return service.document_read(operation.name, connection="wire", target="X", second="Y")
+    return service.read_document(operation.name, connection="wire", target="X", second="Y")
 
 
 def _guid(operation, value):
@@ -101,10 +101,10 @@ def test_every_documented_refusal_is_read_as_one(case, answering):
 def test_every_documented_list_becomes_entities_without_secrets(case, answering):
     operation, _, _, value = case
     read = {
-        "tenant.list": lambda: service.tenant_list(connection="wire"),
-        "merchant.list": lambda: service.merchant_list(connection="wire", tenant_guid="TE-1"),
-        "merchant_user.list": lambda: service.merchant_user_list(connection="wire", merchant_guid="ME-1"),
-        "connector.list": lambda: service.connector_list(connection="wire", merchant_guid="ME-1"),
+        "tenant.list": lambda: service.list_entities(connection="wire", kind="tenant"),
+        "merchant.list": lambda: service.list_entities(connection="wire", kind="merchant", parent="TE-1"),
+        "merchant_user.list": lambda: service.list_entities(connection="wire", kind="merchant_user", parent="ME-1"),
+        "connector.list": lambda: service.list_entities(connection="wire", kind="connector", parent="ME-1"),
     }[operation.name]
     entities = answering(value, 200, read)
     assert [entity.guid for entity in entities] == [item["guid"] for item in value[operation.result]]
@@ -136,7 +136,7 @@ def _secret_texts(operation, value):
 )
 def test_a_list_that_cannot_be_trusted_whole_is_not_shown_in_part(value, answering):
     with pytest.raises(service.OutcomeUnknown, match="could not be read"):
-        answering(value, 200, lambda: service.merchant_list(connection="wire", tenant_guid="TE-1"))
+        answering(value, 200, lambda: service.list_entities(connection="wire", kind="merchant", parent="TE-1"))
 
 
 @pytest.mark.parametrize("shown", [None, {}, [], {"guid": ""}, {"guid": "ME-other"}, "text", {"guid": 5}])

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from provisioning.entities import Connector, Merchant, MerchantUser, Tenant, instant
+from provisioning.entities import Connector, Merchant, MerchantUser, Tenant, parse_datetime
 
 
 def test_misspelt_keys_and_empty_maps_are_ironed_out():
@@ -38,8 +38,8 @@ def test_an_entity_needs_a_guid(guid):
 
 def test_both_spellings_of_a_date_are_read_as_utc():
     expected = datetime(2020, 12, 18, 14, 4, 55, tzinfo=UTC)
-    assert instant("2020-12-18 14:04:55") == instant("2020-12-18T15:04:55+01:00") == expected
-    assert instant("yesterday") is None and instant(None) is None
+    assert parse_datetime("2020-12-18 14:04:55") == parse_datetime("2020-12-18T15:04:55+01:00") == expected
+    assert parse_datetime("yesterday") is None and parse_datetime(None) is None
     merchant = Merchant.from_answer(
         {"guid": "ME-1", "createdAt": "2020-12-18T14:04:55+00:00", "archived": True}
     )

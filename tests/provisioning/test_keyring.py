@@ -77,7 +77,7 @@ def test_after_a_rotation_old_tokens_open_and_new_ones_use_the_new_key(keys):
     assert encryption.current_key_id() == "second"
     assert encryption.unseal(token, context="c") == Sealed("secret")
     assert encryption.seal("secret", context="c").startswith("v1.second.")
-    encryption.keys_check()
+    encryption.validate_keys()
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_after_a_rotation_old_tokens_open_and_new_ones_use_the_new_key(keys):
 def test_unusable_keys_are_refused_in_words_without_the_key(keys, configured, said):
     keys.PORTAL_ENCRYPTION_KEYS = configured.replace("{key}", _key())
     for act in (
-        encryption.keys_check,
+        encryption.validate_keys,
         lambda: encryption.seal("secret", context="c"),
         lambda: encryption.fingerprint("s"),
     ):

@@ -3,7 +3,7 @@
 import pytest
 
 from provisioning import contract
-from provisioning.operations import OPERATIONS, operation_named
+from provisioning.operations import OPERATIONS, get_operation
 
 
 def test_every_operation_of_the_contract_stands_in_the_table_once():
@@ -24,20 +24,20 @@ def test_what_the_table_says_is_what_the_contract_says(operation):
 
 
 def test_the_secrets_of_connectors_are_where_the_contract_marks_them():
-    assert operation_named("connector.create").request_secrets >= {
+    assert get_operation("connector.create").request_secrets >= {
         ("sharedSecret",),
         ("config", "password"),
         ("config", "apiSecret"),
         ("config", "extraData"),
         ("config", "vault"),
     }
-    assert ("connectors", "*", "sharedSecret") in operation_named("connector.list").response_secrets
-    assert operation_named("merchant_user.create").request_secrets == {("password",)}
+    assert ("connectors", "*", "sharedSecret") in get_operation("connector.list").response_secrets
+    assert get_operation("merchant_user.create").request_secrets == {("password",)}
 
 
 def test_an_unknown_operation_is_an_error():
     with pytest.raises(KeyError):
-        operation_named("merchant.destroy")
+        get_operation("merchant.destroy")
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import pytest
 
 from provisioning.gateway.errors import NotSent
 from provisioning.gateway.secrets import MASK
-from provisioning.operations import operation_named
-from provisioning.payloads import payload_check
+from provisioning.operations import get_operation
+from provisioning.payloads import validate_payload
 
 STORED = {
     "disabledTransactionTypes": ["payout", "incremental_authorization"],
@@ -17,7 +17,7 @@ STORED = {
 
 
 def check(operation, body, stored=STORED):
-    payload_check(operation_named(operation), body, stored=stored)
+    validate_payload(get_operation(operation), body, stored=stored)
 
 
 @pytest.mark.parametrize(

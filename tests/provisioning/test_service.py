@@ -3,7 +3,7 @@
 import pytest
 
 from provisioning import service
-from provisioning.credentials.credential_lifecycle import credential_enter, credential_reset
+from provisioning.credentials.credential_lifecycle import add_credential, replace_credential
 from provisioning.credentials.models import Credential
 
 pytestmark = pytest.mark.django_db
@@ -18,34 +18,34 @@ def test_a_merchant_is_created_listed_and_read(connection, gateway):
     assert isinstance(made, service.Accepted), made
     assert made.entity.name == "Rosa's Flowers" and made.entity.parent == gateway.own_tenant
     assert made.http_status == 200 and made.duration_ms >= 0
-    listed = service.merchant_list(connection="sandbox", tenant_guid=gateway.own_tenant)
+    listed = service.list_entities(connection="sandbox", kind="merchant", parent=gateway.own_tenant)
     assert made.entity.guid in {merchant.guid for merchant in listed}
-    read = service.entity_read(
+    read = service.read_entity(
         connection="sandbox", kind="merchant", parent=gateway.own_tenant, guid=made.entity.guid
     )
     assert dict(read.values) == dict(made.entity.values)
 
 
 def test_the_own_tenant_comes_first_and_the_sub_tenants_follow(connection, gateway):
-    own, *others = service.tenant_list(connection="sandbox")
+    own, *others = service.list_entities(connection="sandbox", kind="tenant")
     assert own.guid == gateway.own_tenant and own.values["own"] is True and own.name == "Sandbox"
     assert others and all("own" not in tenant.values for tenant in others)
 
 
 def test_updating_a_tenant_picks_it_from_the_list_the_gateway_answers_with(connection):
-    tenant = service.tenant_list(connection="sandbox")[1]
+    tenant = service.list_entities(connection="sandbox", kind="tenant")[1]
     done = service.perform(
         "tenant.update", connection="sandbox", target=tenant.guid, payload={"name": "Tenant renamed"}
     )
     assert isinstance(done, service.Accepted), done
     assert done.entity.guid == tenant.guid and done.entity.name == "Tenant renamed"
-    read = service.entity_read(connection="sandbox", kind="tenant", parent="", guid=tenant.guid)
+    read = service.read_entity(connection="sandbox", kind="tenant", parent="", guid=tenant.guid)
     assert read.name == "Tenant renamed"
 
 
 def test_an_entity_that_is_not_listed_is_not_found(connection, gateway):
     with pytest.raises(service.EntityNotFound):
-        service.entity_read(connection="sandbox", kind="merchant", parent=gateway.own_tenant, guid="ME-none")
+        service.read_entity(connection="sandbox", kind="merchant", parent=gateway.own_tenant, guid="ME-none")
 
 
 def test_the_gateways_refusal_comes_back_with_code_and_explanation(connection):
@@ -55,45 +55,45 @@ def test_the_gateways_refusal_comes_back_with_code_and_explanation(connection):
 
 
 def test_a_wrong_credential_is_not_authorised_and_noted(connection):
-    credential_reset(connection=connection, api_key="somebody", password="something", by="tests")
+    replace_credential(connection=connection, api_key="somebody", password="something", by="tests")
     with pytest.raises(service.NotAuthorised):
-        service.tenant_list(connection="sandbox")
+        service.list_entities(connection="sandbox", kind="tenant")
     active = Credential.objects.get(state="active")
     assert active.last_failure_at and not active.last_success_at
     assert active.suspect_since and active.suspect_words == "Unauthorized"
 
 
 def test_the_use_of_a_credential_is_noted_once_a_minute(connection, django_assert_num_queries):
-    service.document_read("routing.constraints", connection="sandbox")
+    service.read_document("routing.constraints", connection="sandbox")
     assert Credential.objects.get(state="active").last_success_at
     with django_assert_num_queries(1):
-        service.document_read("routing.constraints", connection="sandbox")
+        service.read_document("routing.constraints", connection="sandbox")
 
 
 def test_a_probe_tells_a_good_credential_from_a_bad_one_and_notes_nothing(connection, gateway):
     def entered(password):
-        return credential_enter(connection=connection, api_key=gateway.api_key, password=password, by="tests")
+        return add_credential(connection=connection, api_key=gateway.api_key, password=password, by="tests")
 
-    service.credential_probe(credential=entered(gateway.password))
+    service.probe_credential(credential=entered(gateway.password))
     with pytest.raises(service.NotAuthorised):
-        service.credential_probe(credential=entered("wrong"))
+        service.probe_credential(credential=entered("wrong"))
     assert not Credential.objects.exclude(last_success_at=None, last_failure_at=None).exists()
     assert not Credential.objects.filter(suspect_since__isnull=False).exists()
 
 
 def test_a_probe_finds_a_key_that_does_not_see_the_connections_tenant(connection, gateway):
     foreign = gateway.key_created("--tenant", "TE-9000-0000-0000-0000-0000-0009")
-    entered = credential_enter(
+    entered = add_credential(
         connection=connection, api_key=foreign["apiKey"], password=foreign["password"], by="tests"
     )
     with pytest.raises(service.EntityNotFound):
-        service.credential_probe(credential=entered)
+        service.probe_credential(credential=entered)
 
 
 def test_a_paused_connection_reads_and_does_not_write(connection, gateway):
     connection.is_paused = True
     connection.save()
-    assert service.tenant_list(connection="sandbox")
+    assert service.list_entities(connection="sandbox", kind="tenant")
     outcome = service.perform(
         "merchant.create", connection="sandbox", target=gateway.own_tenant, payload=MERCHANT
     )
@@ -132,12 +132,12 @@ def test_a_number_beyond_its_limit_is_named_with_the_limit(connection):
 
 
 def test_adapter_settings_come_as_published(connection):
-    settings = service.adapter_settings(connection="sandbox", adapter="Simulator")
+    settings = service.read_adapter_settings(connection="sandbox", adapter="Simulator")
     assert set(settings) == {"baseConfig"}
 
 
 def test_connector_secrets_are_sealed_from_creation_to_list(connection, gateway):
-    merchant = service.merchant_list(connection="sandbox", tenant_guid=gateway.own_tenant)[0]
+    merchant = service.list_entities(connection="sandbox", kind="merchant", parent=gateway.own_tenant)[0]
     payload = {
         "name": "Canary connector",
         "adapter": "Simulator",
@@ -150,14 +150,14 @@ def test_connector_secrets_are_sealed_from_creation_to_list(connection, gateway)
     assert made.entity.values["config"]["password"].reveal() == "canary-password"
     assert isinstance(made.entity.values["sharedSecret"], service.Sealed)
     assert "canary-password" not in repr(made)
-    listed = service.connector_list(connection="sandbox", merchant_guid=merchant.guid)
+    listed = service.list_entities(connection="sandbox", kind="connector", parent=merchant.guid)
     assert "canary-password" not in repr(listed)
-    users = service.merchant_user_list(connection="sandbox", merchant_guid=merchant.guid)
+    users = service.list_entities(connection="sandbox", kind="merchant_user", parent=merchant.guid)
     assert all(user.parent == merchant.guid for user in users)
 
 
 def test_a_preview_shows_the_exact_request_with_secrets_masked(connection, gateway):
-    preview = service.request_preview(
+    preview = service.preview_request(
         "connector.update",
         connection="sandbox",
         target="CO-1",
@@ -177,7 +177,7 @@ def test_reads_and_writes_are_not_mistaken_for_each_other(connection):
     with pytest.raises(ValueError, match="reads"):
         service.perform("merchant.list", connection="sandbox", target="TE-1", payload={})
     with pytest.raises(ValueError, match="writes"):
-        service.document_read("merchant.create", connection="sandbox", target="TE-1")
+        service.read_document("merchant.create", connection="sandbox", target="TE-1")
     with pytest.raises(KeyError):
         service.perform("merchant.destroy", connection="sandbox", target="TE-1", payload={})
 
@@ -196,4 +196,4 @@ def test_what_stands_in_the_way_before_sending_is_not_sent(connection, settings)
     connection.save()
     assert "https://" in str(outcome())
     with pytest.raises(service.NotSent):
-        service.request_preview("merchant.update", connection="nowhere", target="ME-1", payload={})
+        service.preview_request("merchant.update", connection="nowhere", target="ME-1", payload={})

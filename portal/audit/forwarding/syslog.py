@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 
 from portal.audit.forwarding.receivers import Line
-from provisioning.gateway.transport import addresses_of, connected, seconds_left, tls_context
+from provisioning.gateway.transport import open_socket, resolve_host, seconds_left, tls_context
 
 # Facility 13 is "log audit"; severity 4 is a warning, 6 information.
 _FACILITY, _WARNING, _INFORMATION = 13, 4, 6
@@ -46,7 +46,7 @@ class Syslog:
             self._stream(b"".join(_counted(message_of(line)) for line in lines))
 
     def _datagrams(self, lines: Sequence[Line]) -> None:
-        family, *_, address = addresses_of(self.host, self.port)[0]
+        family, *_, address = resolve_host(self.host, self.port)[0]
         with socket.socket(family, socket.SOCK_DGRAM) as sender:
             sender.settimeout(seconds_left())
             sender.connect(address)
@@ -54,7 +54,7 @@ class Syslog:
                 sender.send(message_of(line, most=MOST_DATAGRAM))
 
     def _stream(self, data: bytes) -> None:
-        with connected(addresses_of(self.host, self.port)) as plain, self._secured(plain) as sender:
+        with open_socket(resolve_host(self.host, self.port)) as plain, self._secured(plain) as sender:
             sender.sendall(data)
             # The receiver closes when it has read to the end; some never do, which is no failure.
             sender.settimeout(min(SECONDS_TO_CLOSE, seconds_left()))

@@ -82,7 +82,7 @@ def merchant_made(tenant, **values):
 
 def merchant_now(merchant):
     """What the gateway has."""
-    return service.entity_read(
+    return service.read_entity(
         connection="sandbox", kind="merchant", parent=merchant.parent, guid=merchant.guid
     ).values
 

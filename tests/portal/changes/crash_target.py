@@ -20,8 +20,8 @@ from portal.audit.recording import Origin  # noqa: E402
 from portal.changes import workflow  # noqa: E402
 from portal.changes.models import Change  # noqa: E402
 from portal.staff.models import User  # noqa: E402
-from provisioning.credentials.credential_lifecycle import credential_reset  # noqa: E402
-from provisioning.credentials.services import connection_create  # noqa: E402
+from provisioning.credentials.credential_lifecycle import replace_credential  # noqa: E402
+from provisioning.credentials.services import create_connection  # noqa: E402
 
 ORIGIN = Origin(None, "ana", "Support agent", "", "", "")
 
@@ -29,8 +29,8 @@ ORIGIN = Origin(None, "ana", "Support agent", "", "", "")
 def setup(base_url, tenant, key, password):
     call_command("migrate", verbosity=0)
     call_command("createcachetable", verbosity=0)
-    made = connection_create(slug="sandbox", name="Sandbox", base_url=base_url, tenant_guid=tenant)
-    credential_reset(connection=made, api_key=key, password=password, by="tests")
+    made = create_connection(slug="sandbox", name="Sandbox", base_url=base_url, tenant_guid=tenant)
+    replace_credential(connection=made, api_key=key, password=password, by="tests")
     User.objects.create_user("ana").groups.add(Group.objects.get(name="Support agent"))
 
 

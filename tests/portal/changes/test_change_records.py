@@ -119,7 +119,7 @@ def test_an_index_that_cannot_keep_the_answer_does_not_undo_a_success(agent, ten
     """The remote write has happened; the index can be refreshed any time."""
     from portal.changes import execution
 
-    monkeypatch.setattr(execution, "entry_store", lambda **_k: 1 / 0)
+    monkeypatch.setattr(execution, "store_entity", lambda **_k: 1 / 0)
     change = workflow.change_submit(
         user=agent,
         origin=ORIGIN,
@@ -136,7 +136,7 @@ def test_an_index_that_cannot_keep_the_answer_does_not_undo_a_success(agent, ten
 def change_of_now(merchant):
     from provisioning import service
 
-    return service.entity_read(
+    return service.read_entity(
         connection="sandbox", kind="merchant", parent=merchant.parent, guid=merchant.guid
     )
 

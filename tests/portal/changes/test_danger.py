@@ -9,7 +9,7 @@ from portal.audit.recording import event_record
 from portal.audit.review_rules import LOOKS
 from portal.changes.models import Change, State
 from provisioning.credentials.models import Connection
-from provisioning.danger import DANGERS, dangers_of
+from provisioning.danger import DANGERS, find_dangers
 from provisioning.gateway.secrets import MASK
 from provisioning.operations import OPERATIONS
 from tests.factories import connector_made
@@ -54,16 +54,16 @@ HARMLESS = [
 
 @pytest.mark.parametrize(("operation", "changes"), DANGEROUS)
 def test_what_can_stop_or_start_payments_is_dangerous(operation, changes):
-    assert dangers_of(operation, changes)
+    assert find_dangers(operation, changes)
 
 
 @pytest.mark.parametrize(("operation", "changes"), HARMLESS)
 def test_everything_else_is_not(operation, changes):
-    assert not dangers_of(operation, changes)
+    assert not find_dangers(operation, changes)
 
 
 def test_every_danger_is_tried():
-    tried = {danger.name for operation, changes in DANGEROUS for danger in dangers_of(operation, changes)}
+    tried = {danger.name for operation, changes in DANGEROUS for danger in find_dangers(operation, changes)}
     assert tried == {danger.name for danger in DANGERS}
     writes = {name for name, operation in OPERATIONS.items() if operation.writes}
     assert {operation for operation, _ in [*DANGEROUS, *HARMLESS]} == writes
@@ -84,7 +84,7 @@ def test_the_daily_review_judges_by_the_same_rule(operation, changes):
             after=changes,
         )
     found = Event.objects.filter(LOOKS["production"].condition())
-    assert [event.connection for event in found] == (["live"] if dangers_of(operation, changes) else [])
+    assert [event.connection for event in found] == (["live"] if find_dangers(operation, changes) else [])
 
 
 @pytest.fixture

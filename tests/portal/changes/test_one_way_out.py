@@ -28,7 +28,7 @@ def test_nobody_but_the_service_speaks_to_the_client():
     for path in (CHECKOUT / "portal").rglob("*.py"):
         text = path.read_text()
         assert "gateway.client" not in text, path
-        assert "call_send" not in text, path
+        assert "send_call" not in text, path
 
 
 def test_the_table_keeps_writes_per_entity_apart():

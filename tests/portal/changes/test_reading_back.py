@@ -9,7 +9,7 @@ from portal.audit.models import Event
 from portal.changes import workflow
 from portal.changes.models import Change, State
 from portal.changes.readback import PARTNERS, WRITE_ONLY, compare
-from portal.directory.services import entry_store
+from portal.directory.services import store_entity
 from provisioning import contract, service
 from provisioning.gateway.secrets import Sealed
 from tests.portal.changes.conftest import ORIGIN, edited, hidden, merchant_now
@@ -289,7 +289,7 @@ def test_an_existing_merchant_in_the_answer_is_not_the_new_one(browser, tenant, 
 
 
 def test_generated_secrets_are_not_lost_with_the_answer(browser, merchant, rewriter):
-    entry_store(connection="sandbox", entity=merchant, tenant_guid=merchant.parent)
+    store_entity(connection="sandbox", entity=merchant, tenant_guid=merchant.parent)
     rewriter.rules = {"createConnector": answered(lambda _: {"success": True, "connector": {"guid": 5}})}
     path = f"/sandbox/merchants/{merchant.guid}/connectors/new/"
     form = {"name": "Card", "adapter": "Simulator", "method": "Creditcard", "apiKey": uuid.uuid4().hex}

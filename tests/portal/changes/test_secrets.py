@@ -76,7 +76,7 @@ def test_a_generated_secret_is_shown_once_after_it_was_recorded(create, browser,
     assert change.state == State.ACCEPTED, change.gateway_message
     assert "Show the generated secrets once" in browser.get(f"/changes/{change.pk}/").content.decode()
     shown = browser.post(f"/changes/{change.pk}/reveal/")
-    there = service.entity_read(
+    there = service.read_entity(
         connection="sandbox", kind="connector", parent=change.parent_guid, guid=change.object_guid
     )
     assert there.values["sharedSecret"].reveal() in shown.content.decode()
@@ -142,7 +142,7 @@ def test_a_secret_is_nowhere_in_the_database_in_clear(*, create, browser, mercha
     create(**{"sharedSecret": CANARY, "config.password": CANARY})
     change = only_change()
     if state == "prepared":
-        entity = service.entity_read(
+        entity = service.read_entity(
             connection="sandbox", kind="connector", parent=merchant.guid, guid=change.object_guid
         )
         url = f"/sandbox/connectors/{entity.guid}/edit/"

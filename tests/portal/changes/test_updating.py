@@ -249,7 +249,7 @@ def test_two_editors_a_hundred_times_no_silent_overwrite(transactional_db, agent
     rounds = random.Random(1)  # noqa: S311
     with ThreadPoolExecutor(2) as pool:
         for turn in range(100):
-            entity = service.entity_read(
+            entity = service.read_entity(
                 connection="sandbox", kind="merchant", parent=merchant.parent, guid=merchant.guid
             )
             pairs = [(who, change_of(who, entity, city=f"{who.username}-{turn}")) for who in (agent, admin)]

@@ -8,10 +8,10 @@ import pytest
 from django.db import connection
 
 from portal.audit.models import Event
-from portal.connections.optimistic_lock import connection_digest
-from provisioning.credentials.credential_lifecycle import credential_reset
+from portal.connections.optimistic_lock import get_connection_digest
+from provisioning.credentials.credential_lifecycle import replace_credential
 from provisioning.credentials.models import Connection
-from provisioning.credentials.services import connection_create, credential_active
+from provisioning.credentials.services import create_connection, decrypt_active_credential
 from tests.gateway import Gateway
 
 PAGE = "/connections/staging/"
@@ -21,10 +21,10 @@ RESET = "/connections/staging/reset/"
 @pytest.fixture
 def staging(db: None, gateway: Gateway) -> Connection:
     """A connection to the running gateway with a credential that it does not know."""
-    made = connection_create(
+    made = create_connection(
         slug="staging", name="Staging", base_url=gateway.base_url, tenant_guid=gateway.own_tenant
     )
-    credential_reset(connection=made, api_key="old-key-0001", password="old-password-0001", by="Otto")
+    replace_credential(connection=made, api_key="old-key-0001", password="old-password-0001", by="Otto")
     return made
 
 
@@ -35,7 +35,7 @@ def actions() -> list[tuple[str, str]]:
 
 def opened(connection: Connection) -> tuple[str, str]:
     """The stored pair in clear."""
-    return tuple(sealed.reveal() for sealed in credential_active(connection=connection))
+    return tuple(sealed.reveal() for sealed in decrypt_active_credential(connection=connection))
 
 
 def states(connection: Connection) -> dict[int, str]:
@@ -76,6 +76,6 @@ def nobody_called():
 
 def entered(browser, gateway, **pair):
     """Posts the form, with the right pair unless something else is said."""
-    seen = connection_digest(Connection.objects.get(slug="staging"))
+    seen = get_connection_digest(Connection.objects.get(slug="staging"))
     values = {"seen": seen, "api_key": gateway.api_key, "password": gateway.password, **pair}
     return browser.post(RESET, values, follow=True)

@@ -7,13 +7,13 @@ from django.utils import timezone
 
 from portal.audit.models import Event
 from portal.audit.recording import origin_system
-from portal.connections.optimistic_lock import connection_digest
-from portal.connections.services import connection_change
+from portal.connections.optimistic_lock import get_connection_digest
+from portal.connections.services import update_connection
 from portal.staff.custom_roles import role_create
 from portal.staff.models import TenantScope
-from provisioning.credentials.credential_lifecycle import credential_reset
+from provisioning.credentials.credential_lifecycle import replace_credential
 from provisioning.credentials.models import Connection, Credential
-from provisioning.credentials.services import connection_create
+from provisioning.credentials.services import create_connection
 from tests.portal.connections.conftest import actions, states, trail_broken
 
 PAGE = "/connections/staging/"
@@ -29,7 +29,9 @@ def changed(connection: Connection, **values: object) -> dict[str, object]:
     """The edit form as a browser sends it, with some values changed."""
     names = ("name", "kind", "colour", "base_url", "tenant_guid", "egress_addresses", "remind_after_days")
     return (
-        {name: getattr(connection, name) for name in names} | {"seen": connection_digest(connection)} | values
+        {name: getattr(connection, name) for name in names}
+        | {"seen": get_connection_digest(connection)}
+        | values
     )
 
 
@@ -68,7 +70,7 @@ def test_who_is_limited_to_a_tenant_sees_name_kind_and_standing_alone(
 
 
 def test_a_connection_without_credential_says_so(db, agent, client_of) -> None:
-    connection_create(slug="bare", name="Bare", base_url="https://bare.example.com/api")
+    create_connection(slug="bare", name="Bare", base_url="https://bare.example.com/api")
     assert "No active credential" in client_of(agent).get("/connections/bare/").content.decode()
     assert "missing" in client_of(agent).get("/connections/").content.decode()
     assert "No API key is stored for Bare" in client_of(agent).get("/bare/merchants/").content.decode()
@@ -151,12 +153,12 @@ def test_who_may_not_reset_credentials_does_not_move_a_connection(staging, admin
     kept = Connection.objects.get()
     assert (kept.name, kept.base_url) == ("Stage", staging.base_url)
     with pytest.raises(PermissionDenied, match="reset stored credentials"):
-        connection_change(
+        update_connection(
             user=keeper,
             origin=origin,
             connection=kept,
             values={"base_url": "https://thief.example/api"},
-            seen=connection_digest(kept),
+            seen=get_connection_digest(kept),
         )
     assert states(staging) == {1: "active"} and Connection.objects.get().base_url == staging.base_url
 
@@ -224,7 +226,7 @@ def test_changing_a_connection_asks_for_the_password_again(staging, admin, clien
 
 
 def test_an_edit_that_cannot_be_recorded_is_not_made(staging, admin, client_of) -> None:
-    credential_reset(connection=staging, api_key="k", password="p", by="tests")
+    replace_credential(connection=staging, api_key="k", password="p", by="tests")
     with trail_broken():
         answer = client_of(admin).post(EDIT, changed(staging, base_url="https://other.example/api"))
     assert answer.status_code == 503

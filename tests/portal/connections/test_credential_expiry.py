@@ -39,7 +39,7 @@ def test_no_version_goes_to_the_gateway_after_its_time_or_its_end(
         for step in ("1/rollback", "3/test"):
             told = browser.post(f"{PAGE}{step}/").wsgi_request
             assert "expired after 0 hours" in str(list(get_messages(told))), step
-        credential_actions.credentials_outdated_destroy()
+        credential_actions.destroy_expired_credentials()
         for step in ("1/rollback", "3/test"):
             told = browser.post(f"{PAGE}{step}/").wsgi_request
             assert "is now “revoked”" in str(list(get_messages(told))), step
@@ -64,7 +64,7 @@ def test_a_worker_destroys_outdated_versions_that_nobody_looks_at(
     settings.CREDENTIAL_ROLLBACK_HOURS = 0
     monkeypatch.setattr(periodic, "_REGULAR", {
         chore: regular for chore, regular in periodic._REGULAR.items()
-        if chore is credential_actions.credentials_outdated_destroy
+        if chore is credential_actions.destroy_expired_credentials
     })  # fmt: skip
     [regular] = periodic._REGULAR.values()
     regular.due_at = 0.0

@@ -5,12 +5,12 @@ from django.core import mail
 from django.utils import timezone
 
 from portal.connections.notifications import MAIL
-from portal.connections.optimistic_lock import connection_digest
+from portal.connections.optimistic_lock import get_connection_digest
 from portal.tasks.models import State, TaskRun
 from portal.tasks.runner import attempt
 from provisioning import service
-from provisioning.credentials.credential_health import suspicion_begin
-from provisioning.credentials.credential_lifecycle import credential_reset
+from provisioning.credentials.credential_health import mark_suspect
+from provisioning.credentials.credential_lifecycle import replace_credential
 from provisioning.credentials.models import Connection, Credential
 from tests.factories import merchant_made
 from tests.portal.connections.conftest import PAGE, actions, entered, states, trail_broken
@@ -51,7 +51,7 @@ def test_a_401_in_daily_work_is_told_once_to_everybody_who_has_to_know(
     assert "Reset the credential" in client_of(admin).get("/staging/tenants/").content.decode()
     assert browser.get("/accounts/profile/").status_code == 200
 
-    pair = {"api_key": gateway.api_key, "password": gateway.password, "seen": connection_digest(staging)}
+    pair = {"api_key": gateway.api_key, "password": gateway.password, "seen": get_connection_digest(staging)}
     client_of(admin).post(f"{PAGE}reset/", pair)
     client_of(admin).post(f"{PAGE}2/activate/")
     recovered = browser.post("/staging/tenants/", follow=True).content.decode()
@@ -61,15 +61,15 @@ def test_a_401_in_daily_work_is_told_once_to_everybody_who_has_to_know(
 
 def test_nobody_is_mailed_about_what_is_over_by_then(connection, mailed) -> None:
     credential = Credential.objects.select_related("connection").get(state="active")
-    assert suspicion_begin(credential, "no")
-    service.tenant_list(connection="sandbox")
+    assert mark_suspect(credential, "no")
+    service.list_entities(connection="sandbox", kind="tenant")
     worked()
     assert mail.outbox == []
 
 
 def test_a_success_clears_the_suspicion(connection, agent, client_of) -> None:
     Credential.objects.update(suspect_since=timezone.now())
-    service.tenant_list(connection="sandbox")
+    service.list_entities(connection="sandbox", kind="tenant")
     assert Credential.objects.get(state="active").suspect_since is None
     assert actions() == [("credential.recovered", "success")]
 
@@ -97,10 +97,10 @@ def test_a_401_that_is_not_of_the_usual_form_makes_suspect_too_and_is_told_as_su
 
 def test_what_cannot_be_recorded_is_told_with_the_next_refusal(staging, agent, client_of) -> None:
     with trail_broken(), pytest.raises(service.NotAuthorised):
-        service.tenant_list(connection="staging")
+        service.list_entities(connection="staging", kind="tenant")
     assert Credential.objects.get().suspect_since is None
     with pytest.raises(service.NotAuthorised):
-        service.tenant_list(connection="staging")
+        service.list_entities(connection="staging", kind="tenant")
     assert actions() == [("credential.suspected", "refused")]
 
 
@@ -110,7 +110,7 @@ def test_a_page_that_needs_the_gateway_says_what_to_do_and_keeps_the_session(
     browser = client_of(agent)
     merchant = f"/sandbox/merchants/{merchant_made(connection).guid}/"
     assert browser.get(merchant).status_code == 200
-    credential_reset(connection=connection, api_key="nobody", password="nothing", by="tests")
+    replace_credential(connection=connection, api_key="nobody", password="nothing", by="tests")
     page = browser.get(merchant)
     assert page.status_code == 200 and "These values were read at" in page.content.decode()
     form = browser.get(f"{merchant}edit/")

@@ -10,10 +10,10 @@ from django.utils import timezone
 from portal.audit.models import Event
 from portal.audit.recording import Origin
 from portal.connections import credential_actions
-from portal.connections.credential_diagnosis import FINDINGS, finding_of
-from portal.connections.optimistic_lock import connection_digest
+from portal.connections.credential_diagnosis import FINDINGS, diagnose
+from portal.connections.optimistic_lock import get_connection_digest
 from provisioning import service
-from provisioning.credentials.credential_lifecycle import StepNotPossible
+from provisioning.credentials.credential_lifecycle import InvalidCredentialState
 from provisioning.credentials.models import Connection, Credential
 from provisioning.gateway.errors import UNUSUAL, NotAuthorised, NotSent, OutcomeUnknown, Refused
 from tests.portal.connections.conftest import (
@@ -127,7 +127,7 @@ def test_what_is_no_provisioning_api_is_told_apart(staging, gateway, browser) ->
     ],
 )
 def test_every_failure_of_a_test_has_a_cause_of_its_own(error, name) -> None:
-    assert finding_of(error).name == name
+    assert diagnose(error).name == name
     assert FINDINGS[name][0].endswith(".")
 
 
@@ -208,7 +208,7 @@ def test_revoke_now_wants_the_words_then_pauses_and_destroys_everything(staging,
     assert Connection.objects.get().is_paused
     assert Event.objects.get(action="connection.paused").reason == "leaked in a chat"
     with pytest.raises(service.NotSent, match="No API key"):
-        service.tenant_list(connection="staging")
+        service.list_entities(connection="staging", kind="tenant")
 
 
 @pytest.mark.parametrize("name", ["agent", "manager", "outsider"])
@@ -265,9 +265,9 @@ def test_what_a_new_version_pushes_out_is_on_record_with_the_reason(staging, gat
 
 
 def test_two_admins_at_once_end_with_exactly_one_active_version(committed_db, gateway, person) -> None:
-    from provisioning.credentials.services import connection_create
+    from provisioning.credentials.services import create_connection
 
-    made = connection_create(slug="staging", name="Staging", base_url=gateway.base_url)
+    made = create_connection(slug="staging", name="Staging", base_url=gateway.base_url)
     people = [person(name, "Admin") for name in ("ada", "bea")]
     done: list[int] = []
 
@@ -279,7 +279,7 @@ def test_two_admins_at_once_end_with_exactly_one_active_version(committed_db, ga
                     user=user,
                     origin=origin,
                     connection=made,
-                    seen=connection_digest(made),
+                    seen=get_connection_digest(made),
                     api_key=gateway.api_key,
                     password=gateway.password,
                 )
@@ -289,7 +289,7 @@ def test_two_admins_at_once_end_with_exactly_one_active_version(committed_db, ga
                             user=user, origin=origin, credential=taken
                         ).version
                     )
-            except StepNotPossible:
+            except InvalidCredentialState:
                 continue
         connections.close_all()
 

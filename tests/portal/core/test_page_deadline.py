@@ -9,7 +9,7 @@ from portal.changes import siblings
 from portal.changes.models import Change
 from portal.core import middleware
 from portal.directory.models import IndexedEntity
-from provisioning.gateway.timing import time_limit_left
+from provisioning.gateway.timing import get_time_left
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_a_page_waits_for_a_silent_gateway_once_in_all(silent, agent, client_of,
         page = browser.get(address)
         assert page.status_code in (200, 404, 503), address
         assert time.monotonic() - began < 4, address
-    assert time_limit_left() is None
+    assert get_time_left() is None
 
 
 def test_a_create_on_a_silent_gateway_ends_with_the_page(silent, agent, client_of, monkeypatch):

@@ -25,7 +25,7 @@ def calls(monkeypatch):
 
         monkeypatch.setattr(service, name, read)
 
-    for name in ("tenant_list", "merchant_list", "merchant_user_list", "connector_list"):
+    for name in ("list_tenants", "list_merchants", "list_merchant_users", "list_connectors"):
         count(name)
     return counted
 

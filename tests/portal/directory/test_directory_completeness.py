@@ -4,7 +4,7 @@ import pytest
 
 from portal.directory import background, sync
 from portal.directory.models import IndexedEntity, ListSync
-from portal.directory.services import scope_ensure
+from portal.directory.services import refresh_list_if_stale
 from portal.tasks.models import TaskRun, Worker
 from portal.tasks.runner import attempt
 from tests.portal.directory.conftest import away, made
@@ -89,8 +89,8 @@ def test_refresh_says_what_came_of_it(browser, connection):
 
 
 def test_the_worker_reads_everything_before_anybody_asks(browser, connection, worker):
-    background.missing_lists_enqueue()
-    background.missing_lists_enqueue()
+    background.enqueue_missing_lists()
+    background.enqueue_missing_lists()
     assert TaskRun.objects.count() == 1
     work()
     assert TaskRun.objects.get().state == "done", TaskRun.objects.get().message
@@ -98,28 +98,28 @@ def test_the_worker_reads_everything_before_anybody_asks(browser, connection, wo
     assert merchants > 3
     for kind in ("merchant_user", "connector"):
         assert ListSync.objects.filter(kind=kind, refreshed_at__isnull=False).count() == merchants
-    background.missing_lists_enqueue()
+    background.enqueue_missing_lists()
     assert not TaskRun.objects.filter(state="waiting").exists()
 
 
 def test_the_worker_reads_again_what_is_wrong_and_leaves_a_broken_gateway_alone(connection, worker):
-    background.missing_lists_enqueue()
+    background.enqueue_missing_lists()
     work()
     ListSync.objects.filter(kind="merchant").update(outdated=True)
-    background.missing_lists_enqueue()
+    background.enqueue_missing_lists()
     work()
     assert not ListSync.objects.filter(outdated=True).exists()
     away(connection)
     ListSync.objects.filter(kind="tenant").update(outdated=True)
-    background.missing_lists_enqueue()
+    background.enqueue_missing_lists()
     work()
-    background.missing_lists_enqueue()
+    background.enqueue_missing_lists()
     assert not TaskRun.objects.filter(state="waiting").exists()
 
 
 def test_a_run_that_takes_long_lets_others_work_and_goes_on(connection, worker, monkeypatch):
     monkeypatch.setattr(background, "TURN", -1.0)
-    background.missing_lists_enqueue()
+    background.enqueue_missing_lists()
     work()
     assert TaskRun.objects.count() > 1 or TaskRun.objects.get().arguments["turn"] > 0
     assert (
@@ -134,7 +134,7 @@ def test_many_merchants_are_read_by_the_worker_and_the_page_shows_how_far_it_is(
     page = browser.get("/sandbox/users/")
     state = page.context["state"]
     assert state.known == 0 < state.total
-    background.missing_lists_enqueue()
+    background.enqueue_missing_lists()
     assert f"Reading 0 of {state.total:,} merchants" in browser.get("/sandbox/users/").content.decode()
     search = browser.get("/search/?q=nowhere-to-be-found").content.decode()
     assert "the rest is being read in the background" in search
@@ -151,7 +151,7 @@ def test_many_merchants_are_read_by_the_worker_and_the_page_shows_how_far_it_is(
 
 
 def test_a_long_list_is_left_to_the_worker(browser, connection, worker, monkeypatch):
-    scope_ensure(connection="sandbox", kind="tenant")
+    refresh_list_if_stale(connection="sandbox", kind="tenant")
     monkeypatch.setattr("portal.directory.list_sync.PAGE_ROWS", 2)
     for number in range(3):
         made(connection.tenant_guid, f"One of many {number}")
@@ -178,7 +178,7 @@ def test_a_long_list_without_a_worker_says_why_it_is_not_read(browser, connectio
 
 
 def test_a_list_beyond_the_size_limit_says_the_true_reason(browser, connection, worker, monkeypatch):
-    scope_ensure(connection="sandbox", kind="tenant")
+    refresh_list_if_stale(connection="sandbox", kind="tenant")
     monkeypatch.setattr("portal.directory.list_sync.PAGE_BYTES", 100)
     monkeypatch.setattr("provisioning.gateway.client.LIST_SIZE_CAP", 100)
     address = f"/sandbox/merchants/?tenant={connection.tenant_guid}"
@@ -187,5 +187,5 @@ def test_a_list_beyond_the_size_limit_says_the_true_reason(browser, connection, 
     text = browser.get(address).content.decode()
     assert "The list is larger than the portal can read" in text
     assert "Try again in a moment" not in text
-    background.missing_lists_enqueue()
+    background.enqueue_missing_lists()
     assert not TaskRun.objects.filter(state="waiting").exists()

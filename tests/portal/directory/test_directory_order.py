@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from portal.directory import views
 from portal.directory.models import IndexedEntity, ListSync
-from portal.directory.serialization import index_draft, index_row
+from portal.directory.serialization import build_row, draft_row
 from provisioning.entities import ENTITY_KINDS
 
 
@@ -30,8 +30,8 @@ def browser(agent, client_of, connection):
 def known(kind, guid, *, parent="TE-1", tenant="TE-1", **values):
     """A row as a reading of the gateway would leave it."""
     entity = ENTITY_KINDS[kind].from_answer({"guid": guid, **values}, parent=parent)
-    draft = index_draft(entity, parent=parent, tenant=tenant)
-    row = index_row(draft, connection="sandbox", seen_at=timezone.now())
+    draft = draft_row(entity, parent=parent, tenant=tenant)
+    row = build_row(draft, connection="sandbox", seen_at=timezone.now())
     row.save()
     return row
 

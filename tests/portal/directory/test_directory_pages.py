@@ -6,7 +6,7 @@ import pytest
 
 from portal.directory import views
 from portal.directory.models import IndexedEntity, ListSync
-from portal.directory.services import scope_refresh
+from portal.directory.services import refresh_list
 from provisioning import service
 from provisioning.credentials.models import Connection
 from tests.portal.directory.conftest import away
@@ -144,8 +144,8 @@ def test_an_unknown_connection_is_not_found_and_asks_nobody(browser):
 
 
 def test_search_groups_what_it_finds_by_kind(browser, shops, word, connection):
-    scope_refresh(connection="sandbox", kind="tenant")
-    scope_refresh(connection="sandbox", kind="merchant", parent=connection.tenant_guid)
+    refresh_list(connection="sandbox", kind="tenant")
+    refresh_list(connection="sandbox", kind="merchant", parent=connection.tenant_guid)
     response = browser.get(f"/search/?q={word}")
     assert [group["title"] for group in response.context["groups"]] == ["Merchants"]
     assert len(response.context["groups"][0]["rows"]) == 3
@@ -154,14 +154,14 @@ def test_search_groups_what_it_finds_by_kind(browser, shops, word, connection):
 
 def test_search_is_bounded(browser, shops, word, connection, monkeypatch):
     monkeypatch.setattr(views.SearchView, "limit", 2)
-    scope_refresh(connection="sandbox", kind="merchant", parent=connection.tenant_guid)
+    refresh_list(connection="sandbox", kind="merchant", parent=connection.tenant_guid)
     group = browser.get(f"/search/?q={word}").context["groups"][0]
     assert len(group["rows"]) == 2
     assert group["more"]
 
 
 def test_a_pasted_guid_leads_to_its_page(browser, shops, word, connection):
-    scope_refresh(connection="sandbox", kind="merchant", parent=connection.tenant_guid)
+    refresh_list(connection="sandbox", kind="merchant", parent=connection.tenant_guid)
     assert browser.get(f"/search/?q={shops[0].guid}").url == f"/sandbox/merchants/{shops[0].guid}/"
 
 
@@ -173,7 +173,7 @@ def test_an_empty_search_explains_itself(browser, query, words):
 
 
 def test_search_shows_nobody_what_they_may_not_see(outsider, client_of, shops, connection):
-    scope_refresh(connection="sandbox", kind="merchant", parent=connection.tenant_guid)
+    refresh_list(connection="sandbox", kind="merchant", parent=connection.tenant_guid)
     response = client_of(outsider).get(f"/search/?q={shops[0].guid}")
     assert response.context["groups"] == []
 

@@ -7,15 +7,15 @@ from importlib import import_module
 import pytest
 
 from portal.core.text import database_safe, fold
-from portal.directory.list_sync import rows_store
+from portal.directory.list_sync import store_rows
 from portal.directory.models import IndexedEntity, ListSync
-from portal.directory.serialization import GUID_LIMIT, index_draft, index_row
+from portal.directory.serialization import GUID_LIMIT, draft_row, build_row
 from portal.directory.services import (
-    entries_matching,
-    entries_search,
-    entry_follow,
-    entry_parents,
-    entry_store,
+    filter_by_text,
+    get_parents,
+    search_entities,
+    store_entity,
+    update_entity,
 )
 from portal.staff.models import User
 from provisioning.entities import Connector, Merchant, MerchantUser, Tenant
@@ -27,8 +27,8 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 def row_of(entity, parent="P", tenant="T"):
     """The index row of an entity."""
-    draft = index_draft(entity, parent=parent, tenant=tenant)
-    return index_row(draft, connection="sandbox", seen_at=NOW)
+    draft = draft_row(entity, parent=parent, tenant=tenant)
+    return build_row(draft, connection="sandbox", seen_at=NOW)
 
 
 def merchant(guid="ME-1", **values):
@@ -81,9 +81,9 @@ def test_a_sealed_value_in_an_unexpected_place_is_masked():
 @pytest.mark.parametrize("guid", ["X" * (GUID_LIMIT + 1), "ME-\x00"])
 def test_a_guid_that_cannot_be_stored_is_passed_over(db, guid):
     entity = Merchant(guid=guid, parent="", values={"guid": guid})
-    assert index_draft(entity, parent="", tenant="") is None
-    assert entry_store(connection="sandbox", entity=entity) is None
-    assert entry_follow(entry=row_of(merchant()), entity=entity).guid == "ME-1"
+    assert draft_row(entity, parent="", tenant="") is None
+    assert store_entity(connection="sandbox", entity=entity) is None
+    assert update_entity(entry=row_of(merchant()), entity=entity).guid == "ME-1"
 
 
 def test_the_columns_lists_filter_by_come_from_the_properties():
@@ -107,68 +107,68 @@ def test_texts_compare_without_case_in_every_script():
 )
 def test_search_finds_every_word_in_any_case(db, text):
     found = merchant(externalId="ID-77 100%", homepage="https://STRASSE.example")
-    rows_store([row_of(found), row_of(merchant("ME-2", name="Other"))])
-    assert [row.guid for row in entries_search(user=User(), text=text, kinds=["merchant"], limit=5)] == [
+    store_rows([row_of(found), row_of(merchant("ME-2", name="Other"))])
+    assert [row.guid for row in search_entities(user=User(), text=text, kinds=["merchant"], limit=5)] == [
         "ME-1"
     ]
 
 
 def test_wildcards_are_letters(db):
-    rows_store([row_of(merchant())])
-    assert not entries_matching(IndexedEntity.objects.all(), "%").exists()
-    assert not entries_matching(IndexedEntity.objects.all(), "caf_").exists()
+    store_rows([row_of(merchant())])
+    assert not filter_by_text(IndexedEntity.objects.all(), "%").exists()
+    assert not filter_by_text(IndexedEntity.objects.all(), "caf_").exists()
 
 
 def test_search_puts_the_exact_guid_first_and_stops_at_its_limit(db):
-    rows_store([row_of(merchant(f"ME-{number}", name=f"A ME-5 {number}")) for number in range(9)])
-    found = entries_search(user=User(), text="ME-5", kinds=["merchant"], limit=3, connection="sandbox")
+    store_rows([row_of(merchant(f"ME-{number}", name=f"A ME-5 {number}")) for number in range(9)])
+    found = search_entities(user=User(), text="ME-5", kinds=["merchant"], limit=3, connection="sandbox")
     assert found[0].guid == "ME-5"
     assert len(found) == 3
-    assert entries_search(user=User(), text="  ", kinds=["merchant"], limit=3) == []
-    assert entries_search(user=User(), text="ME-5", kinds=["merchant"], limit=3, connection="other") == []
+    assert search_entities(user=User(), text="  ", kinds=["merchant"], limit=3) == []
+    assert search_entities(user=User(), text="ME-5", kinds=["merchant"], limit=3, connection="other") == []
 
 
 def test_an_own_change_is_stored_under_the_parent_it_was_known_under(db):
-    entry_store(connection="sandbox", entity=merchant())
+    store_entity(connection="sandbox", entity=merchant())
     updated = Merchant.from_answer({"guid": "ME-1", "name": "New name"})
-    entry = entry_store(connection="sandbox", entity=updated)
+    entry = store_entity(connection="sandbox", entity=updated)
     assert (entry.name, entry.parent_guid, entry.tenant_guid) == ("New name", "TE-1", "TE-1")
     user = MerchantUser.from_answer({"guid": "US-1", "username": "u"}, parent="ME-1")
-    assert entry_store(connection="sandbox", entity=user).tenant_guid == "TE-1"
+    assert store_entity(connection="sandbox", entity=user).tenant_guid == "TE-1"
 
 
 def test_a_new_country_becomes_a_filter_at_once(db):
     place = {"connection": "sandbox", "kind": "merchant", "parent_guid": "TE-1"}
     scope = ListSync.objects.create(**place, refreshed_at=NOW, facets={"country": ["AT"]})
-    entry_store(connection="sandbox", entity=merchant(country="CH", defaultCurrency="CHF"))
+    store_entity(connection="sandbox", entity=merchant(country="CH", defaultCurrency="CHF"))
     scope.refresh_from_db()
     assert scope.facets == {"country": ["AT", "CH"], "currency": ["CHF"]}
     assert str(scope) == "sandbox: merchant of TE-1"
 
 
 def test_following_a_fresh_read_writes_only_what_differs(db, django_assert_num_queries):
-    entry = entry_store(connection="sandbox", entity=merchant())
+    entry = store_entity(connection="sandbox", entity=merchant())
     with django_assert_num_queries(0):
-        assert entry_follow(entry=entry, entity=merchant()) is entry
-    assert entry_follow(entry=entry, entity=merchant(city="Graz")).fields["city"] == "Graz"
+        assert update_entity(entry=entry, entity=merchant()) is entry
+    assert update_entity(entry=entry, entity=merchant(city="Graz")).fields["city"] == "Graz"
 
 
 def test_parents_come_tenant_first(db):
-    tenant = entry_store(connection="sandbox", entity=Tenant.from_answer({"guid": "TE-1", "name": "Z"}))
-    entry_store(connection="sandbox", entity=merchant())
-    user = entry_store(
+    tenant = store_entity(connection="sandbox", entity=Tenant.from_answer({"guid": "TE-1", "name": "Z"}))
+    store_entity(connection="sandbox", entity=merchant())
+    user = store_entity(
         connection="sandbox",
         entity=MerchantUser.from_answer({"guid": "US-1", "username": "u"}, parent="ME-1"),
     )
-    assert [row.guid for row in entry_parents(user)] == ["TE-1", "ME-1"]
-    assert entry_parents(tenant) == []
+    assert [row.guid for row in get_parents(user)] == ["TE-1", "ME-1"]
+    assert get_parents(tenant) == []
 
 
 def test_rows_stored_before_are_folded_by_the_migration_and_by_the_next_refresh(db):
     row = row_of(merchant(name="Ölmühle Łódź"))
-    rows_store([row])
+    store_rows([row])
     IndexedEntity.objects.update(search="ölmühle łódź", sort_key="ölmühle łódź")
     historical = historical_apps("directory", "0004_unreadable_rows")
     import_module("portal.directory.migrations.0002_fold_accents").fold_rows(historical, None)
     assert IndexedEntity.objects.get().sort_key == "olmuhle lodz"
-    assert entries_search(user=User(), text="olmuhle LODZ", kinds=["merchant"], limit=5)
+    assert search_entities(user=User(), text="olmuhle LODZ", kinds=["merchant"], limit=5)

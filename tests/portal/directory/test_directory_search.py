@@ -5,7 +5,7 @@ import requests
 from django.core.management import CommandError, call_command
 
 from portal.directory import queries
-from portal.directory.services import EntryMissing, entry_find, scope_ensure
+from portal.directory.services import UnknownEntity, find_entity, refresh_list_if_stale
 from portal.staff.models import User
 from provisioning import service
 from tests.portal.directory.conftest import away, made
@@ -20,7 +20,7 @@ def patient(monkeypatch):
 @pytest.mark.usefixtures("patient")
 def test_an_unlisted_merchant_is_looked_for_at_the_gateway(connection):
     shop = made(connection.tenant_guid, "Looked for")
-    found = entry_find(user=User(), connection="sandbox", kind="merchant", guid=shop.guid)
+    found = find_entity(user=User(), connection="sandbox", kind="merchant", guid=shop.guid)
     assert found.name == "Looked for"
     assert found.parent_guid == connection.tenant_guid
 
@@ -32,35 +32,35 @@ def test_an_unlisted_user_is_looked_for_too(connection):
     user = service.perform(
         "merchant_user.create", connection="sandbox", target=shop.guid, parent=shop.guid, payload=body
     ).entity
-    found = entry_find(user=User(), connection="sandbox", kind="merchant_user", guid=user.guid)
+    found = find_entity(user=User(), connection="sandbox", kind="merchant_user", guid=user.guid)
     assert (found.name, found.parent_guid) == ("zoe.finder", shop.guid)
 
 
 @pytest.mark.parametrize("kind", ["tenant", "merchant", "connector"])
 def test_what_nobody_lists_is_missing(connection, kind):
-    with pytest.raises(EntryMissing) as raised:
-        entry_find(user=User(), connection="sandbox", kind=kind, guid="XX-NOBODY")
+    with pytest.raises(UnknownEntity) as raised:
+        find_entity(user=User(), connection="sandbox", kind=kind, guid="XX-NOBODY")
     assert not raised.value.gateway_away
     assert "does not list it" in str(raised.value)
 
 
 def test_missing_says_when_the_gateway_could_not_be_asked(connection):
     away(connection)
-    with pytest.raises(EntryMissing) as raised:
-        entry_find(user=User(), connection="sandbox", kind="merchant", guid="ME-NOBODY")
+    with pytest.raises(UnknownEntity) as raised:
+        find_entity(user=User(), connection="sandbox", kind="merchant", guid="ME-NOBODY")
     assert raised.value.gateway_away
 
 
 def test_looking_stops_when_its_time_is_over(connection, monkeypatch, calls):
     monkeypatch.setattr(queries, "LOOK_BUDGET", -1.0)
-    with pytest.raises(EntryMissing):
-        entry_find(user=User(), connection="sandbox", kind="connector", guid="CO-NOBODY")
-    assert calls == ["tenant_list"]
+    with pytest.raises(UnknownEntity):
+        find_entity(user=User(), connection="sandbox", kind="connector", guid="CO-NOBODY")
+    assert calls == ["list_tenants"]
 
 
 def test_the_command_refreshes_everything_known(connection, capsys):
     shop = made(connection.tenant_guid, "For cron")
-    scope_ensure(connection="sandbox", kind="connector", parent=shop.guid)
+    refresh_list_if_stale(connection="sandbox", kind="connector", parent=shop.guid)
     call_command("directory_refresh", "--connection", "sandbox")
     printed = capsys.readouterr().out
     assert "sandbox  tenant  -  read" in printed

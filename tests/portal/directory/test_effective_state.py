@@ -103,11 +103,11 @@ def test_an_archived_merchant_comes_back_with_a_word_on_what_is_still_disabled(b
     page = browser.get(f"/sandbox/merchants/{shop.guid}/").content.decode()
     real = {
         entry.guid: entry.disabled
-        for entry in service.connector_list(connection="sandbox", merchant_guid=shop.guid)
+        for entry in service.list_entities(connection="sandbox", kind="connector", parent=shop.guid)
     }
     off = sum(real.values())
     assert off
-    users = service.merchant_user_list(connection="sandbox", merchant_guid=shop.guid)
+    users = service.list_entities(connection="sandbox", kind="merchant_user", parent=shop.guid)
     assert f"{off} connectors and {sum(user.disabled for user in users)} user are still disabled" in page
     assert badges(browser.get(f"/sandbox/merchants/{shop.guid}/connectors/")) == ["Disabled"] * off
     assert set(badges(browser.get(f"/sandbox/connectors/?merchant={shop.guid}"))) == {"Disabled"}
@@ -130,6 +130,6 @@ def test_what_changed_elsewhere_makes_the_children_be_read_again(browser, shop, 
         payload={"archived": True},
     )  # fmt: skip
     browser.get(f"/sandbox/merchants/{shop.guid}/")
-    rows = service.connector_list(connection="sandbox", merchant_guid=shop.guid)
+    rows = service.list_entities(connection="sandbox", kind="connector", parent=shop.guid)
     known = IndexedEntity.objects.filter(kind="connector", parent_guid=shop.guid)
     assert {row.guid: row.disabled for row in rows} == dict(known.values_list("guid", "disabled"))

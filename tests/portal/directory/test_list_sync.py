@@ -9,10 +9,10 @@ from django.utils import timezone
 from portal.directory import list_sync
 from portal.directory.models import IndexedEntity, ListSync
 from portal.directory.services import (
-    entry_store,
-    scope_ensure,
-    scope_refresh,
-    scopes_ensure,
+    refresh_list,
+    refresh_list_if_stale,
+    refresh_stale_lists,
+    store_entity,
 )
 from provisioning import service
 from provisioning.entities import Merchant
@@ -23,23 +23,23 @@ from tests.portal.directory.conftest import aged, away, made
 def merchants(connection):
     """Loads the own tenant's merchants; returns their place."""
     place = {"connection": "sandbox", "kind": "merchant", "parent": connection.tenant_guid}
-    assert scope_refresh(**place).loaded
+    assert refresh_list(**place).loaded
     return place
 
 
 def test_a_list_is_read_once_and_then_served_until_it_is_old(connection, calls):
     for _ in range(3):
-        state = scope_ensure(connection="sandbox", kind="tenant")
-    assert calls == ["tenant_list"]
+        state = refresh_list_if_stale(connection="sandbox", kind="tenant")
+    assert calls == ["list_tenants"]
     assert state.loaded
     assert not state.away
     aged(refreshed_at=301)
-    scope_ensure(connection="sandbox", kind="tenant")
+    refresh_list_if_stale(connection="sandbox", kind="tenant")
     assert len(calls) == 2
 
 
 def test_the_keys_own_tenant_is_known_and_marked(connection):
-    scope_refresh(connection="sandbox", kind="tenant")
+    refresh_list(connection="sandbox", kind="tenant")
     own = IndexedEntity.objects.get(kind="tenant", guid=connection.tenant_guid)
     assert own.fields["own"] is True
 
@@ -47,7 +47,7 @@ def test_the_keys_own_tenant_is_known_and_marked(connection):
 def test_a_refresh_writes_new_changed_and_vanished_rows_only(connection, merchants):
     tenant = connection.tenant_guid
     shop = made(tenant, "Refreshed shop")
-    scope_refresh(**merchants)
+    refresh_list(**merchants)
     row = IndexedEntity.objects.get(guid=shop.guid)
     IndexedEntity.objects.create(
         connection="sandbox", kind="merchant", guid="ME-GONE", parent_guid=tenant, seen_at=row.seen_at
@@ -60,7 +60,7 @@ def test_a_refresh_writes_new_changed_and_vanished_rows_only(connection, merchan
         guid__in=[shop.guid, "ME-GONE"]
     )
     before = set(untouched.values_list("guid", "seen_at"))
-    state = scope_refresh(**merchants)
+    state = refresh_list(**merchants)
     assert set(untouched.values_list("guid", "seen_at")) == before
     assert IndexedEntity.objects.get(guid=shop.guid).name == "Refreshed shop"
     assert not IndexedEntity.objects.filter(guid__in=["ME-GONE", "CO-GONE"]).exists()
@@ -71,29 +71,29 @@ def test_what_is_archived_stays_known_when_the_list_leaves_it_out(connection, me
     archived = Merchant.from_answer(
         {"guid": "ME-OLD", "name": "Old", "archived": True}, parent=merchants["parent"]
     )
-    entry_store(connection="sandbox", entity=archived)
+    store_entity(connection="sandbox", entity=archived)
     aged(refreshed_at=0)
-    scope_refresh(**merchants)
+    refresh_list(**merchants)
     assert IndexedEntity.objects.filter(guid="ME-OLD").exists()
 
 
 def test_an_own_change_made_during_a_refresh_is_not_overwritten(connection, merchants, monkeypatch):
-    real = service.merchant_list
+    real = service.list_merchants
 
     def slow(**place):
         answer = real(**place)
-        entry_store(
+        store_entity(
             connection="sandbox",
             entity=Merchant.from_answer(
                 {"guid": answer[0].guid, "name": "Newer"}, parent=place["tenant_guid"]
             ),
         )
         fresh = Merchant.from_answer({"guid": "ME-FRESH", "name": "Fresh"}, parent=place["tenant_guid"])
-        entry_store(connection="sandbox", entity=fresh)
+        store_entity(connection="sandbox", entity=fresh)
         return answer
 
-    monkeypatch.setattr(service, "merchant_list", slow)
-    scope_refresh(**merchants)
+    monkeypatch.setattr(service, "list_merchants", slow)
+    refresh_list(**merchants)
     assert IndexedEntity.objects.filter(name="Newer").exists()
     assert IndexedEntity.objects.filter(guid="ME-FRESH").exists()
 
@@ -102,67 +102,67 @@ def test_a_failure_keeps_the_rows_and_says_since_when(connection, merchants, cal
     rows = IndexedEntity.objects.count()
     away(connection)
     aged(refreshed_at=600)
-    state = scope_ensure(**merchants)
+    state = refresh_list_if_stale(**merchants)
     assert state.away
     assert state.loaded
     assert state.failure
     assert IndexedEntity.objects.count() == rows
-    again = scope_ensure(**merchants)
+    again = refresh_list_if_stale(**merchants)
     assert again.away_since == state.away_since
     assert len(calls) == 1
     aged(failed_at=60)
-    assert scope_ensure(**merchants).away_since == state.away_since
+    assert refresh_list_if_stale(**merchants).away_since == state.away_since
     assert len(calls) == 2
 
 
 def test_the_gateways_return_ends_the_failure(connection, merchants):
     there = connection.base_url
     away(connection)
-    assert scope_refresh(**merchants).away
+    assert refresh_list(**merchants).away
     connection.base_url = there
     connection.save()
-    state = scope_refresh(**merchants)
+    state = refresh_list(**merchants)
     assert not state.away
     assert state.failure == ""
 
 
 def test_an_unforeseen_error_lets_go_of_the_claim(connection, merchants, monkeypatch):
-    monkeypatch.setattr(service, "merchant_list", lambda **place: [None])
+    monkeypatch.setattr(service, "list_merchants", lambda **place: [None])
     with pytest.raises(AttributeError):
-        scope_refresh(**merchants)
+        refresh_list(**merchants)
     assert ListSync.objects.get(kind="merchant").claimed_at is None
 
 
 def test_whoever_finds_the_list_claimed_serves_the_old_rows(connection, merchants, calls):
     aged(refreshed_at=600, claimed_at=1)
-    state = scope_ensure(**merchants)
+    state = refresh_list_if_stale(**merchants)
     assert state.loading
     assert state.loaded
     assert calls == []
     aged(refreshed_at=600, claimed_at=120)
-    assert not scope_ensure(**merchants).loading
-    assert calls == ["merchant_list"]
+    assert not refresh_list_if_stale(**merchants).loading
+    assert calls == ["list_merchants"]
 
 
 def test_a_first_load_by_somebody_else_is_waited_for_within_limits(connection, monkeypatch):
     monkeypatch.setattr(list_sync, "FIRST_LOAD_WAIT", 0.1)
     ListSync.objects.create(connection="sandbox", kind="tenant", claimed_at=timezone.now())
-    state = scope_ensure(connection="sandbox", kind="tenant")
+    state = refresh_list_if_stale(connection="sandbox", kind="tenant")
     assert state.loading
     assert not state.loaded
 
 
 def test_eight_readers_at_once_are_one_read(committed_db, gateway, calls):
-    from provisioning.credentials.credential_lifecycle import credential_reset
-    from provisioning.credentials.services import connection_create
+    from provisioning.credentials.credential_lifecycle import replace_credential
+    from provisioning.credentials.services import create_connection
 
-    made = connection_create(slug="sandbox", name="Sandbox", base_url=gateway.base_url)
-    credential_reset(connection=made, api_key=gateway.api_key, password=gateway.password, by="tests")
+    made = create_connection(slug="sandbox", name="Sandbox", base_url=gateway.base_url)
+    replace_credential(connection=made, api_key=gateway.api_key, password=gateway.password, by="tests")
     states = []
 
     def read():
         try:
-            states.append(scope_ensure(connection="sandbox", kind="tenant"))
+            states.append(refresh_list_if_stale(connection="sandbox", kind="tenant"))
         finally:
             connections.close_all()
 
@@ -171,29 +171,29 @@ def test_eight_readers_at_once_are_one_read(committed_db, gateway, calls):
         thread.start()
     for thread in threads:
         thread.join()
-    assert calls == ["tenant_list"]
+    assert calls == ["list_tenants"]
     assert [state.loaded for state in states] == [True] * 8
 
 
 def test_many_lists_are_read_oldest_first_within_the_budget(connection, calls):
-    scope_refresh(connection="sandbox", kind="tenant")
+    refresh_list(connection="sandbox", kind="tenant")
     tenants = list(IndexedEntity.objects.filter(kind="tenant").values_list("guid", flat=True))
     del calls[:]
-    state = scopes_ensure(connection="sandbox", kind="merchant", parents=tenants, budget=-1)
+    state = refresh_stale_lists(connection="sandbox", kind="merchant", parents=tenants, budget=-1)
     assert calls == []
     assert state.stale == len(tenants)
     assert not state.loaded
-    state = scopes_ensure(connection="sandbox", kind="merchant", parents=tenants, budget=30)
+    state = refresh_stale_lists(connection="sandbox", kind="merchant", parents=tenants, budget=30)
     assert len(calls) == len(tenants)
     assert state.stale == 0
     assert state.loaded
 
 
 def test_many_lists_are_given_up_after_the_first_failure(connection, calls):
-    scope_refresh(connection="sandbox", kind="tenant")
+    refresh_list(connection="sandbox", kind="tenant")
     tenants = list(IndexedEntity.objects.filter(kind="tenant").values_list("guid", flat=True))
     away(connection)
     del calls[:]
-    state = scopes_ensure(connection="sandbox", kind="merchant", parents=tenants, budget=30)
+    state = refresh_stale_lists(connection="sandbox", kind="merchant", parents=tenants, budget=30)
     assert len(calls) == 1
     assert state.away

@@ -58,16 +58,16 @@ def browser(client_of, agent, connection):
 def shown(monkeypatch):
     """Lets the gateway show further values of an entity, such as ones from before a rule, or newer ones."""
     more = {}
-    read = service.entity_read
+    read = service.read_entity
 
-    def entity_read(**place):
+    def read_entity(**place):
         entity = read(**place)
         values = {**entity.values, **more}
         if isinstance(more.get("config"), dict):
             values["config"] = {**entity.values.get("config", {}), **more["config"]}
         return ENTITY_KINDS[place["kind"]].from_answer(values, parent=entity.parent)
 
-    monkeypatch.setattr(service, "entity_read", entity_read)
+    monkeypatch.setattr(service, "read_entity", read_entity)
     return more
 
 

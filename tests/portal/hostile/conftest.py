@@ -15,9 +15,9 @@ from django.test import RequestFactory
 
 from portal.changes.encrypted_payloads import payload_seal
 from portal.changes.models import Change, State
-from portal.directory.services import entry_store
+from portal.directory.services import store_entity
 from provisioning import service
-from provisioning.credentials.credential_lifecycle import credentials_revoke_all
+from provisioning.credentials.credential_lifecycle import revoke_all_credentials
 from tests.conftest import PASSPHRASE
 from tests.gateway import gateway_started
 from tests.portal.changes.conftest import fault, merchant_made  # noqa: F401 - a fixture
@@ -50,7 +50,7 @@ def house(connection, admin, client_of):
         ("merchant", merchant),
     ):
         assert entity is not None, room
-        entry_store(connection="sandbox", entity=entity, tenant_guid=connection.tenant_guid)
+        store_entity(connection="sandbox", entity=entity, tenant_guid=connection.tenant_guid)
     change = Change(operation="merchant.update", state=State.PREPARED, connection="sandbox", actor=admin)
     change.sealed_payload = payload_seal(change, {"city": "Linz"})
     change.save()
@@ -69,7 +69,7 @@ def house(connection, admin, client_of):
 @pytest.fixture
 def paused(connection, house):
     """The gateway is not asked: what is looked up nowhere else makes a slow test."""
-    credentials_revoke_all(connection=connection, by="tests")
+    revoke_all_credentials(connection=connection, by="tests")
 
 
 @pytest.fixture

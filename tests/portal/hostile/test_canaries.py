@@ -188,7 +188,7 @@ def generated_once(book, guids):
     unique = {"apiKey": uuid.uuid4().hex[:12], "submission": str(uuid.uuid4())}
     book.post(address("connectors:create", guids), **form, **unique)
     change = Change.objects.latest("created_at")
-    there = service.entity_read(
+    there = service.read_entity(
         connection="sandbox", kind="connector", parent=change.parent_guid, guid=change.object_guid
     )
     book.secrets["generated"] = there.values["sharedSecret"].reveal()

@@ -12,9 +12,9 @@ from django.urls import reverse
 
 from portal.audit.models import Event
 from portal.staff.mfa import secrets_of
-from provisioning.credentials.credential_lifecycle import credential_reset
+from provisioning.credentials.credential_lifecycle import replace_credential
 from provisioning.credentials.models import Connection, Credential
-from provisioning.credentials.services import connection_create
+from provisioning.credentials.services import create_connection
 from tests.access_table import TABLE
 from tests.conftest import PASSPHRASE
 from tests.portal.staff.test_mfa import code_of, is_in
@@ -38,8 +38,8 @@ def two_gateways(sealed):
         listener.setblocking(False)
         address = f"http://127.0.0.1:{listener.getsockname()[1]}/api"
         Connection.objects.update(base_url=address)
-        other = connection_create(slug="other", name="Other", base_url=address)
-        credential_reset(connection=other, api_key="other-key", password="canary-other", by="tests")
+        other = create_connection(slug="other", name="Other", base_url=address)
+        replace_credential(connection=other, api_key="other-key", password="canary-other", by="tests")
         yield listener
 
 

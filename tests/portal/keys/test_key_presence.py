@@ -20,7 +20,7 @@ from portal.tasks.models import State as RunState
 from portal.tasks.models import TaskRun
 from portal.tasks.services import task_cancel
 from provisioning import encryption
-from provisioning.encrypted_fields import values_resting
+from provisioning.encrypted_fields import iterate_encrypted_values
 from tests.background.workers import Workers, until, worked_off
 from tests.portal.keys.conftest import VALUES
 from tests.portal.keys.serving import answered, listening, manage, served
@@ -31,7 +31,7 @@ HOST = socket.gethostname()
 
 def key_ids():
     """The key of every stored value."""
-    return {value.key_id for _, _, value in values_resting()}
+    return {value.key_id for _, _, value in iterate_encrypted_values()}
 
 
 def run(capsys, *arguments):

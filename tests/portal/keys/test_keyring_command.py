@@ -18,8 +18,8 @@ from portal.keys import services
 from portal.keys.services import keyring_rotate, keyring_standing
 from portal.staff.mfa import code_take, secrets_of, wrapped_secret
 from provisioning.credentials.models import Credential
-from provisioning.credentials.services import credential_active
-from provisioning.encrypted_fields import EncryptedField, places, values_resting
+from provisioning.credentials.services import decrypt_active_credential
+from provisioning.encrypted_fields import EncryptedField, iterate_encrypted_values, registered_fields
 from provisioning.encryption import KeyringError
 from provisioning.gateway.secrets import Sealed
 from tests.checks.tree import python_files, text_of
@@ -36,7 +36,7 @@ def run(capsys, *arguments):
 
 def all_opens(sealed, gateway):
     """Every value, read the way the portal reads it."""
-    api_key, password = credential_active(connection=sealed.connection)
+    api_key, password = decrypt_active_credential(connection=sealed.connection)
     assert (api_key.reveal(), password.reveal()) == gateway.auth
     change = Change.objects.get()
     assert payload_unseal(change, change.sealed_payload)["password"].reveal() == "canary-payload"
@@ -50,11 +50,11 @@ def all_opens(sealed, gateway):
 
 def key_ids():
     """The key of every stored value, read from its token."""
-    return {value.token.split(".")[1] for _, _, value in values_resting()}
+    return {value.token.split(".")[1] for _, _, value in iterate_encrypted_values()}
 
 
 def test_every_sealed_column_of_every_model_belongs_to_a_place():
-    named = {(place.model, column) for place in places() for column in place.columns}
+    named = {(place.model, column) for place in registered_fields() for column in place.columns}
     found = {
         (model, field.name)
         for model in apps.get_models()
@@ -83,13 +83,13 @@ def test_whoever_seals_something_is_known_here():
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("seal", "keyring.seal")
     }
     assert calls == set(known)
-    assert {place.name for place in places()} <= set(known.values())
+    assert {place.name for place in registered_fields()} <= set(known.values())
 
 
 def test_status_counts_what_each_key_seals(capsys, sealed, keys):
     keys("b", "a")
     printed = run(capsys, "status")
-    for place in places():
+    for place in registered_fields():
         assert re.search(rf"^{place.name} +0 +2$", printed, re.M), printed
     assert f"{VALUES} values are still encrypted with older keys" in printed
     assert "New values are encrypted with “b”." in printed and "can be removed" not in printed
@@ -112,9 +112,9 @@ def test_a_rotation_seals_everything_with_the_first_key_and_the_old_one_can_go(c
 def test_a_second_rotation_finds_nothing_to_do_and_leaves_no_record(capsys, sealed, keys):
     keys("b", "a")
     run(capsys, "rotate")
-    before = [value.token for _, _, value in values_resting()]
+    before = [value.token for _, _, value in iterate_encrypted_values()]
     assert "0 values were re-encrypted" in run(capsys, "rotate")
-    assert [value.token for _, _, value in values_resting()] == before
+    assert [value.token for _, _, value in iterate_encrypted_values()] == before
     assert Event.objects.filter(action="keyring.rotated").count() == 1
 
 
@@ -186,11 +186,11 @@ def test_status_after_the_loss_of_a_key_names_it_and_discard_gives_up_only_the_n
         call_command("keyring", "discard", "--values", "5")
     assert keyring_standing().sealed_with("a") == VALUES
     assert f"{VALUES} values that no key can decrypt" in run(capsys, "discard", "--values", str(VALUES))
-    assert not list(values_resting()) and not Authenticator.objects.exists()
+    assert not list(iterate_encrypted_values()) and not Authenticator.objects.exists()
     assert Event.objects.get(action="keyring.discarded").after_data == {"values": VALUES}
     assert "New values are encrypted with “b”" in run(capsys, "status")
     with pytest.raises(KeyringError):
-        credential_active(connection=sealed.connection)
+        decrypt_active_credential(connection=sealed.connection)
 
 
 def test_discard_touches_nothing_that_opens(sealed, keys, gateway):
@@ -209,7 +209,7 @@ def test_unusable_keys_are_said_without_the_key(settings, db, act):
 
 
 def test_a_place_lists_only_rows_with_something_in_it(sealed):
-    place = next(place for place in places() if place.model is Change)
+    place = next(place for place in registered_fields() if place.model is Change)
     assert isinstance(place, EncryptedField) and place.rows().count() == 1
     Change.objects.update(sealed_payload="", sealed_secrets="")
     assert not place.rows().exists()

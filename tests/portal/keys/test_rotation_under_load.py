@@ -15,7 +15,7 @@ from portal.changes.encrypted_payloads import payload_seal
 from portal.changes.models import Change, State
 from portal.staff.mfa import secrets_of
 from provisioning.credentials.models import Credential
-from provisioning.encrypted_fields import values_resting
+from provisioning.encrypted_fields import iterate_encrypted_values
 from tests.conftest import PASSPHRASE
 from tests.portal.keys.serving import answered, listening, manage, served
 from tests.portal.staff.test_mfa import code_of
@@ -30,9 +30,9 @@ def busy_house(*, committed_db, settings, connection, person, client_of, gateway
     """People with apps, changes that wait, a credential: all sealed with the old key."""
     settings.PORTAL_ENCRYPTION_KEYS = OLD
     Credential.objects.all().delete()
-    from provisioning.credentials.credential_lifecycle import credential_reset
+    from provisioning.credentials.credential_lifecycle import replace_credential
 
-    credential_reset(connection=connection, api_key=gateway.api_key, password=gateway.password, by="tests")
+    replace_credential(connection=connection, api_key=gateway.api_key, password=gateway.password, by="tests")
     apps = deque()
     for number in range(PEOPLE):
         one = person(f"ana-{number}", "Support agent", PASSPHRASE)
@@ -145,8 +145,8 @@ def test_a_key_follows_another_while_people_work_and_no_request_fails(busy_house
             load.goes_on(asks_the_gateway=4, signs_in=2)
         ended(process)
     assert load.failed == [], load.failed[:3]
-    assert {value.key_id for _, _, value in values_resting()} == {"new"}
-    assert len(list(values_resting())) >= PEOPLE + CHANGES
+    assert {value.key_id for _, _, value in iterate_encrypted_values()} == {"new"}
+    assert len(list(iterate_encrypted_values())) >= PEOPLE + CHANGES
     assert Event.objects.get(action="keyring.rotated").after_data["values"] >= CHANGES
 
 

@@ -122,10 +122,10 @@ def test_a_weak_password_is_refused_before_sending_and_names_the_rule(password, 
 
 
 def test_the_proposed_password_keeps_every_rule_and_is_another_each_time():
-    proposals = {passwords.password_propose() for _ in range(50)}
+    proposals = {passwords.generate_password() for _ in range(50)}
     assert len(proposals) == 50
     for proposal in proposals:
-        passwords.password_check(proposal)
+        passwords.validate_password(proposal)
         assert any(character.isdigit() for character in proposal)
 
 
@@ -209,17 +209,17 @@ def test_a_new_password_alone_is_an_update_with_the_type():
 
 def test_every_permission_of_the_contract_has_an_area_and_presets_hold_only_known_ones():
     names = contract.schema("MerchantUserPermission")["enum"]
-    assert [name for name in names if permissions.area_of(name) == permissions.OTHER] == []
-    assert sorted(name for _, rows in permissions.grouped() for name, _ in rows) == sorted(names)
+    assert [name for name in names if permissions.get_area(name) == permissions.OTHER] == []
+    assert sorted(name for _, rows in permissions.group_permissions() for name, _ in rows) == sorted(names)
     for preset in permissions.PRESETS:
         assert set(preset.permissions) <= set(names)
         assert len(set(preset.permissions)) == len(preset.permissions)
 
 
 def test_an_unexplained_permission_is_called_by_the_end_of_its_name():
-    assert permissions.described("frontend.dashboard.show").startswith("Show (not explained")
-    assert permissions.described("frontend.new.some-thing").startswith("Some thing (not explained")
-    assert permissions.area_of("frontend.new.thing") == permissions.OTHER
+    assert permissions.describe_permission("frontend.dashboard.show").startswith("Show (not explained")
+    assert permissions.describe_permission("frontend.new.some-thing").startswith("Some thing (not explained")
+    assert permissions.get_area("frontend.new.thing") == permissions.OTHER
 
 
 @pytest.mark.parametrize("form_class", [MerchantUserCreateForm, MerchantUserEditForm])

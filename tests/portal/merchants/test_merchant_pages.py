@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from portal.changes.models import Change
 from portal.directory.models import IndexedEntity
-from portal.directory.services import scope_refresh
+from portal.directory.services import refresh_list
 from provisioning import contract, service
 from provisioning.credentials.models import Connection
 
@@ -44,7 +44,7 @@ def hidden(response, name):
 
 def now(shop):
     """What the gateway has."""
-    return service.entity_read(
+    return service.read_entity(
         connection="sandbox", kind="merchant", parent=shop.parent, guid=shop.guid
     ).values
 
@@ -75,7 +75,7 @@ def test_the_documented_merchant_goes_through_the_form_and_comes_back(browser, c
     guid = response.url.split("/")[-2]
     page = browser.get(response.url)
     assert page.status_code == 200
-    entity = service.entity_read(
+    entity = service.read_entity(
         connection="sandbox", kind="merchant", parent=connection.tenant_guid, guid=guid
     )
     assert {name: entity.values.get(name) for name in FULL} == FULL
@@ -129,7 +129,7 @@ def test_the_page_stays_readable_when_the_gateway_is_away(browser, shop, connect
 
 
 def test_a_merchant_the_gateway_no_longer_lists_is_shown_as_it_was(browser, connection):
-    scope_refresh(connection="sandbox", kind="tenant")
+    refresh_list(connection="sandbox", kind="tenant")
     place = {"connection": "sandbox", "kind": "merchant", "parent_guid": connection.tenant_guid}
     seen = IndexedEntity.objects.get(guid=connection.tenant_guid).seen_at
     IndexedEntity.objects.create(

@@ -9,10 +9,10 @@ from django.urls import reverse
 from portal.audit.models import Event
 from portal.changes.models import Change
 from portal.directory.models import IndexedEntity
-from portal.directory.services import scope_refresh
+from portal.directory.services import refresh_list
 from portal.staff.models import TenantScope, User
 from portal.staff.roles import ADMIN, AGENT
-from provisioning.credentials.services import connection_create
+from provisioning.credentials.services import create_connection
 from tests.conftest import PASSPHRASE
 from tests.factories import merchant_made, unique
 from tests.portal.connections.conftest import trail_broken
@@ -31,7 +31,7 @@ def denials():
 @pytest.fixture
 def shops(connection):
     """A merchant of each of two tenants; the first is Lia's."""
-    scope_refresh(connection="sandbox", kind="tenant")
+    refresh_list(connection="sandbox", kind="tenant")
     tenants = (
         IndexedEntity.objects.filter(kind="tenant").exclude(guid=connection.tenant_guid).order_by("guid")
     )
@@ -74,7 +74,7 @@ def test_reaching_for_another_tenants_change_or_connection_is_recorded(lia, shop
     page = reverse("changes:page", args=[Change.objects.get().pk])
     assert client_of(lia).get(page).status_code == 404
     assert client_of(lia).post(f"{page}send/").status_code == 404
-    connection_create(slug="live", name="Live", base_url="https://live.example", tenant_guid="TE-1")
+    create_connection(slug="live", name="Live", base_url="https://live.example", tenant_guid="TE-1")
     for path in ("/live/merchants/", "/connections/live/"):
         assert client_of(lia).get(path).status_code == 404
     assert [(code, told.split(" tried to open")[0]) for _who, _where, code, told in denials()] == [

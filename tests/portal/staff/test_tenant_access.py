@@ -15,7 +15,7 @@ from portal.core.permissions import PERMISSIONS, within_tenants
 from portal.directory.models import IndexedEntity
 from portal.staff.models import TenantScope, User
 from portal.staff.roles import ADMIN, AGENT, MANAGER
-from provisioning.credentials.services import connection_create
+from provisioning.credentials.services import create_connection
 from tests.access_table import TABLE
 from tests.factories import connector_made, merchant_made, read, unique, user_made
 
@@ -35,9 +35,9 @@ class House:
 @pytest.fixture
 def houses(connection):
     """Two tenants with a merchant, a user and a connector each: the first is the limited agent's."""
-    from portal.directory.services import scope_refresh
+    from portal.directory.services import refresh_list
 
-    scope_refresh(connection="sandbox", kind="tenant")
+    refresh_list(connection="sandbox", kind="tenant")
     tenants = IndexedEntity.objects.filter(kind="tenant").exclude(guid=connection.tenant_guid)
     guids = tenants.order_by("guid").values_list("guid", flat=True)
     return [_house(connection, tenant) for tenant in guids[:2]]
@@ -272,7 +272,7 @@ def test_what_has_no_known_tenant_is_seen_by_nobody_who_is_limited(browser, hous
 
 
 def test_other_connections_do_not_exist_and_nothing_is_reached_without_a_place(browser, lia, houses):
-    connection_create(slug="live", name="Live gateway", base_url="https://live.example", tenant_guid="TE-1")
+    create_connection(slug="live", name="Live gateway", base_url="https://live.example", tenant_guid="TE-1")
     for path in ("/live/", "/live/merchants/", "/connections/live/"):
         assert browser.get(path).status_code == 404
     assert all(b"Live gateway" not in browser.get(path).content for path in ("/", "/connections/"))

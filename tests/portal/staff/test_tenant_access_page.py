@@ -17,9 +17,9 @@ ORIGIN = origin_system("tests")
 @pytest.fixture
 def tenants(connection):
     """Guids of the tenants at the gateway, all known to the index."""
-    from portal.directory.services import scope_refresh
+    from portal.directory.services import refresh_list
 
-    scope_refresh(connection="sandbox", kind="tenant")
+    refresh_list(connection="sandbox", kind="tenant")
     return list(
         IndexedEntity.objects.filter(kind="tenant").order_by("sort_key").values_list("guid", flat=True)
     )

@@ -7,7 +7,7 @@ import pytest
 
 from portal.changes.models import Change
 from portal.directory.models import IndexedEntity
-from portal.directory.services import scope_refresh
+from portal.directory.services import refresh_list
 from provisioning import contract, service
 from provisioning.credentials.models import Connection
 
@@ -21,7 +21,7 @@ def browser(agent, client_of, connection):
 @pytest.fixture
 def tenant(connection):
     """A sub-tenant."""
-    scope_refresh(connection="sandbox", kind="tenant")
+    refresh_list(connection="sandbox", kind="tenant")
     return (
         IndexedEntity.objects.filter(kind="tenant")
         .exclude(guid=connection.tenant_guid)
@@ -70,7 +70,7 @@ def test_the_documented_body_reaches_the_gateway_and_comes_back(browser, tenant)
     browser.post(f"/changes/{change.pk}/send/")
     change.refresh_from_db()
     assert change.state == "accepted"
-    now = service.entity_read(connection="sandbox", kind="tenant", parent="", guid=tenant.guid)
+    now = service.read_entity(connection="sandbox", kind="tenant", parent="", guid=tenant.guid)
     assert {name: now.values[name] for name in body} == body
     assert body["name"] in browser.get(f"/sandbox/tenants/{tenant.guid}/history/").content.decode()
 

@@ -5,8 +5,12 @@ from ipaddress import ip_address, ip_network
 import pytest
 from django.core.exceptions import ValidationError
 
-from provisioning.credentials.addresses import base_url_checked, egress_checked, gateway_reach
-from provisioning.credentials.services import connection_create
+from provisioning.credentials.addresses import (
+    get_network_policy,
+    validate_base_url,
+    validate_egress_addresses,
+)
+from provisioning.credentials.services import create_connection
 from provisioning.gateway.client import GatewayClient
 from provisioning.gateway.errors import NotSent
 from provisioning.gateway.requests import Call
@@ -28,15 +32,15 @@ def production(settings):
     ["https://gateway.ixopay.com/api/provisioning", "https://gateway.example.org:8443", "https://8.8.8.8/x"],
 )
 def test_https_is_always_allowed(url, production):
-    assert base_url_checked(url + "/") == url
+    assert validate_base_url(url + "/") == url
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8001", "localhost", "[::1]:8001", "127.9.9.9"])
 def test_plain_http_is_for_this_very_machine_outside_production(host, settings):
-    assert base_url_checked(f"http://{host}/api") == f"http://{host}/api"
+    assert validate_base_url(f"http://{host}/api") == f"http://{host}/api"
     settings.PRODUCTION = True
     with pytest.raises(ValueError, match="https"):
-        base_url_checked(f"http://{host}/api")
+        validate_base_url(f"http://{host}/api")
 
 
 @pytest.mark.parametrize(
@@ -45,9 +49,9 @@ def test_plain_http_is_for_this_very_machine_outside_production(host, settings):
 )  # fmt: skip
 def test_an_address_that_is_not_on_the_internet_is_refused_unless_its_network_is_named(host, production):
     with pytest.raises(ValueError, match="GATEWAY_PRIVATE_NETWORKS"):
-        base_url_checked(f"https://{host}/api")
+        validate_base_url(f"https://{host}/api")
     production.GATEWAY_PRIVATE_NETWORKS = [ip_network(text) for text in ("0.0.0.0/0", "::/0")]
-    assert base_url_checked(f"https://{host}/api")
+    assert validate_base_url(f"https://{host}/api")
 
 
 @pytest.mark.parametrize(
@@ -56,7 +60,7 @@ def test_an_address_that_is_not_on_the_internet_is_refused_unless_its_network_is
 )  # fmt: skip
 def test_a_private_address_is_known_in_other_letters(host, production):
     with pytest.raises(ValueError, match="GATEWAY_PRIVATE_NETWORKS"):
-        base_url_checked(f"https://{host}/api")
+        validate_base_url(f"https://{host}/api")
 
 
 @pytest.mark.parametrize(
@@ -66,7 +70,7 @@ def test_a_private_address_is_known_in_other_letters(host, production):
 def test_a_number_that_some_resolver_takes_for_an_address_is_refused(host, production):
     production.GATEWAY_PRIVATE_NETWORKS = [ip_network("0.0.0.0/0")]
     with pytest.raises(ValueError, match="four numbers"):
-        base_url_checked(f"https://{host}/api")
+        validate_base_url(f"https://{host}/api")
 
 
 @pytest.mark.parametrize(
@@ -74,13 +78,13 @@ def test_a_number_that_some_resolver_takes_for_an_address_is_refused(host, produ
             "https://büro.example.org"],
 )  # fmt: skip
 def test_a_name_with_numbers_or_a_dot_at_its_end_is_a_name(url, production):
-    assert base_url_checked(url) == url
+    assert validate_base_url(url) == url
 
 
 def test_a_network_that_is_named_lets_nothing_else_in(production):
     production.GATEWAY_PRIVATE_NETWORKS = [ip_network("10.1.0.0/16")]
-    assert gateway_reach().allows(ip_address("10.1.2.3"))
-    assert not gateway_reach().allows(ip_address("10.2.0.1"))
+    assert get_network_policy().allows(ip_address("10.1.2.3"))
+    assert not get_network_policy().allows(ip_address("10.2.0.1"))
 
 
 @pytest.mark.parametrize(
@@ -116,10 +120,10 @@ def test_a_network_that_is_named_lets_nothing_else_in(production):
     ],
 )
 def test_a_private_address_is_known_in_any_clothes(address, why, production):
-    assert not gateway_reach().allows(ip_address(address)), why
+    assert not get_network_policy().allows(ip_address(address)), why
     host = f"[{address}]" if ":" in address else address
     with pytest.raises(ValueError, match="GATEWAY_PRIVATE_NETWORKS"):
-        base_url_checked(f"https://{host}/api")
+        validate_base_url(f"https://{host}/api")
 
 
 @pytest.mark.parametrize(
@@ -128,14 +132,14 @@ def test_a_private_address_is_known_in_any_clothes(address, why, production):
      "64:ff9b::808:808", "2002:808:808::1"],
 )  # fmt: skip
 def test_a_public_address_is_allowed_in_any_clothes(address, production):
-    assert gateway_reach().allows(ip_address(address))
+    assert get_network_policy().allows(ip_address(address))
 
 
 def test_a_named_network_lets_in_what_an_address_carries_and_not_its_clothes(production):
     production.GATEWAY_PRIVATE_NETWORKS = [ip_network("10.0.0.0/8"), ip_network("2002::/16")]
-    assert gateway_reach().allows(ip_address("64:ff9b::a00:1"))
-    assert gateway_reach().allows(ip_address("2002:a00:1::"))
-    assert not gateway_reach().allows(ip_address("2002:c0a8:1::"))
+    assert get_network_policy().allows(ip_address("64:ff9b::a00:1"))
+    assert get_network_policy().allows(ip_address("2002:a00:1::"))
+    assert not get_network_policy().allows(ip_address("2002:c0a8:1::"))
 
 
 def test_a_name_that_leads_into_a_private_network_gets_no_request():
@@ -156,7 +160,7 @@ def test_a_name_that_leads_into_a_private_network_gets_no_request():
     ],
 )  # fmt: skip
 def test_egress_addresses_are_kept_in_the_form_the_platform_wants(typed, listed):
-    assert egress_checked(typed) == listed
+    assert validate_egress_addresses(typed) == listed
 
 
 @pytest.mark.parametrize(
@@ -171,7 +175,7 @@ def test_egress_addresses_are_kept_in_the_form_the_platform_wants(typed, listed)
 )
 def test_an_egress_address_that_cannot_be_meant_is_refused_in_words(typed, said):
     with pytest.raises(ValueError, match=said):
-        egress_checked(typed)
+        validate_egress_addresses(typed)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +201,7 @@ def test_an_egress_address_that_cannot_be_meant_is_refused_in_words(typed, said)
 )
 def test_an_unsafe_or_broken_address_is_refused(url):
     with pytest.raises(ValueError, match=r"\.$"):
-        base_url_checked(url)
+        validate_base_url(url)
 
 
 @pytest.mark.django_db
@@ -208,12 +212,12 @@ def test_an_unsafe_or_broken_address_is_refused(url):
 )  # fmt: skip
 def test_a_slug_that_belongs_to_the_portal_or_does_not_fit_an_address_is_refused(slug):
     with pytest.raises(ValidationError):
-        connection_create(slug=slug, name="Office", base_url="https://gateway.example.org")
+        create_connection(slug=slug, name="Office", base_url="https://gateway.example.org")
 
 
 @pytest.mark.django_db
 def test_a_slug_is_taken_once_and_the_address_is_checked():
-    connection_create(slug="office", name="Office", base_url="https://gateway.example.org/")
+    create_connection(slug="office", name="Office", base_url="https://gateway.example.org/")
     with pytest.raises(ValidationError, match="already exists"):
         connection_create(slug="office", name="Office", base_url="https://gateway.example.org")
     with pytest.raises(ValidationError, match="unencrypted"):

@@ -10,7 +10,7 @@ from django.utils import timezone
 from portal.core.logs import JsonFormatter
 from provisioning import service
 from provisioning.credentials.models import Connection
-from provisioning.credentials.services import credential_current
+from provisioning.credentials.services import get_active_credential
 from provisioning.gateway.errors import NotSent, OutcomeUnknown, ProvisioningError, Refused
 from tests.provisioning.gateway.wire import response, wire
 
@@ -47,7 +47,7 @@ def write():
 
 def read():
     try:
-        return service.merchant_list(connection="sandbox", tenant_guid="TE-1")
+        return service.list_entities(connection="sandbox", kind="merchant", parent="TE-1")
     except ProvisioningError as error:
         return error
 
@@ -85,7 +85,7 @@ def test_what_is_not_sent_leaves_its_line_too(connection, caplog):
     Connection.objects.update(is_paused=True)
     with caplog.at_level(logging.INFO, logger=LOGGER):
         assert isinstance(write(), NotSent)
-        service.credential_probe(credential=credential_current(slug="sandbox"))
+        service.probe_credential(credential=get_active_credential(slug="sandbox"))
     stopped, *tried = lines(caplog)
     assert stopped["outcome"] == "not_sent" and stopped["level"] == "WARNING"
     assert [line["operation"] for line in tried] == ["tenant.list", "merchant.list"]
@@ -101,7 +101,7 @@ def test_nobody_calls_a_gateway_that_asked_to_wait(answers, first, status):
             assert isinstance(error, NotSent) and error.detail == "limited" and error.retry_at
             assert "rate limit" in str(error) and "Try again after" in str(error)
         with pytest.raises(NotSent):
-            service.credential_probe(credential=credential_current(slug="sandbox"))
+            service.probe_credential(credential=get_active_credential(slug="sandbox"))
     assert len(requests) == 1
     until = Connection.objects.get().retry_at
     assert timedelta(minutes=59) < until - timezone.now() <= timedelta(hours=1)

@@ -11,24 +11,24 @@ from django.utils import timezone
 
 from provisioning import service
 from provisioning.credentials import sending
-from provisioning.credentials.credential_health import suspicion_begin
+from provisioning.credentials.credential_health import mark_suspect
 from provisioning.credentials.credential_lifecycle import (
-    StepNotPossible,
-    credential_activate,
-    credential_enter,
-    credential_reset,
-    credential_revoke,
-    credential_rollback,
-    credential_tested,
-    credentials_outdated,
-    credentials_revoke_all,
+    InvalidCredentialState,
+    activate_credential,
+    add_credential,
+    find_expired_credentials,
+    record_test_result,
+    replace_credential,
+    revoke_all_credentials,
+    revoke_credential,
+    roll_back_credential,
 )
 from provisioning.credentials.models import Connection, Credential
 from provisioning.credentials.services import (
     CredentialMissingError,
-    connection_create,
-    credential_active,
-    credential_note,
+    create_connection,
+    decrypt_active_credential,
+    record_credential_use,
 )
 from provisioning.encryption import KeyringError
 
@@ -38,18 +38,18 @@ pytestmark = pytest.mark.usefixtures("db")
 @pytest.fixture
 def office(db):
     """A connection without credential."""
-    return connection_create(slug="office", name="Office", base_url="https://gateway.example.org/api")
+    return create_connection(slug="office", name="Office", base_url="https://gateway.example.org/api")
 
 
 def _reset(connection, number=1):
-    return credential_reset(
+    return replace_credential(
         connection=connection, api_key=f"key-{number}", password=f"canary-{number}", by="Ada Admin"
     )
 
 
 def test_the_active_credential_opens_sealed(office):
     stored = _reset(office)
-    api_key, password = credential_active(connection=office)
+    api_key, password = decrypt_active_credential(connection=office)
     assert (api_key.reveal(), password.reveal()) == ("key-1", "canary-1")
     assert stored.version == 1 and stored.created_by == "Ada Admin" and str(stored) == "office v1 (active)"
     row = Credential.objects.values().get()
@@ -64,7 +64,7 @@ def test_a_reset_leaves_one_active_version_and_one_to_go_back_to(office):
     for number in (1, 2, 3):
         _reset(office, number)
     assert states() == [(3, "active"), (2, "previous"), (1, "revoked")]
-    assert credential_active(connection=office)[1].reveal() == "canary-3"
+    assert decrypt_active_credential(connection=office)[1].reveal() == "canary-3"
     first = Credential.objects.get(version=1)
     assert (first.sealed_api_key, first.sealed_password, first.revoked_by) == ("", "", "Ada Admin")
     assert first.password_fingerprint
@@ -86,9 +86,9 @@ def test_a_version_is_entered_tested_and_activated_in_this_order(office):
 
 def test_going_back_makes_both_change_places_until_the_time_is_over(office, settings):
     first, second = _reset(office, 1), _reset(office, 2)
-    credential_rollback(credential=first, by="Ada")
+    roll_back_credential(credential=first, by="Ada")
     assert states() == [(2, "previous"), (1, "active")]
-    assert credential_active(connection=office)[1].reveal() == "canary-1"
+    assert decrypt_active_credential(connection=office)[1].reveal() == "canary-1"
     settings.CREDENTIAL_ROLLBACK_HOURS = 0
     with pytest.raises(StepNotPossible, match="expired after 0 hours"):
         credential_rollback(credential=second, by="Ada")
@@ -97,26 +97,26 @@ def test_going_back_makes_both_change_places_until_the_time_is_over(office, sett
 
 def test_what_was_revoked_is_destroyed_and_stays_so(office):
     first, _ = _reset(office, 1), _reset(office, 2)
-    credential_revoke(credential=first, by="Ada")
+    revoke_credential(credential=first, by="Ada")
     row = Credential.objects.get(version=1)
     assert (row.state, row.sealed_api_key, row.sealed_password) == ("revoked", "", "")
-    for step in (credential_rollback, credential_activate, credential_revoke):
-        with pytest.raises(StepNotPossible, match="“revoked”"):
+    for step in (roll_back_credential, activate_credential, revoke_credential):
+        with pytest.raises(InvalidCredentialState, match="“revoked”"):
             step(credential=first, by="Ada")
     with pytest.raises(IntegrityError), transaction.atomic():
         Credential.objects.filter(version=1).update(sealed_password="v1.kept")
-    with pytest.raises(StepNotPossible, match="“active”"):
-        credential_revoke(credential=Credential.objects.get(version=2), by="Ada")
+    with pytest.raises(InvalidCredentialState, match="“active”"):
+        revoke_credential(credential=Credential.objects.get(version=2), by="Ada")
 
 
 def test_revoking_everything_leaves_no_value_at_all(office):
     for number in (1, 2, 3):
         _reset(office, number)
-    credential_enter(connection=office, api_key="key-4", password="canary-4", by="Ada")
-    assert [row.version for row in credentials_revoke_all(connection=office, by="Ada")] == [4, 3, 2]
+    add_credential(connection=office, api_key="key-4", password="canary-4", by="Ada")
+    assert [row.version for row in revoke_all_credentials(connection=office, by="Ada")] == [4, 3, 2]
     assert {state for _, state in states()} == {"revoked"}
     with pytest.raises(CredentialMissingError):
-        credential_active(connection=office)
+        decrypt_active_credential(connection=office)
 
 
 def test_a_second_version_on_its_way_replaces_the_first_and_says_whose_it_is(office):
@@ -129,10 +129,10 @@ def test_a_second_version_on_its_way_replaces_the_first_and_says_whose_it_is(off
 
 
 def test_an_abandoned_version_is_not_kept_for_ever(office, settings):
-    credential_enter(connection=office, api_key="key-1", password="canary-1", by="Ada")
-    assert credentials_outdated() == []
+    add_credential(connection=office, api_key="key-1", password="canary-1", by="Ada")
+    assert find_expired_credentials() == []
     Credential.objects.update(created_at=timezone.now() - timedelta(hours=73))
-    assert len(credentials_outdated()) == 1
+    assert len(find_expired_credentials()) == 1
 
 
 def test_the_database_itself_allows_one_active_credential(office):
@@ -148,22 +148,22 @@ def test_the_database_itself_allows_one_active_credential(office):
 
 def test_a_connection_without_credential_sends_nothing(office):
     with pytest.raises(CredentialMissingError):
-        credential_active(connection=office)
+        decrypt_active_credential(connection=office)
     with pytest.raises(service.NotSent, match="No API key"):
-        service.tenant_list(connection="office")
+        service.list_entities(connection="office", kind="tenant")
 
 
 @pytest.mark.parametrize("field", ["sealed_api_key", "sealed_password"])
 def test_a_token_copied_from_another_row_or_field_is_never_sent(office, field):
-    other = connection_create(slug="other", name="Other", base_url="https://gateway.example.org")
+    other = create_connection(slug="other", name="Other", base_url="https://gateway.example.org")
     stored, foreign = _reset(office), _reset(other, 2)
     other_field = {"sealed_api_key": "sealed_password", "sealed_password": "sealed_api_key"}[field]
     for token in (getattr(foreign, field), getattr(stored, other_field), "", "v1.x"):
         Credential.objects.filter(pk=stored.pk).update(**{field: token})
         with pytest.raises(KeyringError):
-            credential_active(connection=office)
+            decrypt_active_credential(connection=office)
         with pytest.raises(service.NotSent, match="cannot be used"):
-            service.tenant_list(connection="office")
+            service.list_entities(connection="office", kind="tenant")
 
 
 @pytest.mark.parametrize(
@@ -183,41 +183,41 @@ def test_a_token_copied_from_another_row_or_field_is_never_sent(office, field):
 )
 def test_a_bad_paste_is_refused_in_words_and_nothing_is_stripped(office, api_key, password, said):
     with pytest.raises(ValueError, match=said) as caught:
-        credential_reset(connection=office, api_key=api_key, password=password, by="Ada")
+        replace_credential(connection=office, api_key=api_key, password=password, by="Ada")
     assert "canary" not in str(caught.value)
     assert not Credential.objects.exists()
 
 
 def test_the_use_is_noted_at_most_once_a_minute(office, django_assert_num_queries):
     stored = _reset(office)
-    credential_note(credential=stored, accepted=True)
+    record_credential_use(credential=stored, accepted=True)
     stored.refresh_from_db()
     assert stored.last_success_at and not stored.last_failure_at
     with django_assert_num_queries(0):
-        credential_note(credential=stored, accepted=True)
+        record_credential_use(credential=stored, accepted=True)
     stored.last_success_at = timezone.now() - timedelta(seconds=61)
-    credential_note(credential=stored, accepted=True)
+    record_credential_use(credential=stored, accepted=True)
     assert Credential.objects.get().last_success_at > stored.last_success_at
 
 
 def test_a_refused_credential_is_suspect_once_and_until_it_works_again(office, django_assert_num_queries):
     stored = _reset(office)
     old = Credential.objects.get()
-    credential_note(credential=stored, accepted=False, words="Unauthorized")
+    record_credential_use(credential=stored, accepted=False, words="Unauthorized")
     marked = Credential.objects.get()
     assert marked.suspect_since and marked.suspect_words == "Unauthorized" and marked.last_failure_at
-    assert suspicion_begin(old, "again") is False
+    assert mark_suspect(old, "again") is False
     assert Credential.objects.get().suspect_words == "Unauthorized"
     with django_assert_num_queries(0):
-        credential_note(credential=marked, accepted=False)
-    credential_note(credential=marked, accepted=True)
+        record_credential_use(credential=marked, accepted=False)
+    record_credential_use(credential=marked, accepted=True)
     assert Credential.objects.get().suspect_since is None
 
 
 def test_a_late_refusal_of_a_replaced_credential_suspects_nobody(office):
     first = _reset(office, 1)
     _reset(office, 2)
-    credential_note(credential=first, accepted=False)
+    record_credential_use(credential=first, accepted=False)
     assert not Credential.objects.filter(suspect_since__isnull=False).exists()
 
 
@@ -225,7 +225,7 @@ def test_a_database_that_fails_while_noting_changes_no_outcome(connection, gatew
     def fails(**_):
         raise DatabaseError("locked")
 
-    monkeypatch.setattr(sending, "credential_note", fails)
+    monkeypatch.setattr(sending, "record_credential_use", fails)
     payload = {"name": "Rosa", "homepage": "https://rosa.example.org", "timezone": "UTC"}
     made = service.perform(
         "merchant.create", connection="sandbox", target=gateway.own_tenant, payload=payload
@@ -237,13 +237,13 @@ def test_a_database_that_fails_before_sending_is_not_sent(connection, monkeypatc
     def fails(**_):
         raise DatabaseError("locked")
 
-    monkeypatch.setattr(sending, "credential_current", fails)
+    monkeypatch.setattr(sending, "get_active_credential", fails)
     with pytest.raises(service.NotSent, match="could not be read"):
-        service.tenant_list(connection="sandbox")
+        service.list_entities(connection="sandbox", kind="tenant")
 
 
 def test_resets_at_the_same_time_leave_one_active_version(committed_db):
-    office = connection_create(slug="office", name="Office", base_url="https://gateway.example.org")
+    office = create_connection(slug="office", name="Office", base_url="https://gateway.example.org")
 
     def reset(number):
         _reset(office, number)
@@ -259,7 +259,7 @@ def test_resets_at_the_same_time_leave_one_active_version(committed_db):
 
 
 def test_connections_are_listed_by_slug(office):
-    connection_create(slug="a-first", name="A", base_url="https://gateway.example.org")
+    create_connection(slug="a-first", name="A", base_url="https://gateway.example.org")
     assert [connection.slug for connection in Connection.objects.all()] == ["a-first", "office"]
     assert str(Connection.objects.get(slug="office")) == "Office"
 

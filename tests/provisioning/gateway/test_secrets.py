@@ -9,14 +9,14 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from provisioning import contract
-from provisioning.gateway.responses import sealed
+from provisioning.gateway.responses import seal_body
 from provisioning.gateway.secrets import MASK, Sealed, mask, reveal_all, scrub, seal_paths, sealed_copy
 
 SECRETS = contract.secret_paths("ConnectorListResponse")
 
 
 def _shown(body):
-    return json.dumps(mask(sealed(body, SECRETS)), ensure_ascii=False)
+    return json.dumps(mask(seal_body(body, SECRETS)), ensure_ascii=False)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_no_shape_of_the_answer_leaves_a_secret_in_clear(connectors):
 
 def test_what_is_no_secret_stays_readable():
     config = {"username": "u", "language": "de", "testMode": True, "password": "", "extraData": []}
-    body = sealed({"connectors": [{"name": "C", "config": config, "Adapter": "Simulator"}]}, SECRETS)
+    body = seal_body({"connectors": [{"name": "C", "config": config, "Adapter": "Simulator"}]}, SECRETS)
     assert body["connectors"] == [
         {"name": "C", "adapter": "Simulator", "config": {**config, "extraData": {}}},
     ]
@@ -50,7 +50,7 @@ def test_what_is_no_secret_stays_readable():
 
 def test_an_answer_without_secrets_is_not_even_copied():
     body = {"merchants": []}
-    assert sealed(body, ()) is body
+    assert seal_body(body, ()) is body
 
 
 def test_a_sealed_value_shows_itself_nowhere():

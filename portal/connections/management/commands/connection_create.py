@@ -8,7 +8,7 @@ from django.db import transaction
 
 from portal.audit.recording import AuditUnavailable, ObjectRef, event_record, origin_system
 from provisioning.credentials.models import Connection
-from provisioning.credentials.services import connection_create
+from provisioning.credentials.services import create_connection
 
 
 class Command(BaseCommand):
@@ -39,7 +39,7 @@ class Command(BaseCommand):
 
 @transaction.atomic
 def _created(options: dict[str, Any]) -> Connection:
-    made = connection_create(
+    made = create_connection(
         slug=options["slug"],
         name=options["name"],
         base_url=options["base_url"],

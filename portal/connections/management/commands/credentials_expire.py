@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from portal.connections.credential_actions import credentials_outdated_destroy
+from portal.connections.credential_actions import destroy_expired_credentials
 
 
 class Command(BaseCommand):
@@ -14,4 +14,4 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Says how many."""
-        self.stdout.write(f"Deleted: {credentials_outdated_destroy()}.")
+        self.stdout.write(f"Deleted: {destroy_expired_credentials()}.")

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from django.core.management.base import BaseCommand, CommandError
 
 from portal.directory.models import IndexedEntity, ListSync
-from portal.directory.services import scope_refresh
+from portal.directory.services import refresh_list
 from provisioning.credentials.models import Connection
-from provisioning.credentials.services import connection_standing
+from provisioning.credentials.services import get_connection_status
 
 
 class Command(BaseCommand):
@@ -34,11 +34,11 @@ class Command(BaseCommand):
     def _refresh(self, connection: str) -> int:
         """How many lists of the connection failed. One without a credential has none to read yet."""
         failed = 0
-        if connection_standing(Connection.objects.get(slug=connection)).missing:
+        if get_connection_status(Connection.objects.get(slug=connection)).missing:
             self.stdout.write(f"{connection}  left out: no credential has been set yet")
             return 0
         for kind, parent in _lists(connection):
-            state = scope_refresh(connection=connection, kind=kind, parent=parent)
+            state = refresh_list(connection=connection, kind=kind, parent=parent)
             failed += state.away
             told = f"failed: {state.failure}" if state.away else "read"
             self.stdout.write(f"{connection}  {kind}  {parent or '-'}  {told}")
