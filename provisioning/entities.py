@@ -1,8 +1,10 @@
-"""The gateway's entities as the portal sees them: property names of the API, secrets sealed.
+"""The kinds of entities at the gateway, and one entity with its secrets sealed.
 
-Source: the response schemas of the contract. The published slips are read too (README of the contract,
-contradictions 1, 4, 5, 6): misspelt keys, permissions as one string, empty maps as empty arrays. Whatever the
-gateway answers, every property has the type of its schema afterwards (entity_values).
+`ENTITY_KINDS` is the registry: what the portal needs to know of a kind is looked up there.
+
+Source: the response schemas of the contract. Published deviations are accepted as well (README of the
+contract, contradictions 1, 4, 5, 6): misspelt keys, permissions as one string, empty maps as empty arrays.
+Whatever the gateway answers, each property then has the type of its schema (see entity_values).
 """
 
 from collections.abc import Mapping
@@ -19,15 +21,13 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """One entity. `values` holds every property under the contract's names; absent and null are both absent.
+    """One entity. `values` holds its properties under the contract's names; null counts as absent.
 
-    `parent` is the guid it hangs under: a merchant's tenant, a user's or connector's merchant, or "".
+    `parent` is the GUID of the tenant or merchant it belongs to, "" if there is none.
     `problems` names the properties that could not be read, and why; they are missing in `values`.
     """
 
     kind: ClassVar[str] = ""
-    schema: ClassVar[str] = ""
-    name_property: ClassVar[str] = "name"
 
     guid: str
     parent: str
@@ -36,34 +36,35 @@ class Entity:
 
     @classmethod
     def from_answer(cls, answer: Values, *, parent: str = "") -> Self:
-        """Builds the entity from one parsed answer object. Raises ValueError if it carries no usable guid."""
+        """Build the entity from one object of an answer. Raises ValueError if it has no usable GUID."""
         guid = validate_guid(answer.get("guid"))
-        values, problems = coerce_values(cls.schema, cls.normalise(apply_aliases(answer)))
+        schema = ENTITY_KINDS[cls.kind].schema
+        values, problems = coerce_values(schema, cls.normalise(apply_aliases(answer)))
         return cls(guid=guid, parent=parent, values=MappingProxyType(values), problems=problems)
 
     @classmethod
     def normalise(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Irons out what this kind is known to answer differently from its schema."""
+        """Undo the known deviations of this kind's answers from the schema."""
         return values
 
     @property
     def name(self) -> str:
-        """What people call it; the guid if it has no name."""
-        return str(self.values.get(self.name_property) or self.guid)
+        """The display name; the GUID if the entity has none."""
+        return str(self.values.get(ENTITY_KINDS[self.kind].name_property) or self.guid)
 
     @property
     def disabled(self) -> bool:
-        """Switched off at the gateway."""
+        """Whether the entity is disabled at the gateway."""
         return bool(self.values.get("disabled"))
 
     @property
     def archived(self) -> bool:
-        """Archived at the gateway."""
+        """Whether the entity is archived at the gateway."""
         return bool(self.values.get("archived"))
 
     @property
     def created_at(self) -> datetime | None:
-        """When the gateway created it (UTC), if it says so."""
+        """When the gateway created the entity (UTC); None if the gateway does not say."""
         return parse_datetime(self.values.get("createdAt"))
 
 
@@ -72,7 +73,6 @@ class Tenant(Entity):
 
     __slots__ = ()
     kind = "tenant"
-    schema = "Tenant"
 
 
 class Merchant(Entity):
@@ -80,7 +80,6 @@ class Merchant(Entity):
 
     __slots__ = ()
     kind = "merchant"
-    schema = "Merchant"
 
 
 class MerchantUser(Entity):
@@ -88,12 +87,10 @@ class MerchantUser(Entity):
 
     __slots__ = ()
     kind = "merchant_user"
-    schema = "MerchantUser"
-    name_property = "username"
 
     @classmethod
     def normalise(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Permissions are an array in the schema and one space-separated string in a published answer."""
+        """Split permissions: an array in the schema, one space-separated string in a published answer."""
         permissions = values.get("permissions")
         if isinstance(permissions, str):
             values["permissions"] = permissions.split()
@@ -105,11 +102,10 @@ class Connector(Entity):
 
     __slots__ = ()
     kind = "connector"
-    schema = "Connector"
 
     @property
     def is_meta(self) -> bool:
-        """Routes to other connectors instead of a PSP."""
+        """Whether the connector routes to other connectors instead of a PSP."""
         values = self.values
         return bool(
             values.get("isMetaConnector")
@@ -119,9 +115,74 @@ class Connector(Entity):
         )
 
 
-ENTITY_KINDS: dict[str, type[Entity]] = {
-    kind.kind: kind for kind in (Tenant, Merchant, MerchantUser, Connector)
+@dataclass(frozen=True, slots=True)
+class EntityKind:
+    """What the portal knows of one kind of entity.
+
+    `kind` is the stored name; permissions and operations begin with it. `label` and `plural` are for use in a
+    sentence ("merchant user"), `title` for a heading. `parent` is the kind it belongs to, "" for tenants.
+    `identifying` are the properties by which an entity is recognised while its GUID is unknown.
+    """
+
+    kind: str
+    label: str
+    plural: str
+    title: str
+    entity_class: type[Entity]
+    schema: str
+    parent: str = ""
+    name_property: str = "name"
+    identifying: tuple[str, ...] = ("name",)
+
+    @property
+    def list_operation(self) -> str:
+        """Name of the operation that lists the entities of one parent."""
+        return f"{self.kind}.list"
+
+    @property
+    def children(self) -> tuple[str, ...]:
+        """The kinds that belong to this one."""
+        return tuple(other.kind for other in ENTITY_KINDS.values() if other.parent == self.kind)
+
+
+# Parents come before their children.
+ENTITY_KINDS: dict[str, EntityKind] = {
+    entity_kind.kind: entity_kind
+    for entity_kind in (
+        EntityKind("tenant", "tenant", "tenants", "Tenants", Tenant, "Tenant"),
+        EntityKind("merchant", "merchant", "merchants", "Merchants", Merchant, "Merchant", parent="tenant"),
+        EntityKind(
+            "merchant_user",
+            "merchant user",
+            "merchant users",
+            "Merchant users",
+            MerchantUser,
+            "MerchantUser",
+            parent="merchant",
+            name_property="username",
+            identifying=("username",),
+        ),
+        EntityKind(
+            "connector",
+            "connector",
+            "connectors",
+            "Connectors",
+            Connector,
+            "Connector",
+            parent="merchant",
+            identifying=("name", "apiKey"),
+        ),
+    )
 }
 
 
-__all__ = ["ENTITY_KINDS", "Connector", "Entity", "Merchant", "MerchantUser", "Tenant", "parse_datetime"]
+__all__ = [
+    "ENTITY_KINDS",
+    "Connector",
+    "Entity",
+    "EntityKind",
+    "Merchant",
+    "MerchantUser",
+    "Tenant",
+    "parse_datetime",
+]

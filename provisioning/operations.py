@@ -12,9 +12,10 @@ from provisioning import contract
 class Operation:
     """One operation of the Provisioning API.
 
-    `name` is ours and also the permission that guards it; `kind` is the entity kind it concerns;
-    `result` the key of the answer that holds the entity, list or document; `update_of` names the
-    schema semantics of a partial write. Secrets are derived from the contract's x-secret marks.
+    `name` is the portal's name for it, and for a write also the permission it requires. `kind` is the kind of
+    entity it concerns. `result` is the key of the answer that holds the entity, list or document. `reader` is
+    the operation that shows afterwards what a write did: the list of the parent, or the routing document.
+    It is empty for reads and where nothing shows it. The contract (x-secret) says which values are secret.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Operation:
     kind: str
     result: str
     permission: str
+    reader: str = ""
     writes: bool = False
     dangerous: bool = False
 
@@ -48,36 +50,50 @@ class Operation:
         return contract.secret_paths(self.spec.response_schema)
 
 
-def _read(name: str, operation_id: str, kind: str, result: str) -> Operation:
+def _read(name: str, operation_id: str, result: str) -> Operation:
+    kind = name.partition(".")[0]
     return Operation(name, operation_id, kind, result, permission=f"{kind}.view")
 
 
-def _write(name: str, operation_id: str, kind: str, result: str, *, dangerous: bool = False) -> Operation:
-    return Operation(name, operation_id, kind, result, permission=name, writes=True, dangerous=dangerous)
+def _write(name: str, operation_id: str, result: str, *, reader: str, dangerous: bool = False) -> Operation:
+    return Operation(
+        name,
+        operation_id,
+        name.partition(".")[0],
+        result,
+        permission=name,
+        reader=reader,
+        writes=True,
+        dangerous=dangerous,
+    )
 
 
 _TABLE = (
-    _read("tenant.list", "listTenants", "tenant", "tenants"),
-    _write("tenant.update", "updateTenant", "tenant", "tenants"),
-    _read("merchant.list", "listMerchants", "merchant", "merchants"),
-    _write("merchant.create", "createMerchant", "merchant", "merchant"),
-    _write("merchant.update", "updateMerchant", "merchant", "merchant"),
-    _read("merchant_user.list", "listMerchantUsers", "merchant_user", "merchantUser"),
-    _write("merchant_user.create", "createMerchantUser", "merchant_user", "merchantUser"),
-    _write("merchant_user.update", "updateMerchantUser", "merchant_user", "merchantUser"),
-    _read("connector.list", "listConnectors", "connector", "connectors"),
-    _write("connector.create", "createConnector", "connector", "connector"),
-    _write("connector.update", "updateConnector", "connector", "connector"),
-    _read("connector.settings", "getConnectorSettings", "connector", "baseConfig"),
-    _read("connector.vault_settings", "getConnectorSettingsVault", "connector", "vaultConfig"),
-    _read("routing.constraints", "listRoutingConstraints", "routing", "constraints"),
-    _read("routing.read", "getConnectorRouting", "routing", "routing"),
-    _write("routing.replace", "setConnectorRouting", "routing", "routing", dangerous=True),
-    _read("routing.read_multi_method", "getConnectorMultiMethodRouting", "routing", "routing"),
+    _read("tenant.list", "listTenants", "tenants"),
+    _write("tenant.update", "updateTenant", "tenants", reader="tenant.list"),
+    _read("merchant.list", "listMerchants", "merchants"),
+    _write("merchant.create", "createMerchant", "merchant", reader="merchant.list"),
+    _write("merchant.update", "updateMerchant", "merchant", reader="merchant.list"),
+    _read("merchant_user.list", "listMerchantUsers", "merchantUser"),
+    _write("merchant_user.create", "createMerchantUser", "merchantUser", reader="merchant_user.list"),
+    _write("merchant_user.update", "updateMerchantUser", "merchantUser", reader="merchant_user.list"),
+    _read("connector.list", "listConnectors", "connectors"),
+    _write("connector.create", "createConnector", "connector", reader="connector.list"),
+    _write("connector.update", "updateConnector", "connector", reader="connector.list"),
+    _read("connector.settings", "getConnectorSettings", "baseConfig"),
+    _read("connector.vault_settings", "getConnectorSettingsVault", "vaultConfig"),
+    _read("routing.constraints", "listRoutingConstraints", "constraints"),
+    _read("routing.read", "getConnectorRouting", "routing"),
+    _write("routing.replace", "setConnectorRouting", "routing", reader="routing.read", dangerous=True),
+    _read("routing.read_multi_method", "getConnectorMultiMethodRouting", "routing"),
     _write(
-        "routing.update_multi_method", "setConnectorMultiMethodRouting", "routing", "routing", dangerous=True
+        "routing.update_multi_method",
+        "setConnectorMultiMethodRouting",
+        "routing",
+        reader="routing.read_multi_method",
+        dangerous=True,
     ),
-    _write("nt_enrollment.create", "createNtEnrollment", "nt_enrollment", "enrollmentId", dangerous=True),
+    _write("nt_enrollment.create", "createNtEnrollment", "enrollmentId", reader="", dangerous=True),
 )
 
 OPERATIONS: dict[str, Operation] = {operation.name: operation for operation in _TABLE}

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from provisioning.credentials.models import Credential
 from provisioning.credentials.sending import get_request_url, send_call, send_test_call
 from provisioning.credentials.services import get_connection
-from provisioning.entities import ENTITY_KINDS, Connector, Entity, Merchant, MerchantUser, Tenant
+from provisioning.entities import ENTITY_KINDS, Entity, Tenant
 from provisioning.gateway.errors import (
     EntityNotFound,
     NotAuthorised,
@@ -51,72 +51,57 @@ class EntityList(list[AnyEntity]):
     unreadable: tuple[str, ...] = ()
 
 
-def list_tenants(*, connection: str, size_cap: int = 0) -> EntityList[Tenant]:
-    """The sub-tenants (list-tenants). The key's own tenant, which the gateway leaves out, comes first.
+def list_entities(*, connection: str, kind: str, parent: str = "", size_cap: int = 0) -> EntityList[Entity]:
+    """Return the entities of a kind that belong to `parent`, with their secrets sealed.
 
-    It is known from the connection's settings only: values guid, name (the connection's) and own: True.
-    Raises ProvisioningError.
+    The gateway's list of tenants leaves out the API key's own tenant. Here it comes first, with what the
+    connection's settings say of it: the values guid, name (the connection's) and own: True.
+
+    `size_cap`: refuse a larger answer (in bytes) with AnswerTooLarge; 0 stands for the client's own limit.
+    Raises ProvisioningError, KeyError for an unknown kind.
     """
-    listed = _listed(Tenant, _items("tenant.list", connection=connection, size_cap=size_cap), "")
-    own = get_connection(connection)
-    if own.tenant_guid and all(tenant.guid != own.tenant_guid for tenant in listed):
-        values = {"guid": own.tenant_guid, "name": own.name, "own": True}
-        listed.insert(0, Tenant.from_answer(values))
-    return listed
-
-
-def list_merchants(*, connection: str, tenant_guid: str, size_cap: int = 0) -> EntityList[Merchant]:
-    """The merchants of a tenant (list-merchants). Raises ProvisioningError.
-
-    `size_cap`: refuse an answer of more bytes with AnswerTooLarge; 0 is the client's own limit.
-    """
-    items = _items("merchant.list", connection=connection, target=tenant_guid, size_cap=size_cap)
-    return _listed(Merchant, items, tenant_guid)
-
-
-def list_merchant_users(
-    *, connection: str, merchant_guid: str, size_cap: int = 0
-) -> EntityList[MerchantUser]:
-    """The users of a merchant (list-merchant-users). Raises ProvisioningError."""
-    items = _items("merchant_user.list", connection=connection, target=merchant_guid, size_cap=size_cap)
-    return _listed(MerchantUser, items, merchant_guid)
-
-
-def list_connectors(*, connection: str, merchant_guid: str, size_cap: int = 0) -> EntityList[Connector]:
-    """The connectors of a merchant (list-connectors), their secrets sealed. Raises ProvisioningError."""
-    items = _items("connector.list", connection=connection, target=merchant_guid, size_cap=size_cap)
-    return _listed(Connector, items, merchant_guid)
+    entity_kind = ENTITY_KINDS[kind]
+    entity_class = entity_kind.entity_class
+    items = _read_items(entity_kind.list_operation, connection=connection, target=parent, size_cap=size_cap)
+    found = _parse_entities(entity_class, items, parent)
+    if entity_class is Tenant:
+        stored = get_connection(connection)
+        if stored.tenant_guid and all(tenant.guid != stored.tenant_guid for tenant in found):
+            values = {"guid": stored.tenant_guid, "name": stored.name, "own": True}
+            found.insert(0, Tenant.from_answer(values))
+    return found
 
 
 def list_guids(*, connection: str, kind: str, parent: str, deadline: float) -> list[str]:
-    """Return the guids that the parent's list holds now, read within `deadline` seconds.
+    """Return the GUIDs that the parent's list holds now, read within `deadline` seconds.
 
     A list of more than 1 MiB is not read: OutcomeUnknown. Raises ProvisioningError, KeyError for a kind
     without a list.
     """
-    described = get_operation(f"{kind}.list")
-    call = replace(_call(described, target=parent), large=False)
+    operation = get_operation(ENTITY_KINDS[kind].list_operation)
+    call = replace(_build_call(operation, target=parent), large=False)
     left = get_time_left()
     with time_limit(deadline if left is None else min(deadline, left)):
         answer = send_call(call, connection=connection)
-    items = answer.body.get(described.result)
+    items = answer.body.get(operation.result)
     if not isinstance(items, list):
-        raise _unreadable(f"“{described.result}” is not a list", answer)
+        raise _unreadable_answer(f"“{operation.result}” is not a list", answer)
     return [str(item["guid"]) for item in items if isinstance(item, dict) and item.get("guid")]
 
 
 def read_entity(*, connection: str, kind: str, parent: str, guid: str) -> Entity:
-    """One entity, fresh. The API reads no single one, so the parent is listed.
+    """Read one entity now. The API cannot read a single one, so its parent's list is read.
 
     Raises EntityNotFound if it is not listed there, KeyError for an unknown kind, and ProvisioningError.
     """
-    entity_class = ENTITY_KINDS[kind]
-    found: list[Entity]
-    if entity_class is Tenant:
-        found = [tenant for tenant in list_tenants(connection=connection) if tenant.guid == guid]
+    entity_kind = ENTITY_KINDS[kind]
+    if entity_kind.entity_class is Tenant:
+        listed = list_entities(connection=connection, kind=kind)
+        found = [tenant for tenant in listed if tenant.guid == guid]
     else:
-        items = _items(f"{kind}.list", connection=connection, target=parent)
-        found = _listed(entity_class, [item for item in items if _has_guid(item, guid)][:1], parent)
+        items = _read_items(entity_kind.list_operation, connection=connection, target=parent)
+        matching = [item for item in items if isinstance(item, dict) and item.get("guid") == guid]
+        found = _parse_entities(entity_kind.entity_class, matching[:1], parent)
     if not found:
         raise EntityNotFound(f"The gateway does not list {guid} there.", code=1007)
     return found[0]
@@ -127,7 +112,7 @@ def read_document(operation: str, *, connection: str, target: str = "", second: 
     described = get_operation(operation)
     if described.writes:
         raise ValueError(f"{operation} writes: it goes through perform().")
-    return send_call(_call(described, target=target, second=second), connection=connection).body
+    return send_call(_build_call(described, target=target, second=second), connection=connection).body
 
 
 def read_adapter_settings(
@@ -164,11 +149,11 @@ def perform(
         raise ValueError(f"{operation} reads: it has a function of its own.")
     try:
         validate_payload(described, payload, stored=stored)
-        call = _call(described, target=target, payload=seal_payload(described, payload))
+        call = _build_call(described, target=target, payload=seal_payload(described, payload))
         answer = send_call(call, connection=connection)
     except (NotSent, Refused, OutcomeUnknown) as error:
         return error
-    entity = _entity_of(described, answer, target, parent)
+    entity = _find_entity(described, answer, target, parent)
     return Accepted(entity, answer.body, answer.request_id, answer.http_status, answer.duration_ms)
 
 
@@ -177,7 +162,7 @@ def preview_request(
 ) -> dict[str, Any]:
     """{"method", "url", "body"} of what `perform` would send, secrets masked. Raises NotSent, KeyError."""
     described = get_operation(operation)
-    call = _call(described, target=target, payload=seal_payload(described, payload))
+    call = _build_call(described, target=target, payload=seal_payload(described, payload))
     return {
         "method": call.method,
         "url": get_request_url(call, connection=connection),
@@ -191,13 +176,13 @@ def probe_credential(*, credential: Credential) -> None:
     Lists tenants, then the merchants of the key's own tenant: a key of somebody else's may list tenants too.
     Raises ProvisioningError, EntityNotFound if the key cannot see that tenant.
     """
-    send_test_call(_call(get_operation("tenant.list")), credential=credential)
+    send_test_call(_build_call(get_operation("tenant.list")), credential=credential)
     own = credential.connection.tenant_guid
     if own:
-        send_test_call(_call(get_operation("merchant.list"), target=own), credential=credential)
+        send_test_call(_build_call(get_operation("merchant.list"), target=own), credential=credential)
 
 
-def _call(
+def _build_call(
     operation: Operation,
     *,
     target: str = "",
@@ -222,21 +207,17 @@ def _call(
     )
 
 
-def _items(operation: str, *, connection: str, target: str = "", size_cap: int = 0) -> list[Any]:
+def _read_items(operation: str, *, connection: str, target: str = "", size_cap: int = 0) -> list[Any]:
     described = get_operation(operation)
-    call = _call(described, target=target, size_cap=size_cap)
+    call = _build_call(described, target=target, size_cap=size_cap)
     answer = send_call(call, connection=connection)
     items = answer.body.get(described.result)
     if not isinstance(items, list):
-        raise _unreadable(f"“{described.result}” is not a list", answer)
+        raise _unreadable_answer(f"“{described.result}” is not a list", answer)
     return items
 
 
-def _has_guid(item: Any, guid: str) -> bool:
-    return isinstance(item, dict) and item.get("guid") == guid
-
-
-def _listed(entity_class: type[AnyEntity], items: list[Any], parent: str) -> EntityList[AnyEntity]:
+def _parse_entities(entity_class: type[AnyEntity], items: list[Any], parent: str) -> EntityList[AnyEntity]:
     """The rows as entities. A row that cannot be one is named, so that the list does not look complete."""
     found: EntityList[AnyEntity] = EntityList()
     unreadable: list[str] = []
@@ -265,7 +246,7 @@ def _guid_shown(item: Any) -> str:
     return " (GUID “" + "".join(sign if sign.isprintable() else "\ufffd" for sign in guid[:60]) + "”)"
 
 
-def _unreadable(detail: str, answer: Answer | None = None) -> OutcomeUnknown:
+def _unreadable_answer(detail: str, answer: Answer | None = None) -> OutcomeUnknown:
     explanation = "The gateway's answer could not be read. Nothing was changed. Try again in a moment."
     if answer is None:
         return OutcomeUnknown(explanation, detail)
@@ -278,17 +259,19 @@ def _unreadable(detail: str, answer: Answer | None = None) -> OutcomeUnknown:
     )
 
 
-def _entity_of(operation: Operation, answer: Answer, target: str, parent: str) -> Entity | None:
+def _find_entity(operation: Operation, answer: Answer, target: str, parent: str) -> Entity | None:
     """The entity the write concerned. updateTenant answers with the whole list (contract README, 3)."""
-    entity_class = ENTITY_KINDS.get(operation.kind)
+    entity_kind = ENTITY_KINDS.get(operation.kind)
     shown = answer.body.get(operation.result)
     creates = operation.name.endswith(".create")
     for item in shown if isinstance(shown, list) else [shown]:
-        if entity_class is None or not isinstance(item, dict) or not isinstance(item.get("guid"), str):
+        if entity_kind is None or not isinstance(item, dict) or not isinstance(item.get("guid"), str):
             continue
         if item["guid"] and (creates or item["guid"] == target):
             with suppress(ValueError, RecursionError):  # the write has happened: an odd guid is no failure
-                return entity_class.from_answer(item, parent=parent or (target if creates else ""))
+                return entity_kind.entity_class.from_answer(
+                    item, parent=parent or (target if creates else "")
+                )
     return None
 
 
@@ -304,11 +287,8 @@ __all__ = [
     "Refused",
     "Sealed",
     "get_gateway_seconds",
-    "list_connectors",
+    "list_entities",
     "list_guids",
-    "list_merchant_users",
-    "list_merchants",
-    "list_tenants",
     "mask",
     "perform",
     "preview_request",

@@ -8,6 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from portal.core.bidi import isolated
+from provisioning.entities import ENTITY_KINDS
 
 if TYPE_CHECKING:
     from portal.audit.models import Event
@@ -127,10 +128,7 @@ NOT_IN_EFFECT = ("not_sent", "not_found")
 # What may become of something: the explorer can be asked for it before it has ever happened.
 OUTCOMES = frozenset({*CAME_TO.values(), "success", "shown", "not_found"} - {""})
 KINDS = {
-    "tenant": "tenant",
-    "merchant": "merchant",
-    "merchant_user": "merchant user",
-    "connector": "connector",
+    **{kind.kind: kind.label for kind in ENTITY_KINDS.values()},
     "routing": "routing",
     "nt_enrollment": "network token enrolment",
     "person": "person",

@@ -33,7 +33,9 @@ class ChangesConfig(AppConfig):
         housekeeping_register(changes_interrupted_settle, every=timedelta(seconds=10))
         request_started.connect(outcomes_record_kept_soon, dispatch_uid="portal.changes.outcomes")
         columns = {"sealed_payload": payload_context, "sealed_secrets": secrets_context}
-        place_register(EncryptedField("Changes not yet sent, secrets not yet shown", Change, columns))
+        register_encrypted_field(
+            EncryptedField("Changes not yet sent, secrets not yet shown", Change, columns)
+        )
         NAVIGATION.register(
             "changes", NavItem("Changes", "changes:list", "list-check", Section.WORK, "change.view")
         )

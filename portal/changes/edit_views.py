@@ -130,7 +130,7 @@ class EntityEditView(UpdateView):
         """The gateway is away just now: the form stays as typed, on the values it was opened with."""
         if base is None:
             raise error
-        seen = ENTITY_KINDS[self.spec.kind](
+        seen = ENTITY_KINDS[self.spec.kind].entity_class(
             guid=entry.guid, parent=entry.parent_guid, values=without_digests(base)
         )
         form = self.form(seen, data=self.posted, initial=self.form_class.initial_from(seen.values))

@@ -14,7 +14,7 @@ from portal.changes.one_time_secrets import generated_seal
 from portal.changes.outcome_spool import spool_reserve
 from portal.changes.outcomes import outcome_record
 from portal.core.text import database_safe
-from portal.directory.services import entry_store
+from portal.directory.services import store_entity
 from provisioning import service
 from provisioning.entities import Entity
 from provisioning.gateway.errors import NotSent, OutcomeUnknown, ProvisioningError, Refused

@@ -15,7 +15,7 @@ from django.db.models import Q, QuerySet
 from portal.changes.models import Change
 from portal.core.errors import HiddenNotFound
 from portal.core.permissions import describe_permission
-from portal.directory.services import guids_seen, scope_refresh
+from portal.directory.services import find_visible_guids, refresh_list
 from portal.staff.models import User
 from portal.staff.tenant_access import BEYOND, reach_of
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from portal.core.text import database_safe
-from provisioning.entities import instant
+from provisioning.entities import parse_datetime
 from provisioning.gateway.secrets import MASK, Sealed, mask
 
 # Property of an update → what it does to which property of the entity. A test compares it with the contract.

@@ -1,7 +1,6 @@
 """What a parent listed before a create was sent, and which entities can therefore be what it made."""
 
 import unicodedata
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -12,7 +11,7 @@ from portal.changes.errors import InvalidState
 from portal.changes.models import Change, State
 from portal.changes.readback import compare
 from portal.core.text import database_safe
-from portal.directory.services import guids_read_before
+from portal.directory.services import find_guids_read_before
 from provisioning import service
 from provisioning.entities import ENTITY_KINDS, Entity
 from provisioning.gateway.errors import ProvisioningError
@@ -23,17 +22,6 @@ SNAPSHOT_SECONDS = 3.0
 _SURELY_BEFORE = timedelta(minutes=2)
 # Shorter names are not taken for the beginning of a longer one.
 _SHORTEST_BEGINNING = 8
-_LISTS: dict[str, Callable[[Change], list[Any]]] = {
-    "merchant": lambda change: service.list_merchants(
-        connection=change.connection, tenant_guid=change.target
-    ),
-    "merchant_user": lambda change: service.list_merchant_users(
-        connection=change.connection, merchant_guid=change.target
-    ),
-    "connector": lambda change: service.list_connectors(
-        connection=change.connection, merchant_guid=change.target
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +67,7 @@ def siblings_before(change: Change) -> dict[str, Any]:
 
     A list too long for this is known from the local index instead (see candidates_of).
     """
-    if change.kind not in _LISTS:
+    if change.kind not in ENTITY_KINDS:
         return {}
     try:
         guids = service.list_guids(
@@ -97,12 +85,13 @@ def candidates_of(change: Change) -> Candidates:
     only what resembles the sent values is a candidate. Raises ProvisioningError, NotPossible for a kind that
     no list holds.
     """
-    if change.kind not in _LISTS:
+    if change.kind not in ENTITY_KINDS:
         raise InvalidState("The portal cannot look for this in a list. Check at the gateway yourself.")
     known, complete = _known_before(change)
     others = _made_by_others(change)
     found = []
-    for entity in _LISTS[change.kind](change):
+    listed = service.list_entities(connection=change.connection, kind=change.kind, parent=change.target)
+    for entity in listed:
         if entity.guid in known or entity.guid in others:
             continue
         candidate = _candidate(change, entity)
@@ -167,7 +156,7 @@ def _candidate(change: Change, entity: Entity) -> Candidate:
 
 def _resembles(change: Change, entity: Entity) -> bool:
     """Return whether name or API key are the sent ones, perhaps cut, folded or spelled in another way."""
-    names = (ENTITY_KINDS[change.kind].name_property, "apiKey")
+    names = ENTITY_KINDS[change.kind].identifying
     return any(_alike(change.body.get(name), entity.values.get(name)) for name in names)
 
 

@@ -21,9 +21,9 @@ class ConnectionsConfig(AppConfig):
         from portal.connections.notifications import register_notifications
         from portal.tasks.periodic import housekeeping_register
 
-        home_register()
-        notices_register()
-        housekeeping_register(credentials_outdated_destroy, every=timedelta(minutes=5))
+        register_dashboard_cards()
+        register_notifications()
+        housekeeping_register(destroy_expired_credentials, every=timedelta(minutes=5))
         NAVIGATION.register(
             "connections",
             NavItem(

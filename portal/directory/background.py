@@ -16,6 +16,7 @@ from portal.tasks.recovery import worker_is_there
 from portal.tasks.registry import Result, TaskType, kind_register
 from portal.tasks.services import Owner, TaskNotPossible, runs_forget, task_enqueue, task_progress
 from provisioning.credentials.models import Connection, Credential
+from provisioning.entities import ENTITY_KINDS
 
 KIND = "directory.read"
 EVERY = timedelta(seconds=10)
@@ -27,8 +28,8 @@ MOST_FAILURES = 3
 # A run ends after this many seconds and puts the rest in line, so that other background work gets its turn.
 TURN = 30.0
 _PORTAL = Owner(None, "Portal")
-_PLURALS = {"merchant": "merchants", "merchant_user": "users", "connector": "connectors"}
 _SLICE = 100
+_CHILDREN = [(kind.kind, kind.parent) for kind in ENTITY_KINDS.values() if kind.parent]
 
 
 def register_tasks() -> None:
@@ -58,7 +59,8 @@ def enqueue_reading(
     before = before or (timezone.now().isoformat() if kind else "")
     arguments = {"connection": connection, "kind": kind, "parent": parent, "before": before, "turn": turn}
     key = f"{_key(connection, kind, parent)}:{turn}"
-    title = f"Read the {_PLURALS.get(kind, 'lists')} of {connection}"
+    plural = ENTITY_KINDS[kind].plural if kind else "lists"
+    title = f"Read the {plural} of {connection}"
     runs_forget(kind=KIND, key=key)
     try:
         task_enqueue(kind=KIND, title=title, owner=_PORTAL, arguments=arguments, key=key)
@@ -122,7 +124,7 @@ def _due_lists(
         yield kind, parent
         return
     yield from _due_of("tenant", [""], connection, before if kind in ("tenant", "merchant") else None)
-    for child, above in (("merchant", "tenant"), ("connector", "merchant"), ("merchant_user", "merchant")):
+    for child, above in _CHILDREN:
         known = IndexedEntity.objects.filter(connection=connection, kind=above)
         newest = F("created_at").desc(nulls_last=True)
         parents = known.order_by("archived", newest).values_list("guid", flat=True)
@@ -162,7 +164,7 @@ def _count_due(connection: str, *, kind: str, parent: str, before: datetime | No
     if parent:
         return 1
     total = 0
-    for child, above in (("merchant", "tenant"), ("connector", "merchant"), ("merchant_user", "merchant")):
+    for child, above in _CHILDREN:
         known = IndexedEntity.objects.filter(connection=connection, kind=above).count()
         read = ListSync.objects.filter(connection=connection, kind=child)
         total += max(0, known - read.exclude(_due(before if kind == child else None)).count())

@@ -13,7 +13,7 @@ from django.utils import timezone
 from portal.directory.models import IndexedEntity, ListSync
 from portal.directory.serialization import Draft, build_row, draft_row
 from provisioning import service
-from provisioning.entities import Entity
+from provisioning.entities import ENTITY_KINDS, Entity
 from provisioning.gateway.errors import AnswerTooLarge, ProvisioningError
 
 # A list that just failed is not asked again by every page that wants it; "refresh now" does ask.
@@ -32,7 +32,7 @@ _PAUSE = 0.01
 _WELL: dict[str, Any] = {"failed_at": None, "away_since": None, "failure": ""}
 _WRITTEN = [field.attname for field in IndexedEntity._meta.concrete_fields if not field.primary_key]
 _IDENTITY = ["connection", "kind", "guid"]
-_CHILD_KINDS = ("merchant", "merchant_user", "connector")
+_CHILD_KINDS = [kind.kind for kind in ENTITY_KINDS.values() if kind.parent]
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +234,12 @@ def _refreshed(scope: ListSync, report: Callable[[int, int], None] | None = None
     started = timezone.now()
     in_page = report is None
     try:
-        entities = _read(scope, PAGE_BYTES if in_page else 0)
+        entities = service.list_entities(
+            connection=scope.connection,
+            kind=scope.kind,
+            parent=scope.parent_guid,
+            size_cap=PAGE_BYTES if in_page else 0,
+        )
         if in_page and len(entities) > PAGE_ROWS:
             raise AnswerTooLarge("The list is too long to be read while a page loads.")
         facets = _reconcile(scope, entities, started, report)
@@ -265,17 +270,6 @@ def _refreshed(scope: ListSync, report: Callable[[int, int], None] | None = None
 
 def _told(error: ProvisioningError) -> str:
     return str(error)[:500] or type(error).__name__
-
-
-def _read(scope: ListSync, size_cap: int) -> service.EntityList[Any]:
-    place: dict[str, Any] = {"connection": scope.connection, "size_cap": size_cap}
-    if scope.kind == "tenant":
-        return service.list_tenants(**place)
-    if scope.kind == "merchant":
-        return service.list_merchants(**place, tenant_guid=scope.parent_guid)
-    if scope.kind == "merchant_user":
-        return service.list_merchant_users(**place, merchant_guid=scope.parent_guid)
-    return service.list_connectors(**place, merchant_guid=scope.parent_guid)
 
 
 def _reconcile(

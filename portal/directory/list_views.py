@@ -13,16 +13,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from portal.core.datetimes import moment_shown
+from portal.core.links import URL_NAMESPACES
 from portal.core.templatetags.portal import badge
 from portal.core.text import search_text
 from portal.directory.models import IndexedEntity, status_named
 
-ROOMS = {
-    "tenant": "tenants",
-    "merchant": "merchants",
-    "merchant_user": "merchant_users",
-    "connector": "connectors",
-}
 STATUSES = (("active", "Active"), ("disabled", "Disabled"), ("archived", "Archived"))
 CHILD_STATUSES = (*STATUSES, ("off", "Off: merchant disabled or archived"))
 _STATUS_ROWS: dict[str, dict[str, bool]] = {
@@ -83,7 +78,9 @@ def label_options(codes: Iterable[str], names: Iterable[tuple[str, Any]]) -> lis
 
 def get_page_prefix(kind: str, connection: str) -> str:
     """What stands before the guid in addresses of a kind: one `reverse` for a list instead of one a row."""
-    return reverse(f"{ROOMS[kind]}:page", kwargs={"connection": connection, "guid": "0"}).removesuffix("0/")
+    return reverse(
+        f"{URL_NAMESPACES[kind]}:page", kwargs={"connection": connection, "guid": "0"}
+    ).removesuffix("0/")
 
 
 def join_page_address(prefix: str, guid: str) -> str:

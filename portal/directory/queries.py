@@ -12,12 +12,12 @@ from django.utils import timezone
 
 from portal.core.errors import NotFound
 from portal.core.text import database_safe, fold, search_text
-from portal.directory.list_sync import ListState, store_rows, refresh_list_if_stale, find_tenant_guid
+from portal.directory.list_sync import ListState, find_tenant_guid, refresh_list_if_stale, store_rows
 from portal.directory.models import IndexedEntity, ListSync
-from portal.directory.serialization import GUID_LIMIT, draft_row, build_row
+from portal.directory.serialization import GUID_LIMIT, build_row, draft_row
 from portal.staff.models import User
 from portal.staff.tenant_access import reach_of
-from provisioning.entities import Entity
+from provisioning.entities import ENTITY_KINDS, Entity
 
 # How long somebody who follows a link to an entity nobody has listed yet waits for us to look for it.
 LOOK_BUDGET = 3.0
@@ -25,7 +25,6 @@ LOOK_BUDGET = 3.0
 _JUST_READ = 5.0
 # A web address as it is pasted from a browser: scheme and closing slash make no difference.
 _WEB_ADDRESS = re.compile(r"^https?://([^/]+(?:/.*?[^/])?)/*$")
-_PARENT_KIND = {"merchant": "tenant", "merchant_user": "merchant", "connector": "merchant"}
 
 _AWAY = (
     "The gateway of “{}” could not be read just now, so the portal could not check.",
@@ -50,7 +49,7 @@ class UnknownEntity(NotFound):
         self.kind, self.guid, self.gateway_away = kind, guid, gateway_away
         reason, advice = _AWAY if gateway_away else _ABSENT
         super().__init__(
-            f"No {kind.replace('_', ' ')} with the ID {guid} is known. {reason.format(connection)}",
+            f"No {ENTITY_KINDS[kind].label} with the ID {guid} is known. {reason.format(connection)}",
             advice=advice,
             worth_retrying=gateway_away,
             beyond=beyond,
@@ -110,7 +109,10 @@ def store_entity(*, connection: str, entity: Entity, tenant_guid: str = "") -> I
     if known and (known.disabled, known.archived) != (row.disabled, row.archived):
         # The gateway may have changed what belongs to it as well.
         ListSync.objects.filter(
-            connection=connection, kind__in=_PARENT_KIND, parent_guid=row.guid, refreshed_at__isnull=False
+            connection=connection,
+            kind__in=ENTITY_KINDS[row.kind].children,
+            parent_guid=row.guid,
+            refreshed_at__isnull=False,
         ).update(outdated=True)
     _facets_extend(row)
     return _known(here, entity.kind, entity.guid)
@@ -206,7 +208,7 @@ def _looked_up(seen: QuerySet[IndexedEntity], connection: str, kind: str) -> Ite
 def _lists(
     seen: QuerySet[IndexedEntity], connection: str, kind: str, ends: float, max_age: float | None
 ) -> Iterator[ListState]:
-    parents = seen.filter(kind=_PARENT_KIND[kind])
+    parents = seen.filter(kind=ENTITY_KINDS[kind].parent)
     scopes = ListSync.objects.filter(connection=connection, kind=kind)
     read = {scope.parent_guid: scope.refreshed_at.timestamp() for scope in scopes if scope.refreshed_at}
     guids = list(parents.order_by("-seen_at").values_list("guid", flat=True))

@@ -11,17 +11,11 @@ from typing import Any
 from portal.core.text import database_safe, fold
 from portal.directory.models import IndexedEntity
 from provisioning import contract
-from provisioning.entities import Entity, instant
+from provisioning.entities import ENTITY_KINDS, Entity, parse_datetime
 
 GUID_LIMIT = 100
 # Part of every digest, so that a refresh rewrites the rows folded by an older rule.
 FOLD_VERSION = 2
-_SCHEMAS = {
-    "tenant": "Tenant",
-    "merchant": "Merchant",
-    "merchant_user": "MerchantUser",
-    "connector": "Connector",
-}
 # Free-form parts may hold credentials under names nobody declared; of config only these two are facts.
 _LEFT_OUT = frozenset(
     {"settings", "vault", "extraData", "sharedSecret", "publicIntegrationKey", "apiUserSettings"}
@@ -75,7 +69,7 @@ def draft_row(entity: Entity, *, parent: str, tenant: str) -> Draft | None:
 def build_row(draft: Draft, *, connection: str, seen_at: datetime) -> IndexedEntity:
     """The row, with everything lists filter, sort and search by."""
     fields = draft.fields
-    name = str(fields.get("username" if draft.kind == "merchant_user" else "name") or draft.guid)[:255]
+    name = str(fields.get(ENTITY_KINDS[draft.kind].name_property) or draft.guid)[:255]
     return IndexedEntity(
         connection=connection,
         kind=draft.kind,
@@ -98,7 +92,7 @@ def build_row(draft: Draft, *, connection: str, seen_at: datetime) -> IndexedEnt
 
 @cache
 def _declared(kind: str) -> frozenset[str]:
-    name = _SCHEMAS[kind]
+    name = ENTITY_KINDS[kind].schema
     secret = {path[0] for path in contract.secret_paths(name) if len(path) == 1}
     extra = {"own"} if kind == "tenant" else set()
     return frozenset(contract.schema(name)["properties"]) - secret - _LEFT_OUT | extra

@@ -19,7 +19,6 @@ from portal.core.view_access import SIGNED_IN
 from portal.core.views import PortalView
 from portal.directory.background import enqueue_large_lists, enqueue_reading, get_reading_progress
 from portal.directory.list_views import (
-    ROOMS,
     STATUSES,
     ListFilter,
     effective_status,
@@ -42,9 +41,10 @@ from portal.directory.services import (
     visible_entities,
 )
 from portal.directory.sync import read_missing_lists
+from provisioning.entities import ENTITY_KINDS
 
 PAGE_SIZE = 50
-CHILD_KINDS = ("merchant_user", "connector")
+CHILD_KINDS = ENTITY_KINDS["merchant"].children
 # Seconds that a search spends reading lists that were never read.
 SEARCH_BUDGET = 2.0
 _COLUMNS = ("guid", "parent_guid", "tenant_guid", "name", "disabled", "archived", "created_at", "fields")
@@ -230,18 +230,12 @@ class SearchView(PortalView):
 
     access = SIGNED_IN
     limit = 15
-    titles: ClassVar[dict[str, str]] = {
-        "tenant": "Tenants",
-        "merchant": "Merchants",
-        "merchant_user": "Merchant users",
-        "connector": "Connectors",
-    }
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Results grouped by kind, at most `limit` of each."""
         q = query_param(request.GET, "q")
         names = {connection.slug: connection.name for connection in connections_of(request)}
-        kinds = [kind for kind in ROOMS if request.user.has_perm(f"{kind}.view")]
+        kinds = [kind for kind in ENTITY_KINDS if request.user.has_perm(f"{kind}.view")]
         incomplete = self._incomplete(kinds, names) if q and kinds else []
         found = {
             kind: search_entities(user=request.user, text=q, kinds=[kind], limit=self.limit + 1)
@@ -265,7 +259,12 @@ class SearchView(PortalView):
             missing = read_missing_lists(user=self.request.user, connection=slug, kinds=kinds, budget=left)
             reading = bool(missing) and enqueue_reading(connection=slug)
             found += [
-                {"connection": name, "title": self.titles[each.kind], "coverage": each, "reading": reading}
+                {
+                    "connection": name,
+                    "title": ENTITY_KINDS[each.kind].title,
+                    "coverage": each,
+                    "reading": reading,
+                }
                 for each in missing
             ]
         return found
@@ -282,4 +281,9 @@ class SearchView(PortalView):
             }
             for row in rows[: self.limit]
         ]
-        return {"kind": kind, "title": self.titles[kind], "rows": shown, "more": len(rows) > self.limit}
+        return {
+            "kind": kind,
+            "title": ENTITY_KINDS[kind].title,
+            "rows": shown,
+            "more": len(rows) > self.limit,
+        }

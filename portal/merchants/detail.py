@@ -11,8 +11,9 @@ from portal.directory.models import IndexedEntity, ListSync
 from portal.directory.services import get_children, refresh_list_if_stale
 from portal.merchants.fields import TRANSACTION_TYPES
 from portal.merchants.forms import MerchantEditForm
+from provisioning.entities import ENTITY_KINDS
 
-_CHILDREN = ("merchant_user", "connector")
+_CHILDREN = ENTITY_KINDS["merchant"].children
 _ANY_AGE = 1e9  # seconds: read only what was never read, or is known to be wrong
 Facts = list[tuple[str, list[tuple[str, Any]]]]
 

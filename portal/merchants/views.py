@@ -23,6 +23,7 @@ from portal.directory.services import (
 )
 from portal.directory.views import ConnectionMixin, EntityListView
 from portal.merchants.detail import merchant_facts, next_steps
+from provisioning.entities import ENTITY_KINDS
 
 # How long a list over all tenants waits for stale ones; the rest says how old it is.
 REFRESH_BUDGET = 2.0
@@ -151,7 +152,7 @@ class MerchantPage(MerchantTab):
 
 
 # What belongs to a merchant, by the names that audit events and permissions have for it.
-CHILD_KINDS = ("connector", "merchant_user", "routing")
+CHILD_KINDS = (*ENTITY_KINDS["merchant"].children, "routing")
 
 
 class MerchantHistory(MerchantTab):

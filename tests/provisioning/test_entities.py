@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from provisioning.entities import Connector, Merchant, MerchantUser, Tenant, parse_datetime
+from provisioning import contract
+from provisioning.entities import ENTITY_KINDS, Connector, Merchant, MerchantUser, Tenant, parse_datetime
 
 
 def test_misspelt_keys_and_empty_maps_are_ironed_out():
@@ -63,3 +64,12 @@ def test_a_meta_connector_is_known_by_any_of_its_marks(values):
 def test_the_values_of_an_entity_are_read_only():
     with pytest.raises(TypeError):
         Tenant.from_answer({"guid": "TE-1"}).values["name"] = "x"
+
+
+@pytest.mark.parametrize("entity_kind", ENTITY_KINDS.values(), ids=ENTITY_KINDS)
+def test_each_kind_of_entity_agrees_with_the_contract(entity_kind):
+    properties = contract.schema(entity_kind.schema)["properties"]
+    assert entity_kind.entity_class.kind == entity_kind.kind
+    assert {entity_kind.name_property, *entity_kind.identifying} <= set(properties)
+    assert entity_kind.parent in ("", *ENTITY_KINDS)
+    assert all(ENTITY_KINDS[child].parent == entity_kind.kind for child in entity_kind.children)

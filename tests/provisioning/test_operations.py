@@ -3,6 +3,7 @@
 import pytest
 
 from provisioning import contract
+from provisioning.entities import ENTITY_KINDS
 from provisioning.operations import OPERATIONS, get_operation
 
 
@@ -21,6 +22,18 @@ def test_what_the_table_says_is_what_the_contract_says(operation):
     assert operation.result in contract.schema(operation.spec.response_schema)["properties"]
     assert operation.spec.returns_secrets is bool(operation.response_secrets)
     assert operation.permission == (operation.name if operation.writes else f"{operation.kind}.view")
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+def test_a_write_names_the_read_that_shows_its_result(operation):
+    if not operation.writes or operation.kind == "nt_enrollment":
+        assert operation.reader == ""
+        return
+    reader = get_operation(operation.reader)
+    assert not reader.writes
+    assert reader.kind == operation.kind
+    if operation.kind in ENTITY_KINDS:
+        assert reader.name == ENTITY_KINDS[operation.kind].list_operation
 
 
 def test_the_secrets_of_connectors_are_where_the_contract_marks_them():

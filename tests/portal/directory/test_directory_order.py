@@ -29,7 +29,7 @@ def browser(agent, client_of, connection):
 
 def known(kind, guid, *, parent="TE-1", tenant="TE-1", **values):
     """A row as a reading of the gateway would leave it."""
-    entity = ENTITY_KINDS[kind].from_answer({"guid": guid, **values}, parent=parent)
+    entity = ENTITY_KINDS[kind].entity_class.from_answer({"guid": guid, **values}, parent=parent)
     draft = draft_row(entity, parent=parent, tenant=tenant)
     row = build_row(draft, connection="sandbox", seen_at=timezone.now())
     row.save()

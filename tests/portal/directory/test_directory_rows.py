@@ -9,7 +9,7 @@ import pytest
 from portal.core.text import database_safe, fold
 from portal.directory.list_sync import store_rows
 from portal.directory.models import IndexedEntity, ListSync
-from portal.directory.serialization import GUID_LIMIT, draft_row, build_row
+from portal.directory.serialization import GUID_LIMIT, build_row, draft_row
 from portal.directory.services import (
     filter_by_text,
     get_parents,

@@ -55,7 +55,7 @@ def test_looking_stops_when_its_time_is_over(connection, monkeypatch, calls):
     monkeypatch.setattr(queries, "LOOK_BUDGET", -1.0)
     with pytest.raises(UnknownEntity):
         find_entity(user=User(), connection="sandbox", kind="connector", guid="CO-NOBODY")
-    assert calls == ["list_tenants"]
+    assert calls == ["tenant"]
 
 
 def test_the_command_refreshes_everything_known(connection, capsys):

@@ -30,7 +30,7 @@ def merchants(connection):
 def test_a_list_is_read_once_and_then_served_until_it_is_old(connection, calls):
     for _ in range(3):
         state = refresh_list_if_stale(connection="sandbox", kind="tenant")
-    assert calls == ["list_tenants"]
+    assert calls == ["tenant"]
     assert state.loaded
     assert not state.away
     aged(refreshed_at=301)
@@ -78,21 +78,19 @@ def test_what_is_archived_stays_known_when_the_list_leaves_it_out(connection, me
 
 
 def test_an_own_change_made_during_a_refresh_is_not_overwritten(connection, merchants, monkeypatch):
-    real = service.list_merchants
+    real = service.list_entities
 
     def slow(**place):
         answer = real(**place)
         store_entity(
             connection="sandbox",
-            entity=Merchant.from_answer(
-                {"guid": answer[0].guid, "name": "Newer"}, parent=place["tenant_guid"]
-            ),
+            entity=Merchant.from_answer({"guid": answer[0].guid, "name": "Newer"}, parent=place["parent"]),
         )
-        fresh = Merchant.from_answer({"guid": "ME-FRESH", "name": "Fresh"}, parent=place["tenant_guid"])
+        fresh = Merchant.from_answer({"guid": "ME-FRESH", "name": "Fresh"}, parent=place["parent"])
         store_entity(connection="sandbox", entity=fresh)
         return answer
 
-    monkeypatch.setattr(service, "list_merchants", slow)
+    monkeypatch.setattr(service, "list_entities", slow)
     refresh_list(**merchants)
     assert IndexedEntity.objects.filter(name="Newer").exists()
     assert IndexedEntity.objects.filter(guid="ME-FRESH").exists()
@@ -127,7 +125,7 @@ def test_the_gateways_return_ends_the_failure(connection, merchants):
 
 
 def test_an_unforeseen_error_lets_go_of_the_claim(connection, merchants, monkeypatch):
-    monkeypatch.setattr(service, "list_merchants", lambda **place: [None])
+    monkeypatch.setattr(service, "list_entities", lambda **place: [None])
     with pytest.raises(AttributeError):
         refresh_list(**merchants)
     assert ListSync.objects.get(kind="merchant").claimed_at is None
@@ -141,7 +139,7 @@ def test_whoever_finds_the_list_claimed_serves_the_old_rows(connection, merchant
     assert calls == []
     aged(refreshed_at=600, claimed_at=120)
     assert not refresh_list_if_stale(**merchants).loading
-    assert calls == ["list_merchants"]
+    assert calls == ["merchant"]
 
 
 def test_a_first_load_by_somebody_else_is_waited_for_within_limits(connection, monkeypatch):
@@ -171,7 +169,7 @@ def test_eight_readers_at_once_are_one_read(committed_db, gateway, calls):
         thread.start()
     for thread in threads:
         thread.join()
-    assert calls == ["list_tenants"]
+    assert calls == ["tenant"]
     assert [state.loaded for state in states] == [True] * 8
 
 

@@ -65,7 +65,7 @@ def shown(monkeypatch):
         values = {**entity.values, **more}
         if isinstance(more.get("config"), dict):
             values["config"] = {**entity.values.get("config", {}), **more["config"]}
-        return ENTITY_KINDS[place["kind"]].from_answer(values, parent=entity.parent)
+        return ENTITY_KINDS[place["kind"]].entity_class.from_answer(values, parent=entity.parent)
 
     monkeypatch.setattr(service, "read_entity", read_entity)
     return more

@@ -219,6 +219,6 @@ def test_a_slug_that_belongs_to_the_portal_or_does_not_fit_an_address_is_refused
 def test_a_slug_is_taken_once_and_the_address_is_checked():
     create_connection(slug="office", name="Office", base_url="https://gateway.example.org/")
     with pytest.raises(ValidationError, match="already exists"):
-        connection_create(slug="office", name="Office", base_url="https://gateway.example.org")
+        create_connection(slug="office", name="Office", base_url="https://gateway.example.org")
     with pytest.raises(ValidationError, match="unencrypted"):
-        connection_create(slug="other", name="Other", base_url="http://gateway.example.org")
+        create_connection(slug="other", name="Other", base_url="http://gateway.example.org")

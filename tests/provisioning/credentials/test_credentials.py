@@ -72,14 +72,14 @@ def test_a_reset_leaves_one_active_version_and_one_to_go_back_to(office):
 
 def test_a_version_is_entered_tested_and_activated_in_this_order(office):
     _reset(office)
-    entered = credential_enter(connection=office, api_key="key-2", password="canary-2", by="Bea")
-    with pytest.raises(StepNotPossible, match="Version 2 is now “not tested”"):
-        credential_activate(credential=entered, by="Bea")
-    assert credential_tested(credential=entered, problem="credential").state == "new"
-    tested = credential_tested(credential=entered, problem="")
-    assert credential_active(connection=office)[1].reveal() == "canary-1"
-    credential_activate(credential=tested, by="Cleo")
-    assert credential_active(connection=office)[1].reveal() == "canary-2"
+    entered = add_credential(connection=office, api_key="key-2", password="canary-2", by="Bea")
+    with pytest.raises(InvalidCredentialState, match="Version 2 is now “not tested”"):
+        activate_credential(credential=entered, by="Bea")
+    assert record_test_result(credential=entered, problem="credential").state == "new"
+    tested = record_test_result(credential=entered, problem="")
+    assert decrypt_active_credential(connection=office)[1].reveal() == "canary-1"
+    activate_credential(credential=tested, by="Cleo")
+    assert decrypt_active_credential(connection=office)[1].reveal() == "canary-2"
     active = Credential.objects.get(state="active")
     assert (active.created_by, active.activated_by, active.test_problem) == ("Bea", "Cleo", "")
 
@@ -90,9 +90,9 @@ def test_going_back_makes_both_change_places_until_the_time_is_over(office, sett
     assert states() == [(2, "previous"), (1, "active")]
     assert decrypt_active_credential(connection=office)[1].reveal() == "canary-1"
     settings.CREDENTIAL_ROLLBACK_HOURS = 0
-    with pytest.raises(StepNotPossible, match="expired after 0 hours"):
-        credential_rollback(credential=second, by="Ada")
-    assert [outdated.version for outdated in credentials_outdated()] == [2]
+    with pytest.raises(InvalidCredentialState, match="expired after 0 hours"):
+        roll_back_credential(credential=second, by="Ada")
+    assert [outdated.version for outdated in find_expired_credentials()] == [2]
 
 
 def test_what_was_revoked_is_destroyed_and_stays_so(office):
@@ -120,11 +120,11 @@ def test_revoking_everything_leaves_no_value_at_all(office):
 
 
 def test_a_second_version_on_its_way_replaces_the_first_and_says_whose_it_is(office):
-    mine = credential_enter(connection=office, api_key="key-1", password="canary-1", by="Ada")
-    theirs = credential_enter(connection=office, api_key="key-2", password="canary-2", by="Bea")
-    with pytest.raises(StepNotPossible, match="Bea has entered version 2 in the meantime"):
-        credential_tested(credential=mine, problem="")
-    credential_activate(credential=credential_tested(credential=theirs, problem=""), by="Bea")
+    mine = add_credential(connection=office, api_key="key-1", password="canary-1", by="Ada")
+    theirs = add_credential(connection=office, api_key="key-2", password="canary-2", by="Bea")
+    with pytest.raises(InvalidCredentialState, match="Bea has entered version 2 in the meantime"):
+        record_test_result(credential=mine, problem="")
+    activate_credential(credential=record_test_result(credential=theirs, problem=""), by="Bea")
     assert states() == [(2, "active"), (1, "revoked")]
 
 
