@@ -235,7 +235,9 @@ def _store(token: FormToken, posted: QueryDict, *, with_secrets: bool, signed_in
         if not signed_in and row.signed_out_saves >= MOST_SIGNED_OUT_SAVES:
             return _opened(row)
         row.signed_out_saves = 0 if signed_in else row.signed_out_saves + 1
-        before = _opened(row) if row.sealed_fields else None
+        # A form that does not continue this draft replaces it: secrets of another form are not its own.
+        continues = bool(row.sealed_fields) and posted.get(DRAFT) == str(row.pk)
+        before = _opened(row) if continues else None
         kept = before.secrets if before else KeptSecrets()
         # A secret left blank is the one kept from before, unless it was to be left out.
         waived = posted.getlist(WAIVED)
@@ -248,7 +250,7 @@ def _store(token: FormToken, posted: QueryDict, *, with_secrets: bool, signed_in
         if with_secrets:
             row.secrets_until = now + SECRETS_KEPT_FOR
             values |= secret
-        if with_secrets or len(values) != len(kept.values):
+        if with_secrets or not continues or len(values) != len(kept.values):
             sealed = (
                 encryption.seal(json.dumps(values), context=row.context("sealed_secrets")) if values else ""
             )

@@ -111,6 +111,28 @@ def test_a_secret_typed_anew_replaces_the_kept_one(browser, connection, address)
     assert made.values["sharedSecret"].reveal() == "second-secret"
 
 
+@pytest.mark.parametrize("way", ["refused", "refused after an autosave", "autosaved"])
+def test_secrets_of_an_earlier_form_are_never_sent_with_another(way, browser, connection, address):
+    """Two tabs, or a form given up and opened again: both have the same address, and so the same draft."""
+    first = TYPED | {"apiKey": "given-up", "config.password": SECRET, "sharedSecret": "of-the-first"}
+    browser.post(address, typed_into(browser.get(address), **first))
+    second = TYPED | {"apiKey": f"meant-{way[-8:]}".replace(" ", ""), "name": "Meant"}
+    page = browser.get(address)
+    if way != "refused":
+        browser.post("/drafts/save/", typed_into(page, **second, draft_secrets="sharedSecret"))
+    if way == "autosaved":
+        assert FormDraft.objects.get().sealed_secrets == ""
+        page = browser.get(f"{address}?draft={FormDraft.objects.get().pk}")
+        second |= {"leave_secret": "sharedSecret"}
+    else:
+        page = browser.post(address, typed_into(page, **second))
+        assert "Kept until" not in page.content.decode() and "leave_secret" not in page.content.decode()
+    browser.post(address, typed_into(page, **second | {"adapter": "Simulator"}))
+    change = Change.objects.latest("created_at")
+    assert change.state == State.ACCEPTED
+    assert "password" not in change.body.get("config", {}) and "sharedSecret" not in change.body
+
+
 def test_a_form_posted_after_the_session_ended_is_filled_in_after_sign_in(
     browser, connection, address, relay
 ):
