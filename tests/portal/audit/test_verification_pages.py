@@ -78,7 +78,7 @@ def test_a_range_beyond_the_end_is_read_to_the_end_with_its_head(nine_rows):
 def test_progress_counts_the_rows_that_are_read(nine_rows, monkeypatch):
     monkeypatch.setattr(chain, "CHUNK", 2)
     seen = []
-    monkeypatch.setattr(chain, "_Walk", lambda **values: _small_walk(values))
+    monkeypatch.setattr(chain, "_VerificationCursor", lambda **values: _small_walk(values))
     audit_verify(first=4, progress=lambda done, total: seen.append((done, total)))
     assert seen == [(2, 6), (4, 6), (6, 6), (6, 6)]
 
