@@ -71,6 +71,28 @@ def test_the_configuration_table_names_every_setting_and_no_other() -> None:
     assert settings_documented() - around_django == settings_read()
 
 
+def settings_renamed() -> dict[str, str]:
+    """Return the new name of each setting that is still read under its former name."""
+    calls = [
+        node
+        for name in python_files()
+        if name.startswith("portal/settings/")
+        for node in ast.walk(ast.parse(text_of(name)))
+        if isinstance(node, ast.Call)
+    ]
+    return {
+        str(keyword.value.value): str(call.args[0].value)  # type: ignore[attr-defined]
+        for call in calls
+        for keyword in call.keywords
+        if keyword.arg == "old" and isinstance(keyword.value, ast.Constant) and keyword.value.value
+    }
+
+
+def test_every_renamed_setting_is_listed_with_its_former_name() -> None:
+    listed = re.findall(r"^\| `([A-Z_]+)` \| `([A-Z_]+)` \|$", text_of("docs/settings.md"), re.M)
+    assert {old: new for new, old in listed} == settings_renamed()
+
+
 def dockerfile() -> list[list[str]]:
     """The instructions of the Dockerfile, each as words."""
     joined = text_of("Dockerfile").replace("\\\n", " ")
