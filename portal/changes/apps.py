@@ -17,21 +17,21 @@ class ChangesConfig(AppConfig):
     name = "portal.changes"
 
     def ready(self) -> None:
-        """Register the home card, what is sealed, the warnings, and the work that is done regularly.
+        """Register the card, the encrypted fields, the warnings and the periodic tasks.
 
-        An interrupted send becomes an unknown outcome within a minute: CHANGE_INTERRUPTED_AFTER plus this.
+        An interrupted change gets an unknown outcome within a minute: CHANGE_INTERRUPTED_AFTER and 10 s.
         """
-        from portal.changes.dashboard import home_register
+        from portal.changes.dashboard import register_home_card
         from portal.changes.encrypted_payloads import payload_context, secrets_context
-        from portal.changes.health import checks_register
+        from portal.changes.health import register_checks
         from portal.changes.models import Change
-        from portal.changes.outcomes import outcomes_record_kept_soon
-        from portal.changes.stale_changes import changes_interrupted_settle
+        from portal.changes.outcomes import record_spooled_outcomes_soon
+        from portal.changes.stale_changes import settle_stale_changes
 
-        home_register()
-        checks_register()
-        housekeeping_register(changes_interrupted_settle, every=timedelta(seconds=10))
-        request_started.connect(outcomes_record_kept_soon, dispatch_uid="portal.changes.outcomes")
+        register_home_card()
+        register_checks()
+        housekeeping_register(settle_stale_changes, every=timedelta(seconds=10))
+        request_started.connect(record_spooled_outcomes_soon, dispatch_uid="portal.changes.outcomes")
         columns = {"sealed_payload": payload_context, "sealed_secrets": secrets_context}
         register_encrypted_field(
             EncryptedField("Changes not yet sent, secrets not yet shown", Change, columns)

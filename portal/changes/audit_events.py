@@ -1,4 +1,4 @@
-"""The audit events of a change, and the guard that turns an unwritable record into words."""
+"""Record the audit events of a change, in one durable transaction with the change itself."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,13 +12,13 @@ from portal.changes.models import Change
 from provisioning.encryption import KeyringError
 
 
-def change_event(action: str, change: Change, origin: Origin, **details: Any) -> None:
-    """Appends one event about a change. Raises AuditUnavailable."""
+def record_change_event(action: str, change: Change, origin: Origin, **details: Any) -> None:
+    """Append one event about a change. Raises AuditUnavailable."""
     event_record(
         action=action,
         origin=origin,
         connection=change.connection,
-        object=object_of(change),
+        object=get_object_ref(change),
         operation=change.operation,
         change_id=str(change.pk),
         reason=change.reason,
@@ -26,8 +26,8 @@ def change_event(action: str, change: Change, origin: Origin, **details: Any) ->
     )
 
 
-def object_of(change: Change) -> ObjectRef:
-    """The change's entity as the audit trail names it."""
+def get_object_ref(change: Change) -> ObjectRef:
+    """Return the change's entity as the audit trail names it."""
     return ObjectRef(
         kind=change.kind,
         guid=change.object_guid,
@@ -40,8 +40,8 @@ def object_of(change: Change) -> ObjectRef:
     )
 
 
-def before_of(change: Change) -> dict[str, Any]:
-    """The old values of what is to become different: beside `after_of`, nothing else seems to vanish."""
+def get_old_values(change: Change) -> dict[str, Any]:
+    """Return the old values of the properties that become different, without secrets."""
     return {
         row["field"]: row["old"]
         for row in change.rows
@@ -49,16 +49,11 @@ def before_of(change: Change) -> dict[str, Any]:
     }
 
 
-def after_of(change: Change) -> dict[str, Any]:
-    """What is to become different, without what is sent along unchanged; secrets masked."""
-    return change.changed_values
-
-
 @contextmanager
-def recorded() -> Iterator[None]:
-    """A durable transaction for a change and its event: both or none, on disk when the block is left.
+def durable_record() -> Iterator[None]:
+    """Write a change and its event in one transaction, on disk when the block ends.
 
-    Raises RecordMissing if either cannot be written.
+    Raises AuditWriteError if either cannot be written.
     """
     try:
         with transaction.atomic(durable=True):

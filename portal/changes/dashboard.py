@@ -1,4 +1,4 @@
-"""The card of the home page: what I left open or was refused, and everybody's whose outcome is open."""
+"""The dashboard card of open changes: unknown outcomes of everyone, own drafts and own refusals."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from portal.changes.models import Change, State
 from portal.changes.permissions import Person, visible_changes
-from portal.changes.stale_changes import changes_interrupted_settle
+from portal.changes.stale_changes import settle_stale_changes
 from portal.core.dashboard import CARDS, DashboardCard
 
 SHOWN = 8
@@ -23,12 +23,12 @@ _URGENCY = Case(
 
 
 def open_changes(request: HttpRequest) -> Mapping[str, Any]:
-    """`changes`: open outcomes of everybody, the person's drafts, and refusals of today that still matter.
+    """Return `changes` (unknown outcomes of everyone, own drafts, own refusals of today) and `more`.
 
-    A refusal is left out once its author dismissed it or the same was accepted later. `more`: whether there
-    are others besides.
+    A refusal is left out once its author dismissed it or the same change was accepted later. `more` says
+    whether there are further changes.
     """
-    changes_interrupted_settle()
+    settle_stale_changes()
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     refused = Q(state=State.REFUSED, created_at__gte=midnight, dismissed_at=None)
     mine = Q(state=State.PREPARED) | (refused & ~Exists(_accepted_later(request.user)))
@@ -39,7 +39,7 @@ def open_changes(request: HttpRequest) -> Mapping[str, Any]:
 
 
 def _accepted_later(user: Person) -> QuerySet[Change]:
-    """Return the accepted changes of the same person and thing after a refused one."""
+    """Return the accepted changes of the same person and entity after a refused one."""
     same = ("actor", "connection", "operation", "target", "object_guid", "object_name")
     later = visible_changes(user).filter(created_at__gt=OuterRef("created_at"), actor=OuterRef("actor"))
     created = {name: OuterRef(name) for name in same if name != "object_guid"}
@@ -47,8 +47,8 @@ def _accepted_later(user: Person) -> QuerySet[Change]:
     return later.filter(Q(**created) | (Q(**updated) & ~Q(object_guid="")), state=State.ACCEPTED)
 
 
-def home_register() -> None:
-    """Puts the card first on the home page."""
+def register_home_card() -> None:
+    """Put the card first on the home page."""
     CARDS.register(
         "changes",
         DashboardCard("changes/home_card.html", access="change.view", order=10, context=open_changes),

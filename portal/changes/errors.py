@@ -1,13 +1,15 @@
-"""Why a step of a change did not happen; each carries words for the person. Nothing was sent in any of them.
+"""Why a step of a change was stopped. Each error carries the words for the page; nothing was sent.
 
 ChangeStopped
-├── EntityBusy       another change of the same entity is being sent right now
-├── ReasonRequired   a dangerous change without a reason
-├── RecordMissing    the database or the audit trail cannot be written
-├── ConnectionPaused the connection is read-only for now
-├── NotPossible      the change is not in a state in which this can be done
-├── AlreadySent      the same person sent the same new entity a moment ago
-└── SecretsGone      the generated secrets were shown, expired, or belong to somebody else
+├── ConcurrentChange  another change of the same entity is being sent right now
+├── ReasonRequired    a dangerous change without a reason
+├── AuditWriteError   the database or the audit trail cannot be written
+├── ConnectionPaused  the connection is read-only for now
+├── InvalidState      the change is not in a state in which this can be done
+├── DuplicateChange   the same person sent the same new entity a moment ago
+├── EntityDrifted     the entity changed since the change was prepared
+├── EntityUnreadable  the entity could not be read before sending
+└── SecretsGone       the generated secrets were shown, expired, or belong to someone else
 """
 
 from typing import Any
@@ -25,52 +27,68 @@ class ChangeStopped(Exception):  # noqa: N818 - it is an answer, not a fault
 
 
 class ConcurrentChange(ChangeStopped):
-    """One write per entity at a time."""
+    """Only one change of an entity is sent at a time."""
 
     title = "Another change is being sent"
 
 
 class ReasonRequired(ChangeStopped):
-    """A dangerous change says why, and in production names what it touches."""
+    """A dangerous change needs a reason, and in production the name of the entity."""
 
     status = 422
 
 
 class AuditWriteError(ChangeStopped):
-    """No change reaches the gateway without a record."""
+    """The change could not be recorded, so it was not sent."""
 
     status = 503
 
 
 class ConnectionPaused(ChangeStopped):
-    """A paused connection is read-only: no change of it is made, prepared or sent."""
+    """A paused connection is read-only: no change is created, prepared or sent."""
 
     status = 503
     title = "The connection is paused"
 
 
 class InvalidState(ChangeStopped):
-    """Wrong state for this step."""
+    """The change is in the wrong state for this step."""
+
+
+class EntityDrifted(ChangeStopped):
+    """The change ends in conflict. `rows` are the differences, masked, as in `Change.meanwhile`."""
+
+    def __init__(self, explanation: str, rows: list[dict[str, Any]] | None = None) -> None:
+        super().__init__(explanation)
+        self.rows = rows or []
+
+
+class EntityUnreadable(ChangeStopped):
+    """The change waits for its author again. `code` is the gateway's error code, or ""."""
+
+    def __init__(self, explanation: str, *, code: str = "") -> None:
+        super().__init__(explanation)
+        self.code = code
 
 
 class DuplicateChange(ChangeStopped):
-    """A second one of the same is only made on purpose. `twin` is the Change that was sent.
+    """A second entity with the same values is only created on purpose. `duplicate` is the Change sent before.
 
-    `same` is False where the form was sent before with other values.
+    `same` is False if the form was sent before with other values.
     """
 
     title = "You sent exactly this a moment ago"
 
-    def __init__(self, twin: Any, *, same: bool = True) -> None:
+    def __init__(self, duplicate: Any, *, same: bool = True) -> None:
         explanation = "Nothing was sent this time, because it would have created a second one."
         if not same:
             explanation = "Nothing was sent this time, because this form was already sent with other values."
         super().__init__(explanation)
-        self.twin, self.same = twin, same
+        self.duplicate, self.same = duplicate, same
 
 
 class SecretsGone(ChangeStopped):
-    """Shown once, to one person, for a few minutes."""
+    """Generated secrets are shown once, to one person, for a few minutes."""
 
     status = 410
     title = "These secrets cannot be shown"

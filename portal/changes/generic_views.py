@@ -1,178 +1,451 @@
-"""The base of the pages that write: operation, permission, links, and the trace a form leaves."""
+"""The generic views that entity apps subclass: create, edit, and actions without a form."""
 
 import uuid
-from collections.abc import Callable
-from functools import cached_property
+from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
-from django.http import HttpResponse, QueryDict
-from django.shortcuts import render
-from django.template import loader
-from django.urls import reverse
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
 from portal.audit.event_types import KINDS
+from portal.audit.recording import origin_of
 from portal.changes import workflow
-from portal.changes.explanations import refusal_words
-from portal.changes.form_input import complete_typed, labels_of, typed_data, typed_of
-from portal.changes.gateway_pages import GatewayView
-from portal.changes.kept_secrets import kept_secrets
+from portal.changes.base_views import (
+    WriteView,
+    change_url,
+    record_paused_attempt,
+    show_refusal,
+    unrecorded_page,
+)
+from portal.changes.comparison import (
+    Difference,
+    find_differences,
+    read_original,
+    sign_original,
+    take_snapshot,
+)
+from portal.changes.errors import (
+    AuditWriteError,
+    ConnectionPaused,
+    DuplicateChange,
+    InvalidState,
+    ReasonRequired,
+)
+from portal.changes.form_input import drop_digests, get_labels, merge_initial
+from portal.changes.gates import clean_reason, is_production
 from portal.changes.models import Change, State
-from portal.changes.permissions import visible_changes
+from portal.changes.review_rows import get_label
 from portal.core.forms import PayloadForm
 from portal.core.links import entity_url
+from portal.core.next_steps import notice_with_links
 from portal.directory.models import IndexedEntity
-from portal.directory.services import get_parents
-from portal.form_drafts.forms import note_secrets, require_secrets, secret_names
-from portal.form_drafts.services import KeptSecrets, OpenDraft, fill_secrets, open_draft, save_posted
-from provisioning.operations import Operation, get_operation
+from portal.directory.services import find_entity, get_parents
+from portal.form_drafts.forms import show_unchecked
+from portal.form_drafts.services import OpenDraft
+from provisioning import contract, service
+from provisioning.entities import ENTITY_KINDS, Entity
+from provisioning.gateway.error_codes import describe_read_failure
+from provisioning.gateway.errors import EntityNotFound, ProvisioningError
 
 
-class WriteView(GatewayView):
-    """Base of the writing pages. `operation` gives kind and permission; undeclared, the page cannot exist.
+class EntityCreateView(WriteView):
+    """The page of a new entity below a parent: GET shows an empty form, POST sends it once.
 
-    What is typed into them is kept as a draft (portal.form_drafts) until it is taken.
+    In production the POST prepares it instead, and a person reviews and sends it.
+
+    `parent_kind` is the parent's kind; `parent_guid()` says which one (by default the address's guid).
+    Template context: form, submission, entry (the parent), parents, cancel_url, reviewed; duplicate
+    and duplicate_url if the person sent the same a moment ago.
     """
 
-    operation: ClassVar[str] = ""
-    form_class: ClassVar[type[PayloadForm]]
-    template_name: ClassVar[str] = ""
+    template_name = "changes/create.html"
+    parent_kind: ClassVar[str] = ""
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if "operation" in cls.__dict__ and "access" not in cls.__dict__:
-            cls.access = get_operation(cls.operation).permission
+    def parent_guid(self) -> str:
+        """Return the guid of the parent."""
+        return str(self.kwargs["guid"])
 
-    @property
-    def spec(self) -> Operation:
-        """The operation of the table."""
-        return get_operation(self.operation)
-
-    @property
-    def connection(self) -> str:
-        """Slug of the connection in the address."""
-        return str(self.kwargs["connection"])
-
-    def page_url(self, *, connection: str, guid: str) -> str:
-        """The entity's page, where a success lands."""
-        return entity_url(self.spec.kind, connection, guid)
-
-    def page_context(self, entry: IndexedEntity | None) -> dict[str, Any]:
-        """More template variables; `entry` is the parent of a create, the entity otherwise."""
+    def initial(self, parent: IndexedEntity) -> dict[str, Any]:
+        """Return the initial values of the empty form."""
         return {}
 
-    @cached_property
-    def draft(self) -> OpenDraft | None:
-        """The draft that this page continues."""
-        return open_draft(self.request)
-
-    @cached_property
-    def typed_secrets(self) -> KeptSecrets:
-        """The secrets typed before, into the draft or the change that this page continues."""
-        if self.draft and self.draft.secrets.names:
-            return self.draft.secrets
-        change = self.resumed() if hasattr(self, "form_class") else None
-        return kept_secrets(change, self.form_class()) if change else KeptSecrets()
-
-    @cached_property
-    def posted(self) -> QueryDict:
-        """What was posted, completed with the secrets typed before."""
-        return fill_secrets(self.request.POST, self.typed_secrets)[0]
-
-    def resume_form(self, change: Change, make: Callable[..., PayloadForm]) -> PayloadForm:
-        """The form with what was typed for `change`, saying what was not kept."""
-        data = typed_data(change.typed)
-        missing = complete_typed(make(), data, change.body) if change.typed else []
-        form = make(data=data)
-        for name in missing:
-            form.add_error(
-                name, "This was not kept, because it may contain secrets. Enter your changes again."
-            )
-        return form
-
-    def require_secrets(self, form: PayloadForm) -> None:
-        """Refuse a posted form without the secrets that were typed once and are no longer kept."""
-        require_secrets(form, fill_secrets(self.request.POST, self.typed_secrets)[1])
-
-    def typed_in_vain(self, form: PayloadForm) -> list[str]:
-        """The secrets of a posted form that are not kept: the form came without a draft token."""
-        if save_posted(self.request, self.posted):
-            return []
-        return [name for name in secret_names(form) if self.request.POST.get(name)]
-
-    def back_url(self) -> str:
-        """The form, after a post with what was typed."""
-        saved = save_posted(self.request, self.posted) if self.request.method == "POST" else None
-        return saved.url if saved else super().back_url()
+    def form(self, parent: IndexedEntity, **kwargs: Any) -> PayloadForm:
+        """Return the form; kwargs are `data` or `initial`."""
+        return self.form_class(**kwargs)
 
     def draft_title(self, entry: IndexedEntity | None) -> str:
-        """What an unsent form is called at Home."""
-        name = entry.name if entry else ""
-        return f"{self.spec.kind.replace('_', ' ').capitalize()} {name} in {self.connection}"
+        """Return the name of an unsent form on the home page."""
+        return f"New {KINDS[self.spec.kind]} of {entry.name if entry else ''} in {self.connection}"
 
-    def show(self, entry: IndexedEntity | None, *, status: int = 200, **context: Any) -> HttpResponse:
-        """Renders the page: entry, parents (its breadcrumbs), operation and what a subclass adds."""
-        frame = {
-            "entry": entry,
-            "parents": get_parents(entry) if entry else [],
-            "operation": self.spec,
-            "kind_words": KINDS.get(self.spec.kind, ""),
-            "draft_title": self.draft_title(entry),
-            "resumed": self.resumed(),
-        }
-        if "form" in context:
-            self._note_secrets(context["form"], status)
-        return render(
-            self.request, self.template_name, {**frame, **context, **self.page_context(entry)}, status=status
+    def name_of(self, payload: dict[str, Any]) -> str:
+        """Return the new entity's name for lists and the audit trail."""
+        return str(payload.get("name") or payload.get("username") or "")
+
+    def next_links(self, parent: IndexedEntity, change: Change) -> list[tuple[str, str]]:
+        """Return (label, address) of the likely next steps; shown with the new entity."""
+        url = entity_url(parent.kind, self.connection, parent.guid)
+        return [(f"Back to {parent.name}", url)] if url else []
+
+    def may_create(self, kind: str) -> bool:
+        """Return whether the user may create entities of that kind."""
+        user: Any = self.request.user
+        return bool(user.has_perm(f"{kind}.create"))
+
+    def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """Show the form: empty, or with earlier input (`?draft=`, `?change=`)."""
+        parent = self.parent()
+        if self.draft:
+            form = self.form(parent, data=self.draft.fields, initial=self.initial(parent))
+            show_unchecked(form)
+            return self.form_page(parent, form)
+        change = self.get_resumed_change()
+        if change is None:
+            return self.form_page(parent, self.form(parent, initial=self.initial(parent)))
+        form = self.restore_form(change, partial(self.form, parent, initial=self.initial(parent)))
+        if change.state == State.REFUSED:
+            show_refusal(form, change)
+        return self.form_page(parent, form, change=change)
+
+    def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """Send a valid form once per submission and go to its entity's page, or to the review."""
+        parent = self.parent()
+        form = self.form(parent, data=self.posted_data, initial=self.initial(parent))
+        self.require_secrets(form)
+        if not form.is_valid():
+            return self.form_page(parent, form, status=422)
+        try:
+            return self.respond(parent, form, self.submit(parent, form))
+        except DuplicateChange as stop:
+            return self.duplicate_page(parent, form, stop)
+        except (AuditWriteError, ConnectionPaused, ProvisioningError) as stop:
+            record_paused_attempt(self.request, stop)
+            form.add_error(None, stop.explanation)
+            return self.form_page(parent, form, status=503, submission=_submission(request))
+
+    def parent(self) -> IndexedEntity:
+        """Return the parent's row. Raises UnknownEntity, which is a 404."""
+        place = {"connection": self.connection, "guid": self.parent_guid()}
+        return find_entity(user=self.request.user, kind=self.parent_kind, **place)
+
+    def submit(self, parent: IndexedEntity, form: PayloadForm) -> Change:
+        """Submit the form to portal.changes.workflow."""
+        payload = form.payload()
+        return workflow.submit_change(
+            user=self.request.user,
+            origin=origin_of(self.request),
+            operation=self.operation,
+            connection=self.connection,
+            target=parent.guid,
+            parent_name=parent.name,
+            tenant_guid=parent.tenant_guid or (parent.guid if parent.kind == "tenant" else ""),
+            object_name=self.name_of(payload),
+            payload=payload,
+            submission=_submission(self.request),
+            form_state=self.form_state(form),
+            allow_duplicate=self.request.POST.get("again") == "1",
+            replaces=self.get_resumed_change(),
         )
 
-    def _note_secrets(self, form: PayloadForm, status: int) -> None:
-        """Keep a form that was not taken, and say at its secret fields which values are kept."""
-        kept = self.typed_secrets
-        if self.request.method == "POST" and status >= 400:
-            saved = save_posted(self.request, self.posted)
-            kept = saved.secrets if saved else KeptSecrets(self.typed_in_vain(form))
-        note_secrets(form, kept)
+    def respond(self, parent: IndexedEntity, form: PayloadForm, change: Change) -> HttpResponse:
+        """Go to the entity's page if accepted, show the form if refused, else go to the change's page."""
+        if page := unrecorded_page(change):
+            return page
+        if change.state == State.ACCEPTED and change.object_guid and change.is_indexed and not change.inquiry:
+            url = self.page_url(connection=self.connection, guid=change.object_guid)
+            links = self.next_links(parent, change)
+            messages.success(self.request, notice_with_links("Created.", links))
+            return redirect(url or change_url(change))
+        if change.state == State.REFUSED:
+            show_refusal(form, change)
+            return self.form_page(parent, form, status=422, change=change)
+        return redirect(change_url(change))
 
-    def trace(self, form: PayloadForm | None = None) -> workflow.FormState:
-        """Where this was typed, for "Back to edit" and "Correct it"."""
-        query = self.request.GET.copy()
-        for name in ("change", "draft"):
-            query.pop(name, None)
-        path = f"{self.request.path}?{query.urlencode()}" if query else self.request.path
-        return workflow.FormState(path, typed_of(form), labels_of(form)) if form else workflow.FormState(path)
+    def duplicate_page(self, parent: IndexedEntity, form: PayloadForm, stop: DuplicateChange) -> HttpResponse:
+        """Show the form as typed, the outcome of the one sent before, and a box to tick."""
+        duplicate: Change = stop.duplicate
+        guid = duplicate.object_guid
+        url = self.page_url(connection=self.connection, guid=guid) if guid else ""
+        context: dict[str, Any] = {"duplicate": duplicate, "duplicate_url": url or change_url(duplicate)}
+        context |= {"duplicate_differs": not stop.same, "retype": self.get_lost_secrets(form)}
+        return self.form_page(parent, form, status=stop.status, **context)
 
-    def resumed(self) -> Change | None:
-        """The change named in `?change=`, or in the form that was opened there and kept as a draft."""
-        named = self.request.GET.get("change") or self.request.POST.get("change")
-        try:
-            wanted = uuid.UUID(named or (self.draft.fields.get("change", "") if self.draft else ""))
-        except ValueError:
-            return None
-        own = visible_changes(self.request.user).filter(actor_id=self.request.user.pk)
-        return own.filter(pk=wanted, connection=self.connection, operation=self.operation).first()
+    def form_page(
+        self,
+        parent: IndexedEntity,
+        form: PayloadForm,
+        *,
+        status: int = 200,
+        submission: uuid.UUID | None = None,
+        **context: Any,
+    ) -> HttpResponse:
+        """Show the form. Its next submission is a new one unless `submission` is given."""
+        cancel = entity_url(parent.kind, self.connection, parent.guid)
+        return self.render_page(
+            parent,
+            status=status,
+            form=form,
+            submission=submission or uuid.uuid4(),
+            cancel_url=cancel,
+            reviewed=is_production(self.connection),
+            **context,
+        )
 
 
-def unrecorded_page(change: Change) -> HttpResponse | None:
-    """Return the page for an outcome that the database could not take; None for one that it has.
+def _submission(request: HttpRequest) -> uuid.UUID:
+    """Return the form's id; a form without a valid one gets a new id."""
+    try:
+        return uuid.UUID(request.POST.get("submission", ""))
+    except ValueError:
+        return uuid.uuid4()
 
-    The page needs no database: what it tells is known from the gateway's answer.
+
+class UpdateView(WriteView):
+    """Base of edits and actions: read the entity fresh and prepare a change of it."""
+
+    def entry(self) -> IndexedEntity:
+        """Return the entity's row. Raises UnknownEntity, which is a 404."""
+        place = {"connection": self.connection, "guid": str(self.kwargs["guid"])}
+        return find_entity(user=self.request.user, kind=self.spec.kind, **place)
+
+    def entity(self, entry: IndexedEntity) -> Entity:
+        """Read the entity from the gateway. Raises ProvisioningError."""
+        return service.read_entity(
+            connection=self.connection, kind=entry.kind, parent=entry.parent_guid, guid=entry.guid
+        )
+
+    def prepare(
+        self,
+        entry: IndexedEntity,
+        entity: Entity,
+        payload: dict[str, Any],
+        form: PayloadForm | None,
+        reason: str = "",
+    ) -> HttpResponse:
+        """Prepare the change and go to its review page."""
+        parents = get_parents(entry)
+        change = workflow.prepare_change(
+            user=self.request.user,
+            origin=origin_of(self.request),
+            operation=self.operation,
+            connection=self.connection,
+            entity=entity,
+            payload=payload,
+            parent_name=parents[-1].name if parents else "",
+            tenant_guid=entry.tenant_guid or (entry.guid if entry.kind == "tenant" else ""),
+            reason=reason,
+            form_state=self.form_state(form),
+            replaces=self.get_resumed_change(),
+        )
+        return redirect(change_url(change))
+
+
+class EntityEditView(UpdateView):
+    """The edit page of one entity: GET shows its form, POST prepares what differs and goes to the review.
+
+    Template context: form, entity, entry, parents, base (hidden field), concurrent_changes (made by
+    others since the form was opened), unchanged (nothing was edited), cancel_url.
     """
-    if change.is_recorded:
-        return None
-    words = loader.render_to_string("changes/unrecorded.html", {"change": change})
-    statuses = {State.ACCEPTED: 200, State.REFUSED: 422}
-    return HttpResponse(words, status=statuses.get(State(change.state), 503))
+
+    template_name = "changes/edit.html"
+
+    def form(self, entity: Entity, **kwargs: Any) -> PayloadForm:
+        """Return the form; kwargs are `initial` and perhaps `data`."""
+        return self.form_class(**kwargs)
+
+    def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """Show the form with the gateway's values, or with earlier input (`?draft=`, `?change=`)."""
+        entry = self.entry()
+        entity = self.entity(entry)
+        if self.draft:
+            return self.show_draft(entry, entity, self.draft)
+        change = self.get_resumed_change()
+        if change is not None and change.typed:
+            return self.show_resumed(entry, entity, change)
+        return self.form_page(
+            entry, entity, self.form(entity, initial=self.form_class.initial_from(entity.values))
+        )
+
+    def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """Prepare the differences; stop if someone else was faster or nothing differs."""
+        entry = self.entry()
+        base = read_original(
+            request.POST.get("base", ""), connection=self.connection, kind=self.spec.kind, guid=entry.guid
+        )
+        try:
+            entity = self.entity(entry)
+        except EntityNotFound:
+            raise
+        except ProvisioningError as error:
+            return self.show_unread(entry, base, error)
+        form = self.form(entity, data=self.posted_data, initial=self.form_class.initial_from(entity.values))
+        self.require_secrets(form)
+        if base is None:
+            form.add_error(None, "This form is out of date. Check the values and submit again.")
+        valid, concurrent_changes = form.is_valid(), self.find_concurrent_changes(base, entity)
+        if base is None or not valid or concurrent_changes:
+            return self.show_again(entry, entity, form, base, concurrent_changes)
+        payload = form.changes_from(entity.values)
+        if not payload:
+            return self.form_page(entry, entity, form, unchanged=True)
+        try:
+            return self.prepare(entry, entity, payload, form)
+        except (AuditWriteError, ConnectionPaused, ProvisioningError) as stop:
+            record_paused_attempt(self.request, stop)
+            form.add_error(None, stop.explanation)
+            return self.form_page(entry, entity, form, status=503)
+
+    def show_unread(
+        self, entry: IndexedEntity, base: dict[str, Any] | None, error: ProvisioningError
+    ) -> HttpResponse:
+        """Show the form as typed, on the values it was opened with: the gateway cannot be read now."""
+        if base is None:
+            raise error
+        seen = ENTITY_KINDS[self.spec.kind].entity_class(
+            guid=entry.guid, parent=entry.parent_guid, values=drop_digests(base)
+        )
+        form = self.form(seen, data=self.posted_data, initial=self.form_class.initial_from(seen.values))
+        form.add_error(
+            None, f"Nothing was sent: the gateway could not be read. {describe_read_failure(error)}"
+        )
+        return self.form_page(entry, seen, form, status=503, base=self.request.POST["base"])
+
+    def show_draft(self, entry: IndexedEntity, entity: Entity, draft: OpenDraft) -> HttpResponse:
+        """Show the form as typed in a draft, on the gateway's current values."""
+        initial = self.form_class.initial_from(entity.values)
+        form = self.form(entity, data=draft.fields, initial=initial)
+        base = read_original(
+            draft.fields.get("base", ""), connection=self.connection, kind=self.spec.kind, guid=entry.guid
+        )
+        concurrent_changes = self.find_concurrent_changes(base, entity)
+        if concurrent_changes and base and form.is_valid():
+            form = self.form(entity, initial=merge_initial(form, base, entity.values))
+        else:
+            show_unchecked(form)
+        return self.form_page(entry, entity, form, concurrent_changes=concurrent_changes)
+
+    def show_resumed(self, entry: IndexedEntity, entity: Entity, change: Change) -> HttpResponse:
+        """Show the form as typed for a change, on current values, with a refusal at its field."""
+        initial = self.form_class.initial_from(entity.values)
+        form = self.restore_form(change, partial(self.form, entity, initial=initial))
+        concurrent_changes = self.find_concurrent_changes(change.base, entity)
+        if form.is_valid() and concurrent_changes:
+            form = self.form(entity, initial=merge_initial(form, change.base, entity.values))
+        elif change.state == State.REFUSED:
+            show_refusal(form, change)
+        return self.form_page(entry, entity, form, concurrent_changes=concurrent_changes, change=change)
+
+    def show_again(
+        self,
+        entry: IndexedEntity,
+        entity: Entity,
+        form: PayloadForm,
+        base: Mapping[str, Any] | None,
+        concurrent_changes: list[Difference],
+    ) -> HttpResponse:
+        """Show the form again; fields that the user did not edit show the current values."""
+        if form.is_valid() and base is not None:
+            form = self.form(entity, initial=merge_initial(form, base, entity.values))
+        status = 409 if concurrent_changes else 422
+        return self.form_page(entry, entity, form, status=status, concurrent_changes=concurrent_changes)
+
+    def find_concurrent_changes(self, base: Mapping[str, Any] | None, entity: Entity) -> list[Difference]:
+        """Return what changed at the gateway since `base`."""
+        return find_differences(base, take_snapshot(entity)) if base else []
+
+    def form_page(
+        self, entry: IndexedEntity, entity: Entity, form: PayloadForm, *, status: int = 200, **context: Any
+    ) -> HttpResponse:
+        """Show the form. Its hidden `base` is the current state, so the next submission is based on that."""
+        context.setdefault("base", self.sign_values(entity))
+        context["concurrent_changes"] = label_differences(context.get("concurrent_changes") or [], form)
+        cancel = self.page_url(connection=self.connection, guid=entry.guid)
+        return self.render_page(entry, status=status, form=form, entity=entity, cancel_url=cancel, **context)
+
+    def sign_values(self, entity: Entity) -> str:
+        """Return the hidden field with the values that the user sees."""
+        kind, seen = self.spec.kind, take_snapshot(entity)
+        return sign_original(connection=self.connection, kind=kind, guid=entity.guid, snapshot=seen)
 
 
-def change_url(change: Change) -> str:
-    """The page of a change: review or outcome."""
-    return reverse("changes:page", args=[change.pk])
+class EntityActionView(UpdateView):
+    """A small update without a form, such as disabling: GET explains it and asks why, POST prepares it.
+
+    `changes` is the payload; `title`, `consequence` and `button` are words for the page. Template
+    context: entity, entry, parents, title, consequence, button, reason_required, cancel_url, nothing_to_do.
+    """
+
+    template_name = "changes/action.html"
+    changes: ClassVar[Mapping[str, Any]] = {}
+    title: ClassVar[str] = ""
+    consequence: ClassVar[str] = ""
+    button: ClassVar[str] = "Continue to review"
+    reason_required: ClassVar[bool] = False
+
+    def payload(self, entity: Entity) -> dict[str, Any]:
+        """Return the body: the fixed values, and the properties marked as documented-required."""
+        body = dict(self.changes)
+        required = contract.schema(self.spec.spec.request_schema or "").get("x-documented-required", [])
+        for name in required:
+            if entity.values.get(name) is not None:
+                body.setdefault(name, entity.values[name])
+        return body
+
+    def is_possible(self, entity: Entity) -> bool:
+        """Return whether anything would change; a disabled merchant cannot be disabled again."""
+        names = [
+            name for name in self.changes if name in entity.values or isinstance(self.changes[name], bool)
+        ]
+        return not names or any(
+            bool(entity.values.get(name)) != self.changes[name]
+            if isinstance(self.changes[name], bool)
+            else entity.values.get(name) != self.changes[name]
+            for name in names
+        )
+
+    def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """Show the consequence and ask for a reason."""
+        entry = self.entry()
+        reason = self.draft.fields.get("reason", "") if self.draft else ""
+        return self.action_page(entry, self.entity(entry), reason=reason)
+
+    def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """Prepare the change and go to its review."""
+        entry = self.entry()
+        entity = self.entity(entry)
+        typed_reason = request.POST.get("reason", "")
+        try:
+            reason = clean_reason(typed_reason)
+            if self.reason_required and not reason:
+                raise ReasonRequired("Please give a reason.")
+        except ReasonRequired as stop:
+            return self.action_page(
+                entry, entity, status=stop.status, reason=typed_reason, reason_problem=stop.explanation
+            )
+        if not self.is_possible(entity):
+            raise InvalidState("There is nothing to change: the gateway already has this state.")
+        return self.prepare(entry, entity, self.payload(entity), None, reason)
+
+    def action_page(
+        self, entry: IndexedEntity, entity: Entity, *, status: int = 200, **context: Any
+    ) -> HttpResponse:
+        """Show the page of the action."""
+        words = {
+            "title": self.title,
+            "consequence": self.consequence,
+            "button": self.button,
+            "reason_required": self.reason_required,
+            "nothing_to_do": not self.is_possible(entity),
+            "cancel_url": entity_url(entry.kind, self.connection, entry.guid),
+        }
+        return self.render_page(entry, status=status, entity=entity, **words, **context)
 
 
-def refuse(form: PayloadForm, change: Change) -> None:
-    """Puts the gateway's refusal onto the field it names."""
-    form.is_valid()
-    words = refusal_words(
-        code=change.code, gateway_message=change.gateway_message, explanation=change.explanation
-    )
-    form.refuse(field=change.field, message=words)
+def label_differences(differences: list[Difference], form: PayloadForm) -> list[dict[str, Any]]:
+    """Return the differences as rows with the labels of the form's fields."""
+    labels = get_labels(form)
+    return [
+        {**difference.as_row(), "label": labels.get(difference.field) or get_label(difference.field)}
+        for difference in differences
+    ]

@@ -1,11 +1,11 @@
-"""What the ready-check says of changes: outcomes that nobody knows, or that are not recorded yet."""
+"""Warnings of the readiness check: changes whose outcome is unknown or not recorded yet."""
 
 from portal.changes.models import Change, State
-from portal.changes.outcome_spool import spool_waiting
+from portal.changes.outcomes import list_spooled_changes
 from portal.core.health import WARNINGS, NotReadyError
 
 
-def checks_register() -> None:
+def register_checks() -> None:
     """Add the warnings to /healthz/ready."""
     WARNINGS.register("unknown outcomes", check_unknown_outcomes)
     WARNINGS.register("unrecorded outcomes", check_unrecorded_outcomes)
@@ -24,7 +24,7 @@ def check_unknown_outcomes() -> None:
 
 
 def check_unrecorded_outcomes() -> None:
-    """Raise NotReadyError while this machine keeps outcomes that the database has not taken yet."""
-    count = sum(1 for _ in spool_waiting())
+    """Raise NotReadyError while outcomes are spooled on this machine."""
+    count = sum(1 for _ in list_spooled_changes())
     if count:
         raise NotReadyError(f"{count} outcome(s) of changes are kept in files and not recorded yet")

@@ -1,4 +1,4 @@
-"""Secrets that the gateway generated: sealed with the change, shown once, to its author, for minutes."""
+"""Secrets that the gateway generated: stored encrypted, shown once to the author within 15 minutes."""
 
 from datetime import timedelta
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 from django.utils import timezone
 
 from portal.audit.recording import Origin
-from portal.changes.audit_events import change_event, recorded
-from portal.changes.encrypted_payloads import secrets_seal, secrets_unseal
+from portal.changes.audit_events import durable_record, record_change_event
+from portal.changes.encrypted_payloads import seal_secrets, unseal_secrets
 from portal.changes.errors import InvalidState, SecretsGone
 from portal.changes.models import Change, State
-from portal.changes.permissions import Person, authorise, change_authorise, visible_changes
+from portal.changes.permissions import Person, authorise, authorise_change, visible_changes
 from provisioning.encryption import KeyringError
 from provisioning.entities import Entity
 from provisioning.gateway.secrets import Sealed
@@ -24,8 +24,8 @@ _GONE = (
 )
 
 
-def generated_seal(change: Change, entity: Entity | None) -> dict[str, Any]:
-    """Column values that keep what the gateway generated: properties of the answer that were not sent."""
+def seal_generated_secrets(change: Change, entity: Entity | None) -> dict[str, Any]:
+    """Return the column values that store generated secrets: those in the answer that were not sent."""
     found: dict[str, str] = {}
     for name in GENERATED.get(change.operation, ()) if entity else ():
         value = entity.values.get(name) if entity else None
@@ -33,44 +33,42 @@ def generated_seal(change: Change, entity: Entity | None) -> dict[str, Any]:
             found[name] = str(value.reveal() if isinstance(value, Sealed) else value)
     if not found:
         return {}
-    return {"sealed_secrets": secrets_seal(change, found), "secrets_until": timezone.now() + REVEAL_WITHIN}
+    return {"sealed_secrets": seal_secrets(change, found), "secrets_until": timezone.now() + REVEAL_WITHIN}
 
 
-def secrets_reveal(*, user: Person, origin: Origin, change: Change) -> dict[str, str]:
-    """Property → secret in clear, once: afterwards they are deleted here. Recorded before it is returned.
+def reveal_secrets(*, user: Person, origin: Origin, change: Change) -> dict[str, str]:
+    """Return property → secret in plain text once, and delete them here. The event is recorded first.
 
-    Raises PermissionDenied, SecretsGone, RecordMissing (then they can still be shown).
+    Raises PermissionDenied, SecretsGone, InvalidState, AuditWriteError; the last two leave the secrets
+    stored.
     """
     authorise(user=user, permission="connector.reveal_secret")
-    change_authorise(user=user, change=change)
+    authorise_change(user=user, change=change)
     sealed = change.sealed_secrets
-    if not _may_see(change, user):
+    in_time = change.secrets_until is not None and change.secrets_until > timezone.now()
+    if not sealed or not in_time or change.actor_id != user.pk:
         raise SecretsGone(_GONE)
     try:
-        secrets = secrets_unseal(change, sealed)
+        secrets = unseal_secrets(change, sealed)
     except KeyringError as error:
         raise InvalidState(
             f"These secrets cannot be decrypted on this server. {error} They are still stored. Tell an "
             "admin, and try again within the 15 minutes."
         ) from error
-    with recorded():
-        taken = Change.objects.filter(pk=change.pk, sealed_secrets=sealed, secrets_until__gt=timezone.now())
-        if not taken.update(sealed_secrets="", secrets_revealed_at=timezone.now()):
+    with durable_record():
+        unseen = Change.objects.filter(pk=change.pk, sealed_secrets=sealed, secrets_until__gt=timezone.now())
+        deleted = unseen.update(sealed_secrets="", secrets_revealed_at=timezone.now())
+        if not deleted:
             raise SecretsGone(_GONE)
-        change_event(
+        record_change_event(
             "secret.revealed", change, origin, outcome="shown", after=dict.fromkeys(secrets, "shown once")
         )
     return secrets
 
 
-def change_with_secrets(*, user: Person, connection: str, guid: str) -> Change | None:
-    """The change whose generated secrets this person can still be shown on an entity's page."""
+def find_change_with_secrets(*, user: Person, connection: str, guid: str) -> Change | None:
+    """Return the change whose generated secrets can still be shown to this user, if there is one."""
     changes = visible_changes(user).filter(
         connection=connection, object_guid=guid, state=State.ACCEPTED, actor_id=user.pk
     )
     return changes.filter(secrets_until__gt=timezone.now()).exclude(sealed_secrets="").first()
-
-
-def _may_see(change: Change, user: Person) -> bool:
-    in_time = change.secrets_until is not None and change.secrets_until > timezone.now()
-    return bool(change.sealed_secrets) and in_time and change.actor_id == user.pk

@@ -1,122 +1,135 @@
-"""Records what came of a change, exactly once: at once, or later from the file that kept it."""
+"""Record the outcome of a change exactly once: at once, or later from a file.
 
+An outcome that the database cannot take is spooled: encrypted into a file of the data folder, until
+it can be recorded. The files are readable by their owner only and bound to their change by encryption.
+"""
+
+import json
 import logging
+import os
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from portal.audit.models import Event
 from portal.audit.recording import Origin
-from portal.changes.audit_events import after_of, before_of, change_event, recorded
+from portal.changes.audit_events import durable_record, get_old_values, record_change_event
 from portal.changes.errors import AuditWriteError
 from portal.changes.models import Change, State
-from portal.changes.outcome_spool import (
-    spool_forget,
-    spool_is_empty,
-    spool_keep,
-    spool_read,
-    spool_release,
-    spool_tidy,
-    spool_waiting,
-)
 from portal.core.lock_timeout import lock_timeout
 from portal.core.text import database_safe
+from provisioning import encryption
+from provisioning.encryption import KeyringError
 
 logger = logging.getLogger(__name__)
-# A verdict may arrive after the change was settled without one; the verdict is the truth.
+# A late outcome is still recorded in these states: it is more reliable than what was settled without it.
 _AWAITING = (State.SENDING, State.UNKNOWN, State.NOT_FOUND)
-# Seconds that recording an outcome waits for a lock, before the outcome is kept in a file.
+# Seconds that recording an outcome waits for a lock, before the outcome is spooled.
 _LOCK_SECONDS = 5
-# A second try at once helps after a lost connection, not after a wait for a lock.
+# Seconds. An immediate second try helps after a lost connection, but not after a wait for a lock.
 _QUICK = 2.0
-# Seconds between tries to record kept outcomes while the database does not take them.
+# Seconds between tries to record spooled outcomes while the database does not take them.
 _RETRY_SECONDS = 5.0
 _DATES = ("finished_at", "secrets_until")
+_SUFFIX, _RESERVED = ".sealed", ".reserved"
+# Bytes reserved before a request is sent, so that a disk that fills up in between still takes its outcome.
+_RESERVED_SIZE = 128 * 1024
+_ABANDONED_AFTER = 3600
 
 
-def outcome_record(
+def record_outcome(
     change: Change, values: Mapping[str, Any], origin: Origin, details: dict[str, Any]
 ) -> bool:
-    """Record the values and the event of an outcome; return False if only a file could keep them.
+    """Record the values and the event of an outcome; return False if it had to be spooled.
 
     `change` carries the values afterwards in any case.
     """
     values = {**values, "finished_at": timezone.now()}
-    record = {"values": _as_text(values), "origin": asdict(origin), "details": database_safe(details)}
-    done = _try_recording(change.pk, record)
+    dates = {name: values[name].isoformat() for name in _DATES if values.get(name)}
+    record = {
+        "values": {**values, **dates, "state": str(values["state"])},
+        "origin": asdict(origin),
+        "details": database_safe(details),
+    }
+    recorded = False
+    for attempt in range(2):
+        began = time.monotonic()
+        try:
+            _write_outcome(change.pk, record, repeated=attempt > 0)
+        except (AuditWriteError, DatabaseError) as error:
+            logger.warning("recording change %s failed: %s", change.pk, type(error).__name__)
+            if connection.errors_occurred and not connection.in_atomic_block:
+                connection.close()  # it may be lost; the second try opens another one
+            if time.monotonic() - began > _QUICK:
+                break
+        else:
+            recorded = True
+            break
     for name, value in values.items():
         setattr(change, name, value)
-    if not done:
-        kept = spool_keep(change.pk, record)
-        logger.error("The outcome of change %s could not be recorded. Kept in a file: %s.", change.pk, kept)
-    spool_release(change.pk)
-    return done
+    if not recorded:
+        spooled = spool_outcome(change.pk, record)
+        logger.error(
+            "The outcome of change %s could not be recorded. Kept in a file: %s.", change.pk, spooled
+        )
+    release_spool_space(change.pk)
+    return recorded
 
 
-def outcomes_record_kept() -> int:
-    """Record every outcome that waits in a file; return how many. Safe to call at any time, from anywhere."""
-    spool_tidy()
-    recorded_now = 0
-    for change_id in list(spool_waiting()):
-        record = spool_read(change_id)
+def record_spooled_outcomes() -> int:
+    """Record every spooled outcome; return how many. Can be called at any time."""
+    delete_abandoned_space()
+    count = 0
+    for change_id in list(list_spooled_changes()):
+        record = read_spooled_outcome(change_id)
         if record is None:
             continue
         try:
-            _apply(change_id, record, repeated=True)
+            _write_outcome(change_id, record, repeated=True)
         except (AuditWriteError, DatabaseError):
-            return recorded_now
+            return count
         except Change.DoesNotExist:
             logger.error("There is no change %s any more for the outcome that was kept.", change_id)
             continue
-        spool_forget(change_id)
-        recorded_now += 1
-    return recorded_now
+        delete_spooled_outcome(change_id)
+        count += 1
+    return count
 
 
 class _NextTry:
-    """When this process may try again to record kept outcomes (time.monotonic)."""
+    """When this process may try again to record spooled outcomes (time.monotonic)."""
 
     at = 0.0
 
 
-def outcomes_record_kept_soon(**_: Any) -> None:
-    """Record kept outcomes at a request, unless that was tried a moment ago. Costs one look at a folder."""
-    if time.monotonic() < _NextTry.at or spool_is_empty():
+def record_spooled_outcomes_soon(**_: Any) -> None:
+    """Record spooled outcomes at a request, unless that was tried just now. Costs a directory listing."""
+    if time.monotonic() < _NextTry.at or is_spool_empty():
         return
     _NextTry.at = time.monotonic() + _RETRY_SECONDS
     try:
-        outcomes_record_kept()
+        record_spooled_outcomes()
     except Exception as error:  # a request must not fail because of an older one
         logger.warning("kept outcomes could not be recorded: %s", type(error).__name__)
 
 
-def _try_recording(change_id: uuid.UUID, record: dict[str, Any]) -> bool:
-    for attempt in range(2):
-        began = time.monotonic()
-        try:
-            _apply(change_id, record, repeated=attempt > 0)
-        except (AuditWriteError, DatabaseError) as error:
-            logger.warning("recording change %s failed: %s", change_id, type(error).__name__)
-            if connection.errors_occurred and not connection.in_atomic_block:
-                connection.close()  # it may be lost; the second try opens another one
-            if time.monotonic() - began > _QUICK:
-                return False
-        else:
-            return True
-    return False
-
-
-def _apply(change_id: uuid.UUID, record: dict[str, Any], *, repeated: bool) -> None:
+def _write_outcome(change_id: uuid.UUID, record: dict[str, Any], *, repeated: bool) -> None:
     """Write the row and its event in one transaction. `repeated`: an earlier try may have succeeded."""
-    values, details = _from_text(record["values"]), dict(record["details"])
+    values = dict(record["values"])
+    for name in _DATES:
+        if values.get(name):
+            values[name] = datetime.fromisoformat(values[name])
     origin = Origin(**record["origin"])
-    with lock_timeout(_LOCK_SECONDS), recorded():
+    with lock_timeout(_LOCK_SECONDS), durable_record():
         change = Change.objects.select_for_update().get(pk=change_id)
         action = f"change.{values['state']}"
         if repeated and Event.objects.filter(change_id=str(change_id), action=action).exists():
@@ -125,22 +138,129 @@ def _apply(change_id: uuid.UUID, record: dict[str, Any], *, repeated: bool) -> N
             Change.objects.filter(pk=change_id).update(**values)
         for name, value in values.items():
             setattr(change, name, value)
-        change_event(
+        record_change_event(
             action,
             change,
             origin,
             outcome=str(values["state"]),
-            before=before_of(change),
-            after=after_of(change),
-            **details,
+            before=get_old_values(change),
+            after=change.changed_values,
+            **record["details"],
         )
 
 
-def _as_text(values: Mapping[str, Any]) -> dict[str, Any]:
-    dates = {name: values[name].isoformat() for name in _DATES if values.get(name)}
-    return {**values, **dates, "state": str(values["state"])}
+def get_spool_folder() -> Path:
+    """Return the folder of the files; it need not exist."""
+    return Path(settings.DATA_DIR) / "unrecorded-outcomes"
 
 
-def _from_text(values: Mapping[str, Any]) -> dict[str, Any]:
-    dates = {name: datetime.fromisoformat(values[name]) for name in _DATES if values.get(name)}
-    return {**values, **dates}
+def reserve_spool_space(change_id: uuid.UUID) -> None:
+    """Reserve disk space for an outcome. If that fails, the outcome is spooled if there is space later."""
+    with suppress(OSError):
+        get_spool_folder().mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write_file(_path(change_id, _RESERVED), b"\0" * _RESERVED_SIZE)
+
+
+def release_spool_space(change_id: uuid.UUID) -> None:
+    """Delete the reserved space."""
+    with suppress(OSError):
+        _path(change_id, _RESERVED).unlink(missing_ok=True)
+
+
+def spool_outcome(change_id: uuid.UUID, record: dict[str, Any]) -> bool:
+    """Encrypt a record and write it to the disk; return whether that worked."""
+    try:
+        token = encryption.seal(json.dumps(record), context=_context(change_id)).encode()
+        _write_token(change_id, token)
+    except (OSError, KeyringError, ValueError) as error:
+        logger.error("the outcome of change %s could not be kept: %s", change_id, type(error).__name__)
+        return False
+    return True
+
+
+def is_spool_empty() -> bool:
+    """Return whether no outcome waits to be recorded."""
+    return not any(list_spooled_changes())
+
+
+def list_spooled_changes() -> Iterator[uuid.UUID]:
+    """Yield the ids of the changes whose outcome waits to be recorded."""
+    try:
+        paths = sorted(get_spool_folder().iterdir())
+    except OSError:
+        return
+    for path in paths:
+        if path.suffix == _SUFFIX:
+            with suppress(ValueError):
+                yield uuid.UUID(path.stem)
+
+
+def read_spooled_outcome(change_id: uuid.UUID) -> dict[str, Any] | None:
+    """Return the spooled record of a change; None if there is none, or it cannot be decrypted."""
+    try:
+        token = _path(change_id, _SUFFIX).read_bytes().rstrip(b"\0").decode("ascii")
+        record: dict[str, Any] = json.loads(encryption.unseal(token, context=_context(change_id)).reveal())
+    except FileNotFoundError:
+        return None
+    except (OSError, KeyringError, ValueError) as error:
+        logger.error("the kept outcome of change %s does not open: %s", change_id, type(error).__name__)
+        return None
+    return record
+
+
+def delete_spooled_outcome(change_id: uuid.UUID) -> None:
+    """Delete the file of an outcome that is recorded now."""
+    with suppress(OSError):
+        _path(change_id, _SUFFIX).unlink(missing_ok=True)
+
+
+def delete_abandoned_space() -> None:
+    """Delete the reserved space of processes that were killed."""
+    with suppress(OSError):
+        for path in get_spool_folder().glob(f"*{_RESERVED}"):
+            if time.time() - path.stat().st_mtime > _ABANDONED_AFTER:
+                path.unlink(missing_ok=True)
+
+
+def _write_token(change_id: uuid.UUID, token: bytes) -> None:
+    """Write the file completely or not at all; on a full disk, into the reserved space."""
+    final, reserved = _path(change_id, _SUFFIX), _path(change_id, _RESERVED)
+    get_spool_folder().mkdir(mode=0o700, parents=True, exist_ok=True)
+    written = final.with_suffix(".new")
+    try:
+        _write_file(written, token)
+    except OSError:
+        with suppress(OSError):
+            written.unlink(missing_ok=True)
+        if not reserved.exists() or len(token) > _RESERVED_SIZE:
+            raise
+        with reserved.open("r+b") as file:
+            file.write(token.ljust(_RESERVED_SIZE, b"\0"))
+            _flush(file.fileno(), file)
+        written = reserved
+    written.replace(final)
+    folder = os.open(get_spool_folder(), os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _write_file(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        _flush(descriptor, file)
+
+
+def _flush(descriptor: int, file: Any) -> None:
+    file.flush()
+    os.fsync(descriptor)
+
+
+def _path(change_id: uuid.UUID, suffix: str) -> Path:
+    return get_spool_folder() / f"{change_id}{suffix}"
+
+
+def _context(change_id: uuid.UUID) -> str:
+    return f"change:{change_id}:outcome"

@@ -1,6 +1,6 @@
-"""The counter: every service asks again whether the person may, whatever the door decided.
+"""Who may see and make changes. Services authorise again, whatever the page decided.
 
-Which changes somebody may know of is said here as well: changes_seen is where every page begins.
+Every query for changes on a page starts at `visible_changes`.
 """
 
 import uuid
@@ -20,13 +20,13 @@ from portal.staff.models import User
 from portal.staff.tenant_access import BEYOND, reach_of
 
 Person = User | AnonymousUser
-_TAKEN_AWAY = "removeSettings"
+_REMOVED_SETTINGS = "removeSettings"
 
 
 def authorise(*, user: Person, permission: str) -> User:
-    """The person, fresh from the database.
+    """Return the user, fresh from the database.
 
-    Raises PermissionDenied, which the door's middleware records, if they may not (any more).
+    Raises PermissionDenied, which the access middleware records, if the user may not (any more).
     """
     person = get_user_model().objects.filter(pk=user.pk).first() if user.pk else None
     if person is None or not person.is_active or not person.has_perm(permission):
@@ -35,12 +35,12 @@ def authorise(*, user: Person, permission: str) -> User:
 
 
 def visible_changes(user: Person) -> QuerySet[Change]:
-    """The changes of tenants that the person reaches; what they cannot reach does not exist for them."""
-    return Change.objects.filter(reach_of(user).conditions(_of_tenants))
+    """Return the changes of the tenants to which the user has access."""
+    return Change.objects.filter(reach_of(user).conditions(_within_tenants))
 
 
-def change_found(user: Person, pk: uuid.UUID) -> Change:
-    """The change of an address. Raises Unseen (404), the same for none and for one beyond the person."""
+def get_change(user: Person, pk: uuid.UUID) -> Change:
+    """Return the change of an address. Raises HiddenNotFound (404), the same for none and for no access."""
     found = visible_changes(user).filter(pk=pk).first()
     if found is None:
         limited = not reach_of(user).everywhere
@@ -48,29 +48,30 @@ def change_found(user: Person, pk: uuid.UUID) -> Change:
     return found
 
 
-def change_authorise(*, user: Person, change: Change) -> User:
-    """The person, who may do what the change does, where it does it. Raises PermissionDenied."""
+def authorise_change(*, user: Person, change: Change) -> User:
+    """Return the user, fresh from the database. Raises PermissionDenied if they may not make this change."""
     person = authorise(user=user, permission=change.spec.permission)
     if not visible_changes(person).filter(pk=change.pk).exists():
         raise PermissionDenied(BEYOND)
     return person
 
 
-def draft_authorise(*, user: User, change: Change, payload: Mapping[str, Any]) -> None:
-    """Raises PermissionDenied for a new change of, or with a reference to, what the person does not reach.
+def authorise_draft(*, user: User, change: Change, payload: Mapping[str, Any]) -> None:
+    """Raise PermissionDenied if a new change concerns, or refers to, an entity outside the user's tenants.
 
-    What does not exist is out of reach as well, and free text is no reference: neither tells what exists.
+    Entities that do not exist are refused in the same way, and free text is not a reference: neither reveals
+    what exists.
     """
     if reach_of(user).everywhere:
         return
     names = {name.lower() for name in change.spec.request_references}
-    wanted = {change.target, *_references(payload, names)}
-    if wanted - _seen(user, change, wanted):
+    wanted = {change.target, *_find_references(payload, names)}
+    if wanted - _get_visible(user, change, wanted):
         raise PermissionDenied(BEYOND)
 
 
-def _seen(user: User, change: Change, wanted: set[str]) -> set[str]:
-    """Those that the person may know of. Connectors of the same merchant may not have been listed yet."""
+def _get_visible(user: User, change: Change, wanted: set[str]) -> set[str]:
+    """Return those that the user may know; lists the connectors of the same merchant if necessary."""
     seen = find_visible_guids(user=user, connection=change.connection, guids=wanted)
     if wanted - seen and change.target in seen and change.spec.kind == "connector":
         refresh_list(connection=change.connection, kind="connector", parent=change.parent_guid)
@@ -78,26 +79,20 @@ def _seen(user: User, change: Change, wanted: set[str]) -> set[str]:
     return seen
 
 
-def _references(value: Any, names: Collection[str]) -> Iterator[str]:
-    """Every text in a body that stands for an entity, but for what a setting was that is taken away."""
+def _find_references(value: Any, names: Collection[str]) -> Iterator[str]:
+    """Yield every guid of an entity in a body, except in settings that are removed."""
     if isinstance(value, Mapping):
         for name, child in value.items():
             if name.lower() in names:
-                yield from _texts(child)
-            if name != _TAKEN_AWAY:
-                yield from _references(child, names)
+                guids = child if isinstance(child, (list, tuple)) else [child]
+                yield from (guid for guid in guids if isinstance(guid, str) and guid)
+            if name != _REMOVED_SETTINGS:
+                yield from _find_references(child, names)
     elif isinstance(value, (list, tuple)):
         for child in value:
-            yield from _references(child, names)
+            yield from _find_references(child, names)
 
 
-def _of_tenants(guids: Collection[str]) -> Q:
-    """A tenant's own change, and what is created right below one, have it as their target."""
+def _within_tenants(guids: Collection[str]) -> Q:
+    """Return the condition for changes of the tenants, including those whose target is a tenant itself."""
     return Q(tenant_guid__in=guids) | Q(target__in=guids)
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """A GUID or several; "" is none."""
-    for child in value if isinstance(value, (list, tuple)) else [value]:
-        if isinstance(child, str) and child:
-            yield child

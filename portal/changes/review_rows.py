@@ -1,45 +1,47 @@
-"""The review table: one row per property that is sent, old → new, secrets only as "changed"."""
+"""The rows of the review table: one per property that is sent, old → new, secrets only as "changed"."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from portal.changes.snapshots import leaves, same
+from portal.changes.comparison import is_same, iterate_leaves
 from provisioning.contract.connector_settings import get_setting_note
 from provisioning.gateway.secrets import MASK
 
 _PARTNER = re.compile(r"^(add|remove)([A-Z]\w*)(\..+)?$")
 _ACRONYMS = {"api": "API", "url": "URL", "guid": "GUID", "pci": "PCI", "id": "id", "vt": "VT", "ui": "UI"}
+# Labels of the forms for properties whose API names would read differently.
+_PLAIN_LABELS = {"homepage": "Website", "timezone": "Time zone"}
 
 
-def rows_of(
+def build_rows(
     before: Mapping[str, Any], body: Mapping[str, Any], labels: Mapping[str, str], *, create: bool = False
 ) -> list[dict[str, Any]]:
-    """Rows for pages and JSON columns from the masked old values and the masked request body.
+    """Return rows for pages and JSON columns, from the masked old values and the masked request body.
 
     Each has field, label, old, new, secret, added, removed (of lists) and unchanged (sent because the
     contract asks for it).
     """
-    old_values, rows = dict(leaves(before)), []
-    for field, new in leaves(body):
+    old_values, rows = dict(iterate_leaves(before)), []
+    for field, new in iterate_leaves(body):
         partner = _PARTNER.match(field)
         if partner:
             rows.append(_partner_row(partner, labels, old_values, new))
             continue
         old = None if create else old_values.get(field)
-        rows.append(_row(field, labels.get(field) or label_of(field), old, new))
+        rows.append(_row(field, labels.get(field) or get_label(field), old, new))
     return rows
 
 
-# What the forms call these properties; their names in the API say it differently.
-_PLAIN_LABELS = {"homepage": "Website", "timezone": "Time zone"}
-
-
-def label_of(field: str) -> str:
-    """A readable name of a property for which no form gave one: "config.apiSecret" → "Config: API secret"."""
+def get_label(field: str) -> str:
+    """Return a label for a property without a form field: "config.apiSecret" → "Config: API secret"."""
     if field in _PLAIN_LABELS:
         return _PLAIN_LABELS[field]
-    parts = [" ".join(_words(part)) for part in field.split(".")]
+    parts = []
+    for part in field.split("."):
+        spaced = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in part)
+        words = spaced.replace("_", " ").replace(":", " ").split()
+        parts.append(" ".join(_ACRONYMS.get(word, word) for word in words))
     text = ": ".join(parts)
     return text[:1].upper() + text[1:]
 
@@ -47,10 +49,10 @@ def label_of(field: str) -> str:
 def _partner_row(
     partner: re.Match[str], labels: Mapping[str, str], old_values: Mapping[str, Any], new: Any
 ) -> dict[str, Any]:
-    """The partners add… and remove… say what becomes of the property they belong to."""
+    """Return the row of an add… or remove… property, under the label of the property that it changes."""
     field, adds = partner[0], partner[1] == "add"
     concerned = partner[2][0].lower() + partner[2][1:] + (partner[3] or "")
-    label = labels.get(concerned) or label_of(field)
+    label = labels.get(concerned) or get_label(field)
     if isinstance(new, list):
         row = _row(field, label, [], new)
         return row if adds else {**row, "added": [], "removed": new}
@@ -58,8 +60,8 @@ def _partner_row(
 
 
 def _row(field: str, label: str, old: Any, new: Any) -> dict[str, Any]:
-    row = {"field": field, "label": label, "old": old, "new": new, "secret": _is_masked(new)}
-    row["unchanged"] = not row["secret"] and same(old, new)
+    row = {"field": field, "label": label, "old": old, "new": new, "secret": bool(new == MASK)}
+    row["unchanged"] = not row["secret"] and is_same(old, new)
     if isinstance(new, list) and (old is None or isinstance(old, list)):
         was = old or []
         row["added"] = [item for item in new if item not in was]
@@ -68,12 +70,3 @@ def _row(field: str, label: str, old: Any, new: Any) -> dict[str, Any]:
     if key and holder in ("settings", "addSettings"):
         row["note"] = get_setting_note(key)
     return row
-
-
-def _is_masked(value: Any) -> bool:
-    return bool(value == MASK)
-
-
-def _words(name: str) -> list[str]:
-    spaced = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name)
-    return [_ACRONYMS.get(word, word) for word in spaced.replace("_", " ").replace(":", " ").split()]

@@ -2,18 +2,18 @@
 
 from django.urls import path
 
-from portal.changes import pages
+from portal.changes import views
 
 app_name = "changes"
 urlpatterns = [
-    path("", pages.ChangeList.as_view(), name="list"),
-    path("<uuid:pk>/", pages.ChangePage.as_view(), name="page"),
-    path("<uuid:pk>/send/", pages.ChangeSend.as_view(), name="send"),
-    path("<uuid:pk>/cancel/", pages.ChangeCancel.as_view(), name="cancel"),
-    path("<uuid:pk>/again/", pages.ChangeAgain.as_view(), name="again"),
-    path("<uuid:pk>/check/", pages.ChangeCheck.as_view(), name="check"),
-    path("<uuid:pk>/close/", pages.ChangeClose.as_view(), name="close"),
-    path("<uuid:pk>/dismiss/", pages.ChangeDismiss.as_view(), name="dismiss"),
-    path("<uuid:pk>/adopt/", pages.ChangeAdopt.as_view(), name="adopt"),
-    path("<uuid:pk>/reveal/", pages.ChangeReveal.as_view(), name="reveal"),
+    path("", views.ChangeList.as_view(), name="list"),
+    path("<uuid:pk>/", views.ChangePage.as_view(), name="page"),
+    path("<uuid:pk>/send/", views.ChangeSend.as_view(), name="send"),
+    path("<uuid:pk>/cancel/", views.ChangeCancel.as_view(), name="cancel"),
+    path("<uuid:pk>/again/", views.ChangeAgain.as_view(), name="again"),
+    path("<uuid:pk>/check/", views.ChangeCheck.as_view(), name="check"),
+    path("<uuid:pk>/close/", views.ChangeClose.as_view(), name="close"),
+    path("<uuid:pk>/dismiss/", views.ChangeDismiss.as_view(), name="dismiss"),
+    path("<uuid:pk>/adopt/", views.ChangeAdopt.as_view(), name="adopt"),
+    path("<uuid:pk>/reveal/", views.ChangeReveal.as_view(), name="reveal"),
 ]

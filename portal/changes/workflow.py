@@ -1,10 +1,13 @@
-"""How a write is decided: create at once, or prepare, review, send. Every room writes through here.
+"""The steps of a change: submit a new entity, prepare an update, send, cancel, retry.
 
-Each function authorises again, fresh from the database, and raises PermissionDenied; RecordMissing means
-that the record could not be written and therefore nothing was sent, ConnectionPaused that nobody sends there.
+Every function authorises again, fresh from the database, and raises PermissionDenied. An error of
+portal.changes.errors means that nothing was sent. Unknown outcomes are settled in
+portal.changes.reconciliation.
 """
 
 import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -12,45 +15,51 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from portal.audit.recording import Origin
-from portal.changes.audit_events import after_of, before_of, change_event, recorded
-from portal.changes.claims import claimed_send, payload_opened
-from portal.changes.confirmation import is_production
-from portal.changes.drafts import ChangeTarget, FormState, draft_again, draft_create, draft_update
-from portal.changes.duplicates import is_same_body, reject_duplicate
+from portal.changes import execution
+from portal.changes.audit_events import durable_record, get_old_values, record_change_event
+from portal.changes.comparison import take_snapshot
+from portal.changes.encrypted_payloads import get_body_digests, is_same_body, seal_payload, unseal_payload
 from portal.changes.errors import DuplicateChange, InvalidState, ReasonRequired
-from portal.changes.execution import change_carry_out, intent_record
+from portal.changes.gates import Attempt, Stage, clean_reason, is_production, run_gates
 from portal.changes.models import Change, State
-from portal.changes.one_time_secrets import change_with_secrets, secrets_reveal
-from portal.changes.pauses import pause_check
-from portal.changes.permissions import Person, authorise, change_authorise, draft_authorise
-from portal.changes.reconciliation import change_adopt, change_check, change_close
-from portal.changes.siblings import siblings_before
-from portal.changes.stale_changes import changes_interrupted_settle, entity_history
+from portal.changes.permissions import Person, authorise, authorise_change, authorise_draft
+from portal.changes.readback import read_siblings
+from portal.changes.reconciliation import check_change
+from portal.changes.review_rows import build_rows
+from portal.changes.stale_changes import settle_stale_changes
+from portal.core.text import database_safe
 from portal.staff.models import User
+from provisioning import service
+from provisioning.encryption import KeyringError
 from provisioning.entities import Entity
+from provisioning.gateway.secrets import mask
 from provisioning.operations import get_operation
 
-__all__ = [
-    "FormState",
-    "change_adopt",
-    "change_again",
-    "change_cancel",
-    "change_check",
-    "change_close",
-    "change_dismiss",
-    "change_prepare",
-    "change_repeated",
-    "change_send",
-    "change_submit",
-    "change_with_secrets",
-    "changes_interrupted_settle",
-    "entity_history",
-    "secrets_reveal",
-]
-_NO_TRACE = FormState()
+# The columns that a retry takes over from the change that was not carried out.
+_RETRIED_COLUMNS = (
+    "connection", "target", "object_guid", "object_name", "parent_guid", "parent_name", "tenant_guid",
+    "operation", "request", "before", "base", "rows", "typed", "form_path", "dangerous", "reason",
+    "body_digest",
+)  # fmt: skip
 
 
-def change_submit(
+@dataclass(frozen=True, slots=True)
+class FormState:
+    """The form in which a change was typed, so that its author can go back to it.
+
+    `path` is the form's address, `typed` its data without secrets (name → list of strings), `labels` the
+    labels of its fields.
+    """
+
+    path: str = ""
+    typed: Mapping[str, list[str]] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+_NO_FORM = FormState()
+
+
+def submit_change(
     *,
     user: Person,
     origin: Origin,
@@ -64,33 +73,45 @@ def change_submit(
     parent_name: str = "",
     tenant_guid: str = "",
     reason: str = "",
-    trace: FormState = _NO_TRACE,
-    again: bool = False,
+    form_state: FormState = _NO_FORM,
+    allow_duplicate: bool = False,
     replaces: Change | None = None,
 ) -> Change:
-    """Creates an entity: intent, one request, outcome. Returns the Change in its final state.
+    """Create an entity: record the intent, send one request, record the outcome. Return the Change.
 
     In production nothing is sent yet: the Change is returned "prepared", to be reviewed like an update.
-    `target` is the parent's guid; `replaces` is explained at change_prepare. The same `submission` never
-    sends twice: a repeat returns the first Change, which may still be "sending". The same body under another
-    submission is only sent `again` on purpose. Raises AlreadySent, PermissionDenied, RecordMissing, KeyError
-    (operation).
+    `target` is the parent's guid; `replaces` is explained at prepare_change. The same `submission` is never
+    sent twice: a repetition returns the first Change, which may still be "sending". The same body under
+    another submission is only sent with `allow_duplicate`. Raises DuplicateChange, PermissionDenied,
+    ConnectionPaused, AuditWriteError, KeyError (operation).
     """
-    permission = get_operation(operation).permission
-    person = authorise(user=user, permission=permission)
-    pause_check(connection)
-    subject = ChangeTarget(connection, target, "", object_name, parent or target, parent_name, tenant_guid)
-    change = draft_create(
-        user=person, operation=operation, subject=subject, payload=payload, reason=reason, trace=trace
+    person = authorise(user=user, permission=get_operation(operation).permission)
+    change = _new_change(
+        person,
+        operation,
+        reason,
+        form_state,
+        connection=connection,
+        target=target,
+        object_name=database_safe(object_name)[:400],
+        parent_guid=parent or target,
+        parent_name=database_safe(parent_name)[:400],
+        tenant_guid=tenant_guid,
+        submission=submission,
     )
-    draft_authorise(user=person, change=change, payload=payload)
-    change.submission = submission
+    run_gates(Stage.START, Attempt(change, person))
+    _set_payload(change, payload)
+    change.rows = database_safe(build_rows({}, change.body, form_state.labels, create=True))
+    change.dangerous = bool(change.dangers)
+    change.body_digest = get_body_digests(change, payload)[0]
+    authorise_draft(user=person, change=change, payload=payload)
+    attempt = Attempt(change, person, payload=payload, allow_duplicate=allow_duplicate)
     if is_production(connection):
-        return _create_prepared(change, person, payload, origin, again=again, replaces=replaces)
-    return _submitted(change, person, payload, origin, again=again)
+        return _prepare_create(attempt, origin, replaces)
+    return _send_create(attempt, origin)
 
 
-def change_prepare(
+def prepare_change(
     *,
     user: Person,
     origin: Origin,
@@ -101,233 +122,272 @@ def change_prepare(
     parent_name: str = "",
     tenant_guid: str = "",
     reason: str = "",
-    trace: FormState = _NO_TRACE,
+    form_state: FormState = _NO_FORM,
     replaces: Change | None = None,
 ) -> Change:
-    """Writes down an update for review; nothing is sent. `entity` is the fresh read it was decided on.
+    """Write down an update for review; nothing is sent. `entity` is the fresh read on which it was decided.
 
-    `replaces` is the change that the person went back from; it is discarded if it is their own, still unsent,
-    and of the same form and entity.
-
-    Raises PermissionDenied, RecordMissing, KeyError (operation).
+    `replaces` is the change from which the author went back to the form; it is discarded if it is their own,
+    still unsent, and of the same form and entity. Raises PermissionDenied, ConnectionPaused, AuditWriteError,
+    KeyError (operation).
     """
-    permission = get_operation(operation).permission
-    person = authorise(user=user, permission=permission)
-    pause_check(connection)
-    subject = ChangeTarget(
-        connection, entity.guid, entity.guid, entity.name, entity.parent, parent_name, tenant_guid
+    person = authorise(user=user, permission=get_operation(operation).permission)
+    change = _new_change(
+        person,
+        operation,
+        reason,
+        form_state,
+        connection=connection,
+        target=entity.guid,
+        object_guid=entity.guid,
+        object_name=database_safe(entity.name)[:400],
+        parent_guid=entity.parent,
+        parent_name=database_safe(parent_name)[:400],
+        tenant_guid=tenant_guid,
     )
-    change = draft_update(
-        user=person,
-        operation=operation,
-        subject=subject,
-        entity=entity,
-        payload=payload,
-        reason=reason,
-        trace=trace,
-    )
-    draft_authorise(user=person, change=change, payload=payload)
-    return _prepared(change, origin, replaces)
+    run_gates(Stage.START, Attempt(change, person))
+    _set_payload(change, payload)
+    before = mask(dict(entity.values))
+    change.before = database_safe(before)
+    change.base = take_snapshot(entity)
+    change.rows = database_safe(build_rows(before, change.body, form_state.labels))
+    change.dangerous = bool(change.dangers)
+    authorise_draft(user=person, change=change, payload=payload)
+    return _write_draft(Attempt(change, person, payload=payload), origin, replaces)
 
 
-def change_send(
+def send_change(
     *,
     user: Person,
     origin: Origin,
     change: Change,
     reason: str = "",
     confirmation: str = "",
-    again: bool = False,
+    allow_duplicate: bool = False,
 ) -> Change:
-    """Sends a prepared change once, if the entity is still what the person saw, who prepared it.
+    """Send a prepared change once, if its entity is still as its author saw it.
 
-    Returns it accepted, refused, not sent, unknown, in conflict, back in "prepared" (the gateway could not
-    be read), or as it is when it was sent before. Raises PermissionDenied, EntityBusy, ReasonRequired,
-    RecordMissing, and AlreadySent for a create that the person sent a moment ago, unless `again`.
+    Return it accepted, refused, not sent, unknown, in conflict, back in "prepared" (the gateway could not be
+    read), or as it is if another request sent it. Raises PermissionDenied, ConcurrentChange, ReasonRequired,
+    ConnectionPaused, InvalidState, AuditWriteError, and DuplicateChange for a create that the author sent a
+    moment ago, unless `allow_duplicate`.
     """
-    person = _preparer(user, change)
-    changes_interrupted_settle()
+    person = _authorise_author(user, change)
+    settle_stale_changes()
     change.refresh_from_db()
-    if change.state == State.PREPARED:
-        pause_check(change.connection)
-        claimed_send(
-            change=change,
-            person=person,
-            origin=origin,
-            reason=reason,
-            confirmation=confirmation,
-            again=again,
-        )
-        if change.is_recorded:
-            change.refresh_from_db()
+    if change.state != State.PREPARED:
+        return change
+    run_gates(Stage.START, Attempt(change, person))
+    reason = clean_reason(reason) or change.reason
+    run_gates(Stage.CONFIRMATION, Attempt(change, person, reason=reason, confirmation=confirmation))
+    payload = _open_payload(change)
+    attempt = Attempt(change, person, payload, reason, confirmation, allow_duplicate)
+    claimed = execution.claim_change(attempt)
+    if claimed:
+        intended = execution.look_and_record_intent(attempt, origin)
+        if intended:
+            execution.carry_out_change(change=change, payload=payload, origin=origin)
+    if change.is_recorded:
+        change.refresh_from_db()
     return change
 
 
-def change_cancel(*, user: Person, origin: Origin, change: Change) -> Change:
-    """Discards one's own prepared change; in another state it is returned as it is. Raises as change_send."""
-    _preparer(user, change)
-    with recorded():
-        _discard(change, origin)
+def cancel_change(*, user: Person, origin: Origin, change: Change) -> Change:
+    """Discard a prepared change of one's own; in another state it is returned as it is.
+
+    Raises PermissionDenied, AuditWriteError.
+    """
+    _authorise_author(user, change)
+    with durable_record():
+        _discard_draft(change, origin)
     change.refresh_from_db()
     return change
 
 
-def change_again(*, user: Person, origin: Origin, change: Change, confirmed: bool = False) -> Change:
-    """Tries a change again that was not sent or not found.
+def retry_change(*, user: Person, origin: Origin, change: Change, confirmed: bool = False) -> Change:
+    """Try a change again that was not sent or not found.
 
-    A create is sent, an update, and in production a create, waits for review.
-
-    A create that was not found may still be carried out: it is looked for once more, and only sent again if
-    that was `confirmed`; if it turned up, `change` itself is returned. The new change's submission follows
-    from the old one, so a double click makes one. Raises NotPossible when the change may have happened or
-    its payload is no longer kept, ReasonRequired without confirmation, ProvisioningError if the gateway
-    cannot be read.
+    A create is sent at once; an update, and in production a create, waits for review. A create that was not
+    found may still be carried out by the gateway: it is looked for once more, and only sent again if that was
+    `confirmed`; if it turned up, `change` itself is returned. The new change's submission is derived from the
+    old one, so a double click makes one. Raises InvalidState when the change may have happened or its payload
+    is no longer stored, ReasonRequired without confirmation, ProvisioningError if the gateway cannot be read.
     """
-    person = change_authorise(user=user, change=change)
+    person = authorise_change(user=user, change=change)
     submission = uuid.uuid5(change.pk, "again")
-    repeated = Change.objects.filter(submission=submission).first()
-    if repeated:
-        return repeated
+    earlier = Change.objects.filter(submission=submission).first()
+    if earlier:
+        return earlier
     if change.state not in (State.NOT_SENT, State.NOT_FOUND) or not change.sealed_payload:
         raise InvalidState("This change cannot be sent again as it is. Use its form again.")
-    pause_check(change.connection)
-    payload = payload_opened(change)
+    run_gates(Stage.START, Attempt(change, person))
+    payload = _open_payload(change)
     if change.state == State.NOT_FOUND and change.is_create:
         if not confirmed:
             raise ReasonRequired("Tick the box to confirm that two of the same could exist afterwards.")
-        change = change_check(user=user, origin=origin, change=change)
+        change = check_change(user=user, origin=origin, change=change)
         if change.state != State.NOT_FOUND:
             return change
-    again = draft_again(change=change, user=person, payload=payload)
-    again.submission = submission
-    again = (
-        _submitted(again, person, payload, origin, again=True)
-        if change.is_create and not is_production(change.connection)
-        else _prepared(again, origin)
+    retry = Change(
+        state=State.PREPARED, actor=person, actor_name=_get_actor_name(person), submission=submission
     )
-    if again.is_recorded:
+    for name in _RETRIED_COLUMNS:
+        setattr(retry, name, getattr(change, name))
+    retry.sealed_payload = seal_payload(retry, payload)
+    attempt = Attempt(retry, person, payload=payload, allow_duplicate=True)
+    if change.is_create and not is_production(change.connection):
+        retry = _send_create(attempt, origin)
+    else:
+        retry = _write_draft(attempt, origin)
+    if retry.is_recorded:
         Change.objects.filter(pk=change.pk).update(sealed_payload="")
-    return again
+    return retry
 
 
-def change_repeated(change: Change) -> Change | None:
-    """Return the change that was made by sending this one again, if there is one."""
+def find_retry(change: Change) -> Change | None:
+    """Return the change that was made by retrying this one, if there is one."""
     if change.state not in (State.NOT_SENT, State.NOT_FOUND):
         return None
     return Change.objects.filter(submission=uuid.uuid5(change.pk, "again")).first()
 
 
-def change_dismiss(*, user: Person, change: Change) -> None:
-    """Take one's own refused change off one's home page. Raises PermissionDenied for another's."""
+def dismiss_change(*, user: Person, change: Change) -> None:
+    """Take a refused change of one's own off the home page. Raises PermissionDenied for another's."""
     if change.actor_id != user.pk:
         raise PermissionDenied("only the author takes a change off their home page")
     Change.objects.filter(pk=change.pk, state=State.REFUSED).update(dismissed_at=timezone.now())
 
 
-def _submitted(
-    change: Change, person: User, payload: dict[str, Any], origin: Origin, *, again: bool
-) -> Change:
-    """Intent → request → outcome for a create; the unique submission decides who sends."""
+def _new_change(person: User, operation: str, reason: str, form_state: FormState, **columns: Any) -> Change:
+    """Return an unsaved change that has no request body yet."""
+    return Change(
+        state=State.PREPARED,
+        operation=operation,
+        actor=person,
+        actor_name=_get_actor_name(person),
+        reason=database_safe(reason).strip()[:2000],
+        typed=database_safe(dict(form_state.typed)),
+        form_path=form_state.path[:1000],
+        **columns,
+    )
+
+
+def _set_payload(change: Change, payload: dict[str, Any]) -> None:
+    """Set the request of an unsaved change: masked for people, sealed for sending."""
+    preview = service.preview_request(
+        change.operation, connection=change.connection, target=change.target, payload=payload
+    )
+    change.request = database_safe(preview)
+    change.sealed_payload = seal_payload(change, payload)
+
+
+def _open_payload(change: Change) -> dict[str, Any]:
+    """Return the stored body of a change. Raises InvalidState if it cannot be decrypted."""
+    try:
+        return unseal_payload(change, change.sealed_payload)
+    except KeyringError as error:
+        raise InvalidState(
+            f"The stored values of this change cannot be decrypted, so nothing was sent. {error} "
+            "Use the form to make the change again."
+        ) from error
+
+
+def _send_create(attempt: Attempt, origin: Origin) -> Change:
+    """Record the intent of a create and send it; the unique submission decides which request sends."""
+    change = attempt.change
     first = Change.objects.filter(submission=change.submission).first()
     if first is None:
-        change.siblings = siblings_before(change)
+        change.siblings = read_siblings(change)
         change.state, change.claimed_at, change.intent_at = State.SENDING, timezone.now(), timezone.now()
-        first = _inserted(change, payload, origin, None if again else person)
+        with durable_record():
+            run_gates(Stage.RECORD, attempt)
+            first = _insert_change(change)
+            if first is None:
+                execution.record_intent(change, origin)
     if first is not None:
-        return _repeated(first, person, change, payload)
-    return change_carry_out(change=change, payload=payload, origin=origin)
+        _reject_other_form(first, attempt)
+        return first
+    return execution.carry_out_change(change=change, payload=attempt.payload, origin=origin)
 
 
-def _create_prepared(
-    change: Change,
-    person: User,
-    payload: dict[str, Any],
-    origin: Origin,
-    *,
-    again: bool,
-    replaces: Change | None,
-) -> Change:
-    """Writes down a create for review; what the same form prepared before is replaced while it is unsent.
+def _prepare_create(attempt: Attempt, origin: Origin, replaces: Change | None) -> Change:
+    """Write down a create for review; what the same form prepared before is replaced while it is unsent.
 
-    Raises AlreadySent if the person sent the same a moment ago.
+    Raises DuplicateChange if the author sent the same a moment ago.
     """
+    change, person = attempt.change, attempt.person
     first = Change.objects.filter(submission=change.submission).first()
     if first is not None:
         own = first.actor_id == person.pk and first.operation == change.operation
         if not own or first.state not in (State.PREPARED, State.CANCELLED):
-            return _repeated(first, person, change, payload)
-        if first.state == State.PREPARED and is_same_body(first, change, payload):
+            _reject_other_form(first, attempt)
             return first
-        change_cancel(user=person, origin=origin, change=first)
+        if first.state == State.PREPARED and is_same_body(first, change, attempt.payload):
+            return first
+        cancel_change(user=person, origin=origin, change=first)
         change.submission = uuid.uuid4()
-    if not again:
-        with recorded():
-            reject_duplicate(change, payload, person)
-    return _prepared(change, origin, replaces)
+    return _write_draft(attempt, origin, replaces)
 
 
-def _prepared(change: Change, origin: Origin, replaces: Change | None = None) -> Change:
+def _write_draft(attempt: Attempt, origin: Origin, replaces: Change | None = None) -> Change:
     """Write down a change for review and, in the same transaction, discard the one that it replaces."""
-    with recorded():
-        try:
-            with transaction.atomic():
-                change.save(force_insert=True)
-        except IntegrityError:
-            return Change.objects.get(submission=change.submission)
-        change_event("change.prepared", change, origin, before=before_of(change), after=after_of(change))
-        if replaces and _same_form(replaces) == _same_form(change):
-            _discard(replaces, origin)
+    change = attempt.change
+    with durable_record():
+        run_gates(Stage.RECORD, attempt)
+        first = _insert_change(change)
+        if first is not None:
+            return first
+        record_change_event(
+            "change.prepared", change, origin, before=get_old_values(change), after=change.changed_values
+        )
+        if replaces and _get_form_key(replaces) == _get_form_key(change):
+            _discard_draft(replaces, origin)
     return change
 
 
-def _same_form(change: Change) -> tuple[Any, ...]:
+def _insert_change(change: Change) -> Change | None:
+    """Insert the change, inside the caller's transaction; return the one that has its submission already."""
+    try:
+        with transaction.atomic():
+            change.save(force_insert=True)
+    except IntegrityError:
+        return Change.objects.get(submission=change.submission)
+    return None
+
+
+def _discard_draft(change: Change, origin: Origin) -> None:
+    """Discard a change that is still unsent, inside the caller's transaction."""
+    drafts = Change.objects.filter(pk=change.pk, state=State.PREPARED)
+    discarded = drafts.update(state=State.CANCELLED, finished_at=timezone.now(), sealed_payload="")
+    if discarded:
+        record_change_event("change.cancelled", change, origin, outcome=State.CANCELLED.value)
+
+
+def _get_form_key(change: Change) -> tuple[Any, ...]:
     """Return what two changes have in common if the same person typed them into the same form."""
     page = change.form_path.partition("?")[0]
     return change.actor_id, change.operation, change.connection, change.target, page
 
 
-def _discard(change: Change, origin: Origin) -> None:
-    """Discard a change that is still unsent, inside the caller's transaction."""
-    waiting = Change.objects.filter(pk=change.pk, state=State.PREPARED)
-    if waiting.update(state=State.CANCELLED, finished_at=timezone.now(), sealed_payload=""):
-        change_event("change.cancelled", change, origin, outcome=State.CANCELLED.value)
-
-
-def _inserted(
-    change: Change, payload: dict[str, Any], origin: Origin, careful_for: User | None
-) -> Change | None:
-    """Writes change and intent; None if this caller won, otherwise the Change that was first.
-
-    Raises AlreadySent if `careful_for` sent the same a moment ago.
-    """
-    with recorded():
-        if careful_for:
-            reject_duplicate(change, payload, careful_for)
-        try:
-            with transaction.atomic():
-                change.save(force_insert=True)
-        except IntegrityError:
-            return Change.objects.get(submission=change.submission)
-        intent_record(change, origin)
-    return None
-
-
-def _repeated(first: Change, person: User, change: Change, payload: dict[str, Any]) -> Change:
-    """Return the change that this submission made before. Raises NotPossible, AlreadySent.
+def _reject_other_form(first: Change, attempt: Attempt) -> None:
+    """Raise unless the submission that `first` has already is repeated by its author with the same body.
 
     The same submission with another body is neither a repetition nor a new request: dropping it silently
-    would lose what the person typed.
+    would lose what the person typed. Raises InvalidState, DuplicateChange.
     """
-    if first.actor_id != person.pk or first.operation != change.operation:
+    if first.actor_id != attempt.person.pk or first.operation != attempt.change.operation:
         raise InvalidState("This form was already sent by someone else. Open it again.")
-    if first.body_digest and not is_same_body(first, change, payload):
+    if first.body_digest and not is_same_body(first, attempt.change, attempt.payload):
         raise DuplicateChange(first, same=False)
-    return first
 
 
-def _preparer(user: Person, change: Change) -> User:
-    """Only the author may send or discard a change."""
-    person = change_authorise(user=user, change=change)
+def _authorise_author(user: Person, change: Change) -> User:
+    """Return the author, fresh from the database. Raises PermissionDenied for everyone else."""
+    person = authorise_change(user=user, change=change)
     if change.actor_id != person.pk:
         raise PermissionDenied(f"only {change.actor_name}, who prepared this change, sends or discards it")
     return person
+
+
+def _get_actor_name(person: User) -> str:
+    return person.get_full_name() or person.get_username()

@@ -9,9 +9,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
+from portal.changes.generic_views import EntityActionView, EntityCreateView, EntityEditView
 from portal.changes.models import Change
-from portal.changes.views import EntityActionView, EntityCreateView, EntityEditView
-from portal.changes.workflow import change_with_secrets, entity_history
+from portal.changes.one_time_secrets import find_change_with_secrets
+from portal.changes.stale_changes import load_entity_history
 from portal.connectors.detail import Profile
 from portal.connectors.forms import ConnectorCreateForm, ConnectorEditForm, ConnectorForm
 from portal.core.forms import PayloadForm
@@ -82,7 +83,7 @@ class ConnectorPage(ConnectorTab):
         """Facts, credentials, terminals, settings, and what the gateway generated, to be shown once."""
         reading = load_entity(self.entry)
         profile = Profile(reading.values, fresh=reading.fresh)
-        change = change_with_secrets(user=request.user, connection=connection, guid=guid)
+        change = find_change_with_secrets(user=request.user, connection=connection, guid=guid)
         context = {
             "reading": reading,
             "profile": profile,
@@ -107,7 +108,7 @@ class ConnectorHistory(ConnectorTab):
 
     def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
         """The latest events."""
-        history = entity_history(connection=connection, guid=self.entry.guid, query=request.GET)
+        history = load_entity_history(connection=connection, guid=self.entry.guid, query=request.GET)
         return render(request, "connectors/history.html", self.frame(self.entry) | {"history": history})
 
 
@@ -151,10 +152,10 @@ class ConnectorEdit(ConnectionMixin, EntityEditView):
             form.mark_kept(entity.values)
         return suggested(form, self.request.user, self.connection)
 
-    def show(self, entry: IndexedEntity | None, *, status: int = 200, **context: Any) -> HttpResponse:
+    def render_page(self, entry: IndexedEntity | None, *, status: int = 200, **context: Any) -> HttpResponse:
         """Says whether the connector is live, as the gateway has it now."""
         live = not Profile(context["entity"].values).test_mode
-        return super().show(entry, status=status, **context, live=live)
+        return super().render_page(entry, status=status, **context, live=live)
 
 
 class ConnectorDisable(ConnectionMixin, EntityActionView):

@@ -9,9 +9,9 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from portal.changes.errors import InvalidState
+from portal.changes.generic_views import EntityActionView, EntityCreateView, EntityEditView
 from portal.changes.models import Change
-from portal.changes.views import EntityActionView, EntityCreateView, EntityEditView
-from portal.changes.workflow import entity_history
+from portal.changes.stale_changes import load_entity_history
 from portal.core.datetimes import zone_named
 from portal.core.forms import PayloadForm
 from portal.core.views import PortalView
@@ -96,7 +96,7 @@ class MerchantUserHistory(MerchantUserTab):
 
     def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
         """The latest events."""
-        history = entity_history(connection=connection, guid=self.entry.guid, query=request.GET)
+        history = load_entity_history(connection=connection, guid=self.entry.guid, query=request.GET)
         return render(request, "merchant_users/history.html", self.frame(self.entry) | {"history": history})
 
 

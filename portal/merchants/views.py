@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from portal.changes.workflow import entity_history
+from portal.changes.stale_changes import load_entity_history
 from portal.core.choices import country_choices, currency_choices
 from portal.core.views import PortalView
 from portal.directory.detail import load_entity
@@ -162,7 +162,7 @@ class MerchantHistory(MerchantTab):
 
     def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
         """The latest events about this merchant and what belongs to it, of what the person may see."""
-        history = entity_history(
+        history = load_entity_history(
             connection=connection,
             guid=self.entry.guid,
             query=request.GET,

@@ -6,8 +6,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.shortcuts import render
 from django.urls import reverse
 
+from portal.changes.generic_views import EntityActionView, EntityCreateView, EntityEditView
 from portal.changes.models import Change
-from portal.changes.views import EntityActionView, EntityCreateView, EntityEditView
 from portal.directory.list_views import query_param
 from portal.directory.models import IndexedEntity
 from portal.directory.services import refresh_list_if_stale, visible_entities

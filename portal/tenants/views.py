@@ -7,8 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from portal.changes.errors import InvalidState
-from portal.changes.views import EntityEditView
-from portal.changes.workflow import entity_history
+from portal.changes.generic_views import EntityEditView
+from portal.changes.stale_changes import load_entity_history
 from portal.core.choices import currency_choices
 from portal.core.views import PortalView
 from portal.directory.detail import load_entity
@@ -83,7 +83,7 @@ class TenantHistory(TenantTab):
 
     def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
         """The latest events about this tenant."""
-        history = entity_history(connection=connection, guid=guid, query=request.GET)
+        history = load_entity_history(connection=connection, guid=guid, query=request.GET)
         return render(request, "tenants/history.html", self.frame(self.entry) | {"history": history})
 
 

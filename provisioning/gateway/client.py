@@ -20,6 +20,7 @@ from provisioning import contract
 from provisioning.contract.key_aliases import apply_aliases
 from provisioning.gateway import retry_after, transport
 from provisioning.gateway.decoding import decode_body
+from provisioning.gateway.error_codes import STATUS_CAUSES
 from provisioning.gateway.errors import (
     REDIRECTED,
     TIMED_OUT,
@@ -32,7 +33,6 @@ from provisioning.gateway.errors import (
 from provisioning.gateway.network_policy import PUBLIC, NetworkPolicy
 from provisioning.gateway.requests import Call
 from provisioning.gateway.responses import (
-    STATUS_WORDS,
     UNAUTHORISED,
     Answer,
     TooLargeError,
@@ -325,7 +325,7 @@ def _unreadable(error: UnreadableError, status: int, call: Call) -> OutcomeUnkno
         words = f"The gateway's answer is larger than allowed: {error}."
         return kind(words, TOO_LARGE, http_status=status)
     return OutcomeUnknown(
-        STATUS_WORDS.get(status, _UNREADABLE), f"HTTP {status}: {error}", http_status=status
+        STATUS_CAUSES.get(status, _UNREADABLE), f"HTTP {status}: {error}", http_status=status
     )
 
 

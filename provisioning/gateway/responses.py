@@ -12,6 +12,7 @@ from typing import Any
 
 from provisioning import contract
 from provisioning.contract.key_aliases import apply_aliases
+from provisioning.gateway.error_codes import ERROR_CODES, STATUS_CAUSES, get_refusal_cause
 from provisioning.gateway.errors import UNUSUAL, EntityNotFound, NotAuthorised, OutcomeUnknown, Refused
 from provisioning.gateway.secrets import Path, seal_paths, seal_unknown
 
@@ -37,28 +38,6 @@ _FREE_FORM = {
     "removeSettings": "ConnectorSettings",
 }
 
-EXPLANATIONS: dict[int | str, str] = {
-    1000: "The gateway does not accept the stored API key or password. Nothing was changed.",
-    1001: "The gateway calls the request invalid. Nothing was changed.",
-    1002: "The gateway refused a value that breaks one of its rules. Nothing was changed.",
-    1003: "The gateway refused a value because of its format. Nothing was changed.",
-    1004: "The gateway refused a value because of characters it does not allow. Nothing was changed.",
-    1005: "A mandatory value is missing. Nothing was changed.",
-    1006: "The gateway does not accept one of the values in this situation. Nothing was changed.",
-    1007: "The gateway does not know this entity, or this API key has no access to it.",
-    1010: "The gateway cannot use the routing document. Nothing was changed.",
-    1011: "The routing uses a condition this tenant does not have. Nothing was changed.",
-    1012: "The parameters of a routing condition are wrong. Nothing was changed.",
-    1013: "The routing names a connector that cannot be used there. Nothing was changed.",
-    1014: "The routing tree is malformed. Nothing was changed.",
-    1015: "A routing rule occurs twice. Nothing was changed.",
-    1016: "This is a regular connector: it has no routing.",
-    1017: "This is a multi-method meta-connector: it has no routing document of the other kind.",
-    1018: "This is a routing meta-connector: it has no multi-method document.",
-    "NOT_ALLOWED": "The tenant is not enabled for network tokenization. Nothing was changed.",
-}
-_REFUSED = "The gateway refused the request. Nothing was changed."
-_INTERNAL = "The gateway reported an internal error."
 _CONTRADICTORY = "The gateway's response contradicts itself: it reports both success and failure."
 _NO_VERDICT = "The gateway's response does not say whether the request succeeded."
 _TURNED_DOWN = (
@@ -67,18 +46,6 @@ _TURNED_DOWN = (
 )
 UNAUTHORISED = 401
 
-
-# Statuses that say why by themselves, whatever the body holds.
-STATUS_WORDS = {
-    403: "The gateway, or a proxy in front of it, does not allow this request (HTTP 403).",
-    404: "The gateway has nothing at this address (HTTP 404).",
-    409: "The request conflicts with the current state of the entity at the gateway (HTTP 409).",
-    413: "The request is too large for the gateway (HTTP 413).",
-    429: "The gateway's rate limit has been reached (HTTP 429).",
-    502: "A proxy in front of the gateway got no usable response from it (HTTP 502).",
-    503: "The gateway is temporarily unavailable (HTTP 503).",
-    504: "A proxy in front of the gateway timed out waiting for its response (HTTP 504).",
-}
 # Bounds on what is parsed: a short text may stand for very many objects.
 MAX_ROWS = 100_000
 MAX_NODES = 2_500_000
@@ -167,7 +134,7 @@ def classify_response(
     """
     code, success = _code(body.get("errorCode")), body.get("success")
     if status >= 500 or code == 9999:
-        words = STATUS_WORDS.get(status, _INTERNAL)
+        words = STATUS_CAUSES.get(status, ERROR_CODES["9999"].cause)
         raise OutcomeUnknown(words, f"HTTP {status}, code {code}", code, gateway_message=_message(body))
     implied = "success" not in body and not writes and result in body
     if 200 <= status < 300 and code is None and (success is True or implied):
@@ -177,7 +144,7 @@ def classify_response(
     if status == UNAUTHORISED and code is None and "success" not in body:
         raise credential_rejected()
     if not (200 <= status < 300 or 400 <= status < 500) or (code is None and success is not False):
-        words = STATUS_WORDS.get(status, _NO_VERDICT)
+        words = STATUS_CAUSES.get(status, _NO_VERDICT)
         raise OutcomeUnknown(words, f"HTTP {status} without a verdict", gateway_message=_message(body))
     # One published 401 carries the code 1001 (contract README, 11): the status says it as well.
     raise _refusal(1000 if status == UNAUTHORISED else code, _message(body), fields, status)
@@ -187,8 +154,7 @@ def _refusal(code: int | str | None, message: str, fields: Collection[str], stat
     kind = (
         {1000: NotAuthorised, 1007: EntityNotFound}.get(code, Refused) if isinstance(code, int) else Refused
     )
-    by_status = f"{STATUS_WORDS[status]} Nothing was changed." if status in STATUS_WORDS else _REFUSED
-    explanation = EXPLANATIONS.get(code, by_status) if code is not None else by_status
+    explanation = get_refusal_cause(code, status)
     return kind(explanation, code=code, field=_field(message, fields), gateway_message=message)
 
 

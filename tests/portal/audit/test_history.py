@@ -9,7 +9,7 @@ from django.test import RequestFactory
 
 from portal.audit.history import MOST_READ, PER_PAGE, history_page
 from portal.audit.recording import ObjectRef, Origin, event_record
-from portal.changes.stale_changes import entity_history
+from portal.changes.stale_changes import load_entity_history
 from provisioning.gateway.secrets import Sealed
 from tests.factories import connector_made, merchant_made
 
@@ -57,9 +57,9 @@ def test_what_bears_a_mere_number_leads_to_itself_alone(admin, agent, client_of)
 
 def test_changes_made_elsewhere_are_told_of_only_where_there_can_be_some(admin, agent, client_of):
     said = "Changes made outside this portal are not listed."
-    assert said in drawn(agent, entity_history(connection="sandbox", guid="g-1", query=QueryDict()))
+    assert said in drawn(agent, load_entity_history(connection="sandbox", guid="g-1", query=QueryDict()))
     record()
-    assert said in drawn(agent, entity_history(connection="sandbox", guid="g-1", query=QueryDict()))
+    assert said in drawn(agent, load_entity_history(connection="sandbox", guid="g-1", query=QueryDict()))
     browser = client_of(admin)
     text = browser.get(f"/staff/{agent.pk}/").content.decode()
     assert "Changes appear here." in text and said not in text

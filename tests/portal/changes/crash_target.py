@@ -1,4 +1,4 @@
-"""A portal of its own on a database of its own, to be killed: `victim.py setup|send|settle …`."""
+"""A portal of its own on a database of its own, to be killed: `crash_target.py setup|send|settle …`."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from django.core.management import call_command  # noqa: E402
 
 from portal.audit.models import Event  # noqa: E402
 from portal.audit.recording import Origin  # noqa: E402
-from portal.changes import workflow  # noqa: E402
+from portal.changes import stale_changes, workflow  # noqa: E402
 from portal.changes.models import Change  # noqa: E402
 from portal.staff.models import User  # noqa: E402
 from provisioning.credentials.credential_lifecycle import replace_credential  # noqa: E402
@@ -36,7 +36,7 @@ def setup(base_url, tenant, key, password):
 
 def send(tenant, submission):
     print("ready", flush=True)  # noqa: T201
-    workflow.change_submit(
+    workflow.submit_change(
         user=User.objects.get(username="ana"),
         origin=ORIGIN,
         operation="merchant.create",
@@ -51,7 +51,7 @@ def send(tenant, submission):
 
 def settle():
     settings.CHANGE_INTERRUPTED_AFTER = 0
-    workflow.changes_interrupted_settle()
+    stale_changes.settle_stale_changes()
     changes = {str(change.submission): change.state for change in Change.objects.all()}
     events = list(Event.objects.order_by("sequence").values_list("action", "change_id"))
     intents = sum(action == "change.intent" for action, _ in events)

@@ -40,7 +40,7 @@ def test_a_create_without_record_sends_nothing_and_keeps_the_form(browser, tenan
     assert response.status_code == 503
     assert relay.writes == 0
     assert not Change.objects.exists()
-    assert "Nothing was sent" in response.content.decode()
+    assert "so nothing was sent" in response.content.decode()
     assert 'value="Nordlicht"' in response.content.decode()
     assert hidden(response, "submission") == form["submission"]
 
@@ -94,14 +94,14 @@ def test_an_outcome_that_cannot_be_recorded_is_unknown_and_not_repeated(agent, m
 
     entity = change_of_now(merchants)
     change = change_of(agent, entity, city="Linz")
-    monkeypatch.setattr(outcomes, "_apply", broken)
-    monkeypatch.setattr(outcomes, "spool_keep", lambda *_args: False)
-    change = workflow.change_send(user=agent, origin=ORIGIN, change=change)
+    monkeypatch.setattr(outcomes, "_write_outcome", broken)
+    monkeypatch.setattr(outcomes, "spool_outcome", lambda *_args: False)
+    change = workflow.send_change(user=agent, origin=ORIGIN, change=change)
     assert (change.state, change.is_recorded) == (State.ACCEPTED, False)
     assert Change.objects.get().state == State.SENDING
     assert relay.writes == 1
     Change.objects.update(claimed_at=timezone.now() - timedelta(minutes=1))
-    change = workflow.change_send(user=agent, origin=ORIGIN, change=change)
+    change = workflow.send_change(user=agent, origin=ORIGIN, change=change)
     assert change.state == State.UNKNOWN
     assert relay.writes == 1
 
@@ -112,7 +112,7 @@ def test_a_broken_sender_means_an_unknown_outcome(agent, merchants, relay, monke
 
     change = change_of(agent, change_of_now(merchants), city="Linz")
     monkeypatch.setattr(service, "perform", lambda *_a, **_k: 1 / 0)
-    assert workflow.change_send(user=agent, origin=ORIGIN, change=change).state == State.UNKNOWN
+    assert workflow.send_change(user=agent, origin=ORIGIN, change=change).state == State.UNKNOWN
 
 
 def test_an_index_that_cannot_keep_the_answer_does_not_undo_a_success(agent, tenant, relay, monkeypatch):
@@ -120,7 +120,7 @@ def test_an_index_that_cannot_keep_the_answer_does_not_undo_a_success(agent, ten
     from portal.changes import execution
 
     monkeypatch.setattr(execution, "store_entity", lambda **_k: 1 / 0)
-    change = workflow.change_submit(
+    change = workflow.submit_change(
         user=agent,
         origin=ORIGIN,
         operation="merchant.create",

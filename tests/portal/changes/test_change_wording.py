@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from portal.changes.explanations import is_correctable, refusal_words
 from portal.changes.models import Change, State
+from provisioning.gateway.error_codes import describe_refusal, is_correctable
 from tests.portal.changes.conftest import hidden, only_change
 from tests.portal.changes.test_creating import FIELDS, new
 
@@ -29,7 +29,7 @@ def refused(agent):
 
 
 def test_a_refusal_without_a_code_has_no_empty_brackets():
-    assert refusal_words(code="", gateway_message="no", explanation="Refused.") == (
+    assert describe_refusal(code="", gateway_message="no", explanation="Refused.") == (
         "Refused. The gateway’s message: “no”"
     )
 

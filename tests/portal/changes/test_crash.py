@@ -34,17 +34,17 @@ def own_database(tmp_path, db):
 
 
 @pytest.fixture
-def victim(own_database, gateway):
-    """Runs or starts victim.py on that database, through a relay."""
+def crash_target(own_database, gateway):
+    """Run or start crash_target.py on that database, through a relay."""
     host, port = gateway.root_url.removeprefix("http://").split(":")
     relay = Relay(host, int(port))
     base_url = gateway.base_url.replace(f":{port}", f":{relay.port}")
-    # Killed while it writes down what was covered, it would leave a file that nobody can read.
+    # If it is killed while it writes coverage data, it leaves an unreadable file.
     kept = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     environment = {**kept, "DATABASE_URL": own_database, "PYTHONPATH": str(CHECKOUT)}
 
     def start(*arguments):
-        command = [sys.executable, str(Path(__file__).with_name("victim.py")), *arguments]
+        command = [sys.executable, str(Path(__file__).with_name("crash_target.py")), *arguments]
         return subprocess.Popen(command, env=environment, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True)
 
     def run(*arguments):
@@ -59,39 +59,39 @@ def victim(own_database, gateway):
     relay.close()
 
 
-def test_killed_while_the_gateway_hangs(victim, gateway, fault_at):
+def test_killed_while_the_gateway_hangs(crash_target, gateway, fault_at):
     fault_at("hang=10")
     submission = str(uuid.uuid4())
-    process = victim("send", gateway.own_tenant, submission)
+    process = crash_target("send", gateway.own_tenant, submission)
     assert process.stdout.readline() == "ready\n"
     waited = time.monotonic() + 60
-    while victim.relay.writes == 0 and time.monotonic() < waited:
+    while crash_target.relay.writes == 0 and time.monotonic() < waited:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    seen = json.loads(victim.run("settle"))
+    seen = json.loads(crash_target.run("settle"))
     assert seen == {"changes": {submission: "unknown"}, "intents": 1}
-    victim.run("send", gateway.own_tenant, submission)
-    assert victim.relay.writes == 1
+    crash_target.run("send", gateway.own_tenant, submission)
+    assert crash_target.relay.writes == 1
 
 
-def test_killed_at_any_moment_no_request_without_intent_and_none_twice(victim, gateway, fault_at):
+def test_killed_at_any_moment_no_request_without_intent_and_none_twice(crash_target, gateway, fault_at):
     """Moments from before the intent to after the outcome."""
     for delay in (0.0, 0.02, 0.05, 0.1, 0.25, 0.5):
         fault_at("latency=0.2")
         submission = str(uuid.uuid4())
-        before = victim.relay.writes
-        process = victim("send", gateway.own_tenant, submission)
+        before = crash_target.relay.writes
+        process = crash_target("send", gateway.own_tenant, submission)
         process.stdout.readline()
         time.sleep(delay)
         process.send_signal(signal.SIGKILL)
         process.wait()
         time.sleep(0.1)
-        seen = json.loads(victim.run("settle"))
-        sent = victim.relay.writes - before
+        seen = json.loads(crash_target.run("settle"))
+        sent = crash_target.relay.writes - before
         assert sent <= 1
         assert sent == 0 or submission in seen["changes"]
-        assert victim.relay.writes <= seen["intents"]
+        assert crash_target.relay.writes <= seen["intents"]
         assert set(seen["changes"].values()) <= {"unknown", "accepted"}
 
 

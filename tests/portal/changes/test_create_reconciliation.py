@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from portal.audit.models import Event
-from portal.changes import siblings
+from portal.changes import readback
 from portal.changes.models import Change, State
 from tests.portal.changes.conftest import merchant_made
 from tests.portal.changes.test_creating import new
@@ -110,7 +110,7 @@ def test_what_arrives_late_is_found_after_it_was_not_found(browser, tenant, rewr
     assert rewriter.writes == 1
 
 
-def test_an_identical_one_made_by_somebody_else_before_is_not_adopted(browser, tenant, rewriter):
+def test_an_identical_entity_that_existed_before_is_not_adopted(browser, tenant, rewriter):
     values = {"name": f"Twin {uuid.uuid4().hex[:8]}", "homepage": "https://n.example", "timezone": "UTC"}
     merchant_made(tenant, **values)
     rewriter.rules = {"createMerchant": never_arrives}
@@ -118,7 +118,7 @@ def test_an_identical_one_made_by_somebody_else_before_is_not_adopted(browser, t
     assert (change.state, change.object_guid) == (State.NOT_FOUND, "")
 
 
-def test_of_two_that_cannot_be_told_apart_a_person_chooses(browser, tenant, rewriter):
+def test_a_person_chooses_between_two_equal_candidates(browser, tenant, rewriter):
     rewriter.rules = {"createMerchant": lose_answer()}
     change = create(browser, tenant)
     rewriter.rules = {}
@@ -150,7 +150,7 @@ def test_a_difference_in_any_property_is_left_to_a_person(browser, tenant, rewri
 
 def test_without_a_list_from_before_nothing_is_adopted_by_itself(browser, tenant, rewriter, monkeypatch):
     """A list too long to be read before each create: the index only says what surely existed."""
-    monkeypatch.setattr(siblings, "SNAPSHOT_SECONDS", 0.0001)
+    monkeypatch.setattr(readback, "SNAPSHOT_SECONDS", 0.0001)
     rewriter.rules = {"createMerchant": lose_answer()}
     change = create(browser, tenant)
     assert change.siblings == {}

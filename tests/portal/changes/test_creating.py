@@ -56,7 +56,7 @@ def test_the_same_submission_with_other_values_is_refused_and_keeps_them(browser
     assert again.status_code == 302 and relay.writes == 2
 
 
-def test_somebody_else_s_submission_is_not_theirs(browser, admin, client_of, tenant, relay):
+def test_a_submission_of_another_user_is_refused(browser, admin, client_of, tenant, relay):
     form = {**FIELDS, "submission": str(uuid.uuid4())}
     browser.post(new(tenant), form)
     assert client_of(admin).post(new(tenant), form).status_code == 409
@@ -166,7 +166,7 @@ def test_nothing_listens_means_not_sent_and_can_be_sent_again_once(browser, tena
     assert change.sealed_payload == ""
 
 
-def test_who_may_not_create_is_stopped_at_the_door(manager, client_of, tenant, relay):
+def test_a_user_without_permission_gets_no_form(manager, client_of, tenant, relay):
     assert client_of(manager).post(new(tenant), FIELDS).status_code == 403
     assert relay.writes == 0
     assert Event.objects.filter(action="access.denied").exists()

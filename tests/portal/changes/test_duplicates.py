@@ -8,7 +8,7 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from portal.changes.duplicates import REMEMBERED_FOR
+from portal.changes.gates import REMEMBERED_FOR
 from portal.changes.models import Change, State
 from tests.portal.changes.conftest import hidden
 from tests.portal.changes.test_creating import FIELDS, new
@@ -48,7 +48,7 @@ def test_a_form_that_differs_is_another_one(browser, tenant, relay):
     assert relay.writes == 2
 
 
-def test_somebody_else_may_create_the_same(browser, admin, client_of, tenant, relay):
+def test_another_user_may_create_the_same(browser, admin, client_of, tenant, relay):
     sent(browser, tenant)
     assert sent(client_of(admin), tenant).status_code == 302
     assert relay.writes == 2

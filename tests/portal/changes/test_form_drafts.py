@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from portal.changes.models import Change, State
-from portal.changes.stale_changes import changes_interrupted_settle
+from portal.changes.stale_changes import settle_stale_changes
 from portal.form_drafts.models import FormDraft
 from portal.form_drafts.services import MOST_DRAFTS, MOST_SIGNED_OUT_SAVES, remove_expired
 from provisioning import service
@@ -102,7 +102,7 @@ def test_a_secret_that_is_no_longer_kept_has_to_be_typed_or_left_out(browser, co
     assert "password" not in Change.objects.get(state=State.ACCEPTED).body.get("config", {})
 
 
-def test_a_secret_typed_anew_replaces_the_kept_one(browser, connection, address):
+def test_a_retyped_secret_replaces_the_stored_one(browser, connection, address):
     refused = browser.post(address, typed_into(browser.get(address), **TYPED, sharedSecret="first-secret"))
     again = TYPED | {"adapter": "Simulator", "apiKey": "anew", "sharedSecret": "second-secret"}
     browser.post(address, typed_into(refused, **again))
@@ -155,7 +155,7 @@ def test_a_form_posted_after_the_session_ended_is_filled_in_after_sign_in(
     assert relay.writes == 1
 
 
-def test_somebody_else_who_signs_in_sees_nothing_of_it(browser, person, connection, address):
+def test_another_user_who_signs_in_sees_no_draft(browser, person, connection, address):
     page = browser.get(address)
     browser.cookies.clear()
     answer = browser.post(address, typed_into(page, **TYPED))
@@ -316,7 +316,7 @@ def test_a_refused_change_keeps_its_secrets_for_the_correction(browser, connecti
     second = Change.objects.exclude(pk=change.pk).get()
     assert second.body["sharedSecret"] == "••••••"
     Change.objects.filter(pk=change.pk).update(finished_at=timezone.now() - timedelta(minutes=11))
-    changes_interrupted_settle()
+    settle_stale_changes()
     change.refresh_from_db()
     assert change.sealed_payload == ""
     blocked = browser.post(url, typed_into(answer, **typed | {"adapter": "Simulator", "sharedSecret": ""}))

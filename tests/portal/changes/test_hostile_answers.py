@@ -6,7 +6,7 @@ import uuid
 import pytest
 from django.apps import apps
 
-from portal.changes.encrypted_payloads import payload_seal, payload_unseal
+from portal.changes.encrypted_payloads import seal_payload, unseal_payload
 from portal.changes.models import Change, State
 from portal.directory.models import IndexedEntity
 from provisioning.gateway.secrets import Sealed, reveal_all
@@ -137,6 +137,6 @@ def test_settings_that_the_contract_does_not_name_are_masked_wherever_they_are_s
 def test_a_body_is_the_same_after_it_was_kept(typed):
     change = Change(operation="connector.create")
     body = {"name": "Rosa", "settings": typed, "config": {"password": Sealed({"$sealed": "y"})}}
-    kept = payload_unseal(change, payload_seal(change, body))
+    kept = unseal_payload(change, seal_payload(change, body))
     assert reveal_all(kept) == reveal_all(body)
     assert kept["settings"] == typed and isinstance(kept["config"]["password"], Sealed)

@@ -46,7 +46,7 @@ def sign_out_everywhere():
     Session.objects.all().delete()
 
 
-def test_signing_out_meanwhile_does_not_deny_a_create(*, browser, tenant, during_a_write, fault):
+def test_signing_out_during_a_create_does_not_hide_its_outcome(*, browser, tenant, during_a_write, fault):
     fault("latency=1", "createMerchant")
     form = {**FIELDS, "submission": str(uuid.uuid4())}
     browser.get(new(tenant))
@@ -56,7 +56,7 @@ def test_signing_out_meanwhile_does_not_deny_a_create(*, browser, tenant, during
     assert (response.status_code, response.url) == (302, f"/sandbox/merchants/{change.object_guid}/")
 
 
-def test_signing_out_meanwhile_does_not_deny_an_update(*, browser, merchant, during_a_write, fault):
+def test_signing_out_during_an_update_does_not_hide_its_outcome(*, browser, merchant, during_a_write, fault):
     change = prepared(browser, merchant, city="Linz")
     fault("latency=1", "updateMerchant")
     response = during_a_write(browser, f"/changes/{change.pk}/send/", {}, sign_out_everywhere)

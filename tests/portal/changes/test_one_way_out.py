@@ -24,7 +24,7 @@ def test_only_the_sending_module_performs():
     assert found == ["portal/changes/execution.py"]
 
 
-def test_nobody_but_the_service_speaks_to_the_client():
+def test_only_the_service_uses_the_client():
     for path in (CHECKOUT / "portal").rglob("*.py"):
         text = path.read_text()
         assert "gateway.client" not in text, path

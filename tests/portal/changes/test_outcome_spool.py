@@ -13,7 +13,7 @@ from django.db import connections
 from django.utils import timezone
 
 from portal.audit.models import Event
-from portal.changes import outcome_spool, outcomes, workflow
+from portal.changes import outcomes, stale_changes
 from portal.changes.health import check_unknown_outcomes, check_unrecorded_outcomes
 from portal.changes.models import Change, State
 from portal.core.health import NotReadyError
@@ -89,7 +89,9 @@ def locked_after_sending(transactional_db, rewriter):
     return post
 
 
-def test_a_create_is_told_and_recorded_later(browser, tenant, spool, locked_after_sending, rewriter):
+def test_a_create_shows_its_outcome_and_records_it_later(
+    browser, tenant, spool, locked_after_sending, rewriter
+):
     form = {**FIELDS, "submission": str(uuid.uuid4())}
     browser.get(new(tenant))
     response = locked_after_sending("createMerchant", lambda: browser.post(new(tenant), form))
@@ -120,13 +122,13 @@ def test_an_update_and_the_worker(browser, merchant, spool, locked_after_sending
     change = prepared(browser, merchant, city="Linz")
     response = locked_after_sending("updateMerchant", lambda: browser.post(f"/changes/{change.pk}/send/"))
     assert "The gateway accepted the change" in response.content.decode()
-    workflow.changes_interrupted_settle()
+    stale_changes.settle_stale_changes()
     change.refresh_from_db()
     assert change.state == State.ACCEPTED
     assert actions(change) == ["change.prepared", "change.intent", "change.accepted"]
 
 
-def test_a_refusal_is_told(browser, merchant, locked_after_sending):
+def test_a_refusal_is_shown_before_it_is_recorded(browser, merchant, locked_after_sending):
     change = prepared(browser, merchant, city="Linz")
     no = {"success": False, "errorCode": 1002, "errorMessage": "city: not there"}
     response = locked_after_sending(
@@ -134,7 +136,7 @@ def test_a_refusal_is_told(browser, merchant, locked_after_sending):
     )
     assert response.status_code == 422
     assert "The gateway refused the change" in response.content.decode()
-    outcomes.outcomes_record_kept()
+    outcomes.record_spooled_outcomes()
     change.refresh_from_db()
     assert change.state == State.REFUSED
 
@@ -145,7 +147,7 @@ def test_what_was_recorded_after_all_is_not_recorded_twice(browser, merchant, sp
     locked_after_sending("updateMerchant", lambda: browser.post(f"/changes/{change.pk}/send/"))
     (file,) = spool.iterdir()
     kept = file.read_bytes()
-    assert outcomes.outcomes_record_kept() == 1
+    assert outcomes.record_spooled_outcomes() == 1
     file.write_bytes(kept)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: _recording(), range(4)))
@@ -155,7 +157,7 @@ def test_what_was_recorded_after_all_is_not_recorded_twice(browser, merchant, sp
 
 def _recording():
     try:
-        outcomes.outcomes_record_kept()
+        outcomes.record_spooled_outcomes()
     finally:
         connections.close_all()
 
@@ -166,7 +168,7 @@ def test_a_verdict_kept_in_a_file_beats_an_unknown_outcome(browser, merchant, sp
     Change.objects.update(state=State.UNKNOWN)  # as another server, without the file, settled it
     with pytest.raises(NotReadyError, match="unknown outcome"):
         check_unknown_outcomes()
-    outcomes.outcomes_record_kept()
+    outcomes.record_spooled_outcomes()
     change.refresh_from_db()
     assert change.state == State.ACCEPTED
     check_unknown_outcomes()
@@ -174,25 +176,25 @@ def test_a_verdict_kept_in_a_file_beats_an_unknown_outcome(browser, merchant, sp
 
 def test_a_file_of_another_change_does_not_open(db, spool):
     mine, theirs = uuid.uuid4(), uuid.uuid4()
-    assert outcome_spool.spool_keep(mine, {"values": {}})
+    assert outcomes.spool_outcome(mine, {"values": {}})
     (spool / f"{mine}.sealed").rename(spool / f"{theirs}.sealed")
-    assert outcome_spool.spool_read(theirs) is None
-    assert outcome_spool.spool_read(mine) is None
-    assert list(outcome_spool.spool_waiting()) == [theirs]
+    assert outcomes.read_spooled_outcome(theirs) is None
+    assert outcomes.read_spooled_outcome(mine) is None
+    assert list(outcomes.list_spooled_changes()) == [theirs]
 
 
-def test_a_full_disk_takes_the_outcome_into_the_room_set_aside(db, spool, monkeypatch):
+def test_a_full_disk_takes_the_outcome_into_the_reserved_space(db, spool, monkeypatch):
     change_id = uuid.uuid4()
-    outcome_spool.spool_reserve(change_id)
-    write = outcome_spool._write
+    outcomes.reserve_spool_space(change_id)
+    write = outcomes._write_file
 
     def full(path, data):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(outcome_spool, "_write", full)
-    assert outcome_spool.spool_keep(change_id, {"values": {"state": "accepted"}})
-    monkeypatch.setattr(outcome_spool, "_write", write)
-    assert outcome_spool.spool_read(change_id) == {"values": {"state": "accepted"}}
+    monkeypatch.setattr(outcomes, "_write_file", full)
+    assert outcomes.spool_outcome(change_id, {"values": {"state": "accepted"}})
+    monkeypatch.setattr(outcomes, "_write_file", write)
+    assert outcomes.read_spooled_outcome(change_id) == {"values": {"state": "accepted"}}
 
 
 def test_an_interrupted_send_is_settled_by_the_worker(browser, merchant, rewriter, settings):
@@ -206,7 +208,7 @@ def test_an_interrupted_send_is_settled_by_the_worker(browser, merchant, rewrite
     change.refresh_from_db()
     assert change.state == State.UNKNOWN
     assert Event.objects.filter(change_id=str(change.pk), action="change.unknown").count() == 1
-    every = periodic._REGULAR[workflow.changes_interrupted_settle].every
+    every = periodic._REGULAR[stale_changes.settle_stale_changes].every
     assert settings.CHANGE_INTERRUPTED_AFTER + every.total_seconds() + 5 < 60
     with pytest.raises(NotReadyError, match="1 change"):
         check_unknown_outcomes()

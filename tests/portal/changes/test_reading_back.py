@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from portal.audit.models import Event
-from portal.changes import workflow
+from portal.changes import reconciliation, workflow
+from portal.changes.comparison import PARTNERS, WRITE_ONLY, compare
 from portal.changes.models import Change, State
-from portal.changes.readback import PARTNERS, WRITE_ONLY, compare
 from portal.directory.services import store_entity
 from provisioning import contract, service
 from provisioning.gateway.secrets import Sealed
@@ -107,7 +107,7 @@ def updated(browser, merchant, rewriter):
 
 
 @pytest.mark.parametrize("applied", ["city", "address"])
-def test_a_part_is_told_as_a_part(updated, applied):
+def test_a_partly_applied_update_is_shown_as_partly_applied(updated, applied):
     change, page = updated(keep=(applied,), address="Hauptplatz 1", city="Linz")
     assert change.state == State.UNKNOWN
     assert "some of the values" in page
@@ -130,7 +130,7 @@ def test_an_address_that_did_not_arrive_is_not_found(updated):
         assert claim not in page
 
 
-def test_an_update_somebody_overwrote_is_closed_by_a_person(
+def test_an_overwritten_update_is_closed_by_a_person(
     *, browser, merchant, updated, rewriter, manager, client_of
 ):
     change, _page = updated(city="Linz")
@@ -318,7 +318,7 @@ def test_permissions_of_a_user_are_compared(agent, merchant, rewriter):
         },
     )
     name = contract.schema("MerchantUserPermission")["enum"][0]
-    change = workflow.change_prepare(
+    change = workflow.prepare_change(
         user=agent,
         origin=ORIGIN,
         operation="merchant_user.update",
@@ -327,11 +327,11 @@ def test_permissions_of_a_user_are_compared(agent, merchant, rewriter):
         payload={"addPermissions": [name]},
     )
     rewriter.rules = {"updateMerchantUser": lambda body, send: None}
-    workflow.change_send(user=agent, origin=ORIGIN, change=change)
+    workflow.send_change(user=agent, origin=ORIGIN, change=change)
     assert change.state == State.UNKNOWN
     Change.objects.filter(pk=change.pk).update(intent_at=change.intent_at - timedelta(seconds=61))
     change.refresh_from_db()
-    workflow.change_check(user=agent, origin=ORIGIN, change=change)
+    reconciliation.check_change(user=agent, origin=ORIGIN, change=change)
     assert change.state == State.NOT_FOUND
     rewriter.rules = {}
     service.perform(
@@ -341,5 +341,5 @@ def test_permissions_of_a_user_are_compared(agent, merchant, rewriter):
         parent=merchant.guid,
         payload={"addPermissions": [name]},
     )
-    workflow.change_check(user=agent, origin=ORIGIN, change=change)
+    reconciliation.check_change(user=agent, origin=ORIGIN, change=change)
     assert change.state == State.ACCEPTED

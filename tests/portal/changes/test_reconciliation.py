@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from portal.audit.models import Event
-from portal.changes import workflow
+from portal.changes import reconciliation, stale_changes
 from portal.changes.errors import InvalidState
 from portal.changes.models import Change, State
 from tests.portal.changes.conftest import ORIGIN, actions, edited, merchant_made, merchant_now, only_change
@@ -163,11 +163,11 @@ def test_the_check_needs_the_right_and_an_unknown_outcome(
     assert client_of(manager).post(f"/changes/{change.pk}/check/").status_code == 403
     update = prepared(browser, merchant, city="Linz")
     with pytest.raises(InvalidState):
-        workflow.change_check(user=agent, origin=ORIGIN, change=update)
+        reconciliation.check_change(user=agent, origin=ORIGIN, change=update)
     Change.objects.filter(pk=update.pk).update(state=State.UNKNOWN)
     update.refresh_from_db()
     with pytest.raises(InvalidState):
-        workflow.change_adopt(user=agent, origin=ORIGIN, change=update, guid="x")
+        reconciliation.adopt_candidate(user=agent, origin=ORIGIN, change=update, guid="x")
 
 
 def test_the_gateway_away_during_a_check_is_a_page(browser, unknown, fault):
@@ -197,15 +197,15 @@ def test_an_interrupted_send_is_unknown_and_one_that_never_left_is_not_sent(brow
     browser.get("/changes/")
     change.refresh_from_db()
     assert change.state == State.NOT_SENT
-    assert workflow.changes_interrupted_settle() == 0
+    assert stale_changes.settle_stale_changes() == 0
 
 
 def test_a_forgotten_review_is_discarded_with_its_secrets(browser, merchant, relay):
     change = prepared(browser, merchant, city="Linz")
     Change.objects.update(created_at=timezone.now() - timedelta(hours=25))
-    workflow.changes_interrupted_settle()
+    stale_changes.settle_stale_changes()
     assert (only_change().state, only_change().sealed_payload) == (State.CANCELLED, "")
     Change.objects.update(state=State.UNKNOWN, sealed_payload="x")
-    workflow.changes_interrupted_settle()
+    stale_changes.settle_stale_changes()
     assert only_change().sealed_payload == ""
     assert change.pk

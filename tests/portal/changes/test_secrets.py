@@ -16,8 +16,8 @@ from django.urls import resolve
 from django.utils import timezone
 
 from portal.audit.models import Event
-from portal.changes import workflow
-from portal.changes.encrypted_payloads import payload_seal, payload_unseal
+from portal.changes import one_time_secrets, stale_changes
+from portal.changes.encrypted_payloads import seal_payload, unseal_payload
 from portal.changes.errors import SecretsGone
 from portal.changes.models import Change, State
 from portal.changes.templatetags.changes import generated_secrets
@@ -93,7 +93,7 @@ def test_parallel_reveals_show_it_once(transactional_db, create, agent, relay):
 
     def reveal(_turn):
         try:
-            return workflow.secrets_reveal(user=agent, origin=ORIGIN, change=change)
+            return one_time_secrets.reveal_secrets(user=agent, origin=ORIGIN, change=change)
         except SecretsGone:
             return None
         finally:
@@ -111,7 +111,7 @@ def test_only_the_author_in_time_sees_them(create, browser, admin, client_of, re
     assert client_of(admin).post(f"/changes/{change.pk}/reveal/").status_code == 410
     Change.objects.update(secrets_until=timezone.now() - timedelta(seconds=1))
     assert browser.post(f"/changes/{change.pk}/reveal/").status_code == 410
-    workflow.changes_interrupted_settle()
+    stale_changes.settle_stale_changes()
     assert only_change().sealed_secrets == ""
 
 
@@ -162,12 +162,12 @@ def test_a_secret_is_nowhere_in_the_database_in_clear(*, create, browser, mercha
 
 def test_a_sealed_payload_opens_for_its_own_change_only(agent):
     one, other = Change(), Change()
-    sealed = payload_seal(one, {"a": Sealed("x"), "b": [1, {"c": Sealed("y")}]})
-    opened = payload_unseal(one, sealed)
+    sealed = seal_payload(one, {"a": Sealed("x"), "b": [1, {"c": Sealed("y")}]})
+    opened = unseal_payload(one, sealed)
     assert opened["a"].reveal() == "x"
     assert opened["b"][1]["c"].reveal() == "y"
     with pytest.raises(KeyringError):
-        payload_unseal(other, sealed)
+        unseal_payload(other, sealed)
 
 
 def test_what_postgresql_refuses_is_made_storable():

@@ -74,7 +74,7 @@ def test_a_form_that_lost_its_base_comes_back(browser, merchant, relay):
     assert not Change.objects.exists()
 
 
-def test_a_change_by_somebody_else_brings_the_form_back_with_what_changed(browser, merchant, relay):
+def test_a_concurrent_change_shows_the_form_again_with_the_differences(browser, merchant, relay):
     page = browser.get(edit(merchant))
     edited(merchant, zipCode="4020")
     response = browser.post(edit(merchant), form_of(page, city="Linz"))
@@ -193,7 +193,7 @@ def test_a_second_writer_waits_for_the_first(browser, agent, merchant, relay):
     assert response.status_code == 409
     assert "is being sent" in response.content.decode()
     with pytest.raises(ConcurrentChange):
-        workflow.change_send(user=agent, origin=ORIGIN, change=change)
+        workflow.send_change(user=agent, origin=ORIGIN, change=change)
     change.refresh_from_db()
     assert change.state == State.PREPARED
     assert relay.writes == 0
@@ -207,7 +207,7 @@ def test_who_lost_the_right_cannot_confirm(browser, agent, merchant, relay):
     assert relay.writes == 0
 
 
-def test_the_counter_refuses_whom_the_door_let_in(browser, manager, client_of, merchant, relay):
+def test_services_recheck_permissions(browser, manager, client_of, merchant, relay):
     change = prepared(browser, merchant, city="Linz")
     assert client_of(manager).get(f"/changes/{change.pk}/").status_code == 200
     assert client_of(manager).post(f"/changes/{change.pk}/send/").status_code == 403
@@ -221,7 +221,7 @@ def test_the_gateway_away_is_a_page_and_an_unknown_entity_a_404(browser, merchan
     fault("500", "listMerchants")
     away = browser.get(edit(merchant))
     assert away.status_code == 502
-    assert away.content.decode().count("Nothing was changed") == 1
+    assert away.content.decode().count("It only reads them") == 1
     assert "Do not send it again" not in away.content.decode()
     fault("401", "listMerchants")
     assert "rejects the API key" in browser.get(edit(merchant)).content.decode()
@@ -240,7 +240,7 @@ def test_two_editors_a_hundred_times_no_silent_overwrite(transactional_db, agent
     def send(pair):
         person, change = pair
         try:
-            return workflow.change_send(user=person, origin=ORIGIN, change=change).state
+            return workflow.send_change(user=person, origin=ORIGIN, change=change).state
         except ConcurrentChange:
             return "busy"
         finally:
@@ -268,7 +268,7 @@ def test_two_editors_a_hundred_times_no_silent_overwrite(transactional_db, agent
 
 
 def change_of(person, entity, **payload):
-    return workflow.change_prepare(
+    return workflow.prepare_change(
         user=person,
         origin=ORIGIN,
         operation="merchant.update",

@@ -4,7 +4,8 @@ from django import forms
 from django.http import HttpResponse
 from django.urls import include, path
 
-from portal.changes.views import EntityActionView, EntityCreateView, EntityEditView, GatewayView
+from portal.changes.base_views import GatewayView
+from portal.changes.generic_views import EntityActionView, EntityCreateView, EntityEditView
 from portal.core.forms import PayloadForm, Section
 
 

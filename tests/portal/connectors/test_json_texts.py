@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 import pytest
 from django.http import QueryDict
 
-from portal.changes.form_input import typed_of
+from portal.changes.form_input import get_form_data
 from portal.connectors.forms import ConnectorCreateForm
 
 SECRET = "canary-secret"
@@ -22,12 +22,12 @@ def test_however_a_secret_setting_is_spelt_its_text_is_neither_drawn_nor_kept(ke
     form = typed(settings=f'{{"{key}": "{SECRET}"{broken}}}')
     assert form.is_valid() is not bool(broken)
     assert SECRET not in str(form["settings"])
-    assert SECRET not in str(typed_of(form))
+    assert SECRET not in str(get_form_data(form))
 
 
 def test_plain_settings_are_kept_as_typed():
     form = typed(settings='{"tx:expiration-minutes": 900}')
-    assert "settings" in typed_of(form)
+    assert "settings" in get_form_data(form)
 
 
 @pytest.mark.parametrize("name", ["settings", "config.extraData", "config.vault"])

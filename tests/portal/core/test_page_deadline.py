@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from portal.changes import siblings
+from portal.changes import readback
 from portal.changes.models import Change
 from portal.core import middleware
 from portal.directory.models import IndexedEntity
@@ -45,7 +45,7 @@ def test_a_page_waits_for_a_silent_gateway_once_in_all(silent, agent, client_of,
 
 def test_a_create_on_a_silent_gateway_ends_with_the_page(silent, agent, client_of, monkeypatch):
     monkeypatch.setattr(middleware, "GATEWAY_TIME_OF_A_PAGE", 5.0)
-    monkeypatch.setattr(siblings, "SNAPSHOT_SECONDS", 0.5)  # the write itself needs 4 seconds to be sent
+    monkeypatch.setattr(readback, "SNAPSHOT_SECONDS", 0.5)  # the write itself needs 4 seconds to be sent
     IndexedEntity.objects.create(
         connection="sandbox", kind="tenant", guid="TE-1", name="Own", seen_at="2026-01-01T00:00:00Z"
     )

@@ -8,7 +8,7 @@ from django.urls import reverse
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from portal.changes.encrypted_payloads import payload_unseal
+from portal.changes.encrypted_payloads import unseal_payload
 from portal.changes.models import Change
 from portal.connectors.forms import ConnectorEditForm
 from portal.merchant_users.forms import MerchantUserEditForm
@@ -153,7 +153,7 @@ def test_editing_a_terminal_keeps_what_the_portal_does_not_know_of_each(browser,
     assert response.status_code == 302, response.content.decode()
     change = Change.objects.get()
     assert [row.get("model") for row in change.body["terminals"]] == [MASK, None, None]
-    assert reveal_all(payload_unseal(change, change.sealed_payload))["terminals"] == [
+    assert reveal_all(unseal_payload(change, change.sealed_payload))["terminals"] == [
         {"terminalId": "T2", "disabled": True, "model": "V200", **location},
         {"terminalId": "T3", "disabled": True, "stan": "12"},
         {"terminalId": "T4", "disabled": False},

@@ -13,7 +13,7 @@ from django.core.signals import got_request_exception, request_finished, request
 from django.db import close_old_connections
 from django.test import RequestFactory
 
-from portal.changes.encrypted_payloads import payload_seal
+from portal.changes.encrypted_payloads import seal_payload
 from portal.changes.models import Change, State
 from portal.directory.services import store_entity
 from provisioning import service
@@ -52,7 +52,7 @@ def house(connection, admin, client_of):
         assert entity is not None, room
         store_entity(connection="sandbox", entity=entity, tenant_guid=connection.tenant_guid)
     change = Change(operation="merchant.update", state=State.PREPARED, connection="sandbox", actor=admin)
-    change.sealed_payload = payload_seal(change, {"city": "Linz"})
+    change.sealed_payload = seal_payload(change, {"city": "Linz"})
     change.save()
     guids = {
         "tenants": connection.tenant_guid,

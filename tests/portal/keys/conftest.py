@@ -7,7 +7,7 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.utils import timezone
 
-from portal.changes.encrypted_payloads import payload_seal, secrets_seal
+from portal.changes.encrypted_payloads import seal_payload, seal_secrets
 from portal.changes.models import Change, State
 from portal.form_drafts.models import FormDraft
 from portal.staff.mfa import secrets_of
@@ -44,8 +44,8 @@ def sealed(keys, connection, person):
         codes = RecoveryCodes.activate(ana)
         code = codes.generate_codes()[0]
     change = Change(operation="merchant.update", state=State.PREPARED, connection="sandbox", actor=ana)
-    change.sealed_payload = payload_seal(change, {"city": "Linz", "password": Sealed("canary-payload")})
-    change.sealed_secrets = secrets_seal(change, {"sharedSecret": "canary-shared"})
+    change.sealed_payload = seal_payload(change, {"city": "Linz", "password": Sealed("canary-payload")})
+    change.sealed_secrets = seal_secrets(change, {"sharedSecret": "canary-shared"})
     change.save()
     draft = FormDraft(user=ana, path="/sandbox/merchants/new/", updated_at=timezone.now())
     for column in FormDraft.SEALED:

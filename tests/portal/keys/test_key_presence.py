@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from portal.audit.models import Event
-from portal.changes.encrypted_payloads import payload_seal
+from portal.changes.encrypted_payloads import seal_payload
 from portal.changes.models import Change, State
 from portal.keys import background
 from portal.keys.key_presence import THERE, holder_note
@@ -160,7 +160,7 @@ def many(sealed):
     of_ana = {"operation": "merchant.update", "state": State.PREPARED, "actor": sealed.ana}
     waiting = [Change(connection="sandbox", **of_ana) for _ in range(60)]
     for change in waiting:
-        change.sealed_payload = payload_seal(change, {"city": "Linz"})
+        change.sealed_payload = seal_payload(change, {"city": "Linz"})
     Change.objects.bulk_create(waiting)
     return VALUES + 60
 

@@ -11,9 +11,9 @@ from django.core.management import CommandError, call_command
 from django.db import models
 
 from portal.audit.models import Event
-from portal.changes.encrypted_payloads import payload_unseal, secrets_unseal
+from portal.changes.comparison import find_differences, take_snapshot
+from portal.changes.encrypted_payloads import unseal_payload, unseal_secrets
 from portal.changes.models import Change
-from portal.changes.snapshots import differences, snapshot_of
 from portal.keys import services
 from portal.keys.services import keyring_rotate, keyring_standing
 from portal.staff.mfa import code_take, secrets_of, wrapped_secret
@@ -39,8 +39,8 @@ def all_opens(sealed, gateway):
     api_key, password = decrypt_active_credential(connection=sealed.connection)
     assert (api_key.reveal(), password.reveal()) == gateway.auth
     change = Change.objects.get()
-    assert payload_unseal(change, change.sealed_payload)["password"].reveal() == "canary-payload"
-    assert secrets_unseal(change, change.sealed_secrets) == {"sharedSecret": "canary-shared"}
+    assert unseal_payload(change, change.sealed_payload)["password"].reveal() == "canary-payload"
+    assert unseal_secrets(change, change.sealed_secrets) == {"sharedSecret": "canary-shared"}
     with secrets_of(sealed.ana):
         assert wrapped_secret(Authenticator.objects.get(type="totp")) == sealed.secret
         codes = Authenticator.objects.get(type="recovery_codes").wrap()
@@ -70,7 +70,7 @@ def test_whoever_seals_something_is_known_here():
         "provisioning/encryption.py": "tries its keys",
         "provisioning/encrypted_fields.py": "seals anew",
         "provisioning/credentials/credential_lifecycle.py": "Credentials of connections",
-        "portal/changes/outcome_spool.py": "files that last until the database is back",
+        "portal/changes/outcomes.py": "files that last until the database is back",
         "portal/changes/encrypted_payloads.py": "Changes not yet sent, secrets not yet shown",
         "portal/form_drafts/services.py": "Unsent forms",
         "portal/staff/mfa.py": "Second factors",
@@ -141,12 +141,12 @@ def test_more_rows_than_fit_one_transaction_are_all_sealed_anew(sealed, keys, mo
 
 def test_a_form_opened_before_the_keys_change_still_knows_the_secrets_it_showed(keys, connection):
     connector = connector_made(connection, merchant_made(connection))
-    seen = snapshot_of(connector)
+    seen = take_snapshot(connector)
     keys("b", "a")
-    assert differences(seen, snapshot_of(connector)) == []
+    assert find_differences(seen, take_snapshot(connector)) == []
     changed = {**connector.values, "apiKey": Sealed("another")}
-    fresh = snapshot_of(dataclasses.replace(connector, values=changed))
-    assert [difference.field for difference in differences(seen, fresh)] == ["apiKey"]
+    fresh = take_snapshot(dataclasses.replace(connector, values=changed))
+    assert [difference.field for difference in find_differences(seen, fresh)] == ["apiKey"]
 
 
 def test_a_rotation_keeps_what_else_is_known_of_a_factor(sealed, keys):

@@ -11,7 +11,7 @@ from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.db import connections
 
 from portal.audit.models import Event
-from portal.changes.encrypted_payloads import payload_seal
+from portal.changes.encrypted_payloads import seal_payload
 from portal.changes.models import Change, State
 from portal.staff.mfa import secrets_of
 from provisioning.credentials.models import Credential
@@ -43,7 +43,7 @@ def busy_house(*, committed_db, settings, connection, person, client_of, gateway
     waiting = [Change(operation="merchant.update", state=State.PREPARED, connection="sandbox", actor=one)
                for _ in range(CHANGES)]  # fmt: skip
     for change in waiting:
-        change.sealed_payload = payload_seal(change, {"city": "Linz"})
+        change.sealed_payload = seal_payload(change, {"city": "Linz"})
     Change.objects.bulk_create(waiting)
     cookies = client_of(person("ada", "Admin")).cookies
     connections.close_all()

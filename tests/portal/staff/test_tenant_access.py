@@ -10,7 +10,7 @@ from django.urls import reverse
 from portal.audit.models import Event
 from portal.audit.recording import origin_system
 from portal.changes.models import Change, State
-from portal.changes.workflow import change_prepare, change_send, change_submit
+from portal.changes.workflow import prepare_change, send_change, submit_change
 from portal.core.permissions import PERMISSIONS, within_tenants
 from portal.directory.models import IndexedEntity
 from portal.staff.models import TenantScope, User
@@ -178,15 +178,15 @@ def test_the_counter_refuses_what_the_door_let_through(lia, houses, connection):
     place = {"user": lia, "origin": ORIGIN, "connection": "sandbox", "tenant_guid": own.tenant}
     creating = {**place, "object_name": "x", "submission": uuid.uuid4()}
     with pytest.raises(PermissionDenied, match="outside the account’s tenants"):
-        change_submit(**creating, operation="merchant.create", target=foreign.tenant, payload=body)
+        submit_change(**creating, operation="merchant.create", target=foreign.tenant, payload=body)
     granting = {"type": "web", "username": "x", "multiMerchantAccess": [foreign.merchant.guid]}
     for payload in (granting, granting | {"multiMerchantAccess": ["ME-UNHEARD-OF"]}):
         with pytest.raises(PermissionDenied, match="outside the account’s tenants"):
             operation, target = "merchant_user.create", own.merchant.guid
-            change_submit(**creating, operation=operation, target=target, payload=payload)
+            submit_change(**creating, operation=operation, target=target, payload=payload)
     entity = read(connection, "merchant", foreign.tenant, foreign.merchant.guid)
     with pytest.raises(PermissionDenied, match="outside the account’s tenants"):
-        change_prepare(**place, operation="merchant.update", entity=entity, payload={"city": "Linz"})
+        prepare_change(**place, operation="merchant.update", entity=entity, payload={"city": "Linz"})
     assert not Change.objects.exists()
 
 
@@ -212,7 +212,7 @@ def test_a_reference_to_an_unknown_entity_and_to_a_foreign_one_are_refused_alike
     }
 
     def prepared(**payload):
-        return change_prepare(**place, operation="connector.update", payload=payload)
+        return prepare_change(**place, operation="connector.update", payload=payload)
 
     for guid in (foreign.guids["connectors"], "CO-UNHEARD-OF", "CO-\x00"):
         for payload in (
@@ -260,7 +260,7 @@ def test_a_limit_bites_at_the_next_request_and_on_changes_prepared_before(agent,
     for path in (page, address("merchants:page", houses[1])):
         assert browser.get(path).status_code == 404
     with pytest.raises(PermissionDenied):
-        change_send(user=agent, origin=ORIGIN, change=change, reason="risk")
+        send_change(user=agent, origin=ORIGIN, change=change, reason="risk")
     change.refresh_from_db()
     assert change.state == State.PREPARED
 

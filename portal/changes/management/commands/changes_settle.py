@@ -1,17 +1,17 @@
-"""manage.py changes_settle: settles interrupted and expired changes, as the pages do when shown."""
+"""manage.py changes_settle: settle interrupted and expired changes, as pages do when they are shown."""
 
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from portal.changes.workflow import changes_interrupted_settle
+from portal.changes.stale_changes import settle_stale_changes
 
 
 class Command(BaseCommand):
-    """Run it every minute where nobody looks at pages."""
+    """Settle stale changes; run it every minute where no worker runs."""
 
     help = "Settles changes whose sending was interrupted as “outcome unknown” and discards expired ones."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Prints how many were settled."""
-        self.stdout.write(f"{changes_interrupted_settle()} changes settled.")
+        """Print how many were settled."""
+        self.stdout.write(f"{settle_stale_changes()} changes settled.")

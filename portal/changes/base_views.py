@@ -1,0 +1,237 @@
+"""The bases of pages that call the gateway: GatewayView for all, WriteView for forms that write."""
+
+import uuid
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, ClassVar
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
+from django.shortcuts import render
+from django.template import loader
+from django.urls import reverse
+
+from portal.audit.event_types import KINDS
+from portal.changes import workflow
+from portal.changes.errors import ChangeStopped, ConnectionPaused
+from portal.changes.form_input import (
+    complete_form_data,
+    get_form_data,
+    get_labels,
+    load_kept_secrets,
+    restore_form_data,
+)
+from portal.changes.models import Change, State
+from portal.changes.permissions import visible_changes
+from portal.core.errors import NotFound
+from portal.core.forms import PayloadForm
+from portal.core.links import entity_url
+from portal.core.view_access import refusal_noted
+from portal.core.views import PortalView
+from portal.directory.models import IndexedEntity
+from portal.directory.services import get_parents
+from portal.form_drafts.forms import note_secrets, require_secrets, secret_names
+from portal.form_drafts.services import KeptSecrets, OpenDraft, fill_secrets, open_draft, save_posted
+from provisioning.gateway.error_codes import describe_refusal, get_read_advice
+from provisioning.gateway.errors import EntityNotFound, NotAuthorised, ProvisioningError
+from provisioning.operations import Operation, get_operation
+
+_LOOK_AGAIN = "Someone may have archived or moved it. Its history shows what was done in this portal."
+
+
+class GatewayView(PortalView):
+    """A page whose `get` and `post` may raise ProvisioningError or ChangeStopped.
+
+    EntityNotFound becomes a 404; other failures show changes/gateway_unavailable.html (503, or 502 for an
+    unusable answer); ChangeStopped shows changes/action_blocked.html with its own status.
+    """
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Run the handler and turn these errors into pages."""
+        try:
+            return super().dispatch(request, *args, **kwargs)
+        except EntityNotFound as error:
+            raise NotFound(str(error), advice=_LOOK_AGAIN) from error
+        except ProvisioningError as error:
+            return gateway_unavailable_page(request, error, back=self.back_url())
+        except ChangeStopped as stop:
+            return stopped_page(request, stop, back=self.back_url())
+
+    def back_url(self) -> str:
+        """Return the address for "Back" and "Try again": this page."""
+        return self.request.get_full_path()
+
+
+def gateway_unavailable_page(
+    request: HttpRequest, error: ProvisioningError, *, back: str = ""
+) -> HttpResponse:
+    """Return the page for a failed read: what happened, what it means, what to do."""
+    context = {
+        "error": error,
+        "advice": get_read_advice(error),
+        "back": back or request.get_full_path(),
+        "not_authorised": isinstance(error, NotAuthorised),
+    }
+    answered = error.http_status and not context["not_authorised"]
+    return render(request, "changes/gateway_unavailable.html", context, status=502 if answered else 503)
+
+
+def stopped_page(request: HttpRequest, stop: ChangeStopped, *, back: str) -> HttpResponse:
+    """Return the page for a step that was stopped; nothing was sent."""
+    record_paused_attempt(request, stop)
+    return render(request, "changes/action_blocked.html", {"stop": stop, "back": back}, status=stop.status)
+
+
+def record_paused_attempt(request: HttpRequest, stop: Exception) -> None:
+    """Record the attempt if it was to write to a connection that an admin has paused."""
+    if isinstance(stop, ConnectionPaused):
+        refusal_noted(request, f"got the answer: {stop.explanation}", code="paused")
+
+
+class WriteView(GatewayView):
+    """Base of pages that write. `operation` determines the entity kind and the required permission.
+
+    Input is stored as a draft (portal.form_drafts) until the form is accepted.
+    """
+
+    operation: ClassVar[str] = ""
+    form_class: ClassVar[type[PayloadForm]]
+    template_name: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "operation" in cls.__dict__ and "access" not in cls.__dict__:
+            cls.access = get_operation(cls.operation).permission
+
+    @property
+    def spec(self) -> Operation:
+        """The row of provisioning.operations for `operation`."""
+        return get_operation(self.operation)
+
+    @property
+    def connection(self) -> str:
+        """Slug of the connection in the address."""
+        return str(self.kwargs["connection"])
+
+    def page_url(self, *, connection: str, guid: str) -> str:
+        """Return the address of the entity's page, where a success leads."""
+        return entity_url(self.spec.kind, connection, guid)
+
+    def page_context(self, entry: IndexedEntity | None) -> dict[str, Any]:
+        """Return more template variables; `entry` is the parent of a create, the entity otherwise."""
+        return {}
+
+    @cached_property
+    def draft(self) -> OpenDraft | None:
+        """The draft that this page continues, if there is one."""
+        return open_draft(self.request)
+
+    @cached_property
+    def kept_secrets(self) -> KeptSecrets:
+        """The secrets typed before, into the draft or the change that this page continues."""
+        if self.draft and self.draft.secrets.names:
+            return self.draft.secrets
+        change = self.get_resumed_change() if hasattr(self, "form_class") else None
+        return load_kept_secrets(change, self.form_class()) if change else KeptSecrets()
+
+    @cached_property
+    def posted_data(self) -> QueryDict:
+        """The posted form, completed with the secrets typed before."""
+        return fill_secrets(self.request.POST, self.kept_secrets)[0]
+
+    def restore_form(self, change: Change, make: Callable[..., PayloadForm]) -> PayloadForm:
+        """Return the form as typed for `change`, with an error at each field that was not stored."""
+        data = restore_form_data(change.typed)
+        missing = complete_form_data(make(), data, change.body) if change.typed else []
+        form = make(data=data)
+        for name in missing:
+            form.add_error(
+                name, "This was not kept, because it may contain secrets. Enter your changes again."
+            )
+        return form
+
+    def require_secrets(self, form: PayloadForm) -> None:
+        """Add an error at each secret that was typed once, is no longer stored and was not typed again."""
+        require_secrets(form, fill_secrets(self.request.POST, self.kept_secrets)[1])
+
+    def get_lost_secrets(self, form: PayloadForm) -> list[str]:
+        """Return the typed secrets that are not stored, because the form came without a draft token."""
+        if save_posted(self.request, self.posted_data):
+            return []
+        return [name for name in secret_names(form) if self.request.POST.get(name)]
+
+    def back_url(self) -> str:
+        """Return the form's address; after a post, with the input."""
+        saved = save_posted(self.request, self.posted_data) if self.request.method == "POST" else None
+        return saved.url if saved else super().back_url()
+
+    def draft_title(self, entry: IndexedEntity | None) -> str:
+        """Return the name of an unsent form on the home page."""
+        name = entry.name if entry else ""
+        return f"{self.spec.kind.replace('_', ' ').capitalize()} {name} in {self.connection}"
+
+    def render_page(self, entry: IndexedEntity | None, *, status: int = 200, **context: Any) -> HttpResponse:
+        """Render the page with the entry, its parents for the breadcrumbs, the operation and more context."""
+        page = {
+            "entry": entry,
+            "parents": get_parents(entry) if entry else [],
+            "operation": self.spec,
+            "kind_words": KINDS.get(self.spec.kind, ""),
+            "draft_title": self.draft_title(entry),
+            "resumed": self.get_resumed_change(),
+        }
+        if "form" in context:
+            kept = self.kept_secrets
+            if self.request.method == "POST" and status >= 400:
+                # The form was not accepted: its input, and the secrets in it, are stored in a draft.
+                saved = save_posted(self.request, self.posted_data)
+                kept = saved.secrets if saved else KeptSecrets(self.get_lost_secrets(context["form"]))
+            note_secrets(context["form"], kept)
+        return render(
+            self.request, self.template_name, {**page, **context, **self.page_context(entry)}, status=status
+        )
+
+    def form_state(self, form: PayloadForm | None = None) -> workflow.FormState:
+        """Return where this was typed, for "Back to edit" and "Correct it"."""
+        query = self.request.GET.copy()
+        for name in ("change", "draft"):
+            query.pop(name, None)
+        path = f"{self.request.path}?{query.urlencode()}" if query else self.request.path
+        if form is None:
+            return workflow.FormState(path)
+        return workflow.FormState(path, get_form_data(form), get_labels(form))
+
+    def get_resumed_change(self) -> Change | None:
+        """Return the author's own change named in `?change=`, in the form or in the draft of that form."""
+        named = self.request.GET.get("change") or self.request.POST.get("change")
+        try:
+            wanted = uuid.UUID(named or (self.draft.fields.get("change", "") if self.draft else ""))
+        except ValueError:
+            return None
+        own = visible_changes(self.request.user).filter(actor_id=self.request.user.pk)
+        return own.filter(pk=wanted, connection=self.connection, operation=self.operation).first()
+
+
+def unrecorded_page(change: Change) -> HttpResponse | None:
+    """Return the page for an outcome that could not be recorded; None if it was.
+
+    The page needs no database: the outcome is known from the gateway's answer.
+    """
+    if change.is_recorded:
+        return None
+    words = loader.render_to_string("changes/unrecorded.html", {"change": change})
+    statuses = {State.ACCEPTED: 200, State.REFUSED: 422}
+    return HttpResponse(words, status=statuses.get(State(change.state), 503))
+
+
+def change_url(change: Change) -> str:
+    """Return the address of a change: its review or its outcome."""
+    return reverse("changes:page", args=[change.pk])
+
+
+def show_refusal(form: PayloadForm, change: Change) -> None:
+    """Show the gateway's refusal at the field that it names."""
+    form.is_valid()
+    words = describe_refusal(
+        code=change.code, gateway_message=change.gateway_message, explanation=change.explanation
+    )
+    form.refuse(field=change.field, message=words)
