@@ -15,7 +15,7 @@ _NOT_STORABLE = dict.fromkeys([0, *range(0xD800, 0xE000)], "\N{REPLACEMENT CHARA
 
 # Columns added after the first release. They come last, and the empty ones at the end are left out, so rows
 # from before a column hash as they did. Each holds text, "" for nothing.
-OPTIONAL_FIELDS = ("ancestors",)
+OPTIONAL_FIELDS = ("ancestors", "group_id")
 # What the hash covers, in this order. Any other new column means a new FORMAT.
 HASHED_FIELDS = (
     "sequence", "time", "actor_id", "actor_name", "actor_role", "session", "address", "request_id",

@@ -20,7 +20,7 @@ NAMES = {
     "when": "When", "from": "From", "to": "To", "actor": "Who", "role": "Role", "action": "What",
     "kind": "Object type", "object": "Object", "connection": "Connection", "outcome": "Outcome",
     "change": "Change or request ID", "field": "Changed field", "address": "IP address", "words": "Words",
-    "look": "Highlights", "zone": "Time zone", "person": "By", "guid": "GUID",
+    "look": "Highlights", "zone": "Time zone", "person": "By", "guid": "GUID", "group": "Group",
 }  # fmt: skip
 
 

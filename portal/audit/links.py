@@ -13,6 +13,7 @@ from portal.core.links import entity_url, parent_url
 _NARROWED = (
     ("address_events", "address", "address"),
     ("request_events", "change", "request_id"),
+    ("group_events", "group", "group_id"),
     ("connection_events", "connection", "connection"),
 )
 # Of objects that are no entities of a gateway: the kind, its page, and the right to open that.

@@ -51,6 +51,8 @@ class Event(models.Model):
     previous_hash = models.CharField(max_length=64, unique=True)
     # With a default of the database's own, so that no database wrote a million rows anew for it.
     ancestors = models.CharField(max_length=300, db_default="")
+    # The onboarding case, import or bulk action that the event belongs to.
+    group_id = models.CharField(max_length=64, db_default="")
     hash = models.CharField(max_length=64, unique=True)
 
     class Meta:
@@ -70,6 +72,7 @@ class Event(models.Model):
             models.Index(fields=["connection", "-sequence"], name="audit_by_connection"),
             models.Index(fields=["outcome", "-sequence"], name="audit_by_outcome"),
             models.Index(fields=["address", "-sequence"], name="audit_by_address"),
+            models.Index(fields=["group_id", "-sequence"], name="audit_by_group"),
             models.Index(fields=["request_id"], name="audit_by_request"),
             models.Index(fields=["gateway_request_id"], name="audit_by_gateway_request"),
         ]

@@ -17,7 +17,7 @@ from provisioning.credentials.models import Connection
 
 _COLUMNS = {
     "role": "actor_role", "kind": "object_kind", "connection": "connection", "outcome": "outcome",
-    "address": "address",
+    "address": "address", "group": "group_id",
 }  # fmt: skip
 # Up to so many names are looked up along their index, a dozen each for itself; up to the most that may match,
 # events are compared with them row by row; a part of a name that still more bear says nothing, and people are
@@ -35,6 +35,7 @@ _UNHEARD = {
     "look": "“{}” is not a known highlight.",
     "field": "No change of a field “{}” has been recorded.",
     "person": "“{}” is not an account number.",
+    "group": "No event of a group “{}” has been recorded.",
     "words": "Enter at least one word with two or more letters instead of “{}”.",
 }
 _NOTHING = Condition(Q(sequence__in=[]))
@@ -72,6 +73,7 @@ def _unheard(values: dict[str, str]) -> dict[str, str]:
         "look": LOOKS.__contains__,
         "field": lambda field: Term.objects.filter(term=_field_term(field)).exists(),
         "person": is_number,
+        "group": lambda _: False,
         "words": words_asked,
     }
     columns = {**_COLUMNS, "action": "action"}

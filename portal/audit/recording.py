@@ -93,6 +93,7 @@ def event_record(
     object: ObjectRef | None = None,
     operation: str = "",
     change_id: str = "",
+    group: str = "",
     reason: str = "",
     code: str = "",
     gateway_request_id: str = "",
@@ -105,7 +106,8 @@ def event_record(
 ) -> Event:
     """Appends one event to the chain, in the open transaction or one of its own, and returns it.
 
-    Without an outcome it has that of its action (portal.audit.event_types.CAME_TO).
+    Without an outcome it has that of its action (portal.audit.event_types.CAME_TO). `group` is the id of the
+    onboarding case, import or bulk action that the event belongs to.
     Sealed values are masked and unstorable characters replaced. Raises UnknownAction, and AuditUnavailable
     if the row cannot be written: then nothing may be done either.
     """
@@ -113,8 +115,8 @@ def event_record(
         raise UnknownAction(action)
     values = _origin_values(origin) | _object_values(object) | {
         "action": action, "outcome": outcome or event_types.outcome_of(action), "connection": connection,
-        "operation": operation,
-        "change_id": change_id or "", "reason": reason, "code": "" if code is None else code,
+        "operation": operation, "change_id": change_id or "", "group_id": group,
+        "reason": reason, "code": "" if code is None else code,
         "gateway_request_id": gateway_request_id, "before": json_text(before), "after": json_text(after),
         "request": json_text(request), "answer": json_text(answer), "message": message,
         "duration_ms": duration_ms,

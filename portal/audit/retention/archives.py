@@ -19,7 +19,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from portal.audit.canonical import row_genuine
+from portal.audit.canonical import HASHED_FIELDS, OPTIONAL_FIELDS, row_genuine
 from portal.audit.event_json import COLUMNS, moment_utc
 from portal.audit.keys import audit_keys, current_key_id, keyed_digest
 from portal.audit.models import GENESIS, ChainHead, Event
@@ -30,8 +30,6 @@ MOST_ROWS = 10_000
 # What reading a file that somebody made up may end in.
 _MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 _TIME = COLUMNS.index("time")
-# Those of archives from before there were ancestors.
-_FORMER_COLUMNS = [name for name in COLUMNS if name != "ancestors"]
 
 
 class ArchiveRefused(Exception):  # noqa: N818 - reads as what happened
@@ -197,8 +195,8 @@ def _checked(lines: Iterator[str]) -> Archive:
     digest = hashlib.sha256()
     text = next(lines, "")
     header = json.loads(text)
-    former = header["columns"] == _FORMER_COLUMNS
-    if header["format"] != FORMAT or not (former or header["columns"] == list(COLUMNS)):
+    missing = len(COLUMNS) - len(header["columns"])
+    if header["format"] != FORMAT or header["columns"] not in _known_columns():
         raise ArchiveBroken("This is not an archive of this portal.")
     archive = Archive(int(header["first"]), previous_hash=str(header["previous_hash"]))
     while True:
@@ -208,8 +206,7 @@ def _checked(lines: Iterator[str]) -> Archive:
         if isinstance(value, dict):
             break
         value[_TIME] = datetime.fromisoformat(value[_TIME])
-        if former:
-            value.insert(-1, "")
+        value[-1:-1] = [""] * missing
         problem = archive.add(value)
         if problem:
             raise ArchiveBroken(f"Row {value[0]}: {problem}.")
@@ -220,6 +217,12 @@ def _checked(lines: Iterator[str]) -> Archive:
     if archive.last != header["last"]:
         raise ArchiveBroken(f"Rows after {archive.last} are missing.")
     return archive
+
+
+def _known_columns() -> list[list[str]]:
+    """Return the columns of this version's archives, and of those before each optional column was added."""
+    end = len(HASHED_FIELDS)
+    return [[*HASHED_FIELDS[: end - missing], "hash"] for missing in range(len(OPTIONAL_FIELDS) + 1)]
 
 
 def _seal(key_id: str, sha256: str) -> str:

@@ -39,17 +39,17 @@ def test_the_changes_of_a_connector_are_found_by_its_tenant(connection, client_o
 
 
 def test_a_row_without_ancestors_has_the_text_that_it_had_before_there_were_any():
-    former = [1, None, *HASHED_FIELDS[2:-1]]
-    assert HASHED_FIELDS[-1] == "ancestors"
-    assert json.loads(row_text([*former, ""])) == ["portal-audit-1", 1, "", *HASHED_FIELDS[2:-1]]
-    assert json.loads(row_text([*former, "TE-1"])) == ["portal-audit-1", 1, "", *HASHED_FIELDS[2:-1], "TE-1"]
+    required = HASHED_FIELDS[2:-2]
+    assert HASHED_FIELDS[-2:] == ("ancestors", "group_id")
+    for optional, kept in ((["", ""], []), (["TE-1", ""], ["TE-1"]), (["", "g"], ["", "g"])):
+        text = row_text([1, None, *required, *optional])
+        assert json.loads(text) == ["portal-audit-1", 1, "", *required, *kept]
 
 
 def test_any_number_of_empty_optional_columns_at_the_end_is_left_out(monkeypatch):
-    """Two columns added later: an event without either hashes as before there were any."""
     monkeypatch.setattr(canonical, "OPTIONAL_FIELDS", ("ancestors", "second", "third"))
-    former = [1, None, *HASHED_FIELDS[2:-1]]
-    before = ["portal-audit-1", 1, "", *HASHED_FIELDS[2:-1]]
+    former = [1, None, *HASHED_FIELDS[2:-2]]
+    before = ["portal-audit-1", 1, "", *HASHED_FIELDS[2:-2]]
     for optional in (["", "", ""], ["TE-1", "", ""], ["", "x", ""], ["", "", "x"], ["TE-1", "", "x"]):
         kept = optional[: max((place for place, text in enumerate(optional, 1) if text), default=0)]
         assert json.loads(row_text([*former, *optional])) == [*before, *kept]
@@ -68,13 +68,14 @@ def test_ancestors_that_were_edited_are_found(db, ancestors, forged):
     assert (first.sequence, first.kind) == (1, "edited")
 
 
-def test_an_archive_from_before_there_were_ancestors_still_verifies(archived):
+@pytest.mark.parametrize("missing", [1, 2])
+def test_an_archive_from_before_the_optional_columns_verifies(archived, missing):
     path = archived[0].path
     with gzip.open(path, "rt") as file:
         header, *rows, end = [json.loads(line) for line in file]
-    assert header["columns"].index("ancestors") == len(header["columns"]) - 2
+    assert header["columns"][-3:] == ["ancestors", "group_id", "hash"]
     for values in (header["columns"], *rows):
-        del values[-2]
+        del values[-1 - missing : -1]
     lines = "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in (header, *rows))
     sha256 = hashlib.sha256(lines.encode()).hexdigest()
     end |= {"sha256": sha256, "seal": _seal(end["key_id"], sha256)}
@@ -82,6 +83,6 @@ def test_an_archive_from_before_there_were_ancestors_still_verifies(archived):
         file.write(lines + json.dumps(end) + "\n")
     assert archive_check(path).hashes[-1] == Event.objects.get(pk=10).hash
     with gzip.open(path, "wt") as file:
-        file.write(lines.replace('"previous_hash", "hash"', '"hash"') + json.dumps(end) + "\n")
+        file.write(lines.replace('"key_id", ', "", 1) + json.dumps(end) + "\n")
     with pytest.raises(ArchiveBroken):
         archive_check(path)
