@@ -14,8 +14,8 @@ from django.urls import reverse
 from portal.audit.exports import CHUNK, Export, export_lines
 from portal.audit.filters import EventFilter
 from portal.audit.models import Event
-from portal.audit.queries import selection_of
 from portal.audit.recording import AuditUnavailable, ObjectRef, Origin, event_record
+from portal.audit.search import selection_of
 from portal.core.datetimes import zone_named
 from portal.tasks.models import State, TaskRun
 from portal.tasks.registry import Link, Result, TaskType, kind_register

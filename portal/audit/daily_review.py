@@ -14,9 +14,9 @@ from django.utils import timezone
 from portal.audit.filters import EventFilter
 from portal.audit.models import ChainHead, Event
 from portal.audit.pagination import count_words
-from portal.audit.queries import selection_of
 from portal.audit.recording import ObjectRef, Origin, event_record
 from portal.audit.review_rules import LOOKS, ReviewRule
+from portal.audit.search import selection_of
 from portal.audit.timeline import totals_by_day
 
 SIGNED_OFF = "audit.reviewed"

@@ -17,8 +17,8 @@ from portal.audit.csv_export import SEPARATORS
 from portal.audit.exports import FORMATS, ExportRefused, export_lines, export_prepare, export_record
 from portal.audit.filters import EventFilter, parse_filters
 from portal.audit.pagination import count_words
-from portal.audit.queries import selection_of
 from portal.audit.recording import event_record, origin_of
+from portal.audit.search import selection_of
 from portal.audit.views import filter_query, zone_of
 from portal.core.field_types import TextField
 from portal.core.views import PortalView

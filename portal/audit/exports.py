@@ -18,9 +18,8 @@ from portal.audit.event_json import COLUMNS, event_values, moment_utc
 from portal.audit.event_types import sentence_html, sentence_of
 from portal.audit.filters import EventFilter
 from portal.audit.models import ChainHead, Event
-from portal.audit.queries import selection_of
 from portal.audit.recording import Origin, event_record
-from portal.audit.selection import Selection, events_numbered
+from portal.audit.search import Selection, events_numbered, selection_of
 from portal.core.datetimes import moment_shown
 
 FORMATS = {"csv": "CSV, for spreadsheets", "jsonl": "JSON Lines, for programs", "html": "Report, to print"}

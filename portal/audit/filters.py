@@ -1,4 +1,4 @@
-"""What the address of the explorer asks for: parsed once, also as words. See portal.audit.queries."""
+"""What the address of the explorer asks for: parsed once, also as words. See portal.audit.search."""
 
 from contextlib import suppress
 from dataclasses import dataclass, field

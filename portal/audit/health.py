@@ -8,7 +8,7 @@ from django.db import Error as DatabaseFailure
 from django.db import connection
 from django.utils import timezone
 
-from portal.audit.anchors_missing import anchors_trouble
+from portal.audit.anchors import anchors_trouble
 from portal.audit.forwarding.backlog import backlogs
 from portal.audit.models import ChainHead, Event
 from portal.audit.recording import AuditUnavailable, LastFailure, record_try

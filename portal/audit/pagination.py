@@ -11,8 +11,7 @@ from portal.audit.event_types import ACTIONS, action_title
 from portal.audit.filters import EventFilter
 from portal.audit.history import results_attach
 from portal.audit.models import Event, KnownName
-from portal.audit.queries import selection_of
-from portal.audit.selection import COUNTED, Selection
+from portal.audit.search import COUNTED, Selection, selection_of
 
 PER_PAGE = 50
 MOST_CHOICES = 300

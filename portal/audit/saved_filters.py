@@ -13,8 +13,8 @@ from django.utils.http import urlencode
 
 from portal.audit.filters import TIMES, EventFilter, parse_filters
 from portal.audit.models import SavedFilter
-from portal.audit.queries import selection_of
 from portal.audit.recording import ObjectRef, Origin, event_record
+from portal.audit.search import selection_of
 from portal.core.datetimes import zone_named
 
 MOST = 50  # of one person, and shared with one role

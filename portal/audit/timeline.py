@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from portal.audit.filters import TIMES, EventFilter
 from portal.audit.models import Event
-from portal.audit.queries import problems_of, selection_of
+from portal.audit.search import problems_of, selection_of
 
 MOST_BARS = 200
 MOST_COUNTED = 50_000

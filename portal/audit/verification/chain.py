@@ -9,16 +9,15 @@ from django.db import Error as DatabaseFailure
 from django.db import connection
 from django.db.models import Func, TextField
 
-from portal.audit.anchors import Anchor, AnchorUnavailable, anchors_read
-from portal.audit.anchors_missing import anchors_missing
+from portal.audit.anchors import Anchor, AnchorUnavailable, anchors_missing, anchors_read
 from portal.audit.canonical import HASHED_FIELDS, row_genuine, stored_time
 from portal.audit.chain_head import head_genuine
-from portal.audit.findings import Report
 from portal.audit.keys import audit_keys
 from portal.audit.models import GENESIS, ChainHead, Event
 from portal.audit.retention.tombstones import Graves, graves_read
 from portal.audit.triggers import guards_missing
 from portal.audit.verification.index_check import IndexCheck
+from portal.audit.verification.report import Report
 
 _SEQUENCE, _TIME, _KEY_ID, _PREVIOUS, _HASH = (
     (*HASHED_FIELDS, "hash").index(name) for name in ("sequence", "time", "key_id", "previous_hash", "hash")

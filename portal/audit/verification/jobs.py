@@ -11,10 +11,10 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from portal.audit.filters import parse_filters
-from portal.audit.findings import Report, verdict_of, warnings_words
 from portal.audit.models import ChainHead, Event
 from portal.audit.recording import AuditUnavailable, ObjectRef, Origin, event_record, origin_system
 from portal.audit.verification.chain import audit_verify
+from portal.audit.verification.report import Report, verdict_of, warnings_words
 from portal.tasks.models import State, TaskRun
 from portal.tasks.registry import Link, Result, TaskType, kind_register
 from portal.tasks.services import Owner, TaskFailed, runs_of_kind, task_enqueue, task_progress

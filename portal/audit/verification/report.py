@@ -1,10 +1,80 @@
-"""The verdict that stands: a trail that was found broken counts as broken until all of it was found whole.
+"""The report of a verification, its wording, and the newest verdict on the whole trail.
 
-It is read from the events themselves, so it does not matter who verified, and nothing else can forget it.
+A trail that was found broken counts as broken until the whole of it was found unchanged. This is read from
+the events, so it holds for every way to verify.
 """
 
-from portal.audit.findings import WHOLE
+from dataclasses import dataclass, field
+
 from portal.audit.models import Event
+
+MOST_PROBLEMS = 20
+# How the verdict on a whole chain begins. broken_event finds recorded verdicts by it.
+WHOLE = "The audit trail is whole"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One broken place: `sequence` is the number of the row, `kind` one word, `text` for people."""
+
+    sequence: int
+    kind: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"Row {self.sequence}: {self.text}"
+
+
+@dataclass
+class Report:
+    """What verification found. `rows` were read; `problems` holds the first MOST_PROBLEMS, in order.
+
+    `extent` says in words which rows, "" for all; `unguarded` names the database's guards that are not there.
+    `anchors` are the rows whose anchors were compared, `unanchored` says which anchors are missing.
+    `disagreements` say what else contradicts the trail: the search index, the rights of people.
+    """
+
+    rows: int = 0
+    extent: str = ""
+    problems: list[Problem] = field(default_factory=list)
+    unguarded: list[str] = field(default_factory=list)
+    anchors: list[int] = field(default_factory=list)
+    unanchored: str = ""
+    disagreements: list[str] = field(default_factory=list)
+
+    @property
+    def whole(self) -> bool:
+        """Nothing was touched."""
+        return not self.problems
+
+    def add(self, sequence: int, kind: str, text: str) -> None:
+        """Notes a problem."""
+        if len(self.problems) < MOST_PROBLEMS:
+            self.problems.append(Problem(sequence, kind, text))
+
+
+def verdict_of(report: Report) -> str:
+    """The result in one sentence."""
+    if report.whole:
+        what = "This part of the audit trail is whole" if report.extent else WHOLE
+        compared = "no anchor"
+        if report.anchors:
+            number = len(report.anchors)
+            compared = (
+                f"{number:,} anchor{'' if number == 1 else 's'}, the last at row {max(report.anchors):,}"
+            )
+        return f"{what}: {report.rows:,} rows verified{report.extent}, compared with {compared}"
+    return f"The audit trail has been tampered with, starting at row {report.problems[0].sequence}."
+
+
+def warnings_words(report: Report) -> str:
+    """What is to be said about guards, anchors and tables that contradict the trail, "" for nothing."""
+    guards = (
+        "The database no longer protects the audit trail from changes. Missing or altered triggers: "
+        f"{', '.join(report.unguarded)}."
+    )
+    said = (guards if report.unguarded else "", report.unanchored, *report.disagreements)
+    return " ".join(text for text in said if text)
 
 
 def broken_event() -> Event | None:

@@ -6,8 +6,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from portal.audit.anchors import AnchorUnavailable, anchor_file, anchor_write, anchors_read
-from portal.audit.anchors_missing import anchors_trouble
+from portal.audit.anchors import AnchorUnavailable, anchor_file, anchor_write, anchors_read, anchors_trouble
 from portal.audit.forwarding.delivery import anchors_hurry
 from portal.audit.models import ChainHead
 from portal.audit.recording import Origin, event_record, origin_of

@@ -13,9 +13,9 @@ from portal.audit import canonical
 from portal.audit.canonical import HASHED_FIELDS, row_text
 from portal.audit.filters import parse_filters
 from portal.audit.models import Event
-from portal.audit.queries import selection_of
 from portal.audit.recording import ObjectRef, event_record, origin_system
 from portal.audit.retention.archives import ArchiveBroken, _seal, archive_check
+from portal.audit.search import selection_of
 from portal.audit.triggers import guards_remove
 from portal.audit.verification.chain import audit_verify
 from tests.factories import connector_made, merchant_made

@@ -8,16 +8,21 @@ from django.core.management import CommandError, call_command
 from django.db import connection as database
 
 from portal.audit import anchors
-from portal.audit.anchors import AnchorUnavailable, anchor_when_due, anchor_write, anchors_read
-from portal.audit.anchors_missing import anchors_trouble
+from portal.audit.anchors import (
+    AnchorUnavailable,
+    anchor_when_due,
+    anchor_write,
+    anchors_read,
+    anchors_trouble,
+)
 from portal.audit.canonical import HASHED_FIELDS, row_text
 from portal.audit.chain_head import head_seal
-from portal.audit.findings import verdict_of
 from portal.audit.keys import keyed_digest
 from portal.audit.models import ChainHead, Event, Term
 from portal.audit.recording import event_record, origin_system
 from portal.audit.triggers import guards_install, guards_remove
 from portal.audit.verification.chain import audit_verify
+from portal.audit.verification.report import verdict_of
 from tests.background.workers import worked_off
 
 SYSTEM = origin_system("tests")

@@ -11,8 +11,8 @@ from django.http import QueryDict
 from bench import audit_events
 from portal.audit.filters import parse_filters
 from portal.audit.models import ChainHead, Event
-from portal.audit.queries import selection_of
 from portal.audit.recording import event_record, origin_system
+from portal.audit.search import selection_of
 from portal.audit.verification.chain import audit_verify
 from tests.checks.tree import CHECKOUT
 from tests.running.production import production_environment

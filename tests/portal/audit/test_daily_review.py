@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import connection as database
 from django.utils import timezone
 
-from portal.audit import selection
+from portal.audit import search
 from portal.audit.daily_review import (
     ReviewRefused,
     day_read,
@@ -229,7 +229,7 @@ def test_every_look_says_what_it_is_for():
 
 def test_a_look_that_took_too_long_is_not_called_calm(manager, client_of, monkeypatch):
     for name, value in {"RARE": 0, "WINDOW": 1, "QUICK": 0, "SEARCH_SECONDS": 0, "COUNT_SECONDS": 0}.items():
-        monkeypatch.setattr(selection, name, value)
+        monkeypatch.setattr(search, name, value)
     denied = at(12, "access.denied", outcome="denied")
     for _ in range(3):
         at(12, "session.signed_in")

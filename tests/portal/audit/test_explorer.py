@@ -12,8 +12,8 @@ from django.utils import timezone
 from portal.audit.filters import parse_filters
 from portal.audit.models import Event, KnownName, Term
 from portal.audit.pagination import PER_PAGE, events_page
-from portal.audit.queries import selection_of
 from portal.audit.recording import ObjectRef, Origin, event_record
+from portal.audit.search import selection_of
 from portal.audit.search_index import fields_of, terms_of
 from portal.audit.triggers import guards_install, guards_remove
 from provisioning.gateway.secrets import Sealed

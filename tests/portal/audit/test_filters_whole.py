@@ -10,13 +10,12 @@ import pytest
 from django.db import connection
 from django.http import QueryDict
 
-from portal.audit import queries, recording
+from portal.audit import recording, search
 from portal.audit.filters import parse_filters
 from portal.audit.links import event_links
 from portal.audit.models import Event, KnownName, SavedFilter, Term
-from portal.audit.queries import selection_of
 from portal.audit.recording import ObjectRef, Origin, event_record
-from portal.audit.selection import Rows
+from portal.audit.search import Rows, selection_of
 from portal.audit.triggers import guards_install, guards_missing, guards_remove
 from tests.historical_models import historical_apps
 
@@ -47,7 +46,7 @@ def browser(manager, client_of):
 @pytest.fixture
 def big_shops(monkeypatch):
     """More objects and people of one name than are looked up one by one."""
-    monkeypatch.setattr(queries, "FEW_NAMES", 5)
+    monkeypatch.setattr(search, "FEW_NAMES", 5)
     for number in range(8):
         person = Origin(number, f"Ada {number}", "Support agent", "", "", "")
         record(object=ObjectRef("merchant", f"g-{number}", f"Big Shop {number}"), origin=person)
@@ -91,7 +90,7 @@ def test_many_names_that_match_are_all_found_and_exported(big_shops, browser, qu
 def test_what_is_not_understood_is_said_and_neither_listed_nor_exported(
     big_shops, browser, monkeypatch, query, words
 ):
-    monkeypatch.setattr(queries, "MOST_NAMES", 6)
+    monkeypatch.setattr(search, "MOST_NAMES", 6)
     for page in ("/audit/", "/audit/timeline/", "/audit/export/"):
         text = browser.get(f"{page}?{query}").content.decode()
         assert words in text and "Ada 1 (" not in text

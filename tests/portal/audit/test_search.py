@@ -5,12 +5,12 @@ from datetime import UTC
 import pytest
 from django.http import QueryDict
 
-from portal.audit import queries, selection
+from portal.audit import search
 from portal.audit.filters import parse_filters
 from portal.audit.models import Event
 from portal.audit.pagination import events_page
-from portal.audit.queries import selection_of
 from portal.audit.recording import ObjectRef, Origin, event_record
+from portal.audit.search import selection_of
 
 # Filters beside what an event must be to fit them.
 FILTERS = {
@@ -52,17 +52,17 @@ def asked(query):
 def hasten(monkeypatch):
     """No condition is rare, and a search has no time for more than one window of ten rows."""
     for name, value in {"RARE": 0, "WINDOW": 10, "QUICK": 0, "SEARCH_SECONDS": 0, "COUNT_SECONDS": 0}.items():
-        monkeypatch.setattr(selection, name, value)
+        monkeypatch.setattr(search, name, value)
 
 
 @pytest.mark.parametrize("few_lines", [0, 12])
 @pytest.mark.parametrize("rare", [0, 1000])
 @pytest.mark.parametrize("query", FILTERS)
 def test_a_search_finds_what_fits_and_all_of_it(trail, monkeypatch, few_lines, rare, query):
-    monkeypatch.setattr(queries, "FEW_LINES", few_lines)
+    monkeypatch.setattr(search, "FEW_LINES", few_lines)
     # Time enough, on the busiest machine.
     for name, value in {"RARE": rare, "WINDOW": 7, "SEARCH_SECONDS": 60, "COUNT_SECONDS": 60}.items():
-        monkeypatch.setattr(selection, name, value)
+        monkeypatch.setattr(search, name, value)
     fitting = [event.sequence for event in Event.objects.all() if FILTERS[query](event)]
     assert asked(query).numbers(100).found == fitting
     assert asked(query).numbers(100, oldest_first=True).found == fitting[::-1]

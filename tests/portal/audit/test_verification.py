@@ -8,12 +8,12 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
 from portal.audit.canonical import HASHED_FIELDS
-from portal.audit.findings import MOST_PROBLEMS
 from portal.audit.keys import audit_keys, keyed_digest
 from portal.audit.models import ChainHead, Event
 from portal.audit.recording import ObjectRef, event_record, origin_system
 from portal.audit.triggers import guards_install, guards_remove
 from portal.audit.verification.chain import audit_verify
+from portal.audit.verification.report import MOST_PROBLEMS
 
 pytestmark = pytest.mark.django_db
 ROWS = 12

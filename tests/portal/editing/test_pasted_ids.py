@@ -8,8 +8,8 @@ from django.http import QueryDict
 
 from portal.audit.filters import parse_filters
 from portal.audit.models import Event
-from portal.audit.queries import selection_of
 from portal.audit.recording import ObjectRef, event_record, origin_system
+from portal.audit.search import selection_of
 from tests.factories import merchant_made
 
 PASTES = [

@@ -10,10 +10,10 @@ from django.core.management.base import CommandError
 
 from portal.audit.anchors import anchor_of
 from portal.audit.base_command import AuditCommand
-from portal.audit.findings import Report, verdict_of, warnings_words
 from portal.audit.recording import origin_system
 from portal.audit.verification.chain import Progress, audit_verify
 from portal.audit.verification.jobs import Extent, NoSuchRows, extent_asked, verified_record
+from portal.audit.verification.report import Report, verdict_of, warnings_words
 
 
 class Command(AuditCommand):
