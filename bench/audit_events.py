@@ -26,12 +26,12 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from portal.audit.canonical import HASHED_FIELDS, json_text, row_text
-from portal.audit.chain_head import EndAltered, head_seal, last_time
-from portal.audit.keys import current_key_id, keyed_digest
+from portal.audit.chain_head import EndAltered, compute_head_seal, get_last_time
+from portal.audit.keys import compute_digest, get_current_key_id
 from portal.audit.models import ChainHead, Event
 from portal.audit.recording import AuditUnavailable
-from portal.audit.search_index import known_of, known_store, terms_of
-from portal.audit.triggers import guards_install, guards_remove
+from portal.audit.search_index import get_known_names, get_terms, store_known_names
+from portal.audit.triggers import install_triggers, remove_triggers
 
 MOST_DAYS = 36_500
 BATCH = 20_000
@@ -87,7 +87,7 @@ def append_batches(*, count: int, days: int, seed: int = 1) -> Iterator[int]:
     """
     end, last = datetime.now(UTC), ChainHead.objects.get(pk=1)
     try:
-        newest = last_time(last)
+        newest = get_last_time(last)
     except EndAltered as trouble:
         raise AppendRefusedError(f"The audit trail was tampered with: {trouble}.") from None
     begin = end - timedelta(days=days)
@@ -98,9 +98,9 @@ def append_batches(*, count: int, days: int, seed: int = 1) -> Iterator[int]:
     while batch := list(islice(invented, BATCH)):
         times = [begin + step * number for number in range(done, done + len(batch))]
         with transaction.atomic():
-            guards_remove(connection)
+            remove_triggers(connection)
             _insert_batch(batch, times, known)
-            guards_install(connection)
+            install_triggers(connection)
         done += len(batch)
         yield done
 
@@ -110,24 +110,24 @@ def _insert_batch(
 ) -> None:
     """Insert events, their search terms and the new chain head; `known` holds the names stored so far."""
     head = ChainHead.objects.select_for_update().get(pk=1)
-    rows, previous, key_id = [], head.hash, current_key_id()
+    rows, previous, key_id = [], head.hash, get_current_key_id()
     for number, (values, time) in enumerate(zip(batch, times, strict=True), head.sequence + 1):
         chained = {"sequence": number, "time": time, "key_id": key_id, "previous_hash": previous}
         row = list((_EMPTY | values | chained).values())
-        previous = keyed_digest(key_id, row_text(row))
+        previous = compute_digest(key_id, row_text(row))
         rows.append([*row, previous])
     _insert_rows("audit_event", _COLUMNS, rows)
     events = [Event(**dict(zip(_COLUMNS, row, strict=True))) for row in rows]
     # Sorted like the index, so that its pages are written one after the other.
-    terms = sorted((term, event.sequence) for event in events for term in terms_of(event))
+    terms = sorted((term, event.sequence) for event in events for term in get_terms(event))
     _insert_rows("audit_term", ("term", "event_id"), terms)
-    fresh = {row for event in events for row in known_of(event)} - known
-    known_store(fresh)
+    fresh = {row for event in events for row in get_known_names(event)} - known
+    store_known_names(fresh)
     known |= fresh
     last, total = events[-1], head.count + len(events)
     ChainHead.objects.filter(pk=1).update(
         sequence=last.sequence, count=total, hash=last.hash, key_id=last.key_id, updated_at=last.time,
-        seal=head_seal(last.key_id, last.sequence, total, last.hash),
+        seal=compute_head_seal(last.key_id, last.sequence, total, last.hash),
     )  # fmt: skip
 
 

@@ -81,9 +81,9 @@ def post_worker_init(worker: Any) -> None:
     The loaded program is no garbage: a full collection walks what requests made, not all of Django.
     """
     from portal.core.persistent_connections import keep_few_connections  # the program is loaded by now
-    from portal.keys.key_presence import holder_web
+    from portal.keys.key_presence import record_web_keys
 
-    holder_web()
+    record_web_keys()
     keep_few_connections(KEPT_CONNECTIONS)
     with suppress(OSError, AttributeError):  # another C library
         for option, value in _MALLOC.items():

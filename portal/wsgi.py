@@ -17,13 +17,13 @@ _CHARSET = re.compile(r";\s*charset\*?\d*\*?\s*=[^;]*", re.IGNORECASE)
 
 from portal.core.checks import settings_warnings  # noqa: E402 - models need the line above
 from portal.demo.checks import production_ensure  # noqa: E402
-from portal.keys.checks import keys_ensure  # noqa: E402
+from portal.keys.checks import ensure_keys  # noqa: E402
 from portal.staff.mfa_policy import policy_ensure  # noqa: E402
 
 for _text in settings_warnings():
     logging.getLogger(__name__).warning("%s", _text)
 production_ensure()
-keys_ensure()
+ensure_keys()
 policy_ensure()
 
 

@@ -146,9 +146,9 @@ def _emptied() -> None:
     from django.db import connection
 
     from portal.audit.models import ChainHead
-    from portal.audit.triggers import guards_install, guards_remove
+    from portal.audit.triggers import install_triggers, remove_triggers
 
-    guards_remove(connection)
+    remove_triggers(connection)
     tables = set(connection.introspection.table_names()) - _KEPT
     with connection.constraint_checks_disabled(), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -158,7 +158,7 @@ def _emptied() -> None:
             for table in sorted(tables):
                 cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")  # noqa: S608 - our own tables
     ChainHead.objects.create(pk=1)
-    guards_install(connection)
+    install_triggers(connection)
     connections.close_all()
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from django.conf import settings
 
-from portal.audit.chain_head import EndAltered, last_time
-from portal.audit.keys import audit_keys, current_key_id, keyed_digest
+from portal.audit.chain_head import EndAltered, get_last_time
+from portal.audit.keys import compute_digest, get_audit_keys, get_current_key_id
 from portal.audit.models import ChainHead, Event
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Anchor:
     @property
     def genuine(self) -> bool:
         """Whether the portal wrote it."""
-        known = self.key_id in audit_keys()
+        known = self.key_id in get_audit_keys()
         return known and self.seal == _seal(self.key_id, self.time, self.sequence, self.hash)
 
     @property
@@ -69,7 +69,7 @@ class AnchorUnavailable(Exception):  # noqa: N818 - reads as what happened
     """The anchor file cannot be written or read."""
 
 
-def anchor_write() -> Anchor | None:
+def write_anchor() -> Anchor | None:
     """Writes the head of the chain as an anchor; None while there is no event. Raises AnchorUnavailable.
 
     An end that the portal did not leave is not anchored: the anchor would vouch for it.
@@ -78,42 +78,42 @@ def anchor_write() -> Anchor | None:
     if not head.sequence:
         return None
     try:
-        last_time(head)
+        get_last_time(head)
     except EndAltered as trouble:
         raise AnchorUnavailable(f"The audit trail was tampered with: {trouble}.") from None
-    return _appended(head.sequence, head.hash)
+    return _append_anchor(head.sequence, head.hash)
 
 
-def anchor_when_due() -> None:
+def write_due_anchor() -> None:
     """Write an anchor if events came after the last one and its time is up. Workers call it regularly."""
     if not settings.AUDIT_ANCHOR_MINUTES:
         return
-    last, end = anchor_last(), ChainHead.objects.values_list("sequence", flat=True).first() or 0
+    last, end = read_last_anchor(), ChainHead.objects.values_list("sequence", flat=True).first() or 0
     if end > (last.sequence if last else 0) and _is_old(last):
-        anchor_write()
+        write_anchor()
 
 
-def anchor_after(event: Event) -> None:
+def write_anchor_after(event: Event) -> None:
     """Writes an anchor if one is due after this committed event. Never fails: a change comes first."""
     every = settings.AUDIT_ANCHOR_EVENTS
     # The first one at once: until an anchor is there, an empty trail in place of this one goes unnoticed.
     counted = every > 0 and (event.sequence == 1 or event.sequence % every == 0)
     try:
         if counted or _is_due():
-            _appended(event.sequence, event.hash)
+            _append_anchor(event.sequence, event.hash)
     except Exception as error:
         logger.error("no audit anchor could be written: %s", type(error).__name__)
 
 
 def _is_due() -> bool:
     """Tell whether the last anchor in the file, whoever wrote it, is AUDIT_ANCHOR_MINUTES old or missing."""
-    seconds, now, file = 60 * settings.AUDIT_ANCHOR_MINUTES, time.monotonic(), anchor_file()
+    seconds, now, file = 60 * settings.AUDIT_ANCHOR_MINUTES, time.monotonic(), get_anchor_file()
     if seconds <= 0 or now < _look_at.get(file, now):
         return False
     with _turn:
         if now < _look_at.get(file, now):
             return False  # another thread has just looked
-        last = anchor_last()
+        last = read_last_anchor()
         due = _is_old(last)
         age = 0.0 if due or last is None else _age(last)
         _look_at[file] = now + max(1.0, seconds - age)
@@ -130,24 +130,24 @@ def _age(anchor: Anchor) -> float:
     return (datetime.now(UTC) - datetime.fromisoformat(anchor.time)).total_seconds()
 
 
-def anchors_read() -> list[Anchor]:
+def read_anchors() -> list[Anchor]:
     """All anchors in the order of the file, unreadable lines as ones that are not genuine; [] without a file.
 
     Raises AnchorUnavailable.
     """
     try:
-        lines = anchor_file().read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = get_anchor_file().read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return []
     except OSError as error:
         raise AnchorUnavailable("The anchor file cannot be read.") from error
-    return [_anchor(line, number) for number, line in enumerate(lines, 1) if line.strip()]
+    return [_parse_line(line, number) for number, line in enumerate(lines, 1) if line.strip()]
 
 
-def anchor_last() -> Anchor | None:
+def read_last_anchor() -> Anchor | None:
     """The last genuine anchor near the end of the file; None without one. Raises AnchorUnavailable."""
     try:
-        with anchor_file().open("rb") as file:
+        with get_anchor_file().open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - TAIL))
             lines = file.read().decode(errors="replace").splitlines()
@@ -155,26 +155,26 @@ def anchor_last() -> Anchor | None:
         return None
     except OSError as error:
         raise AnchorUnavailable("The anchor file cannot be read.") from error
-    return next((anchor for line in reversed(lines) if (anchor := _anchor(line, KEPT)).genuine), None)
+    return next((anchor for line in reversed(lines) if (anchor := _parse_line(line, KEPT)).genuine), None)
 
 
-def anchor_of(text: str) -> Anchor:
+def parse_anchor(text: str) -> Anchor:
     """The anchor in a line that was kept elsewhere, say from a mail or with a syslog header before it."""
-    return _anchor(text[text.find("{") : text.rfind("}") + 1], KEPT)
+    return _parse_line(text[text.find("{") : text.rfind("}") + 1], KEPT)
 
 
-def anchor_file() -> Path:
+def get_anchor_file() -> Path:
     """Where anchors are kept; it belongs on another disk or host than the database."""
     return Path(settings.AUDIT_ANCHOR_FILE)
 
 
-def _appended(sequence: int, head_hash: str) -> Anchor:
-    now, key_id = datetime.now(UTC).isoformat(timespec="microseconds"), current_key_id()
+def _append_anchor(sequence: int, head_hash: str) -> Anchor:
+    now, key_id = datetime.now(UTC).isoformat(timespec="microseconds"), get_current_key_id()
     anchor = Anchor(now, sequence, head_hash, key_id, _seal(key_id, now, sequence, head_hash))
     try:
-        anchor_file().parent.mkdir(parents=True, exist_ok=True)
+        get_anchor_file().parent.mkdir(parents=True, exist_ok=True)
         # One write to a file opened for appending: writers at once do not mix their lines.
-        file = os.open(anchor_file(), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        file = os.open(get_anchor_file(), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             os.write(file, (json.dumps(anchor.values) + "\n").encode())
             os.fsync(file)
@@ -185,7 +185,7 @@ def _appended(sequence: int, head_hash: str) -> Anchor:
     return anchor
 
 
-def _anchor(line: str, number: int) -> Anchor:
+def _parse_line(line: str, number: int) -> Anchor:
     try:
         values = json.loads(line)
         return Anchor(
@@ -197,19 +197,19 @@ def _anchor(line: str, number: int) -> Anchor:
 
 
 def _seal(key_id: str, moment: str, sequence: int, head_hash: str) -> str:
-    return keyed_digest(key_id, f"anchor:{moment}:{sequence}:{head_hash}")
+    return compute_digest(key_id, f"anchor:{moment}:{sequence}:{head_hash}")
 
 
-def anchors_trouble() -> str:
+def find_anchor_problem() -> str:
     """What is wrong with the file as it is now, "" for nothing. Reads its end only."""
     try:
-        last = anchor_last()
-        return anchors_missing(last) or _cut_off(last) or _unwritable()
+        last = read_last_anchor()
+        return describe_missing_anchors(last) or _describe_cut_off(last) or _check_writable()
     except AnchorUnavailable as failure:
         return str(failure)
 
 
-def anchors_missing(last: Anchor | None) -> str:
+def describe_missing_anchors(last: Anchor | None) -> str:
     """What the trail says about anchors that should be there after `last`, "" for nothing."""
     every = settings.AUDIT_ANCHOR_EVENTS
     end = ChainHead.objects.values_list("sequence", flat=True).first() or 0
@@ -228,7 +228,7 @@ def anchors_missing(last: Anchor | None) -> str:
     return ""
 
 
-def _cut_off(last: Anchor | None) -> str:
+def _describe_cut_off(last: Anchor | None) -> str:
     """What is to be said of a trail that is shorter than it was, which verification explains."""
     end = ChainHead.objects.values_list("sequence", flat=True).first() or 0
     if last is None or last.sequence <= end:
@@ -239,11 +239,11 @@ def _cut_off(last: Anchor | None) -> str:
     )
 
 
-def _unwritable() -> str:
+def _check_writable() -> str:
     """Opens the file, and makes it if it is not there yet: a right alone does not make a disk writable."""
     try:
-        anchor_file().parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(anchor_file(), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600))
+        get_anchor_file().parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(get_anchor_file(), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600))
     except OSError:
         return "The anchor file cannot be written."
     return ""

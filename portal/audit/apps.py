@@ -6,7 +6,7 @@ from django.apps import AppConfig
 
 from portal.core.navigation import NAVIGATION, NavItem, Section
 from portal.core.permissions import AREAS, PERMISSIONS, Permission, PermissionArea
-from portal.tasks.periodic import housekeeping_register, periodic_register
+from portal.tasks.periodic import register_housekeeping, register_periodic
 
 
 class AuditConfig(AppConfig):
@@ -17,24 +17,24 @@ class AuditConfig(AppConfig):
     def ready(self) -> None:
         """A wrong receiver is found at the start; ready-check, home page and workers learn of the trail."""
         from portal.audit import background_exports
-        from portal.audit.anchors import anchor_when_due
-        from portal.audit.dashboard import home_register
-        from portal.audit.denials import denials_sum_up
-        from portal.audit.forwarding.delivery import feeds_configured
-        from portal.audit.health import checks_register
+        from portal.audit.anchors import write_due_anchor
+        from portal.audit.dashboard import register_cards
+        from portal.audit.denials import record_denial_sums
+        from portal.audit.forwarding.delivery import get_forwarders
+        from portal.audit.health import register_checks
         from portal.audit.retention import background as archiving
         from portal.audit.verification import jobs
 
-        feeds_configured()
-        checks_register()
-        home_register()
-        jobs.kinds_register()
-        background_exports.kinds_register()
-        archiving.kinds_register()
-        periodic_register("audit.verify", jobs.verification_start_daily, every=timedelta(days=1))
-        periodic_register("audit.archive", archiving.archiving_start_daily, every=timedelta(days=1))
-        housekeeping_register(denials_sum_up, every=timedelta(minutes=1))
-        housekeeping_register(anchor_when_due, every=timedelta(seconds=30))
+        get_forwarders()
+        register_checks()
+        register_cards()
+        jobs.register_tasks()
+        background_exports.register_tasks()
+        archiving.register_tasks()
+        register_periodic("audit.verify", jobs.start_daily_verification, every=timedelta(days=1))
+        register_periodic("audit.archive", archiving.start_daily_archiving, every=timedelta(days=1))
+        register_housekeeping(record_denial_sums, every=timedelta(minutes=1))
+        register_housekeeping(write_due_anchor, every=timedelta(seconds=30))
         NAVIGATION.register(
             "audit", NavItem("Audit trail", "audit:list", "history", Section.OVERSIGHT, "audit.view")
         )

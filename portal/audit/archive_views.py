@@ -9,13 +9,13 @@ from django.shortcuts import redirect, render
 
 from portal.audit.models import ChainHead
 from portal.audit.recording import origin_of
-from portal.audit.retention.archives import archive_folder, archives_kept
-from portal.audit.retention.background import KIND, archiving_start, month_begin
-from portal.audit.retention.purging import guaranteed_since, purged_ranges
+from portal.audit.retention.archives import get_archive_folder, get_archives
+from portal.audit.retention.background import KIND, get_month_start, start_archiving
+from portal.audit.retention.purging import get_guaranteed_since, get_purged_ranges
 from portal.core.views import PortalView
-from portal.tasks.presentation import rows_of
-from portal.tasks.recovery import worker_is_there
-from portal.tasks.services import TaskNotPossible, owner_of, runs_of_kind
+from portal.tasks.presentation import build_rows
+from portal.tasks.recovery import is_worker_running
+from portal.tasks.services import TaskNotPossible, get_runs_of_kind, owner_of
 
 SHOWN = 100
 
@@ -28,14 +28,14 @@ class ArchiveListView(PortalView):
     def post(self, request: HttpRequest) -> HttpResponse:
         """Archives what was before this month, in the background."""
         try:
-            archiving_start(owner=owner_of(request), origin=origin_of(request))
+            start_archiving(owner=owner_of(request), origin=origin_of(request))
         except TaskNotPossible as refusal:
             messages.error(request, str(refusal))
         return redirect("audit:archives")
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """What is sealed, gone, and still open."""
-        kept, purged = archives_kept(), purged_ranges()
+        kept, purged = get_archives(), get_purged_ranges()
         rows = [
             {"archive": one, "there": one.path.is_file(), "purged": (one.first, one.last) in purged}
             for one in kept[: -SHOWN - 1 : -1]
@@ -46,9 +46,9 @@ class ArchiveListView(PortalView):
             "archived_up_to": kept[-1].last if kept else 0,
             "head": ChainHead.objects.filter(pk=1).first(),
             "months": settings.AUDIT_RETENTION_MONTHS,
-            "since": guaranteed_since(),
-            "folder": archive_folder(),
-            "month": month_begin(),
+            "since": get_guaranteed_since(),
+            "folder": get_archive_folder(),
+            "month": get_month_start(),
             **_under_way(),
         }
         return render(request, "audit/archives.html", context)
@@ -56,10 +56,10 @@ class ArchiveListView(PortalView):
 
 def _under_way() -> dict[str, Any]:
     """What is being archived now, and else how the last run ended."""
-    runs = runs_of_kind(KIND, limit=5)
+    runs = get_runs_of_kind(KIND, limit=5)
     under_way = [run for run in runs if run.is_open]
     return {
-        "under_way": rows_of(under_way),
-        "no_worker": bool(under_way) and not worker_is_there(),
-        "ended": rows_of(run for run in runs[:1] if not run.is_open),
+        "under_way": build_rows(under_way),
+        "no_worker": bool(under_way) and not is_worker_running(),
+        "ended": build_rows(run for run in runs[:1] if not run.is_open),
     }

@@ -11,15 +11,15 @@ from typing import Any, TextIO
 from django.conf import settings
 from django.urls import reverse
 
-from portal.audit.exports import CHUNK, Export, export_lines
+from portal.audit.exports import CHUNK, Export, generate_export
 from portal.audit.filters import EventFilter
 from portal.audit.models import Event
-from portal.audit.recording import AuditUnavailable, ObjectRef, Origin, event_record
-from portal.audit.search import selection_of
+from portal.audit.recording import AuditUnavailable, ObjectRef, Origin, record_event
+from portal.audit.search import select_events
 from portal.core.datetimes import zone_named
 from portal.tasks.models import State, TaskRun
-from portal.tasks.registry import Link, Result, TaskType, kind_register
-from portal.tasks.services import Owner, TaskFailed, task_enqueue, task_progress
+from portal.tasks.registry import Link, Result, TaskType, register_task_type
+from portal.tasks.services import Owner, TaskFailed, enqueue_task, report_progress
 
 KIND = "audit.export"
 KEPT = timedelta(hours=24)
@@ -41,7 +41,7 @@ class ExportRequest:
 
     @classmethod
     def of(cls, export: Export, wanted: EventFilter) -> "ExportRequest":
-        """What `export_prepare` made of `wanted`."""
+        """What `prepare_export` made of `wanted`."""
         since, until = (moment.isoformat() if moment else None for moment in (wanted.since, wanted.until))
         return cls(
             wanted.values, since, until, export.rows, export.head_sequence, export.head_hash, export.made_by,
@@ -54,19 +54,19 @@ class ExportRequest:
         since, until = (datetime.fromisoformat(text) if text else None for text in (self.since, self.until))
         wanted = EventFilter(self.values, since, until)
         return Export(
-            selection_of(wanted), wanted.words, self.rows, self.head_sequence, self.head_hash, self.made_by,
+            select_events(wanted), wanted.words, self.rows, self.head_sequence, self.head_hash, self.made_by,
             datetime.fromisoformat(self.made_at), self.reason,
         )  # fmt: skip
 
 
-def kinds_register() -> None:
+def register_tasks() -> None:
     """Makes exports known as background work."""
-    kind_register(
+    register_task_type(
         TaskType(KIND, _write, permission="audit.export", link=_link, discard=_discard, step_up=True)
     )
 
 
-def export_start(
+def start_export(
     *,
     export: Export,
     wanted: EventFilter,
@@ -85,14 +85,14 @@ def export_start(
         "origin": asdict(origin),
     }
     title = f"Export of the audit trail as {form}: {wanted.words}"
-    return task_enqueue(kind=KIND, title=title, owner=owner, arguments=arguments)
+    return enqueue_task(kind=KIND, title=title, owner=owner, arguments=arguments)
 
 
-def export_file(run: TaskRun, now: datetime) -> Path | None:
+def find_export_file(run: TaskRun, now: datetime) -> Path | None:
     """The finished file of a run; None where there is none, or its time is over."""
     if run.state != State.DONE or not run.result_until or run.result_until <= now:
         return None
-    path = _folder() / f"{run.pk}.{run.arguments['form']}"
+    path = _get_folder() / f"{run.pk}.{run.arguments['form']}"
     return path if path.is_file() else None
 
 
@@ -100,25 +100,25 @@ def _write(
     run: TaskRun, *, asked: dict[str, Any], form: str, zone: str, origin: dict[str, Any], separator: str = ","
 ) -> Result:
     export = ExportRequest(**asked).export
-    part = _folder() / f"{run.pk}.{run.claim}.part"
-    with _owned(part) as file:
-        for number, piece in enumerate(export_lines(export, form, zone_named(zone), separator)):
+    part = _get_folder() / f"{run.pk}.{run.claim}.part"
+    with _open_private_file(part) as file:
+        for number, piece in enumerate(generate_export(export, form, zone_named(zone), separator)):
             file.write(piece)
-            task_progress(run=run, done=min(export.rows, number * CHUNK), total=export.rows)
-    part.replace(_folder() / f"{run.pk}.{form}")
-    _finished_record(run, export, form, Origin(**origin))
+            report_progress(run=run, done=min(export.rows, number * CHUNK), total=export.rows)
+    part.replace(_get_folder() / f"{run.pk}.{form}")
+    _record_finished(run, export, form, Origin(**origin))
     return Result({"rows": export.rows, "form": form}, message=f"{export.rows:,} rows", keep=KEPT)
 
 
-def _finished_record(run: TaskRun, export: Export, form: str, origin: Origin) -> None:
+def _record_finished(run: TaskRun, export: Export, form: str, origin: Origin) -> None:
     """Once, though a killed worker may have got as far as this before."""
     if Event.objects.filter(connection="", object_guid=str(run.pk), action="audit.export_finished").exists():
         return
     try:
-        event_record(
+        record_event(
             action="audit.export_finished",
             origin=origin,
-            object=export_ref(run),
+            object=get_export_ref(run),
             outcome="success",
             message=f"{export.rows} rows as {form}, up to row {export.head_sequence}, {export.head_hash}",
         )
@@ -126,19 +126,19 @@ def _finished_record(run: TaskRun, export: Export, form: str, origin: Origin) ->
         raise TaskFailed("The audit trail cannot be written, so nothing was exported.") from error
 
 
-def export_ref(run: TaskRun) -> ObjectRef:
+def get_export_ref(run: TaskRun) -> ObjectRef:
     """The export as events name it."""
     return ObjectRef("export", str(run.pk), f"{run.created_at:%Y-%m-%d %H:%M} UTC")
 
 
-def _folder() -> Path:
+def _get_folder() -> Path:
     folder = Path(settings.DATA_DIR) / "exports"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 
 
 @contextmanager
-def _owned(path: Path) -> Iterator[TextIO]:
+def _open_private_file(path: Path) -> Iterator[TextIO]:
     """A new file that nobody else can read, whatever the umask; on disk when the block ends."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
@@ -148,7 +148,7 @@ def _owned(path: Path) -> Iterator[TextIO]:
 
 
 def _discard(run: TaskRun) -> None:
-    for path in _folder().glob(f"{run.pk}.*"):
+    for path in _get_folder().glob(f"{run.pk}.*"):
         path.unlink(missing_ok=True)
 
 

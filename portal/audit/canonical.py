@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from portal.audit.keys import audit_keys, keyed_digest
+from portal.audit.keys import compute_digest, get_audit_keys
 from provisioning.gateway.secrets import MASK, Sealed
 
 FORMAT = "portal-audit-1"
@@ -25,40 +25,40 @@ HASHED_FIELDS = (
 )  # fmt: skip
 
 
-def text_clean(text: object) -> str:
+def clean_text(text: object) -> str:
     """`text` without what a database refuses: NUL and lone surrogates become U+FFFD."""
     return str(text).translate(_NOT_STORABLE)
 
 
-def json_clean(value: Any, depth: int = 0) -> Any:
+def clean_json(value: Any, depth: int = 0) -> Any:
     """A copy of a JSON value that every database stores: clean text, no secret, no NaN, bounded depth."""
     if depth > DEEPEST:
         return "…"
     if isinstance(value, dict):
-        return {text_clean(key): json_clean(child, depth + 1) for key, child in value.items()}
+        return {clean_text(key): clean_json(child, depth + 1) for key, child in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [json_clean(child, depth + 1) for child in value]
+        return [clean_json(child, depth + 1) for child in value]
     if isinstance(value, Sealed):
         return MASK
     harmless = value is None or isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
-    return value if harmless else text_clean(value)
+    return value if harmless else clean_text(value)
 
 
 def json_text(value: Any) -> str:
     """The one canonical JSON text of `value`, secrets masked; "" for None."""
-    return "" if value is None else _dumped(json_clean(value), sort_keys=True)
+    return "" if value is None else _dumped(clean_json(value), sort_keys=True)
 
 
-def row_genuine(row: Sequence[Any]) -> bool:
+def is_genuine_row(row: Sequence[Any]) -> bool:
     """Tell whether a row, given as the values of HASHED_FIELDS and the hash, is what the portal wrote."""
     key_id = row[HASHED_FIELDS.index("key_id")]
     try:
-        return key_id in audit_keys() and keyed_digest(key_id, row_text(row[:-1])) == row[-1]
+        return key_id in get_audit_keys() and compute_digest(key_id, row_text(row[:-1])) == row[-1]
     except (TypeError, ValueError):
         return False
 
 
-def stored_time(time: datetime) -> str:
+def get_stored_time(time: datetime) -> str:
     """Return the one text under which SQLite stores a time: queries read it, the hash the parsed time."""
     return str(time.astimezone(UTC).replace(tzinfo=None))
 

@@ -51,7 +51,7 @@ class Chart:
     axis: list[str]
 
 
-def chart_of(timeline: Timeline, wanted: EventFilter, zone: tzinfo) -> Chart:
+def build_chart(timeline: Timeline, wanted: EventFilter, zone: tzinfo) -> Chart:
     """The chart of a timeline, its links with the filter in them."""
     highest = max((bar.total for bar in timeline.bars), default=0)
     outcomes = sorted(timeline.outcomes, key=lambda name: _ORDER.index(state_named(name).colour))

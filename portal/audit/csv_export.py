@@ -29,35 +29,35 @@ SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t"}
 _writers = {sign: csv.writer(_Echo(), delimiter=sign) for sign in SEPARATORS.values()}
 
 
-def cell_defused(value: Any) -> str:
+def defuse_cell(value: Any) -> str:
     """A cell that no spreadsheet takes for a formula, nor any piece of it."""
     text = _piece_begins(r"\1'", "" if value is None else str(value))
     return f"'{text}" if text[:1] in _FORMULA else text
 
 
-def csv_line(cells: Iterable[Any], separator: str = ",") -> str:
+def format_csv_line(cells: Iterable[Any], separator: str = ",") -> str:
     """The cells, defused, as a line of CSV."""
-    line: str = _writers[separator].writerow([cell_defused(cell) for cell in cells])
+    line: str = _writers[separator].writerow([defuse_cell(cell) for cell in cells])
     return line
 
 
-def csv_line_of(
+def format_event_line(
     before: Sequence[str], documents: Sequence[str], after: Sequence[str], separator: str = ","
 ) -> str:
-    """The same line as csv_line's, sooner where only `documents`, JSON, need quotes.
+    """The same line as format_csv_line's, sooner where only `documents`, JSON, need quotes.
 
     Theirs are the same documents without a semicolon: those in their texts are written as JSON's escapes.
     """
     documents = [text.replace(";", r"\u003b") for text in documents]
     if separator != ",":
-        return csv_line([*before, *documents, *after], separator)
+        return format_csv_line([*before, *documents, *after], separator)
     head, tail = _GAP.join(before), _GAP.join(after)
     plain = f"{_GAP}{head}{_GAP}{tail}"
     quotes = '"' in plain or "," in plain or "\r" in plain or "\n" in plain or ";" in plain or "\t" in plain
     gaps = plain.count(_GAP) != len(before) + len(after)
     json = _JSON_BEGINS.issuperset([text[:1] for text in documents])
     if quotes or gaps or not json or _formula_begins(plain):
-        return csv_line([*before, *documents, *after])
+        return format_csv_line([*before, *documents, *after])
     quoted = ",".join([_quoted(text) if text else "" for text in documents])
     return f"{head.replace(_GAP, ',')},{quoted},{tail.replace(_GAP, ',')}\r\n"
 

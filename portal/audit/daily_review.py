@@ -13,11 +13,11 @@ from django.utils import timezone
 
 from portal.audit.filters import EventFilter
 from portal.audit.models import ChainHead, Event
-from portal.audit.pagination import count_words
-from portal.audit.recording import ObjectRef, Origin, event_record
+from portal.audit.pagination import describe_count
+from portal.audit.recording import ObjectRef, Origin, record_event
 from portal.audit.review_rules import LOOKS, ReviewRule
-from portal.audit.search import selection_of
-from portal.audit.timeline import totals_by_day
+from portal.audit.search import select_events
+from portal.audit.timeline import get_totals_by_day
 
 SIGNED_OFF = "audit.reviewed"
 SHOWN = 10  # newest events of each look
@@ -70,33 +70,33 @@ class Section:
     left_off: bool
 
 
-def day_read(day: date) -> Day:
+def get_day(day: date) -> Day:
     """The day with its sign-off."""
-    return days_listed(until=day, count=1)[0]
+    return list_days(until=day, count=1)[0]
 
 
-def first_day() -> date | None:
+def get_first_day() -> date | None:
     """The day on which the trail began, None for an empty one."""
     first = Event.objects.order_by("time").values_list("time", flat=True).first()
     return first.astimezone(UTC).date() if first else None
 
 
-def days_listed(*, until: date, count: int) -> list[Day]:
+def list_days(*, until: date, count: int) -> list[Day]:
     """Up to `count` days before and with `until`, newest first, none from before the trail began."""
-    begin = min(first_day() or until, until)
+    begin = min(get_first_day() or until, until)
     days = [until - timedelta(days=ago) for ago in range(count) if until - timedelta(days=ago) >= begin]
-    signed = _signed(days)
+    signed = _get_sign_offs(days)
     begin, end = Day(days[-1], None).since, Day(days[0], None).until
-    totals = totals_by_day(since=begin, until=end)
+    totals = get_totals_by_day(since=begin, until=end)
     return [Day(day, signed.get(str(day)), totals.get(day, 0)) for day in days]
 
 
-def day_sections(day: Day) -> list[Section]:
+def get_sections(day: Day) -> list[Section]:
     """Every look at that day, in the order of the registry; each reads the rows of the day alone."""
-    return [_section(day, look) for look in LOOKS.values()]
+    return [_get_section(day, look) for look in LOOKS.values()]
 
 
-def day_sign_off(*, by: Any, origin: Origin, day: date, note: str) -> Event:
+def sign_off_day(*, by: Any, origin: Origin, day: date, note: str) -> Event:
     """Records that `by` looked at the day. Raises ReviewRefused, PermissionDenied, AuditUnavailable.
 
     The event says up to which row was seen, which is the day's last one.
@@ -105,12 +105,12 @@ def day_sign_off(*, by: Any, origin: Origin, day: date, note: str) -> Event:
         raise PermissionDenied("needs the permission to sign off daily reviews of the audit trail")
     with transaction.atomic():
         ChainHead.objects.select_for_update().get(pk=1)  # two at once: the second finds the first
-        found = day_read(day)
+        found = get_day(day)
         if not found.over:
             raise ReviewRefused(
                 "The day is not over yet. Sign it off after 0:00 UTC so that nothing is missed."
             )
-        if day < (first_day() or timezone.now().astimezone(UTC).date()):
+        if day < (get_first_day() or timezone.now().astimezone(UTC).date()):
             raise ReviewRefused("The audit trail began later. There is nothing to sign off on that day.")
         if found.signed:
             raise ReviewRefused(f"{found.signed.actor_name} has already signed off this day.")
@@ -118,19 +118,19 @@ def day_sign_off(*, by: Any, origin: Origin, day: date, note: str) -> Event:
         last = rows.order_by("-time").values_list("sequence", flat=True).first()
         seen = f"{rows.count()} events up to row {last}" if last else "no events"
         about = ObjectRef("day", str(day), str(day))
-        return event_record(action=SIGNED_OFF, origin=origin, object=about, reason=note, message=seen)
+        return record_event(action=SIGNED_OFF, origin=origin, object=about, reason=note, message=seen)
 
 
-def _section(day: Day, look: ReviewRule) -> Section:
+def _get_section(day: Day, look: ReviewRule) -> Section:
     query = {"look": look.name, "from": _stamp(day.since), "to": _stamp(day.until)}
-    selection = selection_of(EventFilter(query, day.since, day.until))
+    selection = select_events(EventFilter(query, day.since, day.until))
     numbers = selection.numbers(SHOWN)
     events = list(Event.objects.filter(sequence__in=numbers.found))
-    count = count_words(selection, at_least=len(events))
+    count = describe_count(selection, at_least=len(events))
     return Section(look, count, events, query, left_off=numbers.reached is not None)
 
 
-def _signed(days: list[date]) -> dict[str, Event]:
+def _get_sign_offs(days: list[date]) -> dict[str, Event]:
     """Day → its sign-off, read along the index of objects."""
     named = Event.objects.filter(connection="", object_guid__in=[str(day) for day in days])
     return {event.object_guid: event for event in named.filter(object_kind="day", action=SIGNED_OFF)}

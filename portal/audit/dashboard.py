@@ -7,8 +7,8 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
-from portal.audit.daily_review import days_listed
-from portal.audit.verification.report import broken_event
+from portal.audit.daily_review import list_days
+from portal.audit.verification.report import find_broken_event
 from portal.core.dashboard import CARDS, DashboardCard
 
 LOOKED_BACK = 15  # today, which is not over, and two weeks
@@ -17,7 +17,7 @@ LOOKED_BACK = 15  # today, which is not over, and two weeks
 def days_due(request: HttpRequest) -> Mapping[str, Any]:
     """`due`: the days to sign off, oldest first; `over`: whether any day with events is over at all."""
     today = timezone.now().astimezone(UTC).date()
-    days = days_listed(until=today, count=LOOKED_BACK)
+    days = list_days(until=today, count=LOOKED_BACK)
     return {
         "due": [day for day in reversed(days) if day.due],
         "over": any(day.over and day.events for day in days),
@@ -26,10 +26,10 @@ def days_due(request: HttpRequest) -> Mapping[str, Any]:
 
 def broken_found(request: HttpRequest) -> Mapping[str, Any]:
     """`broken`: the finding that the trail is broken, None if it is not."""
-    return {"broken": broken_event()}
+    return {"broken": find_broken_event()}
 
 
-def home_register() -> None:
+def register_cards() -> None:
     """Adds the cards."""
     CARDS.register(
         "trail", DashboardCard("audit/broken_card.html", access="audit.view", order=1, context=broken_found)

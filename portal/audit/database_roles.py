@@ -20,7 +20,7 @@ class RoleUnsafe(Exception):  # noqa: N818 - reads as what is the case
     """The role for the portal has rights that no statement here can take from it."""
 
 
-def role_statements(connection: BaseDatabaseWrapper, *, role: str, password: str) -> list[sql.Composable]:
+def get_role_statements(connection: BaseDatabaseWrapper, *, role: str, password: str) -> list[sql.Composable]:
     """The statements, to be executed by the owner in one transaction; repeating them changes nothing.
 
     They name every table there is, so they are to be repeated after each migration. The password is in them
@@ -54,7 +54,7 @@ def role_statements(connection: BaseDatabaseWrapper, *, role: str, password: str
     return statements + [_granted(table, name) for table in tables]
 
 
-def role_check(connection: BaseDatabaseWrapper, role: str) -> None:
+def check_role(connection: BaseDatabaseWrapper, role: str) -> None:
     """Raises RoleUnsafe for a superuser, for the owner itself and for a member of the owner's role."""
     with connection.cursor() as cursor:
         cursor.execute(

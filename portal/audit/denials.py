@@ -12,14 +12,14 @@ from django.db.models import F
 from django.utils import timezone
 
 from portal.audit.models import DenialCount
-from portal.audit.recording import ObjectRef, Origin, event_record
+from portal.audit.recording import ObjectRef, Origin, record_event
 
 WINDOW = timedelta(minutes=5)
 # So many denials of a kind within a window have an event each.
 ONE_BY_ONE = 5
 
 
-def denial_record(
+def record_denial(
     *, origin: Origin, kind: str, page: str, method: str, why: str, code: str, connection: str
 ) -> bool:
     """Record that somebody was refused; whether that made an event. Raises AuditUnavailable.
@@ -36,7 +36,7 @@ def denial_record(
         current = counts.filter(ends_at__gt=now)
         if not current.update(count=F("count") + 1, page=page, words=words, origin=asdict(origin)):
             for over in counts.select_for_update():
-                _sum_up(over)
+                _record_sum(over)
             row = DenialCount(
                 slot=slot, count=1, begins_at=now, ends_at=now + WINDOW, connection=connection, code=code,
                 page=page, words=words, origin=asdict(origin),
@@ -44,7 +44,7 @@ def denial_record(
             DenialCount.objects.bulk_create([row], ignore_conflicts=True)
         if current.filter(count__gt=ONE_BY_ONE).exists():
             return False
-        event_record(
+        record_event(
             action="access.denied",
             origin=origin,
             outcome="denied",
@@ -56,21 +56,21 @@ def denial_record(
     return True
 
 
-def denials_sum_up() -> None:
+def record_denial_sums() -> None:
     """Record what was only counted in windows that are over. Workers call it regularly."""
     ended = DenialCount.objects.filter(ends_at__lte=timezone.now())
     for slot in ended.values_list("slot", flat=True)[:500]:
         with transaction.atomic():
             for over in ended.select_for_update().filter(slot=slot):
-                _sum_up(over)
+                _record_sum(over)
 
 
-def _sum_up(over: DenialCount) -> None:
+def _record_sum(over: DenialCount) -> None:
     """Record how many denials had no event of their own, and forget the window."""
     more = over.count - ONE_BY_ONE
     if more > 0:
         span = f"{over.begins_at:%Y-%m-%d %H:%M} and {over.ends_at:%H:%M} UTC"
-        event_record(
+        record_event(
             action="access.denied",
             origin=Origin(**over.origin),
             outcome="denied",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from portal.audit.models import Event
-from portal.audit.search_index import flat_values
+from portal.audit.search_index import flatten_values
 from provisioning.gateway.secrets import MASK
 
 
@@ -22,12 +22,12 @@ class FieldChange:
     removed: list[str] = field(default_factory=list)
 
 
-def field_changes(event: Event, *, without: str = "") -> list[FieldChange]:
+def get_field_changes(event: Event, *, without: str = "") -> list[FieldChange]:
     """The fields that differ between before and after, in the order of their names; [] without values.
 
     `without` leaves out what lies below that name: a document that is compared in its own way.
     """
-    before, after = flat_values(event.before_data), flat_values(event.after_data)
+    before, after = flatten_values(event.before_data), flatten_values(event.after_data)
     return [
         _change(name, before.get(name), after.get(name))
         for name in sorted(before.keys() | after.keys())
@@ -36,14 +36,14 @@ def field_changes(event: Event, *, without: str = "") -> list[FieldChange]:
     ]
 
 
-def value_words(value: Any) -> str:
+def describe_value(value: Any) -> str:
     """A value as text for people; "—" for none."""
     if value is None or value in ("", []):
         return "—"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return ", ".join(value_words(item) for item in value)
+        return ", ".join(describe_value(item) for item in value)
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
 
 
@@ -55,7 +55,7 @@ def _change(name: str, old: Any, new: Any) -> FieldChange:
     if MASK in (old, new):
         return FieldChange(name, "", "", secret=True)
     added, removed = _items(old, new)
-    return FieldChange(name, value_words(old), value_words(new), added=added, removed=removed)
+    return FieldChange(name, describe_value(old), describe_value(new), added=added, removed=removed)
 
 
 def _items(old: Any, new: Any) -> tuple[list[str], list[str]]:
@@ -63,5 +63,5 @@ def _items(old: Any, new: Any) -> tuple[list[str], list[str]]:
     if not all(value is None or isinstance(value, list) for value in (old, new)):
         return [], []
     was, now = old or [], new or []
-    added = [value_words(item) for item in now if item not in was]
-    return added, [value_words(item) for item in was if item not in now]
+    added = [describe_value(item) for item in now if item not in was]
+    return added, [describe_value(item) for item in was if item not in now]

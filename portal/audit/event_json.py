@@ -14,20 +14,20 @@ COLUMNS = (*HASHED_FIELDS, "hash")
 _TEXTS_OF_JSON = ("request", "answer", "before", "after")
 
 
-def event_of(row: Sequence[Any]) -> Event:
+def build_event(row: Sequence[Any]) -> Event:
     """The event of a row of COLUMNS."""
     return Event(**dict(zip(COLUMNS, row, strict=True)))
 
 
-def event_values(row: Sequence[Any]) -> dict[str, Any]:
+def get_event_values(row: Sequence[Any]) -> dict[str, Any]:
     """A row of COLUMNS as JSON knows it: the time as text, request and answer as objects, None for none."""
     values = dict(zip(COLUMNS, row, strict=True))
-    values["time"] = moment_utc(values["time"])
+    values["time"] = format_utc(values["time"])
     for name in _TEXTS_OF_JSON:
         values[name] = json.loads(values[name]) if values[name] else None
     return values
 
 
-def moment_utc(when: datetime | None) -> str:
+def format_utc(when: datetime | None) -> str:
     """ISO 8601 in UTC, always with six digits; "" for None."""
     return "" if when is None else when.astimezone(UTC).isoformat(timespec="microseconds")

@@ -191,14 +191,14 @@ def action_title(action: str) -> str:
     return action.replace(".", " ").replace("_", " ").capitalize()
 
 
-def object_words(kind: str, name: str, guid: str) -> str:
+def describe_object(kind: str, name: str, guid: str) -> str:
     """merchant “Example Shop”; the guid stands in for an unknown name, "something" for both."""
     words = KINDS.get(kind, kind.replace("_", " "))
     called = name or guid
     return " ".join(part for part in (words, f"“{called}”" if called else "") if part) or "something"
 
 
-def actor_words(name: str, role: str) -> str:
+def describe_actor(name: str, role: str) -> str:
     """Ana (Support agent); "Someone" for a person who is not signed in."""
     return f"{name or 'Someone'} ({role})" if role else name or "Someone"
 
@@ -224,12 +224,12 @@ def flag_verb(after: Mapping[str, Any]) -> str:
     return _FLAGS.get((key, value), "change") if isinstance(value, bool) else "change"
 
 
-def sentence_of(event: "Event") -> str:
+def describe_event(event: "Event") -> str:
     """The event as a sentence, the person's reason after a colon."""
     return _sentence(event, str, str.format)
 
 
-def sentence_html(event: "Event") -> SafeString:
+def describe_event_html(event: "Event") -> SafeString:
     """The same for pages: the direction of a name or a reason reorders no other part of the sentence."""
     return SafeString(_sentence(event, isolated, format_html))
 
@@ -237,7 +237,7 @@ def sentence_html(event: "Event") -> SafeString:
 def _sentence(event: "Event", foreign: Callable[[object], str], fill: Callable[..., str]) -> str:
     """The sentence, each text that comes from outside taken through `foreign`."""
     verb = verb_of(event)
-    words = object_words(event.object_kind, "", "")
+    words = describe_object(event.object_kind, "", "")
     called = event.object_name or event.object_guid
     if called:
         kind = KINDS.get(event.object_kind, event.object_kind.replace("_", " "))

@@ -12,13 +12,13 @@ from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBas
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
-from portal.audit.background_exports import KIND, export_file, export_ref, export_start
+from portal.audit.background_exports import KIND, find_export_file, get_export_ref, start_export
 from portal.audit.csv_export import SEPARATORS
-from portal.audit.exports import FORMATS, ExportRefused, export_lines, export_prepare, export_record
+from portal.audit.exports import FORMATS, ExportRefused, generate_export, prepare_export, record_export
 from portal.audit.filters import EventFilter, parse_filters
-from portal.audit.pagination import count_words
-from portal.audit.recording import event_record, origin_of
-from portal.audit.search import selection_of
+from portal.audit.pagination import describe_count
+from portal.audit.recording import origin_of, record_event
+from portal.audit.search import select_events
 from portal.audit.views import filter_query, zone_of
 from portal.core.field_types import TextField
 from portal.core.views import PortalView
@@ -63,18 +63,18 @@ class ExportView(PortalView):
         if not form.is_valid():
             return self._page(request, form, wanted, 422)
         try:
-            return _exported(request, wanted, form.cleaned_data)
+            return _start_or_stream(request, wanted, form.cleaned_data)
         except (ExportRefused, TaskNotPossible) as refusal:
             form.add_error(None, str(refusal))
             return self._page(request, form, wanted, 422)
 
     def _page(self, request: HttpRequest, form: ExportForm, wanted: EventFilter, status: int) -> HttpResponse:
-        selection = selection_of(wanted)
+        selection = select_events(wanted)
         context = {
             "form": form,
             "filter_words": wanted.words,
             "filter_query": filter_query(wanted),
-            "count": count_words(selection),
+            "count": describe_count(selection),
             "problems": selection.problems,
         }
         return render(request, "audit/export.html", context, status=status)
@@ -88,16 +88,16 @@ class ExportFileView(PortalView):
     def get(self, request: HttpRequest, pk: UUID) -> HttpResponseBase:
         """The file, once the download is on record; after its time back to the list, with words."""
         run = get_object_or_404(TaskRun, pk=pk, kind=KIND, owner_id=request.user.pk)
-        path = export_file(run, timezone.now())
+        path = find_export_file(run, timezone.now())
         if path is None:
-            messages.error(request, _missing(run))
+            messages.error(request, _describe_missing(run))
             return redirect("tasks:list")
-        event_record(action="audit.export_downloaded", origin=origin_of(request), object=export_ref(run))
+        record_event(action="audit.export_downloaded", origin=origin_of(request), object=get_export_ref(run))
         form = str(run.arguments["form"])
-        return _headed(FileResponse(path.open("rb")), form, run.created_at)
+        return _set_headers(FileResponse(path.open("rb")), form, run.created_at)
 
 
-def _missing(run: TaskRun) -> str:
+def _describe_missing(run: TaskRun) -> str:
     """Say why there is no file: its time is over, or it lies in the data folder of another server."""
     if run.state == State.DONE and run.result and run.result_until and run.result_until > timezone.now():
         return (
@@ -107,25 +107,25 @@ def _missing(run: TaskRun) -> str:
     return "This export has been deleted. Start a new one from the audit trail."
 
 
-def _exported(request: HttpRequest, wanted: EventFilter, asked: dict[str, Any]) -> HttpResponseBase:
+def _start_or_stream(request: HttpRequest, wanted: EventFilter, asked: dict[str, Any]) -> HttpResponseBase:
     form, origin = asked["form"], origin_of(request)
     separator = SEPARATORS[asked["separator"] or "comma"]
-    export = export_prepare(wanted=wanted, reason=asked["reason"], origin=origin)
+    export = prepare_export(wanted=wanted, reason=asked["reason"], origin=origin)
     with transaction.atomic():
-        export_record(export=export, wanted=wanted, form=form, origin=origin)
+        record_export(export=export, wanted=wanted, form=form, origin=origin)
         if export.rows > settings.AUDIT_EXPORT_INLINE_ROWS or asked["background"]:
             zone, owner = getattr(request.user, "timezone", ""), owner_of(request)
-            export_start(
+            start_export(
                 export=export, wanted=wanted, form=form, zone=zone, owner=owner, origin=origin,
                 separator=separator,
             )  # fmt: skip
             messages.success(request, "The export is running. You can download it here when it is done.")
             return redirect("tasks:list")
-    lines = export_lines(export, form, zone_of(request), separator)
-    return _headed(StreamingHttpResponse(lines), form, timezone.now())
+    lines = generate_export(export, form, zone_of(request), separator)
+    return _set_headers(StreamingHttpResponse(lines), form, timezone.now())
 
 
-def _headed(answer: StreamingHttpResponse, form: str, made_at: datetime) -> StreamingHttpResponse:
+def _set_headers(answer: StreamingHttpResponse, form: str, made_at: datetime) -> StreamingHttpResponse:
     """As a file of its kind. The report is looked at and printed, the others are kept."""
     answer["Content-Type"] = f"{_TYPES[form]}; charset=utf-8"
     name, shown = f"audit-{made_at:%Y%m%d-%H%M%S}.{form}", "inline" if form == "html" else "attachment"

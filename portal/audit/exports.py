@@ -13,13 +13,13 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.html import format_html
 
-from portal.audit.csv_export import csv_line, csv_line_of
-from portal.audit.event_json import COLUMNS, event_values, moment_utc
-from portal.audit.event_types import sentence_html, sentence_of
+from portal.audit.csv_export import format_csv_line, format_event_line
+from portal.audit.event_json import COLUMNS, format_utc, get_event_values
+from portal.audit.event_types import describe_event, describe_event_html
 from portal.audit.filters import EventFilter
 from portal.audit.models import ChainHead, Event
-from portal.audit.recording import Origin, event_record
-from portal.audit.search import Selection, events_numbered, selection_of
+from portal.audit.recording import Origin, record_event
+from portal.audit.search import Selection, get_events, select_events
 from portal.core.datetimes import moment_shown
 
 FORMATS = {"csv": "CSV, for spreadsheets", "jsonl": "JSON Lines, for programs", "html": "Report, to print"}
@@ -53,7 +53,7 @@ class Export:
             "Rows": str(self.rows),
             "Head of the chain": f"row {self.head_sequence}, {self.head_hash}",
             "Exported by": self.made_by,
-            "Exported at": moment_utc(self.made_at),
+            "Exported at": format_utc(self.made_at),
             "Reason": self.reason,
         }
 
@@ -62,9 +62,9 @@ class ExportRefused(Exception):  # noqa: N818 - reads as what happened
     """The filter is not understood, so its events cannot be taken out; the text says why, for people."""
 
 
-def export_prepare(*, wanted: EventFilter, reason: str, origin: Origin) -> Export:
+def prepare_export(*, wanted: EventFilter, reason: str, origin: Origin) -> Export:
     """Counts the rows, which may take long and so belongs in no transaction. Raises ExportRefused."""
-    head, selection = ChainHead.objects.get(pk=1), selection_of(wanted)
+    head, selection = ChainHead.objects.get(pk=1), select_events(wanted)
     if selection.problems:
         raise ExportRefused(" ".join(selection.problems.values()))
     rows = selection.events(below=head.sequence + 1).count()
@@ -73,9 +73,9 @@ def export_prepare(*, wanted: EventFilter, reason: str, origin: Origin) -> Expor
     )
 
 
-def export_record(*, export: Export, wanted: EventFilter, form: str, origin: Origin) -> None:
+def record_export(*, export: Export, wanted: EventFilter, form: str, origin: Origin) -> None:
     """Records the export, before a byte of it exists. Raises AuditUnavailable."""
-    event_record(
+    record_event(
         action="audit.exported",
         origin=origin,
         reason=export.reason,
@@ -89,7 +89,7 @@ def export_record(*, export: Export, wanted: EventFilter, form: str, origin: Ori
     )
 
 
-def export_lines(export: Export, form: str, zone: Any, separator: str = ",") -> Iterator[str]:
+def generate_export(export: Export, form: str, zone: Any, separator: str = ",") -> Iterator[str]:
     """The text of the export in pieces, oldest event first; memory stays flat however many there are."""
     if form == "csv":
         return _csv(export, separator)
@@ -100,23 +100,23 @@ def _chunks(export: Export) -> Iterator[QuerySet[Event, Any]]:
     """Rows as named tuples of _READ, page by page: no cursor stays open while somebody downloads slowly."""
     last, until, find = 0, export.head_sequence + 1, export.selection.numbers
     while numbers := find(CHUNK, above=last, below=until, oldest_first=True, seconds=math.inf).found:
-        events = events_numbered(numbers).annotate(stamp=Cast("time", TextField()))
+        events = get_events(numbers).annotate(stamp=Cast("time", TextField()))
         yield events.values_list(*_READ, named=True)
         last = numbers[-1]
 
 
 def _csv(export: Export, separator: str) -> Iterator[str]:
-    facts = [csv_line((f"# {name}", value), separator) for name, value in export.facts.items()]
+    facts = [format_csv_line((f"# {name}", value), separator) for name, value in export.facts.items()]
     # The mark in front tells spreadsheets that it is UTF-8.
-    yield "".join(["\ufeff", *facts, csv_line((*COLUMNS, "what happened"), separator)])
+    yield "".join(["\ufeff", *facts, format_csv_line((*COLUMNS, "what happened"), separator)])
     for rows in _chunks(export):
         yield "".join(_csv_line(row, separator) for row in rows)
 
 
 def _csv_line(row: Any, separator: str) -> str:
-    texts = ["" if cell is None else str(cell) for cell in (*row, sentence_of(row))]
-    texts[_TIME] = moment_utc(_time(row.stamp))
-    return csv_line_of(texts[:_FIRST], texts[_FIRST:_LAST], texts[_LAST:], separator)
+    texts = ["" if cell is None else str(cell) for cell in (*row, describe_event(row))]
+    texts[_TIME] = format_utc(_time(row.stamp))
+    return format_event_line(texts[:_FIRST], texts[_FIRST:_LAST], texts[_LAST:], separator)
 
 
 def _json_lines(export: Export) -> Iterator[str]:
@@ -126,7 +126,7 @@ def _json_lines(export: Export) -> Iterator[str]:
 
 
 def _json_line(row: Any) -> str:
-    return json.dumps(event_values((row[0], _time(row.stamp), *row[2:])), ensure_ascii=False) + "\n"
+    return json.dumps(get_event_values((row[0], _time(row.stamp), *row[2:])), ensure_ascii=False) + "\n"
 
 
 def _report(export: Export, zone: Any) -> Iterator[str]:
@@ -140,7 +140,7 @@ def _report(export: Export, zone: Any) -> Iterator[str]:
 
 def _report_row(row: Any, zone: Any) -> str:
     when = moment_shown(_time(row.stamp), zone)
-    cells = (row.sequence, when, sentence_html(row), row.outcome, row.object_guid)
+    cells = (row.sequence, when, describe_event_html(row), row.outcome, row.object_guid)
     return format_html("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n", *cells)
 
 

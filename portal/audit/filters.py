@@ -140,11 +140,11 @@ def _called(name: str, value: str) -> str:
     if name == "look" and value in LOOKS:
         return LOOKS[value].title
     if name == "person":
-        return account_words(value)
+        return describe_account(value)
     return PRESETS.get(value, value) if name == "when" else value
 
 
-def account_words(number: str) -> str:
+def describe_account(number: str) -> str:
     """Whose account it is, with the latest name that it acted under."""
     events = Event.objects.filter(actor_id=number) if is_number(number) else Event.objects.none()
     name = events.values_list("actor_name", flat=True).first()

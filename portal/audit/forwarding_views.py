@@ -3,7 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from portal.audit.forwarding.backlog import backlogs
+from portal.audit.forwarding.backlog import get_backlogs
 from portal.audit.models import ChainHead
 from portal.core.views import PortalView
 
@@ -15,5 +15,5 @@ class StreamView(PortalView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """The receivers of the settings."""
-        context = {"backlogs": backlogs(), "head": ChainHead.objects.filter(pk=1).first()}
+        context = {"backlogs": get_backlogs(), "head": ChainHead.objects.filter(pk=1).first()}
         return render(request, "audit/forwarding.html", context)

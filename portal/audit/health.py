@@ -8,12 +8,12 @@ from django.db import Error as DatabaseFailure
 from django.db import connection
 from django.utils import timezone
 
-from portal.audit.anchors import anchors_trouble
-from portal.audit.forwarding.backlog import backlogs
+from portal.audit.anchors import find_anchor_problem
+from portal.audit.forwarding.backlog import get_backlogs
 from portal.audit.models import ChainHead, Event
-from portal.audit.recording import AuditUnavailable, LastFailure, record_try
-from portal.audit.triggers import EVENT, guards_missing
-from portal.audit.verification.report import broken_event
+from portal.audit.recording import AuditUnavailable, LastFailure, check_recording
+from portal.audit.triggers import EVENT, find_missing_triggers
+from portal.audit.verification.report import find_broken_event
 from portal.core.health import CHECKS, WARNINGS, NotReadyError
 from portal.core.lock_timeout import lock_timeout
 
@@ -25,15 +25,15 @@ CLOCKS_APART, NO_TIME = timedelta(minutes=1), timedelta()
 KEPT_SECONDS = 3.0
 
 
-def checks_register() -> None:
+def register_checks() -> None:
     """Adds the checks to /healthz/ready."""
-    CHECKS.register("audit trail", trail_writable)
-    WARNINGS.register("audit proof", found_whole)
-    WARNINGS.register("audit guards", guards_there)
-    WARNINGS.register("audit anchors", anchors_there)
-    WARNINGS.register("audit clock", clock_right)
-    WARNINGS.register("audit owner", owner_apart)
-    WARNINGS.register("audit stream", stream_current)
+    CHECKS.register("audit trail", check_trail_writable)
+    WARNINGS.register("audit proof", check_found_whole)
+    WARNINGS.register("audit guards", check_triggers)
+    WARNINGS.register("audit anchors", check_anchors)
+    WARNINGS.register("audit clock", check_clock)
+    WARNINGS.register("audit owner", check_owner_separate)
+    WARNINGS.register("audit stream", check_forwarding)
 
 
 class WritabilityCheck:
@@ -58,7 +58,7 @@ class WritabilityCheck:
             return self._trouble
         try:
             if self._answered < came:
-                self._trouble = _trouble_found()
+                self._trouble = _find_trouble()
                 self._answered = time.monotonic()
             return self._trouble
         finally:
@@ -68,17 +68,17 @@ class WritabilityCheck:
 probe = WritabilityCheck()
 
 
-def trail_writable() -> None:
+def check_trail_writable() -> None:
     """Raises NotReadyError where nothing can be recorded: then nothing is sent either."""
     if trouble := probe.trouble():
         raise NotReadyError(trouble)
 
 
-def _trouble_found() -> str:
+def _find_trouble() -> str:
     """Does what a writer does and takes it back."""
     try:
         with lock_timeout(SECONDS_FOR_LOCK):
-            record_try()
+            check_recording()
             _touch_disk()
             return ""
     except DatabaseFailure as failure:
@@ -99,28 +99,28 @@ def _touch_disk() -> None:
             cursor.execute("SELECT pg_logical_emit_message(true, 'portal.ready', '')")
 
 
-def found_whole() -> None:
+def check_found_whole() -> None:
     """Raises NotReadyError where a verification found the trail broken, and none all of it whole since."""
-    if broken := broken_event():
+    if broken := find_broken_event():
         raise NotReadyError(f"the audit trail was found broken, see row {broken.sequence}")
 
 
-def guards_there() -> None:
+def check_triggers() -> None:
     """Raises NotReadyError naming the guards that are not there."""
-    missing = guards_missing(connection)
+    missing = find_missing_triggers(connection)
     if missing:
         raise NotReadyError(
             f"the triggers that protect the audit trail are missing or altered: {', '.join(missing)}"
         )
 
 
-def anchors_there() -> None:
+def check_anchors() -> None:
     """Raises NotReadyError where the last anchor is missing, old, or another could not be written."""
-    if trouble := anchors_trouble():
+    if trouble := find_anchor_problem():
         raise NotReadyError(trouble)
 
 
-def clock_right() -> None:
+def check_clock() -> None:
     """Raises NotReadyError where the newest event is still to come: those after it bear that time, too."""
     newest = Event.objects.values_list("time", flat=True).order_by("-sequence").first()
     ahead = newest - timezone.now() if newest else NO_TIME
@@ -131,7 +131,7 @@ def clock_right() -> None:
         )
 
 
-def owner_apart() -> None:
+def check_owner_separate() -> None:
     """Raises NotReadyError where the portal's database role may alter the audit table and its guards."""
     if connection.vendor != "postgresql":
         return
@@ -148,9 +148,9 @@ def owner_apart() -> None:
             )
 
 
-def stream_current() -> None:
+def check_forwarding() -> None:
     """Raises NotReadyError where a receiver is late or refuses. Names none of them: logs keep the answer."""
-    late = [backlog for backlog in backlogs() if backlog.late]
+    late = [backlog for backlog in get_backlogs() if backlog.late]
     if late:
         rows = max(backlog.behind for backlog in late)
         raise NotReadyError(f"{len(late)} receiver(s) of the audit trail are up to {rows} rows behind")

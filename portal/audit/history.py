@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from django.db.models import Q, QuerySet
 from django.http import QueryDict
 
-from portal.audit.diffs import FieldChange, field_changes
+from portal.audit.diffs import FieldChange, get_field_changes
 from portal.audit.event_types import ATTEMPTS, NOT_IN_EFFECT
 from portal.audit.models import Event
-from portal.audit.retention.purging import purged_ranges
+from portal.audit.retention.purging import get_purged_ranges
 from portal.audit.search_index import MOST_NAME
 
 PER_PAGE = 50
@@ -74,7 +74,7 @@ class History:
     children: bool | None = None
 
 
-def history_page(
+def get_history(
     *,
     connection: str,
     guid: str,
@@ -131,7 +131,7 @@ def _rows(events: Sequence[Event]) -> Iterator[HistoryRow]:
             continue
         told = next((one for one in reversed(change) if one.before and one.after), event)
         reason = next((one.reason for one in reversed(change) if one.reason), "")
-        changes = field_changes(told) if told.before else []
+        changes = get_field_changes(told) if told.before else []
         yield HistoryRow(event, changes, "" if event.reason else reason)
 
 
@@ -140,7 +140,7 @@ def _is_step(event: Event) -> bool:
     return bool(event.change_id) and event.action.startswith("change.")
 
 
-def results_attach(events: Iterable[Event]) -> None:
+def attach_results(events: Iterable[Event]) -> None:
     """Give each event that only begins a change a `result`: the outcome that the change has by now."""
     begun = [event for event in events if event.action in ("change.prepared", "change.intent")]
     later = Event.objects.filter(change_id__in={event.change_id for event in begun} - {""}).exclude(
@@ -166,7 +166,7 @@ def _traces(changes: Sequence[Event]) -> list[FieldTrace]:
     """The fields that these changes touched, by name."""
     found: dict[str, FieldTrace] = {}
     for event in changes:
-        for change in field_changes(event):
+        for change in get_field_changes(event):
             known = found.get(change.name, FieldTrace(change.name, 0, event))
             found[change.name] = FieldTrace(change.name, known.times + 1, known.latest)
     return [found[name] for name in sorted(found)]
@@ -174,7 +174,7 @@ def _traces(changes: Sequence[Event]) -> list[FieldTrace]:
 
 def _steps(events: Sequence[Event], name: str) -> Iterator[FieldValue]:
     for event in events:
-        named = (change for change in field_changes(event) if change.name[:MOST_NAME] == name)
+        named = (change for change in get_field_changes(event) if change.name[:MOST_NAME] == name)
         yield from (FieldValue(change, event) for change in named)
 
 
@@ -185,7 +185,7 @@ def _carried_out(events: QuerySet[Event]) -> QuerySet[Event]:
 
 def _purged_behind(events: QuerySet[Event]) -> int | None:
     """The last row of what was purged after an object's first event, which itself is never removed."""
-    end = max((last for _, last in purged_ranges()), default=0)
+    end = max((last for _, last in get_purged_ranges()), default=0)
     return end if events.filter(sequence__lt=end).exists() else None
 
 

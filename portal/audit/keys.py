@@ -9,19 +9,19 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 
-def audit_keys() -> dict[str, bytes]:
+def get_audit_keys() -> dict[str, bytes]:
     """Key id → key, the current one first. Raises ImproperlyConfigured for a key that is none."""
     return _parsed(settings.PORTAL_AUDIT_KEYS)
 
 
-def current_key_id() -> str:
+def get_current_key_id() -> str:
     """Id of the key that signs new rows."""
-    return next(iter(audit_keys()))
+    return next(iter(get_audit_keys()))
 
 
-def keyed_digest(key_id: str, text: str) -> str:
+def compute_digest(key_id: str, text: str) -> str:
     """HMAC-SHA256 of `text` in hexadecimal. Raises KeyError for an unknown key."""
-    return hmac.digest(audit_keys()[key_id], text.encode("utf-8", "surrogatepass"), "sha256").hex()
+    return hmac.digest(get_audit_keys()[key_id], text.encode("utf-8", "surrogatepass"), "sha256").hex()
 
 
 @lru_cache(maxsize=4)

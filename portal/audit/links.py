@@ -25,7 +25,7 @@ _OBJECT_PAGES = {
 }
 
 
-def event_links(event: Event, request: HttpRequest) -> dict[str, str]:
+def get_event_links(event: Event, request: HttpRequest) -> dict[str, str]:
     """Name → address for actor, object, parent, connection, change and the explorer narrowed to each; "" for
     what has no page or may not be opened by the person."""
     may = request.user.has_perm

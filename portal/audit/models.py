@@ -80,12 +80,12 @@ class Event(models.Model):
     @property
     def sentence(self) -> str:
         """What happened, as a sentence for people."""
-        return event_types.sentence_of(self)
+        return event_types.describe_event(self)
 
     @property
     def sentence_html(self) -> str:
         """The same for pages, with foreign text isolated."""
-        return event_types.sentence_html(self)
+        return event_types.describe_event_html(self)
 
     @property
     def request_data(self) -> Any:

@@ -9,9 +9,9 @@ from django.http import QueryDict
 
 from portal.audit.event_types import ACTIONS, action_title
 from portal.audit.filters import EventFilter
-from portal.audit.history import results_attach
+from portal.audit.history import attach_results
 from portal.audit.models import Event, KnownName
-from portal.audit.search import COUNTED, Selection, selection_of
+from portal.audit.search import COUNTED, Selection, select_events
 
 PER_PAGE = 50
 MOST_CHOICES = 300
@@ -34,11 +34,11 @@ class EventPage:
     problems: Mapping[str, str] = field(default_factory=dict)
 
 
-def events_page(wanted: EventFilter, query: QueryDict) -> EventPage:
+def get_event_page(wanted: EventFilter, query: QueryDict) -> EventPage:
     """The page that `before` or `after` in the address asks for; nonsense there means the newest page."""
     before, after = _row(query.get("before", "")), _row(query.get("after", ""))
     upwards = after is not None and before is None
-    selection = selection_of(wanted)
+    selection = select_events(wanted)
     numbers = selection.numbers(
         PER_PAGE + 1, above=after if upwards else None, below=before, oldest_first=upwards
     )
@@ -50,18 +50,18 @@ def events_page(wanted: EventFilter, query: QueryDict) -> EventPage:
     back = _back(found, before, after)
     # A sentence needs neither, and a routing document is long.
     events = list(Event.objects.filter(sequence__in=found).defer("request", "answer"))
-    results_attach(events)
+    attach_results(events)
     return EventPage(
         events,
         older=back if upwards else onwards,
         newer=onwards if upwards else back,
-        count=f"{len(found):,}" if all_here else count_words(selection, at_least=len(found)),
+        count=f"{len(found):,}" if all_here else describe_count(selection, at_least=len(found)),
         looked_until=_time(numbers.reached),
         problems=selection.problems,
     )
 
 
-def count_words(selection: Selection, at_least: int = 0) -> str:
+def describe_count(selection: Selection, at_least: int = 0) -> str:
     """How many events match: counted to COUNTED at most, and for a short time."""
     counted, complete = selection.counted()
     most = max(counted, at_least)
@@ -83,7 +83,7 @@ def _time(row: int | None) -> datetime | None:
     return Event.objects.values_list("time", flat=True).filter(sequence=row).first() if row else None
 
 
-def choices_known() -> dict[str, list[str]]:
+def get_known_choices() -> dict[str, list[str]]:
     """Facet → its values as they occur in the trail: actor, role, outcome, field, kind."""
     rows = KnownName.objects.filter(
         kind__in=("actor", "role", "outcome", "field", "kind"), guid="", connection=""
@@ -97,7 +97,7 @@ def choices_known() -> dict[str, list[str]]:
 
 
 @cache
-def action_groups() -> list[tuple[str, list[tuple[str, str]]]]:
+def get_action_groups() -> list[tuple[str, list[tuple[str, str]]]]:
     """Actions by their first part: ("Change", [("change.", "Change: all"), ("change.accepted", …), …])."""
     groups: dict[str, list[tuple[str, str]]] = {}
     for action in ACTIONS:

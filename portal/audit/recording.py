@@ -11,12 +11,12 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from portal.audit import event_types
-from portal.audit.anchors import anchor_after
-from portal.audit.canonical import HASHED_FIELDS, json_text, row_text, text_clean
-from portal.audit.chain_head import EndAltered, head_seal, last_time
-from portal.audit.keys import current_key_id, keyed_digest
+from portal.audit.anchors import write_anchor_after
+from portal.audit.canonical import HASHED_FIELDS, clean_text, json_text, row_text
+from portal.audit.chain_head import EndAltered, compute_head_seal, get_last_time
+from portal.audit.keys import compute_digest, get_current_key_id
 from portal.audit.models import ChainHead, Event
-from portal.audit.search_index import index_write
+from portal.audit.search_index import write_index
 from portal.core.trusted_proxies import address_of
 
 logger = logging.getLogger(__name__)
@@ -81,10 +81,10 @@ def origin_system(name: str) -> Origin:
 
 def session_digest(session_key: str | None) -> str:
     """What tells sessions apart without being able to take one over."""
-    return keyed_digest(current_key_id(), f"session:{session_key}")[:16] if session_key else ""
+    return compute_digest(get_current_key_id(), f"session:{session_key}")[:16] if session_key else ""
 
 
-def event_record(
+def record_event(
     *,
     action: str,
     origin: Origin,
@@ -121,7 +121,7 @@ def event_record(
         "request": json_text(request), "answer": json_text(answer), "message": message,
         "duration_ms": duration_ms,
     }  # fmt: skip
-    return _appended({name: _fitting(name, value) for name, value in values.items()})
+    return _append_event({name: _fit_column(name, value) for name, value in values.items()})
 
 
 def _origin_values(origin: Origin) -> dict[str, Any]:
@@ -147,26 +147,26 @@ def _object_values(about: ObjectRef | None) -> dict[str, Any]:
     }
 
 
-def _fitting(name: str, value: Any) -> Any:
+def _fit_column(name: str, value: Any) -> Any:
     """Text that fits its column: what comes from outside must not be able to stop the record."""
     if value is None or isinstance(value, int):
         return value if name in ("actor_id", "duration_ms") else str(value)
     # A name without bounds of its own must still fit the index of PostgreSQL.
     longest = 400 if name == "actor_name" else getattr(Event._meta.get_field(name), "max_length", None)
-    return text_clean(value)[:longest]
+    return clean_text(value)[:longest]
 
 
-def record_try() -> None:
+def check_recording() -> None:
     """Does all that recording an event does, and takes it back. Raises AuditUnavailable where none can be."""
     origin, about = origin_system("health"), ObjectRef("page", "-", "-", "-", "-")
     values = dict.fromkeys(HASHED_FIELDS, "") | _origin_values(origin) | _object_values(about)
-    _appended(values | {"action": "audit.verified", "message": "-", "duration_ms": 0}, stays=False)
+    _append_event(values | {"action": "audit.verified", "message": "-", "duration_ms": 0}, stays=False)
 
 
-def _appended(values: dict[str, Any], *, stays: bool = True) -> Event:
+def _append_event(values: dict[str, Any], *, stays: bool = True) -> Event:
     try:
         with transaction.atomic():
-            event = _linked(values)
+            event = _link_event(values)
             if not stays:
                 transaction.set_rollback(True)
         return event
@@ -177,11 +177,11 @@ def _appended(values: dict[str, Any], *, stays: bool = True) -> Event:
         raise AuditUnavailable("The audit trail cannot be written, so nothing was done.") from error
 
 
-def _linked(values: dict[str, Any]) -> Event:
+def _link_event(values: dict[str, Any]) -> Event:
     """Chains the row to the last one. The head's lock makes writers queue: without it the chain forks."""
     head = ChainHead.objects.select_for_update().get(pk=1)
     try:
-        before = last_time(head)
+        before = get_last_time(head)
     except EndAltered as trouble:
         logger.critical("the audit trail was tampered with: %s; nothing is recorded or sent", trouble)
         raise AuditUnavailable(
@@ -189,7 +189,7 @@ def _linked(values: dict[str, Any]) -> Event:
             "changes until an operator has looked into this. See docs/audit.md."
         ) from None
     now = datetime.now(UTC)
-    key_id = current_key_id()
+    key_id = get_current_key_id()
     row = values | {
         "sequence": head.sequence + 1,
         # Never before the last row's, though the clock is set back: a span of time is a span of rows.
@@ -197,20 +197,20 @@ def _linked(values: dict[str, Any]) -> Event:
         "key_id": key_id,
         "previous_hash": head.hash,
     }
-    row["hash"] = keyed_digest(key_id, row_text([row[name] for name in HASHED_FIELDS]))
+    row["hash"] = compute_digest(key_id, row_text([row[name] for name in HASHED_FIELDS]))
     event = Event.objects.create(**row)
-    index_write([event])
-    _head_move(event, head.count + 1)
-    transaction.on_commit(lambda: anchor_after(event), robust=True)
+    write_index([event])
+    _move_head(event, head.count + 1)
+    transaction.on_commit(lambda: write_anchor_after(event), robust=True)
     return event
 
 
-def _head_move(event: Event, count: int) -> None:
+def _move_head(event: Event, count: int) -> None:
     ChainHead.objects.filter(pk=1).update(
         sequence=event.sequence,
         count=count,
         hash=event.hash,
         key_id=event.key_id,
-        seal=head_seal(event.key_id, event.sequence, count, event.hash),
+        seal=compute_head_seal(event.key_id, event.sequence, count, event.hash),
         updated_at=event.time,
     )

@@ -161,6 +161,6 @@ LOOKS = {
 }
 
 
-def look_condition(name: str) -> Q:
+def get_rule_condition(name: str) -> Q:
     """What events of that look have in common; nothing for a look that there is not."""
     return LOOKS[name].condition() if name in LOOKS else Q(pk__in=[])

@@ -11,11 +11,11 @@ from django.utils import timezone
 
 from portal.audit.daily_review import (
     ReviewRefused,
-    day_read,
-    day_sections,
-    day_sign_off,
-    days_listed,
-    first_day,
+    get_day,
+    get_first_day,
+    get_sections,
+    list_days,
+    sign_off_day,
 )
 from portal.audit.recording import origin_of
 from portal.core.field_types import TextField
@@ -46,7 +46,7 @@ class ReviewListView(PortalView):
         """DAYS days, the ones before ?until= if it is there."""
         today = timezone.now().astimezone(UTC).date()
         until = min(_day(request.GET.get("until", "")) or today, today)
-        days = days_listed(until=until, count=DAYS)
+        days = list_days(until=until, count=DAYS)
         context = {
             "tab": "review",
             "rows": [(day, day.events) for day in days],
@@ -75,7 +75,7 @@ class ReviewDayView(PortalView):
             return self._page(request, wanted, form, 422)
         try:
             note = form.cleaned_data["note"]
-            day_sign_off(by=request.user, origin=origin_of(request), day=wanted, note=note)
+            sign_off_day(by=request.user, origin=origin_of(request), day=wanted, note=note)
         except ReviewRefused as refusal:
             messages.error(request, str(refusal))
             return self._page(request, wanted, form, 409)
@@ -83,8 +83,8 @@ class ReviewDayView(PortalView):
         return redirect("audit:review")
 
     def _page(self, request: HttpRequest, wanted: date, form: SignOffForm, status: int) -> HttpResponse:
-        day = day_read(wanted)
-        found, before = day_sections(day), wanted - timedelta(days=1)
+        day = get_day(wanted)
+        found, before = get_sections(day), wanted - timedelta(days=1)
         sections = [section for section in found if section.events or section.left_off]
         context = {
             "tab": "review",
@@ -92,7 +92,7 @@ class ReviewDayView(PortalView):
             "form": form,
             "sections": [(section, urlencode(section.query)) for section in sections],
             "calm": [section.look for section in found if section not in sections],
-            "before": before if before >= (first_day() or wanted) else None,
+            "before": before if before >= (get_first_day() or wanted) else None,
             "after": wanted + timedelta(days=1) if day.over else None,
         }
         return render(request, "audit/review_day.html", context, status=status)
@@ -110,6 +110,6 @@ def _day(text: str) -> date | None:
 def _day_or_404(text: str) -> date:
     """Raises Http404 for what is no day, for one before the trail began, and for one still to come."""
     day, today = _day(text), timezone.now().astimezone(UTC).date()
-    if day is None or not (first_day() or today) <= day <= today:
+    if day is None or not (get_first_day() or today) <= day <= today:
         raise Http404
     return day

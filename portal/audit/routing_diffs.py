@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from portal.audit.diffs import value_words
+from portal.audit.diffs import describe_value
 from portal.audit.models import Event
 
 DOCUMENT = "routing"
@@ -41,7 +41,7 @@ class _Rule:
         return f"{' and '.join(self.conditions) or 'always'} → {self.target}"
 
 
-def routing_changes(event: Event) -> list[RoutingChange]:
+def get_routing_changes(event: Event) -> list[RoutingChange]:
     """The difference of the event's two documents; [] for an event without them."""
     before, after = ((values or {}).get(DOCUMENT) for values in (event.before_data, event.after_data))
     if not isinstance(before, dict) or not isinstance(after, dict):
@@ -79,7 +79,7 @@ def _settings(document: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], st
     for where, block in [("", document), *((m.get("method", ""), m) for m in document.get("methods") or [])]:
         for name, value in block.items():
             if name not in _NOT_SETTINGS:
-                yield (where, name), _target(value) if isinstance(value, dict) else value_words(value)
+                yield (where, name), _target(value) if isinstance(value, dict) else describe_value(value)
 
 
 def _rules(document: Mapping[str, Any]) -> Iterator[_Rule]:
@@ -107,14 +107,14 @@ def _condition(asked: Mapping[str, Any]) -> str:
     """ "AmountCurrency >= 100 USD": the comparator first, then the other parameters by name."""
     params = dict(asked.get("params") or {})
     comparator = params.pop("comparator", "")
-    values = [value_words(params[name]) for name in sorted(params)]
+    values = [describe_value(params[name]) for name in sorted(params)]
     return " ".join(part for part in (str(asked.get("constraint", "")), str(comparator), *values) if part)
 
 
 def _target(leads: Any) -> str:
     """A connector with those that stand in for it, or an action such as "disable"."""
     if not isinstance(leads, dict):
-        return value_words(leads)
+        return describe_value(leads)
     spares = [_target(spare) for spare in leads.get("onFail") or []]
     return ", if that fails ".join([str(leads.get("connector", "—")), *spares])
 

@@ -8,19 +8,19 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from portal.audit.filters import parse_filters
-from portal.audit.history import history_page
+from portal.audit.history import get_history
 from portal.audit.models import SavedFilter
 from portal.audit.recording import origin_of
 from portal.audit.saved_filters import (
     FilterRefused,
-    filter_delete,
-    filter_rename,
-    filter_save,
-    filter_share,
-    filter_words,
-    filters_for,
-    roles_to_share_with,
-    wanted_kept,
+    delete_filter,
+    describe_filter,
+    get_filters,
+    get_roles_to_share_with,
+    rename_filter,
+    save_filter,
+    share_filter,
+    with_time_zone,
 )
 from portal.audit.views import filter_query, zone_of
 from portal.core.field_types import TextField
@@ -70,7 +70,7 @@ class SavedFiltersView(PortalView):
             return self._page(request, form, 422)
         query = filter_query(parse_filters(request.GET, zone_of(request)))
         try:
-            filter_save(by=request.user, origin=origin_of(request), query=query, **form.cleaned_data)
+            save_filter(by=request.user, origin=origin_of(request), query=query, **form.cleaned_data)
         except FilterRefused as refusal:
             form.add_error("name", str(refusal))
             return self._page(request, form, 422)
@@ -81,9 +81,9 @@ class SavedFiltersView(PortalView):
         wanted = parse_filters(request.GET, zone_of(request))
         context = {
             "tab": "filters",
-            "rows": [_row(request, saved) for saved in filters_for(request.user)],
+            "rows": [_row(request, saved) for saved in get_filters(request.user)],
             "form": form if wanted.values else None,
-            "filter_words": wanted_kept(wanted, request.user).said,
+            "filter_words": with_time_zone(wanted, request.user).said,
             "roles": _role_choices() if _may_share(request) else [],
         }
         return render(request, "audit/filters.html", context, status=status)
@@ -97,38 +97,38 @@ class SavedFilterView(PortalView):
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The filter in words, and its history; 404 for one that the person may not open."""
-        saved = get_object_or_404(filters_for(request.user), pk=pk)
+        saved = get_object_or_404(get_filters(request.user), pk=pk)
         context = {
             "row": _row(request, saved),
             "roles": _role_choices() if _may_share(request) else [],
-            "history": history_page(connection="", guid=str(pk), kind="filter", query=request.GET),
+            "history": get_history(connection="", guid=str(pk), kind="filter", query=request.GET),
         }
         return render(request, "audit/filter.html", context)
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """What `do` says; 404 for a filter that the person may not even open."""
-        saved = get_object_or_404(filters_for(request.user), pk=pk)
+        saved = get_object_or_404(get_filters(request.user), pk=pk)
         try:
-            messages.success(request, _done(request, saved))
+            messages.success(request, _apply_action(request, saved))
         except FilterRefused as refusal:
             messages.error(request, str(refusal))
         return redirect("audit:filters")
 
 
-def _done(request: HttpRequest, saved: SavedFilter) -> str:
+def _apply_action(request: HttpRequest, saved: SavedFilter) -> str:
     acting: dict[str, Any] = {"by": request.user, "origin": origin_of(request), "saved": saved}
     do, name = request.POST.get("do", ""), saved.name
     if do == "delete":
-        filter_delete(**acting)
+        delete_filter(**acting)
         return f"“{name}” deleted."
     if do == "share":
-        filter_share(**acting, role=request.POST.get("role", ""))
+        share_filter(**acting, role=request.POST.get("role", ""))
         shared = f"everyone with the role {saved.role}" if saved.role else "no one now"
         return f"“{name}” is shared with {shared}."
     new = request.POST.get("name", "").replace("\0", "").strip()[:80]
     if do != "rename" or not new:
         raise FilterRefused("Give the filter a name.")
-    filter_rename(**acting, name=new)
+    rename_filter(**acting, name=new)
     return f"“{name}” was renamed to “{new}”."
 
 
@@ -137,7 +137,7 @@ def _row(request: HttpRequest, saved: SavedFilter) -> dict[str, Any]:
     mine = saved.owner_id == request.user.pk
     return {
         "saved": saved,
-        "words": filter_words(saved),
+        "words": describe_filter(saved),
         "mine": mine,
         "may_change": _may_share(request) if saved.role else mine,
     }
@@ -148,4 +148,4 @@ def _may_share(request: HttpRequest) -> bool:
 
 
 def _role_choices() -> list[tuple[str, str]]:
-    return [("", _NOBODY), *((role, f"Everyone with the role {role}") for role in roles_to_share_with())]
+    return [("", _NOBODY), *((role, f"Everyone with the role {role}") for role in get_roles_to_share_with())]

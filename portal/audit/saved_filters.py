@@ -13,8 +13,8 @@ from django.utils.http import urlencode
 
 from portal.audit.filters import TIMES, EventFilter, parse_filters
 from portal.audit.models import SavedFilter
-from portal.audit.recording import ObjectRef, Origin, event_record
-from portal.audit.search import selection_of
+from portal.audit.recording import ObjectRef, Origin, record_event
+from portal.audit.search import select_events
 from portal.core.datetimes import zone_named
 
 MOST = 50  # of one person, and shared with one role
@@ -24,24 +24,24 @@ class FilterRefused(Exception):  # noqa: N818 - reads as what happened
     """The filter cannot be saved so; the text says why, for people."""
 
 
-def filters_for(user: Any) -> QuerySet[SavedFilter]:
+def get_filters(user: Any) -> QuerySet[SavedFilter]:
     """What the person may open: their own, and what is shared with their role; by name."""
     shared = Q(role=user.role) & ~Q(role="")
     return SavedFilter.objects.filter(Q(owner=user) | shared).select_related("owner").order_by("name", "pk")
 
 
-def roles_to_share_with() -> list[str]:
+def get_roles_to_share_with() -> list[str]:
     """The roles that may read the trail."""
     readers = Group.objects.filter(permissions__codename="view", permissions__content_type__app_label="audit")
     return list(readers.order_by("name").values_list("name", flat=True))
 
 
-def filter_words(saved: SavedFilter) -> str:
+def describe_filter(saved: SavedFilter) -> str:
     """What the filter asks for, in words."""
     return _wanted(saved.query).said
 
 
-def wanted_kept(wanted: EventFilter, by: Any) -> EventFilter:
+def with_time_zone(wanted: EventFilter, by: Any) -> EventFilter:
     """As it is saved: with the zone whose days are meant, so that others elsewhere find the same."""
     if not wanted.values.keys() & set(TIMES) or "zone" in wanted.values:
         return wanted
@@ -49,27 +49,27 @@ def wanted_kept(wanted: EventFilter, by: Any) -> EventFilter:
     return replace(wanted, values={**wanted.values, "zone": zone})
 
 
-def filter_save(*, by: Any, origin: Origin, name: str, query: str, role: str = "") -> SavedFilter:
+def save_filter(*, by: Any, origin: Origin, name: str, query: str, role: str = "") -> SavedFilter:
     """Saves a filter under a name, for a role too if one is given. Its days stay those of whoever saved it.
 
     Raises FilterRefused, PermissionDenied for sharing without the right, AuditUnavailable.
     """
-    wanted = wanted_kept(_wanted(query), by)
+    wanted = with_time_zone(_wanted(query), by)
     asked = wanted.values
     if not asked:
         raise FilterRefused("There is no filter to save. Choose a filter first, then give it a name.")
-    if problems := selection_of(wanted).problems:
+    if problems := select_events(wanted).problems:
         raise FilterRefused(f"This filter has errors: {' '.join(problems.values())}")
     if SavedFilter.objects.filter(owner=by).count() >= MOST:
         raise FilterRefused(f"You already have {MOST} saved filters. Delete one first.")
     with transaction.atomic():
-        saved = _stored(SavedFilter(owner=by, name=name, query=urlencode(asked)))
+        saved = _save_unique(SavedFilter(owner=by, name=name, query=urlencode(asked)))
         if role:
-            filter_share(by=by, origin=origin, saved=saved, role=role)
+            share_filter(by=by, origin=origin, saved=saved, role=role)
     return saved
 
 
-def filter_share(*, by: Any, origin: Origin, saved: SavedFilter, role: str) -> None:
+def share_filter(*, by: Any, origin: Origin, saved: SavedFilter, role: str) -> None:
     """Shares it with a role, or with "" with nobody any more. Others see that, so it is on record.
 
     Raises FilterRefused, PermissionDenied, AuditUnavailable.
@@ -77,7 +77,7 @@ def filter_share(*, by: Any, origin: Origin, saved: SavedFilter, role: str) -> N
     _authorise(by, saved, sharing=True)
     if role == saved.role:
         return
-    if role and role not in roles_to_share_with():
+    if role and role not in get_roles_to_share_with():
         raise FilterRefused("This role does not have access to the audit trail.")
     if role and SavedFilter.objects.filter(role=role).count() >= MOST:
         raise FilterRefused(f"{MOST} filters are already shared with this role. Stop sharing one first.")
@@ -87,17 +87,17 @@ def filter_share(*, by: Any, origin: Origin, saved: SavedFilter, role: str) -> N
         _record("filter.shared" if role else "filter.withdrawn", origin, saved, role or before)
 
 
-def filter_rename(*, by: Any, origin: Origin, saved: SavedFilter, name: str) -> None:
+def rename_filter(*, by: Any, origin: Origin, saved: SavedFilter, name: str) -> None:
     """Gives it another name. Raises FilterRefused for a name in use, PermissionDenied, AuditUnavailable."""
     _authorise(by, saved, sharing=bool(saved.role))
     before, saved.name = saved.name, name
     with transaction.atomic():
-        _stored(saved)
+        _save_unique(saved)
         if saved.role:
             _record("filter.renamed", origin, saved, saved.role, was=before)
 
 
-def filter_delete(*, by: Any, origin: Origin, saved: SavedFilter) -> None:
+def delete_filter(*, by: Any, origin: Origin, saved: SavedFilter) -> None:
     """Deletes it, for everybody it is shared with too. Raises PermissionDenied, AuditUnavailable."""
     _authorise(by, saved, sharing=bool(saved.role))
     with transaction.atomic():
@@ -106,7 +106,7 @@ def filter_delete(*, by: Any, origin: Origin, saved: SavedFilter) -> None:
         saved.delete()
 
 
-def filters_withdraw(*, origin: Origin, role: str) -> None:
+def withdraw_filters(*, origin: Origin, role: str) -> None:
     """Leaves the filters shared with a role that is deleted to their owners alone, each on record."""
     for saved in SavedFilter.objects.filter(role=role).order_by("pk"):
         saved.role = ""
@@ -121,7 +121,7 @@ def _authorise(by: Any, saved: SavedFilter, *, sharing: bool) -> None:
         raise PermissionDenied("may not change this saved filter")
 
 
-def _stored(saved: SavedFilter) -> SavedFilter:
+def _save_unique(saved: SavedFilter) -> SavedFilter:
     try:
         with transaction.atomic():
             saved.save()
@@ -131,11 +131,11 @@ def _stored(saved: SavedFilter) -> SavedFilter:
 
 
 def _record(action: str, origin: Origin, saved: SavedFilter, role: str, *, was: str = "") -> None:
-    event_record(
+    record_event(
         action=action,
         origin=origin,
         object=ObjectRef("filter", str(saved.pk), saved.name),
-        message=f"{role}, {filter_words(saved)}",
+        message=f"{role}, {describe_filter(saved)}",
         before={"name": was} if was else None,
         after={"name": saved.name} if was else None,
     )

@@ -1,6 +1,6 @@
 """Look up the events that match a filter, for the audit list, the timeline and exports, in bounded time.
 
-`selection_of` turns a filter into conditions; a Selection reads the matching events. A single condition is
+`select_events` turns a filter into conditions; a Selection reads the matching events. A single condition is
 read along its own index, each of a few alternatives separately. Of several conditions the rarest is read
 first, if it is rare. Several common conditions share no index: rows are then searched window by window until
 the time is up, and Numbers.reached says how far the search came.
@@ -19,8 +19,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from portal.audit.event_types import ACTIONS, KINDS, OUTCOMES
 from portal.audit.filters import EventFilter, is_number
 from portal.audit.models import Event, KnownName, Term
-from portal.audit.review_rules import LOOKS, look_condition
-from portal.audit.search_index import MOST_NAME, words_asked
+from portal.audit.review_rules import LOOKS, get_rule_condition
+from portal.audit.search_index import MOST_NAME, split_words
 from portal.core.text import fold
 from provisioning.credentials.models import Connection
 
@@ -203,7 +203,7 @@ class Selection:
         return Numbers(found)
 
 
-def events_numbered(numbers: list[int]) -> QuerySet[Event]:
+def get_events(numbers: list[int]) -> QuerySet[Event]:
     """The events with these numbers, oldest first; `numbers` are in order."""
     if numbers and numbers[-1] - numbers[0] == len(numbers) - 1:
         return Event.objects.filter(sequence__range=(numbers[0], numbers[-1])).order_by("sequence")
@@ -259,9 +259,9 @@ class _TooManyNames(Exception):  # noqa: N818 - reads as what happened
     """More than MOST_NAMES names match; the text is the name of the filter."""
 
 
-def selection_of(wanted: EventFilter) -> Selection:
+def select_events(wanted: EventFilter) -> Selection:
     """Looks up the names and times of a filter; a few small queries. Nothing, if it is not understood."""
-    if problems := problems_of(wanted):
+    if problems := find_problems(wanted):
         return Selection((_NOTHING,), problems=problems)
     try:
         conditions = tuple(_conditions(wanted.values))
@@ -272,7 +272,7 @@ def selection_of(wanted: EventFilter) -> Selection:
     return Selection(conditions, span, rows)
 
 
-def problems_of(wanted: EventFilter) -> dict[str, str]:
+def find_problems(wanted: EventFilter) -> dict[str, str]:
     """What is not understood, by the name of the filter: also what is neither in the trail nor could be."""
     return wanted.problems or _find_unknown_values(wanted.values)
 
@@ -288,7 +288,7 @@ def _find_unknown_values(values: dict[str, str]) -> dict[str, str]:
         "field": lambda field: Term.objects.filter(term=_field_term(field)).exists(),
         "person": is_number,
         "group": lambda _: False,
-        "words": words_asked,
+        "words": split_words,
     }
     columns = {**_COLUMNS, "action": "action"}
     return {
@@ -321,11 +321,11 @@ def _conditions(values: dict[str, str]) -> Iterator[Condition]:
     if "object" in values:
         yield _object(values["object"])
     if "look" in values:
-        yield Condition(look_condition(values["look"]), ordered=False, indexed=False)
+        yield Condition(get_rule_condition(values["look"]), ordered=False, indexed=False)
     if "field" in values:
         yield Condition(terms=(_field_term(values["field"]),))
     if "words" in values:
-        yield from (Condition(terms=(f"w:{word}",)) for word in words_asked(values["words"]))
+        yield from (Condition(terms=(f"w:{word}",)) for word in split_words(values["words"]))
 
 
 def _one_of(column: str, values: list[str]) -> Condition:

@@ -38,7 +38,7 @@ def _word_terms(text: str) -> frozenset[str]:
     return frozenset(f"w:{word}" for word in (words if text.isascii() else words + _PAIR.findall(text)))
 
 
-def words_asked(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """The words to look for: of what is written without blanks its pairs."""
     words = list[str]()
     for word in _WORD.findall(fold(text)):
@@ -47,14 +47,14 @@ def words_asked(text: str) -> list[str]:
 
 
 @lru_cache(maxsize=64)
-def fields_of(before: str, after: str) -> tuple[str, ...]:
+def get_changed_fields(before: str, after: str) -> tuple[str, ...]:
     """Names of the fields whose values differ, nested ones with dots and with their first part too.
 
     Asked for twice for each event, and an outcome often has the values of its intent.
     """
     if not before and not after:
         return ()
-    old, new = (flat_values(json.loads(text) if text else None) for text in (before, after))
+    old, new = (flatten_values(json.loads(text) if text else None) for text in (before, after))
     touched = [
         name for name in {**old, **new} if name not in old or name not in new or old[name] != new[name]
     ]
@@ -64,32 +64,32 @@ def fields_of(before: str, after: str) -> tuple[str, ...]:
     return tuple(name[:MOST_NAME] for name in dict.fromkeys(touched + firsts))[:MOST_FIELDS]
 
 
-def flat_values(value: Any, path: str = "") -> dict[str, Any]:
+def flatten_values(value: Any, path: str = "") -> dict[str, Any]:
     """Nested objects as dotted names; lists stay whole, since their order matters."""
     if isinstance(value, dict) and (value or not path):
         flat: dict[str, Any] = {}
         for key, child in value.items():
-            flat |= flat_values(child, f"{path}.{key}" if path else str(key))
+            flat |= flatten_values(child, f"{path}.{key}" if path else str(key))
         return flat
     return {path: value} if path else {}
 
 
-def terms_of(event: Event) -> set[str]:
+def get_terms(event: Event) -> set[str]:
     """The terms of an event: `w:` words, `f:` fields touched, `o:` guids of the object and all above it."""
     texts = (event.actor_name, event.object_name, event.parent_name, event.reason, event.message)
     terms = set[str]().union(*[_word_terms(text[:MOST_TEXT]) for text in texts if text])
-    terms.update([f"f:{name}" for name in fields_of(event.before, event.after)])
+    terms.update([f"f:{name}" for name in get_changed_fields(event.before, event.after)])
     # Migrations index events from before there were ancestors.
     above = getattr(event, "ancestors", "").split()
-    return terms | {f"o:{guid[:128]}" for guid in (identity_of(event), event.parent_guid, *above) if guid}
+    return terms | {f"o:{guid[:128]}" for guid in (get_identity(event), event.parent_guid, *above) if guid}
 
 
-def identity_of(event: Event) -> str:
+def get_identity(event: Event) -> str:
     """What tells the event's object from others: its guid, or the name of what has none."""
     return event.object_guid or event.object_name[:128]
 
 
-def known_of(event: Event) -> Iterator[tuple[str, str, str, str]]:
+def get_known_names(event: Event) -> Iterator[tuple[str, str, str, str]]:
     """(kind, connection, guid, name) of everything that the event makes known."""
     if event.actor_name:
         yield ("actor", "", "", event.actor_name[:200])
@@ -99,29 +99,29 @@ def known_of(event: Event) -> Iterator[tuple[str, str, str, str]]:
         yield ("outcome", "", "", event.outcome[:200])
     if event.object_kind:
         yield ("kind", "", "", event.object_kind[:200])
-    yield from (("field", "", "", name) for name in fields_of(event.before, event.after))
-    if identity_of(event):
+    yield from (("field", "", "", name) for name in get_changed_fields(event.before, event.after))
+    if get_identity(event):
         yield (
             f"object:{event.object_kind}"[:64],
             event.connection,
-            identity_of(event),
+            get_identity(event),
             event.object_name[:200],
         )
     if event.parent_guid:
         yield ("object:", event.connection, event.parent_guid, event.parent_name[:200])
 
 
-def index_write(events: Iterable[Event]) -> None:
+def write_index(events: Iterable[Event]) -> None:
     """Stores the terms and names of new events, in the open transaction that holds the head of the chain."""
     events = list(events)
     Term.objects.bulk_create(
-        [Term(term=term, event=event) for event in events for term in sorted(terms_of(event))],
+        [Term(term=term, event=event) for event in events for term in sorted(get_terms(event))],
         batch_size=5000,
     )
-    known_store(dict.fromkeys(row for event in events for row in known_of(event)))
+    store_known_names(dict.fromkeys(row for event in events for row in get_known_names(event)))
 
 
-def known_store(rows: Iterable[tuple[str, str, str, str]]) -> None:
+def store_known_names(rows: Iterable[tuple[str, str, str, str]]) -> None:
     """Stores the names that are not there yet. The database refuses every row that would replace one."""
     asked = list(rows)
     for begin in range(0, len(asked), NAMES_AT_ONCE):

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from portal.audit.filters import TIMES, EventFilter
 from portal.audit.models import Event
-from portal.audit.search import problems_of, selection_of
+from portal.audit.search import find_problems, select_events
 
 MOST_BARS = 200
 MOST_COUNTED = 50_000
@@ -60,25 +60,25 @@ class Timeline:
         return sum(bar.total for bar in self.bars)
 
 
-def timeline_of(wanted: EventFilter, zone: tzinfo) -> Timeline:
+def build_timeline(wanted: EventFilter, zone: tzinfo) -> Timeline:
     """The bars of a filter; without a time in it those of the last DAYS_SHOWN days. Two or three queries."""
     since, until = _span(wanted, zone)
     unit = next((name for name, longest in _UNITS if until - since <= longest), "month")
     edges = _edges(since, until, unit, zone)
-    events, cut, problems = _counted(replace(wanted, since=max(since, edges[0]), until=edges[-1]))
+    events, cut, problems = _count_buckets(replace(wanted, since=max(since, edges[0]), until=edges[-1]))
     counts: list[dict[str, int]] = [{} for _ in edges[1:]]
-    for bucket, outcome, number in _grouped(events, edges):
+    for bucket, outcome, number in _count_by_outcome(events, edges):
         counts[bucket][outcome] = number
     bars = [Bar(*row) for row in zip(edges, edges[1:], counts, strict=False)]
     return Timeline(unit, bars, sorted({name for bar in bars for name in bar.counts}), cut, problems)
 
 
-def totals_by_day(*, since: datetime, until: datetime) -> dict[date, int]:
+def get_totals_by_day(*, since: datetime, until: datetime) -> dict[date, int]:
     """How many events each day of UTC had, days without any left out."""
     edges = _edges(since, until, "day", UTC)
-    events, _cut, _problems = _counted(EventFilter({}, since, until))
+    events, _cut, _problems = _count_buckets(EventFilter({}, since, until))
     totals: Counter[date] = Counter()
-    for bucket, _outcome, number in _grouped(events, edges):
+    for bucket, _outcome, number in _count_by_outcome(events, edges):
         totals[edges[bucket].date()] += number
     return totals
 
@@ -123,12 +123,12 @@ def _next(edge: datetime, unit: str, zone: tzinfo) -> datetime:
     return _floor(datetime.combine(middle.date(), time(12), zone), unit, zone)
 
 
-def _counted(wanted: EventFilter) -> tuple[QuerySet[Event], bool, Mapping[str, str]]:
+def _count_buckets(wanted: EventFilter) -> tuple[QuerySet[Event], bool, Mapping[str, str]]:
     """The events to count, whether older ones were left out, and why there are none if not understood."""
-    if wanted.values.keys() <= _INDEXED and not problems_of(wanted):
+    if wanted.values.keys() <= _INDEXED and not find_problems(wanted):
         outcome = {"outcome": wanted.values["outcome"]} if "outcome" in wanted.values else {}
         return Event.objects.filter(time__gte=wanted.since, time__lt=wanted.until, **outcome), False, {}
-    selection = selection_of(wanted)
+    selection = select_events(wanted)
     numbers = selection.numbers(MOST_COUNTED + 1)
     if len(numbers.found) > MOST_COUNTED:
         return selection.events(above=numbers.found[-1]), True, {}
@@ -137,7 +137,7 @@ def _counted(wanted: EventFilter) -> tuple[QuerySet[Event], bool, Mapping[str, s
     return selection.events(), False, selection.problems
 
 
-def _grouped(events: QuerySet[Event], edges: list[datetime]) -> Iterator[tuple[int, str, int]]:
+def _count_by_outcome(events: QuerySet[Event], edges: list[datetime]) -> Iterator[tuple[int, str, int]]:
     buckets = events.order_by().annotate(bucket=_bucket(edges, 0, len(edges) - 2)).values("bucket", "outcome")
     return iter(buckets.annotate(number=Count("*")).values_list("bucket", "outcome", "number"))
 

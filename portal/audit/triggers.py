@@ -60,7 +60,7 @@ _POSTGRESQL = {
 }
 
 
-def guards_install(connection: BaseDatabaseWrapper) -> None:
+def install_triggers(connection: BaseDatabaseWrapper) -> None:
     """Puts the guards on the tables that are there; migrations come here before they all are.
 
     Raises ImproperlyConfigured for a database without guards of ours.
@@ -71,7 +71,7 @@ def guards_install(connection: BaseDatabaseWrapper) -> None:
             cursor.execute(statement)
 
 
-def guards_remove(connection: BaseDatabaseWrapper) -> None:
+def remove_triggers(connection: BaseDatabaseWrapper) -> None:
     """Takes the guards off, as somebody with the owner's rights could."""
     with connection.cursor() as cursor:
         tables = connection.introspection.table_names(cursor)
@@ -79,7 +79,7 @@ def guards_remove(connection: BaseDatabaseWrapper) -> None:
             cursor.execute(statement)
 
 
-def guards_missing(connection: BaseDatabaseWrapper) -> list[str]:
+def find_missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
     """Names of the guards that are not there as they were installed."""
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
@@ -97,11 +97,13 @@ def guards_missing(connection: BaseDatabaseWrapper) -> list[str]:
         )
         found = dict(cursor.fetchall())
     return [
-        name for name in _POSTGRESQL if _plain(found.get(name, "")) != _plain(_postgresql_statement(name))
+        name
+        for name in _POSTGRESQL
+        if _normalize_sql(found.get(name, "")) != _normalize_sql(_postgresql_statement(name))
     ]
 
 
-def _plain(statement: str) -> str:
+def _normalize_sql(statement: str) -> str:
     """The statement without what PostgreSQL writes otherwise than we do: cases, blanks and brackets."""
     return "".join(statement.lower().translate(str.maketrans("", "", "()")).split())
 

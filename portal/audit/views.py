@@ -9,18 +9,18 @@ from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from portal.audit.charts import chart_of
-from portal.audit.diffs import field_changes
+from portal.audit.charts import build_chart
+from portal.audit.diffs import get_field_changes
 from portal.audit.event_types import KINDS, action_title
-from portal.audit.filters import PRESETS, EventFilter, account_words, parse_filters
-from portal.audit.links import event_links
+from portal.audit.filters import PRESETS, EventFilter, describe_account, parse_filters
+from portal.audit.links import get_event_links
 from portal.audit.models import Event
-from portal.audit.pagination import action_groups, choices_known, events_page
-from portal.audit.retention.purging import archive_of_purged
+from portal.audit.pagination import get_action_groups, get_event_page, get_known_choices
+from portal.audit.retention.purging import find_archive_of_purged
 from portal.audit.review_rules import LOOKS
-from portal.audit.routing_diffs import DOCUMENT, routing_changes
-from portal.audit.saved_filters import filters_for
-from portal.audit.timeline import timeline_of
+from portal.audit.routing_diffs import DOCUMENT, get_routing_changes
+from portal.audit.saved_filters import get_filters
+from portal.audit.timeline import build_timeline
 from portal.core.context_processors import show_environment
 from portal.core.datetimes import zone_named
 from portal.core.errors import NotFound
@@ -37,7 +37,7 @@ class EventListView(PortalView):
     def get(self, request: HttpRequest) -> HttpResponse:
         """One page of events."""
         wanted = parse_filters(request.GET, zone_of(request))
-        page = events_page(wanted, request.GET)
+        page = get_event_page(wanted, request.GET)
         context = {
             "page": page,
             "events": page.events,
@@ -56,10 +56,10 @@ class TimelineView(PortalView):
         """The chart and its table."""
         zone = zone_of(request)
         wanted = parse_filters(request.GET, zone)
-        timeline = timeline_of(wanted, zone)
+        timeline = build_timeline(wanted, zone)
         context = {
             "timeline": timeline,
-            "chart": chart_of(timeline, wanted, zone),
+            "chart": build_chart(timeline, wanted, zone),
             "problems": timeline.problems,
         }
         return render(request, "audit/timeline.html", _explorer(request, "timeline", wanted) | context)
@@ -77,15 +77,15 @@ class EventView(PortalView):
             raise _gone(sequence)
         show_environment(request, event.connection)
         related = Event.objects.filter(change_id=event.change_id) if event.change_id else Event.objects.none()
-        routing = routing_changes(event)
+        routing = get_routing_changes(event)
         context = {
             "event": event,
             "action_title": action_title(event.action),
             "kind_words": KINDS.get(event.object_kind, event.object_kind),
-            "links": event_links(event, request),
+            "links": get_event_links(event, request),
             "accounts": _accounts(event),
             "routing": routing,
-            "changes": field_changes(event, without=DOCUMENT if routing else ""),
+            "changes": get_field_changes(event, without=DOCUMENT if routing else ""),
             "request_text": _readable(event.request_data),
             "answer_text": _readable(event.answer_data),
             "related": related.order_by("sequence")[:100],
@@ -108,14 +108,14 @@ def _explorer(request: HttpRequest, tab: str, wanted: EventFilter) -> dict[str, 
     return {
         "tab": tab,
         "wanted": wanted.values,
-        "account": account_words(wanted.values.get("person", "")),
+        "account": describe_account(wanted.values.get("person", "")),
         "filtered": wanted.values,
         "filter_query": filter_query(wanted),
         "presets": PRESETS.items(),
-        "groups": action_groups(),
+        "groups": get_action_groups(),
         "looks": [(look.name, look.title) for look in LOOKS.values()],
-        "known": choices_known(),
-        "saved": filters_for(request.user)[:SAVED_SHOWN],
+        "known": get_known_choices(),
+        "saved": get_filters(request.user)[:SAVED_SHOWN],
     }
 
 
@@ -139,7 +139,7 @@ def _readable(data: Any) -> str:
 
 def _gone(sequence: int) -> NotFound:
     """Where an event is that is not here."""
-    archive = archive_of_purged(sequence)
+    archive = find_archive_of_purged(sequence)
     if archive is None:
         return NotFound(f"There is no event {sequence} in the audit trail.")
     return NotFound(

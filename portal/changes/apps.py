@@ -7,7 +7,7 @@ from django.core.signals import request_started
 
 from portal.core.navigation import NAVIGATION, NavItem, Section
 from portal.core.permissions import AREAS, PERMISSIONS, Permission, PermissionArea
-from portal.tasks.periodic import housekeeping_register
+from portal.tasks.periodic import register_housekeeping
 from provisioning.encrypted_fields import EncryptedField, register_encrypted_field
 
 
@@ -30,7 +30,7 @@ class ChangesConfig(AppConfig):
 
         register_home_card()
         register_checks()
-        housekeeping_register(settle_stale_changes, every=timedelta(seconds=10))
+        register_housekeeping(settle_stale_changes, every=timedelta(seconds=10))
         request_started.connect(record_spooled_outcomes_soon, dispatch_uid="portal.changes.outcomes")
         columns = {"sealed_payload": payload_context, "sealed_secrets": secrets_context}
         register_encrypted_field(

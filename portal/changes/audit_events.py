@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import DatabaseError, transaction
 
-from portal.audit.recording import AuditUnavailable, ObjectRef, Origin, event_record
+from portal.audit.recording import AuditUnavailable, ObjectRef, Origin, record_event
 from portal.changes.errors import AuditWriteError
 from portal.changes.models import Change
 from provisioning.encryption import KeyringError
@@ -14,7 +14,7 @@ from provisioning.encryption import KeyringError
 
 def record_change_event(action: str, change: Change, origin: Origin, **details: Any) -> None:
     """Append one event about a change. Raises AuditUnavailable."""
-    event_record(
+    record_event(
         action=action,
         origin=origin,
         connection=change.connection,

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.http import QueryDict
 from django.utils import timezone
 
-from portal.audit.history import History, history_page
+from portal.audit.history import History, get_history
 from portal.audit.recording import origin_system
 from portal.changes.audit_events import durable_record, get_old_values, record_change_event
 from portal.changes.errors import AuditWriteError
@@ -55,9 +55,7 @@ def load_entity_history(
 ) -> History:
     """Return the history of an entity, after interrupted changes are settled."""
     settle_stale_changes()
-    return history_page(
-        connection=connection, guid=guid, query=query, elsewhere=True, child_kinds=child_kinds
-    )
+    return get_history(connection=connection, guid=guid, query=query, elsewhere=True, child_kinds=child_kinds)
 
 
 def _settle(change: Change) -> int:

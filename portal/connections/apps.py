@@ -19,11 +19,11 @@ class ConnectionsConfig(AppConfig):
         from portal.connections.credential_actions import destroy_expired_credentials
         from portal.connections.dashboard import register_dashboard_cards
         from portal.connections.notifications import register_notifications
-        from portal.tasks.periodic import housekeeping_register
+        from portal.tasks.periodic import register_housekeeping
 
         register_dashboard_cards()
         register_notifications()
-        housekeeping_register(destroy_expired_credentials, every=timedelta(minutes=5))
+        register_housekeeping(destroy_expired_credentials, every=timedelta(minutes=5))
         NAVIGATION.register(
             "connections",
             NavItem(

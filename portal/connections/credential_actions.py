@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import transaction
 
-from portal.audit.recording import AuditUnavailable, Origin, event_record, origin_system
+from portal.audit.recording import AuditUnavailable, Origin, origin_system, record_event
 from portal.changes.permissions import Person, authorise
 from portal.connections.credential_diagnosis import Diagnosis, diagnose
 from portal.connections.optimistic_lock import get_connection_ref, lock_connection
@@ -93,7 +93,7 @@ def shut_down_connection(*, user: Person, origin: Origin, connection: Connection
         paused = Connection.objects.filter(pk=connection.pk, is_paused=False).update(is_paused=True)
         about = get_connection_ref(connection)
         if paused:
-            event_record(
+            record_event(
                 action="connection.paused",
                 origin=origin,
                 connection=connection.slug,
@@ -180,7 +180,7 @@ def _facts(credential: Credential) -> dict[str, Any]:
 def _recorded(action: str, credential: Credential, origin: Origin, **values: Any) -> None:
     values.setdefault("message", f"version {credential.version}")
     connection = credential.connection
-    event_record(
+    record_event(
         action=action,
         origin=origin,
         connection=connection.slug,

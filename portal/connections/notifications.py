@@ -5,13 +5,13 @@ import logging
 from django.conf import settings
 from django.core.mail import send_mail
 
-from portal.audit.recording import event_record, origin_system
+from portal.audit.recording import origin_system, record_event
 from portal.connections.credential_actions import RIGHT
 from portal.connections.optimistic_lock import get_connection_ref
 from portal.staff.models import User
 from portal.tasks.models import TaskRun
-from portal.tasks.registry import Result, TaskType, kind_register
-from portal.tasks.services import Owner, TaskNotPossible, task_enqueue, task_progress
+from portal.tasks.registry import Result, TaskType, register_task_type
+from portal.tasks.services import Owner, TaskNotPossible, enqueue_task, report_progress
 from provisioning.credentials.credential_health import add_health_listeners
 from provisioning.credentials.models import Credential
 
@@ -27,7 +27,7 @@ The page guides you through the steps. If the key was not changed on purpose, fi
 
 def register_notifications() -> None:
     """Listens from now on, and lets workers mail."""
-    kind_register(TaskType(MAIL, work=send_suspicion_mail))
+    register_task_type(TaskType(MAIL, work=send_suspicion_mail))
     add_health_listeners(begun=_suspected, ended=_recovered)
 
 
@@ -42,7 +42,7 @@ def _recovered(credential: Credential) -> None:
 
 def _recorded(action: str, credential: Credential, words: str) -> None:
     connection = credential.connection
-    event_record(
+    record_event(
         action=action,
         origin=origin_system("The portal"),
         connection=connection.slug,
@@ -57,7 +57,7 @@ def _enqueue(credential: Credential) -> None:
     if not settings.MAIL_ON:
         return
     try:
-        task_enqueue(
+        enqueue_task(
             kind=MAIL,
             title=f"Mail about the credential of {credential.connection.name}",
             owner=Owner(None, "The portal"),
@@ -79,7 +79,7 @@ def send_suspicion_mail(run: TaskRun, *, credential: int) -> Result:
     ]
     sent = 0
     for done, person in enumerate(people):
-        task_progress(run=run, done=done, total=len(people))
+        report_progress(run=run, done=done, total=len(people))
         sent += _mailed(person.email, found)
     return Result(message=f"The mail server accepted {sent} of {len(people)} emails.")
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import transaction
 
-from portal.audit.recording import Origin, event_record
+from portal.audit.recording import Origin, record_event
 from portal.changes.permissions import Person, authorise
 from portal.connections.credential_actions import RIGHT
 from portal.connections.optimistic_lock import (
@@ -26,7 +26,7 @@ def add_connection(*, user: Person, origin: Origin, values: dict[str, Any]) -> C
     authorise(user=user, permission="connection.create")
     with transaction.atomic():
         made = create_connection(**values)
-        event_record(
+        record_event(
             action="connection.created",
             origin=origin,
             connection=made.slug,
@@ -57,7 +57,7 @@ def update_connection(
         changed = [name for name in FIELDS if before[name] != after[name]]
         destroyed = _moved(fresh, user, origin) if "base_url" in changed else 0
         if changed:
-            event_record(
+            record_event(
                 action="connection.updated",
                 origin=origin,
                 connection=fresh.slug,
@@ -77,7 +77,7 @@ def set_connection_paused(
         others = Connection.objects.filter(pk=connection.pk, is_paused=not paused)
         if not others.update(is_paused=paused):
             return False
-        event_record(
+        record_event(
             action="connection.paused" if paused else "connection.resumed",
             origin=origin,
             connection=connection.slug,
@@ -95,7 +95,7 @@ def _moved(connection: Connection, user: Person, origin: Origin) -> int:
     Connection.objects.filter(pk=connection.pk).update(retry_at=None)  # that was the other gateway's wish
     destroyed = revoke_all_credentials(connection=connection, by=origin.actor_name)
     for credential in destroyed:
-        event_record(
+        record_event(
             action="credential.revoked",
             origin=origin,
             connection=connection.slug,

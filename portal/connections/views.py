@@ -7,7 +7,7 @@ from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
-from portal.audit.history import history_page
+from portal.audit.history import get_history
 from portal.audit.recording import AuditUnavailable, origin_of
 from portal.connections.credential_actions import RIGHT, destroy_expired_credentials
 from portal.connections.forms import ConnectionForm, PauseForm
@@ -61,7 +61,7 @@ class ConnectionPage(PortalView):
             "previous": previous,
             "kept_until": get_expiry(previous) if previous else None,
             "waiting": find_version(found, *Credential.ON_ITS_WAY),
-            "history": history_page(connection=found.slug, guid=found.slug, query=request.GET),
+            "history": get_history(connection=found.slug, guid=found.slug, query=request.GET),
         }
         return render(request, "connections/page.html", context, status=status)
 

@@ -13,7 +13,7 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.utils.crypto import salted_hmac
 
-from portal.audit.recording import ObjectRef, event_record, origin_system
+from portal.audit.recording import ObjectRef, origin_system, record_event
 from portal.demo.bootstrap import PASSPHRASE
 from portal.demo.processes import HouseholdError
 from portal.staff.models import User
@@ -77,7 +77,7 @@ def gateway_ensure(*, base_url: str) -> None:
     replace_credential(
         connection=connection, api_key=key["apiKey"], password=key["password"], by=ORIGIN.actor_name
     )
-    event_record(action="credential.reset", origin=ORIGIN, connection=SLUG, object=_ref(connection))
+    record_event(action="credential.reset", origin=ORIGIN, connection=SLUG, object=_ref(connection))
 
 
 def people_ensure() -> None:
@@ -115,7 +115,7 @@ def _connection_ensure(base_url: str) -> Connection:
         connection = create_connection(
             slug=SLUG, name="Sandbox", base_url=base_url, colour="green", egress_addresses="127.0.0.1,::1"
         )
-        event_record(action="connection.created", origin=ORIGIN, connection=SLUG, object=_ref(connection))
+        record_event(action="connection.created", origin=ORIGIN, connection=SLUG, object=_ref(connection))
     elif connection.base_url != base_url:
         connection.base_url = base_url
         connection.save(update_fields=["base_url"])

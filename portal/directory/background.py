@@ -11,10 +11,10 @@ from django.utils import timezone
 from portal.directory.list_sync import refresh_list
 from portal.directory.models import IndexedEntity, ListSync
 from portal.tasks.models import OPEN, TaskRun
-from portal.tasks.periodic import housekeeping_register
-from portal.tasks.recovery import worker_is_there
-from portal.tasks.registry import Result, TaskType, kind_register
-from portal.tasks.services import Owner, TaskNotPossible, runs_forget, task_enqueue, task_progress
+from portal.tasks.periodic import register_housekeeping
+from portal.tasks.recovery import is_worker_running
+from portal.tasks.registry import Result, TaskType, register_task_type
+from portal.tasks.services import Owner, TaskNotPossible, enqueue_task, forget_runs, report_progress
 from provisioning.credentials.models import Connection, Credential
 from provisioning.entities import ENTITY_KINDS
 
@@ -34,8 +34,8 @@ _CHILDREN = [(kind.kind, kind.parent) for kind in ENTITY_KINDS.values() if kind.
 
 def register_tasks() -> None:
     """Have workers look for lists that are missing, and read them."""
-    kind_register(TaskType(KIND, read_lists, deadline=timedelta(hours=6)))
-    housekeeping_register(enqueue_missing_lists, every=EVERY)
+    register_task_type(TaskType(KIND, read_lists, deadline=timedelta(hours=6)))
+    register_housekeeping(enqueue_missing_lists, every=EVERY)
 
 
 def enqueue_missing_lists() -> None:
@@ -54,16 +54,16 @@ def enqueue_reading(
 
     Return whether a worker is there to do it. Asking twice changes nothing while the first one is under way.
     """
-    if not worker_is_there():
+    if not is_worker_running():
         return False
     before = before or (timezone.now().isoformat() if kind else "")
     arguments = {"connection": connection, "kind": kind, "parent": parent, "before": before, "turn": turn}
     key = f"{_key(connection, kind, parent)}:{turn}"
     plural = ENTITY_KINDS[kind].plural if kind else "lists"
     title = f"Read the {plural} of {connection}"
-    runs_forget(kind=KIND, key=key)
+    forget_runs(kind=KIND, key=key)
     try:
-        task_enqueue(kind=KIND, title=title, owner=_PORTAL, arguments=arguments, key=key)
+        enqueue_task(kind=KIND, title=title, owner=_PORTAL, arguments=arguments, key=key)
     except TaskNotPossible:
         return False
     return True
@@ -96,10 +96,10 @@ def read_lists(
     for list_kind, list_parent in _due_lists(connection, kind=kind, parent=parent, before=renewed):
         if done % _SLICE == 0:
             total = done + _count_due(connection, kind=kind, parent=parent, before=renewed)
-        task_progress(run=run, done=done, total=max(total, done + 1))
+        report_progress(run=run, done=done, total=max(total, done + 1))
 
         def report(stored: int, rows: int) -> None:
-            task_progress(run=run, done=stored, total=rows, message="rows of one long list")
+            report_progress(run=run, done=stored, total=rows, message="rows of one long list")
 
         state = refresh_list(connection=connection, kind=list_kind, parent=list_parent, report=report)
         done += 1

@@ -23,7 +23,7 @@ from portal.directory.models import IndexedEntity, ListSync
 from portal.directory.queries import visible_entities
 from portal.staff.models import User
 from portal.staff.tenant_access import reach_of
-from portal.tasks.recovery import worker_is_there
+from portal.tasks.recovery import is_worker_running
 
 # The gateway has one list of users and one of connectors per merchant. Up to this many a page keeps fresh.
 READ_AT_ONCE = 40
@@ -89,7 +89,7 @@ def refresh_child_lists(
         age = timedelta(seconds=0 if refresh else settings.INDEX_MAX_AGE)
         due.append(lists.filter(refreshed_at__lt=now - age).order_by("refreshed_at"))
     found = [list(rows.exclude(tried).values_list("parent_guid", flat=True)[:_SLICE]) for rows in due]
-    if few or refresh or not worker_is_there():
+    if few or refresh or not is_worker_running():
         found.insert(1, _never_read(merchants, lists, tried))
     for parent in dict.fromkeys(guid for guids in found for guid in guids):
         if time.monotonic() - started > min(budget, LATEST_START) or budget < 0:

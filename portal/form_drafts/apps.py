@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.apps import AppConfig
 
-from portal.tasks.periodic import housekeeping_register
+from portal.tasks.periodic import register_housekeeping
 from provisioning.encrypted_fields import EncryptedField, register_encrypted_field
 
 
@@ -20,6 +20,6 @@ class FormDraftsConfig(AppConfig):
         from portal.form_drafts.services import remove_expired
 
         register_home_card()
-        housekeeping_register(remove_expired, every=timedelta(minutes=1))
+        register_housekeeping(remove_expired, every=timedelta(minutes=1))
         columns = {name: lambda draft, name=name: draft.context(name) for name in FormDraft.SEALED}
         register_encrypted_field(EncryptedField("Unsent forms", FormDraft, columns))

@@ -3,7 +3,7 @@
 from django.apps import AppConfig
 
 from portal.core.health import CHECKS, WARNINGS
-from portal.tasks.periodic import housekeeping_register
+from portal.tasks.periodic import register_housekeeping
 
 
 class KeysConfig(AppConfig):
@@ -15,8 +15,8 @@ class KeysConfig(AppConfig):
         """Registers the check of the keys, what is told of those of others, and the rotation as a task."""
         from portal.keys import background, checks, key_presence
 
-        CHECKS.register("credential keys", checks.credential_keys_here)
-        WARNINGS.register("encryption keys", key_presence.keys_everywhere)
-        WARNINGS.register("data folder", key_presence.data_folders_are_one)
-        housekeeping_register(key_presence.holder_worker, every=key_presence.BEAT)
-        background.kinds_register()
+        CHECKS.register("credential keys", checks.check_credential_keys)
+        WARNINGS.register("encryption keys", key_presence.check_keys_everywhere)
+        WARNINGS.register("data folder", key_presence.check_one_data_folder)
+        register_housekeeping(key_presence.record_worker_keys, every=key_presence.BEAT)
+        background.register_tasks()

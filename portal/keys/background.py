@@ -6,11 +6,11 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from portal.audit.recording import AuditUnavailable, Origin, event_record, origin_of
-from portal.keys.services import KeyNotEverywhere, keyring_rotate, keyring_standing
+from portal.audit.recording import AuditUnavailable, Origin, origin_of, record_event
+from portal.keys.services import KeyNotEverywhere, get_key_usage, rotate_keyring
 from portal.tasks.models import TaskRun
-from portal.tasks.registry import Decision, Result, TaskType, kind_register
-from portal.tasks.services import Owner, TaskFailed, task_enqueue, task_progress
+from portal.tasks.registry import Decision, Result, TaskType, register_task_type
+from portal.tasks.services import Owner, TaskFailed, enqueue_task, report_progress
 from provisioning import encryption
 from provisioning.encryption import KeyringError
 
@@ -21,38 +21,38 @@ _DECIDED = {
 }
 
 
-def kinds_register() -> None:
+def register_tasks() -> None:
     """Makes rotation known as background work, of which whoever may reset credentials sees and decides."""
-    kind_register(
+    register_task_type(
         TaskType(
             KIND,
             _rotate,
             permission="credential.reset",
             deadline=timedelta(days=1),
             step_up=True,
-            decided=_decision_record,
+            decided=_record_decision,
         )
     )
 
 
-def rotation_start(*, origin: Origin, despite: str = "") -> TaskRun:
-    """Puts it in line; the one that is under way, if there is one. `despite` as for `keyring_rotate`."""
+def start_rotation(*, origin: Origin, despite: str = "") -> TaskRun:
+    """Puts it in line; the one that is under way, if there is one. `despite` as for `rotate_keyring`."""
     arguments = {"origin": asdict(origin), "mark": encryption.key_marks()[0], "despite": despite}
     title = f"Re-encrypt all stored secrets with key “{encryption.current_key_id()}”"
-    return task_enqueue(
+    return enqueue_task(
         kind=KIND, title=title, owner=Owner(None, origin.actor_name), arguments=arguments, key=KIND
     )
 
 
-def _decision_record(run: TaskRun, decision: Decision, request: HttpRequest) -> None:
-    event_record(action=_DECIDED[decision], origin=origin_of(request), message=run.title)
+def _record_decision(run: TaskRun, decision: Decision, request: HttpRequest) -> None:
+    record_event(action=_DECIDED[decision], origin=origin_of(request), message=run.title)
 
 
 def _rotate(run: TaskRun, origin: dict[str, Any], mark: str, despite: str) -> Result:
     """Begun again it goes on with what is not sealed anew yet."""
 
     def progress(place: str, done: int) -> None:
-        task_progress(run=run, done=done, total=total, message=place)
+        report_progress(run=run, done=done, total=total, message=place)
 
     try:
         if encryption.key_marks()[0] != mark:
@@ -60,8 +60,8 @@ def _rotate(run: TaskRun, origin: dict[str, Any], mark: str, despite: str) -> Re
                 f"The worker encrypts with a different key, “{encryption.current_key_id()}”. "
                 "Restart it with the new key in first place."
             )
-        total = keyring_standing().waiting
-        done = keyring_rotate(origin=Origin(**origin), progress=progress, despite=despite)
+        total = get_key_usage().waiting
+        done = rotate_keyring(origin=Origin(**origin), progress=progress, despite=despite)
     except (KeyringError, KeyNotEverywhere, AuditUnavailable) as problem:
         raise TaskFailed(str(problem)) from None
     return Result(message=f"{done} values were re-encrypted")

@@ -8,16 +8,16 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 
 from portal.core.health import NotReadyError
-from portal.keys.services import KeyUsage, keyring_standing
+from portal.keys.services import KeyUsage, get_key_usage
 from provisioning import encryption
 from provisioning.credentials.models import Credential
 from provisioning.encryption import KeyringError
 
 
-def key_problems() -> list[str]:
+def find_key_problems() -> list[str]:
     """What is wrong, in words and without a key; [] where nothing is, or no table is there yet."""
     try:
-        standing = keyring_standing()
+        standing = get_key_usage()
     except KeyringError as error:
         return [str(error)]
     except DatabaseError:
@@ -26,12 +26,12 @@ def key_problems() -> list[str]:
 
 
 @register()
-def keys_open_what_is_stored(**_: Any) -> list[CheckMessage]:
+def check_stored_values(**_: Any) -> list[CheckMessage]:
     """An error for each key that is missing or another one than it says."""
-    return [Error(text, id="portal.E002") for text in key_problems()]
+    return [Error(text, id="portal.E002") for text in find_key_problems()]
 
 
-def credential_keys_here() -> None:
+def check_credential_keys() -> None:
     """For the ready-check: raises NotReadyError where this server lacks the key of a credential in use."""
     configured = encryption.key_ids()
     lacking: dict[str, list[str]] = {}
@@ -45,9 +45,9 @@ def credential_keys_here() -> None:
         raise NotReadyError(f"the key of a credential in use is missing on this server: {'; '.join(said)}")
 
 
-def keys_ensure() -> None:
+def ensure_keys() -> None:
     """Raises ImproperlyConfigured if a key is missing or wrong: the portal does not start."""
-    found = key_problems()
+    found = find_key_problems()
     if found:
         raise ImproperlyConfigured(" ".join(found))
 

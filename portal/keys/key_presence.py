@@ -30,7 +30,7 @@ FAREWELL_SECONDS = 2.0
 _over = threading.Event()
 
 
-def holder_note(work: str) -> None:
+def record_holder(work: str) -> None:
     """A sign of life of this process, with its keys. Raises KeyringError for unusable ones."""
     now = timezone.now()
     said = {
@@ -41,57 +41,57 @@ def holder_note(work: str) -> None:
     Holder.objects.filter(seen_at__lt=now - timedelta(days=1)).delete()
 
 
-def holder_worker() -> None:
+def record_worker_keys() -> None:
     """The same of a worker, whose housekeeping it is."""
-    holder_note("worker")
-    _farewell(os.getpid())
+    record_holder("worker")
+    _prepare_sign_off(os.getpid())
 
 
-def holder_web() -> None:
+def record_web_keys() -> None:
     """The same of a web process, now and from now on."""
-    _try("web server")
-    _farewell(os.getpid())
+    _try_to_record("web server")
+    _prepare_sign_off(os.getpid())
     threading.Thread(target=_beat, args=("web server",), name="keys", daemon=True).start()
 
 
-def holders_there() -> list[Holder]:
+def get_active_holders() -> list[Holder]:
     """The processes that were seen a moment ago, by host."""
     return list(Holder.objects.filter(seen_at__gt=timezone.now() - THERE).order_by("host", "work", "seen_at"))
 
 
-def holders_lacking() -> list[Holder]:
+def find_holders_lacking_key() -> list[Holder]:
     """Those of them that could not open what this process seals."""
     mark = encryption.key_marks()[0]
-    return [holder for holder in holders_there() if mark not in holder.marks]
+    return [holder for holder in get_active_holders() if mark not in holder.marks]
 
 
-def holders_sealing(key_id: str) -> list[Holder]:
+def find_holders_sealing(key_id: str) -> list[Holder]:
     """Those of them that seal with the key that is called so here, whatever they call it."""
     mark = dict(zip(encryption.key_ids(), encryption.key_marks(), strict=True))[key_id]
-    return [holder for holder in holders_there() if holder.marks[:1] == [mark]]
+    return [holder for holder in get_active_holders() if holder.marks[:1] == [mark]]
 
 
-def holders_words(holders: Iterable[Holder]) -> str:
+def describe_holders(holders: Iterable[Holder]) -> str:
     """“web server on alpha (seen 12 seconds ago)”, each server once, as it was last seen."""
     latest = {str(holder): holder for holder in holders}
     return ", ".join(f"{server} (seen {_ago(holder)})" for server, holder in latest.items())
 
 
-def keys_everywhere() -> None:
+def check_keys_everywhere() -> None:
     """For the ready-check: raises NotReadyError where a server could not read what this one writes."""
-    if lacking := holders_lacking():
+    if lacking := find_holders_lacking_key():
         raise NotReadyError(
-            f"the key that this server encrypts with is missing on other servers: {holders_words(lacking)}"
+            f"the key that this server encrypts with is missing on other servers: {describe_holders(lacking)}"
         )
 
 
-def data_folders_are_one() -> None:
+def check_one_data_folder() -> None:
     """For the ready-check: raises NotReadyError where processes have data folders of their own."""
     here = folder_id()
-    apart = [holder for holder in holders_there() if holder.folder not in ("", here)]
+    apart = [holder for holder in get_active_holders() if holder.folder not in ("", here)]
     if here and apart:
         raise NotReadyError(
-            f"other servers use a different data folder: {holders_words(apart)}. Exports, anchors and "
+            f"other servers use a different data folder: {describe_holders(apart)}. Exports, anchors and "
             "archives of one are missing on the other. Mount the same folder everywhere (PORTAL_DATA_DIR)"
         )
 
@@ -109,13 +109,13 @@ def _name(pid: int) -> str:
 
 def _beat(work: str) -> None:
     while not _over.wait(BEAT.total_seconds()):
-        _try(work)
+        _try_to_record(work)
 
 
-def _try(work: str) -> None:
+def _try_to_record(work: str) -> None:
     try:
         close_old_connections()
-        holder_note(work)
+        record_holder(work)
     except Exception as error:  # the database may be back at the next beat
         logger.warning("the keys of this server could not be registered: %s", type(error).__name__)
     finally:
@@ -123,21 +123,21 @@ def _try(work: str) -> None:
 
 
 @cache
-def _farewell(pid: int) -> None:
+def _prepare_sign_off(pid: int) -> None:
     """Prepare to take this process off the list. The thread starts now: an ending process starts none."""
     done = threading.Event()
-    threading.Thread(target=_leave, args=(pid, done), name="farewell", daemon=True).start()
-    atexit.register(_ended, pid, done)
+    threading.Thread(target=_sign_off, args=(pid, done), name="farewell", daemon=True).start()
+    atexit.register(_wait_for_sign_off, pid, done)
 
 
-def _ended(pid: int, done: threading.Event) -> None:
+def _wait_for_sign_off(pid: int, done: threading.Event) -> None:
     """Give the farewell a moment, and no more: the database may be what hangs."""
     _over.set()
     if pid == os.getpid() and not done.wait(FAREWELL_SECONDS):  # a child of ours is not what was noted
         logger.warning("a process ended without deregistering its keys: the database did not respond")
 
 
-def _leave(pid: int, done: threading.Event) -> None:
+def _sign_off(pid: int, done: threading.Event) -> None:
     """Delete the row of this process when it ends, so that it keeps no rotation waiting."""
     _over.wait()
     try:

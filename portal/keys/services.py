@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from portal.audit.recording import Origin, event_record
-from portal.keys.key_presence import THERE, holders_lacking, holders_words
+from portal.audit.recording import Origin, record_event
+from portal.keys.key_presence import THERE, describe_holders, find_holders_lacking_key
 from provisioning import encryption
 from provisioning.encrypted_fields import (
     discard_unreadable_values,
@@ -63,7 +63,7 @@ class NumberDiffers(ValueError):  # noqa: N818 - reads as what happened
     """As many values as the person expected to lose are not what would be lost."""
 
 
-def keyring_standing() -> KeyUsage:
+def get_key_usage() -> KeyUsage:
     """Counts every sealed value and tries whether it opens. Raises KeyringError for unusable keys."""
     standing = KeyUsage(encryption.key_ids(), {place.name: Counter() for place in registered_fields()})
     for place, row, value in iterate_encrypted_values():
@@ -73,7 +73,7 @@ def keyring_standing() -> KeyUsage:
     return standing
 
 
-def keyring_rotate(
+def rotate_keyring(
     *, origin: Origin, progress: Progress = lambda place, done: None, despite: str = ""
 ) -> int:
     """Seals every value with the first key, a few rows to a transaction; how many were not yet.
@@ -82,12 +82,12 @@ def keyring_rotate(
     is. Recorded before the first value and after the last one; where nothing is left to do, not at all.
     Raises KeyNotEverywhere while a server lacks that key, unless `despite` says why not to wait for it.
     """
-    key_id, waiting = encryption.current_key_id(), keyring_standing().waiting
+    key_id, waiting = encryption.current_key_id(), get_key_usage().waiting
     if not waiting:
         return 0
     if not despite:
-        key_everywhere_ensure()
-    event_record(
+        ensure_key_everywhere()
+    record_event(
         action="keyring.rotation_began", origin=origin, message=f"with key “{key_id}”", reason=despite
     )
     done = 0
@@ -96,7 +96,7 @@ def keyring_rotate(
             done += resealed
             progress(place.name, done)
             time.sleep(PAUSE)
-    event_record(
+    record_event(
         action="keyring.rotated",
         origin=origin,
         outcome="success",
@@ -106,28 +106,28 @@ def keyring_rotate(
     return done
 
 
-def key_everywhere_ensure() -> None:
+def ensure_key_everywhere() -> None:
     """Raises KeyNotEverywhere, naming the servers that were seen a moment ago and lack the first key."""
-    if lacking := holders_lacking():
+    if lacking := find_holders_lacking_key():
         raise KeyNotEverywhere(
-            f"Key “{encryption.current_key_id()}” is missing on some servers: {holders_words(lacking)} "
+            f"Key “{encryption.current_key_id()}” is missing on some servers: {describe_holders(lacking)} "
             "could not decrypt values encrypted with it. Add it to PORTAL_ENCRYPTION_KEYS there and "
             f"restart. A server that has been shut down is ignored after {THERE.total_seconds() / 60:g} "
             "minutes."
         )
 
 
-def keyring_discard(*, origin: Origin, expected: int) -> int:
+def discard_undecryptable(*, origin: Origin, expected: int) -> int:
     """Takes out every value that no configured key opens: its key is lost. Returns how many.
 
     Raises NumberDiffers unless that is exactly the `expected` number, and then nothing is taken out.
     """
-    found = len(keyring_standing().closed)
+    found = len(get_key_usage().closed)
     if found != expected:
         raise NumberDiffers(f"{found} values cannot be decrypted, not {expected}. Nothing was removed.")
     if not found:
         return 0
-    event_record(action="keyring.discarded", origin=origin, after={"values": found})
+    record_event(action="keyring.discarded", origin=origin, after={"values": found})
     return sum(
         taken for place in registered_fields() for taken in process_rows(place, discard_unreadable_values)
     )

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from portal.audit.models import Event
-from portal.audit.recording import Origin, event_record
+from portal.audit.recording import Origin, record_event
 from portal.core.permissions import PERMISSIONS, describe_permissions, permissions_by_area, within_tenants
 from portal.staff.models import User
 from portal.staff.roles import get_roles
@@ -97,7 +97,7 @@ def access_review(*, by: User, origin: Origin, note: str, seen: str) -> None:
         digest = access_digest(rows)
         if digest != seen:
             raise StaffRefused("Permissions changed while you were reviewing. Check the table again.")
-        event_record(
+        record_event(
             action="staff.access_reviewed",
             origin=origin,
             reason=note,

@@ -21,7 +21,7 @@ from django.db.models import Max, Model
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 from django.utils import timezone
 
-from portal.audit.keys import audit_keys, current_key_id, keyed_digest
+from portal.audit.keys import compute_digest, get_audit_keys, get_current_key_id
 from portal.audit.models import AccessSeal, Event
 from portal.audit.verification.chain import COMPARISONS
 from portal.core.health import WARNINGS, NotReadyError
@@ -221,15 +221,15 @@ def _remembered() -> dict[str, set[str]]:
 
 
 def _store(subject: str, parts: Parts) -> None:
-    key_id, now = current_key_id(), timezone.now()
-    seal = keyed_digest(key_id, _text(subject, parts, now.isoformat()))
+    key_id, now = get_current_key_id(), timezone.now()
+    seal = compute_digest(key_id, _text(subject, parts, now.isoformat()))
     values = {"parts": parts, "sealed_at": now, "key_id": key_id, "seal": seal}
     AccessSeal.objects.update_or_create(subject=subject, defaults=values)
 
 
 def _genuine(seal: AccessSeal) -> bool:
     text = _text(seal.subject, seal.parts, seal.sealed_at.isoformat())
-    return seal.key_id in audit_keys() and keyed_digest(seal.key_id, text) == seal.seal
+    return seal.key_id in get_audit_keys() and compute_digest(seal.key_id, text) == seal.seal
 
 
 def _text(subject: str, parts: Parts, moment: str) -> str:

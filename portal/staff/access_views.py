@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
-from portal.audit.csv_export import cell_defused
+from portal.audit.csv_export import defuse_cell
 from portal.audit.recording import origin_of
 from portal.core.dashboard import CARDS, DashboardCard
 from portal.core.views import PortalView
@@ -74,7 +74,7 @@ class AccessFileView(PortalView):
             told = [row.person.username, row.person.called, row.role, "; ".join(row.places), signed_in]
             may = dict(row.cells)
             cells = ["; ".join(may.get(room, ())) for room in get_areas()]
-            writer.writerow([cell_defused(text) for text in [*told, *cells]])
+            writer.writerow([defuse_cell(text) for text in [*told, *cells]])
         return response
 
 

@@ -15,7 +15,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from portal.audit.recording import AuditUnavailable, ObjectRef, event_record, origin_of
+from portal.audit.recording import AuditUnavailable, ObjectRef, origin_of, record_event
 from portal.core.trusted_proxies import address_of
 from portal.staff.backends import StaffBackend
 from portal.staff.identity import origin_as, person_named, person_ref
@@ -97,7 +97,7 @@ class StaffAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             first_step_forget(request)
             if not refused:
                 super().login(request, user)
-                event_record(
+                record_event(
                     action="session.signed_in",
                     origin=origin_of(request),
                     outcome="success",
@@ -111,7 +111,7 @@ class StaffAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def logout(self, request: HttpRequest) -> None:
         """Records who leaves, then signs out: even where it cannot be recorded, an open session is worse."""
         try:
-            event_record(action="session.signed_out", origin=origin_of(request), outcome="success")
+            record_event(action="session.signed_out", origin=origin_of(request), outcome="success")
         except AuditUnavailable:
             logger.exception("A sign-out could not be recorded.")
         super().logout(request)
@@ -193,7 +193,7 @@ def _failure_record(
 ) -> None:
     """The name only if somebody has it: people type passwords into the wrong field."""
     person = person_named(credentials.get("username", ""))
-    event_record(
+    record_event(
         action=action,
         origin=origin_of(request),
         outcome="failed",

@@ -9,7 +9,7 @@ from portal.core.health import TOLD
 from portal.core.navigation import NAVIGATION, NavItem, Section
 from portal.core.permissions import AREAS, PERMISSIONS, Permission, PermissionArea
 from portal.staff.roles import sync_roles
-from portal.tasks.periodic import housekeeping_register
+from portal.tasks.periodic import register_housekeeping
 from provisioning.encrypted_fields import register_encrypted_field
 
 
@@ -31,7 +31,7 @@ class StaffConfig(AppConfig):
         user_logged_in.connect(session_began, dispatch_uid="portal.staff.sessions.began")
         register_encrypted_field(SecondFactors())
         access_views.home_register()
-        housekeeping_register(sessions_forget_expired, every=timedelta(hours=1))
+        register_housekeeping(sessions_forget_expired, every=timedelta(hours=1))
         mfa_reset_mail.home_register()
         security_notices.home_register()
         post_migrate.connect(sync_roles, sender=self, dispatch_uid="portal.staff.roles")

@@ -8,8 +8,8 @@ from django.conf import settings
 from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 
-from portal.audit.recording import ObjectRef, Origin, event_record
-from portal.audit.saved_filters import filters_withdraw
+from portal.audit.recording import ObjectRef, Origin, record_event
+from portal.audit.saved_filters import withdraw_filters
 from portal.core.permissions import PERMISSIONS, describe_permission
 from portal.staff.models import User
 from portal.staff.roles import BUILT_IN_ROLES, get_roles
@@ -36,7 +36,7 @@ def role_create(*, by: User, origin: Origin, name: str, rights: Iterable[str]) -
             raise ValuesRefused("A role with this name already exists.")
         role = Group.objects.create(name=name)
         _rights_set(role, held)
-        event_record(action="role.created", origin=origin, object=_ref(role), after={"rights": sorted(held)})
+        record_event(action="role.created", origin=origin, object=_ref(role), after={"rights": sorted(held)})
     return role
 
 
@@ -49,7 +49,7 @@ def role_update(*, by: User, origin: Origin, role: Group, rights: Iterable[str])
         if held == before:
             return
         _rights_set(role, held)
-        event_record(
+        record_event(
             action="role.changed",
             origin=origin,
             object=_ref(role),
@@ -72,8 +72,8 @@ def role_delete(*, by: User, origin: Origin, role: Group) -> None:
             )
         if role.name in settings.MFA_ROLES:
             raise StaffRefused("The setting MFA_ROLES names this role. Remove it there first.")
-        filters_withdraw(origin=origin, role=role.name)
-        event_record(
+        withdraw_filters(origin=origin, role=role.name)
+        record_event(
             action="role.deleted", origin=origin, object=_ref(role), before={"rights": sorted(before)}
         )
         role.delete()

@@ -3,7 +3,7 @@
 import unicodedata
 from dataclasses import replace
 
-from portal.audit.canonical import text_clean
+from portal.audit.canonical import clean_text
 from portal.audit.recording import ObjectRef, Origin
 from portal.core.text import same_reading
 from portal.staff.models import User
@@ -21,7 +21,7 @@ def person_named(username: str) -> User | None:
 
     Databases fold ASCII only, or differ in the rest.
     """
-    name = str(text_clean(username)).strip()
+    name = str(clean_text(username)).strip()
     if not 0 < len(name) <= _LONGEST_NAME:
         return None
     if exact := User.objects.filter(username=name).first():
@@ -34,7 +34,7 @@ def person_named(username: str) -> User | None:
 
 def name_folded(username: str) -> str:
     """Return one spelling for all those of a user name that lead to the same person."""
-    return unicodedata.normalize("NFKC", str(text_clean(username))).strip().lower()
+    return unicodedata.normalize("NFKC", str(clean_text(username))).strip().lower()
 
 
 def origin_as(origin: Origin, person: User) -> Origin:

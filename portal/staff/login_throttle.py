@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from portal.audit.canonical import text_clean
+from portal.audit.canonical import clean_text
 from portal.staff.identity import name_folded, person_named
 from portal.staff.models import Attempts, User
 from provisioning.encryption import fingerprint
@@ -109,7 +109,7 @@ def address_slot(address: str) -> str:
     try:
         parsed = ip_address(address)
     except ValueError:
-        return _shared("address", str(text_clean(address)))
+        return _shared("address", str(clean_text(address)))
     parsed = getattr(parsed, "ipv4_mapped", None) or parsed
     if isinstance(parsed, IPv6Address):
         return _shared("address", parsed.exploded[:19])

@@ -19,7 +19,7 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
-from portal.audit.recording import event_record, origin_of
+from portal.audit.recording import origin_of, record_event
 from portal.core.field_types import TextField
 from portal.staff.identity import person_ref
 from portal.staff.login_throttle import attempt_reserve, attempts_forget, code_slot_of
@@ -191,7 +191,7 @@ def _failed(person: User, number: int) -> ValidationError:
 
 
 def _record(person: User, action: str, code: str) -> None:
-    event_record(
+    record_event(
         action=action,
         origin=origin_of(context.request),
         outcome="failed",

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from portal.audit.recording import Origin, event_record
+from portal.audit.recording import Origin, record_event
 from portal.staff.approver_rules import independent_ensure, is_independent
 from portal.staff.identity import person_ref
 from portal.staff.mfa import second_factors_of
@@ -46,7 +46,7 @@ def second_factor_reset_ask(*, by: User, origin: Origin, person: User, reason: s
             asked_at=now,
             expires_at=now + timedelta(hours=settings.MFA_RESET_HOURS),
         )
-        event_record(
+        record_event(
             action="staff.second_factor_reset_asked", origin=origin, object=person_ref(person), reason=reason
         )
         transaction.on_commit(partial(reset_mail, asked), robust=True)
@@ -73,7 +73,7 @@ def second_factor_reset_withdraw(*, by: User, origin: Origin, person: User) -> N
     with transaction.atomic():
         staff_lock()
         _asked(changeable(by, person)).delete()
-        event_record(action="staff.second_factor_reset_declined", origin=origin, object=person_ref(person))
+        record_event(action="staff.second_factor_reset_declined", origin=origin, object=person_ref(person))
 
 
 def second_factor_remove(*, origin: Origin, person: User, reason: str, asked_by: str = "") -> list[str]:
@@ -85,7 +85,7 @@ def second_factor_remove(*, origin: Origin, person: User, reason: str, asked_by:
         removed = second_factors_of(person)
         SecondFactorReset.objects.filter(person=person).delete()
         Authenticator.objects.filter(user=person).delete()
-        event_record(
+        record_event(
             action="staff.second_factor_reset",
             origin=origin,
             object=person_ref(person),

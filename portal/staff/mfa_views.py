@@ -19,7 +19,7 @@ from django.urls import reverse, reverse_lazy
 from django.utils.http import urlencode
 from django.views.generic import FormView
 
-from portal.audit.recording import event_record, origin_of
+from portal.audit.recording import origin_of, record_event
 from portal.staff.idp_mfa import signs_in_elsewhere
 from portal.staff.mfa import WORDS, second_factors_of
 from portal.staff.mfa_forms import CodeForm
@@ -40,7 +40,7 @@ class _Recorded:
         """Raises AuditUnavailable."""
         with transaction.atomic():
             response: HttpResponse = super().form_valid(form)  # type: ignore[misc]
-            event_record(action=self.action, origin=origin_of(self.request), message=WORDS[self.factor])
+            record_event(action=self.action, origin=origin_of(self.request), message=WORDS[self.factor])
             person = user_of(self.request)
             what = f"{WORDS[self.factor]} {self.done}"
             sign_in_change_tell(person=person, what=what, by=person.called)
@@ -157,7 +157,7 @@ class FactorConfirmPage(FormView):  # type: ignore[type-arg]
 
     def form_valid(self, form: Any) -> HttpResponse:
         """It was right: on to the change."""
-        event_record(action="session.stepped_up", origin=origin_of(self.request), message="second factor")
+        record_event(action="session.stepped_up", origin=origin_of(self.request), message="second factor")
         proof_noted(self.request, FACTOR_AGAIN)
         return redirect(self._wanted())
 

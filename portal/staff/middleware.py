@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from portal.audit import denials
-from portal.audit.recording import AuditUnavailable, origin_of, record_try
+from portal.audit.recording import AuditUnavailable, check_recording, origin_of
 from portal.core.errors import unrecordable
 from portal.core.logs import mask_keys
 from portal.core.permissions import PERMISSIONS, describe_permission, needs_step_up
@@ -93,13 +93,13 @@ def _refusal_record(request: HttpRequest) -> None:
     if noted and noted.why:
         denial_record(request, noted.code, noted.why)
     elif noted:
-        record_try()
+        check_recording()
 
 
 def denial_record(request: HttpRequest, code: str, why: str) -> None:
     """Writes the denial into the audit trail. Raises AuditUnavailable."""
     match = request.resolver_match
-    recorded = denials.denial_record(
+    recorded = denials.record_denial(
         origin=origin_of(request),
         kind=match.route if match else "",
         page=mask_keys(request.path),
@@ -109,7 +109,7 @@ def denial_record(request: HttpRequest, code: str, why: str) -> None:
         connection=_connection(request),
     )
     if not recorded and code == "beyond_reach":
-        record_try()  # takes as long as the event that the first ones got
+        check_recording()  # takes as long as the event that the first ones got
 
 
 def _connection(request: HttpRequest) -> str:

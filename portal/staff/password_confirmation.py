@@ -12,7 +12,7 @@ from allauth.core import context
 from django.conf import settings
 from django.http import HttpRequest
 
-from portal.audit.recording import event_record, origin_of
+from portal.audit.recording import origin_of, record_event
 from portal.staff.identity import person_ref
 from portal.staff.login_throttle import attempt_reserve, attempts_forget, own_password_slot_of
 from portal.staff.models import User
@@ -52,6 +52,6 @@ def own_password_is(*, request: HttpRequest, person: User, password: str) -> boo
 def _failure_record(
     request: HttpRequest, person: Any, code: str, action: str = "session.step_up_failed"
 ) -> None:
-    event_record(
+    record_event(
         action=action, origin=origin_of(request), outcome="failed", code=code, object=person_ref(person)
     )

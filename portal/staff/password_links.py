@@ -16,7 +16,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
-from portal.audit.recording import Origin, event_record
+from portal.audit.recording import Origin, record_event
 from portal.staff.backends import StaffBackend
 from portal.staff.identity import person_ref
 from portal.staff.idp_mfa import signs_in_elsewhere
@@ -62,7 +62,7 @@ def password_link_make(*, by: User | None, origin: Origin, person: User) -> str:
                 "mailed_to": "",
             },
         )
-        event_record(action="staff.password_link_made", origin=origin, object=person_ref(person))
+        record_event(action="staff.password_link_made", origin=origin, object=person_ref(person))
     return reverse("staff:link_open", kwargs={"key": key})
 
 
@@ -78,7 +78,7 @@ def link_mail(*, by: User, origin: Origin, person: User, link: str) -> bool:
     with transaction.atomic():
         PasswordLink.objects.filter(person=person).update(mailed_to=person.email if sent else "")
         outcome = "success" if sent else "failed"
-        event_record(
+        record_event(
             action="staff.password_link_mailed", origin=origin, object=person_ref(person), outcome=outcome
         )
     return sent
@@ -108,7 +108,7 @@ def password_link_withdraw(*, by: User | None, origin: Origin, person: User) -> 
         person = changeable(by, person)
         if not PasswordLink.objects.filter(person=person).delete()[0]:
             raise StaffRefused("There is no open link. It has already been used or withdrawn.")
-        event_record(action="staff.password_link_withdrawn", origin=origin, object=person_ref(person))
+        record_event(action="staff.password_link_withdrawn", origin=origin, object=person_ref(person))
 
 
 def link_of(digest: str) -> PasswordLink | None:

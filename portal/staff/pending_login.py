@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.crypto import constant_time_compare
 
-from portal.audit.recording import event_record, origin_of
+from portal.audit.recording import origin_of, record_event
 from portal.staff.identity import person_ref
 from portal.staff.mfa import FACTORS
 from portal.staff.models import User
@@ -43,7 +43,7 @@ def first_step_over(request: HttpRequest) -> bool:
     person = login.user if login else None
     if person is None or (first_step_holds(request, person) and is_mfa_enabled(person, FACTORS)):
         return False
-    event_record(
+    record_event(
         action="session.sign_in_failed",
         origin=origin_of(request),
         outcome="failed",

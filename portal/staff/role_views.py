@@ -6,7 +6,7 @@ from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
-from portal.audit.history import history_page
+from portal.audit.history import get_history
 from portal.audit.recording import origin_of
 from portal.core.permissions import describe_permissions
 from portal.core.views import PortalView
@@ -110,7 +110,7 @@ def role_page(request: HttpRequest, role: Group, form: RightsForm, *, status: in
     context = {
         "role": role,
         "form": form,
-        "history": history_page(connection="", guid=str(role.pk), kind="role", query=request.GET)
+        "history": get_history(connection="", guid=str(role.pk), kind="role", query=request.GET)
         if request.user.has_perm("audit.view")
         else None,
     }

@@ -5,7 +5,7 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import transaction
 
-from portal.audit.recording import Origin, event_record
+from portal.audit.recording import Origin, record_event
 from portal.core.permissions import describe_permission, within_tenants
 from portal.staff.identity import namesake_of, person_named, person_ref
 from portal.staff.idp_mfa import signs_in_elsewhere
@@ -52,7 +52,7 @@ def staff_create(
         group = _group(by, role)
         person.save()
         person.groups.set([group])
-        event_record(
+        record_event(
             action="staff.created",
             origin=origin,
             object=person_ref(person),
@@ -120,7 +120,7 @@ def staff_unlock(*, by: User | None, origin: Origin, person: User) -> None:
     with transaction.atomic():
         person = changeable(by, person)
         if person_unlock(person):
-            event_record(action="staff.unlocked", origin=origin, object=person_ref(person))
+            record_event(action="staff.unlocked", origin=origin, object=person_ref(person))
 
 
 def staff_sign_out(*, by: User | None, origin: Origin, person: User) -> int:
@@ -136,7 +136,7 @@ def password_set(*, origin: Origin, person: User, password: str) -> None:
         person.set_password(password)
         person_unlock(person)
         person.save(update_fields=["password"])
-        event_record(action="staff.password_changed", origin=origin, object=person_ref(person))
+        record_event(action="staff.password_changed", origin=origin, object=person_ref(person))
         if origin.actor_id:  # not a command on the server
             sign_in_change_tell(person=person, what="new password", by=origin.actor_name)
 
@@ -217,7 +217,7 @@ def _active_set(person: User, active: bool, action: str, origin: Origin, reason:
         return
     person.is_active = active
     person.save(update_fields=["is_active"])
-    event_record(
+    record_event(
         action=action,
         origin=origin,
         object=person_ref(person),
@@ -233,7 +233,7 @@ def staff_lock() -> None:
 
 
 def _role_record(person: User, old: str, new: str, origin: Origin, reason: str = "") -> None:
-    event_record(
+    record_event(
         action="staff.role_changed",
         origin=origin,
         object=person_ref(person),

@@ -24,7 +24,7 @@ from django.shortcuts import resolve_url
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 
-from portal.audit.recording import Origin, event_record, origin_of, session_digest
+from portal.audit.recording import Origin, origin_of, record_event, session_digest
 from portal.core.lock_timeout import lock_timeout
 from portal.staff.identity import person_ref
 from portal.staff.models import User
@@ -117,7 +117,7 @@ def session_is_over(request: HttpRequest) -> bool:
 
 def session_expire(request: HttpRequest) -> None:
     """Signs out without asking, and records it."""
-    event_record(action="session.expired", origin=origin_of(request))
+    record_event(action="session.expired", origin=origin_of(request))
     UserSession.objects.filter(session_key=request.session.session_key).delete()
     logout(request)
 
@@ -137,7 +137,7 @@ def session_began(*, request: HttpRequest, user: User, **_: Any) -> None:
 
 def step_up_taken(request: HttpRequest) -> None:
     """The person proved again who they are: recorded, and from here on under a new session id."""
-    event_record(action="session.stepped_up", origin=origin_of(request), outcome="success")
+    record_event(action="session.stepped_up", origin=origin_of(request), outcome="success")
     before = request.session.session_key
     request.session[PROVED] = int(time.time())
     request.session.cycle_key()
@@ -177,7 +177,7 @@ def sessions_end(*, origin: Origin, person: User, sessions: Iterable[UserSession
     """Ends these sessions at once; how many. Raises AuditUnavailable before the first one ends."""
     ending = list(sessions)
     for session in ending:
-        event_record(
+        record_event(
             action="session.ended",
             origin=origin,
             object=person_ref(person),

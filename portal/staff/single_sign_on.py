@@ -14,7 +14,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from portal.audit.recording import ObjectRef, event_record, origin_of
+from portal.audit.recording import ObjectRef, origin_of, record_event
 from portal.staff.identity import person_ref
 from portal.staff.identity_tokens import CLOCK_TOLERANCE
 from portal.staff.idp_mfa import provider_id
@@ -69,7 +69,7 @@ def sign_in_refused(
 ) -> HttpResponse:
     """Records the failure and says what it means. Raises AuditUnavailable."""
     person = sociallogin.user if sociallogin and sociallogin.is_existing else None
-    event_record(
+    record_event(
         action="session.sign_in_failed",
         origin=origin_of(request),
         outcome="failed",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from portal.audit.recording import Origin, event_record
+from portal.audit.recording import Origin, record_event
 from portal.staff.access_seals import sealing
 from portal.staff.identity import person_ref
 from portal.staff.models import TenantScope, User
@@ -42,7 +42,7 @@ def reach_change(
         _places_set(person, places)
         after = places_words(person)
         if after != before:
-            event_record(
+            record_event(
                 action="staff.reach_changed",
                 origin=origin,
                 object=person_ref(person),

@@ -3,7 +3,7 @@
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from portal.audit.recording import Origin, event_record
+from portal.audit.recording import Origin, record_event
 from portal.staff.identity import person_ref
 from portal.staff.models import User
 from portal.staff.security_notices import sign_in_change_tell
@@ -30,7 +30,7 @@ def details_change(*, by: User, origin: Origin, person: User, **details: str) ->
         if {"first_name", "last_name"} & {name for name in details if details[name] != before[name]}:
             namesake_refuse(person)
         person.save(update_fields=sorted(details))
-        event_record(
+        record_event(
             action="staff.details_changed",
             origin=origin,
             object=person_ref(person),

@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from portal.audit.history import history_page
+from portal.audit.history import get_history
 from portal.audit.recording import origin_of
 from portal.core.permissions import describe_permissions
 from portal.core.view_access import refusal_noted
@@ -42,7 +42,7 @@ def person_page(request: HttpRequest, person: User, *, status: int = 200, **form
         "may_change": may_change,
         "rights": describe_permissions(rights_of(person)),
         "places": places_words(person),
-        "history": history_page(connection="", guid=str(person.pk), kind="person", query=request.GET)
+        "history": get_history(connection="", guid=str(person.pk), kind="person", query=request.GET)
         if reader.has_perm("audit.view")
         else None,
         "provider": settings.OIDC_NAME if signs_in_elsewhere(person) else "",

@@ -10,6 +10,6 @@ class TasksConfig(AppConfig):
 
     def ready(self) -> None:
         """The ready-check learns to look for workers."""
-        from portal.tasks.health import checks_register
+        from portal.tasks.health import register_checks
 
-        checks_register()
+        register_checks()

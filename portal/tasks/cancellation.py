@@ -19,7 +19,7 @@ class AttemptOverdue(BaseException):
     """The work took longer than its kind may."""
 
 
-def worker_stop() -> None:
+def stop_worker() -> None:
     """Asks the work of this process to stop at its next report."""
     _stopping.set()
 
@@ -30,12 +30,12 @@ def worker_is_stopping() -> bool:
 
 
 @contextmanager
-def overdue_after(limit: timedelta) -> Iterator[None]:
+def limit_time(limit: timedelta) -> Iterator[None]:
     """Raises AttemptOverdue in the block after that time, even out of a wait; in the main thread alone."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGALRM, _overdue)
+    before = signal.signal(signal.SIGALRM, _raise_overdue)
     signal.setitimer(signal.ITIMER_REAL, limit.total_seconds())
     try:
         yield
@@ -44,5 +44,5 @@ def overdue_after(limit: timedelta) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def _overdue(number: int, frame: FrameType | None) -> NoReturn:
+def _raise_overdue(number: int, frame: FrameType | None) -> NoReturn:
     raise AttemptOverdue

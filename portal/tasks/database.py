@@ -11,7 +11,7 @@ from types import FrameType
 from django.db import InterfaceError, OperationalError, connection, connections
 from django_tasks_db.management.commands.db_worker import Worker
 
-from portal.tasks.cancellation import worker_stop
+from portal.tasks.cancellation import stop_worker
 
 logger = logging.getLogger(__name__)
 # How often it looks for work when there was none, in seconds.
@@ -53,13 +53,13 @@ class DatabaseWorker(Worker):
         """The first signal stops the work at its next report, a second one at once."""
         if not self.running:
             super().shutdown(signum, frame)
-        worker_stop()
+        stop_worker()
         self.running = False
-        if not self.running_task and not _query_broken_off():
+        if not self.running_task and not _break_off_query():
             sys.exit(0)
 
 
-def _query_broken_off() -> bool:
+def _break_off_query() -> bool:
     """End a wait for PostgreSQL, so that the loop ends by itself; whether there was a connection to wait on.
 
     An exception out of the signal would first wait ten seconds for the server to cancel the query.

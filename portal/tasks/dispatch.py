@@ -30,12 +30,12 @@ def run_attempt(run_id: str) -> None:
         close_old_connections()
 
 
-def run_dispatch(run: TaskRun) -> None:
+def dispatch_run(run: TaskRun) -> None:
     """Hands over when the open transaction is committed; to a backend that is away later, by recovery."""
-    transaction.on_commit(partial(_handed_over, str(run.pk)))
+    transaction.on_commit(partial(_hand_over, str(run.pk)))
 
 
-def _handed_over(run_id: str) -> None:
+def _hand_over(run_id: str) -> None:
     try:
         run_attempt.enqueue(run_id)
     except Exception as error:  # whatever the backend raises: the run waits in our table

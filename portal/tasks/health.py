@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.conf import settings
 
 from portal.core.health import WARNINGS, NotReadyError
-from portal.tasks.recovery import longest_wait, worker_is_there
+from portal.tasks.recovery import get_longest_wait, is_worker_running
 
 # A worker that is there takes a run within seconds.
 WAITS_TOO_LONG = timedelta(minutes=2)
@@ -13,19 +13,19 @@ WAITS_TOO_LONG = timedelta(minutes=2)
 REDIS_SECONDS = 0.5
 
 
-def checks_register() -> None:
+def register_checks() -> None:
     """Adds the warnings to /healthz/ready."""
-    WARNINGS.register("background work", worker_there)
-    WARNINGS.register("Redis", redis_there)
+    WARNINGS.register("background work", check_worker)
+    WARNINGS.register("Redis", check_redis)
 
 
-def worker_there() -> None:
+def check_worker() -> None:
     """Raises NotReadyError where no worker gave a sign of life, or where work waits in spite of one."""
-    if not worker_is_there():
+    if not is_worker_running():
         raise NotReadyError(
             "no worker is running: exports and verifications are waiting (manage.py tasks_work)"
         )
-    waited = longest_wait()
+    waited = get_longest_wait()
     if waited > WAITS_TOO_LONG:
         raise NotReadyError(
             f"background work has been waiting for {waited // timedelta(minutes=1)} minutes although a "
@@ -33,7 +33,7 @@ def worker_there() -> None:
         )
 
 
-def redis_there() -> None:
+def check_redis() -> None:
     """Raises NotReadyError where Redis is what tells the workers, and does not answer."""
     if settings.TASKS_BACKEND != "redis":
         return

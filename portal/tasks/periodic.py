@@ -27,7 +27,7 @@ class _Regular:
 _REGULAR: dict[PeriodicTask, _Regular] = {}
 
 
-def housekeeping_register(function: PeriodicTask, *, every: timedelta) -> None:
+def register_housekeeping(function: PeriodicTask, *, every: timedelta) -> None:
     """Has each worker call `function` when it starts and then `every` so often.
 
     Several workers may call it at once, so it must be safe to repeat, and short: lost runs wait for it.
@@ -35,14 +35,14 @@ def housekeeping_register(function: PeriodicTask, *, every: timedelta) -> None:
     _REGULAR[function] = _Regular(every)
 
 
-def periodic_register(name: str, start: PeriodicTask, *, every: timedelta) -> None:
+def register_periodic(name: str, start: PeriodicTask, *, every: timedelta) -> None:
     """Have one of all workers call `start` every so often: for work that must not be done by each of them.
 
     The time is kept in the database, so restarts change nothing; the first time is one period after the
     first worker knew of it. `start` puts a run in line (portal.tasks.services) or is short. A failure is
     logged, and tried again after RETRY_AFTER.
     """
-    housekeeping_register(partial(_start_if_due, name, start, every), every=LOOK_EVERY)
+    register_housekeeping(partial(_start_if_due, name, start, every), every=LOOK_EVERY)
 
 
 def _start_if_due(name: str, start: PeriodicTask, every: timedelta) -> None:
@@ -63,7 +63,7 @@ def _start_if_due(name: str, start: PeriodicTask, every: timedelta) -> None:
         Periodic.objects.filter(name=name).update(due_at=now + RETRY_AFTER)
 
 
-def housekeeping_do() -> None:
+def run_housekeeping() -> None:
     """Does what is due. What fails is logged by its name, tried again next time, and keeps back no other."""
     for function, regular in list(_REGULAR.items()):
         if time.monotonic() < regular.due_at:

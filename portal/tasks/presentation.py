@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from portal.tasks.models import State, TaskRun
-from portal.tasks.registry import Link, UnknownKind, kind_of
+from portal.tasks.registry import Link, UnknownKind, get_task_type
 
 _COLOURS = {
     State.WAITING: "blue",
@@ -28,12 +28,12 @@ class Row:
     can_retry: bool
 
 
-def rows_of(runs: Iterable[TaskRun]) -> list[Row]:
+def build_rows(runs: Iterable[TaskRun]) -> list[Row]:
     """The runs in their order."""
-    return [row_of(run) for run in runs]
+    return [build_row(run) for run in runs]
 
 
-def row_of(run: TaskRun) -> Row:
+def build_row(run: TaskRun) -> Row:
     """One run."""
     state = State(run.state)
     return Row(
@@ -55,6 +55,6 @@ def _share(run: TaskRun) -> int | None:
 
 def _link(run: TaskRun) -> Link | None:
     try:
-        return kind_of(run.kind).link(run)
+        return get_task_type(run.kind).link(run)
     except UnknownKind:
         return None

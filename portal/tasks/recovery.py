@@ -6,10 +6,10 @@ from django.apps import apps
 from django.db.models import Q
 from django.utils import timezone
 
-from portal.tasks.dispatch import run_dispatch
+from portal.tasks.dispatch import dispatch_run
 from portal.tasks.models import OPEN, State, TaskRun, Worker
-from portal.tasks.registry import UnknownKind, kind_of
-from portal.tasks.runner import discarded, unclaimed
+from portal.tasks.registry import UnknownKind, get_task_type
+from portal.tasks.runner import discard_result, unclaimed
 
 # A waiting run is handed over again after this time: what the backend had of it may be lost.
 HANDED_AGAIN_AFTER = timedelta(minutes=1)
@@ -19,35 +19,35 @@ WORKER_SEEN_WITHIN = timedelta(minutes=1)
 _AT_ONCE = 100
 
 
-def runs_recover() -> None:
+def recover_runs() -> None:
     """Safe to call from any number of workers at once: every step is one conditional update."""
     now = timezone.now()
-    _lost_return(now)
-    _forgotten_hand_over(now)
-    _results_expire(now)
-    _old_forget(now)
+    _return_lost_runs(now)
+    _hand_over_forgotten_runs(now)
+    _expire_results(now)
+    _delete_old_runs(now)
 
 
-def worker_note(name: str) -> None:
+def record_worker(name: str) -> None:
     """A sign of life of a worker."""
     now = timezone.now()
     Worker.objects.update_or_create(name=name, defaults={"seen_at": now})
     Worker.objects.filter(seen_at__lt=now - timedelta(days=1)).delete()
 
 
-def worker_is_there() -> bool:
+def is_worker_running() -> bool:
     """Whether any worker gave a sign of life within a minute."""
     return Worker.objects.filter(seen_at__gte=timezone.now() - WORKER_SEEN_WITHIN).exists()
 
 
-def longest_wait() -> timedelta:
+def get_longest_wait() -> timedelta:
     """How long the oldest waiting run waits for a worker; nothing at all where none waits."""
     since = TaskRun.objects.filter(state=State.WAITING).order_by("waiting_since").values_list("waiting_since")
     oldest = since.first()
     return timezone.now() - oldest[0] if oldest else timedelta()
 
 
-def _lost_return(now: datetime) -> None:
+def _return_lost_runs(now: datetime) -> None:
     """Runs whose worker fell silent: in line again, or failed after too many attempts."""
     for run in TaskRun.objects.filter(state=State.RUNNING, lease_until__lt=now)[:_AT_ONCE]:
         lost = TaskRun.objects.filter(pk=run.pk, claim=run.claim, state=State.RUNNING, lease_until__lt=now)
@@ -59,45 +59,45 @@ def _lost_return(now: datetime) -> None:
             state=State.FAILED, claim="", lease_until=None, finished_at=now,
             message=f"It was interrupted {run.attempts} times because its worker stopped.",
         ):  # fmt: skip
-            discarded(run)
+            discard_result(run)
 
 
 def _most_attempts(run: TaskRun) -> int:
     try:
-        return kind_of(run.kind).most_attempts
+        return get_task_type(run.kind).most_attempts
     except UnknownKind:
         return 0
 
 
-def _forgotten_hand_over(now: datetime) -> None:
+def _hand_over_forgotten_runs(now: datetime) -> None:
     """Runs that wait although nobody works on them, and that the backend may not know."""
     forgotten = Q(dispatched_at=None) | Q(dispatched_at__lt=now - HANDED_AGAIN_AFTER)
     waiting = TaskRun.objects.filter(unclaimed(now), forgotten, state=State.WAITING)
     for run in waiting.order_by("created_at")[:_AT_ONCE]:
         if waiting.filter(pk=run.pk, dispatched_at=run.dispatched_at).update(dispatched_at=now):
-            run_dispatch(run)
+            dispatch_run(run)
 
 
-def _results_expire(now: datetime) -> None:
+def _expire_results(now: datetime) -> None:
     for run in TaskRun.objects.filter(result_until__lt=now)[:_AT_ONCE]:
-        if discarded(run):
+        if discard_result(run):
             TaskRun.objects.filter(pk=run.pk).update(
                 result={}, result_until=None, message="Its result has expired."
             )
 
 
-def _old_forget(now: datetime) -> None:
+def _delete_old_runs(now: datetime) -> None:
     """What ended long ago, and of the rest all but the newest MOST_KEPT."""
     ended = TaskRun.objects.exclude(state__in=OPEN)
     old = list(ended.filter(created_at__lt=now - KEPT_FOR)[:_AT_ONCE])
     for run in old or list(ended[MOST_KEPT : MOST_KEPT + _AT_ONCE]):
-        if discarded(run):
+        if discard_result(run):
             run.delete()
     if apps.is_installed("django_tasks_db"):
-        _hand_overs_forget(now)
+        _delete_old_hand_overs(now)
 
 
-def _hand_overs_forget(now: datetime) -> None:
+def _delete_old_hand_overs(now: datetime) -> None:
     """What the database backend keeps of those that are over, or lost with a worker."""
     from django_tasks_db.models import DBTaskResult
 

@@ -12,7 +12,7 @@ from redis import RedisError
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 
-from portal.tasks.cancellation import worker_is_stopping, worker_stop
+from portal.tasks.cancellation import stop_worker, worker_is_stopping
 
 logger = logging.getLogger(__name__)
 # Seconds until a Redis that is away is asked again.
@@ -41,11 +41,11 @@ class RedisWorker(SimpleWorker):
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """The first signal stops the work at its next report; RQ then ends, and at once on a second one."""
-        worker_stop()
+        stop_worker()
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
 
-def redis_work(name: str, batch: bool) -> None:
+def work_on_redis(name: str, batch: bool) -> None:
     """Works until a signal, or in a batch until nothing waits. A Redis that is away is asked again."""
     for tries in itertools.count():
         try:

@@ -60,7 +60,7 @@ class TaskType:
     """One kind of background work.
 
     `work(run, **arguments)` does it and returns a Result. It may be called again from the beginning when a
-    worker was killed, so it must be idempotent, and it calls `task_progress` at least every few seconds:
+    worker was killed, so it must be idempotent, and it calls `report_progress` at least every few seconds:
     that is where it is stopped. `permission` is what a person needs to start it again; "" is nothing.
     `discard(run)` takes away what a run made or began to make: when its result expires, when an attempt
     fails, and when the run is forgotten; repeating it must do no harm.
@@ -82,13 +82,13 @@ class TaskType:
 _KINDS: dict[str, TaskType] = {}
 
 
-def kind_register(kind: TaskType) -> None:
+def register_task_type(kind: TaskType) -> None:
     """Makes a kind known, from the `ready()` of its room. Raises ValueError for a name that is taken."""
     if _KINDS.setdefault(kind.name, kind) != kind:
         raise ValueError(f"There are two kinds of background work called {kind.name}.")
 
 
-def kind_of(name: str) -> TaskType:
+def get_task_type(name: str) -> TaskType:
     """The kind of that name. Raises UnknownKind."""
     try:
         return _KINDS[name]
@@ -96,6 +96,6 @@ def kind_of(name: str) -> TaskType:
         raise UnknownKind(name) from None
 
 
-def kinds_open_to(person: Any) -> list[str]:
+def get_task_types_open_to(person: Any) -> list[str]:
     """Names of the kinds that need a right, which the person has."""
     return [kind.name for kind in _KINDS.values() if kind.permission and person.has_perm(kind.permission)]

@@ -15,10 +15,10 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from portal.core.logs import current_request_id, error_code
-from portal.tasks.cancellation import AttemptOverdue, AttemptStopped, overdue_after, worker_is_stopping
-from portal.tasks.dispatch import run_dispatch
+from portal.tasks.cancellation import AttemptOverdue, AttemptStopped, limit_time, worker_is_stopping
+from portal.tasks.dispatch import dispatch_run
 from portal.tasks.models import State, TaskRun
-from portal.tasks.registry import Result, TaskType, UnknownKind, kind_of
+from portal.tasks.registry import Result, TaskType, UnknownKind, get_task_type
 from portal.tasks.services import TaskFailed
 
 logger = logging.getLogger(__name__)
@@ -26,16 +26,16 @@ logger = logging.getLogger(__name__)
 
 def attempt(run_id: str) -> None:
     """Does the work of a waiting run and notes how it ended. Does nothing if it is not there to be taken."""
-    run = _claimed(run_id)
+    run = _claim(run_id)
     if run is None:
         return
     mark = current_request_id.set(run.request_id)
     began, about = time.monotonic(), {"run": str(run.pk), "kind": run.kind}
     logger.info("background work begins", extra=about)
     try:
-        with _kept(run):
-            ending = _worked(run)
-        _ended(run, ending)
+        with _keep_lease(run):
+            ending = _run_work(run)
+        _record_ending(run, ending)
         seconds = round(1000 * (time.monotonic() - began), 1)
         state = ending["state"] if ending else "stopped"
         logger.info("background work ended", extra={**about, "state": state, "milliseconds": seconds})
@@ -51,7 +51,7 @@ def unclaimed(now: datetime) -> Q:
     return Q(claim="") | Q(lease_until__lt=now)
 
 
-def _claimed(run_id: str) -> TaskRun | None:
+def _claim(run_id: str) -> TaskRun | None:
     """waiting → running under a new mark, by exactly one caller."""
     now, mark = timezone.now(), uuid.uuid4().hex
     waiting = TaskRun.objects.filter(unclaimed(now), pk=run_id, state=State.WAITING)
@@ -67,62 +67,62 @@ def _ours(run: TaskRun) -> QuerySet[TaskRun]:
     return TaskRun.objects.filter(pk=run.pk, claim=run.claim)
 
 
-def _worked(run: TaskRun) -> dict[str, Any] | None:
+def _run_work(run: TaskRun) -> dict[str, Any] | None:
     """How it ended, as columns of the run; None for an attempt that must not go on.
 
     A database that went away ends the attempt, not the run: what was done so far may be repeated.
     """
     try:
-        kind = kind_of(run.kind)
-        with overdue_after(kind.deadline):
-            ending = _done(kind.work(run, **run.arguments))
+        kind = get_task_type(run.kind)
+        with limit_time(kind.deadline):
+            ending = _build_done(kind.work(run, **run.arguments))
     except AttemptStopped:
         return None
     except AttemptOverdue:
         connections.close_all()  # it may have been in the middle of an exchange
-        ending = _failed(f"It took longer than {_minutes(kind)} minutes and was stopped.")
+        ending = _build_failed(f"It took longer than {_minutes(kind)} minutes and was stopped.")
     except TaskFailed as failure:
-        ending = _failed(str(failure))
+        ending = _build_failed(str(failure))
     except UnknownKind:
-        ending = _failed("This kind of background work no longer exists.")
+        ending = _build_failed("This kind of background work no longer exists.")
     except (OperationalError, InterfaceError) as error:
         connections.close_all()
         logger.warning("the database failed during background work: %s", type(error).__name__)
         again = run.attempts < kind.most_attempts
-        ending = {"state": State.WAITING} if again else _unexpected(run, error)
+        ending = {"state": State.WAITING} if again else _build_unexpected(run, error)
     except Exception as error:
-        ending = _unexpected(run, error)
+        ending = _build_unexpected(run, error)
     return ending
 
 
-def _done(result: Result) -> dict[str, Any]:
+def _build_done(result: Result) -> dict[str, Any]:
     until = timezone.now() + result.keep if result.keep else None
     return {
         "state": State.DONE, "result": result.reference, "result_until": until, "message": result.message,
     }  # fmt: skip
 
 
-def _failed(message: str) -> dict[str, Any]:
+def _build_failed(message: str) -> dict[str, Any]:
     return {"state": State.FAILED, "message": message}
 
 
-def _unexpected(run: TaskRun, error: Exception) -> dict[str, Any]:
+def _build_unexpected(run: TaskRun, error: Exception) -> dict[str, Any]:
     logger.exception("background work failed: %s", run.kind)
     said = " ".join(filter(None, (type(error).__name__, error_code(error))))
-    return _failed(f"It failed with an internal error ({said}). The log has the details.")
+    return _build_failed(f"It failed with an internal error ({said}). The log has the details.")
 
 
 def _minutes(kind: TaskType) -> str:
     return f"{kind.deadline.total_seconds() / 60:g}"
 
 
-def _ended(run: TaskRun, ending: dict[str, Any] | None) -> None:
+def _record_ending(run: TaskRun, ending: dict[str, Any] | None) -> None:
     """Notes the ending; what was left half done is discarded while nobody else can work on it."""
     running = _ours(run).filter(state=State.RUNNING)
     if ending and ending["state"] == State.DONE and running.update(finished_at=timezone.now(), **ending):
         return
     if _ours(run).exists():
-        discarded(run)
+        discard_result(run)
     again = {"state": State.WAITING, "claim": "", "lease_until": None, "waiting_since": timezone.now()}
     if ending == {"state": State.WAITING}:
         # Handed over by recovery, a moment later: at once it would meet the same trouble.
@@ -131,13 +131,13 @@ def _ended(run: TaskRun, ending: dict[str, Any] | None) -> None:
         running.update(finished_at=timezone.now(), **ending)
     elif worker_is_stopping() and running.update(**again, attempts=F("attempts") - 1, dispatched_at=None):
         # A worker that is told to end puts its work in line again, as if it had not begun.
-        run_dispatch(run)
+        dispatch_run(run)
 
 
-def discarded(run: TaskRun) -> bool:
+def discard_result(run: TaskRun) -> bool:
     """Whether what a run made is gone; one whose kind is gone left nothing that we could know of."""
     try:
-        kind_of(run.kind).discard(run)
+        get_task_type(run.kind).discard(run)
     except UnknownKind:
         return True
     except Exception:
@@ -151,7 +151,7 @@ def _lease() -> timedelta:
 
 
 @contextmanager
-def _kept(run: TaskRun) -> Iterator[None]:
+def _keep_lease(run: TaskRun) -> Iterator[None]:
     """Extends the lease while the block runs, of stopped work too: nobody may begin before it is over."""
     over = threading.Event()
     heart = threading.Thread(target=_beat, args=(run, over), name="heartbeat", daemon=True)

@@ -2,18 +2,18 @@
 
 A room says once what can be done, in the `ready()` of its AppConfig:
 
-    kind_register(Kind("reports.monthly", work=monthly_write, permission="report.view"))
+    register_task_type(TaskType("reports.monthly", work=monthly_write, permission="report.view"))
 
 and starts it from a view; the person finds it under /tasks/, with progress, retry and stop:
 
     owner, arguments = owner_of(request), {"month": 5}
-    task_enqueue(kind="reports.monthly", title="Report of May", owner=owner, arguments=arguments)
+    enqueue_task(kind="reports.monthly", title="Report of May", owner=owner, arguments=arguments)
 
 A worker (`manage.py tasks_work`) then calls `monthly_write(run, month=5)`, which works in steps, each small
 and in a transaction of its own, reports between them, and returns what it made:
 
     for done, day in enumerate(days):
-        task_progress(run=run, done=done, total=len(days))   # outside transactions; may end the attempt here
+        report_progress(run=run, done=done, total=len(days))  # outside transactions; may stop here
         day_write(day)
     return Result({"file": name}, message="31 days", keep=timedelta(hours=24))
 
@@ -34,9 +34,9 @@ from django.utils import timezone
 
 from portal.core.logs import current_request_id
 from portal.tasks.cancellation import AttemptStopped, worker_is_stopping
-from portal.tasks.dispatch import run_dispatch
+from portal.tasks.dispatch import dispatch_run
 from portal.tasks.models import OPEN, State, TaskRun
-from portal.tasks.registry import kind_of, kinds_open_to
+from portal.tasks.registry import get_task_type, get_task_types_open_to
 
 MOST_OPEN = 20
 # Reports reach the database at most this often, in seconds.
@@ -65,7 +65,7 @@ def owner_of(request: HttpRequest) -> Owner:
     return Owner(user.pk, user.get_full_name() or user.get_username())
 
 
-def task_enqueue(
+def enqueue_task(
     *, kind: str, title: str, owner: Owner, arguments: dict[str, Any] | None = None, key: str = ""
 ) -> TaskRun:
     """Puts work in line and returns its run; with a `key` the open run of that key, if there is one.
@@ -73,7 +73,7 @@ def task_enqueue(
     It starts when the surrounding transaction is committed. Raises UnknownKind, and TaskNotPossible for an
     owner with too much under way.
     """
-    kind_of(kind)
+    get_task_type(kind)
     under_way = TaskRun.objects.filter(key=key, state__in=OPEN) if key else TaskRun.objects.none()
     run = under_way.first()
     if run:
@@ -88,13 +88,13 @@ def task_enqueue(
                 kind=kind, title=title[:200], arguments=arguments or {}, key=key,
                 owner_id=owner.id, owner_name=owner.name[:200], request_id=current_request_id.get(),
             )  # fmt: skip
-            run_dispatch(run)
+            dispatch_run(run)
     except IntegrityError:
         return under_way.get()
     return run
 
 
-def task_progress(*, run: TaskRun, done: int, total: int | None = None, message: str = "") -> None:
+def report_progress(*, run: TaskRun, done: int, total: int | None = None, message: str = "") -> None:
     """Says how far the work is. Cheap: call it with every step.
 
     Ends the attempt by AttemptStopped (no Exception, so that nothing catches it by accident) when the run was
@@ -111,15 +111,15 @@ def task_progress(*, run: TaskRun, done: int, total: int | None = None, message:
         raise AttemptStopped
 
 
-def task_cancel(*, run: TaskRun) -> bool:
+def cancel_task(*, run: TaskRun) -> bool:
     """Ends waiting work, and running work at its next report; whether there was anything to end."""
     waiting = TaskRun.objects.filter(pk=run.pk, state__in=OPEN)
     return bool(waiting.update(state=State.CANCELLED, finished_at=timezone.now(), message=""))
 
 
-def task_retry(*, run: TaskRun) -> None:
+def retry_task(*, run: TaskRun) -> None:
     """Puts failed or stopped work in line again, from its beginning. Raises TaskNotPossible."""
-    kind_of(run.kind)
+    get_task_type(run.kind)
     ended = TaskRun.objects.filter(pk=run.pk, state__in=(State.FAILED, State.CANCELLED))
     try:
         with transaction.atomic():
@@ -128,21 +128,23 @@ def task_retry(*, run: TaskRun) -> None:
                 dispatched_at=None, waiting_since=timezone.now(), request_id=current_request_id.get(),
             ):  # fmt: skip
                 raise TaskNotPossible("Only work that failed or was stopped can be started again.")
-            run_dispatch(run)
+            dispatch_run(run)
     except IntegrityError:
         raise TaskNotPossible("The same work is already running or waiting.") from None
 
 
-def runs_forget(*, kind: str, key: str) -> None:
+def forget_runs(*, kind: str, key: str) -> None:
     """Delete finished runs of a kind and key, so that what repeats all day does not push out other runs."""
     TaskRun.objects.filter(kind=kind, key=key).exclude(state__in=OPEN).delete()
 
 
-def runs_of(person: Any) -> QuerySet[TaskRun]:
+def get_visible_runs(person: Any) -> QuerySet[TaskRun]:
     """What a person started, and what the portal itself did of the kinds that they have the right to."""
-    return TaskRun.objects.filter(Q(owner_id=person.pk) | Q(owner_id=None, kind__in=kinds_open_to(person)))
+    return TaskRun.objects.filter(
+        Q(owner_id=person.pk) | Q(owner_id=None, kind__in=get_task_types_open_to(person))
+    )
 
 
-def runs_of_kind(kind: str, *, limit: int) -> list[TaskRun]:
+def get_runs_of_kind(kind: str, *, limit: int) -> list[TaskRun]:
     """The newest runs of a kind, whoever's, for pages whose permission lets everybody see them."""
     return list(TaskRun.objects.filter(kind=kind)[:limit])

@@ -12,10 +12,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from portal.core.view_access import SIGNED_IN
 from portal.core.views import PortalView
 from portal.tasks.models import TaskRun
-from portal.tasks.presentation import rows_of
-from portal.tasks.recovery import worker_is_there
-from portal.tasks.registry import Decision, UnknownKind, kind_of
-from portal.tasks.services import TaskNotPossible, runs_of, task_cancel, task_retry
+from portal.tasks.presentation import build_rows
+from portal.tasks.recovery import is_worker_running
+from portal.tasks.registry import Decision, UnknownKind, get_task_type
+from portal.tasks.services import TaskNotPossible, cancel_task, get_visible_runs, retry_task
 
 MOST_SHOWN = 50
 
@@ -27,21 +27,21 @@ class ListView(PortalView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """The newest ones."""
-        rows = rows_of(runs_of(request.user)[:MOST_SHOWN])
+        rows = build_rows(get_visible_runs(request.user)[:MOST_SHOWN])
         open_runs = any(row.run.is_open for row in rows)
         context = {
             "rows": rows,
             "open_runs": open_runs,
-            "no_worker": open_runs and not worker_is_there(),
+            "no_worker": open_runs and not is_worker_running(),
         }
         return render(request, "tasks/list.html", context)
 
 
-def _asks_to_step_up(request: HttpRequest, pk: UUID) -> bool:
+def _needs_step_up(request: HttpRequest, pk: UUID) -> bool:
     """Whether work of that kind is in the hands of those alone who proved a short while ago who they are."""
-    run = runs_of(request.user).filter(pk=pk).first()
+    run = get_visible_runs(request.user).filter(pk=pk).first()
     with suppress(UnknownKind):
-        return run is not None and kind_of(run.kind).step_up
+        return run is not None and get_task_type(run.kind).step_up
     return False
 
 
@@ -49,15 +49,15 @@ class CancelView(PortalView):
     """/tasks/<id>/cancel/ — stops it."""
 
     access = SIGNED_IN
-    step_up = staticmethod(_asks_to_step_up)
+    step_up = staticmethod(_needs_step_up)
 
     def post(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Back to the list; work that has ended meanwhile stays as it ended."""
-        run = _own(request, pk)
+        run = _get_run(request, pk)
         with transaction.atomic():
-            stopped = task_cancel(run=run)
+            stopped = cancel_task(run=run)
             if stopped:
-                _decided(request, run, Decision.STOPPED)
+                _record_decision(request, run, Decision.STOPPED)
         if stopped:
             messages.success(request, f"“{run.title}” was stopped.")
         else:
@@ -69,16 +69,16 @@ class RetryView(PortalView):
     """/tasks/<id>/retry/ — puts it in line again."""
 
     access = SIGNED_IN
-    step_up = staticmethod(_asks_to_step_up)
+    step_up = staticmethod(_needs_step_up)
 
     def post(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Back to the list. Raises PermissionDenied if the person may no longer do such work."""
-        run = _own(request, pk)
+        run = _get_run(request, pk)
         try:
-            _permission_check(request, run)
+            _check_permission(request, run)
             with transaction.atomic():
-                task_retry(run=run)
-                _decided(request, run, Decision.RESTARTED)
+                retry_task(run=run)
+                _record_decision(request, run, Decision.RESTARTED)
             messages.success(request, f"“{run.title}” is waiting to start again.")
         except UnknownKind:
             messages.error(request, "This kind of background work no longer exists.")
@@ -87,17 +87,17 @@ class RetryView(PortalView):
         return redirect("tasks:list")
 
 
-def _own(request: HttpRequest, pk: UUID) -> TaskRun:
-    return get_object_or_404(runs_of(request.user), pk=pk)
+def _get_run(request: HttpRequest, pk: UUID) -> TaskRun:
+    return get_object_or_404(get_visible_runs(request.user), pk=pk)
 
 
-def _decided(request: HttpRequest, run: TaskRun, decision: Decision) -> None:
+def _record_decision(request: HttpRequest, run: TaskRun, decision: Decision) -> None:
     """Work of a kind that is gone can be stopped still; nobody knows how to record it."""
     with suppress(UnknownKind):
-        kind_of(run.kind).decided(run, decision, request)
+        get_task_type(run.kind).decided(run, decision, request)
 
 
-def _permission_check(request: HttpRequest, run: TaskRun) -> None:
-    needed = kind_of(run.kind).permission
+def _check_permission(request: HttpRequest, run: TaskRun) -> None:
+    needed = get_task_type(run.kind).permission
     if needed and not request.user.has_perm(needed):
         raise PermissionDenied(f"needs {needed} to start this work again")

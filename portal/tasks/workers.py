@@ -12,27 +12,27 @@ from django.core.management.base import CommandError
 from django.db import InterfaceError, OperationalError, close_old_connections, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
-from portal.tasks.periodic import housekeeping_do
-from portal.tasks.recovery import runs_recover, worker_note
+from portal.tasks.periodic import run_housekeeping
+from portal.tasks.recovery import record_worker, recover_runs
 
 logger = logging.getLogger(__name__)
 # How often a worker looks for lost runs, in seconds.
 RECOVER_EVERY = 5.0
 
 
-def work(*, batch: bool) -> None:
+def run_worker(*, batch: bool) -> None:
     """Carries out background work until SIGTERM, or in a batch until nothing waits."""
-    _database_ready(batch)
+    _wait_for_database(batch)
     name = f"{socket.gethostname()[:30]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    runs_recover()
+    recover_runs()
     if batch:
-        housekeeping_do()
+        run_housekeeping()
     else:
-        threading.Thread(target=_see_to_it, args=(name,), name="recovery", daemon=True).start()
-    _backend_work(name, batch)
+        threading.Thread(target=_look_after_runs, args=(name,), name="recovery", daemon=True).start()
+    _run_backend_worker(name, batch)
 
 
-def _database_ready(batch: bool) -> None:
+def _wait_for_database(batch: bool) -> None:
     """Wait for the database, not in a batch. Raises CommandError where it lacks tables."""
     while True:
         try:
@@ -51,26 +51,26 @@ def _database_ready(batch: bool) -> None:
             time.sleep(RECOVER_EVERY)
 
 
-def _backend_work(name: str, batch: bool) -> None:
+def _run_backend_worker(name: str, batch: bool) -> None:
     # Each backend's tables and packages are there only where it is the one.
     if settings.TASKS_BACKEND == "redis":
-        from portal.tasks.redis import redis_work
+        from portal.tasks.redis import work_on_redis
 
-        redis_work(name, batch)
+        work_on_redis(name, batch)
     else:
         from portal.tasks.database import DatabaseWorker
 
         DatabaseWorker.made(name, batch).start()
 
 
-def _see_to_it(name: str) -> None:
+def _look_after_runs(name: str) -> None:
     pause = threading.Event()
     while True:
         try:
             close_old_connections()
-            worker_note(name)
-            runs_recover()
-            housekeeping_do()
+            record_worker(name)
+            recover_runs()
+            run_housekeeping()
         except Exception as error:  # the database may be back the next time
             logger.warning("recovery of background work failed: %s", type(error).__name__)
             connections.close_all()

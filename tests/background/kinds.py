@@ -9,15 +9,15 @@ from pathlib import Path
 from django.db import OperationalError
 
 from portal.tasks.models import TaskRun
-from portal.tasks.registry import Link, Result, TaskType, kind_register
-from portal.tasks.services import TaskFailed, task_progress
+from portal.tasks.registry import Link, Result, TaskType, register_task_type
+from portal.tasks.services import TaskFailed, report_progress
 
 
 def counted(run: TaskRun, file: str, steps: int, pause: float) -> Result:
     """Steps with a pause, each run's begin and end written down with the process that did it."""
     _write(file, f"begin {run.pk} {os.getpid()}")
     for step in range(steps):
-        task_progress(run=run, done=step, total=steps)
+        report_progress(run=run, done=step, total=steps)
         time.sleep(pause)
     _write(file, f"end {run.pk} {os.getpid()}")
     return Result({"file": file}, message="counted", keep=timedelta(hours=1))
@@ -69,13 +69,13 @@ def file_removed(run: TaskRun) -> None:
 
 def kinds_register() -> None:
     """Repeating it changes nothing."""
-    kind_register(TaskType("test.count", counted, link=_counted_link, discard=file_removed))
-    kind_register(TaskType("test.met", met))
-    kind_register(TaskType("test.broken", broken, permission="audit.export"))
-    kind_register(TaskType("test.refused", refused))
-    kind_register(TaskType("test.lost", lost))
-    kind_register(TaskType("test.full", full))
-    kind_register(TaskType("test.endless", endless, deadline=timedelta(seconds=0.3)))
+    register_task_type(TaskType("test.count", counted, link=_counted_link, discard=file_removed))
+    register_task_type(TaskType("test.met", met))
+    register_task_type(TaskType("test.broken", broken, permission="audit.export"))
+    register_task_type(TaskType("test.refused", refused))
+    register_task_type(TaskType("test.lost", lost))
+    register_task_type(TaskType("test.full", full))
+    register_task_type(TaskType("test.endless", endless, deadline=timedelta(seconds=0.3)))
 
 
 def _counted_link(run: TaskRun) -> Link:

@@ -17,7 +17,7 @@ from portal.audit.forwarding.webhook import Webhook
 LONGEST = 200
 
 
-def receiver_of(address: str) -> Receiver:
+def parse_receiver(address: str) -> Receiver:
     """The receiver at `address`. Raises ImproperlyConfigured, without quoting what may be secret."""
     if address == "stdout":
         return StandardOutput()

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from portal.audit.forwarding.delivery import Forwarder, feeds_configured
+from portal.audit.forwarding.delivery import Forwarder, get_forwarders
 from portal.audit.models import Delivery
 
 # Longer behind than this, or failing, and people are warned.
@@ -44,12 +44,10 @@ class ForwarderLag:
         return {"Failing": "red", "Late": "amber", "Behind": "blue"}.get(self.state, "green")
 
 
-def backlogs() -> list[ForwarderLag]:
+def get_backlogs() -> list[ForwarderLag]:
     """One for each receiver of the settings, in their order."""
     known = {cursor.receiver: cursor for cursor in Delivery.objects.all()}
-    return [
-        _backlog(feed, known.get(feed.name) or Delivery(receiver=feed.name)) for feed in feeds_configured()
-    ]
+    return [_backlog(feed, known.get(feed.name) or Delivery(receiver=feed.name)) for feed in get_forwarders()]
 
 
 def _backlog(feed: Forwarder, cursor: Delivery) -> ForwarderLag:

@@ -12,11 +12,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Q
 from django.utils import timezone
 
-from portal.audit.anchors import Anchor, AnchorUnavailable, anchors_read
-from portal.audit.event_json import COLUMNS, SCHEMA, event_of, event_values
-from portal.audit.forwarding.addresses import receiver_of
+from portal.audit.anchors import Anchor, AnchorUnavailable, read_anchors
+from portal.audit.event_json import COLUMNS, SCHEMA, build_event, get_event_values
+from portal.audit.forwarding.addresses import parse_receiver
 from portal.audit.forwarding.mail import Mail
-from portal.audit.forwarding.receivers import DEADLINE, Line, Receiver, Undelivered, delivered
+from portal.audit.forwarding.receivers import DEADLINE, Line, Receiver, Undelivered, deliver_lines
 from portal.audit.models import ChainHead, Delivery, Event
 
 BATCH = 500
@@ -39,17 +39,20 @@ class Forwarder:
     @property
     def tells_events(self) -> bool:
         """Rather than anchors."""
-        return self.after is events_after
+        return self.after is get_events_after
 
 
-def feeds_configured() -> list[Forwarder]:
+def get_forwarders() -> list[Forwarder]:
     """All feeds of the settings. Raises ImproperlyConfigured."""
-    events = [_feed("", receiver, events_after, _head) for receiver in _receivers("AUDIT_FORWARD_TO")]
+    events = [
+        _build_forwarder("", receiver, get_events_after, _head)
+        for receiver in _get_receivers("AUDIT_FORWARD_TO")
+    ]
     if any(isinstance(feed.receiver, Mail) for feed in events):
         raise ImproperlyConfigured(
             "Only anchors can be sent by email, not events. Remove the mail address from AUDIT_FORWARD_TO."
         )
-    feeds = events + _anchor_feeds()
+    feeds = events + _get_anchor_forwarders()
     names = [feed.name for feed in feeds]
     for name in names:
         if names.count(name) > 1:
@@ -59,19 +62,19 @@ def feeds_configured() -> list[Forwarder]:
 
 def deliver_all(*, holder: str, at_once: bool = False) -> int:
     """One batch for each receiver whose turn it is; how many lines were taken. `at_once`: without pauses."""
-    return sum(deliver_batch(feed, holder=holder, at_once=at_once) for feed in feeds_configured())
+    return sum(deliver_batch(feed, holder=holder, at_once=at_once) for feed in get_forwarders())
 
 
-def anchors_hurry() -> None:
+def end_mail_pauses() -> None:
     """Ends the pauses between mails: an anchor that somebody asked for goes out with the next round."""
-    names = [feed.name for feed in _anchor_feeds()]
+    names = [feed.name for feed in _get_anchor_forwarders()]
     Delivery.objects.filter(receiver__in=names, last_error="").update(retry_at=None)
 
 
-def anchors_deliver(*, holder: str) -> list[str]:
+def deliver_anchors(*, holder: str) -> list[str]:
     """Sends the anchors that are there, now; the receivers that did not take them, with the reason."""
     problems = []
-    for feed in _anchor_feeds():
+    for feed in _get_anchor_forwarders():
         while deliver_batch(feed, holder=holder, at_once=True):
             pass
         cursor = Delivery.objects.get(pk=feed.name)
@@ -83,30 +86,30 @@ def anchors_deliver(*, holder: str) -> list[str]:
 def deliver_batch(feed: Forwarder, *, holder: str, at_once: bool = False) -> int:
     """Tells the receiver the next lines, unless it has all, is in a pause, or is being told already."""
     cursor, _ = Delivery.objects.get_or_create(receiver=feed.name)
-    if cursor.sequence >= feed.end() or not _taken(feed, holder, at_once):
+    if cursor.sequence >= feed.end() or not _claim_receiver(feed, holder, at_once):
         return 0
     # Read again: another worker may have told it meanwhile.
-    lines = _batch(feed.after(Delivery.objects.get(pk=feed.name).sequence))
+    lines = _take_batch(feed.after(Delivery.objects.get(pk=feed.name).sequence))
     try:
         if lines:
-            delivered(feed.receiver, lines)
+            deliver_lines(feed.receiver, lines)
     except Undelivered as problem:
-        _failed(feed, holder, str(problem))
+        _record_failure(feed, holder, str(problem))
         return 0
-    _moved(feed, holder, lines)
+    _record_delivery(feed, holder, lines)
     return len(lines)
 
 
-def events_after(sequence: int) -> Iterator[Line]:
+def get_events_after(sequence: int) -> Iterator[Line]:
     """The events after that row, in their order: rows become visible in the order of their numbers."""
     rows = Event.objects.filter(sequence__gt=sequence).order_by("sequence").values_list(*COLUMNS)[:BATCH]
     for row in rows:
-        event, values = event_of(row), event_values(row)
+        event, values = build_event(row), get_event_values(row)
         told = {"schema": SCHEMA, **values, "sentence": event.sentence}
         yield Line(event.sequence, event.time, event.action, event.outcome, told)
 
 
-def anchors_after(sequence: int) -> Iterator[Line]:
+def get_anchors_after(sequence: int) -> Iterator[Line]:
     """The genuine anchors of rows after that one."""
     for anchor in _anchors():
         if anchor.sequence > sequence:
@@ -114,23 +117,23 @@ def anchors_after(sequence: int) -> Iterator[Line]:
             yield Line(anchor.sequence, moment, "audit.anchor", "", anchor.values)
 
 
-def _feed(
+def _build_forwarder(
     prefix: str, receiver: Receiver, after: Callable[[int], Iterator[Line]], end: Callable[[], int]
 ) -> Forwarder:
     return Forwarder(prefix + receiver.name, receiver, after, end)
 
 
-def _anchor_feeds() -> list[Forwarder]:
+def _get_anchor_forwarders() -> list[Forwarder]:
     return [
-        _feed("anchors to ", receiver, anchors_after, _last_anchor)
-        for receiver in _receivers("AUDIT_ANCHOR_FORWARD_TO")
+        _build_forwarder("anchors to ", receiver, get_anchors_after, _last_anchor)
+        for receiver in _get_receivers("AUDIT_ANCHOR_FORWARD_TO")
     ]
 
 
-def _receivers(setting: str) -> list[Receiver]:
+def _get_receivers(setting: str) -> list[Receiver]:
     """Those that the setting names. Raises ImproperlyConfigured, which names the setting."""
     try:
-        return [receiver_of(address) for address in getattr(settings, setting)]
+        return [parse_receiver(address) for address in getattr(settings, setting)]
     except ImproperlyConfigured as problem:
         raise ImproperlyConfigured(f"{setting}: {problem}") from None
 
@@ -141,7 +144,7 @@ def _head() -> int:
 
 def _anchors() -> list[Anchor]:
     try:
-        genuine = [anchor for anchor in anchors_read() if anchor.genuine]
+        genuine = [anchor for anchor in read_anchors() if anchor.genuine]
         return sorted(genuine, key=lambda anchor: anchor.sequence)
     except AnchorUnavailable:
         return []
@@ -151,7 +154,7 @@ def _last_anchor() -> int:
     return max((anchor.sequence for anchor in _anchors()), default=0)
 
 
-def _batch(lines: Iterator[Line]) -> list[Line]:
+def _take_batch(lines: Iterator[Line]) -> list[Line]:
     """The first lines, so many that they fit into one delivery; at least one."""
     batch: list[Line] = []
     size = 0
@@ -163,7 +166,7 @@ def _batch(lines: Iterator[Line]) -> list[Line]:
     return batch
 
 
-def _taken(feed: Forwarder, holder: str, at_once: bool) -> bool:
+def _claim_receiver(feed: Forwarder, holder: str, at_once: bool) -> bool:
     """Takes the lease, in one statement, so that of two workers one gets it."""
     now = timezone.now()
     free = Delivery.objects.filter(Q(held_until=None) | Q(held_until__lt=now), receiver=feed.name)
@@ -172,7 +175,7 @@ def _taken(feed: Forwarder, holder: str, at_once: bool) -> bool:
     return bool(free.update(holder=holder, held_until=now + LEASE))
 
 
-def _moved(feed: Forwarder, holder: str, lines: list[Line]) -> None:
+def _record_delivery(feed: Forwarder, holder: str, lines: list[Line]) -> None:
     now = timezone.now()
     progress = {"sequence": lines[-1].sequence, "delivered_at": now} if lines else {}
     Delivery.objects.filter(receiver=feed.name, holder=holder).update(
@@ -184,7 +187,7 @@ def _moved(feed: Forwarder, holder: str, lines: list[Line]) -> None:
     )
 
 
-def _failed(feed: Forwarder, holder: str, problem: str) -> None:
+def _record_failure(feed: Forwarder, holder: str, problem: str) -> None:
     """Notes what went wrong and waits longer each time, up to LONGEST_PAUSE seconds."""
     failures = Delivery.objects.get(pk=feed.name).failures + 1
     Delivery.objects.filter(receiver=feed.name, holder=holder).update(

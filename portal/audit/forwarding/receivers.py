@@ -42,7 +42,7 @@ class Receiver(Protocol):
         """Returns when the lines were taken. Raises Undelivered or OSError: they come again."""
 
 
-def delivered(receiver: Receiver, lines: Sequence[Line]) -> None:
+def deliver_lines(receiver: Receiver, lines: Sequence[Line]) -> None:
     """Delivers within one deadline. Raises Undelivered, whatever went wrong."""
     try:
         with deadline(DEADLINE):

@@ -2,16 +2,16 @@
 
 from django.db import migrations
 
-from portal.audit.triggers import guards_install, guards_remove
+from portal.audit.triggers import install_triggers, remove_triggers
 
 
 def begin(apps, schema_editor):
     apps.get_model("audit", "Head").objects.create(pk=1)
-    guards_install(schema_editor.connection)
+    install_triggers(schema_editor.connection)
 
 
 def end(apps, schema_editor):
-    guards_remove(schema_editor.connection)
+    remove_triggers(schema_editor.connection)
 
 
 class Migration(migrations.Migration):

@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from portal.audit.search_index import known_of, terms_of
+from portal.audit.search_index import get_known_names, get_terms
 
 CHUNK = 500
 
@@ -20,10 +20,10 @@ def derive(apps, schema_editor):
 def store(apps, events):
     term, known = apps.get_model("audit", "Term"), apps.get_model("audit", "Known")
     term.objects.bulk_create(
-        [term(term=text, event_id=event.sequence) for event in events for text in terms_of(event)],
+        [term(term=text, event_id=event.sequence) for event in events for text in get_terms(event)],
         ignore_conflicts=True,
     )
-    rows = dict.fromkeys(row for event in events for row in known_of(event))
+    rows = dict.fromkeys(row for event in events for row in get_known_names(event))
     known.objects.bulk_create(
         [known(kind=kind, connection=place, guid=guid, name=name) for kind, place, guid, name in rows],
         ignore_conflicts=True,

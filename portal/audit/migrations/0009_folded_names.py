@@ -7,7 +7,7 @@ from django.db import migrations, models
 from django.db.models import F, Q
 from django.db.models.functions import Length, Lower
 
-from portal.audit.search_index import known_of, terms_of
+from portal.audit.search_index import get_known_names, get_terms
 from portal.core.text import fold as folded
 
 CHUNK = 500
@@ -45,11 +45,11 @@ def store(apps, events):
     """What is there already stays."""
     term, known = apps.get_model("audit", "Term"), apps.get_model("audit", "Known")
     term.objects.bulk_create(
-        [term(term=text, event_id=event.sequence) for event in events for text in terms_of(event)],
+        [term(term=text, event_id=event.sequence) for event in events for text in get_terms(event)],
         ignore_conflicts=True,
         batch_size=5000,
     )
-    rows = dict.fromkeys(row for event in events for row in known_of(event))
+    rows = dict.fromkeys(row for event in events for row in get_known_names(event))
     known.objects.bulk_create(
         [
             known(kind=kind, connection=place, guid=guid, name=name, folded=folded(name))

@@ -2,12 +2,12 @@
 
 from django.db import migrations
 
-from portal.audit.triggers import guards_install, guards_remove
+from portal.audit.triggers import install_triggers, remove_triggers
 
 
 def renew(apps, schema_editor):
-    guards_remove(schema_editor.connection)
-    guards_install(schema_editor.connection)
+    remove_triggers(schema_editor.connection)
+    install_triggers(schema_editor.connection)
 
 
 class Migration(migrations.Migration):

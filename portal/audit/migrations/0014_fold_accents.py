@@ -5,8 +5,8 @@ Only what is derived from the events changes; the table of events is read.
 
 from django.db import migrations
 
-from portal.audit.triggers import guards_install, guards_remove
-from portal.audit.search_index import terms_of
+from portal.audit.triggers import install_triggers, remove_triggers
+from portal.audit.search_index import get_terms
 from portal.core.text import fold
 
 CHUNK = 1000
@@ -31,17 +31,17 @@ def add_words(apps, schema_editor):
         last = chunk[-1].sequence
         beyond = [row for row in chunk if not all(getattr(row, name).isascii() for name in TEXTS)]
         term.objects.bulk_create(
-            [term(term=text, event_id=row.sequence) for row in beyond for text in sorted(terms_of(row))],
+            [term(term=text, event_id=row.sequence) for row in beyond for text in sorted(get_terms(row))],
             ignore_conflicts=True,
             batch_size=5000,
         )
 
 
 def apply(apps, schema_editor):
-    guards_remove(schema_editor.connection)
+    remove_triggers(schema_editor.connection)
     fold_names(apps, schema_editor)
     add_words(apps, schema_editor)
-    guards_install(schema_editor.connection)
+    install_triggers(schema_editor.connection)
 
 
 class Migration(migrations.Migration):

@@ -5,7 +5,7 @@ import json
 from django.db import migrations, models
 from django.utils import timezone
 
-from portal.audit.keys import current_key_id, keyed_digest
+from portal.audit.keys import get_current_key_id, compute_digest
 
 
 def ask_to_seal(apps, schema_editor):
@@ -16,9 +16,9 @@ def ask_to_seal(apps, schema_editor):
         cursor.execute("SELECT count(*) FROM staff_user")
         people = cursor.fetchone()[0]
     if people:
-        now, key_id = timezone.now(), current_key_id()
+        now, key_id = timezone.now(), get_current_key_id()
         text = "access:" + json.dumps(["pending", {}, now.isoformat()], sort_keys=True)
-        values = {"sealed_at": now, "key_id": key_id, "seal": keyed_digest(key_id, text)}
+        values = {"sealed_at": now, "key_id": key_id, "seal": compute_digest(key_id, text)}
         apps.get_model("audit", "AccessSeal").objects.create(subject="pending", parts={}, **values)
 
 

@@ -19,11 +19,11 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from portal.audit.canonical import HASHED_FIELDS, OPTIONAL_FIELDS, row_genuine
-from portal.audit.event_json import COLUMNS, moment_utc
-from portal.audit.keys import audit_keys, current_key_id, keyed_digest
+from portal.audit.canonical import HASHED_FIELDS, OPTIONAL_FIELDS, is_genuine_row
+from portal.audit.event_json import COLUMNS, format_utc
+from portal.audit.keys import compute_digest, get_audit_keys, get_current_key_id
 from portal.audit.models import GENESIS, ChainHead, Event
-from portal.audit.recording import Origin, event_record
+from portal.audit.recording import Origin, record_event
 
 FORMAT = "portal-audit-archive-1"
 MOST_ROWS = 10_000
@@ -59,9 +59,9 @@ class Archive:
         follows = self.last_hash or self.previous_hash
         if values["sequence"] != (self.last or self.first - 1) + 1:
             return "it does not follow the row before it: rows are missing"
-        if values["key_id"] not in audit_keys():
+        if values["key_id"] not in get_audit_keys():
             return "it is sealed with a key that is missing"
-        if values["previous_hash"] != follows or not row_genuine(row):
+        if values["previous_hash"] != follows or not is_genuine_row(row):
             return "it differs from the row that was written"
         self.last, self.last_hash = values["sequence"], values["hash"]
         self.since = min(self.since or values["time"], values["time"])
@@ -85,15 +85,15 @@ class ArchiveRecord:
     @property
     def path(self) -> Path:
         """Where the file should be."""
-        return archive_folder() / Path(self.file).name
+        return get_archive_folder() / Path(self.file).name
 
 
-def archive_folder() -> Path:
+def get_archive_folder() -> Path:
     """Where archives are written; to be copied to where they outlast the host."""
     return Path(settings.AUDIT_ARCHIVE_DIR)
 
 
-def archives_kept() -> list[ArchiveRecord]:
+def get_archives() -> list[ArchiveRecord]:
     """All archives ever made, in the order of their rows."""
     events = Event.objects.filter(action="audit.archived").order_by("sequence").only("time", "request")
     names = ("first", "last", "file", "sha256", "last_hash", "until")
@@ -103,7 +103,7 @@ def archives_kept() -> list[ArchiveRecord]:
     ]
 
 
-def archives_write(*, until: datetime, origin: Origin) -> Iterator[ArchiveRecord]:
+def write_archives(*, until: datetime, origin: Origin) -> Iterator[ArchiveRecord]:
     """Archives what happened before `until` and is in no archive yet, file by file, each on record.
 
     Raises ArchiveRefused at a row that is not as it was written: a broken chain is not sealed.
@@ -111,43 +111,43 @@ def archives_write(*, until: datetime, origin: Origin) -> Iterator[ArchiveRecord
     newest = Event.objects.filter(time__lt=until).order_by("-time", "-sequence")
     end = newest.values_list("sequence", flat=True).first() or 0
     while True:
-        before = archives_kept()
+        before = get_archives()
         first = before[-1].last + 1 if before else 1
         if first > end:
             return
         begun = Archive(first, previous_hash=before[-1].last_hash if before else GENESIS)
-        yield _archived(begun, min(end, first + MOST_ROWS - 1), origin)
+        yield _write_archive(begun, min(end, first + MOST_ROWS - 1), origin)
 
 
-def archive_check(path: Path) -> Archive:
+def check_archive(path: Path) -> Archive:
     """Reads a file to its end and returns what it holds. Raises ArchiveBroken. Asks no database."""
     try:
         with gzip.open(path, "rt", encoding="utf-8", newline="\n") as file:
-            return _checked(file)
+            return _check_lines(file)
     except ArchiveBroken:
         raise
     except (OSError, EOFError, zlib.error, *_MALFORMED) as error:
         raise ArchiveBroken(f"{path.name} cannot be read ({type(error).__name__}).") from None
 
 
-def _archived(archive: Archive, last: int, origin: Origin) -> ArchiveRecord:
+def _write_archive(archive: Archive, last: int, origin: Origin) -> ArchiveRecord:
     name = f"audit-{archive.first:010}-{last:010}.jsonl.gz"
-    _file_written(archive_folder() / name, lambda: _lines(archive, last))
+    _write_file(get_archive_folder() / name, lambda: _generate_lines(archive, last))
     record: dict[str, Any] = {
         "first": archive.first, "last": archive.last, "file": name, "sha256": archive.sha256,
-        "last_hash": archive.last_hash, "until": moment_utc(archive.until),
+        "last_hash": archive.last_hash, "until": format_utc(archive.until),
     }  # fmt: skip
     words = f"rows {archive.first} to {archive.last} as {name}"
     with transaction.atomic():
         # Of two that archive at once the second one finds the rows taken: no row is in two archives.
         ChainHead.objects.select_for_update().filter(pk=1).first()
-        if any(kept.last >= archive.first for kept in archives_kept()):
+        if any(kept.last >= archive.first for kept in get_archives()):
             raise ArchiveRefused("Someone else archived these rows at the same time.")
-        event = event_record(action="audit.archived", origin=origin, message=words, request=record)
+        event = record_event(action="audit.archived", origin=origin, message=words, request=record)
     return ArchiveRecord(**record, made_at=event.time)
 
 
-def _lines(archive: Archive, last: int) -> Iterator[str]:
+def _generate_lines(archive: Archive, last: int) -> Iterator[str]:
     """The text of the file, row by row, each verified before it is written."""
     digest = hashlib.sha256()
 
@@ -165,14 +165,14 @@ def _lines(archive: Archive, last: int) -> Iterator[str]:
         problem = archive.add(row)
         if problem:
             raise ArchiveRefused(f"Row {row[0]} cannot be archived: {problem}. Run manage.py verify_audit.")
-        yield line([moment_utc(value) if number == _TIME else value for number, value in enumerate(row)])
+        yield line([format_utc(value) if number == _TIME else value for number, value in enumerate(row)])
     if archive.last != last:
         raise ArchiveRefused(f"Row {archive.last + 1} is missing. Run manage.py verify_audit.")
-    archive.sha256, key_id = digest.hexdigest(), current_key_id()
+    archive.sha256, key_id = digest.hexdigest(), get_current_key_id()
     yield line({"sha256": archive.sha256, "key_id": key_id, "seal": _seal(key_id, archive.sha256)})
 
 
-def _file_written(path: Path, lines: Callable[[], Iterator[str]]) -> None:
+def _write_file(path: Path, lines: Callable[[], Iterator[str]]) -> None:
     """Writes the file in one step: whole and on the disk, or not at all."""
     draft = path.with_suffix(f".{uuid.uuid4().hex}.part")
     try:
@@ -191,7 +191,7 @@ def _file_written(path: Path, lines: Callable[[], Iterator[str]]) -> None:
             draft.unlink()
 
 
-def _checked(lines: Iterator[str]) -> Archive:
+def _check_lines(lines: Iterator[str]) -> Archive:
     digest = hashlib.sha256()
     text = next(lines, "")
     header = json.loads(text)
@@ -211,7 +211,7 @@ def _checked(lines: Iterator[str]) -> Archive:
         if problem:
             raise ArchiveBroken(f"Row {value[0]}: {problem}.")
     archive.sha256 = digest.hexdigest()
-    sealed = value["key_id"] in audit_keys() and value["seal"] == _seal(value["key_id"], archive.sha256)
+    sealed = value["key_id"] in get_audit_keys() and value["seal"] == _seal(value["key_id"], archive.sha256)
     if not sealed or value["sha256"] != archive.sha256 or next(lines, ""):
         raise ArchiveBroken("The seal does not match. The file was edited or sealed with a different key.")
     if archive.last != header["last"]:
@@ -226,4 +226,4 @@ def _known_columns() -> list[list[str]]:
 
 
 def _seal(key_id: str, sha256: str) -> str:
-    return keyed_digest(key_id, f"archive:{sha256}")
+    return compute_digest(key_id, f"archive:{sha256}")

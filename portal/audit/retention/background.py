@@ -8,32 +8,32 @@ from django.urls import reverse
 from django.utils import timezone
 
 from portal.audit.recording import AuditUnavailable, Origin, origin_system
-from portal.audit.retention.archives import ArchiveRefused, archives_write
+from portal.audit.retention.archives import ArchiveRefused, write_archives
 from portal.tasks.models import TaskRun
-from portal.tasks.registry import Link, Result, TaskType, kind_register
-from portal.tasks.services import Owner, TaskFailed, task_enqueue, task_progress
+from portal.tasks.registry import Link, Result, TaskType, register_task_type
+from portal.tasks.services import Owner, TaskFailed, enqueue_task, report_progress
 
 KIND = "audit.archive"
 
 
-def kinds_register() -> None:
+def register_tasks() -> None:
     """Makes archiving known as background work."""
-    kind_register(TaskType(KIND, _archive, permission="audit.verify", link=_link))
+    register_task_type(TaskType(KIND, _archive, permission="audit.verify", link=_link))
 
 
-def archiving_start(*, owner: Owner, origin: Origin) -> TaskRun:
+def start_archiving(*, owner: Owner, origin: Origin) -> TaskRun:
     """Puts it in line; one at a time is enough."""
-    title = f"Archive the audit trail before {month_begin():%Y-%m-%d}"
-    return task_enqueue(kind=KIND, title=title, owner=owner, arguments={"origin": asdict(origin)}, key=KIND)
+    title = f"Archive the audit trail before {get_month_start():%Y-%m-%d}"
+    return enqueue_task(kind=KIND, title=title, owner=owner, arguments={"origin": asdict(origin)}, key=KIND)
 
 
-def archiving_start_daily() -> TaskRun:
+def start_daily_archiving() -> TaskRun:
     """Archive in the name of the portal itself; started once a day, it has something to do once a month."""
     owner, origin = Owner(None, "Provisioning Portal"), origin_system("daily archiving")
-    return archiving_start(owner=owner, origin=origin)
+    return start_archiving(owner=owner, origin=origin)
 
 
-def month_begin() -> datetime:
+def get_month_start() -> datetime:
     """The beginning of this month, UTC: what was before it is archived."""
     return timezone.now().astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
@@ -42,9 +42,9 @@ def _archive(run: TaskRun, origin: dict[str, Any]) -> Result:
     """Begun again it goes on after the last archive that is on record."""
     count, rows = 0, 0
     try:
-        for kept in archives_write(until=month_begin(), origin=Origin(**origin)):
+        for kept in write_archives(until=get_month_start(), origin=Origin(**origin)):
             count, rows = count + 1, rows + kept.last - kept.first + 1
-            task_progress(run=run, done=rows)
+            report_progress(run=run, done=rows)
     except (ArchiveRefused, AuditUnavailable) as problem:
         raise TaskFailed(str(problem)) from None
     if not count:

@@ -14,20 +14,20 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from portal.audit.forwarding.delivery import feeds_configured
+from portal.audit.forwarding.delivery import get_forwarders
 from portal.audit.models import ChainHead, Delivery, Event, KnownName, Term
-from portal.audit.recording import Origin, event_record
+from portal.audit.recording import Origin, record_event
 from portal.audit.retention.archives import (
     Archive,
     ArchiveBroken,
     ArchiveRecord,
-    archive_check,
-    archives_kept,
+    check_archive,
+    get_archives,
 )
-from portal.audit.retention.tombstones import Tombstone, gravestones_cut
-from portal.audit.search_index import known_of
-from portal.audit.triggers import guards_install, guards_remove
-from portal.audit.verification.report import broken_event
+from portal.audit.retention.tombstones import Tombstone, cut_tombstones
+from portal.audit.search_index import get_known_names
+from portal.audit.triggers import install_triggers, remove_triggers
+from portal.audit.verification.report import find_broken_event
 
 # What proves the rest is never purged.
 PROOFS = ("audit.archived", "audit.purged")
@@ -39,7 +39,7 @@ class PurgeRefused(Exception):  # noqa: N818 - reads as what happened
     """Nothing was removed; the text says why."""
 
 
-def guaranteed_since(now: datetime | None = None) -> datetime:
+def get_guaranteed_since(now: datetime | None = None) -> datetime:
     """The beginning of the time for which every event is kept: so many calendar months ago."""
     now = (now or timezone.now()).astimezone(UTC)
     months = now.year * 12 + now.month - 1 - settings.AUDIT_RETENTION_MONTHS
@@ -47,33 +47,33 @@ def guaranteed_since(now: datetime | None = None) -> datetime:
     return datetime(months // 12, months % 12 + 1, 1, tzinfo=UTC)
 
 
-def purged_ranges() -> set[tuple[int, int]]:
+def get_purged_ranges() -> set[tuple[int, int]]:
     """(first, last) of what was purged, by the words: gravestones are large, and pages ask for this."""
     found = Event.objects.filter(action="audit.purged").values_list("message", flat=True)
     ranges = (_RANGE.search(message) for message in found)
     return {(int(said["first"]), int(said["last"])) for said in ranges if said}
 
 
-def archive_of_purged(sequence: int) -> ArchiveRecord | None:
+def find_archive_of_purged(sequence: int) -> ArchiveRecord | None:
     """The archive that holds a row which was purged; None for one that was not."""
     if Event.objects.filter(pk=sequence).exists():
         return None
-    archive = next((kept for kept in archives_kept() if kept.first <= sequence <= kept.last), None)
-    return archive if archive and (archive.first, archive.last) in purged_ranges() else None
+    archive = next((kept for kept in get_archives() if kept.first <= sequence <= kept.last), None)
+    return archive if archive and (archive.first, archive.last) in get_purged_ranges() else None
 
 
-def archives_purge(*, origin: Origin, now: datetime | None = None) -> Iterator[tuple[ArchiveRecord, int]]:
+def purge_archives(*, origin: Origin, now: datetime | None = None) -> Iterator[tuple[ArchiveRecord, int]]:
     """Purges archive after archive; yields each with the number of rows that went. Raises PurgeRefused."""
-    limit, done = guaranteed_since(now), purged_ranges()
-    for kept in archives_kept():
+    limit, done = get_guaranteed_since(now), get_purged_ranges()
+    for kept in get_archives():
         if (kept.first, kept.last) in done:
             continue
-        archive = _archive_of(kept)
+        archive = _read_archive(kept)
         if archive.until is None or archive.until >= limit:
             return
-        _told_check(archive)
+        _check_delivered(archive)
         try:
-            yield kept, _purged(archive, origin)
+            yield kept, _purge_archive(archive, origin)
         except DatabaseFailure as failure:
             raise PurgeRefused(
                 f"The database refused ({type(failure).__name__}). On PostgreSQL only the owner of the "
@@ -81,10 +81,10 @@ def archives_purge(*, origin: Origin, now: datetime | None = None) -> Iterator[t
             ) from failure
 
 
-def _archive_of(kept: ArchiveRecord) -> Archive:
+def _read_archive(kept: ArchiveRecord) -> Archive:
     """The archive, read again to its end. Raises PurgeRefused if it is not there as it was written."""
     try:
-        archive = archive_check(kept.path)
+        archive = check_archive(kept.path)
     except ArchiveBroken as problem:
         raise PurgeRefused(f"Rows {kept.first} to {kept.last} were kept: {problem}") from None
     if (archive.sha256, archive.first, archive.last) != (kept.sha256, kept.first, kept.last):
@@ -92,46 +92,46 @@ def _archive_of(kept: ArchiveRecord) -> Archive:
     return archive
 
 
-def _told_check(archive: Archive) -> None:
+def _check_delivered(archive: Archive) -> None:
     """Raises PurgeRefused while a receiver of the stream still lacks one of the rows."""
-    for feed in feeds_configured():
+    for feed in get_forwarders():
         told = Delivery.objects.filter(receiver=feed.name).values_list("sequence", flat=True).first() or 0
         if feed.tells_events and told < archive.last:
             raise PurgeRefused(f"Rows after {told} are kept until they have been delivered to {feed.name}.")
 
 
-def _purged(archive: Archive, origin: Origin) -> int:
+def _purge_archive(archive: Archive, origin: Origin) -> int:
     """Removes the rows of an archive and records their gravestone, all of it or nothing."""
     rows = Event.objects.filter(sequence__gte=archive.first, sequence__lte=archive.last).order_by("sequence")
     with transaction.atomic():
         ChainHead.objects.select_for_update().get(pk=1)
-        guards_remove(connection)
+        remove_triggers(connection)
         if list(rows.values_list("hash", flat=True)) != archive.hashes:
             raise PurgeRefused(
                 f"Rows {archive.first} to {archive.last} differ from the archive. Verify the audit "
                 "trail first."
             )
-        kept = list(_staying(rows).values_list("sequence", "hash"))
+        kept = list(_select_kept(rows).values_list("sequence", "hash"))
         stay = {sequence for sequence, _ in kept}
         gone = [number for number in range(archive.first, archive.last + 1) if number not in stay]
-        _removed(gone)
-        guards_install(connection)
-        for stone in gravestones_cut(archive, kept):
-            _recorded(stone, archive, origin)
+        _delete_rows(gone)
+        install_triggers(connection)
+        for stone in cut_tombstones(archive, kept):
+            _record_tombstone(stone, archive, origin)
     return len(gone)
 
 
-def _recorded(stone: Tombstone, archive: Archive, origin: Origin) -> None:
-    """The event that is the gravestone. purged_ranges reads its words again."""
+def _record_tombstone(stone: Tombstone, archive: Archive, origin: Origin) -> None:
+    """Record the tombstone as an event. get_purged_ranges parses its message."""
     stay = len(stone.kept)
     gone = stone.last - stone.first + 1 - stay
     words = f"{gone} of the rows {archive.first} to {archive.last}, {stay} stay"
     if (stone.first, stone.last) != (archive.first, archive.last):
         words += f" (here those from {stone.first} to {stone.last})"
-    event_record(action="audit.purged", origin=origin, message=words, request=stone.request)
+    record_event(action="audit.purged", origin=origin, message=words, request=stone.request)
 
 
-def _staying(rows: QuerySet[Event]) -> QuerySet[Event]:
+def _select_kept(rows: QuerySet[Event]) -> QuerySet[Event]:
     """The first and the latest event of each object, what proves that others went, a finding that stands."""
     same = Event.objects.filter(
         connection=OuterRef("connection"),
@@ -140,31 +140,31 @@ def _staying(rows: QuerySet[Event]) -> QuerySet[Event]:
     )
     earlier = Exists(same.filter(sequence__lt=OuterRef("sequence")))
     later = Exists(same.filter(sequence__gt=OuterRef("sequence")))
-    broken = broken_event()
+    broken = find_broken_event()
     proofs = Q(action__in=PROOFS) | (Q(pk=broken.pk) if broken else Q())
     return rows.filter(proofs | (~Q(object_guid="") & (~Q(earlier) | ~Q(later))))
 
 
-def _removed(gone: list[int]) -> None:
+def _delete_rows(gone: list[int]) -> None:
     """Takes the rows out, and what was derived from them alone: terms, and names."""
     names: set[tuple[str, str, str, str]] = set()
     for begin in range(0, len(gone), CHUNK):
         numbers = gone[begin : begin + CHUNK]
         going = Event.objects.filter(sequence__in=numbers)
-        names.update(row for event in going for row in known_of(event))
+        names.update(row for event in going for row in get_known_names(event))
         Term.objects.filter(event_id__in=numbers)._raw_delete("default")
         going._raw_delete("default")
     for kind, place, guid, name in sorted(names):
-        if not name_occurs(kind, place, guid, name):
+        if not is_name_used(kind, place, guid, name):
             KnownName.objects.filter(kind=kind, connection=place, guid=guid, name=name)._raw_delete("default")
 
 
-def name_occurs(kind: str, place: str, guid: str, name: str) -> bool:
+def is_name_used(kind: str, place: str, guid: str, name: str) -> bool:
     """Tell whether an event still holds a known name; a name cut short counts by its beginning."""
-    return _named(kind, place, guid, name).exists()
+    return _find_uses(kind, place, guid, name).exists()
 
 
-def _named(kind: str, place: str, guid: str, name: str) -> QuerySet[Any]:
+def _find_uses(kind: str, place: str, guid: str, name: str) -> QuerySet[Any]:
     if kind == "field":
         return Term.objects.filter(term=f"f:{name}")
     columns = {"actor": "actor_name", "role": "actor_role", "outcome": "outcome", "kind": "object_kind"}

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from portal.audit.canonical import row_genuine
-from portal.audit.event_json import COLUMNS, event_of
+from portal.audit.canonical import is_genuine_row
+from portal.audit.event_json import COLUMNS, build_event
 from portal.audit.models import Event
 from portal.audit.retention.archives import Archive
 
@@ -47,7 +47,7 @@ class Tombstone:
         return self.marks[index] if there else None
 
 
-def gravestones_cut(archive: Archive, kept: Sequence[tuple[int, str]]) -> Iterator[Tombstone]:
+def cut_tombstones(archive: Archive, kept: Sequence[tuple[int, str]]) -> Iterator[Tombstone]:
     """The gravestones of an archive, side by side, in whose range the rows `kept` (number, hash) stayed."""
     first, previous_hash = archive.first, archive.previous_hash
     for begin in range(0, max(len(kept), 1), MOST_KEPT):
@@ -59,7 +59,7 @@ def gravestones_cut(archive: Archive, kept: Sequence[tuple[int, str]]) -> Iterat
         first, previous_hash = last + 1, last_hash
 
 
-class Graves:
+class Tombstones:
     """All gravestones, asked row by row while the chain is read."""
 
     def __init__(self, stones: Sequence[Tombstone]) -> None:
@@ -97,12 +97,12 @@ class Graves:
         return before is None or before.last != sequence - 1 or before.last_hash == previous_hash
 
 
-def graves_read() -> Graves:
+def read_tombstones() -> Tombstones:
     """The gravestones in the chain that the portal wrote; others prove nothing."""
     rows = Event.objects.filter(action="audit.purged").order_by("sequence").values_list(*COLUMNS)
-    return Graves([_stone(row) for row in rows if row_genuine(row)])
+    return Tombstones([_parse_tombstone(row) for row in rows if is_genuine_row(row)])
 
 
-def _stone(row: Sequence[Any]) -> Tombstone:
-    said = event_of(row).request_data
+def _parse_tombstone(row: Sequence[Any]) -> Tombstone:
+    said = build_event(row).request_data
     return Tombstone(**said | {"kept": tuple(said["kept"]), "marks": tuple(said["marks"])})

@@ -9,13 +9,13 @@ from django.db import Error as DatabaseFailure
 from django.db import connection
 from django.db.models import Func, TextField
 
-from portal.audit.anchors import Anchor, AnchorUnavailable, anchors_missing, anchors_read
-from portal.audit.canonical import HASHED_FIELDS, row_genuine, stored_time
-from portal.audit.chain_head import head_genuine
-from portal.audit.keys import audit_keys
+from portal.audit.anchors import Anchor, AnchorUnavailable, describe_missing_anchors, read_anchors
+from portal.audit.canonical import HASHED_FIELDS, get_stored_time, is_genuine_row
+from portal.audit.chain_head import is_genuine_head
+from portal.audit.keys import get_audit_keys
 from portal.audit.models import GENESIS, ChainHead, Event
-from portal.audit.retention.tombstones import Graves, graves_read
-from portal.audit.triggers import guards_missing
+from portal.audit.retention.tombstones import Tombstones, read_tombstones
+from portal.audit.triggers import find_missing_triggers
 from portal.audit.verification.index_check import IndexCheck
 from portal.audit.verification.report import Report
 
@@ -53,23 +53,23 @@ class _VerificationCursor:
     anchored: dict[int, set[str]] = field(default_factory=dict)
     from_row: int = 0
     page: int = CHUNK
-    graves: Graves = field(default_factory=graves_read)
+    graves: Tombstones = field(default_factory=read_tombstones)
     purged: int = 0
     time: datetime | None = None
     index: IndexCheck | None = None
 
 
-def _silent(done: int, total: int) -> None:
+def _ignore_progress(done: int, total: int) -> None:
     """For those who do not ask how far it is."""
 
 
-def audit_verify(
+def verify_trail(
     *,
     since_anchor: bool = False,
     first: int | None = None,
     last: int | None = None,
     kept: Sequence[Anchor] = (),
-    progress: Progress = _silent,
+    progress: Progress = _ignore_progress,
 ) -> Report:
     """Reads every row once and compares with the head and the anchors. Safe while others write.
 
@@ -77,22 +77,22 @@ def audit_verify(
     to read: what follows it, up to the head and the anchors beyond, is then not looked at. `kept` are
     anchors from elsewhere, say from mails, which count before those of the file.
     """
-    report, anchors = Report(unguarded=guards_missing(connection)), [*_anchors(), *kept]
+    report, anchors = Report(unguarded=find_missing_triggers(connection)), [*_read_anchors(), *kept]
     head = ChainHead.objects.filter(pk=1).first()
-    walk = _walk(anchors, since_anchor)
-    _begin(report, walk, first, last, head)
+    walk = _start_cursor(anchors, since_anchor)
+    _apply_range(report, walk, first, last, head)
     if not walk.from_row and walk.until is None:
         walk.index = IndexCheck()
     end = walk.until or (head.sequence if head else 0)
-    _rows_check(report, walk, lambda: progress(report.rows, max(report.rows, end - walk.from_row)))
+    _check_rows(report, walk, lambda: progress(report.rows, max(report.rows, end - walk.from_row)))
     if walk.until is None:
-        _end_check(report, walk, anchors)
+        _check_end(report, walk, anchors)
     elif walk.readable:
         missing = walk.graves.next_row(walk.last)
         if missing <= walk.until:
-            _gap(report, walk.last, missing, walk.until + 1)
-        _anchors_check(report, walk, [anchor for anchor in anchors if not anchor.genuine])
-    _anchors_note(report, walk, anchors)
+            _report_gap(report, walk.last, missing, walk.until + 1)
+        _check_anchors(report, walk, [anchor for anchor in anchors if not anchor.genuine])
+    _report_anchors(report, walk, anchors)
     report.disagreements = [words for check in COMPARISONS if (words := check())]
     if walk.index and report.whole and (words := walk.index.disagreement()):
         report.disagreements.append(words)
@@ -100,26 +100,26 @@ def audit_verify(
     return report
 
 
-def _anchors_note(report: Report, walk: _VerificationCursor, anchors: list[Anchor]) -> None:
+def _report_anchors(report: Report, walk: _VerificationCursor, anchors: list[Anchor]) -> None:
     """Which anchors were compared, and whether there should be more."""
     genuine = [anchor for anchor in anchors if anchor.genuine]
     report.anchors = [one.sequence for one in genuine if walk.from_row <= one.sequence <= walk.last]
-    report.unanchored = anchors_missing(max(genuine, key=lambda one: one.sequence, default=None))
+    report.unanchored = describe_missing_anchors(max(genuine, key=lambda one: one.sequence, default=None))
 
 
-def _end_check(report: Report, walk: _VerificationCursor, anchors: list[Anchor]) -> None:
+def _check_end(report: Report, walk: _VerificationCursor, anchors: list[Anchor]) -> None:
     """What only shows at the end of the chain: the head, and anchors beyond it."""
     head = ChainHead.objects.filter(pk=1).first()
     if head and head.sequence > walk.last and report.whole:
         # Written while we were reading: the head is read last, so what it counts must be there by now.
         walk.until = head.sequence
-        _rows_check(report, walk, lambda: None)
+        _check_rows(report, walk, lambda: None)
     if walk.readable:
-        _head_check(report, walk, head)
-        _anchors_check(report, walk, anchors)
+        _check_head(report, walk, head)
+        _check_anchors(report, walk, anchors)
 
 
-def _walk(anchors: list[Anchor], since_anchor: bool) -> _VerificationCursor:
+def _start_cursor(anchors: list[Anchor], since_anchor: bool) -> _VerificationCursor:
     """The beginning: row 1, or the last anchor whose row is there as it was."""
     genuine = [anchor for anchor in anchors if anchor.genuine]
     walk = _VerificationCursor()
@@ -129,18 +129,18 @@ def _walk(anchors: list[Anchor], since_anchor: bool) -> _VerificationCursor:
         last = max(genuine, key=lambda anchor: anchor.sequence)
         if Event.objects.filter(pk=last.sequence, hash=last.hash).exists():
             walk.last, walk.previous, walk.from_row = last.sequence, last.hash, last.sequence
-            walk.time = _time_of(last.sequence)
+            walk.time = _get_time(last.sequence)
     return walk
 
 
-def _begin(
+def _apply_range(
     report: Report, walk: _VerificationCursor, first: int | None, last: int | None, head: ChainHead | None
 ) -> None:
     """Sets the walk to the rows that were asked for, and says which they are."""
     if first and first > 1:
         walk.last = walk.from_row = first - 1
         walk.previous = Event.objects.filter(pk=walk.last).values_list("hash", flat=True).first()
-        walk.time = _time_of(walk.last)
+        walk.time = _get_time(walk.last)
         if walk.previous is None and walk.graves.next_row(walk.last - 1) == walk.last:
             report.add(walk.last, "deleted", "it was deleted, so the next row cannot be linked to it.")
     elif walk.from_row:
@@ -151,14 +151,14 @@ def _begin(
         report.extent = f", from row {walk.from_row + 1} to {walk.until or 'the end'}"
 
 
-def _anchors() -> list[Anchor]:
+def _read_anchors() -> list[Anchor]:
     try:
-        return anchors_read()
+        return read_anchors()
     except AnchorUnavailable:
         return [Anchor("", 0, "", "", "", 0)]
 
 
-def _anchors_check(report: Report, walk: _VerificationCursor, anchors: list[Anchor]) -> None:
+def _check_anchors(report: Report, walk: _VerificationCursor, anchors: list[Anchor]) -> None:
     """What the anchors know and the database does not: rows that were there once, with other content."""
     beyond = [anchor for anchor in anchors if anchor.genuine and anchor.sequence > walk.last]
     if beyond:
@@ -173,15 +173,15 @@ def _anchors_check(report: Report, walk: _VerificationCursor, anchors: list[Anch
             report.add(walk.last, "anchor", f"{anchor.trouble}; this says nothing about the rows themselves.")
 
 
-def _rows_check(report: Report, walk: _VerificationCursor, read: Callable[[], None]) -> None:
-    while rows := _page(report, walk):
+def _check_rows(report: Report, walk: _VerificationCursor, read: Callable[[], None]) -> None:
+    while rows := _read_page(report, walk):
         for row in rows:
-            _row_check(report, walk, row)
+            _check_row(report, walk, row)
         report.rows += len(rows)
         read()
 
 
-def _page(report: Report, walk: _VerificationCursor) -> list[Sequence[Any]]:
+def _read_page(report: Report, walk: _VerificationCursor) -> list[Sequence[Any]]:
     """The next rows, read to the end at once: with a query left open SQLite would refuse us every write.
 
     If they cannot be read, fewer, down to the one that is to blame: SQLite stores what is not of its type.
@@ -206,15 +206,15 @@ def _page(report: Report, walk: _VerificationCursor) -> list[Sequence[Any]]:
     return []
 
 
-def _row_check(report: Report, walk: _VerificationCursor, row: Sequence[Any]) -> None:
-    sequence, expected = row[_SEQUENCE], _expected(walk, row[_SEQUENCE])
+def _check_row(report: Report, walk: _VerificationCursor, row: Sequence[Any]) -> None:
+    sequence, expected = row[_SEQUENCE], _get_expected_row(walk, row[_SEQUENCE])
     if sequence != expected:
-        _gap(report, walk.last, expected, sequence)
-    elif row[_KEY_ID] not in audit_keys():
+        _report_gap(report, walk.last, expected, sequence)
+    elif row[_KEY_ID] not in get_audit_keys():
         report.add(sequence, "wrong key", "it is sealed with a key that the portal does not have.")
-    elif not row_genuine(row[:_STAMP]):
-        report.add(sequence, *_diagnosis(row, walk))
-    elif len(row) > _STAMP and row[_STAMP] != stored_time(row[_TIME]):
+    elif not is_genuine_row(row[:_STAMP]):
+        report.add(sequence, *_diagnose_row(row, walk))
+    elif len(row) > _STAMP and row[_STAMP] != get_stored_time(row[_TIME]):
         report.add(sequence, "edited", "it was edited: its time is not stored in the portal's format.")
     elif walk.time and row[_TIME] < walk.time:
         report.add(
@@ -235,7 +235,7 @@ def _row_check(report: Report, walk: _VerificationCursor, row: Sequence[Any]) ->
         walk.index.add(row)
 
 
-def _time_of(sequence: int) -> datetime | None:
+def _get_time(sequence: int) -> datetime | None:
     """The time of a row that is not read itself; None where it is gone or cannot be read."""
     try:
         return Event.objects.filter(pk=sequence).values_list("time", flat=True).first()
@@ -243,17 +243,17 @@ def _time_of(sequence: int) -> datetime | None:
         return None
 
 
-def _expected(walk: _VerificationCursor, found: int) -> int:
+def _get_expected_row(walk: _VerificationCursor, found: int) -> int:
     """The row that has to come next: one on, or further where a gravestone says that rows were purged."""
     expected = walk.graves.next_row(walk.last)
     if found > expected:
         # A purge may have come between the gravestones and this row.
-        walk.graves = graves_read()
+        walk.graves = read_tombstones()
         expected = walk.graves.next_row(walk.last)
     return expected
 
 
-def _gap(report: Report, last: int, expected: int, found: int) -> None:
+def _report_gap(report: Report, last: int, expected: int, found: int) -> None:
     if last < found < expected:
         # Or it was read before it was purged.
         if Event.objects.filter(pk=found).exists():
@@ -266,11 +266,11 @@ def _gap(report: Report, last: int, expected: int, found: int) -> None:
         report.add(expected, "deleted", f"it and all rows up to {found - 1} were deleted.")
 
 
-def _diagnosis(row: Sequence[Any], walk: _VerificationCursor) -> tuple[str, str]:
+def _diagnose_row(row: Sequence[Any], walk: _VerificationCursor) -> tuple[str, str]:
     """What was done to a row whose seal does not fit. Says "edited" when it cannot know better."""
     before = Event.objects.filter(hash=row[_PREVIOUS]).values_list("sequence", flat=True).first()
     for original in {(before or 0) + 1, row[_SEQUENCE] - 1, row[_SEQUENCE] + 1} - {row[_SEQUENCE]}:
-        if row_genuine([original, *row[1:_STAMP]]):
+        if is_genuine_row([original, *row[1:_STAMP]]):
             return "reordered", f"rows were reordered: this one was written as row {original}."
     follower = Event.objects.filter(previous_hash=walk.previous).exclude(pk=row[_SEQUENCE])
     if row[_PREVIOUS] != walk.previous and follower.exists():
@@ -278,10 +278,10 @@ def _diagnosis(row: Sequence[Any], walk: _VerificationCursor) -> tuple[str, str]
     return "edited", "it was edited: its content does not match its seal."
 
 
-def _head_check(report: Report, walk: _VerificationCursor, head: ChainHead | None) -> None:
+def _check_head(report: Report, walk: _VerificationCursor, head: ChainHead | None) -> None:
     if head is None:
         report.add(walk.last + 1, "cut off", "the head of the chain is missing; the end may be cut off.")
-    elif not head_genuine(head):
+    elif not is_genuine_head(head):
         report.add(head.sequence, "head", "the head of the chain was edited: its seal does not match.")
     elif head.sequence > walk.last:
         report.add(walk.last + 1, "cut off", f"the end was cut off: rows up to {head.sequence} are missing.")

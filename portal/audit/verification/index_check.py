@@ -14,9 +14,9 @@ from django.db import connection, transaction
 
 from portal.audit.canonical import HASHED_FIELDS
 from portal.audit.models import ChainHead, Event, KnownName, Term
-from portal.audit.retention.purging import name_occurs
-from portal.audit.search_index import known_of, known_store, terms_of
-from portal.audit.triggers import guards_install, guards_remove
+from portal.audit.retention.purging import is_name_used
+from portal.audit.search_index import get_known_names, get_terms, store_known_names
+from portal.audit.triggers import install_triggers, remove_triggers
 from portal.core.text import fold
 
 # Events are compared in blocks of so many: a digest for each is kept in memory, not each entry.
@@ -27,7 +27,7 @@ REPAIRED_AT_ONCE = 20
 LOOKED_UP = 500
 REPAIR = "Repair it with manage.py audit_index (on PostgreSQL with DATABASE_OWNER_URL)."
 
-# The columns of an event as `terms_of` and `known_of` read them: much faster to make than a model instance.
+# The columns of an event as `get_terms` and `get_known_names` read them: much faster than a model instance.
 _Row = namedtuple("_Row", HASHED_FIELDS)  # type: ignore[misc]
 _KNOWN_COLUMNS = ("kind", "connection", "guid", "name", "folded")
 _PRIME = (1 << 61) - 1
@@ -49,8 +49,8 @@ class IndexCheck:
         event = _event(row)
         sequence = event.sequence
         # Sums do not depend on the order. Python keys its hashes anew in each process.
-        self.expected[_block(sequence)] += _weight(sequence) * sum(map(hash, terms_of(event)))
-        self.names.update(known_of(event))
+        self.expected[_block(sequence)] += _weight(sequence) * sum(map(hash, get_terms(event)))
+        self.names.update(get_known_names(event))
         self.last = sequence
 
     def disagreement(self) -> str:
@@ -67,7 +67,7 @@ class IndexCheck:
             said.append(
                 f"The search index does not agree with the events {rows}, first at row {blocks[0] * BLOCK}."
             )
-        missing, altered, unknown = name_differences(self.names)
+        missing, altered, unknown = find_name_differences(self.names)
         if missing or altered or unknown:
             said.append(
                 f"The list of known names does not agree with the events: {len(missing):,} missing, "
@@ -90,12 +90,12 @@ class IndexCheck:
                 stored[block] += (hash(term) if isinstance(term, str) else 1) * weight
         different = {block for block in {*stored, *self.expected} if stored[block] != self.expected[block]}
         # Events are purged and added while this runs: only what still differs counts.
-        confirmed = {block for block in different if any(_block_differences([block], self.last))}
+        confirmed = {block for block in different if any(_find_block_differences([block], self.last))}
         newest = Event.objects.values_list("sequence", flat=True).first() or 0
         return sorted(confirmed | ({furthest // BLOCK} if furthest > newest else set()))
 
 
-def name_differences(names: Collection[_Name]) -> tuple[set[_Name], list[_Name], list[_Name]]:
+def find_name_differences(names: Collection[_Name]) -> tuple[set[_Name], list[_Name], list[_Name]]:
     """Return the known names that are missing, those with an altered search form, and unknown ones."""
     missing, altered, unknown = set(names), list[_Name](), list[_Name]()
     for *key, folded in KnownName.objects.values_list(*_KNOWN_COLUMNS).iterator(chunk_size=5000):
@@ -105,44 +105,44 @@ def name_differences(names: Collection[_Name]) -> tuple[set[_Name], list[_Name],
         elif row not in names and (
             len(unknown) > LOOKED_UP
             or not all(isinstance(value, str) for value in row)
-            or not name_occurs(*row)
+            or not is_name_used(*row)
         ):
             unknown.append(row)
             continue
         if folded != fold(row[3]):
             altered.append(row)
     # Those of events that were purged meanwhile are not missing.
-    return {row for row in missing if name_occurs(*row)}, altered, unknown
+    return {row for row in missing if is_name_used(*row)}, altered, unknown
 
 
-def index_repair() -> tuple[int, int]:
+def repair_index() -> tuple[int, int]:
     """Bring index and known names back in line with the events; how many were missing, how many wrong.
 
     What is missing is added at any time. Wrong entries can only be removed with the guards off, so on
     PostgreSQL only by the owner of the tables.
     """
-    wrong = _untyped_remove()
+    wrong = _remove_untyped()
     check = IndexCheck()
     for row in _events(1, None):
         check.add(row)
     missing = 0
     blocks = check.blocks()
     for begin in range(0, len(blocks), REPAIRED_AT_ONCE):
-        absent, extra = _block_differences(blocks[begin : begin + REPAIRED_AT_ONCE], check.last)
+        absent, extra = _find_block_differences(blocks[begin : begin + REPAIRED_AT_ONCE], check.last)
         with transaction.atomic():
-            _terms_remove(extra)
+            _remove_terms(extra)
             Term.objects.bulk_create(
                 [Term(term=term, event_id=event) for term, event in absent], batch_size=5000
             )
         missing, wrong = missing + len(absent), wrong + len(extra)
-    absent_names, altered, unknown = name_differences(check.names)
+    absent_names, altered, unknown = find_name_differences(check.names)
     with transaction.atomic():
-        _names_remove([*altered, *unknown])
-        known_store([*sorted(absent_names), *altered])
+        _remove_names([*altered, *unknown])
+        store_known_names([*sorted(absent_names), *altered])
     return missing + len(absent_names), wrong + len(altered) + len(unknown)
 
 
-def _block_differences(
+def _find_block_differences(
     blocks: Sequence[int], last: int
 ) -> tuple[list[tuple[Any, int]], list[tuple[Any, int]]]:
     """Return the entries (term, event) of these blocks that are missing, and those that no event has."""
@@ -152,7 +152,7 @@ def _block_differences(
     for block in blocks:
         for row in _events(block * BLOCK, (block + 1) * BLOCK):
             event = _event(row)
-            expected.update((term, event.sequence) for term in terms_of(event))
+            expected.update((term, event.sequence) for term in get_terms(event))
     absent = [row for row in expected - stored if row[1] <= last]
     return sorted(absent), list(stored - expected)
 
@@ -189,7 +189,7 @@ def _event(row: Sequence[Any]) -> Event:
     return cast(Event, _Row._make(row[: len(HASHED_FIELDS)]))
 
 
-def _untyped_remove() -> int:
+def _remove_untyped() -> int:
     """Delete what is not of its column's type, which only SQLite stores; how many rows."""
     if connection.vendor != "sqlite":
         return 0
@@ -207,12 +207,12 @@ def _untyped_remove() -> int:
     return count
 
 
-def _terms_remove(entries: Sequence[tuple[Any, int]]) -> None:
+def _remove_terms(entries: Sequence[tuple[Any, int]]) -> None:
     if entries:
         _delete_unguarded("audit_term", "term = %s AND event_id = %s", entries)
 
 
-def _names_remove(names: Sequence[_Name]) -> None:
+def _remove_names(names: Sequence[_Name]) -> None:
     if names:
         key = "kind = %s AND connection = %s AND guid = %s AND name = %s"
         _delete_unguarded("audit_known", key, names)
@@ -221,7 +221,7 @@ def _names_remove(names: Sequence[_Name]) -> None:
 def _delete_unguarded(table: str, where: str, rows: Sequence[Sequence[Any]]) -> None:
     """Delete rows. Within the transaction the guards are off and writers wait."""
     ChainHead.objects.select_for_update().get(pk=1)
-    guards_remove(connection)
+    remove_triggers(connection)
     with connection.cursor() as cursor:
         cursor.executemany(f"DELETE FROM {table} WHERE {where}", rows)  # noqa: S608 - our own names
-    guards_install(connection)
+    install_triggers(connection)

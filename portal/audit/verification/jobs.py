@@ -12,12 +12,12 @@ from django.urls import reverse
 
 from portal.audit.filters import parse_filters
 from portal.audit.models import ChainHead, Event
-from portal.audit.recording import AuditUnavailable, ObjectRef, Origin, event_record, origin_system
-from portal.audit.verification.chain import audit_verify
-from portal.audit.verification.report import Report, verdict_of, warnings_words
+from portal.audit.recording import AuditUnavailable, ObjectRef, Origin, origin_system, record_event
+from portal.audit.verification.chain import verify_trail
+from portal.audit.verification.report import Report, describe_verdict, describe_warnings
 from portal.tasks.models import State, TaskRun
-from portal.tasks.registry import Link, Result, TaskType, kind_register
-from portal.tasks.services import Owner, TaskFailed, runs_of_kind, task_enqueue, task_progress
+from portal.tasks.registry import Link, Result, TaskType, register_task_type
+from portal.tasks.services import Owner, TaskFailed, enqueue_task, get_runs_of_kind, report_progress
 
 logger = logging.getLogger(__name__)
 KIND = "audit.verify"
@@ -45,12 +45,12 @@ class NoSuchRows(Exception):  # noqa: N818 - reads as what happened
     """The rows that were asked for do not exist, or the words for them are not understood."""
 
 
-def kinds_register() -> None:
+def register_tasks() -> None:
     """Makes verification known as background work."""
-    kind_register(TaskType(KIND, _verify, permission="audit.verify", link=_link, step_up=True))
+    register_task_type(TaskType(KIND, _verify, permission="audit.verify", link=_link, step_up=True))
 
 
-def extent_asked(first: str, last: str, zone: tzinfo) -> Extent:
+def parse_extent(first: str, last: str, zone: tzinfo) -> Extent:
     """The range between two row numbers or days of `zone`, "" for open. Raises NoSuchRows."""
     extent = Extent(first=_first_row(first.strip(), zone), last=_last_row(last.strip(), zone))
     if extent.first and extent.last and extent.first > extent.last:
@@ -60,25 +60,25 @@ def extent_asked(first: str, last: str, zone: tzinfo) -> Extent:
     return extent
 
 
-def verification_start(*, extent: Extent, owner: Owner, origin: Origin) -> TaskRun:
+def start_verification(*, extent: Extent, owner: Owner, origin: Origin) -> TaskRun:
     """Puts a verification in line; the same one that the owner has under way already is not begun twice."""
     arguments = {"extent": asdict(extent), "origin": asdict(origin)}
     key = f"{KIND}:{owner.id}:{extent}"
-    return task_enqueue(kind=KIND, title=extent.words, owner=owner, arguments=arguments, key=key)
+    return enqueue_task(kind=KIND, title=extent.words, owner=owner, arguments=arguments, key=key)
 
 
-def verification_start_daily() -> TaskRun:
+def start_daily_verification() -> TaskRun:
     """Verify the whole trail in the name of the portal itself; workers start it once a day."""
     owner, origin = Owner(None, "Provisioning Portal"), origin_system("daily verification")
-    return verification_start(extent=Extent(), owner=owner, origin=origin)
+    return start_verification(extent=Extent(), owner=owner, origin=origin)
 
 
-def verifications(limit: int = 50) -> list[TaskRun]:
+def get_verifications(limit: int = 50) -> list[TaskRun]:
     """The newest verifications, whoever asked."""
-    return runs_of_kind(KIND, limit=limit)
+    return get_runs_of_kind(KIND, limit=limit)
 
 
-def verification_results(runs: list[TaskRun], broken: Event | None) -> list[TaskRun]:
+def select_results(runs: list[TaskRun], broken: Event | None) -> list[TaskRun]:
     """Of these the one that made the standing finding `broken`, and the newest that is done.
 
     What was found broken and is no longer stands aside, unless it could not be recorded.
@@ -89,18 +89,18 @@ def verification_results(runs: list[TaskRun], broken: Event | None) -> list[Task
     return standing + [run for run in newest if run not in standing]
 
 
-def verified_record(report: Report, origin: Origin, about: ObjectRef | None = None) -> bool:
+def record_verification(report: Report, origin: Origin, about: ObjectRef | None = None) -> bool:
     """Notes a run and what it found; whether it could. Where the trail is too broken for that, only the log
     has it."""
-    said = (verdict_of(report), *(str(problem) for problem in report.problems[:1]))
-    message = " — ".join(part for part in (" ".join(said), warnings_words(report)) if part)
+    said = (describe_verdict(report), *(str(problem) for problem in report.problems[:1]))
+    message = " — ".join(part for part in (" ".join(said), describe_warnings(report)) if part)
     found: dict[str, Any] = {"action": "audit.verified"}
     if not report.whole:
         found = {"action": "audit.found_broken", "outcome": "failed"}
     if about and Event.objects.filter(connection="", object_guid=about.guid, action=found["action"]).exists():
         return True  # a killed worker may have got as far as this before
     try:
-        event_record(origin=origin, object=about, message=message, **found)
+        record_event(origin=origin, object=about, message=message, **found)
     except AuditUnavailable:
         logger.critical("the audit trail is broken, and this could not be recorded")
         if report.whole:
@@ -109,7 +109,7 @@ def verified_record(report: Report, origin: Origin, about: ObjectRef | None = No
     return True
 
 
-def verification_events(limit: int = 5) -> list[Event]:
+def get_verification_events(limit: int = 5) -> list[Event]:
     """The newest records of verifications."""
     found = [
         event
@@ -161,23 +161,23 @@ def _verify(run: TaskRun, extent: dict[str, Any], origin: dict[str, Any]) -> Res
     started = time.monotonic()
 
     def progress(done: int, total: int) -> None:
-        task_progress(run=run, done=done, total=total)
+        report_progress(run=run, done=done, total=total)
 
-    report = audit_verify(**extent, progress=progress)
+    report = verify_trail(**extent, progress=progress)
     about = ObjectRef("verification", str(run.pk), f"{run.created_at:%Y-%m-%d %H:%M} UTC")
     try:
-        recorded = verified_record(report, Origin(**origin), about)
+        recorded = record_verification(report, Origin(**origin), about)
     except AuditUnavailable as error:
         raise TaskFailed("The audit trail was read, but the result could not be recorded.") from error
     found = {
         "whole": report.whole,
         "recorded": recorded,
-        "verdict": verdict_of(report),
-        "guards": warnings_words(report),
+        "verdict": describe_verdict(report),
+        "guards": describe_warnings(report),
         "problems": [str(problem) for problem in report.problems],
         "seconds": round(time.monotonic() - started, 1),
     }
-    return Result(found, message=verdict_of(report))
+    return Result(found, message=describe_verdict(report))
 
 
 def _link(run: TaskRun) -> Link:

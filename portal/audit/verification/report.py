@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from portal.audit.models import Event
 
 MOST_PROBLEMS = 20
-# How the verdict on a whole chain begins. broken_event finds recorded verdicts by it.
+# How the verdict on a whole chain begins. find_broken_event finds recorded verdicts by it.
 WHOLE = "The audit trail is whole"
 
 
@@ -53,7 +53,7 @@ class Report:
             self.problems.append(Problem(sequence, kind, text))
 
 
-def verdict_of(report: Report) -> str:
+def describe_verdict(report: Report) -> str:
     """The result in one sentence."""
     if report.whole:
         what = "This part of the audit trail is whole" if report.extent else WHOLE
@@ -67,7 +67,7 @@ def verdict_of(report: Report) -> str:
     return f"The audit trail has been tampered with, starting at row {report.problems[0].sequence}."
 
 
-def warnings_words(report: Report) -> str:
+def describe_warnings(report: Report) -> str:
     """What is to be said about guards, anchors and tables that contradict the trail, "" for nothing."""
     guards = (
         "The database no longer protects the audit trail from changes. Missing or altered triggers: "
@@ -77,7 +77,7 @@ def warnings_words(report: Report) -> str:
     return " ".join(text for text in said if text)
 
 
-def broken_event() -> Event | None:
+def find_broken_event() -> Event | None:
     """The newest finding that the trail is broken, None if the whole chain was found whole since.
 
     A part that is whole proves nothing about the rest. Two short walks of the index of actions.

@@ -6,26 +6,32 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from portal.audit.anchors import AnchorUnavailable, anchor_file, anchor_write, anchors_read, anchors_trouble
-from portal.audit.forwarding.delivery import anchors_hurry
+from portal.audit.anchors import (
+    AnchorUnavailable,
+    find_anchor_problem,
+    get_anchor_file,
+    read_anchors,
+    write_anchor,
+)
+from portal.audit.forwarding.delivery import end_mail_pauses
 from portal.audit.models import ChainHead
-from portal.audit.recording import Origin, event_record, origin_of
-from portal.audit.triggers import guards_missing
+from portal.audit.recording import Origin, origin_of, record_event
+from portal.audit.triggers import find_missing_triggers
 from portal.audit.verification.jobs import (
     Extent,
     NoSuchRows,
-    extent_asked,
-    verification_events,
-    verification_results,
-    verification_start,
-    verifications,
+    get_verification_events,
+    get_verifications,
+    parse_extent,
+    select_results,
+    start_verification,
 )
-from portal.audit.verification.report import broken_event
+from portal.audit.verification.report import find_broken_event
 from portal.audit.views import zone_of
 from portal.core.views import PortalView
 from portal.tasks.models import State
-from portal.tasks.presentation import rows_of
-from portal.tasks.recovery import worker_is_there
+from portal.tasks.presentation import build_rows
+from portal.tasks.recovery import is_worker_running
 from portal.tasks.services import TaskNotPossible, owner_of
 
 
@@ -59,7 +65,7 @@ class VerifyView(PortalView):
             if not form.is_valid() and request.POST.get("scope") == "part":
                 return self._page(request, form, 422)
             extent = _extent(request, form)
-            verification_start(extent=extent, owner=owner_of(request), origin=origin_of(request))
+            start_verification(extent=extent, owner=owner_of(request), origin=origin_of(request))
         except NoSuchRows as problem:
             form.add_error("first", str(problem))
             return self._page(request, form, 422)
@@ -79,18 +85,18 @@ class AnchorView(PortalView):
     def post(self, request: HttpRequest) -> HttpResponse:
         """Records that it was asked for, and anchors that record with all before it."""
         try:
-            sequence = anchored_record(origin_of(request))
+            sequence = record_anchor(origin_of(request))
             messages.success(request, f"Anchor recorded at row {sequence}, the end of the chain.")
         except AnchorUnavailable as error:
             messages.error(request, str(error))
         return redirect("audit:verify")
 
 
-def anchored_record(origin: Origin) -> int:
+def record_anchor(origin: Origin) -> int:
     """Records and writes an anchor, which the stream's worker sends on; the row. Raises AnchorUnavailable."""
-    event = event_record(action="audit.anchored", origin=origin)
-    anchor = anchor_write()
-    anchors_hurry()
+    event = record_event(action="audit.anchored", origin=origin)
+    anchor = write_anchor()
+    end_mail_pauses()
     return anchor.sequence if anchor else event.sequence
 
 
@@ -99,28 +105,28 @@ def _extent(request: HttpRequest, form: PartForm) -> Extent:
     if request.POST.get("scope") != "part":
         return Extent(since_anchor=request.POST.get("scope") == "anchor")
     asked = form.cleaned_data
-    return extent_asked(asked.get("first", ""), asked.get("last", ""), zone_of(request))
+    return parse_extent(asked.get("first", ""), asked.get("last", ""), zone_of(request))
 
 
 def _context() -> dict[str, object]:
     try:
-        anchors, unreadable = anchors_read()[-10:][::-1], False
+        anchors, unreadable = read_anchors()[-10:][::-1], False
     except AnchorUnavailable:
         anchors, unreadable = [], True
-    runs, broken = verifications(), broken_event()
-    results = verification_results(runs, broken)
+    runs, broken = get_verifications(), find_broken_event()
+    results = select_results(runs, broken)
     under_way = [run for run in runs if run.is_open]
     return {
-        "under_way": rows_of(under_way),
-        "no_worker": bool(under_way) and not worker_is_there(),
+        "under_way": build_rows(under_way),
+        "no_worker": bool(under_way) and not is_worker_running(),
         "results": results,
         "broken": None if any(not run.result["whole"] for run in results) else broken,
-        "failed": rows_of(run for run in runs[:1] if run.state == State.FAILED),
-        "events": verification_events(),
-        "unguarded": guards_missing(connection),
+        "failed": build_rows(run for run in runs[:1] if run.state == State.FAILED),
+        "events": get_verification_events(),
+        "unguarded": find_missing_triggers(connection),
         "anchors": anchors,
         "unreadable": unreadable,
-        "anchor_file": anchor_file(),
-        "anchors_trouble": anchors_trouble(),
+        "anchor_file": get_anchor_file(),
+        "anchors_trouble": find_anchor_problem(),
         "head": ChainHead.objects.filter(pk=1).first(),
     }

@@ -6,8 +6,8 @@ from django.db import connection
 from django.utils import timezone
 
 from portal.audit.recording import origin_system
-from portal.audit.triggers import guards_install, guards_remove
-from portal.audit.verification.chain import audit_verify
+from portal.audit.triggers import install_triggers, remove_triggers
+from portal.audit.verification.chain import verify_trail
 
 SYSTEM = origin_system("tests")
 LATER = timezone.now() + timedelta(days=500)
@@ -15,9 +15,9 @@ LATER = timezone.now() + timedelta(days=500)
 
 def attacked(work):
     """Does it with the guards off; the first problem that verification then finds."""
-    guards_remove(connection)
+    remove_triggers(connection)
     work()
-    guards_install(connection)
-    report = audit_verify()
+    install_triggers(connection)
+    report = verify_trail()
     assert not report.whole
     return report.problems[0]

@@ -5,11 +5,11 @@ from clock import LATER, SYSTEM
 from django.db import connection
 from django.utils import timezone
 
-from portal.audit.recording import ObjectRef, event_record
+from portal.audit.recording import ObjectRef, record_event
 from portal.audit.retention import archives
-from portal.audit.retention.archives import archives_write
-from portal.audit.retention.purging import archives_purge
-from portal.audit.triggers import guards_remove
+from portal.audit.retention.archives import write_archives
+from portal.audit.retention.purging import purge_archives
+from portal.audit.triggers import remove_triggers
 
 
 @pytest.fixture(autouse=True)
@@ -23,8 +23,8 @@ def folder(settings, tmp_path):
 def trail(db):
     """Record three events and remove the triggers, so that a test can damage the trail."""
     for _ in range(3):
-        event_record(action="session.signed_in", origin=SYSTEM)
-    guards_remove(connection)
+        record_event(action="session.signed_in", origin=SYSTEM)
+    remove_triggers(connection)
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def shop_events(db):
     for number in range(24):
         about = None if number % 6 == 5 else ObjectRef("merchant", f"g-{number % 4}", f"Shop {number // 12}")
         action = "change.accepted" if about else "session.signed_in"
-        event_record(
+        record_event(
             action=action, origin=SYSTEM, object=about, after={f"field{number}": 1}, reason=f"why{number}"
         )
 
@@ -42,12 +42,12 @@ def shop_events(db):
 def archived(shop_events, monkeypatch):
     """The same in archives of ten rows."""
     monkeypatch.setattr(archives, "MOST_ROWS", 10)
-    return list(archives_write(until=timezone.now(), origin=SYSTEM))
+    return list(write_archives(until=timezone.now(), origin=SYSTEM))
 
 
 @pytest.fixture
 def purged(archived):
     """The same purged, long after, and then another event."""
-    gone = {kept.first: number for kept, number in archives_purge(origin=SYSTEM, now=LATER)}
-    event_record(action="session.signed_in", origin=SYSTEM)
+    gone = {kept.first: number for kept, number in purge_archives(origin=SYSTEM, now=LATER)}
+    record_event(action="session.signed_in", origin=SYSTEM)
     return gone

@@ -13,11 +13,11 @@ from portal.audit import canonical
 from portal.audit.canonical import HASHED_FIELDS, row_text
 from portal.audit.filters import parse_filters
 from portal.audit.models import Event
-from portal.audit.recording import ObjectRef, event_record, origin_system
-from portal.audit.retention.archives import ArchiveBroken, _seal, archive_check
-from portal.audit.search import selection_of
-from portal.audit.triggers import guards_remove
-from portal.audit.verification.chain import audit_verify
+from portal.audit.recording import ObjectRef, origin_system, record_event
+from portal.audit.retention.archives import ArchiveBroken, _seal, check_archive
+from portal.audit.search import select_events
+from portal.audit.triggers import remove_triggers
+from portal.audit.verification.chain import verify_trail
 from tests.factories import connector_made, merchant_made
 from tests.portal.connectors.steps import edit, sent
 
@@ -31,7 +31,7 @@ def test_the_changes_of_a_connector_are_found_by_its_tenant(connection, client_o
     wanted = parse_filters(
         QueryDict(f"object={connection.tenant_guid}&kind=connector"), timezone.get_default_timezone()
     )
-    found = list(selection_of(wanted).events())
+    found = list(select_events(wanted).events())
     assert {event.object_guid for event in found} == {connector.guid} and len(found) >= 2
     assert {(event.parent_guid, event.ancestors) for event in found} == {
         (merchant.guid, connection.tenant_guid)
@@ -60,11 +60,11 @@ def test_any_number_of_empty_optional_columns_at_the_end_is_left_out(monkeypatch
 @pytest.mark.parametrize(("ancestors", "forged"), [((), "TE-9"), (("TE-1",), ""), (("TE-1",), "TE-9")])
 def test_ancestors_that_were_edited_are_found(db, ancestors, forged):
     about = ObjectRef("connector", "CO-1", "Visa", "ME-1", "Shop", ancestors)
-    event = event_record(action="change.accepted", origin=origin_system("x"), object=about)
-    assert event.ancestors == " ".join(ancestors) and audit_verify().whole
-    guards_remove(database)
+    event = record_event(action="change.accepted", origin=origin_system("x"), object=about)
+    assert event.ancestors == " ".join(ancestors) and verify_trail().whole
+    remove_triggers(database)
     Event.objects.update(ancestors=forged)
-    first = audit_verify().problems[0]
+    first = verify_trail().problems[0]
     assert (first.sequence, first.kind) == (1, "edited")
 
 
@@ -81,8 +81,8 @@ def test_an_archive_from_before_the_optional_columns_verifies(archived, missing)
     end |= {"sha256": sha256, "seal": _seal(end["key_id"], sha256)}
     with gzip.open(path, "wt") as file:
         file.write(lines + json.dumps(end) + "\n")
-    assert archive_check(path).hashes[-1] == Event.objects.get(pk=10).hash
+    assert check_archive(path).hashes[-1] == Event.objects.get(pk=10).hash
     with gzip.open(path, "wt") as file:
         file.write(lines.replace('"key_id", ', "", 1) + json.dumps(end) + "\n")
     with pytest.raises(ArchiveBroken):
-        archive_check(path)
+        check_archive(path)

@@ -10,19 +10,19 @@ from django.db import connection as database
 from portal.audit import anchors
 from portal.audit.anchors import (
     AnchorUnavailable,
-    anchor_when_due,
-    anchor_write,
-    anchors_read,
-    anchors_trouble,
+    find_anchor_problem,
+    read_anchors,
+    write_anchor,
+    write_due_anchor,
 )
 from portal.audit.canonical import HASHED_FIELDS, row_text
-from portal.audit.chain_head import head_seal
-from portal.audit.keys import keyed_digest
+from portal.audit.chain_head import compute_head_seal
+from portal.audit.keys import compute_digest
 from portal.audit.models import ChainHead, Event, Term
-from portal.audit.recording import event_record, origin_system
-from portal.audit.triggers import guards_install, guards_remove
-from portal.audit.verification.chain import audit_verify
-from portal.audit.verification.report import verdict_of
+from portal.audit.recording import origin_system, record_event
+from portal.audit.triggers import install_triggers, remove_triggers
+from portal.audit.verification.chain import verify_trail
+from portal.audit.verification.report import describe_verdict
 from tests.background.workers import worked_off
 
 SYSTEM = origin_system("tests")
@@ -30,62 +30,62 @@ SYSTEM = origin_system("tests")
 
 def events(count):
     """So many sign-ins."""
-    return [event_record(action="session.signed_in", origin=SYSTEM) for _ in range(count)]
+    return [record_event(action="session.signed_in", origin=SYSTEM) for _ in range(count)]
 
 
 def head_rewind(event):
     """The head as it was after `event`, with the key: what an old copy of the database holds."""
     ChainHead.objects.filter(pk=1).update(
         sequence=event.sequence, count=event.sequence, hash=event.hash,
-        seal=head_seal(event.key_id, event.sequence, event.sequence, event.hash),
+        seal=compute_head_seal(event.key_id, event.sequence, event.sequence, event.hash),
     )  # fmt: skip
 
 
 def attacked(work):
     """Does `work` with the guards off."""
-    guards_remove(database)
+    remove_triggers(database)
     work()
-    guards_install(database)
+    install_triggers(database)
 
 
 def test_a_restored_old_copy_is_found(db):
     old = events(5)[2]
-    anchor_write()
+    write_anchor()
     attacked(lambda: (Event.objects.filter(sequence__gt=3).delete(), head_rewind(old)))
-    report = audit_verify()
+    report = verify_trail()
     assert [(problem.sequence, problem.kind) for problem in report.problems] == [(4, "cut off")]
     assert "reached row 5" in str(report.problems[0])
 
 
 def test_an_empty_database_in_its_place_is_found(db, anchor_file):
     events(2)
-    anchor_write()
+    write_anchor()
     attacked(
         lambda: (
             Event.objects.all().delete(),
             ChainHead.objects.update(sequence=0, count=0, hash="0" * 64, seal=""),
         )
     )
-    assert not audit_verify().whole
+    assert not verify_trail().whole
 
 
 def test_a_trail_written_anew_with_the_key_is_found(db):
     last = events(3)[-1]
-    anchor_write()
+    write_anchor()
     last.reason = "another story"
-    last.hash = keyed_digest(last.key_id, row_text([getattr(last, name) for name in HASHED_FIELDS]))
+    last.hash = compute_digest(last.key_id, row_text([getattr(last, name) for name in HASHED_FIELDS]))
     attacked(
         lambda: (Event.objects.filter(pk=3).update(reason=last.reason, hash=last.hash), head_rewind(last))
     )
-    assert [problem.kind for problem in audit_verify().problems] == ["rewritten"]
+    assert [problem.kind for problem in verify_trail().problems] == ["rewritten"]
 
 
 def test_an_edited_anchor_is_found(db, anchor_file):
     events(2)
-    anchor_write()
+    write_anchor()
     line = json.loads(anchor_file.read_text())
     anchor_file.write_text(json.dumps(line | {"sequence": 1}) + "\nnot json\n[]\n")
-    report = audit_verify()
+    report = verify_trail()
     assert [problem.kind for problem in report.problems] == ["anchor"] * 3
     assert "line 1 of the anchor file was edited" in str(report.problems[0])
 
@@ -93,28 +93,28 @@ def test_an_edited_anchor_is_found(db, anchor_file):
 def test_an_unreadable_anchor_file_is_no_proof(db, anchor_file):
     events(1)
     anchor_file.mkdir()
-    assert "cannot be read" in str(audit_verify().problems[0])
+    assert "cannot be read" in str(verify_trail().problems[0])
     with pytest.raises(AnchorUnavailable):
-        anchor_write()
+        write_anchor()
 
 
 def test_verifying_since_the_last_anchor_reads_only_what_came_after(db):
-    assert anchor_write() is None
+    assert write_anchor() is None
     events(3)
-    anchor_write()
+    write_anchor()
     events(2)
-    report = audit_verify(since_anchor=True)
+    report = verify_trail(since_anchor=True)
     assert report.whole and report.rows == 2
     attacked(lambda: Event.objects.filter(pk=5).update(reason="never"))
-    assert audit_verify(since_anchor=True).problems[0].sequence == 5
+    assert verify_trail(since_anchor=True).problems[0].sequence == 5
     attacked(lambda: Event.objects.filter(pk=3).update(hash="f" * 64))
-    assert audit_verify(since_anchor=True).problems[0].sequence == 3
+    assert verify_trail(since_anchor=True).problems[0].sequence == 3
 
 
 def test_anchors_are_written_every_so_many_events(committed_db, settings):
     settings.AUDIT_ANCHOR_EVENTS = 2
     events(5)
-    assert [anchor.sequence for anchor in anchors_read()] == [1, 2, 4] and audit_verify().whole
+    assert [anchor.sequence for anchor in read_anchors()] == [1, 2, 4] and verify_trail().whole
 
 
 def test_the_first_event_is_anchored_at_once_so_that_wiping_everything_is_found(committed_db, settings):
@@ -127,9 +127,9 @@ def test_the_first_event_is_anchored_at_once_so_that_wiping_everything_is_found(
             ChainHead.objects.update(sequence=0, count=0, hash="0" * 64, seal=""),
         )
     )
-    assert [problem.kind for problem in audit_verify().problems] == ["cut off"]
+    assert [problem.kind for problem in verify_trail().problems] == ["cut off"]
     events(3)
-    assert [problem.kind for problem in audit_verify().problems] == ["rewritten"]
+    assert [problem.kind for problem in verify_trail().problems] == ["rewritten"]
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def quarter(settings, monkeypatch, anchor_file):
 
 def anchored():
     """The rows that are anchored."""
-    return [anchor.sequence for anchor in anchors_read()]
+    return [anchor.sequence for anchor in read_anchors()]
 
 
 def test_the_age_of_the_last_anchor_in_the_file_decides_whoever_wrote_it(committed_db, quarter, anchor_file):
@@ -173,15 +173,15 @@ def test_the_age_of_the_last_anchor_in_the_file_decides_whoever_wrote_it(committ
 
 
 def test_a_worker_anchors_what_came_after_the_last_anchor(committed_db, quarter):
-    assert anchor_when_due() is None
+    assert write_due_anchor() is None
     events(3)
-    anchor_when_due()
+    write_due_anchor()
     assert anchored() == [1]
     quarter(16)
-    anchor_when_due()
+    write_due_anchor()
     assert anchored() == [1, 3]
     quarter(16)
-    anchor_when_due()  # nothing came after it
+    write_due_anchor()  # nothing came after it
     assert anchored() == [3]
 
 
@@ -189,17 +189,17 @@ def test_an_altered_end_is_not_anchored(db, quarter, anchor_file):
     events(2)
     attacked(lambda: ChainHead.objects.update(hash="b" * 64))
     with pytest.raises(AnchorUnavailable, match="tampered with"):
-        anchor_when_due()
+        write_due_anchor()
     assert not anchor_file.exists()
 
 
 def test_a_trail_that_is_shorter_than_its_anchor_is_warned_of_at_once(db, client, anchor_file):
     """A tail that was cut off within the time between two anchors is another matter: docs/audit.md."""
     old = events(5)[2]
-    anchor_write()
-    assert not anchors_trouble()
+    write_anchor()
+    assert not find_anchor_problem()
     attacked(lambda: (Event.objects.filter(sequence__gt=3).delete(), head_rewind(old)))
-    assert "ends at row 3, but there is an anchor at row 5" in anchors_trouble()
+    assert "ends at row 3, but there is an anchor at row 5" in find_anchor_problem()
 
 
 def test_a_change_never_fails_for_want_of_an_anchor(committed_db, settings, anchor_file, caplog):
@@ -247,11 +247,11 @@ def test_the_button_names_the_first_broken_row(db, manager, client_of, anchor_fi
 
 def test_the_verdict_names_the_anchors_that_it_was_compared_with(db):
     events(3)
-    assert verdict_of(audit_verify()).endswith("3 rows verified, compared with no anchor")
-    anchor_write()
+    assert describe_verdict(verify_trail()).endswith("3 rows verified, compared with no anchor")
+    write_anchor()
     events(2)
-    anchor_write()
-    assert verdict_of(audit_verify()).endswith("compared with 2 anchors, the last at row 5")
+    write_anchor()
+    assert describe_verdict(verify_trail()).endswith("compared with 2 anchors, the last at row 5")
 
 
 @pytest.mark.usefixtures("committed_db")
@@ -277,9 +277,9 @@ def test_a_removed_anchor_file_is_told_everywhere(settings, anchor_file, manager
 
 def test_an_anchor_that_was_asked_for_and_is_gone_is_told(db, manager, client_of, anchor_file):
     client_of(manager).post("/audit/anchor/")
-    assert audit_verify().unanchored == ""
+    assert verify_trail().unanchored == ""
     anchor_file.unlink()
-    assert "no anchor to compare with" in audit_verify().unanchored
+    assert "no anchor to compare with" in verify_trail().unanchored
 
 
 @pytest.mark.parametrize("place", ["/proc/nowhere.jsonl", "/dev/null/anchors.jsonl", "/proc"])

@@ -8,11 +8,11 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from receivers import tcp_receiver
 
-from portal.audit.anchors import anchor_write
-from portal.audit.forwarding.delivery import deliver_all, feeds_configured
+from portal.audit.anchors import write_anchor
+from portal.audit.forwarding.delivery import deliver_all, get_forwarders
 from portal.audit.models import Delivery, Event
-from portal.audit.recording import event_record, origin_system
-from portal.audit.triggers import guards_install, guards_remove
+from portal.audit.recording import origin_system, record_event
+from portal.audit.triggers import install_triggers, remove_triggers
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def by_mail(settings):
 def recorded(count=1):
     """So many sign-ins."""
     for _ in range(count):
-        event_record(action="session.signed_in", origin=origin_system("x"))
+        record_event(action="session.signed_in", origin=origin_system("x"))
 
 
 def line_of(mail):
@@ -54,9 +54,9 @@ def test_a_mailed_anchor_finds_a_trail_and_an_anchor_file_made_anew(
     call_command("verify_audit", "--anchor", line)
     assert "whole" in capsys.readouterr().out
     anchor_file.unlink()
-    guards_remove(connection)
+    remove_triggers(connection)
     Event.objects.filter(pk__gte=3).delete()
-    guards_install(connection)
+    install_triggers(connection)
     with pytest.raises(SystemExit):
         call_command("verify_audit", "--anchor", f"<110>1 2026 host portal - audit.anchor - {line}")
     assert "reached row 3" in capsys.readouterr().out
@@ -72,10 +72,10 @@ def test_a_line_that_the_portal_did_not_write_proves_nothing(db, capsys):
 
 def test_mails_come_at_most_hourly_unless_somebody_asks(db, by_mail, mailoutbox, manager, client_of):
     recorded()
-    anchor_write()
+    write_anchor()
     assert deliver_all(holder="one") == 1
     recorded()
-    anchor_write()
+    write_anchor()
     assert deliver_all(holder="one") == 0 and len(mailoutbox) == 1
     client_of(manager).post("/audit/anchor/")
     assert deliver_all(holder="one") == 2 and len(mailoutbox) == 2
@@ -83,7 +83,7 @@ def test_mails_come_at_most_hourly_unless_somebody_asks(db, by_mail, mailoutbox,
 
 def test_syslog_gets_anchors_apart_from_events(db, settings):
     recorded()
-    anchor_write()
+    write_anchor()
     with tcp_receiver() as server:
         settings.AUDIT_ANCHOR_FORWARD_TO = [f"syslog+tcp://127.0.0.1:{server.server_address[1]}"]
         settings.AUDIT_FORWARD_TO = settings.AUDIT_ANCHOR_FORWARD_TO
@@ -102,4 +102,4 @@ def test_mail_without_a_mail_server_stops_the_start(settings):
     settings.MAIL_ON = False
     settings.AUDIT_ANCHOR_FORWARD_TO = ["mailto:auditor@example.com"]
     with pytest.raises(ImproperlyConfigured, match="EMAIL_URL"):
-        feeds_configured()
+        get_forwarders()

@@ -14,25 +14,25 @@ from django.utils import timezone
 
 from portal.audit.models import Event
 from portal.audit.retention import archives, background
-from portal.audit.retention.archives import ArchiveBroken, ArchiveRefused, archive_check, archives_write
-from portal.audit.retention.purging import PurgeRefused, archives_purge
-from portal.audit.verification.chain import audit_verify
+from portal.audit.retention.archives import ArchiveBroken, ArchiveRefused, check_archive, write_archives
+from portal.audit.retention.purging import PurgeRefused, purge_archives
+from portal.audit.verification.chain import verify_trail
 from portal.tasks.models import State, TaskRun
 from tests.background.workers import worked_off
 
 
 def test_everything_goes_into_files_once(archived, folder):
     assert [(kept.first, kept.last) for kept in archived] == [(1, 10), (11, 20), (21, 24)]
-    [again] = archives_write(until=timezone.now(), origin=SYSTEM)
+    [again] = write_archives(until=timezone.now(), origin=SYSTEM)
     assert (again.first, again.last) == (25, 27), "the records of archiving"
-    assert list(archives_write(until=timezone.now() - timedelta(days=1), origin=SYSTEM)) == []
+    assert list(write_archives(until=timezone.now() - timedelta(days=1), origin=SYSTEM)) == []
     assert all(kept.path.stat().st_mode & 0o077 == 0 for kept in archived)
     assert not list(folder.glob("*.part"))
-    assert Event.objects.filter(action="audit.archived").count() == 4 and audit_verify().whole
+    assert Event.objects.filter(action="audit.archived").count() == 4 and verify_trail().whole
 
 
 def test_a_file_verifies_on_its_own(archived):
-    archive = archive_check(archived[1].path)
+    archive = check_archive(archived[1].path)
     assert (archive.first, archive.last, len(archive.hashes)) == (11, 20, 10)
     assert archive.previous_hash == archived[0].last_hash == Event.objects.get(pk=10).hash
 
@@ -77,9 +77,9 @@ def test_a_file_that_was_touched_is_found(archived, damage):
     with gzip.open(path, "wt") as file:
         file.writelines(damage(lines))
     with pytest.raises(ArchiveBroken):
-        archive_check(path)
+        check_archive(path)
     with pytest.raises(PurgeRefused):
-        list(archives_purge(origin=SYSTEM, now=LATER))
+        list(purge_archives(origin=SYSTEM, now=LATER))
     with pytest.raises(CommandError):
         call_command("audit_archive", "--check", str(path))
 
@@ -89,17 +89,17 @@ def test_a_file_cut_short_or_of_another_key_is_found(archived, settings):
     whole = path.read_bytes()
     path.write_bytes(whole[:-20])
     with pytest.raises(ArchiveBroken):
-        archive_check(path)
+        check_archive(path)
     path.write_bytes(whole)
     settings.PORTAL_AUDIT_KEYS = "other:" + "A" * 43 + "="
     with pytest.raises(ArchiveBroken, match="key"):
-        archive_check(path)
+        check_archive(path)
 
 
 def test_a_broken_chain_is_not_archived(shop_events, folder):
     attacked(lambda: Event.objects.filter(pk=7).update(reason="another"))
     with pytest.raises(ArchiveRefused, match="Row 7"):
-        list(archives_write(until=timezone.now(), origin=SYSTEM))
+        list(write_archives(until=timezone.now(), origin=SYSTEM))
     assert not list(folder.glob("*")) and not Event.objects.filter(action="audit.archived").exists()
 
 
@@ -132,7 +132,7 @@ def test_the_page_shows_what_is_sealed_gone_and_missing(purged, archived, manage
 
 def test_the_button_archives_in_the_background(shop_events, manager, admin, client_of, monkeypatch):
     month = timezone.now() + timedelta(days=1)
-    monkeypatch.setattr(background, "month_begin", lambda: month)
+    monkeypatch.setattr(background, "get_month_start", lambda: month)
     browser = client_of(manager)
     assert browser.post("/audit/archives/").url == browser.post("/audit/archives/").url == "/audit/archives/"
     assert "before" in browser.get("/audit/archives/").content.decode()
@@ -151,7 +151,7 @@ def test_the_button_archives_in_the_background(shop_events, manager, admin, clie
 
 def test_where_there_is_nothing_to_archive_that_is_said(shop_events, manager, client_of, monkeypatch):
     month = timezone.now() - timedelta(days=1)
-    monkeypatch.setattr(background, "month_begin", lambda: month)
+    monkeypatch.setattr(background, "get_month_start", lambda: month)
     browser = client_of(manager)
     browser.post("/audit/archives/")
     worked_off()
@@ -161,7 +161,7 @@ def test_where_there_is_nothing_to_archive_that_is_said(shop_events, manager, cl
 
 def test_an_archive_that_fails_in_the_background_is_said(shop_events, manager, client_of, monkeypatch):
     attacked(lambda: Event.objects.filter(pk=7).update(reason="another"))
-    monkeypatch.setattr(background, "month_begin", lambda: timezone.now() + timedelta(days=1))
+    monkeypatch.setattr(background, "get_month_start", lambda: timezone.now() + timedelta(days=1))
     browser = client_of(manager)
     browser.post("/audit/archives/")
     worked_off()
@@ -170,14 +170,14 @@ def test_an_archive_that_fails_in_the_background_is_said(shop_events, manager, c
 
 
 def test_no_row_is_in_two_archives_whoever_is_faster(shop_events, monkeypatch):
-    lines = archives._lines
+    lines = archives._generate_lines
 
     def overtaken(*arguments):
-        monkeypatch.setattr(archives, "_lines", lines)
-        list(archives_write(until=timezone.now(), origin=SYSTEM))
+        monkeypatch.setattr(archives, "_generate_lines", lines)
+        list(write_archives(until=timezone.now(), origin=SYSTEM))
         yield from lines(*arguments)
 
-    monkeypatch.setattr(archives, "_lines", overtaken)
+    monkeypatch.setattr(archives, "_generate_lines", overtaken)
     with pytest.raises(ArchiveRefused, match="same time"):
-        list(archives_write(until=timezone.now(), origin=SYSTEM))
-    assert [(kept.first, kept.last) for kept in archives.archives_kept()] == [(1, 24)]
+        list(write_archives(until=timezone.now(), origin=SYSTEM))
+    assert [(kept.first, kept.last) for kept in archives.get_archives()] == [(1, 24)]

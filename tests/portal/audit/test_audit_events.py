@@ -11,20 +11,20 @@ from django.http import QueryDict
 from bench import audit_events
 from portal.audit.filters import parse_filters
 from portal.audit.models import ChainHead, Event
-from portal.audit.recording import event_record, origin_system
-from portal.audit.search import selection_of
-from portal.audit.verification.chain import audit_verify
+from portal.audit.recording import origin_system, record_event
+from portal.audit.search import select_events
+from portal.audit.verification.chain import verify_trail
 from tests.checks.tree import CHECKOUT
 from tests.running.production import production_environment
 
 
 def test_invented_events_continue_the_chain_and_are_found(db, monkeypatch, capsys):
     monkeypatch.setattr(audit_events, "BATCH", 100)
-    event_record(action="staff.created", origin=origin_system("tests"))
+    record_event(action="staff.created", origin=origin_system("tests"))
     audit_events.main(["--events", "250", "--days", "30"])
-    event_record(action="staff.created", origin=origin_system("tests"))
-    assert audit_verify().whole and Event.objects.count() == 252
-    assert selection_of(parse_filters(QueryDict("words=review"), UTC)).events().exists()
+    record_event(action="staff.created", origin=origin_system("tests"))
+    assert verify_trail().whole and Event.objects.count() == 252
+    assert select_events(parse_filters(QueryDict("words=review"), UTC)).events().exists()
     assert "250 events appended" in capsys.readouterr().out
 
 
@@ -32,7 +32,7 @@ def test_in_all_appends_only_the_missing_events(db, capsys):
     audit_events.main(["--events", "20"])
     audit_events.main(["--events", "30", "--in-all"])
     audit_events.main(["--events", "30", "--in-all"])
-    assert Event.objects.count() == 30 and audit_verify().whole
+    assert Event.objects.count() == 30 and verify_trail().whole
     assert capsys.readouterr().out.splitlines()[-1] == "0 events appended"
 
 

@@ -11,8 +11,8 @@ from django.db import connection, connections, transaction
 
 from portal.audit import health, recording
 from portal.audit.models import ChainHead, Event
-from portal.audit.recording import AuditUnavailable, event_record, origin_system
-from portal.audit.triggers import guards_install, guards_missing, guards_remove
+from portal.audit.recording import AuditUnavailable, origin_system, record_event
+from portal.audit.triggers import find_missing_triggers, install_triggers, remove_triggers
 
 
 def ready(client):
@@ -22,7 +22,7 @@ def ready(client):
 
 
 def test_asking_leaves_no_row_and_moves_no_head(db, client):
-    event_record(action="session.signed_in", origin=origin_system("x"))
+    record_event(action="session.signed_in", origin=origin_system("x"))
     before = list(ChainHead.objects.values())
     assert ready(client)[:2] == (200, "ok")
     assert Event.objects.count() == 1 and list(ChainHead.objects.values()) == before
@@ -39,7 +39,7 @@ def test_a_trail_that_is_gone_turns_health_red(db, client, damage):
 
 
 def test_a_trail_without_its_head_turns_health_red(db, client):
-    guards_remove(connection)
+    remove_triggers(connection)
     ChainHead.objects.all().delete()
     status, verdict, _ = ready(client)
     assert status == 503 and "head of the audit trail is missing" in verdict
@@ -47,18 +47,18 @@ def test_a_trail_without_its_head_turns_health_red(db, client):
 
 def test_a_forged_end_turns_health_red(db, client):
     for _ in range(3):
-        event_record(action="session.signed_in", origin=origin_system("x"))
-    guards_remove(connection)
+        record_event(action="session.signed_in", origin=origin_system("x"))
+    remove_triggers(connection)
     Event.objects.filter(pk__gt=1).delete()
     ChainHead.objects.update(sequence=1, count=1, hash=Event.objects.get().hash, seal="0" * 64)
-    guards_install(connection)
+    install_triggers(connection)
     status, verdict, _ = ready(client)
     assert status == 503 and "tampered with" in verdict and "nothing is sent" in verdict
 
 
 @pytest.mark.parametrize("place", [2, -5])
 def test_a_row_in_the_place_of_the_next_one_turns_health_red(db, client, place):
-    last = event_record(action="session.signed_in", origin=origin_system("x"))
+    last = record_event(action="session.signed_in", origin=origin_system("x"))
     row = Event.objects.values().get()
     Event.objects.create(**row | {"sequence": place, "previous_hash": last.hash, "hash": "f" * 64})
     status, verdict, _ = ready(client)
@@ -140,8 +140,8 @@ def test_asking_again_takes_no_lock_from_writers(committed_db, client, clock, mo
 
 def test_of_many_who_ask_at_once_one_waits_for_the_lock(committed_db, monkeypatch):
     monkeypatch.setattr(health, "SECONDS_FOR_LOCK", 0.2)
-    tries, real = [], health.record_try
-    monkeypatch.setattr(health, "record_try", lambda: (tries.append(1), real()))
+    tries, real = [], health.check_recording
+    monkeypatch.setattr(health, "check_recording", lambda: (tries.append(1), real()))
     together = threading.Barrier(16)
 
     def ask(_):
@@ -169,7 +169,7 @@ def test_whoever_cannot_record_something_turns_health_red_at_once(db, client):
     assert ready(client)[:2] == (200, "ok")
     disk_full()
     with pytest.raises(AuditUnavailable):
-        event_record(action="session.signed_in", origin=origin_system("x"))
+        record_event(action="session.signed_in", origin=origin_system("x"))
     status, verdict, _ = ready(client)
     assert status == 503 and "cannot be written" in verdict
 
@@ -187,12 +187,12 @@ def test_where_nobody_writes_health_is_red_within_seconds_and_green_at_once(db, 
 
 
 def test_missing_guards_are_named_in_a_warning(db, client):
-    assert guards_missing(connection) == [] and "audit guards" not in ready(client)[2]
-    guards_remove(connection)
+    assert find_missing_triggers(connection) == [] and "audit guards" not in ready(client)[2]
+    remove_triggers(connection)
     status, _, warnings = ready(client)
     assert status == 200 and "audit_event_no_" in warnings["audit guards"]
-    guards_install(connection)
-    assert guards_missing(connection) == []
+    install_triggers(connection)
+    assert find_missing_triggers(connection) == []
 
 
 @pytest.mark.sqlite
@@ -202,7 +202,7 @@ def test_a_guard_that_does_nothing_is_missing_sqlite(db):
         cursor.execute(
             "CREATE TRIGGER audit_event_no_delete BEFORE DELETE ON audit_event BEGIN SELECT 1; END"
         )
-    assert guards_missing(connection) == ["audit_event_no_delete"]
+    assert find_missing_triggers(connection) == ["audit_event_no_delete"]
 
 
 @pytest.mark.postgresql
@@ -232,7 +232,7 @@ def test_a_guard_that_does_nothing_is_missing_sqlite(db):
 def test_a_guard_that_does_nothing_is_missing(db, damage):
     with connection.cursor() as cursor:
         cursor.execute(damage)
-    assert "audit_event_no_change" in guards_missing(connection)
+    assert "audit_event_no_change" in find_missing_triggers(connection)
 
 
 @pytest.mark.postgresql
@@ -243,7 +243,7 @@ def test_a_head_that_may_move_backwards_is_unguarded(db):
             " ON audit_head FOR EACH ROW WHEN (NEW.id <> OLD.id) EXECUTE FUNCTION audit_refuse();"
             "ALTER TABLE audit_head ENABLE ALWAYS TRIGGER audit_head_forward"
         )
-    assert guards_missing(connection) == ["audit_head_forward"]
+    assert find_missing_triggers(connection) == ["audit_head_forward"]
 
 
 @pytest.mark.postgresql
@@ -259,12 +259,12 @@ def test_a_clock_that_jumped_forward_is_warned_of_until_its_time_has_come(db, cl
         def now(cls, tz=None):
             return datetime.now(tz) + timedelta(minutes=150, seconds=30)
 
-    event_record(action="session.signed_in", origin=origin_system("x"))
+    record_event(action="session.signed_in", origin=origin_system("x"))
     assert "audit clock" not in ready(client)[2]
     monkeypatch.setattr(recording, "datetime", Ahead)
-    jumped = event_record(action="session.signed_in", origin=origin_system("x"))
+    jumped = record_event(action="session.signed_in", origin=origin_system("x"))
     monkeypatch.undo()
-    later = event_record(action="session.signed_in", origin=origin_system("x"))
+    later = record_event(action="session.signed_in", origin=origin_system("x"))
     assert later.time == jumped.time
     status, verdict, warnings = ready(client)
     assert (status, verdict) == (200, "ok") and "150 minutes in the future" in warnings["audit clock"]
@@ -272,7 +272,7 @@ def test_a_clock_that_jumped_forward_is_warned_of_until_its_time_has_come(db, cl
 
 def test_the_time_of_the_head_sets_no_clock(db, client):
     """Its seal does not cover the time, so no event bears it."""
-    event_record(action="session.signed_in", origin=origin_system("x"))
-    guards_remove(connection)
+    record_event(action="session.signed_in", origin=origin_system("x"))
+    remove_triggers(connection)
     ChainHead.objects.update(updated_at=datetime.now(UTC) + timedelta(days=400))
     assert "audit clock" not in ready(client)[2]

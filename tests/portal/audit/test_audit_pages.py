@@ -4,9 +4,9 @@ from datetime import UTC
 
 import pytest
 
-from portal.audit.diffs import field_changes
+from portal.audit.diffs import get_field_changes
 from portal.audit.pagination import PER_PAGE
-from portal.audit.recording import ObjectRef, Origin, event_record, origin_system
+from portal.audit.recording import ObjectRef, Origin, origin_system, record_event
 from provisioning.gateway.secrets import Sealed
 
 ANA = Origin(7, "Ana <b>", "Support agent", "abcd", "192.0.2.1", "r-1")
@@ -22,7 +22,7 @@ def browser(manager, client_of):
 def record(**values):
     """One accepted change."""
     defaults = {"action": "change.accepted", "origin": ANA, "object": SHOP, "connection": "sandbox"}
-    return event_record(**defaults | {"outcome": "accepted"} | values)
+    return record_event(**defaults | {"outcome": "accepted"} | values)
 
 
 def test_an_empty_trail_says_what_it_is_for(browser):
@@ -72,7 +72,7 @@ def test_the_list_is_bounded_and_pages_by_sequence(browser):
 def test_filters_are_in_the_address(browser, query, found):
     record()
     record(action="secret.revealed", change_id="c-7")
-    event_record(action="staff.created", origin=origin_system("x"))
+    record_event(action="staff.created", origin=origin_system("x"))
     assert len(browser.get(f"/audit/?{query}").context["events"]) == found
 
 
@@ -114,7 +114,7 @@ def test_one_event_shows_who_what_why_and_the_exact_request(browser):
 
 
 def test_a_bare_event_has_a_page_too(browser):
-    event = event_record(action="session.signed_in", origin=origin_system("x"))
+    event = record_event(action="session.signed_in", origin=origin_system("x"))
     assert browser.get(f"/audit/{event.sequence}/").status_code == 200
     assert browser.get("/audit/999/").status_code == 404
 
@@ -125,7 +125,7 @@ def test_the_diff_is_field_by_field():
         before={"a": None, "b": True, "c": ["x"], "gone": "y", "same": "s", "o": {}},
         after={"a": "", "b": False, "c": [], "new": 5, "same": "s", "o": {"k": [1, True]}},
     )
-    changes = {change.name: (change.old, change.new) for change in field_changes(event)}
+    changes = {change.name: (change.old, change.new) for change in get_field_changes(event)}
     assert changes == {
         "a": ("—", "—"),
         "b": ("yes", "no"),
@@ -135,12 +135,12 @@ def test_the_diff_is_field_by_field():
         "o": ("{}", "—"),
         "o.k": ("—", "1, yes"),
     }
-    assert field_changes(record()) == []
+    assert get_field_changes(record()) == []
 
 
 def test_the_list_can_be_narrowed_to_one_change(client_of, manager) -> None:
     for change_id in ("change-one", "change-two"):
-        event_record(action="change.intent", origin=origin_system("tests"), change_id=change_id)
+        record_event(action="change.intent", origin=origin_system("tests"), change_id=change_id)
     page = client_of(manager).get("/audit/?change=change-one")
     assert [event.change_id for event in page.context["events"]] == ["change-one"]
     assert 'name="change" value="change-one"' in page.content.decode()
@@ -172,8 +172,8 @@ def test_an_event_links_to_everything_it_names(client_of, manager, admin) -> Non
 
 
 def test_an_event_about_a_person_or_a_connection_links_to_it(client_of, manager) -> None:
-    person = event_record(action="staff.disabled", origin=ANA, object=ObjectRef("person", "3", "Bob"))
-    place = event_record(
+    person = record_event(action="staff.disabled", origin=ANA, object=ObjectRef("person", "3", "Bob"))
+    place = record_event(
         action="credential.reset", origin=ANA, object=ObjectRef("connection", "live", "Live")
     )
     browser = client_of(manager)

@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from portal.audit import background_exports
 from portal.audit.models import ChainHead, Event
-from portal.audit.recording import event_record, origin_system
+from portal.audit.recording import origin_system, record_event
 from portal.tasks import services
 from portal.tasks.models import State, TaskRun
-from portal.tasks.recovery import runs_recover
+from portal.tasks.recovery import recover_runs
 from portal.tasks.runner import attempt
 from tests.background.workers import worked_off
 
@@ -35,7 +35,7 @@ def browser(manager, client_of):
 def rows(db):
     """Five events."""
     for number in range(5):
-        event_record(action="session.signed_in", origin=origin_system("x"), message=str(number))
+        record_event(action="session.signed_in", origin=origin_system("x"), message=str(number))
 
 
 def asked(browser, query="", **values):
@@ -124,7 +124,7 @@ def test_after_a_day_the_file_is_not_handed_out_and_then_gone(rows, browser, dat
     TaskRun.objects.update(result_until=timezone.now() - timedelta(seconds=1))
     assert "has been deleted" in browser.get(f"/audit/export/{run.pk}/", follow=True).content.decode()
     assert len(files(data)) == 1
-    runs_recover()
+    recover_runs()
     assert files(data) == []
     text = browser.get("/tasks/").content.decode()
     assert "Download" not in text and "has expired" in text
@@ -143,7 +143,7 @@ def test_many_rows_go_to_the_background_by_themselves(rows, browser, settings):
 
 def test_later_events_and_a_second_attempt_change_nothing(rows, browser, data):
     run = asked(browser)
-    event_record(action="session.signed_in", origin=origin_system("late"))
+    record_event(action="session.signed_in", origin=origin_system("late"))
     attempt(str(run.pk))
     before = files(data)[0].read_bytes()
     assert b"late" not in before
@@ -154,7 +154,7 @@ def test_later_events_and_a_second_attempt_change_nothing(rows, browser, data):
 
 
 def test_what_was_left_half_done_is_taken_away(rows, browser, data, monkeypatch):
-    monkeypatch.setattr(background_exports, "export_lines", lambda *_: iter(["half", None]))
+    monkeypatch.setattr(background_exports, "generate_export", lambda *_: iter(["half", None]))
     run = asked(browser)
     attempt(str(run.pk))
     run.refresh_from_db()

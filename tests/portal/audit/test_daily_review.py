@@ -12,17 +12,17 @@ from django.utils import timezone
 from portal.audit import search
 from portal.audit.daily_review import (
     ReviewRefused,
-    day_read,
-    day_sections,
-    day_sign_off,
-    days_listed,
-    first_day,
+    get_day,
+    get_first_day,
+    get_sections,
+    list_days,
+    sign_off_day,
 )
 from portal.audit.event_types import ACTIONS
 from portal.audit.models import Event
-from portal.audit.recording import ObjectRef, Origin, event_record, origin_system
+from portal.audit.recording import ObjectRef, Origin, origin_system, record_event
 from portal.audit.review_rules import LOOKS, ROUTINE
-from portal.audit.triggers import guards_install, guards_remove
+from portal.audit.triggers import install_triggers, remove_triggers
 from provisioning.credentials.models import Connection
 
 pytestmark = pytest.mark.django_db
@@ -40,17 +40,17 @@ def today(one_day):
 def at(hour, action, *, days=1, **values):
     """Something that happened that many days ago, at that hour of UTC."""
     defaults = {"origin": ANA, "object": SHOP, "outcome": "accepted", "connection": "sandbox"}
-    event = event_record(action=action, **defaults | values)
+    event = record_event(action=action, **defaults | values)
     moment = datetime.combine(YESTERDAY + timedelta(days=1), datetime.min.time(), UTC)
-    guards_remove(database)
+    remove_triggers(database)
     Event.objects.filter(pk=event.pk).update(time=moment - timedelta(days=days) + timedelta(hours=hour))
-    guards_install(database)
+    install_triggers(database)
     return event.pk
 
 
 def found(day=None):
     """Look → rows it finds in that day, by default yesterday."""
-    sections = day_sections(day_read(day or YESTERDAY))
+    sections = get_sections(get_day(day or YESTERDAY))
     return {
         section.look.name: [event.pk for event in section.events] for section in sections if section.events
     }
@@ -122,13 +122,13 @@ def test_changes_in_the_portal_itself_are_out_of_hours_too(office):
 def test_a_day_before_the_trail_began_is_none(manager, client_of):
     browser = client_of(manager)
     at(12, "access.denied")
-    before = first_day() - timedelta(days=1)
+    before = get_first_day() - timedelta(days=1)
     for address in (f"{before}", f"{YESTERDAY:%G-W%V-%u}", "2001-01-01"):
         assert browser.get(f"/audit/review/{address}/").status_code == 404
         assert browser.post(f"/audit/review/{address}/", {"note": "x"}).status_code == 404
-    assert "Previous day" not in browser.get(f"/audit/review/{first_day()}/").content.decode()
+    assert "Previous day" not in browser.get(f"/audit/review/{get_first_day()}/").content.decode()
     with pytest.raises(ReviewRefused, match="began later"):
-        day_sign_off(by=manager, origin=ANA, day=before, note="x")
+        sign_off_day(by=manager, origin=ANA, day=before, note="x")
 
 
 def test_a_new_trail_does_not_claim_that_days_are_signed_off(manager, client_of):
@@ -170,7 +170,7 @@ def test_a_manager_signs_a_day_off_once_with_a_note(manager, admin, client_of):
     at(12, "access.denied")
     row, browser = at(13, "access.denied"), client_of(manager)
     assert browser.post(f"/audit/review/{YESTERDAY}/", {"note": " "}).status_code == 422
-    assert day_read(YESTERDAY).due
+    assert get_day(YESTERDAY).due
     assert browser.post(f"/audit/review/{YESTERDAY}/", {"note": "Asked Ana."}).url == "/audit/review/"
     event = Event.objects.get(action="audit.reviewed")
     assert event.sentence == (
@@ -185,9 +185,9 @@ def test_a_manager_signs_a_day_off_once_with_a_note(manager, admin, client_of):
 def test_a_day_is_signed_off_when_it_is_over_and_by_those_who_may(manager, agent, client_of):
     today = timezone.now().astimezone(UTC).date()
     with pytest.raises(ReviewRefused, match="not over yet"):
-        day_sign_off(by=manager, origin=ANA, day=today, note="too soon")
+        sign_off_day(by=manager, origin=ANA, day=today, note="too soon")
     with pytest.raises(PermissionDenied):
-        day_sign_off(by=agent, origin=ANA, day=YESTERDAY, note="not me")
+        sign_off_day(by=agent, origin=ANA, day=YESTERDAY, note="not me")
     assert (
         "can sign off this day once it is over"
         in client_of(manager).get(f"/audit/review/{today}/").content.decode()
@@ -198,9 +198,9 @@ def test_a_day_is_signed_off_when_it_is_over_and_by_those_who_may(manager, agent
 
 def test_days_without_sign_off_stand_out_in_the_list_and_on_the_home_page(manager, agent, client_of):
     at(12, "access.denied", days=3)
-    day_sign_off(by=manager, origin=ANA, day=YESTERDAY, note="fine")
+    sign_off_day(by=manager, origin=ANA, day=YESTERDAY, note="fine")
     today = YESTERDAY + timedelta(days=1)
-    assert [day.due for day in days_listed(until=today, count=30)] == [False, False, False, True]
+    assert [day.due for day in list_days(until=today, count=30)] == [False, False, False, True]
     browser = client_of(manager)
     text = browser.get("/audit/review/").content.decode()
     assert text.count('class="row-due"') == 1 and "1 day to review" in text and "No events" in text
@@ -223,7 +223,7 @@ def test_older_days_are_a_page_away(manager, client_of):
 def test_every_look_says_what_it_is_for():
     for name, look in LOOKS.items():
         assert look.name == name and look.title and look.why.endswith(".")
-    event_record(action="session.signed_in", origin=origin_system("tests"))
+    record_event(action="session.signed_in", origin=origin_system("tests"))
     assert not found(timezone.now().astimezone(UTC).date())
 
 
@@ -233,7 +233,7 @@ def test_a_look_that_took_too_long_is_not_called_calm(manager, client_of, monkey
     denied = at(12, "access.denied", outcome="denied")
     for _ in range(3):
         at(12, "session.signed_in")
-    sections = {section.look.name: section for section in day_sections(day_read(YESTERDAY))}
+    sections = {section.look.name: section for section in get_sections(get_day(YESTERDAY))}
     assert sections["hours"].left_off and sections["hours"].count == "0+"
     text = client_of(manager).get(f"/audit/review/{YESTERDAY}/").content.decode()
     head, _, calm = text.partition("othing else: no")
@@ -257,4 +257,4 @@ def test_the_findings_are_filled_in_again_after_a_step_up(manager, client_of):
     session.save()
     browser.post(address, {"note": "Two refusals, both explained", "draft_token": token})
     assert "unsaved draft" not in browser.get(address).content.decode()
-    assert day_read(YESTERDAY).signed is not None
+    assert get_day(YESTERDAY).signed is not None

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from portal.audit import denials
-from portal.audit.denials import ONE_BY_ONE, denials_sum_up
+from portal.audit.denials import ONE_BY_ONE, record_denial_sums
 from portal.audit.models import DenialCount, Event
 
 pytestmark = pytest.mark.django_db
@@ -41,11 +41,11 @@ def test_a_flood_of_denials_makes_a_few_events_and_one_that_sums_up(client_of, a
     for number in range(60):
         assert browser.get(f"/staff/{number + 1}/").status_code == 403
     assert len(denied()) == ONE_BY_ONE
-    denials_sum_up()
+    record_denial_sums()
     assert len(denied()) == ONE_BY_ONE  # the window is not over
     later(monkeypatch, minutes=6)
-    denials_sum_up()
-    denials_sum_up()
+    record_denial_sums()
+    record_denial_sums()
     last = denied()[-1]
     assert len(denied()) == ONE_BY_ONE + 1 and not DenialCount.objects.exists()
     assert "GET /staff/60/" in last.message and f"{60 - ONE_BY_ONE} more times" in last.message

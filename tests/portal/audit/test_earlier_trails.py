@@ -11,12 +11,12 @@ import pytest
 from django.db import connection
 
 from portal.audit.canonical import HASHED_FIELDS, row_text
-from portal.audit.chain_head import head_seal
-from portal.audit.keys import keyed_digest
+from portal.audit.chain_head import compute_head_seal
+from portal.audit.keys import compute_digest
 from portal.audit.models import GENESIS, ChainHead, Event
-from portal.audit.recording import ObjectRef, event_record, origin_system
-from portal.audit.triggers import guards_missing
-from portal.audit.verification.chain import audit_verify
+from portal.audit.recording import ObjectRef, origin_system, record_event
+from portal.audit.triggers import find_missing_triggers
+from portal.audit.verification.chain import verify_trail
 
 KEYS = "earlier:" + base64.b64encode(bytes(range(32))).decode()
 # All columns that existed before the optional ones, in the order in which they are hashed.
@@ -48,7 +48,7 @@ def insert_earlier_trail() -> None:
             cursor.execute(f"INSERT INTO audit_event ({names}) VALUES ({marks})", list(row.values()))  # noqa: S608
         ChainHead.objects.filter(pk=1).update(
             sequence=number, count=number, hash=row_hash, key_id="earlier", updated_at=time,
-            seal=head_seal("earlier", number, number, row_hash),
+            seal=compute_head_seal("earlier", number, number, row_hash),
         )  # fmt: skip
         previous = row_hash
 
@@ -61,21 +61,21 @@ def earlier_trail(db, settings):
 
 
 def test_a_trail_of_an_earlier_version_verifies_and_goes_on(earlier_trail):
-    report = audit_verify()
+    report = verify_trail()
     assert (report.whole, report.rows) == (True, 3), report.problems
-    event_record(action="session.signed_in", origin=origin_system("x"))
-    report = audit_verify()
+    record_event(action="session.signed_in", origin=origin_system("x"))
+    report = verify_trail()
     assert (report.whole, report.rows) == (True, 4), report.problems
-    assert guards_missing(connection) == []
+    assert find_missing_triggers(connection) == []
 
 
 @pytest.mark.parametrize("ancestors", [(), ("TE-1", "TE-2")])
 def test_a_stored_event_hashes_without_its_empty_trailing_columns(db, ancestors):
     about = ObjectRef("connector", "CO-1", "Visa", "ME-1", "Shop", ancestors)
-    event_record(action="change.accepted", origin=origin_system("x"), object=about, after={"name": "B"})
+    record_event(action="change.accepted", origin=origin_system("x"), object=about, after={"name": "B"})
     stored = Event.objects.get()
     values = [getattr(stored, name) for name in REQUIRED[2:]] + [" ".join(ancestors)] * bool(ancestors)
     time = stored.time.astimezone(UTC).isoformat(timespec="microseconds")
     text = json.dumps(["portal-audit-1", 1, time, *values], ensure_ascii=False, separators=(",", ":"))
-    assert stored.hash == keyed_digest(stored.key_id, text)
+    assert stored.hash == compute_digest(stored.key_id, text)
     assert row_text([getattr(stored, name) for name in HASHED_FIELDS]) == text

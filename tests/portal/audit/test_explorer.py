@@ -11,11 +11,11 @@ from django.utils import timezone
 
 from portal.audit.filters import parse_filters
 from portal.audit.models import Event, KnownName, Term
-from portal.audit.pagination import PER_PAGE, events_page
-from portal.audit.recording import ObjectRef, Origin, event_record
-from portal.audit.search import selection_of
-from portal.audit.search_index import fields_of, terms_of
-from portal.audit.triggers import guards_install, guards_remove
+from portal.audit.pagination import PER_PAGE, get_event_page
+from portal.audit.recording import ObjectRef, Origin, record_event
+from portal.audit.search import select_events
+from portal.audit.search_index import get_changed_fields, get_terms
+from portal.audit.triggers import install_triggers, remove_triggers
 from provisioning.gateway.secrets import Sealed
 from tests.historical_models import historical_apps
 
@@ -26,12 +26,12 @@ MAX = Origin(8, "Max Manager", "Manager", "t", "192.0.2.2", "r-2")
 def record(**values):
     """One accepted change of Ana's."""
     defaults = {"action": "change.accepted", "origin": ANA, "connection": "sandbox", "outcome": "accepted"}
-    return event_record(**{**defaults, "object": ObjectRef("merchant", "g-1", "Old Name"), **values})
+    return record_event(**{**defaults, "object": ObjectRef("merchant", "g-1", "Old Name"), **values})
 
 
 def found(query, zone=UTC):
     """Numbers of the events that an address finds, newest first."""
-    events = selection_of(parse_filters(QueryDict(query), zone)).events()
+    events = select_events(parse_filters(QueryDict(query), zone)).events()
     return [event.sequence for event in events]
 
 
@@ -118,11 +118,11 @@ def test_days_are_those_of_the_persons_zone(db):
 def test_a_span_is_exact_although_the_clock_was_set_back(db):
     for _ in range(4):
         record()
-    guards_remove(database)
+    remove_triggers(database)
     now = timezone.now()
     for number, minutes in ((1, -30), (2, -10), (3, -20), (4, -5)):
         Event.objects.filter(pk=number).update(time=now + timedelta(minutes=minutes))
-    guards_install(database)
+    install_triggers(database)
     since = (now - timedelta(minutes=15)).isoformat().replace("+00:00", "Z")
     assert found(f"from={since}") == [4, 2] and found(f"to={since}") == [3, 1]
 
@@ -132,13 +132,13 @@ def test_pages_lead_down_and_up_again(db, query):
     for _ in range(2 * PER_PAGE + 10):
         record()
     wanted = parse_filters(QueryDict(query), UTC)
-    first = events_page(wanted, QueryDict())
-    second = events_page(wanted, QueryDict(f"before={first.older}"))
-    third = events_page(wanted, QueryDict(f"before={second.older}"))
+    first = get_event_page(wanted, QueryDict())
+    second = get_event_page(wanted, QueryDict(f"before={first.older}"))
+    third = get_event_page(wanted, QueryDict(f"before={second.older}"))
     assert first.newer is None and len(third.events) == 10 and third.older is None
-    up = events_page(wanted, QueryDict(f"after={third.newer}"))
+    up = get_event_page(wanted, QueryDict(f"after={third.newer}"))
     assert [event.pk for event in up.events] == [event.pk for event in second.events]
-    top = events_page(wanted, QueryDict(f"after={up.newer}"))
+    top = get_event_page(wanted, QueryDict(f"after={up.newer}"))
     assert [event.pk for event in top.events] == [event.pk for event in first.events] and top.newer is None
 
 
@@ -146,9 +146,9 @@ def test_a_page_keeps_its_content_while_events_arrive(db):
     for _ in range(5):
         record()
     wanted = parse_filters(QueryDict(), UTC)
-    before = [event.pk for event in events_page(wanted, QueryDict("before=4")).events]
+    before = [event.pk for event in get_event_page(wanted, QueryDict("before=4")).events]
     record()
-    assert [event.pk for event in events_page(wanted, QueryDict("before=4")).events] == before == [3, 2, 1]
+    assert [event.pk for event in get_event_page(wanted, QueryDict("before=4")).events] == before == [3, 2, 1]
 
 
 def test_counting_ends_at_a_bound(db, monkeypatch):
@@ -157,9 +157,9 @@ def test_counting_ends_at_a_bound(db, monkeypatch):
     monkeypatch.setattr("portal.audit.pagination.PER_PAGE", 2)
     for _ in range(3):
         record()
-    assert events_page(parse_filters(QueryDict(), UTC), QueryDict()).count == "3"
+    assert get_event_page(parse_filters(QueryDict(), UTC), QueryDict()).count == "3"
     record()
-    assert events_page(parse_filters(QueryDict(), UTC), QueryDict()).count == "3+"
+    assert get_event_page(parse_filters(QueryDict(), UTC), QueryDict()).count == "3+"
 
 
 def test_the_page_offers_what_occurs_and_keeps_the_filter_in_its_links(trail, manager, client_of):
@@ -179,10 +179,13 @@ def test_filters_read_as_words():
 
 
 def test_terms_are_bounded_and_folded():
-    assert terms_of(Event(ancestors="", message="Éxample EXAMPLE x ﬁne")) == {"w:example", "w:fine"}
-    assert len(terms_of(Event(ancestors="", message="ab " * 5000, reason="cd"))) == 2
-    assert len(terms_of(Event(ancestors="", message="a" * 5000)).pop()) == len("w:") + 60
-    assert fields_of("", "") == () and fields_of('{"a":{"b":1}}', '{"a":{"b":2}}') == ("a.b", "a")
+    assert get_terms(Event(ancestors="", message="Éxample EXAMPLE x ﬁne")) == {"w:example", "w:fine"}
+    assert len(get_terms(Event(ancestors="", message="ab " * 5000, reason="cd"))) == 2
+    assert len(get_terms(Event(ancestors="", message="a" * 5000)).pop()) == len("w:") + 60
+    assert get_changed_fields("", "") == () and get_changed_fields('{"a":{"b":1}}', '{"a":{"b":2}}') == (
+        "a.b",
+        "a",
+    )
 
 
 def test_events_from_before_the_explorer_become_findable(trail):
@@ -192,7 +195,7 @@ def test_events_from_before_the_explorer_become_findable(trail):
         )
 
     before = derived()
-    guards_remove(database)
+    remove_triggers(database)
     Term.objects.all().delete()
     KnownName.objects.all().delete()
     import_module("portal.audit.migrations.0004_terms").derive(

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from bench import audit_events
 from portal.audit import export_views, exports
-from portal.audit.csv_export import cell_defused, csv_line, csv_line_of
-from portal.audit.exports import export_lines, export_prepare, export_record
+from portal.audit.csv_export import defuse_cell, format_csv_line, format_event_line
+from portal.audit.exports import generate_export, prepare_export, record_export
 from portal.audit.filters import parse_filters
 from portal.audit.models import ChainHead, Event
-from portal.audit.recording import AuditUnavailable, ObjectRef, event_record, origin_system
+from portal.audit.recording import AuditUnavailable, ObjectRef, origin_system, record_event
 
 SYSTEM = origin_system("tests")
 
@@ -31,7 +31,7 @@ def browser(manager, client_of):
 
 def shop(number, name="Shop"):
     """One accepted change."""
-    return event_record(
+    return record_event(
         action="change.accepted", origin=SYSTEM, outcome="accepted", after={"name": name},
         object=ObjectRef("merchant", f"g-{number}", name),
     )  # fmt: skip
@@ -66,20 +66,20 @@ def test_an_export_is_recorded_before_its_first_byte(browser):
 
 
 def test_without_record_there_is_no_export(db, monkeypatch):
-    monkeypatch.setattr(exports, "event_record", lambda **_: (_ for _ in ()).throw(AuditUnavailable("no")))
+    monkeypatch.setattr(exports, "record_event", lambda **_: (_ for _ in ()).throw(AuditUnavailable("no")))
     wanted = parse_filters(QueryDict(), UTC)
-    export = export_prepare(wanted=wanted, reason="x", origin=SYSTEM)
+    export = prepare_export(wanted=wanted, reason="x", origin=SYSTEM)
     with pytest.raises(AuditUnavailable):
-        export_record(export=export, wanted=wanted, form="csv", origin=SYSTEM)
+        record_export(export=export, wanted=wanted, form="csv", origin=SYSTEM)
 
 
 def test_rows_are_counted_before_the_transaction_that_records_the_export(browser, monkeypatch):
     shop(1)
     outside, depths = len(database.savepoint_ids), []
-    prepare = export_views.export_prepare
+    prepare = export_views.prepare_export
     monkeypatch.setattr(
         export_views,
-        "export_prepare",
+        "prepare_export",
         lambda **asked: depths.append(len(database.savepoint_ids)) or prepare(**asked),
     )
     body(browser.post("/audit/export/", {"form": "csv", "reason": "x"}))
@@ -88,14 +88,16 @@ def test_rows_are_counted_before_the_transaction_that_records_the_export(browser
 
 @pytest.mark.parametrize("lead", ["=", "+", "-", "@", "\t", "\r", "\n", "\0"])
 def test_no_cell_is_a_formula(lead):
-    assert cell_defused(f"{lead}HYPERLINK()") == f"'{lead}HYPERLINK()"
-    assert cell_defused("plain") == "plain" and cell_defused(None) == ""
+    assert defuse_cell(f"{lead}HYPERLINK()") == f"'{lead}HYPERLINK()"
+    assert defuse_cell("plain") == "plain" and defuse_cell(None) == ""
 
 
 @given(st.lists(st.text(), min_size=3, max_size=3), st.sampled_from(["", '{"a":"b, "c""}', "-1", '[",\n"]']))
 @example(["a\x1f=b", "", ""], "")
 def test_a_line_written_quickly_is_the_line_written_with_care(texts, document):
-    assert csv_line_of(texts[:2], [document], texts[2:]) == csv_line([*texts[:2], document, *texts[2:]])
+    assert format_event_line(texts[:2], [document], texts[2:]) == format_csv_line(
+        [*texts[:2], document, *texts[2:]]
+    )
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
@@ -104,7 +106,7 @@ def test_a_line_written_quickly_is_the_line_written_with_care(texts, document):
 )
 def test_no_piece_of_a_cell_is_a_formula_whatever_separates_cells(browser, separator, text):
     text = text.replace("{}", separator)
-    event_record(
+    record_event(
         action="change.accepted", origin=SYSTEM, reason=text, message=text, before={"name": text},
         object=ObjectRef("merchant", "g-1", text), after={"name": [text, "a;b"]},
     )  # fmt: skip
@@ -145,17 +147,17 @@ def test_chunks_follow_each_other_and_later_events_stay_out(db, monkeypatch):
     monkeypatch.setattr(exports, "CHUNK", 3)
     for number in range(10):
         shop(number)
-    export = export_prepare(wanted=parse_filters(QueryDict(), UTC), reason="x", origin=SYSTEM)
+    export = prepare_export(wanted=parse_filters(QueryDict(), UTC), reason="x", origin=SYSTEM)
     shop(11)
-    lines = "".join(export_lines(export, "jsonl", UTC)).splitlines()
+    lines = "".join(generate_export(export, "jsonl", UTC)).splitlines()
     assert [json.loads(line)["sequence"] for line in lines[1:]] == list(range(1, 11)) and export.rows == 10
 
 
 def test_memory_stays_flat_however_long_the_export(db):
     audit_events.append_events(events=6000)
-    export = export_prepare(wanted=parse_filters(QueryDict(), UTC), reason="x", origin=SYSTEM)
+    export = prepare_export(wanted=parse_filters(QueryDict(), UTC), reason="x", origin=SYSTEM)
     tracemalloc.start()
-    length = sum(len(piece) for piece in export_lines(export, "csv", UTC))
+    length = sum(len(piece) for piece in generate_export(export, "csv", UTC))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert length > 3_000_000 and peak < 12_000_000

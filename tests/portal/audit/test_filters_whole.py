@@ -12,11 +12,11 @@ from django.http import QueryDict
 
 from portal.audit import recording, search
 from portal.audit.filters import parse_filters
-from portal.audit.links import event_links
+from portal.audit.links import get_event_links
 from portal.audit.models import Event, KnownName, SavedFilter, Term
-from portal.audit.recording import ObjectRef, Origin, event_record
-from portal.audit.search import Rows, selection_of
-from portal.audit.triggers import guards_install, guards_missing, guards_remove
+from portal.audit.recording import ObjectRef, Origin, record_event
+from portal.audit.search import Rows, select_events
+from portal.audit.triggers import find_missing_triggers, install_triggers, remove_triggers
 from tests.historical_models import historical_apps
 
 pytestmark = pytest.mark.django_db
@@ -26,12 +26,12 @@ ANA = Origin(7, "Özlem", "Support agent", "s", "192.0.2.1", "r-1")
 def record(**values):
     """One accepted change."""
     defaults = {"action": "change.accepted", "origin": ANA, "connection": "sandbox", "outcome": "accepted"}
-    return event_record(**{**defaults, "object": ObjectRef("merchant", "g-1", "Shop"), **values}).pk
+    return record_event(**{**defaults, "object": ObjectRef("merchant", "g-1", "Shop"), **values}).pk
 
 
 def found(query):
     """Numbers of the events that an address finds, newest first."""
-    selection = selection_of(parse_filters(QueryDict(query), UTC))
+    selection = select_events(parse_filters(QueryDict(query), UTC))
     numbers = selection.numbers(10_000).found
     assert numbers == list(selection.events().values_list("sequence", flat=True))
     return numbers
@@ -114,7 +114,7 @@ def test_what_is_not_understood_is_said_and_neither_listed_nor_exported(
 )  # fmt: skip
 def test_what_could_be_or_once_was_is_understood(query):
     record(connection="away", outcome="odd", after={"name": "x"}, origin=Origin(1, "A", "Gone", "", "", ""))
-    assert not selection_of(parse_filters(QueryDict(query), UTC)).problems
+    assert not select_events(parse_filters(QueryDict(query), UTC)).problems
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_what_has_no_guid_is_found_by_its_name():
 def test_what_was_written_before_becomes_findable_too():
     record(object=ObjectRef("unknown_person", "", "ÖTZI"), reason=" ".join(f"w{n:03}" for n in range(300)))
     terms, names = set(Term.objects.values_list("term")), set(KnownName.objects.values_list("name", "folded"))
-    guards_remove(connection)  # the migration comes before the guards of the index
+    remove_triggers(connection)  # the migration comes before the guards of the index
     Term.objects.filter(term__in=("w:w299", "o:ÖTZI")).delete()
     KnownName.objects.filter(kind="object:unknown_person").delete()
     KnownName.objects.update(folded="")
@@ -206,7 +206,7 @@ def test_many_names_leave_the_guid_in(big_shops):
 
 def test_a_guid_that_is_in_no_name_is_one_walk_along_its_index(django_assert_num_queries):
     rows = [record(object=ObjectRef("merchant", "ME-77", "Shop")) for _ in range(3)]
-    selection = selection_of(parse_filters(QueryDict("object=ME-77"), UTC))
+    selection = select_events(parse_filters(QueryDict("object=ME-77"), UTC))
     with django_assert_num_queries(1):
         assert selection.numbers(50).found == rows[::-1]
 
@@ -217,7 +217,7 @@ def test_links_find_this_object_and_no_other_with_its_number(browser):
         for kind in ("person", "role", "filter")
     }
     for row in rows.values():
-        link = event_links(Event.objects.get(pk=row), browser.get("/").wsgi_request)["object_events"]
+        link = get_event_links(Event.objects.get(pk=row), browser.get("/").wsgi_request)["object_events"]
         assert [event.pk for event in browser.get(link).context["events"]] == [row]
 
 
@@ -225,7 +225,7 @@ def test_links_to_an_object_of_a_gateway_find_what_belongs_to_it_at_that_gateway
     shop = record(object=ObjectRef("merchant", "g-1", "Shop"))
     line = record(object=ObjectRef("connector", "g-2", "Visa", "g-1", "Shop"))
     record(object=ObjectRef("merchant", "g-1", "Other shop"), connection="elsewhere")
-    link = event_links(Event.objects.get(pk=shop), browser.get("/").wsgi_request)["object_events"]
+    link = get_event_links(Event.objects.get(pk=shop), browser.get("/").wsgi_request)["object_events"]
     answer = browser.get(link)
     assert [event.pk for event in answer.context["events"]] == [line, shop]
     assert "<code>g-1</code> and everything that belongs to it" in answer.content.decode()
@@ -234,31 +234,31 @@ def test_links_to_an_object_of_a_gateway_find_what_belongs_to_it_at_that_gateway
 def test_a_link_to_what_a_person_did_names_the_account(browser):
     people = [(7, "Ana Li"), (8, "Ana Lindt"), (9, "Diana Lisek"), (7, "Ana Neumann")]
     rows = [record(origin=Origin(number, name, "Manager", "", "", "")) for number, name in people]
-    link = event_links(Event.objects.get(pk=rows[0]), browser.get("/").wsgi_request)["actor_events"]
+    link = get_event_links(Event.objects.get(pk=rows[0]), browser.get("/").wsgi_request)["actor_events"]
     answer = browser.get(link)
     assert [event.pk for event in answer.context["events"]] == [rows[3], rows[0]]
     assert "Only events by Ana Neumann (account 7)" in answer.content.decode()
     assert parse_filters(QueryDict(link.partition("?")[2]), UTC).said == "By: Ana Neumann (account 7)"
     assert found("actor=Ana+Li") == rows[2::-1]
     program = record(origin=Origin(None, "verify_audit", "system", "", "", ""))
-    link = event_links(Event.objects.get(pk=program), browser.get("/").wsgi_request)["actor_events"]
+    link = get_event_links(Event.objects.get(pk=program), browser.get("/").wsgi_request)["actor_events"]
     assert [event.pk for event in browser.get(link).context["events"]] == [program]
 
 
 @pytest.mark.sqlite  # which takes the index for a single row, too
 def test_what_an_account_did_is_one_walk_along_its_index():
     record()
-    (line,) = selection_of(parse_filters(QueryDict("person=7"), UTC))._lines(Rows())
+    (line,) = select_events(parse_filters(QueryDict("person=7"), UTC))._lines(Rows())
     assert "audit_by_account" in line.order_by("-sequence").explain()
 
 
 def test_accents_do_not_matter_also_for_what_was_recorded_before():
     cafe = record(object=ObjectRef("merchant", "g-1", "Café İstanbul"), reason="für Łódź, O’Brien")
     whole = set(Term.objects.values_list("term")), set(KnownName.objects.values_list("name", "folded"))
-    guards_remove(connection)
+    remove_triggers(connection)
     Term.objects.filter(term__in=("w:cafe", "w:istanbul", "w:fur", "w:lodz")).delete()
     KnownName.objects.filter(name="Café İstanbul").update(folded="café i̇stanbul")
-    guards_install(connection)
+    install_triggers(connection)
     assert found("object=cafe") == found("words=lodz") == []
     migration = import_module("portal.audit.migrations.0014_fold_accents")
     migration.apply(historical_apps("audit", "0017_access_seals"), SimpleNamespace(connection=connection))
@@ -267,7 +267,7 @@ def test_accents_do_not_matter_also_for_what_was_recorded_before():
         set(Term.objects.values_list("term")),
         set(KnownName.objects.values_list("name", "folded")),
     )
-    assert not guards_missing(connection)
+    assert not find_missing_triggers(connection)
 
 
 @pytest.mark.parametrize(

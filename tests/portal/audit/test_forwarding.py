@@ -16,12 +16,12 @@ from django.utils import timezone
 from receivers import tcp_receiver, udp_receiver, webhook_receiver
 
 from portal.audit.forwarding import delivery
-from portal.audit.forwarding.addresses import receiver_of
-from portal.audit.forwarding.backlog import backlogs
-from portal.audit.forwarding.delivery import deliver_all, feeds_configured
+from portal.audit.forwarding.addresses import parse_receiver
+from portal.audit.forwarding.backlog import get_backlogs
+from portal.audit.forwarding.delivery import deliver_all, get_forwarders
 from portal.audit.forwarding.webhook import signature_of
 from portal.audit.models import Delivery, Event
-from portal.audit.recording import ObjectRef, event_record, origin_system
+from portal.audit.recording import ObjectRef, origin_system, record_event
 from provisioning.gateway.secrets import Sealed
 from tests.checks.tree import CHECKOUT
 from tests.provisioning.gateway.wire import certificate
@@ -51,7 +51,7 @@ def events(count, **values):
     """So many changes."""
     about = ObjectRef("merchant", "g-1", "Shöp\n“1”\u2028")
     return [
-        event_record(action="change.accepted", origin=SYSTEM, outcome="accepted", object=about, **values)
+        record_event(action="change.accepted", origin=SYSTEM, outcome="accepted", object=about, **values)
         for _ in range(count)
     ]
 
@@ -129,16 +129,16 @@ def test_what_a_webhook_refuses_is_told_again_after_a_pause_that_grows(db, hook,
     assert deliver_all(holder="one") == 0
     assert deliver_all(holder="one") == 0 and len(hook.received) == 1, "in the pause nothing is sent"
     assert deliver_all(holder="one", at_once=True) == 0
-    [backlog] = backlogs()
+    [backlog] = get_backlogs()
     assert backlog.retry_at == moment + timedelta(seconds=4) and backlog.late and backlog.behind == 1
     assert f"status {status}" in backlog.last_error and "CANARY" not in backlog.name
     everything()
     assert [body for *_, body in hook.received] == 3 * [hook.received[0][2]]
-    assert backlogs()[0].state == "Up to date" and Delivery.objects.get().failures == 0
+    assert get_backlogs()[0].state == "Up to date" and Delivery.objects.get().failures == 0
 
 
 def test_the_pause_has_a_limit(db, hook):
-    Delivery.objects.create(receiver=feeds_configured()[0].name, failures=99)
+    Delivery.objects.create(receiver=get_forwarders()[0].name, failures=99)
     hook.statuses = [500]
     events(1)
     deliver_all(holder="one")
@@ -150,7 +150,7 @@ def test_a_receiver_that_is_away_costs_no_event_and_no_time_of_a_change(db, sett
     settings.AUDIT_FORWARD_TO = ["http://127.0.0.1:9/"]
     assert len(events(3)) == 3
     everything()
-    [backlog] = backlogs()
+    [backlog] = get_backlogs()
     assert backlog.behind == 3 and "refused the connection" in backlog.last_error
 
 
@@ -166,7 +166,7 @@ def test_syslog_over_tcp_is_framed_by_counted_octets(db, settings):
     with tcp_receiver() as server:
         settings.AUDIT_FORWARD_TO = [f"syslog+tcp://127.0.0.1:{server.server_address[1]}"]
         events(2)
-        event_record(action="access.denied", origin=SYSTEM, outcome="denied", message="/staff/")
+        record_event(action="access.denied", origin=SYSTEM, outcome="denied", message="/staff/")
         everything()
     messages = counted(server.received[0])
     assert [json.loads(message.split(" - ", 2)[2])["sequence"] for message in messages] == [1, 2, 3]
@@ -182,10 +182,10 @@ def test_syslog_over_tls_verifies_the_receiver(db, settings, tmp_path):
         settings.AUDIT_FORWARD_TO = [f"syslog+tls://127.0.0.1:{server.server_address[1]}"]
         events(1)
         everything()
-        assert "SSL" in backlogs()[0].last_error or "certificate" in backlogs()[0].last_error
+        assert "SSL" in get_backlogs()[0].last_error or "certificate" in get_backlogs()[0].last_error
         settings.AUDIT_FORWARD_CA_FILE = trusted
         everything()
-    assert len(counted(b"".join(server.received))) == 1 and backlogs()[0].behind == 0
+    assert len(counted(b"".join(server.received))) == 1 and get_backlogs()[0].behind == 0
 
 
 def test_a_webhook_is_verified_too(db, settings, tmp_path):
@@ -195,7 +195,7 @@ def test_a_webhook_is_verified_too(db, settings, tmp_path):
         settings.AUDIT_FORWARD_TO = [f"https://127.0.0.1:{server.server_port}/"]
         events(1)
         everything()
-        assert "The receiver's certificate was not accepted" in backlogs()[0].last_error
+        assert "The receiver's certificate was not accepted" in get_backlogs()[0].last_error
         settings.AUDIT_FORWARD_CA_FILE = trusted
         everything()
     assert len(server.received) == 1
@@ -225,7 +225,7 @@ def test_two_workers_tell_a_receiver_each_event_once(committed_db, told, monkeyp
 
 def test_a_worker_that_died_is_replaced_when_its_lease_ends(db, told):
     events(1)
-    name = feeds_configured()[0].name
+    name = get_forwarders()[0].name
     dead = Delivery.objects.create(receiver=name, holder="dead", held_until=timezone.now() + delivery.LEASE)
     assert deliver_all(holder="one", at_once=True) == 0
     dead.held_until = timezone.now() - timedelta(seconds=1)
@@ -267,14 +267,14 @@ def test_an_address_that_cannot_be_told_stops_the_start(settings, address):
     settings.AUDIT_FORWARD_SECRET = SECRET
     settings.AUDIT_FORWARD_TO = [address]
     with pytest.raises(ImproperlyConfigured) as caught:
-        feeds_configured()
+        get_forwarders()
     assert "CANARY" not in str(caught.value)
 
 
 def test_a_webhook_without_a_secret_stops_the_start(settings):
     settings.AUDIT_FORWARD_SECRET = "short"
     with pytest.raises(ImproperlyConfigured, match="AUDIT_FORWARD_SECRET"):
-        receiver_of("https://siem.example/")
+        parse_receiver("https://siem.example/")
 
 
 def test_the_page_shows_the_backlog(db, hook, manager, client_of):

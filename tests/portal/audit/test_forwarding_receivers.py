@@ -5,10 +5,10 @@ from django.core.exceptions import ImproperlyConfigured
 from receivers import webhook_receiver
 
 from portal.audit.forwarding.addresses import LONGEST
-from portal.audit.forwarding.backlog import backlogs
-from portal.audit.forwarding.delivery import deliver_all, feeds_configured
+from portal.audit.forwarding.backlog import get_backlogs
+from portal.audit.forwarding.delivery import deliver_all, get_forwarders
 from portal.audit.models import Delivery
-from portal.audit.recording import event_record, origin_system
+from portal.audit.recording import origin_system, record_event
 
 LONG = "https://siem.example/" + (LONGEST - len("https://siem.example/?a")) * "x" + "?a"
 
@@ -25,11 +25,11 @@ def test_webhooks_that_differ_only_in_the_query_are_each_told_everything(db, sig
         place = f"http://127.0.0.1:{server.server_port}/in"
         signed.AUDIT_FORWARD_TO = [f"{place}?token=CANARY-a", f"{place}?token=CANARY-b", place]
         for _ in range(2):
-            event_record(action="session.signed_in", origin=origin_system("x"))
+            record_event(action="session.signed_in", origin=origin_system("x"))
         while deliver_all(holder="one", at_once=True):
             pass
     assert [path for path, *_ in server.received] == ["/in?token=CANARY-a", "/in?token=CANARY-b", "/in"]
-    names = [backlog.name for backlog in backlogs() if backlog.state == "Up to date"]
+    names = [backlog.name for backlog in get_backlogs() if backlog.state == "Up to date"]
     assert len(set(names)) == 3 and names[2] == place
     assert all(name.startswith(place) and "CANARY" not in name for name in names)
     assert set(Delivery.objects.values_list("receiver", flat=True)) == set(names)
@@ -38,7 +38,7 @@ def test_webhooks_that_differ_only_in_the_query_are_each_told_everything(db, sig
 def test_the_longest_address_has_a_name_that_fits_its_row(db, signed):
     signed.AUDIT_FORWARD_TO = [LONG]
     signed.AUDIT_ANCHOR_FORWARD_TO = [LONG]
-    for feed in feeds_configured():
+    for feed in get_forwarders():
         Delivery.objects.get_or_create(receiver=feed.name)
         assert len(feed.name) <= Delivery._meta.get_field("receiver").max_length
 
@@ -56,5 +56,5 @@ def test_the_longest_address_has_a_name_that_fits_its_row(db, signed):
 def test_a_receiver_named_twice_stops_the_start(signed, setting, addresses):
     setattr(signed, setting, list(addresses))
     with pytest.raises(ImproperlyConfigured, match="twice") as caught:
-        feeds_configured()
+        get_forwarders()
     assert "CANARY" not in str(caught.value)

@@ -7,12 +7,12 @@ import pytest
 from django.db import connection
 from django.http import QueryDict
 
-from portal.audit.exports import export_lines, export_prepare
+from portal.audit.exports import generate_export, prepare_export
 from portal.audit.filters import parse_filters
 from portal.audit.models import Event
-from portal.audit.recording import event_record, origin_system
-from portal.audit.triggers import guards_remove
-from portal.audit.verification.chain import audit_verify
+from portal.audit.recording import origin_system, record_event
+from portal.audit.triggers import remove_triggers
+from portal.audit.verification.chain import verify_trail
 
 SYSTEM = origin_system("tests")
 GROUP = "0d5c5b0e-6f2f-4c57-9c55-6f4d2f6f1a11"
@@ -22,7 +22,7 @@ GROUP = "0d5c5b0e-6f2f-4c57-9c55-6f4d2f6f1a11"
 def events(db):
     """Record two events of one group, one of another and one of none."""
     groups = (GROUP, "", GROUP, "other")
-    return [event_record(action="change.accepted", origin=SYSTEM, group=group) for group in groups]
+    return [record_event(action="change.accepted", origin=SYSTEM, group=group) for group in groups]
 
 
 def test_a_group_is_stored_and_the_trail_verifies(events):
@@ -32,14 +32,14 @@ def test_a_group_is_stored_and_the_trail_verifies(events):
         GROUP,
         "other",
     ]
-    assert audit_verify().whole
+    assert verify_trail().whole
 
 
 @pytest.mark.parametrize(("row", "forged"), [(1, ""), (1, "other"), (2, GROUP)])
 def test_an_edited_group_is_found(events, row, forged):
-    guards_remove(connection)
+    remove_triggers(connection)
     Event.objects.filter(pk=row).update(group_id=forged)
-    problem = audit_verify().problems[0]
+    problem = verify_trail().problems[0]
     assert (problem.sequence, problem.kind) == (row, "edited")
 
 
@@ -52,7 +52,7 @@ def test_the_list_shows_only_the_events_of_a_group(events, client_of, manager):
 
 
 def test_a_group_combines_with_other_filters(events, client_of, manager):
-    refused = event_record(action="change.refused", origin=SYSTEM, group=GROUP)
+    refused = record_event(action="change.refused", origin=SYSTEM, group=GROUP)
     page = client_of(manager).get(f"/audit/?group={GROUP}&action=change.refused")
     assert [event.pk for event in page.context["events"]] == [refused.pk]
 
@@ -70,6 +70,6 @@ def test_the_event_page_shows_its_group_and_links_to_its_events(events, client_o
 
 
 def test_an_export_contains_the_group(events):
-    export = export_prepare(wanted=parse_filters(QueryDict(f"group={GROUP}"), UTC), reason="x", origin=SYSTEM)
-    _, *lines = "".join(export_lines(export, "jsonl", UTC)).splitlines()
+    export = prepare_export(wanted=parse_filters(QueryDict(f"group={GROUP}"), UTC), reason="x", origin=SYSTEM)
+    _, *lines = "".join(generate_export(export, "jsonl", UTC)).splitlines()
     assert [json.loads(line)["group_id"] for line in lines] == [GROUP, GROUP]

@@ -7,8 +7,8 @@ from django.http import QueryDict
 from django.template.loader import render_to_string
 from django.test import RequestFactory
 
-from portal.audit.history import MOST_READ, PER_PAGE, history_page
-from portal.audit.recording import ObjectRef, Origin, event_record
+from portal.audit.history import MOST_READ, PER_PAGE, get_history
+from portal.audit.recording import ObjectRef, Origin, record_event
 from portal.changes.stale_changes import load_entity_history
 from provisioning.gateway.secrets import Sealed
 from tests.factories import connector_made, merchant_made
@@ -22,11 +22,11 @@ pytestmark = pytest.mark.django_db
 def record(action="change.accepted", **values):
     """Something Ana did with the shop."""
     defaults = {"origin": ANA, "object": SHOP, "connection": "sandbox", "outcome": "accepted"}
-    return event_record(action=action, **{**defaults, **values})
+    return record_event(action=action, **{**defaults, **values})
 
 
 def history(query="", **values):
-    return history_page(**{"connection": "sandbox", "guid": "g-1", "query": QueryDict(query), **values})
+    return get_history(**{"connection": "sandbox", "guid": "g-1", "query": QueryDict(query), **values})
 
 
 def drawn(reader, shown, path="/"):
@@ -209,7 +209,7 @@ def test_the_history_of_a_merchant_has_its_connectors_and_users(admin, client_of
         "connector “Visa”" not in own and "merchant “Shop”" in own and "Include connectors and users" in own
     )
     asked = {"connection": connection.slug, "guid": merchant.guid, "query": QueryDict()}
-    kinds = {row.event.object_kind for row in history_page(**asked, child_kinds=["merchant_user"]).rows}
+    kinds = {row.event.object_kind for row in get_history(**asked, child_kinds=["merchant_user"]).rows}
     assert kinds == {"merchant"}
 
 

@@ -17,47 +17,47 @@ from bench import audit_events
 from portal.audit.forwarding.delivery import deliver_all
 from portal.audit.models import ChainHead, Event, KnownName, Term
 from portal.audit.retention import tombstones
-from portal.audit.retention.archives import MOST_ROWS, archives_write
+from portal.audit.retention.archives import MOST_ROWS, write_archives
 from portal.audit.retention.purging import (
     PurgeRefused,
-    archive_of_purged,
-    archives_purge,
-    guaranteed_since,
-    purged_ranges,
+    find_archive_of_purged,
+    get_guaranteed_since,
+    get_purged_ranges,
+    purge_archives,
 )
-from portal.audit.triggers import guards_missing, guards_remove
-from portal.audit.verification.chain import audit_verify
+from portal.audit.triggers import find_missing_triggers, remove_triggers
+from portal.audit.verification.chain import verify_trail
 
 
 def test_a_purge_leaves_the_first_and_latest_event_of_each_object_and_a_whole_chain(purged):
     assert purged == {1: 6, 11: 9, 21: 1}
     left = set(Event.objects.filter(pk__lte=24).values_list("sequence", flat=True))
     assert left == {1, 2, 3, 4, 20, 21, 22, 23}
-    report = audit_verify()
-    assert report.whole and guards_missing(connection) == [], report.problems
+    report = verify_trail()
+    assert report.whole and find_missing_triggers(connection) == [], report.problems
     assert ChainHead.objects.get().count == report.rows + sum(purged.values())
 
 
 def test_any_range_of_a_purged_chain_verifies_and_is_protected(purged):
     for first in range(1, 28):
         for last in range(first, 31, 3):
-            assert audit_verify(first=first, last=last).whole, (first, last)
-    guards_remove(connection)
+            assert verify_trail(first=first, last=last).whole, (first, last)
+    remove_triggers(connection)
     Event.objects.filter(pk=21).delete()
-    assert not audit_verify(first=12, last=21).whole and audit_verify(first=12, last=20).whole
-    assert not audit_verify(first=22, last=22).whole and audit_verify(first=23, last=24).whole
+    assert not verify_trail(first=12, last=21).whole and verify_trail(first=12, last=20).whole
+    assert not verify_trail(first=22, last=22).whole and verify_trail(first=23, last=24).whole
 
 
 def test_what_is_not_old_enough_stays(archived):
-    assert list(archives_purge(origin=SYSTEM)) == []
+    assert list(purge_archives(origin=SYSTEM)) == []
     assert Event.objects.filter(pk__lte=24).count() == 24
 
 
 def test_the_guarantee_is_whole_months_and_at_least_twelve(settings):
     settings.AUDIT_RETENTION_MONTHS = 12
-    assert guaranteed_since(datetime(2026, 11, 23, tzinfo=UTC)) == datetime(2025, 11, 1, tzinfo=UTC)
+    assert get_guaranteed_since(datetime(2026, 11, 23, tzinfo=UTC)) == datetime(2025, 11, 1, tzinfo=UTC)
     settings.AUDIT_RETENTION_MONTHS = 25
-    assert guaranteed_since(datetime(2026, 1, 31, tzinfo=UTC)) == datetime(2023, 12, 1, tzinfo=UTC)
+    assert get_guaranteed_since(datetime(2026, 1, 31, tzinfo=UTC)) == datetime(2023, 12, 1, tzinfo=UTC)
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings", "AUDIT_RETENTION_MONTHS": "11"}
     run = subprocess.run(
         [sys.executable, "-m", "django", "check"],
@@ -81,25 +81,25 @@ def test_what_was_derived_from_the_rows_goes_with_them(purged):
 def test_nothing_goes_before_the_stream_told_it(archived, settings, tmp_path):
     settings.AUDIT_FORWARD_TO = [f"file:{tmp_path / 'siem.jsonl'}"]
     with pytest.raises(PurgeRefused, match="until they have been delivered"):
-        list(archives_purge(origin=SYSTEM, now=LATER))
+        list(purge_archives(origin=SYSTEM, now=LATER))
     assert Event.objects.filter(pk__lte=24).count() == 24
     deliver_all(holder="one")
-    assert len(list(archives_purge(origin=SYSTEM, now=LATER))) == 3
+    assert len(list(purge_archives(origin=SYSTEM, now=LATER))) == 3
 
 
 def test_nothing_goes_whose_archive_is_gone_or_another(archived):
     whole = archived[0].path.read_bytes()
     archived[0].path.unlink()
     with pytest.raises(PurgeRefused, match="cannot be read"):
-        list(archives_purge(origin=SYSTEM, now=LATER))
+        list(purge_archives(origin=SYSTEM, now=LATER))
     archived[0].path.write_bytes(archived[1].path.read_bytes())
     with pytest.raises(PurgeRefused, match="a different archive"):
-        list(archives_purge(origin=SYSTEM, now=LATER))
+        list(purge_archives(origin=SYSTEM, now=LATER))
     archived[0].path.write_bytes(whole)
     attacked(lambda: Event.objects.filter(pk=10).delete())
     with pytest.raises(PurgeRefused, match="Verify the audit trail first"):
-        list(archives_purge(origin=SYSTEM, now=LATER))
-    assert guards_missing(connection) == [] and Event.objects.filter(pk__lte=9).count() == 9
+        list(purge_archives(origin=SYSTEM, now=LATER))
+    assert find_missing_triggers(connection) == [] and Event.objects.filter(pk__lte=9).count() == 9
 
 
 def test_a_purge_without_a_gravestone_is_found(archived):
@@ -114,7 +114,7 @@ def test_rows_beside_those_that_a_gravestone_names_are_missed(purged):
 
 def test_a_purged_row_that_somebody_puts_back_is_found(archived):
     row = Event.objects.filter(pk=14).values().get()
-    list(archives_purge(origin=SYSTEM, now=LATER))
+    list(purge_archives(origin=SYSTEM, now=LATER))
     problem = attacked(lambda: Event.objects.create(**row))
     assert (problem.sequence, problem.kind) == (14, "inserted")
 
@@ -135,14 +135,14 @@ def test_random_tamperings_of_a_purged_chain_are_all_found(purged):
 def tamperings_found():
     """150 of them, each on the trail as it was."""
     chance = random.Random(7)  # noqa: S311 - a repeatable attacker
-    guards_remove(connection)
+    remove_triggers(connection)
     numbers = list(Event.objects.values_list("sequence", flat=True))
     for _ in range(150):
         with transaction.atomic():
             _tamper(chance, numbers)
-            assert not audit_verify().whole
+            assert not verify_trail().whole
             transaction.set_rollback(True)
-    assert audit_verify().whole
+    assert verify_trail().whole
 
 
 def _tamper(chance, numbers):
@@ -172,7 +172,7 @@ def test_the_portals_own_role_cannot_purge(archived, settings):
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL ROLE portal_test_purge")
     with pytest.raises(PurgeRefused, match="DATABASE_OWNER_URL"):
-        list(archives_purge(origin=SYSTEM, now=LATER))
+        list(purge_archives(origin=SYSTEM, now=LATER))
     assert Event.objects.filter(pk__lte=24).count() == 24
 
 
@@ -180,14 +180,14 @@ def test_pages_do_not_read_the_gravestones(purged, archived):
     """They hold a mark for each row that stayed."""
     gone = next(number for number in range(1, 21) if not Event.objects.filter(pk=number).exists())
     with CaptureQueriesContext(connection) as asked:
-        assert archive_of_purged(gone).first <= gone
-        assert purged_ranges() == {(kept.first, kept.last) for kept in archived if kept.first in purged}
+        assert find_archive_of_purged(gone).first <= gone
+        assert get_purged_ranges() == {(kept.first, kept.last) for kept in archived if kept.first in purged}
     assert not [
         query
         for query in asked
         if "audit.purged" in query["sql"] and '"audit_event"."request"' in query["sql"]
     ]
-    assert archive_of_purged(Event.objects.first().sequence) is None
+    assert find_archive_of_purged(Event.objects.first().sequence) is None
 
 
 def invented(_chance, count):
@@ -201,14 +201,14 @@ def test_gravestones_are_bounded_however_many_rows_stay(db, monkeypatch):
     """A whole archive, of which thousands stay: each is the first and the latest of its object."""
     monkeypatch.setattr(audit_events, "invent_events", invented)
     assert list(audit_events.append_batches(count=MOST_ROWS, days=1)) == [MOST_ROWS]
-    [kept] = archives_write(until=datetime.now(UTC) + timedelta(days=1), origin=SYSTEM)
-    assert list(archives_purge(origin=SYSTEM, now=LATER)) == [(kept, MOST_ROWS // 2)]
+    [kept] = write_archives(until=datetime.now(UTC) + timedelta(days=1), origin=SYSTEM)
+    assert list(purge_archives(origin=SYSTEM, now=LATER)) == [(kept, MOST_ROWS // 2)]
     stones = Event.objects.filter(action="audit.purged").order_by("pk")
     assert len(stones) == MOST_ROWS // 2 // tombstones.MOST_KEPT == 5
     assert max(len(stone.request) for stone in stones) < 64 * 1024
     assert stones[0].message == "1000 of the rows 1 to 10000, 1000 stay (here those from 1 to 2000)"
-    assert purged_ranges() == {(1, MOST_ROWS)} and archive_of_purged(9_999) == kept
-    assert list(archives_purge(origin=SYSTEM, now=LATER)) == [] and audit_verify().whole
+    assert get_purged_ranges() == {(1, MOST_ROWS)} and find_archive_of_purged(9_999) == kept
+    assert list(purge_archives(origin=SYSTEM, now=LATER)) == [] and verify_trail().whole
     assert attacked(lambda: Event.objects.filter(pk=2000).delete()).sequence == 2000
 
 
@@ -231,5 +231,5 @@ def test_a_chain_under_several_gravestones_for_one_archive_is_as_safe(small_ston
     assert [len(stone.request_data["kept"]) for stone in stones.order_by("pk")] == [2, 2, 1, 2, 1]
     for first in range(1, 30):
         for last in range(first, 33, 3):
-            assert audit_verify(first=first, last=last).whole, (first, last)
+            assert verify_trail(first=first, last=last).whole, (first, last)
     tamperings_found()

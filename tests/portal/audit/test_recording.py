@@ -15,9 +15,9 @@ from portal.audit.recording import (
     ObjectRef,
     Origin,
     UnknownAction,
-    event_record,
     origin_of,
     origin_system,
+    record_event,
 )
 from provisioning.gateway.secrets import MASK, Sealed
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_an_event_freezes_who_what_and_with_which_result():
-    event_record(
+    record_event(
         action="change.accepted",
         origin=ANA,
         object=SHOP,
@@ -53,7 +53,7 @@ def test_an_event_freezes_who_what_and_with_which_result():
 
 
 def test_the_first_event_follows_the_genesis_and_each_the_one_before():
-    first, second = (event_record(action="session.signed_in", origin=ANA) for _ in range(2))
+    first, second = (record_event(action="session.signed_in", origin=ANA) for _ in range(2))
     assert (first.sequence, first.previous_hash) == (1, GENESIS)
     assert (second.sequence, second.previous_hash) == (2, first.hash)
     head = ChainHead.objects.get()
@@ -62,12 +62,12 @@ def test_the_first_event_follows_the_genesis_and_each_the_one_before():
 
 def test_an_unregistered_action_is_an_error():
     with pytest.raises(UnknownAction):
-        event_record(action="change.imagined", origin=ANA)
+        record_event(action="change.imagined", origin=ANA)
     assert not Event.objects.exists()
 
 
 def test_secrets_are_masked_before_they_are_stored():
-    event_record(
+    record_event(
         action="change.intent", origin=ANA, request={"password": Sealed("canary"), "list": [Sealed("canary")]}
     )
     event = Event.objects.get()
@@ -79,7 +79,7 @@ def test_what_no_database_stores_is_replaced():
     deep = current = {}
     for _ in range(300):
         current["in"] = current = {}
-    event_record(
+    record_event(
         action="change.accepted",
         origin=ANA,
         message="a\x00b\ud800c",
@@ -106,7 +106,7 @@ def test_what_no_database_stores_is_replaced():
 
 def test_an_event_joins_the_open_transaction():
     with pytest.raises(ZeroDivisionError), transaction.atomic():
-        event_record(action="session.signed_in", origin=ANA)
+        record_event(action="session.signed_in", origin=ANA)
         raise ZeroDivisionError
     assert not Event.objects.exists() and ChainHead.objects.get().sequence == 0
 
@@ -116,7 +116,7 @@ def test_without_the_table_nothing_is_recorded_and_the_caller_is_told(table):
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER TABLE {table} RENAME TO gone")
     with pytest.raises(AuditUnavailable):
-        event_record(action="session.signed_in", origin=ANA)
+        record_event(action="session.signed_in", origin=ANA)
     assert transaction.get_connection().needs_rollback is False
 
 
@@ -143,7 +143,7 @@ def test_only_trusted_proxies_are_believed(settings):
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_every_action_is_a_sentence_a_person_can_read(action):
-    event = event_record(
+    event = record_event(
         action=action, origin=ANA, object=SHOP, operation="merchant.update", reason="risk review"
     )
     assert event.sentence.endswith(": risk review")
@@ -159,7 +159,7 @@ def test_an_event_that_says_no_outcome_has_that_of_its_action():
         "keyring.rotation_began",
     }
     for action in ACTIONS:
-        outcome = event_record(action=action, origin=ANA).outcome
+        outcome = record_event(action=action, origin=ANA).outcome
         state = action.partition(".")[2]
         if action in planned:
             assert outcome == "", action
@@ -170,7 +170,7 @@ def test_an_event_that_says_no_outcome_has_that_of_its_action():
         else:
             told = {"access.denied": "denied", "credential.suspected": "refused"}
             assert outcome == told.get(action, "success"), action
-    said = event_record(action="staff.password_link_mailed", origin=ANA, outcome="failed")
+    said = record_event(action="staff.password_link_mailed", origin=ANA, outcome="failed")
     assert said.outcome == "failed"
 
 
@@ -191,12 +191,12 @@ def test_an_event_that_says_no_outcome_has_that_of_its_action():
     ],
 )
 def test_the_sentence_says_what_was_done(values, sentence):
-    assert event_record(action="change.accepted", origin=ANA, object=SHOP, **values).sentence == sentence
+    assert record_event(action="change.accepted", origin=ANA, object=SHOP, **values).sentence == sentence
 
 
 def test_a_sentence_does_without_what_is_not_known():
-    event = event_record(action="change.refused", origin=origin_system(""), code="1005")
+    event = record_event(action="change.refused", origin=origin_system(""), code="1005")
     assert event.sentence == "Someone (system) tried to change something, and the gateway refused (code 1005)"
-    assert event_types.object_words("merchant", "", "g-1") == "merchant “g-1”"
+    assert event_types.describe_object("merchant", "", "g-1") == "merchant “g-1”"
     event.action = "long.gone"
     assert event.sentence == "Someone (system): long.gone"

@@ -4,8 +4,8 @@ import copy
 
 import pytest
 
-from portal.audit.recording import ObjectRef, event_record, origin_system
-from portal.audit.routing_diffs import routing_changes
+from portal.audit.recording import ObjectRef, origin_system, record_event
+from portal.audit.routing_diffs import get_routing_changes
 
 pytestmark = pytest.mark.django_db
 EUR = {"constraint": "Currency", "params": {"currency": "EUR"}}
@@ -40,7 +40,7 @@ METHODS = {
 
 def changes(before, after, operation="routing.replace"):
     """(kind, where, old, new) of the event with these documents."""
-    event = event_record(
+    event = record_event(
         action="change.accepted",
         origin=origin_system("tests"),
         operation=operation,
@@ -48,7 +48,7 @@ def changes(before, after, operation="routing.replace"):
         before={"routing": before},
         after={"routing": after},
     )
-    return [(one.kind, one.where, one.old, one.new) for one in routing_changes(event)]
+    return [(one.kind, one.where, one.old, one.new) for one in get_routing_changes(event)]
 
 
 def changed(document, **values):
@@ -130,5 +130,5 @@ def test_the_event_page_tells_it_instead_of_json_lines(manager, client_of):
 
 
 def test_other_events_have_no_such_difference():
-    event = event_record(action="session.signed_in", origin=origin_system("tests"))
-    assert routing_changes(event) == []
+    event = record_event(action="session.signed_in", origin=origin_system("tests"))
+    assert get_routing_changes(event) == []

@@ -10,13 +10,13 @@ from django.core.exceptions import PermissionDenied
 
 from portal.audit import recording, saved_filters
 from portal.audit.models import Event, SavedFilter
-from portal.audit.recording import Origin, event_record
+from portal.audit.recording import Origin, record_event
 from portal.audit.saved_filters import (
-    filter_delete,
-    filter_rename,
-    filter_save,
-    filter_share,
-    filters_for,
+    delete_filter,
+    get_filters,
+    rename_filter,
+    save_filter,
+    share_filter,
 )
 from portal.staff.custom_roles import role_create, role_delete
 
@@ -25,11 +25,11 @@ ORIGIN = Origin(1, "Max", "Manager", "s", "192.0.2.1", "r-1")
 
 
 def save(by, name="Refused", query="outcome=refused&when=7", **values):
-    return filter_save(by=by, origin=ORIGIN, name=name, query=query, **values)
+    return save_filter(by=by, origin=ORIGIN, name=name, query=query, **values)
 
 
 def names(user):
-    return [one.name for one in filters_for(user)]
+    return [one.name for one in get_filters(user)]
 
 
 def recorded():
@@ -73,11 +73,11 @@ def test_a_shared_one_is_everybodys_of_that_role_and_on_record(manager, admin, p
     other = person("mia", "Manager")
     assert names(other) == ["Refused"] and names(admin) == []
     assert "Refused" in client_of(other).get("/audit/").content.decode()
-    filter_rename(by=other, origin=ORIGIN, saved=mine, name="Refused lately")
-    filter_share(by=manager, origin=ORIGIN, saved=mine, role="Admin")
-    filter_share(by=manager, origin=ORIGIN, saved=mine, role="Admin")
+    rename_filter(by=other, origin=ORIGIN, saved=mine, name="Refused lately")
+    share_filter(by=manager, origin=ORIGIN, saved=mine, role="Admin")
+    share_filter(by=manager, origin=ORIGIN, saved=mine, role="Admin")
     assert names(other) == [] and names(admin) == ["Refused lately"] == names(manager)
-    filter_share(by=admin, origin=ORIGIN, saved=mine, role="")
+    share_filter(by=admin, origin=ORIGIN, saved=mine, role="")
     assert names(admin) == [] and names(manager) == ["Refused lately"]
     beginnings = ["shared saved filter “Refused”: Manager,", "renamed", "shared", "withdrew"]
     assert all(begin in sentence for begin, sentence in zip(beginnings, recorded(), strict=True))
@@ -87,9 +87,9 @@ def test_a_shared_one_is_everybodys_of_that_role_and_on_record(manager, admin, p
 def test_a_personal_one_is_its_owners_alone(manager, admin, client_of):
     mine = save(manager)
     for attempt in (
-        lambda: filter_rename(by=admin, origin=ORIGIN, saved=mine, name="x"),
-        lambda: filter_share(by=admin, origin=ORIGIN, saved=mine, role="Admin"),
-        lambda: filter_delete(by=admin, origin=ORIGIN, saved=mine),
+        lambda: rename_filter(by=admin, origin=ORIGIN, saved=mine, name="x"),
+        lambda: share_filter(by=admin, origin=ORIGIN, saved=mine, role="Admin"),
+        lambda: delete_filter(by=admin, origin=ORIGIN, saved=mine),
     ):
         with pytest.raises(PermissionDenied):
             attempt()
@@ -139,7 +139,7 @@ def at(moment, monkeypatch):
             return datetime.fromisoformat(moment).replace(tzinfo=UTC)
 
     monkeypatch.setattr(recording, "datetime", Clock)
-    return event_record(action="session.signed_in", origin=ORIGIN).pk
+    return record_event(action="session.signed_in", origin=ORIGIN).pk
 
 
 def test_a_shared_filter_finds_the_same_for_everybody_wherever_they_are(

@@ -8,9 +8,9 @@ from django.http import QueryDict
 from portal.audit import search
 from portal.audit.filters import parse_filters
 from portal.audit.models import Event
-from portal.audit.pagination import events_page
-from portal.audit.recording import ObjectRef, Origin, event_record
-from portal.audit.search import selection_of
+from portal.audit.pagination import get_event_page
+from portal.audit.recording import ObjectRef, Origin, record_event
+from portal.audit.search import select_events
 
 # Filters beside what an event must be to fit them.
 FILTERS = {
@@ -34,7 +34,7 @@ def trail(db):
     names = ("Shop North", "Shop South", "Bakery")
     people = Origin(1, "Max", "Manager", "", "", ""), Origin(2, "Ana", "Admin", "", "", "")
     for number in range(60):
-        event_record(
+        record_event(
             action="change.refused" if number % 5 == 0 else "change.accepted",
             outcome="refused" if number % 5 == 0 else "accepted",
             origin=people[number % 2],
@@ -46,7 +46,7 @@ def trail(db):
 
 def asked(query):
     """The filter of an address, looked up."""
-    return selection_of(parse_filters(QueryDict(query), UTC))
+    return select_events(parse_filters(QueryDict(query), UTC))
 
 
 def hasten(monkeypatch):
@@ -74,13 +74,13 @@ def test_a_search_finds_what_fits_and_all_of_it(trail, monkeypatch, few_lines, r
 def test_a_search_whose_time_is_up_says_where_it_stopped_and_goes_on_from_there(trail, monkeypatch):
     hasten(monkeypatch)
     wanted = parse_filters(QueryDict("words=early+late"), UTC)
-    places, page = [], events_page(wanted, QueryDict())
+    places, page = [], get_event_page(wanted, QueryDict())
     while page.older:
         assert not page.events and page.count == "0+" and page.looked_until
         places.append(page.older)
-        page = events_page(wanted, QueryDict(f"before={page.older}"))
+        page = get_event_page(wanted, QueryDict(f"before={page.older}"))
     assert places == [51, 41, 31, 21, 11] and page.looked_until is None
-    upwards = events_page(wanted, QueryDict("after=11"))
+    upwards = get_event_page(wanted, QueryDict("after=11"))
     assert upwards.newer == 21 and upwards.older == 12 and upwards.looked_until
 
 

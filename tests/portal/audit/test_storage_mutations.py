@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from portal.audit.filters import parse_filters
 from portal.audit.models import ChainHead, Event, KnownName, Term
-from portal.audit.pagination import events_page
-from portal.audit.recording import ObjectRef, event_record, origin_system
-from portal.audit.triggers import guards_install, guards_missing, guards_remove
-from portal.audit.verification.chain import audit_verify
+from portal.audit.pagination import get_event_page
+from portal.audit.recording import ObjectRef, origin_system, record_event
+from portal.audit.triggers import find_missing_triggers, install_triggers, remove_triggers
+from portal.audit.verification.chain import verify_trail
 
 pytestmark = pytest.mark.django_db
 ROWS = 6
@@ -39,7 +39,7 @@ TIME_SPELLINGS = (
 def trail():
     """Changes of shops, each by another person."""
     for number in range(ROWS):
-        event_record(
+        record_event(
             action="change.accepted",
             origin=origin_system(f"person{number}"),
             object=ObjectRef("merchant", f"g-{number}", f"Shop {number}", f"t-{number}", f"Tenant {number}"),
@@ -49,17 +49,17 @@ def trail():
             duration_ms=number,
         )
     # Times written by hand need digits after the second; the clock may have had none.
-    assert audit_verify().whole and not audit_verify().disagreements
+    assert verify_trail().whole and not verify_trail().disagreements
 
 
 def execute(statement, *values):
     """Run a statement as the owner of the database does: guards off, statement, guards on."""
-    guards_remove(connection)
+    remove_triggers(connection)
     with connection.cursor() as cursor:
         cursor.execute(statement, values or None)
         count = cursor.rowcount
-    guards_install(connection)
-    assert not guards_missing(connection)
+    install_triggers(connection)
+    assert not find_missing_triggers(connection)
     return count
 
 
@@ -78,7 +78,7 @@ def stored():
 @pytest.mark.parametrize("spelling", TIME_SPELLINGS)
 def test_another_spelling_of_the_same_time_is_found(spelling):
     execute(f"UPDATE audit_event SET time = {spelling} WHERE sequence = 3")  # noqa: S608
-    report = audit_verify()
+    report = verify_trail()
     assert (report.problems[0].sequence, report.problems[0].kind) == (3, "edited")
 
 
@@ -94,10 +94,10 @@ def test_a_whole_second_has_one_spelling_too(monkeypatch):
             return datetime.now(tz).replace(microsecond=0) + timedelta(seconds=1)
 
     monkeypatch.setattr(recording, "datetime", Whole)
-    event_record(action="session.signed_in", origin=origin_system("x"))
-    assert audit_verify().whole
+    record_event(action="session.signed_in", origin=origin_system("x"))
+    assert verify_trail().whole
     execute("UPDATE audit_event SET time = time || '.000000' WHERE sequence = 7")
-    assert not audit_verify().whole
+    assert not verify_trail().whole
 
 
 @pytest.mark.parametrize("column", [field.column for field in Event._meta.concrete_fields])
@@ -117,7 +117,7 @@ def test_no_stored_value_can_be_changed_unseen(column):
                 changed = False
             else:
                 changed = stored() != before
-            assert audit_verify().whole != changed, (column, value)
+            assert verify_trail().whole != changed, (column, value)
             transaction.set_rollback(True)
         tried += changed
     assert tried >= 1
@@ -130,37 +130,37 @@ def test_the_trail_takes_its_time_from_the_last_sealed_row():
         if connection.vendor == "sqlite":
             later = f"strftime('%Y-%m-%d %H:%M:%S.000000', 'now', '{offset}')"
         execute(f"UPDATE audit_head SET updated_at = {later}")  # noqa: S608
-        event = event_record(action="session.signed_in", origin=origin_system("x"))
+        event = record_event(action="session.signed_in", origin=origin_system("x"))
         assert abs(event.time - timezone.now()) < timedelta(minutes=1)
-    assert audit_verify().whole
+    assert verify_trail().whole
 
 
 def test_a_last_row_whose_time_was_moved_sets_no_clock():
     """The next row would bear that time, and be genuine."""
     time = Event.objects.get(pk=ROWS).time
     execute("UPDATE audit_event SET time = %s WHERE sequence = %s", time + timedelta(hours=9), ROWS)
-    event = event_record(action="staff.created", origin=origin_system("night"))
+    event = record_event(action="staff.created", origin=origin_system("night"))
     assert abs(event.time - timezone.now()) < timedelta(minutes=1)
-    assert audit_verify().problems[0].sequence == ROWS
+    assert verify_trail().problems[0].sequence == ROWS
 
 
 def test_a_chain_whose_times_go_back_is_found():
     """As a portal wrote it that took the time from the unsealed head."""
     from portal.audit.canonical import HASHED_FIELDS, row_text
-    from portal.audit.chain_head import head_seal
-    from portal.audit.keys import keyed_digest
+    from portal.audit.chain_head import compute_head_seal
+    from portal.audit.keys import compute_digest
 
-    last = event_record(action="staff.created", origin=origin_system("night"))
+    last = record_event(action="staff.created", origin=origin_system("night"))
     last.time -= timedelta(hours=3)
-    last.hash = keyed_digest(last.key_id, row_text([getattr(last, name) for name in HASHED_FIELDS]))
-    seal = head_seal(last.key_id, last.sequence, last.sequence, last.hash)
-    guards_remove(connection)
+    last.hash = compute_digest(last.key_id, row_text([getattr(last, name) for name in HASHED_FIELDS]))
+    seal = compute_head_seal(last.key_id, last.sequence, last.sequence, last.hash)
+    remove_triggers(connection)
     Event.objects.filter(pk=last.pk).update(time=last.time, hash=last.hash)
     ChainHead.objects.update(hash=last.hash, seal=seal)
-    guards_install(connection)
-    report = audit_verify()
+    install_triggers(connection)
+    report = verify_trail()
     assert (report.problems[0].sequence, report.problems[0].kind) == (last.sequence, "time")
-    part = audit_verify(first=last.sequence)
+    part = verify_trail(first=last.sequence)
     assert part.problems[0].kind == "time"
 
 
@@ -195,7 +195,7 @@ BLOB_ATTACKS = {
 def test_an_altered_index_is_found_and_repaired(attack, capsys):
     there = set(Term.objects.values_list("pk")), set(KnownName.objects.values_list("pk", "folded"))
     assert execute((INDEX_ATTACKS | BLOB_ATTACKS)[attack])
-    report = audit_verify()
+    report = verify_trail()
     assert report.whole and len(report.disagreements) == 1 and "audit_index" in report.disagreements[0]
     with pytest.raises(SystemExit) as ended:
         call_command("verify_audit")
@@ -203,7 +203,7 @@ def test_an_altered_index_is_found_and_repaired(attack, capsys):
     assert "audit_index" in Event.objects.first().message
     call_command("audit_index")
     assert Event.objects.first().action == "audit.index_mended"
-    assert not audit_verify().disagreements and not guards_missing(connection)
+    assert not verify_trail().disagreements and not find_missing_triggers(connection)
     assert there[0] <= set(Term.objects.values_list("pk"))
     assert there[1] <= set(KnownName.objects.values_list("pk", "folded"))
     assert "w:ghost" not in Term.objects.values_list("term", flat=True)
@@ -216,7 +216,7 @@ def test_an_altered_index_is_found_and_repaired(attack, capsys):
 
 def _found(query):
     query = QueryDict(query)
-    return events_page(parse_filters(query, UTC), query).events
+    return get_event_page(parse_filters(query, UTC), query).events
 
 
 @pytest.mark.sqlite

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 import pytest
 from django.db import connection, transaction
 
-from portal.audit.anchors import anchor_write
+from portal.audit.anchors import write_anchor
 from portal.audit.canonical import HASHED_FIELDS
 from portal.audit.models import ChainHead, Event
-from portal.audit.recording import AuditUnavailable, ObjectRef, event_record, origin_system
-from portal.audit.triggers import guards_remove
-from portal.audit.verification.chain import audit_verify
+from portal.audit.recording import AuditUnavailable, ObjectRef, origin_system, record_event
+from portal.audit.triggers import remove_triggers
+from portal.audit.verification.chain import verify_trail
 
 ROWS, TRIES = 8, 1000
 COLUMNS = [name for name in (*HASHED_FIELDS, "hash") if name != "sequence"]
@@ -28,7 +28,7 @@ def heads(db):
     """ROWS anchored rows with the guards off; the head as it was after each, as an old copy holds it."""
     heads = [ChainHead.objects.values().get()]
     for number in range(ROWS):
-        event_record(
+        record_event(
             action="change.accepted",
             origin=origin_system("x"),
             object=ObjectRef("merchant", f"g-{number}", f"Shop {number}"),
@@ -36,8 +36,8 @@ def heads(db):
             duration_ms=number,
         )
         heads.append(ChainHead.objects.values().get())
-    anchor_write()
-    guards_remove(connection)
+    write_anchor()
+    remove_triggers(connection)
     return heads
 
 
@@ -48,9 +48,9 @@ def test_1000_random_tamperings_are_all_found(heads):
     for number, kind in enumerate(kinds):
         with transaction.atomic():
             _tamper(kind, chance, heads)
-            assert not audit_verify().whole, (number, kind)
+            assert not verify_trail().whole, (number, kind)
             transaction.set_rollback(True)
-    assert audit_verify().whole and set(kinds) == set(ATTACKS)
+    assert verify_trail().whole and set(kinds) == set(ATTACKS)
 
 
 def test_nothing_is_appended_to_an_end_that_the_portal_did_not_write(heads):
@@ -69,7 +69,7 @@ def test_nothing_is_appended_to_an_end_that_the_portal_did_not_write(heads):
         with transaction.atomic():
             attack()
             _refused()
-            assert not audit_verify().whole, name
+            assert not verify_trail().whole, name
             transaction.set_rollback(True)
 
 
@@ -126,13 +126,13 @@ def _cut(kind, one, two, heads):
     if kind == "restore and go on":
         # The portal itself goes on writing, with its key, until the chain is longer than it was.
         for _ in range(ROWS + 2 - one):
-            event_record(action="session.signed_in", origin=origin_system("x"))
+            record_event(action="session.signed_in", origin=origin_system("x"))
 
 
 def _refused():
     """The portal appends nothing to an end that it did not write: its own seal would vouch for the cut."""
     with pytest.raises(AuditUnavailable, match="tampered with"):
-        event_record(action="session.signed_in", origin=origin_system("x"))
+        record_event(action="session.signed_in", origin=origin_system("x"))
 
 
 def _edit(sequence, **values):

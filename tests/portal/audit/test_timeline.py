@@ -10,9 +10,9 @@ from django.test.utils import CaptureQueriesContext
 
 from portal.audit.filters import parse_filters
 from portal.audit.models import Event
-from portal.audit.recording import ObjectRef, Origin, event_record
-from portal.audit.timeline import MOST_BARS, timeline_of
-from portal.audit.triggers import guards_install, guards_remove
+from portal.audit.recording import ObjectRef, Origin, record_event
+from portal.audit.timeline import MOST_BARS, build_timeline
+from portal.audit.triggers import install_triggers, remove_triggers
 
 pytestmark = pytest.mark.django_db
 VIENNA = ZoneInfo("Europe/Vienna")
@@ -26,17 +26,17 @@ def trail():
     def record(*moments, **values):
         defaults = {"action": "change.accepted", "origin": ANA, "outcome": "accepted"}
         for moment in moments:
-            event = event_record(**defaults | {"object": ObjectRef("merchant", "g-1", "Shop")} | values)
-            guards_remove(database)
+            event = record_event(**defaults | {"object": ObjectRef("merchant", "g-1", "Shop")} | values)
+            remove_triggers(database)
             Event.objects.filter(pk=event.pk).update(time=datetime.fromisoformat(moment).replace(tzinfo=UTC))
-            guards_install(database)
+            install_triggers(database)
 
     return record
 
 
 def drawn(query, zone=UTC):
     """(day and hour of the zone, counts) of the bars that are not empty, and the timeline."""
-    timeline = timeline_of(parse_filters(QueryDict(query), zone), zone)
+    timeline = build_timeline(parse_filters(QueryDict(query), zone), zone)
     bars = [(f"{bar.since.astimezone(zone):%m-%d %H}", bar.counts) for bar in timeline.bars if bar.counts]
     return bars, timeline
 
@@ -68,9 +68,9 @@ def test_years_are_drawn_by_month_and_the_number_of_bars_is_bounded(trail):
     bars, timeline = drawn("from=1970-01-01&to=2026-07-01")
     assert timeline.unit == "month" and bars[-1] == ("06-01 00", {"accepted": 1}) and len(timeline.bars) == 31
     trail("1980-01-02T10:00")
-    guards_remove(database)
+    remove_triggers(database)
     Event.objects.filter(pk=1).update(time=datetime(1970, 1, 2, tzinfo=UTC))
-    guards_install(database)
+    install_triggers(database)
     assert len(drawn("from=1900-01-01&to=2026-07-01")[1].bars) == MOST_BARS
 
 
@@ -99,9 +99,9 @@ def test_days_are_those_of_the_zone_also_when_the_clock_changes(trail):
 )
 def test_it_counts_what_the_list_would_show(query, total):
     defaults = {"action": "change.accepted", "origin": ANA}
-    event_record(**defaults, outcome="accepted", object=ObjectRef("merchant", "g-1", "Shop"))
-    event_record(**defaults, outcome="refused", object=ObjectRef("merchant", "g-2", "Shop"))
-    event_record(**defaults, outcome="accepted", object=ObjectRef("merchant", "g-3", "Bakery"))
+    record_event(**defaults, outcome="accepted", object=ObjectRef("merchant", "g-1", "Shop"))
+    record_event(**defaults, outcome="refused", object=ObjectRef("merchant", "g-2", "Shop"))
+    record_event(**defaults, outcome="accepted", object=ObjectRef("merchant", "g-3", "Bakery"))
     assert drawn(query)[1].total == total
 
 
@@ -124,7 +124,7 @@ def test_without_a_filter_only_the_index_of_time_is_read(trail):
 def test_of_a_common_filter_only_the_newest_are_drawn_and_that_is_said(monkeypatch, manager, client_of):
     monkeypatch.setattr("portal.audit.timeline.MOST_COUNTED", 2)
     for _ in range(3):
-        event_record(action="session.signed_in", origin=ANA, outcome="success")
+        record_event(action="session.signed_in", origin=ANA, outcome="success")
     page = client_of(manager).get("/audit/timeline/?actor=ana").content.decode()
     assert "Only the newest 2 matching events are shown" in page
     assert "Only the newest" not in client_of(manager).get("/audit/timeline/").content.decode()

@@ -6,8 +6,8 @@ from django.core.management import call_command
 from django.db import Error, connection, transaction
 
 from portal.audit.models import ChainHead, Event, KnownName, Term
-from portal.audit.recording import event_record, origin_system
-from portal.audit.triggers import guards_install, guards_remove
+from portal.audit.recording import origin_system, record_event
+from portal.audit.triggers import install_triggers, remove_triggers
 
 pytestmark = pytest.mark.django_db
 COLUMNS = ", ".join(f'"{field.column}"' for field in Event._meta.concrete_fields)
@@ -16,7 +16,7 @@ COLUMNS = ", ".join(f'"{field.column}"' for field in Event._meta.concrete_fields
 @pytest.fixture(autouse=True)
 def events():
     """Two rows to attack."""
-    return [event_record(action="session.signed_in", origin=origin_system("ana")) for _ in range(2)]
+    return [record_event(action="session.signed_in", origin=origin_system("ana")) for _ in range(2)]
 
 
 def refused(statement):
@@ -83,16 +83,16 @@ def test_other_ways_of_sqlite_to_overwrite_are_refused():
 
 
 def test_the_guards_can_be_put_back():
-    guards_remove(connection)
+    remove_triggers(connection)
     Event.objects.filter(pk=1).update(message="edited")
-    guards_install(connection)
+    install_triggers(connection)
     assert "append-only" in refused("DELETE FROM audit_event")
 
 
 def test_a_database_without_guards_is_not_used(monkeypatch):
     monkeypatch.setattr(connection, "vendor", "oracle")
     with pytest.raises(ImproperlyConfigured):
-        guards_install(connection)
+        install_triggers(connection)
 
 
 @pytest.mark.postgresql
@@ -105,10 +105,10 @@ def test_a_hash_costs_each_append_one_index_and_still_occurs_once():
 
 def test_an_index_that_was_emptied_behind_the_guards_is_put_back_on_record(capsys):
     there = set(Term.objects.values_list("pk")), set(KnownName.objects.values_list("pk"))
-    guards_remove(connection)
+    remove_triggers(connection)
     Term.objects.all().delete()
     KnownName.objects.all().delete()
-    guards_install(connection)
+    install_triggers(connection)
     call_command("audit_index")
     missing = len(there[0]) + len(there[1])
     assert f"{missing} entries were missing and are back." in capsys.readouterr().out

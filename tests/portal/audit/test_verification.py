@@ -8,11 +8,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
 from portal.audit.canonical import HASHED_FIELDS
-from portal.audit.keys import audit_keys, keyed_digest
+from portal.audit.keys import compute_digest, get_audit_keys
 from portal.audit.models import ChainHead, Event
-from portal.audit.recording import ObjectRef, event_record, origin_system
-from portal.audit.triggers import guards_install, guards_remove
-from portal.audit.verification.chain import audit_verify
+from portal.audit.recording import ObjectRef, origin_system, record_event
+from portal.audit.triggers import install_triggers, remove_triggers
+from portal.audit.verification.chain import verify_trail
 from portal.audit.verification.report import MOST_PROBLEMS
 
 pytestmark = pytest.mark.django_db
@@ -23,14 +23,14 @@ ROWS = 12
 def chain():
     """Rows to attack, with the guards off: the attacker owns the database."""
     for number in range(ROWS):
-        event_record(
+        record_event(
             action="change.accepted",
             origin=origin_system("x"),
             object=ObjectRef("merchant", f"g-{number}", f"Shop {number}"),
             after={"name": number},
             duration_ms=number,
         )
-    guards_remove(connection)
+    remove_triggers(connection)
 
 
 def key(name, byte):
@@ -56,19 +56,19 @@ def copy_of(original, **values):
 
 def found(sequence, kind):
     """The first problem is what it should be."""
-    report = audit_verify()
+    report = verify_trail()
     assert not report.whole
     assert (report.problems[0].sequence, report.problems[0].kind) == (sequence, kind), report.problems
     return report
 
 
 def test_an_untouched_chain_is_whole(chain):
-    report = audit_verify()
+    report = verify_trail()
     assert report.whole and report.rows == ROWS
 
 
 def test_an_empty_chain_is_whole():
-    assert audit_verify().whole
+    assert verify_trail().whole
 
 
 def test_an_edited_row_is_named(chain):
@@ -129,7 +129,7 @@ def test_rows_inserted_at_either_end_are_named(chain):
     found(0, "inserted")
     Event.objects.filter(pk=0).delete()
     copy_of(3, sequence=ROWS + 1)
-    assert {problem.kind for problem in audit_verify().problems} == {"edited", "inserted"}
+    assert {problem.kind for problem in verify_trail().problems} == {"edited", "inserted"}
 
 
 def test_a_row_taken_from_another_genuine_chain_is_named(chain):
@@ -137,16 +137,16 @@ def test_a_row_taken_from_another_genuine_chain_is_named(chain):
     row = dict(Event.objects.filter(pk=5).values().get(), previous_hash="d" * 64)
     from portal.audit.canonical import row_text
 
-    digest = keyed_digest(row["key_id"], row_text([row[name] for name in HASHED_FIELDS]))
+    digest = compute_digest(row["key_id"], row_text([row[name] for name in HASHED_FIELDS]))
     edit(5, previous_hash="d" * 64, hash=digest)
     found(5, "reordered")
 
 
 def test_a_head_that_counts_otherwise_is_found(chain):
-    from portal.audit.chain_head import head_seal
+    from portal.audit.chain_head import compute_head_seal
 
     head = ChainHead.objects.get()
-    seal = head_seal(head.key_id, head.sequence, 99, head.hash)
+    seal = compute_head_seal(head.key_id, head.sequence, 99, head.hash)
     ChainHead.objects.update(count=99, seal=seal)
     found(ROWS, "head")
 
@@ -165,17 +165,17 @@ def test_a_value_that_cannot_be_read_is_named(chain):
 
 def test_no_more_problems_are_kept_than_a_person_reads(chain):
     for _ in range(2 * MOST_PROBLEMS):
-        event_record(action="session.signed_in", origin=origin_system("x"))
+        record_event(action="session.signed_in", origin=origin_system("x"))
     Event.objects.update(message="x")
-    assert len(audit_verify().problems) == MOST_PROBLEMS
+    assert len(verify_trail().problems) == MOST_PROBLEMS
 
 
 def test_a_row_of_a_lost_key_is_named_and_a_rotated_key_is_not(chain, settings):
     old = settings.PORTAL_AUDIT_KEYS
     settings.PORTAL_AUDIT_KEYS = f"{key('new', 1)},{old}"
-    guards_install(connection)
-    event_record(action="session.signed_in", origin=origin_system("x"))
-    assert Event.objects.first().key_id == "new" and audit_verify().whole
+    install_triggers(connection)
+    record_event(action="session.signed_in", origin=origin_system("x"))
+    assert Event.objects.first().key_id == "new" and verify_trail().whole
     settings.PORTAL_AUDIT_KEYS = key("new", 1)
     found(1, "wrong key")
     settings.PORTAL_AUDIT_KEYS = f"{key('new', 2)},{old}"
@@ -188,21 +188,21 @@ def test_a_row_of_a_lost_key_is_named_and_a_rotated_key_is_not(chain, settings):
 def test_a_key_that_is_none_stops_everything(settings, keys):
     settings.PORTAL_AUDIT_KEYS = keys
     with pytest.raises(ImproperlyConfigured):
-        audit_keys()
+        get_audit_keys()
 
 
 def test_a_trail_of_many_pieces_is_read_whole(chain):
     head, rows = ChainHead.objects.get(), []
     from portal.audit.canonical import row_text
-    from portal.audit.chain_head import head_seal
+    from portal.audit.chain_head import compute_head_seal
 
     row = Event.objects.filter(pk=ROWS).values().get()
     for sequence in range(ROWS + 1, 10_001):
         row = row | {"sequence": sequence, "previous_hash": row["hash"], "time": datetime.now(UTC)}
-        row["hash"] = keyed_digest(row["key_id"], row_text([row[name] for name in HASHED_FIELDS]))
+        row["hash"] = compute_digest(row["key_id"], row_text([row[name] for name in HASHED_FIELDS]))
         rows.append(Event(**row))
     Event.objects.bulk_create(rows, batch_size=500)
-    seal = head_seal(head.key_id, 10_000, 10_000, row["hash"])
+    seal = compute_head_seal(head.key_id, 10_000, 10_000, row["hash"])
     ChainHead.objects.update(sequence=10_000, count=10_000, hash=row["hash"], seal=seal)
-    report = audit_verify()
+    report = verify_trail()
     assert report.whole and report.rows == 10_000

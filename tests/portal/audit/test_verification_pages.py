@@ -7,11 +7,11 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 
 from portal.audit.models import ChainHead, Event
-from portal.audit.recording import event_record, origin_system
-from portal.audit.triggers import guards_install, guards_remove
+from portal.audit.recording import origin_system, record_event
+from portal.audit.triggers import install_triggers, remove_triggers
 from portal.audit.verification import chain
-from portal.audit.verification.chain import audit_verify
-from portal.audit.verification.jobs import Extent, NoSuchRows, extent_asked
+from portal.audit.verification.chain import verify_trail
+from portal.audit.verification.jobs import Extent, NoSuchRows, parse_extent
 from portal.tasks.models import State, TaskRun
 from tests.background.workers import worked_off
 
@@ -22,21 +22,21 @@ ROWS = 9
 def nine_rows(db):
     """Rows 1 to 9."""
     for number in range(ROWS):
-        event_record(action="session.signed_in", origin=origin_system("x"), message=str(number))
+        record_event(action="session.signed_in", origin=origin_system("x"), message=str(number))
 
 
 def edited(*rows, **values):
     """The attacker, who leaves the guards on again."""
-    guards_remove(connection)
+    remove_triggers(connection)
     Event.objects.filter(pk__in=rows).update(**values or {"message": "x"})
-    guards_install(connection)
+    install_triggers(connection)
 
 
 def deleted(*rows):
     """The same with less left."""
-    guards_remove(connection)
+    remove_triggers(connection)
     Event.objects.filter(pk__in=rows).delete()
-    guards_install(connection)
+    install_triggers(connection)
 
 
 def verified(browser, **asked):
@@ -48,38 +48,38 @@ def verified(browser, **asked):
 
 def test_a_range_reads_its_rows_and_no_other(nine_rows):
     edited(2, 8)
-    report = audit_verify(first=3, last=7)
+    report = verify_trail(first=3, last=7)
     assert report.whole and report.rows == 5 and report.extent == ", from row 3 to 7"
-    assert audit_verify(first=2, last=7).problems[0].sequence == 2
-    assert audit_verify(first=3).problems[0].sequence == 8
-    assert audit_verify(last=1).whole
+    assert verify_trail(first=2, last=7).problems[0].sequence == 2
+    assert verify_trail(first=3).problems[0].sequence == 8
+    assert verify_trail(last=1).whole
 
 
 def test_a_range_is_joined_to_the_row_before_it(nine_rows):
     deleted(4)
-    problem = audit_verify(first=5, last=7).problems[0]
+    problem = verify_trail(first=5, last=7).problems[0]
     assert (problem.sequence, problem.kind) == (4, "deleted")
     edited(6, previous_hash="0" * 63 + "1")
-    assert not audit_verify(first=6, last=6).whole
+    assert not verify_trail(first=6, last=6).whole
 
 
 def test_a_range_misses_rows_at_its_end(nine_rows):
     deleted(6, 7)
-    problem = audit_verify(first=3, last=7).problems[0]
+    problem = verify_trail(first=3, last=7).problems[0]
     assert (problem.sequence, problem.text) == (6, "it and all rows up to 7 were deleted.")
 
 
 def test_a_range_beyond_the_end_is_read_to_the_end_with_its_head(nine_rows):
-    assert audit_verify(first=3, last=500).rows == ROWS - 2
+    assert verify_trail(first=3, last=500).rows == ROWS - 2
     deleted(9)
-    assert audit_verify(first=3, last=500).problems[0].kind == "cut off"
+    assert verify_trail(first=3, last=500).problems[0].kind == "cut off"
 
 
 def test_progress_counts_the_rows_that_are_read(nine_rows, monkeypatch):
     monkeypatch.setattr(chain, "CHUNK", 2)
     seen = []
     monkeypatch.setattr(chain, "_VerificationCursor", lambda **values: _small_walk(values))
-    audit_verify(first=4, progress=lambda done, total: seen.append((done, total)))
+    verify_trail(first=4, progress=lambda done, total: seen.append((done, total)))
     assert seen == [(2, 6), (4, 6), (6, 6), (6, 6)]
 
 
@@ -89,10 +89,10 @@ def _small_walk(values, walk=chain._VerificationCursor):
 
 @pytest.mark.sqlite
 def test_a_row_that_cannot_be_read_is_named_and_those_before_it_are_read(nine_rows):
-    guards_remove(connection)
+    remove_triggers(connection)
     with connection.cursor() as cursor:
         cursor.execute("UPDATE audit_event SET message = CAST(x'ff' AS TEXT) WHERE sequence = 6")
-    report = audit_verify()
+    report = verify_trail()
     assert (report.rows, report.problems[0].sequence) == (5, 6)
 
 
@@ -103,15 +103,15 @@ def test_a_database_that_does_not_answer_is_no_broken_row(nine_rows):
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(away), pytest.raises(OperationalError):
-        audit_verify()
+        verify_trail()
 
 
 def test_days_and_numbers_say_which_rows(one_day, nine_rows):
     today = datetime.now(UTC).date()
-    assert extent_asked("", "", UTC) == Extent()
-    assert extent_asked("3", "7", UTC) == Extent(first=3, last=7)
-    assert extent_asked(str(today), str(today), UTC) == Extent(first=1, last=ROWS)
-    assert extent_asked(str(today - timedelta(days=9)), "4", UTC) == Extent(first=1, last=4)
+    assert parse_extent("", "", UTC) == Extent()
+    assert parse_extent("3", "7", UTC) == Extent(first=3, last=7)
+    assert parse_extent(str(today), str(today), UTC) == Extent(first=1, last=ROWS)
+    assert parse_extent(str(today - timedelta(days=9)), "4", UTC) == Extent(first=1, last=4)
     for wrong, words in [
         ("yesterdayish", "is not a row number or a day"),
         (str(today + timedelta(days=3)), "Nothing was recorded since"),
@@ -120,7 +120,7 @@ def test_days_and_numbers_say_which_rows(one_day, nine_rows):
         ("٣", "is not a row number"),
     ]:
         with pytest.raises(NoSuchRows, match=words):
-            extent_asked(wrong, "7", UTC)
+            parse_extent(wrong, "7", UTC)
 
 
 def test_the_page_verifies_a_part(nine_rows, manager, client_of):
@@ -154,7 +154,7 @@ def test_a_broken_trail_stands_out_until_the_whole_of_it_is_whole(nine_rows, man
 def test_a_trail_that_takes_no_more_rows_is_still_told_broken(nine_rows, manager, client_of, caplog):
     browser = client_of(manager)
     browser.post("/audit/verify/", {"scope": "all"})
-    guards_remove(connection)
+    remove_triggers(connection)
     ChainHead.objects.update(sequence=4)  # the next number is taken
     worked_off()
     assert TaskRun.objects.get().result["whole"] is False
@@ -166,7 +166,11 @@ def test_the_page_shows_work_under_way_and_asks_once(nine_rows, manager, client_
     for _ in range(2):
         browser.post("/audit/verify/", {"scope": "all"})
     text = browser.get("/audit/verify/").content.decode()
-    assert TaskRun.objects.count() == 1 and "data-poll" in text and "Background workers aren’t responding" in text
+    assert (
+        TaskRun.objects.count() == 1
+        and "data-poll" in text
+        and "Background workers aren’t responding" in text
+    )
     worked_off()
     text = browser.get("/audit/verify/").content.decode()
     assert "data-poll" not in text and "The audit trail is whole" in text
@@ -180,7 +184,7 @@ def test_an_interrupted_verification_is_told(nine_rows, manager, client_of):
 
 
 def test_missing_guards_are_told_by_page_report_and_command(nine_rows, manager, client_of, capsys):
-    guards_remove(connection)
+    remove_triggers(connection)
     text = verified(client_of(manager), scope="all")
     assert "no longer protects the audit trail" in text and "audit_head_forward" in text
     assert "audit_head_forward" in Event.objects.first().message

@@ -7,10 +7,10 @@ from django.core.management import call_command
 from django.db import connection
 
 from portal.audit.models import Event
-from portal.audit.recording import event_record, origin_system
-from portal.audit.triggers import guards_install, guards_remove
-from portal.audit.verification.chain import audit_verify
-from portal.audit.verification.jobs import verified_record
+from portal.audit.recording import origin_system, record_event
+from portal.audit.triggers import install_triggers, remove_triggers
+from portal.audit.verification.chain import verify_trail
+from portal.audit.verification.jobs import record_verification
 from portal.tasks.models import State, TaskRun
 from tests.background.workers import worked_off
 
@@ -19,14 +19,14 @@ from tests.background.workers import worked_off
 def chain(db):
     """Rows 1 to 9."""
     for number in range(9):
-        event_record(action="session.signed_in", origin=origin_system("x"), message=str(number))
+        record_event(action="session.signed_in", origin=origin_system("x"), message=str(number))
 
 
 def edited(row, message="x"):
     """The attacker, who leaves the guards on again."""
-    guards_remove(connection)
+    remove_triggers(connection)
     Event.objects.filter(pk=row).update(message=message)
-    guards_install(connection)
+    install_triggers(connection)
 
 
 def verified(browser, **asked):
@@ -66,8 +66,8 @@ def test_what_a_timer_found_stands_on_every_page_until_all_is_whole(chain, manag
     verified_by_timer()
     assert shown_red(browser) and "Row 5: it was edited" in browser.get("/").content.decode()
     for _ in range(51):
-        audited = audit_verify(first=7, last=8)
-        verified_record(audited, origin_system("x"))
+        audited = verify_trail(first=7, last=8)
+        record_verification(audited, origin_system("x"))
     verified(browser, scope="part", first="7", last="8")
     TaskRun.objects.all().delete()
     assert shown_red(browser)

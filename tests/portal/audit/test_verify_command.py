@@ -8,8 +8,8 @@ from django.core.management import call_command
 from django.db import connection
 
 from portal.audit.models import Event
-from portal.audit.recording import event_record, origin_system
-from portal.audit.triggers import guards_install, guards_remove
+from portal.audit.recording import origin_system, record_event
+from portal.audit.triggers import install_triggers, remove_triggers
 
 pytestmark = pytest.mark.django_db
 ROWS = 8
@@ -19,12 +19,12 @@ ROWS = 8
 def chain():
     """Rows to verify, with the guards off."""
     for _ in range(ROWS):
-        event_record(action="session.signed_in", origin=origin_system("x"))
-    guards_remove(connection)
+        record_event(action="session.signed_in", origin=origin_system("x"))
+    remove_triggers(connection)
 
 
 def test_the_command_says_that_the_chain_is_whole_and_records_it(capsys, chain):
-    guards_install(connection)
+    install_triggers(connection)
     call_command("verify_audit")
     assert f"whole: {ROWS} rows" in capsys.readouterr().out
     assert Event.objects.first().action == "audit.verified"
@@ -46,9 +46,9 @@ def test_the_command_answers_a_shell_with_its_exit_code(tmp_path):
         "call('migrate', verbosity=0);"
         "from portal.audit.recording import *; from portal.audit.triggers import *;"
         "from portal.audit.models import Event;"
-        "event_record(action='session.signed_in', origin=origin_system('x'));"
-        "guards_remove(connection); Event.objects.update(message='x') if {} else None;"
-        "guards_install(connection);"
+        "record_event(action='session.signed_in', origin=origin_system('x'));"
+        "remove_triggers(connection); Event.objects.update(message='x') if {} else None;"
+        "install_triggers(connection);"
         "call('verify_audit')"
     )
     for broken in (0, 1):

@@ -6,8 +6,8 @@ import time
 from django.db import connections
 
 from portal.audit.models import Event
-from portal.audit.recording import event_record, origin_system
-from portal.audit.verification.chain import audit_verify
+from portal.audit.recording import origin_system, record_event
+from portal.audit.verification.chain import verify_trail
 
 WRITERS, EACH = 8, 25
 
@@ -15,7 +15,7 @@ WRITERS, EACH = 8, 25
 def _write(number, failures):
     try:
         for turn in range(EACH):
-            event_record(
+            record_event(
                 action="session.signed_in", origin=origin_system(f"writer {number}"), message=str(turn)
             )
     except Exception as failure:
@@ -30,17 +30,17 @@ def test_eight_writers_make_one_chain(committed_db):
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
-        assert audit_verify().whole  # a reader in between never sees a broken chain
+        assert verify_trail().whole  # a reader in between never sees a broken chain
         time.sleep(0.05)
     print(f"{WRITERS * EACH / (time.monotonic() - started):.0f} events/s")  # noqa: T201
-    report = audit_verify()
+    report = verify_trail()
     assert not failures and report.whole and report.rows == WRITERS * EACH
     assert Event.objects.values("previous_hash").distinct().count() == WRITERS * EACH
 
 
 def test_real_commits_do_not_leak_into_the_next_test(committed_db, agent):
     assert not Event.objects.exists()
-    assert event_record(action="session.signed_in", origin=origin_system("x")).sequence == 1
+    assert record_event(action="session.signed_in", origin=origin_system("x")).sequence == 1
 
 
 def test_the_cast_is_there_with_real_commits_too(committed_db, agent, admin):

@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from portal.audit.models import Event
-from portal.audit.recording import event_record
+from portal.audit.recording import record_event
 from portal.audit.review_rules import LOOKS
 from portal.changes.models import Change, State
 from provisioning.credentials.models import Connection
@@ -74,7 +74,7 @@ def test_the_daily_review_judges_by_the_same_rule(operation, changes):
     Connection.objects.create(slug="live", name="Live", kind="production", base_url="https://gateway.example")
     before = {name: "old" for name in changes if not operation.endswith(".create") and changes[name] != MASK}
     for slug in ("live", "sandbox"):
-        event_record(
+        record_event(
             action="change.accepted",
             origin=ORIGIN,
             connection=slug,

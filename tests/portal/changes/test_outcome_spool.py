@@ -204,7 +204,7 @@ def test_an_interrupted_send_is_settled_by_the_worker(browser, merchant, rewrite
     Change.objects.filter(pk=change.pk).update(state=State.SENDING, claimed_at=began, intent_at=began)
     for regular in periodic._REGULAR.values():
         regular.due_at = 0.0
-    periodic.housekeeping_do()
+    periodic.run_housekeeping()
     change.refresh_from_db()
     assert change.state == State.UNKNOWN
     assert Event.objects.filter(change_id=str(change.pk), action="change.unknown").count() == 1

@@ -68,7 +68,7 @@ def test_a_worker_destroys_outdated_versions_that_nobody_looks_at(
     })  # fmt: skip
     [regular] = periodic._REGULAR.values()
     regular.due_at = 0.0
-    periodic.housekeeping_do()
+    periodic.run_housekeeping()
     assert states(staging) == {2: "active", 1: "revoked"}
 
 

@@ -7,7 +7,7 @@ from django.template import engines
 from django.urls import reverse
 
 from portal.audit.models import Event
-from portal.audit.recording import ObjectRef, Origin, event_record
+from portal.audit.recording import ObjectRef, Origin, record_event
 from portal.core.bidi import isolated
 
 TURNED = "A\u202edelbasid"
@@ -62,7 +62,7 @@ def test_sentences_and_pages_isolate_names(client_of, admin, agent):
     agent.save()
     origin = Origin(agent.pk, agent.called, "Support agent", "", "192.0.2.1", "r")
     for action in ("change.intent", "change.accepted"):
-        event = event_record(
+        event = record_event(
             action=action,
             origin=origin,
             object=ObjectRef("person", str(agent.pk), TURNED, "p", TURNED),

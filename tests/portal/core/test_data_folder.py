@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from portal.core.data_folder import ID_FILE, folder_id
-from portal.keys.key_presence import holder_note
+from portal.keys.key_presence import record_holder
 from portal.keys.models import Holder
 from provisioning.credentials.models import Connection, Credential
 from tests.running.production import key
@@ -78,7 +78,7 @@ def connection_with_credential() -> Connection:
 @pytest.mark.django_db
 def test_servers_with_different_data_folders_are_a_warning(client: Client, settings, tmp_path: Path) -> None:
     settings.DATA_DIR = tmp_path / "one"
-    holder_note("web server")
+    record_holder("web server")
     assert folder_id() == folder_id() == (tmp_path / "one" / ID_FILE).read_text()
     assert "data folder" not in ready(client)[2]
     settings.DATA_DIR = tmp_path / "two"

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from portal.audit.models import Event
-from portal.audit.recording import event_record
+from portal.audit.recording import record_event
 from portal.changes.models import Change
 from provisioning.credentials.models import Connection
 from tests.portal.changes.conftest import ORIGIN
@@ -56,7 +56,7 @@ def test_a_change_shows_the_environment_it_is_sent_to(client_of, agent, slug, sh
 
 
 def test_an_audit_event_shows_its_environment(client_of, manager):
-    event_record(action="change.accepted", origin=ORIGIN, connection="live", outcome="accepted")
+    record_event(action="change.accepted", origin=ORIGIN, connection="live", outcome="accepted")
     page = client_of(manager).get(f"/audit/{Event.objects.latest('pk').pk}/").content.decode()
     assert environment(page) == ("red", "Live EU")
 

@@ -8,8 +8,8 @@ from django.http import QueryDict
 
 from portal.audit.filters import parse_filters
 from portal.audit.models import Event
-from portal.audit.recording import ObjectRef, event_record, origin_system
-from portal.audit.search import selection_of
+from portal.audit.recording import ObjectRef, origin_system, record_event
+from portal.audit.search import select_events
 from tests.factories import merchant_made
 
 PASTES = [
@@ -34,7 +34,7 @@ def browser(client_of, agent, connection):
 def test_a_pasted_id_is_found_by_search_lists_and_the_audit_trail(browser, connection):
     shop = merchant_made(connection)
     browser.get("/sandbox/merchants/")
-    event_record(
+    record_event(
         action="change.accepted",
         origin=origin_system("test"),
         object=ObjectRef("merchant", shop.guid, shop.name),
@@ -47,7 +47,7 @@ def test_a_pasted_id_is_found_by_search_lists_and_the_audit_trail(browser, conne
             page = browser.get(address, {"q": text}, follow=True).content.decode()
             assert f"/sandbox/merchants/{shop.guid}/" in page, (address, text)
         wanted = parse_filters(QueryDict(f"object={quote(text)}"), UTC)
-        assert event.pk in selection_of(wanted).numbers(50).found, text
+        assert event.pk in select_events(wanted).numbers(50).found, text
 
 
 @pytest.mark.parametrize("end", [")", ",", ".", ">", "%E2%80%8B", "%20", ").", "”"])

@@ -13,12 +13,12 @@ from portal.audit.models import Event
 from portal.changes.encrypted_payloads import seal_payload
 from portal.changes.models import Change, State
 from portal.keys import background
-from portal.keys.key_presence import THERE, holder_note
+from portal.keys.key_presence import THERE, record_holder
 from portal.keys.models import Holder
 from portal.tasks import services as tasks
 from portal.tasks.models import State as RunState
 from portal.tasks.models import TaskRun
-from portal.tasks.services import task_cancel
+from portal.tasks.services import cancel_task
 from provisioning import encryption
 from provisioning.encrypted_fields import iterate_encrypted_values
 from tests.background.workers import Workers, until, worked_off
@@ -122,7 +122,7 @@ def test_status_and_ready_name_who_lacks_the_key_and_show_no_key(
 ):
     alpha(timedelta(0), "a")
     keys("b", "a")
-    holder_note("worker")
+    record_holder("worker")
     printed = run(capsys, "status")
     assert "Lacks key “b”: web server on alpha (seen " in printed
     assert f"Can decrypt values of this server: worker on {HOST} (seen " in printed
@@ -186,15 +186,15 @@ def test_a_stopped_one_goes_on_where_it_was(*, capsys, many, keys, admin, client
     keys("b", "a")
     run(capsys, "rotate", "--background")
     monkeypatch.setattr(tasks, "REPORT_STEP", 0)
-    report = background.task_progress
+    report = background.report_progress
 
     def stopped(*, run, done, **values):
         if done:
-            task_cancel(run=run)
+            cancel_task(run=run)
         report(run=run, done=done, **values)
 
     with monkeypatch.context() as patch:
-        patch.setattr(background, "task_progress", stopped)
+        patch.setattr(background, "report_progress", stopped)
         worked_off()
     task = TaskRun.objects.get()
     assert task.state == RunState.CANCELLED and key_ids() == {"a", "b"}

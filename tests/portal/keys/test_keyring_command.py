@@ -15,7 +15,7 @@ from portal.changes.comparison import find_differences, take_snapshot
 from portal.changes.encrypted_payloads import unseal_payload, unseal_secrets
 from portal.changes.models import Change
 from portal.keys import services
-from portal.keys.services import keyring_rotate, keyring_standing
+from portal.keys.services import get_key_usage, rotate_keyring
 from portal.staff.mfa import code_take, secrets_of, wrapped_secret
 from provisioning.credentials.models import Credential
 from provisioning.credentials.services import decrypt_active_credential
@@ -125,9 +125,9 @@ def test_an_interrupted_rotation_loses_nothing_and_goes_on_where_it_stopped(seal
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        keyring_rotate(origin=ORIGIN, progress=interrupted)
+        rotate_keyring(origin=ORIGIN, progress=interrupted)
     assert key_ids() == {"a", "b"} and all_opens(sealed, gateway)
-    assert keyring_rotate(origin=ORIGIN) == VALUES - 2
+    assert rotate_keyring(origin=ORIGIN) == VALUES - 2
     assert key_ids() == {"b"} and all_opens(sealed, gateway)
 
 
@@ -135,7 +135,7 @@ def test_more_rows_than_fit_one_transaction_are_all_sealed_anew(sealed, keys, mo
     monkeypatch.setattr("provisioning.encrypted_fields.BATCH", 1)
     monkeypatch.setattr(services, "PAUSE", 0)
     keys("b", "a")
-    assert keyring_rotate(origin=ORIGIN) == VALUES
+    assert rotate_keyring(origin=ORIGIN) == VALUES
     assert key_ids() == {"b"}
 
 
@@ -152,7 +152,7 @@ def test_a_form_opened_before_the_keys_change_still_knows_the_secrets_it_showed(
 def test_a_rotation_keeps_what_else_is_known_of_a_factor(sealed, keys):
     assert code_take(sealed.ana, sealed.code)
     keys("b", "a")
-    keyring_rotate(origin=ORIGIN)
+    rotate_keyring(origin=ORIGIN)
     assert Authenticator.objects.get(type="recovery_codes").data["used_mask"] == 1
     assert code_take(sealed.ana, sealed.code) is None
 
@@ -170,7 +170,7 @@ def test_what_does_not_open_is_named_left_alone_and_fails_the_command(capsys, se
     )
     assert Credential.objects.get().sealed_password == altered
     assert "can be removed" not in printed
-    assert keyring_standing().sealed_with("b") == VALUES - 1
+    assert get_key_usage().sealed_with("b") == VALUES - 1
 
 
 def test_status_after_the_loss_of_a_key_names_it_and_discard_gives_up_only_the_number_named(
@@ -184,7 +184,7 @@ def test_status_after_the_loss_of_a_key_names_it_and_discard_gives_up_only_the_n
         CommandError, match=f"{VALUES} values cannot be decrypted, not 5. Nothing was removed"
     ):
         call_command("keyring", "discard", "--values", "5")
-    assert keyring_standing().sealed_with("a") == VALUES
+    assert get_key_usage().sealed_with("a") == VALUES
     assert f"{VALUES} values that no key can decrypt" in run(capsys, "discard", "--values", str(VALUES))
     assert not list(iterate_encrypted_values()) and not Authenticator.objects.exists()
     assert Event.objects.get(action="keyring.discarded").after_data == {"values": VALUES}

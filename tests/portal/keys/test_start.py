@@ -5,7 +5,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
-from portal.keys.checks import key_problems, keys_ensure
+from portal.keys.checks import ensure_keys, find_key_problems
 from provisioning.credentials.models import Credential
 from tests.portal.keys.conftest import VALUES
 from tests.running.production import key
@@ -14,7 +14,7 @@ from tests.running.production import key
 def refused(settings):
     """What is said at start, by the web server and by commands alike."""
     with pytest.raises(ImproperlyConfigured) as caught:
-        keys_ensure()
+        ensure_keys()
     with pytest.raises(SystemCheckError) as checked:
         call_command("changes_settle", skip_checks=False)
     for part in str(caught.value).split(". "):
@@ -25,9 +25,9 @@ def refused(settings):
 
 
 def test_the_right_keys_start(sealed, keys):
-    keys_ensure()
+    ensure_keys()
     keys("b", "a")
-    keys_ensure()
+    ensure_keys()
 
 
 def test_a_missing_key_stops_the_start_and_is_named(sealed, keys, settings):
@@ -51,9 +51,9 @@ def test_another_old_key_under_the_same_name_stops_the_start_too(sealed, keys, s
 
 def test_a_single_damaged_value_does_not_keep_everybody_out(sealed):
     Credential.objects.update(sealed_password="v1.a.x.y")
-    keys_ensure()
+    ensure_keys()
 
 
 def test_an_empty_database_starts_with_any_key(keys, db):
     keys("b")
-    assert key_problems() == []
+    assert find_key_problems() == []

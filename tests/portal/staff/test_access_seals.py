@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from portal.audit.models import AccessSeal, Event
 from portal.audit.recording import origin_system
-from portal.audit.verification.chain import audit_verify
+from portal.audit.verification.chain import verify_trail
 from portal.staff.access_seals import disagreements, seal_after_upgrade
 from portal.staff.custom_roles import role_create, role_update
 from portal.staff.models import PasswordLink, TenantScope, User
@@ -117,7 +117,7 @@ def test_a_direct_edit_is_reported(attack, ana, admin, client):
         cursor.execute(statement.format(ana=ana.pk, hash=make_password("x")))
         assert cursor.rowcount
     assert [found for found in disagreements() if found.startswith(words)], disagreements()
-    report = audit_verify()
+    report = verify_trail()
     assert report.whole and any(words in said for said in report.disagreements)
     warnings = client.get("/healthz/ready").json()["warnings"]
     assert words in warnings["access rights"]

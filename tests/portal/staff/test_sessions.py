@@ -162,7 +162,7 @@ def test_workers_empty_expired_sessions_and_keep_the_others(ana, monkeypatch):
     Session.objects.filter(pk=gone.session.session_key).update(expire_date=timezone.now())
     long_ago = timezone.now() - timedelta(days=1)
     UserSession.objects.filter(session_key=gone.session.session_key).update(created_at=long_ago)
-    periodic.housekeeping_do()
+    periodic.run_housekeeping()
     key = browser.session.session_key
     assert list(Session.objects.values_list("pk", flat=True)) == [key]
     assert list(UserSession.objects.values_list("session_key", flat=True)) == [key]

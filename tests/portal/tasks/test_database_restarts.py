@@ -15,7 +15,7 @@ from django.utils import timezone
 from portal.core.logs import current_request_id
 from portal.tasks.models import State, TaskRun, Worker
 from portal.tasks.runner import attempt
-from portal.tasks.services import Owner, task_enqueue
+from portal.tasks.services import Owner, enqueue_task
 from tests.background.kinds import kinds_register
 from tests.background.workers import Workers, redis_database, redis_emptied, until
 from tests.running.production import production_environment
@@ -43,7 +43,7 @@ def workers(request: pytest.FixtureRequest, committed_db: None, settings: Any) -
 def counting(log: Path, steps: int = 1, pause: float = 0.0) -> TaskRun:
     """A run, put in line."""
     arguments = {"file": str(log), "steps": steps, "pause": pause}
-    return task_enqueue(kind="test.count", title="Count", owner=ANA, arguments=arguments)
+    return enqueue_task(kind="test.count", title="Count", owner=ANA, arguments=arguments)
 
 
 def is_done(run: TaskRun) -> bool:
@@ -83,7 +83,7 @@ def test_work_that_a_restart_interrupted_is_done_again(workers, tmp_path) -> Non
 
 
 def test_a_database_that_fails_during_work_ends_the_attempt_and_not_the_run(committed_db) -> None:
-    run = task_enqueue(kind="test.lost", title="Lost", owner=ANA)
+    run = enqueue_task(kind="test.lost", title="Lost", owner=ANA)
     for tries in (1, 2):
         attempt(str(run.pk))
         run.refresh_from_db()
@@ -94,7 +94,7 @@ def test_a_database_that_fails_during_work_ends_the_attempt_and_not_the_run(comm
 
 
 def test_an_error_of_the_system_is_named_and_not_quoted(db) -> None:
-    run = task_enqueue(kind="test.full", title="Full", owner=ANA)
+    run = enqueue_task(kind="test.full", title="Full", owner=ANA)
     attempt(str(run.pk))
     run.refresh_from_db()
     assert "OSError ENOSPC" in run.message and "canary" not in run.message
@@ -104,7 +104,7 @@ def test_the_worker_logs_under_the_request_that_started_the_work(workers, tmp_pa
     mark = current_request_id.set("feedfacecafebeef")
     try:
         run = counting(tmp_path / "log")
-        broken = task_enqueue(kind="test.broken", title="Broken", owner=ANA)
+        broken = enqueue_task(kind="test.broken", title="Broken", owner=ANA)
     finally:
         current_request_id.reset(mark)
     worker = workers.start(stderr=subprocess.PIPE)
@@ -126,7 +126,7 @@ def test_work_that_waits_for_minutes_is_a_warning(db, client) -> None:
         return client.get("/healthz/ready").json()["warnings"].get("background work", "")
 
     Worker.objects.create(name="alpha")
-    run = task_enqueue(kind="test.count", title="Count", owner=ANA)
+    run = enqueue_task(kind="test.count", title="Count", owner=ANA)
     assert warning() == ""
     TaskRun.objects.update(waiting_since=timezone.now() - timedelta(minutes=3))
     assert "waiting for 3 minutes although a worker is running" in warning()

@@ -9,7 +9,7 @@ from django.utils import timezone
 from portal.audit.models import Event
 from portal.tasks import periodic
 from portal.tasks.models import Periodic, State, TaskRun
-from portal.tasks.periodic import housekeeping_do, periodic_register
+from portal.tasks.periodic import register_periodic, run_housekeeping
 from tests.background.workers import worked_off
 
 DAY = timedelta(days=1)
@@ -20,7 +20,7 @@ def started(monkeypatch) -> list[str]:
     """What was started, with nothing else registered."""
     monkeypatch.setattr(periodic, "_REGULAR", {})
     calls: list[str] = []
-    periodic_register("test.daily", lambda: calls.append("daily"), every=DAY)
+    register_periodic("test.daily", lambda: calls.append("daily"), every=DAY)
     return calls
 
 
@@ -35,12 +35,12 @@ def due(name: str) -> None:
 
 
 def test_it_is_started_once_per_period_by_whichever_worker(db, monkeypatch, started) -> None:
-    housekeeping_do()
+    run_housekeeping()
     assert started == [], "the first time is a period after it was first known"
     due("test.daily")
     for _ in range(3):
         another_worker(monkeypatch)
-        housekeeping_do()
+        run_housekeeping()
     assert started == ["daily"]
     assert Periodic.objects.get().due_at > timezone.now() + DAY - timedelta(minutes=1)
 
@@ -52,11 +52,11 @@ def test_what_could_not_be_started_is_tried_again(db, monkeypatch, caplog) -> No
     def broken() -> None:
         raise OSError("canary")
 
-    periodic_register("test.broken", broken, every=DAY)
-    housekeeping_do()
+    register_periodic("test.broken", broken, every=DAY)
+    run_housekeeping()
     due("test.broken")
     another_worker(monkeypatch)
-    housekeeping_do()
+    run_housekeeping()
     assert "test.broken could not be started: OSError" in caplog.text and "canary" not in caplog.text
     assert Periodic.objects.get().due_at < timezone.now() + periodic.RETRY_AFTER
 
@@ -65,11 +65,11 @@ def test_workers_verify_and_archive_the_trail_every_day(db, monkeypatch) -> None
     regular = {chore: each for chore, each in periodic._REGULAR.items() if isinstance(chore, partial)}
     monkeypatch.setattr(periodic, "_REGULAR", regular)
     another_worker(monkeypatch)
-    housekeeping_do()
+    run_housekeeping()
     for name in ("audit.verify", "audit.archive"):
         due(name)
     another_worker(monkeypatch)
-    housekeeping_do()
+    run_housekeeping()
     assert {run.kind for run in TaskRun.objects.all()} == {"audit.verify", "audit.archive"}
     assert {run.owner_id for run in TaskRun.objects.all()} == {None}
     worked_off()

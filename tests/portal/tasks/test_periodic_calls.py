@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from portal.tasks import periodic
-from portal.tasks.periodic import housekeeping_do, housekeeping_register
+from portal.tasks.periodic import register_housekeeping, run_housekeeping
 
 
 @pytest.fixture(autouse=True)
@@ -15,10 +15,10 @@ def _nothing_registered(monkeypatch):
 
 def test_it_is_done_at_once_and_then_when_its_time_has_come():
     often, rarely = [], []
-    housekeeping_register(lambda: often.append(1), every=timedelta(0))
-    housekeeping_register(lambda: rarely.append(1), every=timedelta(hours=1))
+    register_housekeeping(lambda: often.append(1), every=timedelta(0))
+    register_housekeeping(lambda: rarely.append(1), every=timedelta(hours=1))
     for _ in range(3):
-        housekeeping_do()
+        run_housekeeping()
     assert (len(often), len(rarely)) == (3, 1)
 
 
@@ -29,8 +29,8 @@ def test_one_that_fails_keeps_back_no_other_and_tells_the_log_no_secret(db, capl
     def broken():
         raise ValueError("canary")
 
-    housekeeping_register(broken, every=timedelta(hours=1))
-    housekeeping_register(lambda: done.append(1), every=timedelta(hours=1))
-    housekeeping_do()
+    register_housekeeping(broken, every=timedelta(hours=1))
+    register_housekeeping(lambda: done.append(1), every=timedelta(hours=1))
+    run_housekeeping()
     assert done == [1]
     assert "broken failed: ValueError" in caplog.text and "canary" not in caplog.text

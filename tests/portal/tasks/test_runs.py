@@ -11,17 +11,17 @@ from django.utils import timezone
 
 from portal.tasks import cancellation, recovery, services
 from portal.tasks.models import State, TaskRun, Worker
-from portal.tasks.recovery import runs_recover
-from portal.tasks.registry import TaskType, UnknownKind, kind_register
+from portal.tasks.recovery import recover_runs
+from portal.tasks.registry import TaskType, UnknownKind, register_task_type
 from portal.tasks.runner import attempt
 from portal.tasks.services import (
     AttemptStopped,
     Owner,
     TaskNotPossible,
-    task_cancel,
-    task_enqueue,
-    task_progress,
-    task_retry,
+    cancel_task,
+    enqueue_task,
+    report_progress,
+    retry_task,
 )
 from tests.background.kinds import counted, kinds_register
 from tests.background.workers import until
@@ -32,7 +32,7 @@ kinds_register()
 
 def enqueued(kind="test.refused", owner=ANA, key="", **arguments):
     """One run in line."""
-    return task_enqueue(kind=kind, title=f"Work of {kind}", owner=owner, arguments=arguments, key=key)
+    return enqueue_task(kind=kind, title=f"Work of {kind}", owner=owner, arguments=arguments, key=key)
 
 
 def counting(file, steps=3, pause=0.0, **values):
@@ -62,7 +62,7 @@ def test_a_kind_that_is_not_registered_is_an_error(db):
 
 def test_two_kinds_of_one_name_are_an_error():
     with pytest.raises(ValueError, match=r"two kinds of background work called test\.count"):
-        kind_register(TaskType("test.count", work=counted, permission="another"))
+        register_task_type(TaskType("test.count", work=counted, permission="another"))
 
 
 def test_a_run_is_done_once_however_often_it_is_handed_over(db, tmp_path):
@@ -86,7 +86,7 @@ def test_of_one_key_there_is_one_open_run(db):
     attempt(str(first.pk))
     assert enqueued(key="report-may").pk != first.pk
     with pytest.raises(TaskNotPossible, match="already running or waiting"):
-        task_retry(run=first)
+        retry_task(run=first)
 
 
 def test_nobody_has_more_than_a_bounded_number_under_way(db, monkeypatch):
@@ -131,7 +131,7 @@ def test_work_that_takes_too_long_is_stopped_in_the_middle_of_a_wait(committed_d
 
 def test_waiting_work_that_is_stopped_never_begins(db, tmp_path):
     run = counting(tmp_path / "log")
-    assert task_cancel(run=run) and not task_cancel(run=run)
+    assert cancel_task(run=run) and not cancel_task(run=run)
     attempt(str(run.pk))
     run.refresh_from_db()
     assert run.state == State.CANCELLED and begun(tmp_path / "log") == 0
@@ -140,9 +140,9 @@ def test_waiting_work_that_is_stopped_never_begins(db, tmp_path):
 def test_failed_and_stopped_work_starts_again_and_other_work_does_not(db, tmp_path):
     run = counting(tmp_path / "log")
     with pytest.raises(TaskNotPossible, match="failed or was stopped"):
-        task_retry(run=run)
-    task_cancel(run=run)
-    task_retry(run=run)
+        retry_task(run=run)
+    cancel_task(run=run)
+    retry_task(run=run)
     attempt(str(run.pk))
     run.refresh_from_db()
     assert run.state == State.DONE and begun(tmp_path / "log") == 1
@@ -155,12 +155,12 @@ def test_running_work_stops_at_its_next_report_and_a_retry_waits_for_it(committe
     working = threading.Thread(target=lambda: (attempt(str(run.pk)), connections.close_all()))
     working.start()
     until(lambda: begun(log))
-    task_cancel(run=run)
-    task_retry(run=run)
+    cancel_task(run=run)
+    retry_task(run=run)
     TaskRun.objects.update(arguments={**run.arguments, "steps": 3})
     attempt(str(run.pk))  # another worker, at once: the first has not stopped yet, or has just stopped
     working.join(60)
-    runs_recover()
+    recover_runs()
     attempt(str(run.pk))
     run.refresh_from_db()
     lines = [line.split()[0] for line in log.read_text().splitlines()]
@@ -171,10 +171,10 @@ def test_an_attempt_that_was_overtaken_changes_nothing_any_more(db, monkeypatch)
     run = enqueued()
     silent(run)
     late = TaskRun.objects.get(pk=run.pk)
-    runs_recover()
+    recover_runs()
     attempt(str(run.pk))  # fails in its own words
     with pytest.raises(AttemptStopped):
-        task_progress(run=late, done=1, total=2)
+        report_progress(run=late, done=1, total=2)
     run.refresh_from_db()
     assert run.message == "There is nothing to count."
 
@@ -183,12 +183,12 @@ def test_a_lost_run_is_in_line_again_until_it_was_lost_too_often(db):
     run = enqueued()
     for lost in (1, 2, 3):
         silent(run)
-        runs_recover()
+        recover_runs()
         run.refresh_from_db()
         assert run.attempts == lost
         assert run.state == (State.WAITING if lost < 3 else State.FAILED)
     assert "interrupted 3 times" in run.message
-    task_retry(run=run)
+    retry_task(run=run)
     attempt(str(run.pk))
     run.refresh_from_db()
     assert run.attempts == 1
@@ -197,7 +197,7 @@ def test_a_lost_run_is_in_line_again_until_it_was_lost_too_often(db):
 def test_a_worker_that_is_told_to_end_gives_its_work_back(db, tmp_path, monkeypatch):
     monkeypatch.setattr(cancellation, "_stopping", threading.Event())
     run = counting(tmp_path / "log")
-    cancellation.worker_stop()
+    cancellation.stop_worker()
     attempt(str(run.pk))
     run.refresh_from_db()
     assert (run.state, run.attempts, run.claim) == (State.WAITING, 0, "")
@@ -207,12 +207,12 @@ def test_results_expire_and_old_runs_are_forgotten(db, tmp_path, monkeypatch):
     run = counting(tmp_path / "log")
     attempt(str(run.pk))
     TaskRun.objects.update(result_until=timezone.now() - timedelta(seconds=1))
-    runs_recover()
+    recover_runs()
     run.refresh_from_db()
     assert run.result == {} and "expired" in run.message and not (tmp_path / "log").exists()
     TaskRun.objects.update(created_at=timezone.now() - timedelta(days=31))
     waiting = enqueued()
-    runs_recover()
+    recover_runs()
     assert list(TaskRun.objects.all()) == [waiting]
 
 
@@ -221,13 +221,13 @@ def test_of_what_has_ended_a_bounded_number_is_kept(db, monkeypatch):
     for _ in range(4):
         attempt(str(enqueued().pk))
     newest = [run.pk for run in TaskRun.objects.filter(owner_id=ANA.id)[:2]]
-    runs_recover()
+    recover_runs()
     assert [run.pk for run in TaskRun.objects.filter(owner_id=ANA.id)] == newest
 
 
 def test_a_worker_is_there_while_it_gives_signs_of_life(db):
-    assert not recovery.worker_is_there()
-    recovery.worker_note("one")
-    assert recovery.worker_is_there()
+    assert not recovery.is_worker_running()
+    recovery.record_worker("one")
+    assert recovery.is_worker_running()
     Worker.objects.update(seen_at=timezone.now() - timedelta(minutes=2))
-    assert not recovery.worker_is_there()
+    assert not recovery.is_worker_running()

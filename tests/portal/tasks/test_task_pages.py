@@ -5,9 +5,9 @@ import time
 import pytest
 
 from portal.tasks.models import State, TaskRun
-from portal.tasks.recovery import worker_note
+from portal.tasks.recovery import record_worker
 from portal.tasks.runner import attempt
-from portal.tasks.services import Owner, task_enqueue
+from portal.tasks.services import Owner, enqueue_task
 from tests.background.kinds import kinds_register
 
 kinds_register()
@@ -15,7 +15,7 @@ kinds_register()
 
 def work_of(person, kind="test.refused", **arguments):
     """A run of somebody's."""
-    return task_enqueue(kind=kind, title="Count the rows", owner=Owner(person.pk, "x"), arguments=arguments)
+    return enqueue_task(kind=kind, title="Count the rows", owner=Owner(person.pk, "x"), arguments=arguments)
 
 
 def shown(client):
@@ -67,7 +67,7 @@ def test_progress_and_result_are_shown(agent, client_of, tmp_path):
 def test_the_page_says_when_nobody_works(agent, client_of):
     work_of(agent)
     assert "aren’t responding" in shown(client_of(agent))
-    worker_note("one")
+    record_worker("one")
     assert "aren’t responding" not in shown(client_of(agent))
 
 
@@ -78,7 +78,7 @@ def test_the_ready_check_warns_where_nobody_works(client, db):
         return answer.json()["warnings"]
 
     assert "no worker is running" in warnings()["background work"]
-    worker_note("one")
+    record_worker("one")
     assert "background work" not in warnings()
 
 

@@ -16,8 +16,8 @@ from django.db import connection
 from portal.tasks.database import DatabaseWorker
 from portal.tasks.dispatch import run_attempt
 from portal.tasks.models import State, TaskRun
-from portal.tasks.recovery import runs_recover
-from portal.tasks.services import Owner, task_enqueue
+from portal.tasks.recovery import recover_runs
+from portal.tasks.services import Owner, enqueue_task
 from tests.background.kinds import kinds_register
 from tests.background.workers import Workers, redis_database, redis_emptied, until
 
@@ -43,7 +43,7 @@ def workers(request: pytest.FixtureRequest, committed_db: None, settings: Any) -
 def counting(log: Path, steps: int, pause: float) -> TaskRun:
     """A run, put in line."""
     arguments = {"file": str(log), "steps": steps, "pause": pause}
-    return task_enqueue(kind="test.count", title="Count", owner=ANA, arguments=arguments)
+    return enqueue_task(kind="test.count", title="Count", owner=ANA, arguments=arguments)
 
 
 def shortened(run: TaskRun) -> None:
@@ -94,7 +94,7 @@ def test_two_workers_do_every_run_once_though_all_are_handed_over_twice(workers,
     pair = [("test.met", {"file": str(log)})] * 2  # neither ends before both processes work
     rest = [("test.count", {"file": str(log), "steps": 2, "pause": 0.01})] * 19
     for number, (kind, arguments) in enumerate(pair + rest):
-        run = task_enqueue(kind=kind, title="Work", owner=Owner(number % 3, "Ana"), arguments=arguments)
+        run = enqueue_task(kind=kind, title="Work", owner=Owner(number % 3, "Ana"), arguments=arguments)
         run_attempt.enqueue(str(run.pk))
         run_attempt.enqueue(str(run.pk))
     both = [workers.start(), workers.start()]
@@ -119,7 +119,7 @@ def test_a_redis_that_is_away_delays_the_work_and_not_who_asks_for_it(
     run.refresh_from_db()
     assert (run.state, run.dispatched_at) == (State.WAITING, None)
     settings.TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
-    runs_recover()
+    recover_runs()
     run.refresh_from_db()
     assert run.dispatched_at
 

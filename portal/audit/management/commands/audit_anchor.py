@@ -5,11 +5,11 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from portal.audit.anchors import AnchorUnavailable, anchor_file
+from portal.audit.anchors import AnchorUnavailable, get_anchor_file
 from portal.audit.base_command import AuditCommand
-from portal.audit.forwarding.delivery import anchors_deliver
+from portal.audit.forwarding.delivery import deliver_anchors
 from portal.audit.recording import origin_system
-from portal.audit.verification.views import anchored_record
+from portal.audit.verification.views import record_anchor
 
 
 class Command(AuditCommand):
@@ -20,10 +20,10 @@ class Command(AuditCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Raises CommandError if the file cannot be written, or a receiver does not take the anchor."""
         try:
-            sequence = anchored_record(origin_system("audit_anchor"))
+            sequence = record_anchor(origin_system("audit_anchor"))
         except AnchorUnavailable as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"Row {sequence} is anchored in {anchor_file()}")
-        problems = anchors_deliver(holder=f"audit_anchor:{uuid.uuid4().hex}")
+        self.stdout.write(f"Row {sequence} is anchored in {get_anchor_file()}")
+        problems = deliver_anchors(holder=f"audit_anchor:{uuid.uuid4().hex}")
         if problems:
             raise CommandError("\n".join(["The anchor was not accepted by", *problems]))

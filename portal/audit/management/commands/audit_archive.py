@@ -9,8 +9,8 @@ from django.core.management.base import CommandError
 
 from portal.audit.base_command import AuditCommand
 from portal.audit.recording import origin_system
-from portal.audit.retention.archives import ArchiveBroken, ArchiveRefused, archive_check, archives_write
-from portal.audit.retention.background import month_begin
+from portal.audit.retention.archives import ArchiveBroken, ArchiveRefused, check_archive, write_archives
+from portal.audit.retention.background import get_month_start
 
 
 class Command(AuditCommand):
@@ -36,12 +36,12 @@ class Command(AuditCommand):
             raise CommandError(str(problem)) from None
 
     def _check(self, path: Path) -> None:
-        archive = archive_check(path)
+        archive = check_archive(path)
         rows = f"rows {archive.first} to {archive.last}, {archive.since} to {archive.until}"
         self.stdout.write(f"{path.name} is whole: {rows}")
 
     def _write(self, until: datetime) -> None:
-        for kept in archives_write(until=until, origin=origin_system("audit_archive")):
+        for kept in write_archives(until=until, origin=origin_system("audit_archive")):
             self.stdout.write(f"Rows {kept.first} to {kept.last} are in {kept.path}")
         self.stdout.write(f"Everything before {until:%Y-%m-%d} is archived.")
 
@@ -49,7 +49,7 @@ class Command(AuditCommand):
 def _day(text: str | None) -> datetime:
     """Midnight of that day; without one the beginning of this month. Raises CommandError."""
     if text is None:
-        return month_begin()
+        return get_month_start()
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:

@@ -6,8 +6,8 @@ from django.core.management.base import CommandError
 from django.db import ProgrammingError
 
 from portal.audit.base_command import AuditCommand
-from portal.audit.recording import event_record, origin_system
-from portal.audit.verification.index_check import index_repair
+from portal.audit.recording import origin_system, record_event
+from portal.audit.verification.index_check import repair_index
 
 # PostgreSQL's insufficient_privilege.
 NOT_THE_OWNER = "42501"
@@ -24,7 +24,7 @@ class Command(AuditCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Works while people work. What was missing or wrong is on record afterwards."""
         try:
-            missing, wrong = index_repair()
+            missing, wrong = repair_index()
         except ProgrammingError as failure:
             if getattr(failure.__cause__, "sqlstate", "") != NOT_THE_OWNER:
                 raise
@@ -33,7 +33,7 @@ class Command(AuditCommand):
             ) from failure
         if missing or wrong:
             said = [f"{missing:,} entries were missing"] if missing or not wrong else []
-            event_record(
+            record_event(
                 action="audit.index_mended",
                 origin=origin_system("manage.py audit_index"),
                 outcome="success",

@@ -7,7 +7,7 @@ from django.core.management.base import CommandError
 
 from portal.audit.base_command import AuditCommand
 from portal.audit.recording import origin_system
-from portal.audit.retention.purging import PurgeRefused, archives_purge, guaranteed_since
+from portal.audit.retention.purging import PurgeRefused, get_guaranteed_since, purge_archives
 
 
 class Command(AuditCommand):
@@ -26,7 +26,7 @@ class Command(AuditCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Raises CommandError at the first archive that is not there as it was written."""
-        since = guaranteed_since()
+        since = get_guaranteed_since()
         if not options["yes"]:
             raise CommandError(
                 f"This removes archived events from before {since:%Y-%m-%d}. Run again with --yes to "
@@ -34,7 +34,7 @@ class Command(AuditCommand):
             )
         count = 0
         try:
-            for kept, gone in archives_purge(origin=origin_system("audit_purge")):
+            for kept, gone in purge_archives(origin=origin_system("audit_purge")):
                 count += gone
                 self.stdout.write(f"Rows {kept.first} to {kept.last}: {gone} removed, {kept.file} has them")
         except PurgeRefused as problem:

@@ -14,8 +14,8 @@ from django.db import Error as DatabaseFailure
 from django.db import close_old_connections
 
 from portal.audit.base_command import AuditCommand
-from portal.audit.forwarding.backlog import backlogs
-from portal.audit.forwarding.delivery import deliver_all, feeds_configured
+from portal.audit.forwarding.backlog import get_backlogs
+from portal.audit.forwarding.delivery import deliver_all, get_forwarders
 
 logger = logging.getLogger(__name__)
 PAUSE, PAUSE_WITHOUT_DATABASE = 1.0, 10.0
@@ -35,7 +35,7 @@ class Command(AuditCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Returns after SIGTERM or Ctrl-C, between two batches; with --once when nothing is left to tell."""
-        feeds = feeds_configured()
+        feeds = get_forwarders()
         if not feeds:
             self.stderr.write(
                 "No receivers are configured in AUDIT_FORWARD_TO or AUDIT_ANCHOR_FORWARD_TO. "
@@ -56,7 +56,7 @@ class Command(AuditCommand):
 def _once(holder: str) -> None:
     while deliver_all(holder=holder, at_once=True):
         pass
-    if any(backlog.behind for backlog in backlogs()):
+    if any(backlog.behind for backlog in get_backlogs()):
         sys.exit(1)
 
 

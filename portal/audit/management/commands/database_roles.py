@@ -9,7 +9,7 @@ from django.db import Error as DatabaseFailure
 from django.db import connection, transaction
 
 from portal.audit.base_command import AuditCommand
-from portal.audit.database_roles import RoleUnsafe, role_check, role_statements
+from portal.audit.database_roles import RoleUnsafe, check_role, get_role_statements
 
 
 class Command(AuditCommand):
@@ -29,16 +29,16 @@ class Command(AuditCommand):
         role, password = self._application()
         if options["print"]:
             with connection.cursor():
-                statements = role_statements(connection, role=role, password="")
+                statements = get_role_statements(connection, role=role, password="")
                 self.stdout.write(
                     "\n".join(f"{text.as_string(connection.connection)};" for text in statements)
                 )
             return
         try:
             with transaction.atomic(), connection.cursor() as cursor:
-                for statement in role_statements(connection, role=role, password=password):
+                for statement in get_role_statements(connection, role=role, password=password):
                     cursor.execute(statement)
-                role_check(connection, role)
+                check_role(connection, role)
         except RoleUnsafe as problem:
             raise CommandError(str(problem)) from None
         except DatabaseFailure as failure:

@@ -8,12 +8,12 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from portal.audit.anchors import anchor_of
+from portal.audit.anchors import parse_anchor
 from portal.audit.base_command import AuditCommand
 from portal.audit.recording import origin_system
-from portal.audit.verification.chain import Progress, audit_verify
-from portal.audit.verification.jobs import Extent, NoSuchRows, extent_asked, verified_record
-from portal.audit.verification.report import Report, verdict_of, warnings_words
+from portal.audit.verification.chain import Progress, verify_trail
+from portal.audit.verification.jobs import Extent, NoSuchRows, parse_extent, record_verification
+from portal.audit.verification.report import Report, describe_verdict, describe_warnings
 
 
 class Command(AuditCommand):
@@ -42,30 +42,30 @@ class Command(AuditCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Prints the verdict; SystemExit(1) if the chain is broken, (2) if guards or anchors are missing."""
         extent, started = _extent(options), time.monotonic()
-        report = audit_verify(
+        report = verify_trail(
             since_anchor=extent.since_anchor,
             first=extent.first,
             last=extent.last,
-            kept=[anchor_of(line) for line in options["anchor"]],
+            kept=[parse_anchor(line) for line in options["anchor"]],
             progress=self._progress(),
         )
         seconds = time.monotonic() - started
-        verified_record(report, origin_system("verify_audit"))
+        record_verification(report, origin_system("verify_audit"))
         self._print(report, seconds)
         if not report.whole:
             sys.exit(1)
-        if warnings_words(report):
+        if describe_warnings(report):
             sys.exit(2)
 
     def _print(self, report: Report, seconds: float) -> None:
         if report.whole:
-            self.stdout.write(f"{verdict_of(report)} ({seconds:.1f} s)")
+            self.stdout.write(f"{describe_verdict(report)} ({seconds:.1f} s)")
         else:
             for problem in report.problems:
                 self.stdout.write(str(problem))
-            self.stderr.write(verdict_of(report))
-        if warnings_words(report):
-            self.stderr.write(warnings_words(report))
+            self.stderr.write(describe_verdict(report))
+        if describe_warnings(report):
+            self.stderr.write(describe_warnings(report))
 
     def _progress(self) -> Progress:
         """A line that counts up, for a person at a terminal; nothing for a log."""
@@ -82,7 +82,7 @@ def _extent(options: dict[str, Any]) -> Extent:
     if options["since_anchor"] and (options["first"] or options["last"]):
         raise CommandError("Use either --since-anchor or --from and --to.")
     try:
-        asked = extent_asked(options["first"], options["last"], UTC)
+        asked = parse_extent(options["first"], options["last"], UTC)
     except NoSuchRows as problem:
         raise CommandError(str(problem)) from problem
     return Extent(options["since_anchor"], asked.first, asked.last)

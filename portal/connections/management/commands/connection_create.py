@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from portal.audit.recording import AuditUnavailable, ObjectRef, event_record, origin_system
+from portal.audit.recording import AuditUnavailable, ObjectRef, origin_system, record_event
 from provisioning.credentials.models import Connection
 from provisioning.credentials.services import create_connection
 
@@ -47,7 +47,7 @@ def _created(options: dict[str, Any]) -> Connection:
         colour="red" if options["kind"] == Connection.Kind.PRODUCTION else "green",
         tenant_guid=options["tenant"],
     )
-    event_record(
+    record_event(
         action="connection.created",
         origin=origin_system("manage.py connection_create"),
         connection=made.slug,

@@ -5,16 +5,21 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from portal.audit.recording import AuditUnavailable, origin_system
-from portal.keys.background import rotation_start
-from portal.keys.key_presence import holders_lacking, holders_sealing, holders_there, holders_words
+from portal.keys.background import start_rotation
+from portal.keys.key_presence import (
+    describe_holders,
+    find_holders_lacking_key,
+    find_holders_sealing,
+    get_active_holders,
+)
 from portal.keys.services import (
     KeyNotEverywhere,
     KeyUsage,
     NumberDiffers,
-    key_everywhere_ensure,
-    keyring_discard,
-    keyring_rotate,
-    keyring_standing,
+    discard_undecryptable,
+    ensure_key_everywhere,
+    get_key_usage,
+    rotate_keyring,
 )
 from portal.tasks.services import TaskNotPossible
 from provisioning.encryption import KeyringError, key_ids
@@ -64,7 +69,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
 
     def _status(self, options: dict[str, Any]) -> None:
-        standing = keyring_standing()
+        standing = get_key_usage()
         self._table(standing)
         self._advice(standing)
         self._servers()
@@ -79,18 +84,18 @@ class Command(BaseCommand):
         if options["background"]:
             self._rotate_later(despite)
             return
-        done = keyring_rotate(origin=ORIGIN, progress=self._progress, despite=despite)
+        done = rotate_keyring(origin=ORIGIN, progress=self._progress, despite=despite)
         self.stdout.write(f"{done} values were re-encrypted.")
         self._status(options)
 
     def _rotate_later(self, despite: str) -> None:
         if not despite:
-            key_everywhere_ensure()
-        rotation_start(origin=ORIGIN, despite=despite)
+            ensure_key_everywhere()
+        start_rotation(origin=ORIGIN, despite=despite)
         self.stdout.write("A background worker does this. /tasks/ shows the progress.")
 
     def _discard(self, options: dict[str, Any]) -> None:
-        taken = keyring_discard(origin=ORIGIN, expected=options["values"])
+        taken = discard_undecryptable(origin=ORIGIN, expected=options["values"])
         self.stdout.write(f"{taken} values that no key can decrypt were removed.")
 
     def _progress(self, place: str, done: int) -> None:
@@ -125,20 +130,23 @@ class Command(BaseCommand):
             )
 
     def _servers(self) -> None:
-        lacking = holders_lacking()
+        lacking = find_holders_lacking_key()
         for title, holders in (
-            ("Can decrypt values of this server", [one for one in holders_there() if one not in lacking]),
+            (
+                "Can decrypt values of this server",
+                [one for one in get_active_holders() if one not in lacking],
+            ),
             (f"Lacks key “{key_ids()[0]}”", lacking),
         ):
             if holders:
-                self.stdout.write(f"{title}: {holders_words(holders)}.")
+                self.stdout.write(f"{title}: {describe_holders(holders)}.")
 
 
 def _removable(key_id: str, first: str) -> str:
     """What a running server stores next opens with the key it seals with alone."""
-    if sealing := holders_sealing(key_id):
+    if sealing := find_holders_sealing(key_id):
         return (
-            f", but new values are still encrypted with it on {holders_words(sealing)}. "
+            f", but new values are still encrypted with it on {describe_holders(sealing)}. "
             f"Put “{first}” first there, restart and rotate again."
         )
     return ". You can remove it from PORTAL_ENCRYPTION_KEYS."

@@ -7,7 +7,7 @@ from django.core.management.base import CommandError
 from django.db import transaction
 
 from portal.audit.base_command import AuditCommand
-from portal.audit.recording import event_record, origin_system
+from portal.audit.recording import origin_system, record_event
 from portal.staff.access_seals import accept, disagreements
 from portal.staff.identity import person_ref
 from portal.staff.models import User
@@ -45,7 +45,7 @@ class Command(AuditCommand):
             if person is None:
                 raise CommandError("There is no person with this username.")
             parts = ", ".join(accept(person)) or "nothing was changed"
-            event_record(
+            record_event(
                 action="staff.rights_accepted",
                 origin=origin_system("manage.py access_seal"),
                 object=person_ref(person),

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from portal.tasks.workers import work
+from portal.tasks.workers import run_worker
 from portal.version import VERSION
 
 logger = logging.getLogger(__name__)
@@ -25,4 +25,4 @@ class Command(BaseCommand):
         """Returns after a batch, or ends with exit code 0 at SIGTERM."""
         logging.captureWarnings(True)
         logger.info("worker starts", extra={"version": VERSION})
-        work(batch=options["batch"])
+        run_worker(batch=options["batch"])
