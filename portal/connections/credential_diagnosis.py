@@ -101,7 +101,7 @@ FINDINGS: dict[str, tuple[str, str]] = {
         "URL, then test again.",
     ),
     "limited": (
-        "The gateway's rate limit has been reached.",
+        "The gateway asked to wait before the next request.",
         _RIGHT_PERHAPS + "Wait until the time shown below, then test again.",
     ),
     "disturbed": (

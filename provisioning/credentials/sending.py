@@ -131,7 +131,7 @@ def _send(call: Call, credential: Credential) -> Answer:
     if connection.retry_at and connection.retry_at > timezone.now():
         words = retry_after.words(connection.retry_at, longer=False)
         raise NotSent(
-            f"The gateway’s rate limit has been reached. Nothing was sent. {words}",
+            f"The gateway asked to wait before the next request. Nothing was sent. {words}",
             ASKED_TO_WAIT,
             retry_at=connection.retry_at,
         )

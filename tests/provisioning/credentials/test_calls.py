@@ -99,7 +99,8 @@ def test_nobody_calls_a_gateway_that_asked_to_wait(answers, first, status):
     for _ in range(5):
         for error in (read(), write()):
             assert isinstance(error, NotSent) and error.detail == "limited" and error.retry_at
-            assert "rate limit" in str(error) and "Try again after" in str(error)
+            assert "asked to wait" in str(error) and "rate limit" not in str(error)
+            assert "Try again after" in str(error)
         with pytest.raises(NotSent):
             service.probe_credential(credential=get_active_credential(slug="sandbox"))
     assert len(requests) == 1
