@@ -66,6 +66,18 @@ def reveal_secrets(*, user: Person, origin: Origin, change: Change) -> dict[str,
     return secrets
 
 
+def find_replaced_secrets(change: Change) -> list[str]:
+    """Return the generated properties that a later change replaced, or may have replaced."""
+    later = Change.objects.filter(
+        connection=change.connection,
+        object_guid=change.object_guid,
+        created_at__gt=change.created_at,
+        state__in=(State.ACCEPTED, State.SENDING, State.UNKNOWN, State.NOT_FOUND),
+    )
+    sent = {name for each in later for name in each.body}
+    return sorted(sent.intersection(GENERATED.get(change.operation, ())))
+
+
 def find_change_with_secrets(*, user: Person, connection: str, guid: str) -> Change | None:
     """Return the change whose generated secrets can still be shown to this user, if there is one."""
     changes = visible_changes(user).filter(

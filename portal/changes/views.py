@@ -123,7 +123,7 @@ class ChangePage(ChangeView):
         """Show the review while the change is a draft, its outcome afterwards."""
         draft = open_draft(request)
         typed = draft.fields if draft else {}
-        given: dict[str, Any] = {name: typed.get(name, "") for name in ("reason", "confirmation")}
+        given: dict[str, Any] = {name: typed.get(name, "") for name in ("reason", "confirmation", "seen")}
         return self.page(self.change(), **given)
 
 
@@ -258,9 +258,13 @@ class ChangeReveal(ChangeView):
         change = step_arguments["change"]
         secrets = one_time_secrets.reveal_secrets(**step_arguments)
         url = entity_url(change.kind, change.connection, change.object_guid)
-        response = render(
-            request, "changes/reveal.html", {"change": change, "secrets": secrets, "entity_url": url}
-        )
+        context = {
+            "change": change,
+            "secrets": secrets,
+            "replaced": one_time_secrets.find_replaced_secrets(change),
+            "entity_url": url,
+        }
+        response = render(request, "changes/reveal.html", context)
         response["Cache-Control"] = "no-store"
         response["Referrer-Policy"] = "no-referrer"
         return response

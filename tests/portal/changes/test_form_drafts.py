@@ -234,6 +234,29 @@ def test_step_up_returns_to_the_confirmation_filled_in(browser, connection, merc
     assert relay.writes == 0
 
 
+@pytest.mark.parametrize("state", [State.UNKNOWN, State.NOT_FOUND])
+def test_what_a_person_saw_at_the_gateway_survives_the_end_of_the_session(
+    browser, connection, merchant, state
+):
+    browser.post(f"/sandbox/merchants/{merchant.guid}/disable/", {"reason": "Fraud"})
+    change = Change.objects.get()
+    Change.objects.filter(pk=change.pk).update(state=state, finished_at=timezone.now())
+    page = browser.get(f"/changes/{change.pk}/")
+    seen = {"seen": "not_there", "reason": "Looked twice, ticket 88"}
+    browser.cookies.pop("portal-session")
+    answer = browser.post(f"/changes/{change.pk}/close/", typed_into(page, **seen))
+    assert answer["Location"].startswith("/accounts/login/")
+    signed_in("ana", browser)
+    address = f"/changes/{change.pk}/?draft={FormDraft.objects.get().pk}"
+    shown = browser.get(address)
+    text = shown.content.decode()
+    assert "Looked twice, ticket 88" in text and "Nothing was sent" in text
+    assert re.search(r'value="not_there"[^>]*checked', text)
+    browser.post(f"/changes/{change.pk}/close/", typed_into(shown, **seen))
+    change.refresh_from_db()
+    assert "Looked twice, ticket 88" in change.explanation and not FormDraft.objects.exists()
+
+
 def test_what_is_saved_while_typing_is_offered_on_the_page_and_at_home(browser, connection, address):
     page = browser.get(address)
     typed = typed_into(page, name="Half a connector", draft_secrets="config.password")

@@ -87,6 +87,22 @@ def test_a_generated_secret_is_shown_once_after_it_was_recorded(create, browser,
     assert there.values["sharedSecret"].reveal() not in rows_as_text()
 
 
+REPLACED = "A later change set another value"
+
+
+@pytest.mark.parametrize("state", [State.ACCEPTED, State.UNKNOWN, State.REFUSED, State.PREPARED])
+def test_a_generated_secret_that_was_replaced_since_says_so(create, browser, state):
+    create()
+    change = only_change()
+    address = f"/sandbox/connectors/{change.object_guid}/edit/"
+    typed = change.body | {"sharedSecret": "chosen-by-hand", "base": hidden(browser.get(address), "base")}
+    typed = {name: value for name, value in typed.items() if isinstance(value, str)}
+    assert browser.post(address, typed).status_code == 302
+    Change.objects.exclude(pk=change.pk).update(state=state)
+    shown = browser.post(f"/changes/{change.pk}/reveal/").content.decode()
+    assert shown.count(REPLACED) == (state in (State.ACCEPTED, State.UNKNOWN))
+
+
 def test_parallel_reveals_show_it_once(transactional_db, create, agent, relay):
     create()
     change = only_change()
