@@ -28,6 +28,8 @@ from provisioning.credentials.models import Connection
 from provisioning.danger import Danger
 from provisioning.gateway.errors import EntityNotFound, ProvisioningError
 
+LONGEST_REASON = 2000
+
 # Time to go back from the page of a new entity to its form. A repetition after that is intended.
 REMEMBERED_FOR = timedelta(minutes=10)
 # In every other state the change certainly created nothing.
@@ -197,12 +199,18 @@ def is_production(connection: str) -> bool:
 
 
 def clean_reason(text: str) -> str:
-    """Return a reason as it is recorded. Raises ReasonRequired for a character that cannot be seen."""
+    """Return a reason as it is recorded.
+
+    Raises ReasonRequired for a character that cannot be seen, and for more text than is kept.
+    """
     if found := hidden_character(text.strip(), joiners=True, lines=True):
         raise ReasonRequired(
             f"The reason contains an invisible character: {found}. Delete it, or type the text again."
         )
-    return clean_text(text)[:2000]
+    cleaned = clean_text(text)
+    if len(cleaned) > LONGEST_REASON:
+        raise ReasonRequired(f"Use at most {LONGEST_REASON:,} characters for the reason.")
+    return cleaned
 
 
 def _fold_spaces(text: str) -> str:

@@ -69,6 +69,26 @@ def test_a_change_is_not_closed_with_an_invisible_reason(browser, disabling, tex
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("step", ["disable", "send", "close"])
+def test_a_long_reason_is_never_cut(browser, merchant, relay, step):
+    at_most, too_long = "x" * 2000, "x" * 2000 + "y"
+    disable = f"/sandbox/merchants/{merchant.guid}/disable/"
+    if step == "disable":
+        assert browser.post(disable, {"reason": too_long}).status_code == 422
+        assert not Change.objects.exists()
+    browser.post(disable, {"reason": at_most})
+    change = Change.objects.get()
+    assert change.reason == at_most
+    if step == "close":
+        Change.objects.update(state=State.UNKNOWN)
+    if step != "disable":
+        typed = {"seen": "there", "reason": too_long}
+        refused = browser.post(f"/changes/{change.pk}/{step}/", typed)
+        assert refused.status_code == 422 and too_long in refused.content.decode()
+        assert "at most 2,000 characters" in refused.content.decode() and relay.writes == 0
+
+
+@pytest.mark.django_db
 def test_a_reason_keeps_lines_and_joined_letters(browser, merchant):
     browser.post(f"/sandbox/merchants/{merchant.guid}/disable/", {"reason": f" {VISIBLE}\u00a0"})
     change = Change.objects.get()
