@@ -405,9 +405,12 @@ class EntityActionView(UpdateView):
         )
 
     def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        """Show the consequence and ask for a reason."""
+        """Show the consequence and ask for a reason, or show the one typed before."""
         entry = self.entry()
-        reason = self.draft.fields.get("reason", "") if self.draft else ""
+        change = self.get_resumed_change()
+        reason = change.reason if change else ""
+        if self.draft:
+            reason = self.draft.fields.get("reason", "")
         return self.action_page(entry, self.entity(entry), reason=reason)
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:

@@ -75,6 +75,8 @@ def test_an_edit_that_was_edited_leaves_one_to_send(browser, merchant):
 
 def test_an_action_that_was_begun_again_leaves_one_to_send(browser, merchant):
     first = change_at(browser.post(f"/sandbox/merchants/{merchant.guid}/disable/", {"reason": "Fraud"}))
+    page = browser.get(back_to_edit(browser, first)).content.decode()
+    assert re.search(r'<textarea[^>]*name="reason"[^>]*>Fraud</textarea>', page)
     second = change_at(browser.post(back_to_edit(browser, first), {"reason": "Fraud, ticket 12"}))
     assert states(first, second) == [State.CANCELLED, State.PREPARED]
 
