@@ -1,4 +1,4 @@
-"""A merchant at the real gateway, a browser, and a relay that counts what reaches the gateway."""
+"""Fixtures: a merchant at the real gateway, a browser, and a relay that counts requests to the gateway."""
 
 import re
 import uuid
@@ -19,14 +19,14 @@ ORIGIN = Origin(None, "Ana Agent", "Support agent", "", "127.0.0.1", "r1")
 
 @pytest.fixture(autouse=True)
 def rooms(settings):
-    """The test's own rooms, and a short wait for a silent gateway."""
+    """Use the test's own pages and a short gateway time-out."""
     settings.ROOT_URLCONF = "tests.portal.changes.view_stubs"
     settings.GATEWAY_TIMEOUT = 2.0
 
 
 @pytest.fixture
 def relay(gateway, connection):
-    """Between the portal and the gateway."""
+    """Return a relay between the portal and the gateway."""
     parts = urlsplit(gateway.base_url)
     made = Relay(parts.hostname, parts.port)
     connection.base_url = gateway.base_url.replace(f":{parts.port}", f":{made.port}")
@@ -37,7 +37,7 @@ def relay(gateway, connection):
 
 @pytest.fixture
 def fault(gateway):
-    """Arms a fault at the gateway for the next request of an operation: fault("500", "createMerchant")."""
+    """Set a fault for the next request of an operation: fault("500", "createMerchant")."""
 
     def arm(kind, operation, times=1):
         order = {"fault": kind, "operation": operation, "requests": times}
@@ -49,24 +49,24 @@ def fault(gateway):
 
 @pytest.fixture
 def tenant(connection):
-    """Guid of the key's own tenant."""
+    """Return the guid of the API key's own tenant."""
     return connection.tenant_guid
 
 
 @pytest.fixture
 def merchant(connection, tenant):
-    """A merchant of our own, fresh at the gateway."""
+    """Return a new merchant at the gateway."""
     return merchant_made(tenant)
 
 
 @pytest.fixture
 def browser(agent, client_of):
-    """Ana's browser."""
+    """Return Ana's browser."""
     return client_of(agent)
 
 
 def merchant_made(tenant, **values):
-    """Creates a merchant behind the portal's back; returns the entity."""
+    """Create a merchant without the portal; return the entity."""
     body = {
         "name": f"Shop {uuid.uuid4().hex[:10]}",
         "homepage": "https://shop.example",
@@ -81,14 +81,14 @@ def merchant_made(tenant, **values):
 
 
 def merchant_now(merchant):
-    """What the gateway has."""
+    """Return the merchant's current values at the gateway."""
     return service.read_entity(
         connection="sandbox", kind="merchant", parent=merchant.parent, guid=merchant.guid
     ).values
 
 
 def edited(merchant, **values):
-    """Changes the merchant behind the portal's back."""
+    """Change the merchant without the portal."""
     made = service.perform(
         "merchant.update", connection="sandbox", target=merchant.guid, parent=merchant.parent, payload=values
     )
@@ -96,26 +96,26 @@ def edited(merchant, **values):
 
 
 def hidden(response, name):
-    """Value of a hidden field of a page."""
+    """Return the value of a hidden field of a page."""
     found = re.search(rf'name="{name}" value="([^"]*)"', response.content.decode())
     assert found, response.content.decode()
     return found.group(1)
 
 
 def actions(change):
-    """The audit events of a change, oldest first."""
+    """Return the actions of a change's audit events, oldest first."""
     events = Event.objects.filter(change_id=str(change.pk)).order_by("sequence")
     return [event.action for event in events]
 
 
 def only_change():
-    """The one change there is."""
+    """Return the only change."""
     return Change.objects.get()
 
 
 @pytest.fixture
 def rewriter(gateway, connection):
-    """Between the portal and the gateway: rewrites what a test has rules for."""
+    """Return a proxy that rewrites requests and answers by the test's rules."""
     made = Rewriter(gateway.base_url, gateway.auth)
     connection.base_url = made.url
     connection.save()

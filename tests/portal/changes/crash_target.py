@@ -1,4 +1,4 @@
-"""A portal of its own on a database of its own, to be killed: `crash_target.py setup|send|settle …`."""
+"""A separate portal process with its own database, to be killed: `crash_target.py setup|send|settle …`."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A TCP relay in front of the gateway that counts the requests which really arrive there."""
+"""A TCP relay in front of the gateway that counts the requests that arrive there."""
 
 import contextlib
 import re
@@ -9,7 +9,7 @@ _REQUEST = re.compile(rb"(?:^|\r\n\r\n|\n)?(GET|POST) /\S*?/(\w+)[^\r]* HTTP/1\.
 
 
 class Relay:
-    """Listens on a free port; `sent(operation)` counts requests of an operation, `writes` all POSTs."""
+    """Listen on a free port; `sent(operation)` counts requests of an operation, `writes` all POSTs."""
 
     def __init__(self, host: str, port: int) -> None:
         self.target = (host, port)

@@ -9,7 +9,7 @@ import requests
 
 
 class Rewriter:
-    """`rules` maps an operation to a function of the proxied exchange; `writes` counts what was sent on.
+    """`rules` maps an operation to a function of the proxied exchange; `writes` counts forwarded writes.
 
     A rule gets the request's body and a function that sends a body on to the gateway and returns its answer;
     it returns the answer for the portal, or None to break the connection.

@@ -1,4 +1,4 @@
-"""Adopting an entity as what an unknown create made opens no secrets of an entity that it did not make."""
+"""Adopting an entity for an unknown create never reveals secrets of an entity that it did not create."""
 
 import uuid
 
@@ -10,7 +10,7 @@ from provisioning import service
 
 @pytest.fixture
 def theirs(merchant):
-    """A connector that somebody else made, with a shared secret."""
+    """Create a connector of someone else with a shared secret."""
     made = service.perform(
         "connector.create",
         connection="sandbox",
@@ -29,7 +29,7 @@ def theirs(merchant):
 
 @pytest.fixture
 def unknown(browser, merchant, relay, fault):
-    """A connector whose creation has an unknown outcome."""
+    """Create a connector with an unknown outcome."""
 
     def make(kind="500", **values):
         fault(kind, "createConnector")

@@ -1,4 +1,4 @@
-"""A prepared change goes out in the name of who prepared it: nobody else sends or discards it."""
+"""Only the author may send or discard a prepared change."""
 
 import pytest
 

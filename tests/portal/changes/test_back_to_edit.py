@@ -1,4 +1,4 @@
-"""Back to edit: the change that a person went back from is discarded when they prepare the next one."""
+"""Back to edit: preparing a change again discards the one that its author went back from."""
 
 import re
 
@@ -14,19 +14,19 @@ SHOP = {"name": "Café Müller", "homepage": "https://shop.example", "timezone":
 
 @pytest.fixture
 def production(connection):
-    """The same gateway, as production: a create is reviewed there."""
+    """Make the connection production, where a create is reviewed."""
     connection.kind, connection.name, connection.colour = "production", "Live", "red"
     connection.save()
 
 
 def change_at(response):
-    """The change whose review a form led to."""
+    """Return the change to whose review a form led."""
     assert response.status_code == 302, response.content.decode()
     return Change.objects.get(pk=response["Location"].split("/")[2])
 
 
 def back_to_edit(browser, change):
-    """The address that the review offers."""
+    """Return the address of "Back to edit"."""
     page = browser.get(f"/changes/{change.pk}/").content.decode()
     links = re.findall(r'<a class="btn" href="([^"]+)".*?</a>', page)
     found = [link for link in links if f"={change.pk}" in link]
@@ -35,13 +35,13 @@ def back_to_edit(browser, change):
 
 
 def created(browser, address, **typed):
-    """Fills in the form of a new merchant at an address."""
+    """Submit the form of a new merchant at an address."""
     page = browser.get(address)
     return change_at(browser.post(address, {**SHOP, "submission": hidden(page, "submission"), **typed}))
 
 
 def edited_at(browser, address, merchant, **typed):
-    """Edits a merchant with the form at an address."""
+    """Edit a merchant with the form at an address."""
     form = {name: merchant.values[name] for name in SHOP}
     return change_at(browser.post(address, {**form, "base": hidden(browser.get(address), "base"), **typed}))
 
@@ -91,7 +91,7 @@ def test_a_form_with_an_error_keeps_the_change_it_came_from(browser, production,
 
 
 def kept_form(browser, page, **typed):
-    """The address of the draft that the page saves while somebody types, and what the form holds then."""
+    """Return the address of the draft saved while typing, and the form's data."""
     names = [name for name in ("submission", "base", "change", "draft_token") if f'name="{name}"' in page]
     form = {name: re.search(rf'name="{name}" value="([^"]*)"', page)[1] for name in names} | typed
     assert browser.post("/drafts/save/", form).status_code < 300

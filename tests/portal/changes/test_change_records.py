@@ -1,4 +1,4 @@
-"""No record, no byte: while the audit trail cannot be written, no writing route reaches the gateway."""
+"""While the audit trail cannot be written, no write reaches the gateway."""
 
 import uuid
 from datetime import timedelta
@@ -15,7 +15,7 @@ from tests.portal.changes.test_updating import change_of, edit, form_of, prepare
 
 @pytest.fixture
 def audit_away():
-    """Takes the audit table away, as a revoked right or a full disk would; the test's rollback returns it."""
+    """Rename the audit table, as if it could not be written; the test's rollback restores it."""
 
     def take():
         with database.cursor() as cursor:
@@ -26,7 +26,7 @@ def audit_away():
 
 @pytest.fixture
 def merchants(browser, merchant, relay):
-    """Warm: the merchant is known to the index before the audit trail goes away."""
+    """Return a merchant that is in the index before the audit trail fails."""
     browser.get(edit(merchant))
     return merchant
 
@@ -86,7 +86,7 @@ def test_no_other_step_sends_without_record(*, browser, agent, merchants, relay,
 
 
 def test_an_outcome_that_cannot_be_recorded_is_unknown_and_not_repeated(agent, merchants, relay, monkeypatch):
-    """Neither database nor disk take the outcome: the answer tells it, and the record says unknown."""
+    """Neither database nor disk store the outcome: the page shows it, the record says unknown."""
     from portal.changes import outcomes
 
     def broken(*_args, **_kwargs):
@@ -107,7 +107,7 @@ def test_an_outcome_that_cannot_be_recorded_is_unknown_and_not_repeated(agent, m
 
 
 def test_a_broken_sender_means_an_unknown_outcome(agent, merchants, relay, monkeypatch):
-    """Whatever breaks inside, the request may have left."""
+    """The request may have been sent before the portal failed."""
     from provisioning import service
 
     change = change_of(agent, change_of_now(merchants), city="Linz")
@@ -116,7 +116,7 @@ def test_a_broken_sender_means_an_unknown_outcome(agent, merchants, relay, monke
 
 
 def test_an_index_that_cannot_keep_the_answer_does_not_undo_a_success(agent, tenant, relay, monkeypatch):
-    """The remote write has happened; the index can be refreshed any time."""
+    """The write has happened; the index can be refreshed at any time."""
     from portal.changes import execution
 
     monkeypatch.setattr(execution, "store_entity", lambda **_k: 1 / 0)

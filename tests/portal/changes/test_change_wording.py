@@ -1,4 +1,4 @@
-"""What the pages of changes say: no advice that cannot help, nothing twice, no empty brackets."""
+"""The texts of change pages: no useless advice, nothing twice, no empty brackets."""
 
 import uuid
 from datetime import timedelta
@@ -14,7 +14,7 @@ from tests.portal.changes.test_creating import FIELDS, new
 
 @pytest.fixture
 def refused(agent):
-    """A refused change of Ana's, as it is stored."""
+    """Store a refused change of Ana's."""
 
     def make(**values):
         made = {

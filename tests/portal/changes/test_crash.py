@@ -19,7 +19,7 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 
 @pytest.fixture
 def own_database(tmp_path, db):
-    """DATABASE_URL of an empty database of the kind the tests run on."""
+    """Return the DATABASE_URL of an empty database of the engine that the tests use."""
     if database.vendor == "sqlite":
         yield f"sqlite:///{tmp_path / 'crash.sqlite3'}"
         return
@@ -76,7 +76,7 @@ def test_killed_while_the_gateway_hangs(crash_target, gateway, fault_at):
 
 
 def test_killed_at_any_moment_no_request_without_intent_and_none_twice(crash_target, gateway, fault_at):
-    """Moments from before the intent to after the outcome."""
+    """Kill at moments from before the intent to after the outcome."""
     for delay in (0.0, 0.02, 0.05, 0.1, 0.25, 0.5):
         fault_at("latency=0.2")
         submission = str(uuid.uuid4())
@@ -97,7 +97,7 @@ def test_killed_at_any_moment_no_request_without_intent_and_none_twice(crash_tar
 
 @pytest.fixture
 def fault_at(gateway):
-    """Arms a fault for the next create."""
+    """Set a fault for the next create."""
     import requests
 
     def arm(kind):

@@ -1,4 +1,4 @@
-"""What became of a create without an answer: compared with what its parent listed before it was sent."""
+"""A create without an answer is settled by what its parent listed before and lists now."""
 
 import unicodedata
 import uuid
@@ -37,7 +37,7 @@ def checked(browser, change, *, after=61):
 
 
 def lose_answer(change_body=lambda body: body):
-    """The gateway carries out a perhaps different body, and nobody hears of it."""
+    """Have the gateway carry out a body, perhaps changed, and lose its answer."""
 
     def rule(body, send):
         assert send(change_body(dict(body)))["success"] is True
@@ -149,7 +149,7 @@ def test_a_difference_in_any_property_is_left_to_a_person(browser, tenant, rewri
 
 
 def test_without_a_list_from_before_nothing_is_adopted_by_itself(browser, tenant, rewriter, monkeypatch):
-    """A list too long to be read before each create: the index only says what surely existed."""
+    """A list is too long to read before each create, so the index says what certainly existed."""
     monkeypatch.setattr(readback, "SNAPSHOT_SECONDS", 0.0001)
     rewriter.rules = {"createMerchant": lose_answer()}
     change = create(browser, tenant)

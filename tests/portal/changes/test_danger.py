@@ -89,7 +89,7 @@ def test_the_daily_review_judges_by_the_same_rule(operation, changes):
 
 @pytest.fixture
 def production(connection):
-    """The same gateway, as production."""
+    """Make the connection production."""
     connection.kind, connection.name, connection.colour = "production", "Live", "red"
     connection.save()
 

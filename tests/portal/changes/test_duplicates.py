@@ -1,4 +1,4 @@
-"""The way back: the same new entity under another submission is only made on purpose."""
+"""The same new entity under another submission is only created on purpose."""
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +16,7 @@ from tests.running.production import key
 
 
 def sent(browser, tenant, **fields):
-    """Sends the form as a browser does after the way back: the same values, another submission."""
+    """Submit the form as after the browser's Back button: the same values, another submission."""
     return browser.post(new(tenant), {**FIELDS, **fields, "submission": str(uuid.uuid4())})
 
 

@@ -1,4 +1,4 @@
-"""Nothing typed is lost: forms survive sign-out, step-up, refusals and a crash of the browser."""
+"""Input is not lost: forms survive sign-out, step-up, refusals and a browser crash."""
 
 import re
 from datetime import timedelta
@@ -26,7 +26,7 @@ TYPED = {"name": "Card", "adapter": "Nowhere", "method": "Creditcard", "apiKey":
 
 @pytest.fixture(autouse=True)
 def rooms(settings):
-    """The portal's own pages."""
+    """Use the portal's own pages."""
     settings.GATEWAY_TIMEOUT = 2.0
 
 
@@ -37,7 +37,7 @@ def ana(person):
 
 @pytest.fixture
 def browser(ana):
-    """Ana's browser, in which she really signed in."""
+    """Return a browser in which Ana signed in through the page."""
     return signed_in("ana")
 
 
@@ -53,14 +53,14 @@ def signed_in(name, browser=None):
 
 
 def typed_into(page, **values):
-    """What a browser posts from the page's form."""
+    """Return what a browser posts from the page's form."""
     found = {name: hidden(page, name) for name in ("draft_token", "submission", "base", "draft")
              if f'name="{name}" value' in page.content.decode()}  # fmt: skip
     return found | values
 
 
 def connector_typed(connector):
-    """What the edit form of a connector posts for what it has."""
+    """Return what the edit form of a connector posts."""
     names = ("name", "adapter", "method", "apiKey", "postbackFormat", "publicIntegrationKey")
     return {name: connector.values[name] for name in names if connector.values.get(name)}
 
@@ -70,7 +70,7 @@ def draft_url(response):
 
 
 def later(**passed):
-    """As if so much time had passed since the draft was saved."""
+    """Let time pass since the draft was saved."""
     row = FormDraft.objects.get()
     row.updated_at -= timedelta(**passed)
     row.secrets_until -= timedelta(**passed)

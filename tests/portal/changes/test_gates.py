@@ -14,7 +14,7 @@ from tests.portal.changes.test_updating import change_of
 
 
 class ClosedGate:
-    """Refuses everything at its stage."""
+    """Refuse everything at this stage."""
 
     def __init__(self, stage):
         self.stage = stage

@@ -1,4 +1,4 @@
-"""The home page shows what waits for a person, through the card of portal.changes."""
+"""The home page shows a user's open changes on the card of portal.changes."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What a gateway writes into an accepted answer reaches no row, event or page as a secret in clear."""
+"""Secrets in an accepted answer reach no row, event or page in plain text."""
 
 import json
 import uuid
@@ -21,14 +21,14 @@ SECRETS = {
 
 
 def stored():
-    """Every row of every table, as text."""
+    """Return every row of every table as text."""
     rows = [list(model._base_manager.values()) for model in apps.get_models() if not model._meta.proxy]
     return json.dumps(rows, default=str, ensure_ascii=False).encode()
 
 
 @pytest.fixture
 def form(merchant):
-    """A connector with a secret in every place that takes one."""
+    """Return a body with a secret in every secret property."""
     return {
         "name": "ACME Card",
         "adapter": "Simulator",
@@ -43,7 +43,7 @@ def form(merchant):
 
 @pytest.fixture
 def echoing(connection, gateway, merchant):
-    """A gateway that knows the merchant and answers a create with all that it was sent."""
+    """Serve a gateway that answers a create with everything that was sent."""
     secrets = {"key": gateway.api_key, "password": gateway.password}
 
     def talk(peer):
@@ -73,7 +73,7 @@ def echoing(connection, gateway, merchant):
 
 @pytest.fixture(autouse=True)
 def pages(settings):
-    """The portal's own pages."""
+    """Use the portal's own pages."""
     settings.ROOT_URLCONF = "portal.urls"
 
 

@@ -1,4 +1,4 @@
-"""Whatever fails after a write was answered, the person is told what the gateway said."""
+"""A failure after the gateway's answer does not hide the outcome from the user."""
 
 import time
 import uuid
@@ -17,7 +17,7 @@ from tests.portal.changes.test_updating import prepared
 
 @pytest.fixture
 def during_a_write(transactional_db, relay):
-    """Posts in a thread; `act` happens while the gateway has the write; returns the response."""
+    """Post in a thread, run `act` while the gateway has the write, return the response."""
 
     def run(browser, path, form, act):
         session = browser.session

@@ -1,4 +1,4 @@
-"""A change whose body does not open any more (lost key, moved row) is not sent, and nobody is told it was."""
+"""A change whose body cannot be decrypted (lost key, moved row) is not sent and not shown as sent."""
 
 import pytest
 

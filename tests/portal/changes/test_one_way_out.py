@@ -1,4 +1,4 @@
-"""No code path but portal.changes.execution may write to the gateway."""
+"""Only portal.changes.execution writes to the gateway."""
 
 import ast
 from pathlib import Path

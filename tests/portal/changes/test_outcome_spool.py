@@ -1,4 +1,4 @@
-"""An outcome that the database does not take is told, kept sealed in a file, and recorded once, later."""
+"""An outcome that the database does not take is shown, encrypted into a file, and recorded once later."""
 
 import stat
 import threading
@@ -25,7 +25,7 @@ from tests.portal.changes.test_updating import prepared
 
 @pytest.fixture(autouse=True)
 def spool(tmp_path, settings, monkeypatch):
-    """A data folder of the test's own, and no pause between tries."""
+    """Use a new data folder and no pause between tries."""
     settings.DATA_DIR = tmp_path
     monkeypatch.setattr(outcomes, "_LOCK_SECONDS", 1)
     monkeypatch.setattr(outcomes, "_RETRY_SECONDS", 0.0)
@@ -34,7 +34,7 @@ def spool(tmp_path, settings, monkeypatch):
 
 @contextmanager
 def changes_locked():
-    """Another connection holds the lock that recording an outcome needs."""
+    """Hold the lock that recording an outcome needs, in another connection."""
     locked, release = threading.Event(), threading.Event()
 
     def hold():
@@ -59,7 +59,7 @@ def changes_locked():
 
 @pytest.fixture
 def locked_after_sending(transactional_db, rewriter):
-    """The database is locked from the moment the gateway has the write until the answer is out."""
+    """Lock the database while the gateway has the write, until the response is returned."""
 
     def post(operation, act, answer=lambda answered: answered):
         with ThreadPoolExecutor(1) as pool:
@@ -198,7 +198,7 @@ def test_a_full_disk_takes_the_outcome_into_the_reserved_space(db, spool, monkey
 
 
 def test_an_interrupted_send_is_settled_by_the_worker(browser, merchant, rewriter, settings):
-    """Nobody opens a page: the worker's regular work does it, and the trail says so."""
+    """No page is opened: the worker records it, and the trail says so."""
     change = prepared(browser, merchant, city="Linz")
     began = timezone.now() - timedelta(seconds=settings.CHANGE_INTERRUPTED_AFTER + 1)
     Change.objects.filter(pk=change.pk).update(state=State.SENDING, claimed_at=began, intent_at=began)

@@ -1,4 +1,4 @@
-"""What was sent is compared with what the gateway shows: every property, and partners by their names."""
+"""The sent values are compared with what the gateway shows, for every property."""
 
 import uuid
 from datetime import timedelta
@@ -85,7 +85,7 @@ def test_one_property(sent, shown, agrees):
 
 @pytest.fixture
 def updated(browser, merchant, rewriter):
-    """Sends an update of which the gateway carries out a part, and loses the answer."""
+    """Send an update of which the gateway applies a part, and lose the answer."""
 
     def update(keep=(), **values):
         change = prepared(browser, merchant, **values)
@@ -173,7 +173,7 @@ WITHOUT_ENTITY = ({}, {"merchant": "done"}, {"merchant": {"guid": 7}}, {"merchan
 
 
 def answered(change_answer, apply=lambda body: body):
-    """The gateway carries out what `apply` leaves of the body, and its answer is changed."""
+    """Have the gateway apply what `apply` leaves of the body, and change its answer."""
 
     def rule(body, send):
         applied = apply(dict(body))

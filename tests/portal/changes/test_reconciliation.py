@@ -1,4 +1,4 @@
-"""Unknown outcomes: found out by reading, never by sending again."""
+"""Unknown outcomes are found out by reading, never by sending again."""
 
 import uuid
 from datetime import timedelta
@@ -17,7 +17,7 @@ from tests.portal.changes.test_updating import prepared
 
 @pytest.fixture
 def unknown(browser, tenant, relay, fault):
-    """Creates a merchant with a fault, so that its outcome is unknown."""
+    """Create a merchant with a fault, so that its outcome is unknown."""
 
     def make(kind, **values):
         fault(kind, "createMerchant")
@@ -52,7 +52,7 @@ def test_a_create_that_happened_is_adopted(browser, unknown, relay):
     assert change.state == State.ACCEPTED
     assert change.object_guid
     assert actions(change)[-1] == "change.reconciled"
-    # The outcome holds the values: the history of a field must not miss what arrived without an answer.
+    # The event holds the values, so that the history of a field is complete.
     assert Event.objects.get(action="change.reconciled").after_data["homepage"] == "https://n.example"
     assert relay.writes == 1
 

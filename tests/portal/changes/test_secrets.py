@@ -1,4 +1,4 @@
-"""Secrets: sealed while unsent, shown once if the gateway made them, in clear nowhere in the database."""
+"""Secrets: encrypted while unsent, shown once if generated, never in plain text in the database."""
 
 import base64
 import json
@@ -32,7 +32,7 @@ CANARY = 'canary/"&<ü>-7f3a'
 
 @pytest.fixture
 def create(browser, merchant):
-    """Posts the connector form."""
+    """Post the connector form."""
 
     def post(**values):
         form = {
@@ -49,7 +49,7 @@ def create(browser, merchant):
 
 
 def rows_as_text():
-    """Everything in every table."""
+    """Return every row of every table as text."""
     text = []
     for model in apps.get_models():
         table = database.ops.quote_name(model._meta.db_table)

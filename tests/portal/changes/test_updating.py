@@ -1,4 +1,4 @@
-"""Updates: what differs is reviewed, sent once, and never over somebody else's change."""
+"""Updates are reviewed, sent once, and never overwrite someone else's change."""
 
 import random
 import uuid
@@ -21,7 +21,7 @@ def edit(merchant):
 
 
 def prepared(browser, merchant, **typed):
-    """Edits through the form and returns the change that waits for review."""
+    """Edit through the form and return the prepared change."""
     page = browser.get(edit(merchant))
     response = browser.post(edit(merchant), form_of(page, **typed))
     assert response.status_code == 302, response.content.decode()
@@ -29,7 +29,7 @@ def prepared(browser, merchant, **typed):
 
 
 def form_of(page, **typed):
-    """The form as a browser would send it back."""
+    """Return the form's data as a browser posts it."""
     shown = {
         name: value for name, value in page.context["form"].initial.items() if value not in (None, False)
     }
@@ -235,7 +235,7 @@ def test_the_gateway_away_is_a_page_and_an_unknown_entity_a_404(browser, merchan
 
 
 def test_two_editors_a_hundred_times_no_silent_overwrite(transactional_db, agent, admin, merchant, relay):
-    """Both saw the same values; the second is stopped, or, told "busy", stopped when trying again."""
+    """Both saw the same values; the second is stopped at once, or at the second try after "busy"."""
 
     def send(pair):
         person, change = pair

@@ -1,4 +1,4 @@
-"""Reasons and notes stay in the audit trail, so they hold nothing that a reader cannot see."""
+"""Reasons and notes in the audit trail hold no invisible characters."""
 
 import importlib
 
@@ -14,7 +14,7 @@ NOTES = {"reason", "note", "comment", "explanation"}
 
 
 def form_classes():
-    """Every form of the portal's pages."""
+    """Use the portal's own pages."""
     importlib.import_module("portal.urls")
     waiting = [forms.BaseForm]
     while waiting:
@@ -37,7 +37,7 @@ def test_every_form_checks_its_reason_or_note():
 
 @pytest.fixture
 def disabling(browser, merchant):
-    """A dangerous change that waits to be sent."""
+    """Return a dangerous prepared change."""
     browser.post(f"/sandbox/merchants/{merchant.guid}/disable/", {"reason": "Fraud"})
     return Change.objects.get()
 

@@ -1,4 +1,4 @@
-"""Small rooms on the generic views, and the tests' addresses: what portal.changes needs above itself."""
+"""Small pages on the generic views, and the addresses of the tests."""
 
 from django import forms
 from django.http import HttpResponse
@@ -88,7 +88,7 @@ class Page(GatewayView):
         return HttpResponse(f"page of {guid}")
 
 
-def room(name, *patterns):
+def entity_urls(name, *patterns):
     page = path(f"{name}/<str:guid>/", Page.as_view(), name="page")
     return path("<slug:connection>/", include(([*patterns, page], name)))
 
@@ -100,14 +100,16 @@ urlpatterns = [
     path("drafts/", include("portal.form_drafts.urls")),
     path("changes/", include("portal.changes.urls")),
     path("tasks/", include("portal.tasks.urls")),
-    room("tenants", path("tenants/<str:guid>/merchants/new/", MerchantCreate.as_view(), name="create")),
-    room(
+    entity_urls(
+        "tenants", path("tenants/<str:guid>/merchants/new/", MerchantCreate.as_view(), name="create")
+    ),
+    entity_urls(
         "merchants",
         path("merchants/<str:guid>/edit/", MerchantEdit.as_view(), name="edit"),
         path("merchants/<str:guid>/disable/", MerchantDisable.as_view(), name="disable"),
         path("merchants/<str:guid>/connectors/new/", ConnectorCreate.as_view(), name="connect"),
     ),
-    room("connectors", path("connectors/<str:guid>/edit/", ConnectorEdit.as_view(), name="edit")),
+    entity_urls("connectors", path("connectors/<str:guid>/edit/", ConnectorEdit.as_view(), name="edit")),
 ]
 handler403 = "portal.core.errors.forbidden"
 handler404 = "portal.core.errors.not_found"
