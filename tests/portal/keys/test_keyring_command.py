@@ -80,7 +80,7 @@ def test_whoever_seals_something_is_known_here():
         for name in python_files()
         if not name.startswith("tests/")
         for node in ast.walk(ast.parse(text_of(name)))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("seal", "keyring.seal")
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("seal", "encryption.seal")
     }
     assert calls == set(known)
     assert {place.name for place in registered_fields()} <= set(known.values())
