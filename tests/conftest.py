@@ -48,10 +48,10 @@ def trail_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """A list is read to its end: many tests fill the shared gateway, and the machine may be busy."""
-    for module in ("portal.directory.children", "portal.merchants.views"):
+    for module in ("portal.directory.list_views", "portal.merchants.views"):
         monkeypatch.setattr(f"{module}.REFRESH_BUDGET", 60.0)
-    monkeypatch.setattr("portal.directory.views.SEARCH_BUDGET", 60.0)
-    monkeypatch.setattr("portal.directory.sync.LATEST_START", 60.0)
+    monkeypatch.setattr("portal.directory.search_views.SEARCH_BUDGET", 60.0)
+    monkeypatch.setattr("portal.directory.completeness.LATEST_START", 60.0)
 
 
 @pytest.fixture

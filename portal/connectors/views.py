@@ -1,28 +1,25 @@
 """Pages of connectors: list, page, history, create, edit, disable, enable."""
 
-from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import HttpResponse
 from django.urls import reverse
 
 from portal.changes.generic_views import EntityActionView, EntityCreateView, EntityEditView
+from portal.changes.history_views import EntityHistoryView
 from portal.changes.models import Change
 from portal.changes.one_time_secrets import find_change_with_secrets
-from portal.changes.stale_changes import load_entity_history
 from portal.connectors.detail import Profile
 from portal.connectors.forms import ConnectorCreateForm, ConnectorEditForm, ConnectorForm
 from portal.core.forms import PayloadForm
-from portal.core.views import PortalView
-from portal.directory.children import MerchantChildrenListView
-from portal.directory.detail import load_entity
-from portal.directory.list_views import get_effective_status, query_param
+from portal.core.text import query_param
+from portal.core.views import ConnectionMixin
+from portal.directory.detail import EntityDetailView, EntityOverview, EntityReading
+from portal.directory.list_views import MerchantChildrenListView
 from portal.directory.models import IndexedEntity
-from portal.directory.services import find_entity, get_parents, visible_entities
-from portal.directory.views import ConnectionMixin
+from portal.directory.services import visible_entities
 from portal.staff.models import User
 from provisioning.entities import Entity
 
@@ -55,61 +52,42 @@ class ConnectorList(MerchantChildrenListView):
         }
 
 
-class ConnectorTab(ConnectionMixin, PortalView):
+class ConnectorDetail(EntityDetailView):
     """A tab of one connector."""
 
     access = "connector.view"
-    tab: ClassVar[str] = ""
-
-    @cached_property
-    def entry(self) -> IndexedEntity:
-        """The connector's row. Raises UnknownEntity (404)."""
-        place = {"connection": self.kwargs["connection"], "guid": self.kwargs["guid"]}
-        return find_entity(user=self.request.user, kind="connector", **place)
-
-    def frame(self, entry: IndexedEntity) -> dict[str, Any]:
-        """What every tab shows around its content."""
-        parents = get_parents(entry)
-        status = get_effective_status(entry, parents)
-        return {"entry": entry, "parents": parents, "tab": self.tab, "status": status}
+    entity_kind = "connector"
 
 
-class ConnectorPage(ConnectorTab):
-    """`…/connectors/<guid>/`: the overview, read fresh; secrets only as "stored" or "not set"."""
+class ConnectorPage(ConnectorDetail, EntityOverview):
+    """`…/connectors/<guid>/`: of secrets it says only whether they are stored."""
 
-    tab = "overview"
+    template_name = "connectors/page.html"
 
-    def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
-        """Facts, credentials, terminals, settings, and what the gateway generated, to be shown once."""
-        reading = load_entity(self.entry)
+    def get_overview_context(self, reading: EntityReading) -> dict[str, Any]:
+        """Return the properties, and the change whose generated secrets can still be shown once."""
+        entry, user = reading.entry, self.request.user
         profile = Profile(reading.values, fresh=reading.fresh)
-        change = find_change_with_secrets(user=request.user, connection=connection, guid=guid)
-        context = {
-            "reading": reading,
-            "profile": profile,
-            "meta_facts": self.meta_facts(profile),
-            "change_with_secrets": change,
-        }
-        return render(request, "connectors/page.html", self.frame(reading.entry) | context)
-
-    def meta_facts(self, profile: Profile) -> list[tuple[str, Any, IndexedEntity | None]]:
-        """Label, value and, for a value that is the GUID of a known connector, that connector."""
         values = {str(value) for _, value in profile.meta_facts}
-        rows = visible_entities(user=self.request.user, connection=self.entry.connection, kind="connector")
+        rows = visible_entities(user=user, connection=entry.connection, kind="connector")
         known = {row.guid: row for row in rows.filter(guid__in=values)} if values else {}
         labels = {"defaultConnector": "Default connector"}
-        return [(labels.get(name, name), value, known.get(str(value))) for name, value in profile.meta_facts]
+        return {
+            "profile": profile,
+            # Label, value and, if the value is the GUID of a known connector, that connector.
+            "meta_facts": [
+                (labels.get(name, name), value, known.get(str(value))) for name, value in profile.meta_facts
+            ],
+            "change_with_secrets": find_change_with_secrets(
+                user=user, connection=entry.connection, guid=entry.guid
+            ),
+        }
 
 
-class ConnectorHistory(ConnectorTab):
-    """`…/connectors/<guid>/history/`: what happened to one connector, from the audit trail."""
+class ConnectorHistory(ConnectorDetail, EntityHistoryView):
+    """`…/connectors/<guid>/history/`."""
 
-    tab = "history"
-
-    def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
-        """The latest events."""
-        history = load_entity_history(connection=connection, guid=self.entry.guid, query=request.GET)
-        return render(request, "connectors/history.html", self.frame(self.entry) | {"history": history})
+    template_name = "connectors/history.html"
 
 
 class ConnectorCreate(ConnectionMixin, EntityCreateView):

@@ -5,6 +5,8 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+from django.http import QueryDict
+
 from provisioning.gateway.secrets import MASK, Sealed
 
 # Characters that look like nothing although their categories are otherwise visible: the combining grapheme
@@ -96,6 +98,11 @@ def search_text(text: str, *, limit: int = 200) -> str:
     shown = "".join(" " if char.isspace() else char for char in text if char.isspace() or not is_hidden(char))
     shown = " ".join(shown.split())
     return (shown.strip(_WRAPPING + " ") or shown)[:limit].strip()
+
+
+def query_param(query: QueryDict, name: str) -> str:
+    """Return one parameter of an address as search_text cleans it; "" if it is missing."""
+    return search_text(query.get(name, ""))
 
 
 def fold(text: str) -> str:

@@ -4,8 +4,11 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured
-from django.http import HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.views import View
+
+from portal.core.context_processors import connection_beyond, connections_of
+from portal.core.errors import NotFound
 
 
 class PortalView(View):
@@ -34,3 +37,18 @@ class PortalView(View):
         view.step_up = cls.step_up  # type: ignore[attr-defined]
         view.unenrolled = cls.unenrolled  # type: ignore[attr-defined]
         return view
+
+
+class ConnectionMixin(View):
+    """A page below `/<connection>/`. An unknown connection is a 404 before anything else happens."""
+
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        """Raise NotFound for the slug of an unknown connection."""
+        super().setup(request, *args, **kwargs)
+        slug = kwargs["connection"]
+        if slug not in {known.slug for known in connections_of(request)}:
+            raise NotFound(
+                f"There is no connection “{slug}”.",
+                advice="The first part of an address names the connection. Choose one from the menu.",
+                beyond=connection_beyond(request, slug),
+            )

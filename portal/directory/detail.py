@@ -1,12 +1,21 @@
-"""Entity pages: read fresh from the gateway in one call; from the index, with a banner, when it is away."""
+"""Pages of one entity: read from the gateway in one call, or from the index, with a banner, if that fails.
+
+An entity app declares a subclass of EntityDetailView with its kind, and a subclass of that for each tab.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, ClassVar
 
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from portal.core.views import ConnectionMixin, PortalView
 from portal.directory.background import enqueue_large_lists
+from portal.directory.list_views import get_effective_status
 from portal.directory.models import IndexedEntity, ListSync
-from portal.directory.services import update_entity
+from portal.directory.services import find_entity, get_parents, update_entity
 from provisioning import service
 from provisioning.gateway.errors import EntityNotFound, NotAuthorised, ProvisioningError
 
@@ -60,3 +69,56 @@ def load_entity(entry: IndexedEntity) -> EntityReading:
     except ProvisioningError as error:
         return EntityReading(entry, entry.fields, error, problems=unreadable)
     return EntityReading(update_entity(entry=entry, entity=entity), entity.values, problems=entity.problems)
+
+
+class EntityDetailView(ConnectionMixin, PortalView):
+    """A tab of an entity's page, below `/<connection>/…/<guid>/`.
+
+    A subclass declares `entity_kind`, `access`, `tab` and `template_name`. Template context: entry, parents
+    (the rows above it, tenant first), status (of the badge), tab, and what `get_tab_context` adds.
+    """
+
+    entity_kind: ClassVar[str] = ""
+    tab: ClassVar[str] = ""
+    template_name: ClassVar[str] = ""
+
+    @cached_property
+    def entry(self) -> IndexedEntity:
+        """The index row of the entity in the address. Raises UnknownEntity (404)."""
+        return find_entity(
+            user=self.request.user,
+            connection=self.kwargs["connection"],
+            kind=self.entity_kind,
+            guid=self.kwargs["guid"],
+        )
+
+    def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """Show the tab."""
+        tab_context = self.get_tab_context()
+        return render(request, self.template_name, self.get_base_context() | tab_context)
+
+    def get_base_context(self) -> dict[str, Any]:
+        """Return what every tab shows around its content."""
+        parents = get_parents(self.entry)
+        status = get_effective_status(self.entry, parents)
+        return {"entry": self.entry, "parents": parents, "tab": self.tab, "status": status}
+
+    def get_tab_context(self) -> dict[str, Any]:
+        """Return what this tab shows. It may replace `entry` by a newer row."""
+        return {}
+
+
+class EntityOverview(EntityDetailView):
+    """The first tab: the properties of the entity, read from the gateway now. Context: also reading."""
+
+    tab = "overview"
+
+    def get_tab_context(self) -> dict[str, Any]:
+        """Read the entity; the page then shows the row that follows what was read."""
+        reading = load_entity(self.entry)
+        self.entry = reading.entry
+        return {"reading": reading} | self.get_overview_context(reading)
+
+    def get_overview_context(self, reading: EntityReading) -> dict[str, Any]:
+        """Return what the overview of this kind shows."""
+        return {}

@@ -1,23 +1,52 @@
-"""The pieces of a list page: what the address asks for, the filters on offer, one row for the template."""
+"""Lists of entities from the local index: search, filters, sorting, pages, refresh."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.http import QueryDict
+from django.contrib import messages
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.fields.json import KT
+from django.db.models.functions import Lower
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from portal.core.datetimes import moment_shown
+from portal.core.datetimes import moment_shown, zone_named
 from portal.core.links import URL_NAMESPACES
 from portal.core.templatetags.portal import badge
-from portal.core.text import search_text
-from portal.directory.models import IndexedEntity, status_named
+from portal.core.text import query_param
+from portal.core.views import ConnectionMixin, PortalView
+from portal.directory.background import enqueue_large_lists, enqueue_reading, get_reading_progress
+from portal.directory.completeness import (
+    READ_AT_ONCE,
+    refresh_child_lists,
+    refresh_merchant_lists,
+    visible_merchants,
+)
+from portal.directory.models import IndexedEntity, ListSync, status_named
+from portal.directory.paging import KeysetPage, keyset_page
+from portal.directory.services import (
+    ListState,
+    annotate_rank,
+    filter_by_text,
+    refresh_list,
+    refresh_list_if_stale,
+    visible_entities,
+)
+from portal.staff.models import User
+from provisioning.entities import ENTITY_KINDS
 
+PAGE_SIZE = 50
+# Seconds that a page spends reading lists of several merchants.
+REFRESH_BUDGET = 2.0
+CHILD_KINDS = ENTITY_KINDS["merchant"].children
+_COLUMNS = ("guid", "parent_guid", "tenant_guid", "name", "disabled", "archived", "created_at", "fields")
 STATUSES = (("active", "Active"), ("disabled", "Disabled"), ("archived", "Archived"))
 CHILD_STATUSES = (*STATUSES, ("off", "Off: merchant disabled or archived"))
 _STATUS_ROWS: dict[str, dict[str, bool]] = {
@@ -41,11 +70,6 @@ class ListFilter:
     label: str
     options: list[tuple[str, str]]
     value: str
-
-
-def query_param(query: QueryDict, name: str) -> str:
-    """Return one parameter of the address without invisible characters and what came along with a paste."""
-    return search_text(query.get(name, ""))
 
 
 def filter_rows(rows: QuerySet[IndexedEntity], chosen: Mapping[str, str]) -> QuerySet[IndexedEntity]:
@@ -126,3 +150,233 @@ def _badge(status: str, unreadable: list[str] | None) -> SafeString:
 def get_status(row: Mapping[str, Any]) -> str:
     """The word of the badge, for rows read as plain values."""
     return status_named(disabled=row["disabled"], archived=row["archived"], fields=row.get("fields") or {})
+
+
+class EntityListView(ConnectionMixin, PortalView):
+    """A list from the index: search `q`, filters, `sort`, `page` in the address; POST reads the gateway now.
+
+    A room names `kind` and `template_name` and overrides what differs. `json_sorts` are the properties,
+    besides the columns in `sorts`, that a list can be ordered by. Archived rows are left out until somebody
+    asks for them. Template context: page (rows as dicts with url, status, badge, created), state
+    (ListState), progress (Run or None), q, filters, sort, narrowed, archived_hidden, archived_shown, unit,
+    connection_slug.
+    """
+
+    kind: ClassVar[str] = ""
+    template_name: ClassVar[str] = ""
+    unit: ClassVar[str] = "lists"
+    sorts: ClassVar[dict[str, tuple[str, ...]]] = {
+        "": ("archived", "sort_key"),
+        "-name": ("archived", "-sort_key"),
+        "created": ("created_at", "sort_key"),
+        "-created": ("-created_at", "sort_key"),
+        "status": ("archived", "disabled", "sort_key"),
+        "-status": ("-archived", "-disabled", "sort_key"),
+    }
+    json_sorts: ClassVar[tuple[str, ...]] = ()
+
+    def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """The list page."""
+        state = self.ensure()
+        if state.large:
+            enqueue_large_lists(connection=self.connection)
+        filters = self.filters(state)
+        q = query_param(request.GET, "q")
+        chosen = {each.name: each.value for each in filters}
+        rows = filter_by_text(filter_rows(self.rows(), chosen), q)
+        archived_shown = query_param(request.GET, "archived") == "1"
+        archived_hidden = 0
+        if not (archived_shown or q or chosen.get("status")):
+            archived_hidden = rows.filter(archived=True).count()
+            rows = rows.filter(archived=False)
+        under_way = state.large or state.loading or not state.complete or state.stale
+        context = {
+            "page": self.page(rows, q),
+            "state": state,
+            "progress": self.progress() if under_way else None,
+            "q": q,
+            "filters": filters,
+            "sort": self.sort,
+            "narrowed": bool(q or any(chosen.values())),
+            "archived_hidden": archived_hidden,
+            "archived_shown": archived_shown,
+            "unit": self.unit,
+            "connection_slug": self.connection,
+        }
+        return render(request, self.template_name, context | self.page_context(context))
+
+    def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponseRedirect:
+        """Refresh on demand, say what came of it, then back to the same list."""
+        place: dict[str, Any] = {"connection": self.connection, "kind": self.kind, "parent": self.parent}
+        if self.refresh_by_worker() and enqueue_reading(**place):
+            messages.info(request, "This list is being read again in the background.")
+            return redirect(request.get_full_path())
+        state = self.refresh()
+        if state.away or state.too_large:
+            messages.warning(request, f"This list could not be read. {state.failure}")
+        elif state.large:
+            messages.warning(request, "No background worker is running to read this long list.")
+        elif not state.complete:
+            read = f"{state.known:,} of {state.total:,} {self.unit}"
+            messages.info(request, f"The lists of {read} have been read. Refresh again to continue.")
+        else:
+            messages.success(request, "Read from the gateway just now.")
+        return redirect(request.get_full_path())
+
+    @property
+    def connection(self) -> str:
+        """Slug of the connection in the address."""
+        return str(self.kwargs["connection"])
+
+    @property
+    def parent(self) -> str:
+        """Guid of the entity whose children are listed; "" lists everything of the kind."""
+        return str(self.kwargs.get("guid", ""))
+
+    @property
+    def sort(self) -> str:
+        """The order asked for; "" (by name) if there is no such order."""
+        wanted = query_param(self.request.GET, "sort")
+        known = wanted in self.sorts or wanted.removeprefix("-") in self.json_sorts
+        return wanted if known else ""
+
+    def ensure(self) -> ListState:
+        """Makes the rows current enough."""
+        return refresh_list_if_stale(connection=self.connection, kind=self.kind, parent=self.parent)
+
+    def refresh(self) -> ListState:
+        """Reads the list from the gateway whatever its age."""
+        return refresh_list(connection=self.connection, kind=self.kind, parent=self.parent)
+
+    def refresh_by_worker(self) -> bool:
+        """Whether the list is too long for a page to read."""
+        lists = ListSync.objects.filter(connection=self.connection, kind=self.kind)
+        lists = lists.filter(parent_guid=self.parent) if self.parent else lists
+        return lists.exclude(size=ListSync.Size.ORDINARY).exists()
+
+    def progress(self) -> Any:
+        """The background reading of this list that is under way, if any."""
+        return get_reading_progress(connection=self.connection, kind=self.kind, parent=self.parent)
+
+    def rows(self) -> QuerySet[IndexedEntity]:
+        """All rows of the list that the person may know of, before search and filters."""
+        rows = visible_entities(user=self.request.user, connection=self.connection, kind=self.kind)
+        return rows.filter(parent_guid=self.parent) if self.parent else rows
+
+    def filters(self, state: ListState) -> list[ListFilter]:
+        """The drop-downs: by status, unless a room knows more."""
+        return [self.choice("status", "Status", list(STATUSES))]
+
+    def choice(self, name: str, label: str, options: list[tuple[str, str]]) -> ListFilter:
+        """A drop-down with what the address chose; a value not on offer stays, so that links keep meaning."""
+        value = query_param(self.request.GET, name)
+        offered = options if value in {"", *(code for code, _ in options)} else [*options, (value, value)]
+        return ListFilter(name, label, offered, value)
+
+    def page(self, rows: QuerySet[IndexedEntity], q: str = "") -> KeysetPage:
+        """One page of rows as plain dicts; rows whose name is the text searched for come first."""
+        name = self.sort.removeprefix("-")
+        if name in self.json_sorts:
+            rows = rows.annotate(sort_value=Lower(KT(f"fields__{name}")))
+            columns = [f"{'-' if self.sort.startswith('-') else ''}sort_value", "sort_key"]
+        else:
+            columns = list(self.sorts[self.sort])
+        if q and not self.sort:
+            rows = annotate_rank(rows, q)
+            columns.insert(0, "rank")
+        wanted = dict.fromkeys([*_COLUMNS, *(column.removeprefix("-") for column in columns)])
+        page = keyset_page(rows.values(*wanted), [*columns, "guid"], size=PAGE_SIZE, query=self.request.GET)
+        prefix = get_page_prefix(self.kind, self.connection)
+        zone = zone_named(getattr(self.request.user, "timezone", ""))
+        places = [(self.connection, row["parent_guid"]) for row in page.object_list]
+        merchants = get_merchant_statuses(places) if self.kind in CHILD_KINDS else {}
+        for row in page.object_list:
+            row["parent_status"] = merchants.get((self.connection, row["parent_guid"]), "")
+        page.object_list = [prepare_row(row, prefix, zone) for row in page.object_list]
+        return page
+
+    def page_context(self, context: dict[str, Any]) -> dict[str, Any]:
+        """What a room's template needs besides."""
+        return {}
+
+
+def get_merchant_statuses(places: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Return (connection, guid) → status of the merchants among the places, in one query."""
+    wanted = set(places)
+    rows = IndexedEntity.objects.filter(
+        kind="merchant",
+        connection__in={connection for connection, _ in wanted},
+        guid__in={guid for _, guid in wanted} - {""},
+    )
+    found = rows.values("connection", "guid", "disabled", "archived")
+    return {(row["connection"], row["guid"]): get_status(row) for row in found}
+
+
+class MerchantChildrenListView(EntityListView):
+    """Rows get merchant_name and merchant_url. Context besides the list's own: merchant, merchant_name."""
+
+    unit = "merchants"
+    sorts = EntityListView.sorts | {
+        "merchant": ("merchant_key", "sort_key"),
+        "-merchant": ("-merchant_key", "sort_key"),
+    }
+
+    @property
+    def parent(self) -> str:
+        """Guid of the merchant asked for; "" for all, or for one nobody knows."""
+        wanted = query_param(self.request.GET, "merchant")
+        return wanted if wanted and get_merchant_names(self.request.user, self.connection, [wanted]) else ""
+
+    def ensure(self) -> ListState:
+        """One merchant's list; otherwise what is missing, unless a worker reads it."""
+        if self.parent:
+            return refresh_list_if_stale(connection=self.connection, kind=self.kind, parent=self.parent)
+        return self._read(refresh=False)
+
+    def refresh(self) -> ListState:
+        """One merchant's list, or as many as the budget allows; the worker reads the rest."""
+        if self.parent:
+            return refresh_list(connection=self.connection, kind=self.kind, parent=self.parent)
+        return self._read(refresh=True)
+
+    def refresh_by_worker(self) -> bool:
+        """Many lists, or a long one, are read in the background."""
+        known = visible_merchants(user=self.request.user, connection=self.connection)
+        return super().refresh_by_worker() or (not self.parent and known.count() > READ_AT_ONCE)
+
+    def _read(self, *, refresh: bool) -> ListState:
+        place: dict[str, Any] = {"user": self.request.user, "connection": self.connection}
+        merchants = refresh_merchant_lists(**place, budget=REFRESH_BUDGET)
+        budget = -1.0 if merchants.away else (3 if refresh else 1) * REFRESH_BUDGET
+        state = refresh_child_lists(**place, kind=self.kind, budget=budget, refresh=refresh)
+        return state.below(merchants)
+
+    def rows(self) -> QuerySet[IndexedEntity]:
+        """The rows with the name of their merchant, to sort by."""
+        merchants = IndexedEntity.objects.filter(
+            connection=OuterRef("connection"), kind="merchant", guid=OuterRef("parent_guid")
+        )
+        rows = super().rows()
+        if self.sort.removeprefix("-") == "merchant":
+            rows = rows.annotate(merchant_key=Subquery(merchants.values("sort_key")[:1]))
+        return rows
+
+    def filters(self, state: ListState) -> list[ListFilter]:
+        """By effective status."""
+        return [self.choice("status", "Status", list(CHILD_STATUSES))]
+
+    def page_context(self, context: dict[str, Any]) -> dict[str, Any]:
+        """The names and addresses of the merchants on this page, in one query."""
+        rows = context["page"].object_list
+        guids = [row["parent_guid"] for row in rows] + [self.parent]
+        names = get_merchant_names(self.request.user, self.connection, guids)
+        for row in rows:
+            row["merchant_name"] = names.get(row["parent_guid"], row["parent_guid"])
+            row["merchant_url"] = reverse("merchants:page", args=[self.connection, row["parent_guid"]])
+        return {"merchant": self.parent, "merchant_name": names.get(self.parent, "")}
+
+
+def get_merchant_names(user: User | AnonymousUser, connection: str, guids: Iterable[str]) -> dict[str, str]:
+    """Guid → name of merchants that the index knows and the person may know of, in one query."""
+    merchants = visible_entities(user=user, connection=connection, kind="merchant")
+    return dict(merchants.filter(guid__in=set(guids) - {""}).values_list("guid", "name"))

@@ -8,7 +8,7 @@ from django.core.paginator import Paginator
 from django.db.models import F, Q, QuerySet
 from django.http import QueryDict
 
-from portal.directory.list_views import query_param
+from portal.core.text import query_param
 
 # The number of a page beyond which `?page=` counts as the last one.
 _MOST_PAGES = 1_000_000

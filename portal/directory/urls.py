@@ -2,8 +2,8 @@
 
 from django.urls import path
 
+from portal.directory.search_views import SearchView
 from portal.directory.tenant_access_views import TenantAccessView
-from portal.directory.views import SearchView
 
 urlpatterns = [
     path("search/", SearchView.as_view(), name="search"),

@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 
-from portal.directory.children import get_merchant_names
+from portal.directory.list_views import get_merchant_names
 from portal.merchant_users.forms import API_FLAGS, MerchantUserEditForm
 from portal.merchant_users.permissions import find_unknown_permissions, group_permissions
 from portal.staff.models import User

@@ -1,26 +1,22 @@
 """Pages of merchant users: list, page, history, create, edit, disable, enable, passwords."""
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any, ClassVar
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.urls import reverse
 
 from portal.changes.errors import InvalidState
 from portal.changes.generic_views import EntityActionView, EntityCreateView, EntityEditView
+from portal.changes.history_views import EntityHistoryView
 from portal.changes.models import Change
-from portal.changes.stale_changes import load_entity_history
 from portal.core.datetimes import zone_named
 from portal.core.forms import PayloadForm
-from portal.core.views import PortalView
-from portal.directory.children import MerchantChildrenListView
-from portal.directory.detail import load_entity
-from portal.directory.list_views import get_effective_status, query_param
+from portal.core.text import query_param
+from portal.core.views import ConnectionMixin
+from portal.directory.detail import EntityDetailView, EntityOverview, EntityReading
+from portal.directory.list_views import MerchantChildrenListView
 from portal.directory.models import IndexedEntity
-from portal.directory.services import find_entity, get_parents
-from portal.directory.views import ConnectionMixin
 from portal.merchant_users import passwords, permissions
 from portal.merchant_users.detail import Profile
 from portal.merchant_users.forms import (
@@ -57,47 +53,28 @@ class MerchantUserList(MerchantChildrenListView):
         return rows.filter(fields__type=wanted) if wanted else rows
 
 
-class MerchantUserTab(ConnectionMixin, PortalView):
+class MerchantUserDetail(EntityDetailView):
     """A tab of one merchant user."""
 
     access = "merchant_user.view"
-    tab: ClassVar[str] = ""
-
-    @cached_property
-    def entry(self) -> IndexedEntity:
-        """The user's row. Raises UnknownEntity (404)."""
-        place = {"connection": self.kwargs["connection"], "guid": self.kwargs["guid"]}
-        return find_entity(user=self.request.user, kind="merchant_user", **place)
-
-    def frame(self, entry: IndexedEntity) -> dict[str, Any]:
-        """What every tab shows around its content."""
-        parents = get_parents(entry)
-        status = get_effective_status(entry, parents)
-        return {"entry": entry, "parents": parents, "tab": self.tab, "status": status}
+    entity_kind = "merchant_user"
 
 
-class MerchantUserPage(MerchantUserTab):
-    """`…/users/<guid>/`: the overview, read fresh."""
+class MerchantUserPage(MerchantUserDetail, EntityOverview):
+    """`…/users/<guid>/`: properties, access, permissions and API flags."""
 
-    tab = "overview"
+    template_name = "merchant_users/page.html"
 
-    def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
-        """Facts, access, permissions and API flags."""
-        reading = load_entity(self.entry)
-        profile = Profile(request.user, connection, reading.entry.parent_guid, reading.values)
-        context = {"reading": reading, "profile": profile}
-        return render(request, "merchant_users/page.html", self.frame(reading.entry) | context)
+    def get_overview_context(self, reading: EntityReading) -> dict[str, Any]:
+        """Return the user's properties as the page shows them."""
+        entry = reading.entry
+        return {"profile": Profile(self.request.user, entry.connection, entry.parent_guid, reading.values)}
 
 
-class MerchantUserHistory(MerchantUserTab):
-    """`…/users/<guid>/history/`: what happened to one merchant user, from the audit trail."""
+class MerchantUserHistory(MerchantUserDetail, EntityHistoryView):
+    """`…/users/<guid>/history/`."""
 
-    tab = "history"
-
-    def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
-        """The latest events."""
-        history = load_entity_history(connection=connection, guid=self.entry.guid, query=request.GET)
-        return render(request, "merchant_users/history.html", self.frame(self.entry) | {"history": history})
+    template_name = "merchant_users/history.html"
 
 
 class MerchantUserCreate(ConnectionMixin, EntityCreateView):

@@ -8,9 +8,9 @@ from django.http import HttpRequest
 
 from portal.core.context_processors import connections_of
 from portal.core.dashboard import CARDS, DashboardCard
+from portal.directory.completeness import get_coverage
 from portal.directory.models import ListSync
 from portal.directory.services import visible_entities
-from portal.directory.sync import get_coverage
 from provisioning.credentials.models import Connection, Credential
 
 SHOWN = 5

@@ -1,28 +1,30 @@
-"""The merchants' pages that read: the list, and a merchant with its tabs."""
+"""Pages of merchants: list, overview, history, children, create, edit, disable, archive."""
 
 from functools import cached_property
 from typing import Any, ClassVar
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect, render
+from django.urls import reverse
 
-from portal.changes.stale_changes import load_entity_history
+from portal.changes.generic_views import EntityActionView, EntityCreateView, EntityEditView
+from portal.changes.history_views import EntityHistoryView
+from portal.changes.models import Change
 from portal.core.choices import country_choices, currency_choices
-from portal.core.views import PortalView
-from portal.directory.detail import load_entity
-from portal.directory.list_views import STATUSES, ListFilter, label_options, query_param
+from portal.core.text import query_param
+from portal.core.views import ConnectionMixin, PortalView
+from portal.directory.detail import EntityDetailView, EntityOverview, EntityReading
+from portal.directory.list_views import STATUSES, EntityListView, ListFilter, label_options
 from portal.directory.models import IndexedEntity
 from portal.directory.services import (
     ListState,
-    find_entity,
-    get_parents,
     refresh_list,
     refresh_list_if_stale,
     refresh_stale_lists,
     visible_entities,
 )
-from portal.directory.views import ConnectionMixin, EntityListView
-from portal.merchants.detail import merchant_facts, next_steps
+from portal.merchants.detail import describe_children, merchant_facts, next_steps
+from portal.merchants.forms import MerchantCreateForm, MerchantEditForm
 from provisioning.entities import ENTITY_KINDS
 
 # How long a list over all tenants waits for stale ones; the rest says how old it is.
@@ -118,73 +120,51 @@ class MerchantListView(EntityListView):
         return {"tenant": self.tenant, "tenant_name": self.tenants.get(self.tenant, "")}
 
 
-class MerchantTab(ConnectionMixin, PortalView):
-    """A tab of one merchant; the entry comes from the index, or is looked for at the gateway."""
+class MerchantDetail(EntityDetailView):
+    """A tab of one merchant."""
 
     access = "merchant.view"
-    tab: ClassVar[str] = ""
-
-    @cached_property
-    def entry(self) -> IndexedEntity:
-        """The merchant's row. Raises UnknownEntity (404)."""
-        place = {"connection": self.kwargs["connection"], "guid": self.kwargs["guid"]}
-        return find_entity(user=self.request.user, kind="merchant", **place)
-
-    def frame(self, entry: IndexedEntity) -> dict[str, Any]:
-        """What every tab shows around its content."""
-        return {"entry": entry, "parents": get_parents(entry), "tab": self.tab}
+    entity_kind = "merchant"
 
 
-class MerchantPage(MerchantTab):
-    """`…/merchants/<guid>/`: the overview, read fresh."""
+class MerchantPage(MerchantDetail, EntityOverview):
+    """`…/merchants/<guid>/`."""
 
-    tab = "overview"
+    template_name = "merchants/page.html"
 
-    def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
-        """Facts in groups, and what is still missing before the merchant can go live."""
-        reading = load_entity(self.entry)
-        context = {
-            "reading": reading,
+    def get_overview_context(self, reading: EntityReading) -> dict[str, Any]:
+        """Return the properties in groups, and what is missing before the merchant can go live."""
+        return {
             "facts": merchant_facts(reading.values),
             "steps": next_steps(reading.entry, look=reading.fresh or reading.large),
         }
-        return render(request, "merchants/page.html", self.frame(reading.entry) | context)
 
 
-# What belongs to a merchant, by the names that audit events and permissions have for it.
-CHILD_KINDS = (*ENTITY_KINDS["merchant"].children, "routing")
+class MerchantHistory(MerchantDetail, EntityHistoryView):
+    """`…/merchants/<guid>/history/`: also the events of its children, as far as the user may see them."""
+
+    template_name = "merchants/history.html"
+
+    def get_child_kinds(self) -> list[str]:
+        """Return the kinds of children that the user has permission to view."""
+        kinds = (*ENTITY_KINDS["merchant"].children, "routing")
+        return [kind for kind in kinds if self.request.user.has_perm(f"{kind}.view")]
 
 
-class MerchantHistory(MerchantTab):
-    """`…/merchants/<guid>/history/`: who changed what, when and why."""
-
-    tab = "history"
-
-    def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
-        """The latest events about this merchant and what belongs to it, of what the person may see."""
-        history = load_entity_history(
-            connection=connection,
-            guid=self.entry.guid,
-            query=request.GET,
-            child_kinds=[kind for kind in CHILD_KINDS if request.user.has_perm(f"{kind}.view")],
-        )
-        return render(request, "merchants/history.html", self.frame(self.entry) | {"history": history})
-
-
-class MerchantChildren(MerchantTab, EntityListView):
-    """A tab that lists what belongs to the merchant."""
+class MerchantChildren(EntityListView, MerchantDetail):
+    """A tab that lists the children of a merchant of one kind."""
 
     def ensure(self) -> ListState:
-        """The list of this merchant, which must exist."""
+        """Read this merchant's list if it is old. Raises UnknownEntity (404)."""
         return refresh_list_if_stale(connection=self.connection, kind=self.kind, parent=self.entry.guid)
 
     def refresh(self) -> ListState:
-        """As above, whatever its age."""
+        """Read this merchant's list. Raises UnknownEntity (404)."""
         return refresh_list(connection=self.connection, kind=self.kind, parent=self.entry.guid)
 
     def page_context(self, context: dict[str, Any]) -> dict[str, Any]:
-        """The merchant around the list."""
-        return self.frame(self.entry)
+        """Return what every tab of the merchant shows."""
+        return self.get_base_context()
 
 
 class MerchantUsers(MerchantChildren):
@@ -203,3 +183,121 @@ class MerchantConnectors(MerchantChildren):
     kind = "connector"
     tab = "connectors"
     template_name = "merchants/connectors.html"
+
+
+class MerchantCreate(ConnectionMixin, EntityCreateView):
+    """`…/merchants/new/?tenant=<guid>`; without a tenant it asks for one first."""
+
+    operation = "merchant.create"
+    form_class = MerchantCreateForm
+    parent_kind = "tenant"
+    template_name = "merchants/create.html"
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """A merchant belongs to a tenant: where there is only one, nobody is asked."""
+        return super().dispatch(request, *args, **kwargs) if self.parent_guid() else self.tenant_page(request)
+
+    def parent_guid(self) -> str:
+        """The tenant of the address."""
+        return query_param(self.request.GET, "tenant")
+
+    def tenant_page(self, request: HttpRequest) -> HttpResponse:
+        """The tenants to choose from."""
+        state = refresh_list_if_stale(connection=self.connection, kind="tenant")
+        rows = visible_entities(user=request.user, connection=self.connection, kind="tenant")
+        tenants = list(rows.order_by("sort_key").values("guid", "name", "fields"))
+        if len(tenants) == 1:
+            return HttpResponseRedirect(f"{request.path}?tenant={tenants[0]['guid']}")
+        return render(request, "merchants/choose_tenant.html", {"tenants": tenants, "state": state})
+
+    def next_links(self, parent: IndexedEntity, change: Change) -> list[tuple[str, str]]:
+        """What a merchant needs before it can take payments."""
+        place = {"connection": self.connection, "guid": change.object_guid}
+        links = [
+            (label, reverse(f"{room}:create", kwargs=place))
+            for kind, room, label in (
+                ("connector", "connectors", "Add a connector"),
+                ("merchant_user", "merchant_users", "Add a user"),
+            )
+            if self.may_create(kind)
+        ]
+        return [*links, *super().next_links(parent, change)]
+
+    def initial(self, parent: IndexedEntity) -> dict[str, Any]:
+        """The documented time zone, and the tenant's own currency."""
+        return {"timezone": "UTC", "defaultCurrency": parent.fields.get("defaultCurrency", "")}
+
+
+class MerchantEdit(ConnectionMixin, EntityEditView):
+    """`…/merchants/<guid>/edit/`."""
+
+    operation = "merchant.update"
+    form_class = MerchantEditForm
+
+
+class MerchantAction(ConnectionMixin, EntityActionView):
+    """One small change of a merchant; the page says how many connectors and users it affects."""
+
+    operation = "merchant.update"
+    affects: ClassVar[str] = "Affects"
+
+    def page_context(self, entry: IndexedEntity | None) -> dict[str, Any]:
+        """`affected`: such as "Affects 2 connectors and 1 user."; what was not read is said to be unknown."""
+        if entry is None:
+            return {}
+        return {"affected": f"{self.affects} {describe_children(next_steps(entry, look=True))}."}
+
+
+class MerchantDisable(MerchantAction):
+    """`…/merchants/<guid>/disable/`."""
+
+    changes = {"disabled": True}
+    title = "Disable this merchant"
+    consequence = (
+        "This disables its connectors and users immediately: no payments, no sign-ins. Nothing is deleted. "
+        "You can enable the merchant again."
+    )
+    button = "Review: disable"
+    reason_required = True
+    affects = "Disables"
+
+
+class MerchantEnable(MerchantAction):
+    """`…/merchants/<guid>/enable/`."""
+
+    changes = {"disabled": False}
+    title = "Enable this merchant"
+    consequence = (
+        "This enables the merchant. Connectors and users that are enabled themselves work again immediately, "
+        "and connectors that are not in test mode take real payments."
+    )
+    button = "Review: enable"
+    affects = "Belongs to it:"
+
+
+class MerchantArchive(MerchantAction):
+    """`…/merchants/<guid>/archive/`."""
+
+    changes = {"archived": True}
+    title = "Archive this merchant"
+    consequence = (
+        "For merchants that are no longer needed. In the platform’s own interface, archiving also "
+        "archives and disables connectors, users and templates. The documentation of the API does not say "
+        "what happens to them, so check them afterwards. You can un-archive the merchant again."
+    )
+    button = "Review: archive"
+    reason_required = True
+
+
+class MerchantUnarchive(MerchantAction):
+    """`…/merchants/<guid>/unarchive/`."""
+
+    changes = {"archived": False}
+    title = "Un-archive this merchant"
+    consequence = (
+        "The merchant is listed again. It may still be disabled, and so may its connectors and users. Its "
+        "page says so, and you can enable each of them."
+    )
+    button = "Review: un-archive"
+    reason_required = True
+    affects = "Belongs to it:"

@@ -1,21 +1,16 @@
-"""The tenants' pages: list, page with history, edit. There is no create: the API has no operation for it."""
+"""Pages of tenants: list, overview, history, edit. The API has no operation that creates one."""
 
-from functools import cached_property
-from typing import Any, ClassVar
-
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from typing import Any
 
 from portal.changes.errors import InvalidState
 from portal.changes.generic_views import EntityEditView
-from portal.changes.stale_changes import load_entity_history
+from portal.changes.history_views import EntityHistoryView
 from portal.core.choices import currency_choices
-from portal.core.views import PortalView
-from portal.directory.detail import load_entity
-from portal.directory.list_views import ListFilter
+from portal.core.views import ConnectionMixin
+from portal.directory.detail import EntityDetailView, EntityOverview, EntityReading
+from portal.directory.list_views import EntityListView, ListFilter
 from portal.directory.models import IndexedEntity
-from portal.directory.services import ListState, find_entity, refresh_list_if_stale, visible_entities
-from portal.directory.views import ConnectionMixin, EntityListView
+from portal.directory.services import ListState, refresh_list_if_stale, visible_entities
 from portal.tenants.forms import TenantEditForm
 
 OWN_WORDS = (
@@ -36,55 +31,42 @@ class TenantListView(EntityListView):
     }
 
     def filters(self, state: ListState) -> list[ListFilter]:
-        """None: tenants are few, and can be neither disabled nor archived."""
+        """Offer no filters: there are few tenants, and they cannot be disabled or archived."""
         return []
 
 
-class TenantTab(ConnectionMixin, PortalView):
+class TenantDetail(EntityDetailView):
     """A tab of one tenant."""
 
     access = "tenant.view"
-    tab: ClassVar[str] = ""
+    entity_kind = "tenant"
 
-    @cached_property
-    def entry(self) -> IndexedEntity:
-        """The tenant's row. Raises UnknownEntity (404)."""
-        place = {"connection": self.kwargs["connection"], "guid": self.kwargs["guid"]}
-        return find_entity(user=self.request.user, kind="tenant", **place)
-
-    def frame(self, entry: IndexedEntity) -> dict[str, Any]:
-        """What every tab shows around its content."""
-        own = bool(entry.fields.get("own"))
-        return {"entry": entry, "tab": self.tab, "own": own, "own_words": OWN_WORDS}
+    def get_base_context(self) -> dict[str, Any]:
+        """Add whether this is the API key's own tenant, which cannot be changed."""
+        own = bool(self.entry.fields.get("own"))
+        return super().get_base_context() | {"own": own, "own_words": OWN_WORDS}
 
 
-class TenantPage(TenantTab):
-    """`…/tenants/<guid>/`: the overview, read fresh."""
+class TenantPage(TenantDetail, EntityOverview):
+    """`…/tenants/<guid>/`."""
 
-    tab = "overview"
+    template_name = "tenants/page.html"
 
-    def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
-        """The tenant's properties, and the way to its merchants."""
-        reading = load_entity(self.entry)
-        lists = refresh_list_if_stale(connection=connection, kind="merchant", parent=guid)
-        merchants = visible_entities(user=request.user, connection=connection, kind="merchant")
-        context = {
-            "reading": reading,
+    def get_overview_context(self, reading: EntityReading) -> dict[str, Any]:
+        """Return the tenant's properties and the number of its merchants, None if that is not known."""
+        place: dict[str, Any] = {"connection": self.entry.connection, "kind": "merchant"}
+        lists = refresh_list_if_stale(**place, parent=self.entry.guid)
+        merchants = visible_entities(user=self.request.user, **place).filter(parent_guid=self.entry.guid)
+        return {
             "facts": tenant_facts(dict(reading.values)),
-            "merchants": merchants.filter(parent_guid=guid).count() if lists.loaded else None,
+            "merchants": merchants.count() if lists.loaded else None,
         }
-        return render(request, "tenants/page.html", self.frame(reading.entry) | context)
 
 
-class TenantHistory(TenantTab):
+class TenantHistory(TenantDetail, EntityHistoryView):
     """`…/tenants/<guid>/history/`."""
 
-    tab = "history"
-
-    def get(self, request: HttpRequest, connection: str, guid: str) -> HttpResponse:
-        """The latest events about this tenant."""
-        history = load_entity_history(connection=connection, guid=guid, query=request.GET)
-        return render(request, "tenants/history.html", self.frame(self.entry) | {"history": history})
+    template_name = "tenants/history.html"
 
 
 class TenantEdit(ConnectionMixin, EntityEditView):
@@ -94,7 +76,7 @@ class TenantEdit(ConnectionMixin, EntityEditView):
     form_class = TenantEditForm
 
     def entry(self) -> IndexedEntity:
-        """The tenant's row. Raises NotPossible for the key's own tenant."""
+        """Return the tenant's row. Raises InvalidState for the API key's own tenant."""
         entry = super().entry()
         if entry.fields.get("own"):
             raise InvalidState(OWN_WORDS)
@@ -102,7 +84,7 @@ class TenantEdit(ConnectionMixin, EntityEditView):
 
 
 def tenant_facts(values: dict[str, Any]) -> list[tuple[str, Any]]:
-    """(label, value to show) of every property, the currency with its name."""
+    """Return (label, value to show) for each property, the currency with its name."""
     labels = {name: str(field.label or name) for name, field in TenantEditForm.base_fields.items()}
     code = values.get("defaultCurrency")
     shown = values | {"defaultCurrency": dict(currency_choices()).get(str(code), code)}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from portal.directory import background, sync
+from portal.directory import background, completeness
 from portal.directory.models import IndexedEntity, ListSync
 from portal.directory.services import refresh_list_if_stale
 from portal.tasks.models import TaskRun, Worker
@@ -56,7 +56,7 @@ def test_a_fresh_portal_finds_what_exists(browser, connection, monkeypatch):
 @pytest.mark.parametrize("room", ["merchants", "users", "connectors"])
 @pytest.mark.parametrize("query", ["", "?q=nowhere-to-be-found"])
 def test_a_list_without_time_to_read_says_that_it_is_incomplete(browser, monkeypatch, room, query):
-    monkeypatch.setattr("portal.directory.children.REFRESH_BUDGET", -1.0)
+    monkeypatch.setattr("portal.directory.list_views.REFRESH_BUDGET", -1.0)
     monkeypatch.setattr("portal.merchants.views.REFRESH_BUDGET", -1.0)
     text = browser.get(f"/sandbox/{room}/{query}").content.decode()
     assert "Incomplete: read 0 of" in text
@@ -64,7 +64,7 @@ def test_a_list_without_time_to_read_says_that_it_is_incomplete(browser, monkeyp
 
 
 def test_a_search_without_time_to_read_says_what_is_missing(browser, monkeypatch):
-    monkeypatch.setattr("portal.directory.views.SEARCH_BUDGET", -1.0)
+    monkeypatch.setattr("portal.directory.search_views.SEARCH_BUDGET", -1.0)
     text = browser.get("/search/?q=nowhere-to-be-found").content.decode()
     assert "This search is incomplete" in text
     assert "Nothing found so far" in text
@@ -129,8 +129,8 @@ def test_a_run_that_takes_long_lets_others_work_and_goes_on(connection, worker, 
 
 
 def test_many_merchants_are_read_by_the_worker_and_the_page_shows_how_far_it_is(browser, worker, monkeypatch):
-    monkeypatch.setattr(sync, "READ_AT_ONCE", 1)
-    monkeypatch.setattr("portal.directory.children.READ_AT_ONCE", 1)
+    monkeypatch.setattr(completeness, "READ_AT_ONCE", 1)
+    monkeypatch.setattr("portal.directory.list_views.READ_AT_ONCE", 1)
     page = browser.get("/sandbox/users/")
     state = page.context["state"]
     assert state.known == 0 < state.total

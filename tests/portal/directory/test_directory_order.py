@@ -6,7 +6,7 @@ import uuid
 import pytest
 from django.utils import timezone
 
-from portal.directory import views
+from portal.directory import list_views
 from portal.directory.models import IndexedEntity, ListSync
 from portal.directory.serialization import build_row, draft_row
 from provisioning.entities import ENTITY_KINDS
@@ -101,7 +101,7 @@ SORTS = ["", "-name", *COLUMNS, *(f"-{column}" for column in COLUMNS)]
 
 @pytest.mark.parametrize("sort", SORTS)
 def test_paging_shows_each_row_once_in_both_directions(browser, monkeypatch, sort):
-    monkeypatch.setattr(views, "PAGE_SIZE", 4)
+    monkeypatch.setattr(list_views, "PAGE_SIZE", 4)
     chance = random.Random(sort)  # noqa: S311 - only has to vary
     for number in range(19):
         values = {
@@ -129,7 +129,7 @@ def test_paging_shows_each_row_once_in_both_directions(browser, monkeypatch, sor
 
 
 def test_rows_added_between_two_pages_show_no_row_twice(browser, monkeypatch):
-    monkeypatch.setattr(views, "PAGE_SIZE", 5)
+    monkeypatch.setattr(list_views, "PAGE_SIZE", 5)
     for number in range(10):
         known("merchant", f"ME-{number}", name=f"M {number}")
     first = browser.get("/sandbox/merchants/")
@@ -152,7 +152,7 @@ LONG = "x" * 300
     "query", ["after=ME-gone&page=2", "before=%00&page=2", "page=2", f"after={LONG}&page=2"]
 )
 def test_an_anchor_that_is_gone_leaves_the_page_number(browser, monkeypatch, query):
-    monkeypatch.setattr(views, "PAGE_SIZE", 2)
+    monkeypatch.setattr(list_views, "PAGE_SIZE", 2)
     for number in range(4):
         known("merchant", f"ME-{number}", name=f"M {number}")
     assert names(browser.get(f"/sandbox/merchants/?{query}")) == ["M 2", "M 3"]

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from portal.directory import views
+from portal.directory import list_views, search_views
 from portal.directory.models import IndexedEntity, ListSync
 from portal.directory.services import refresh_list
 from provisioning import service
@@ -96,7 +96,7 @@ def test_one_tenants_list_is_its_own(browser, shops, word, connection):
 
 
 def test_long_lists_have_pages(browser, shops, word, monkeypatch):
-    monkeypatch.setattr(views, "PAGE_SIZE", 2)
+    monkeypatch.setattr(list_views, "PAGE_SIZE", 2)
     first = browser.get(f"/sandbox/merchants/?q={word}")
     assert listed(first) == ["Ärzte", "Disabled"]
     assert f"?q={word}&amp;page=2" in first.content.decode()
@@ -153,7 +153,7 @@ def test_search_groups_what_it_finds_by_kind(browser, shops, word, connection):
 
 
 def test_search_is_bounded(browser, shops, word, connection, monkeypatch):
-    monkeypatch.setattr(views.SearchView, "limit", 2)
+    monkeypatch.setattr(search_views.SearchView, "limit", 2)
     refresh_list(connection="sandbox", kind="merchant", parent=connection.tenant_guid)
     group = browser.get(f"/search/?q={word}").context["groups"][0]
     assert len(group["rows"]) == 2
