@@ -1,7 +1,7 @@
-"""The steps of a credential's reset, each authorised again and on record: enter, test, use, go back, revoke.
+"""Replace a stored credential step by step: store, test, activate, roll back, revoke.
 
-Raises, besides what each step says: PermissionDenied, AuditUnavailable (nothing was done then), and
-InvalidCredentialState if somebody else was faster.
+Each step authorises again and records an audit event. It raises PermissionDenied, AuditUnavailable (nothing
+was done then), and InvalidCredentialState if another user was faster.
 """
 
 from functools import partial
@@ -26,10 +26,10 @@ TIME_IS_OVER = origin_system("The time limit of replaced credentials")
 def store_credential(
     *, user: Person, origin: Origin, connection: Connection, seen: str, api_key: str, password: str
 ) -> Credential:
-    """Stores a pair as a version of its own, not yet in use. Raises ValueError (bad paste), KeyringError.
+    """Store a pair as a new version that is not in use. Raises ValueError (invalid text), KeyringError.
 
-    `seen` is the digest of the connection for which the pair was entered: raises ChangedMeanwhile if it is
-    another one now. The version returned keeps that address for its test.
+    `seen` is the digest of the connection that the user saw. Raises ChangedConcurrently if it differs now.
+    The returned version keeps that connection's address for its test.
     """
     authorise(user=user, permission=RIGHT)
     with transaction.atomic():
@@ -39,54 +39,58 @@ def store_credential(
             api_key=api_key,
             password=password,
             by=origin.actor_name,
-            destroyed=partial(_pushed_out, origin, "another one was entered"),
+            destroyed=partial(_record_loss, origin, "another one was entered"),
         )
-        _recorded("credential.entered", taken, origin, after=_facts(taken))
+        _record("credential.entered", taken, origin, after=_facts(taken))
     return taken
 
 
 def test_credential(*, user: Person, origin: Origin, credential: Credential) -> Diagnosis | None:
-    """Tests a version that is on its way with harmless reads; None if the gateway took it, else why not."""
+    """Test a version that was not in use yet. Return None if the gateway accepts it, otherwise why not."""
     authorise(user=user, permission=RIGHT)
     credential = credential_lifecycle.get_usable_credential(credential, *Credential.ON_ITS_WAY)
-    finding = _tried(credential, origin)
+    finding = _probe(credential, origin)
     credential_lifecycle.record_test_result(credential=credential, problem=finding.name if finding else "")
     return finding
 
 
 def activate_credential(*, user: Person, origin: Origin, credential: Credential) -> Credential:
-    """Puts a tested version to use, in every worker from its next call on."""
+    """Activate a tested version. All processes use it from their next call on."""
     authorise(user=user, permission=RIGHT)
     with transaction.atomic():
         active = credential_lifecycle.activate_credential(
-            credential=credential, by=origin.actor_name, destroyed=partial(_pushed_out, origin, _ONE_KEPT)
+            credential=credential,
+            by=origin.actor_name,
+            destroyed=partial(_record_loss, origin, _ONE_KEPT),
         )
-        _recorded("credential.activated", active, origin, after=_facts(active))
+        _record("credential.activated", active, origin, after=_facts(active))
     return active
 
 
 def roll_back_credential(*, user: Person, origin: Origin, credential: Credential) -> Diagnosis | None:
-    """Puts the previous version to use again, if the gateway still takes it; otherwise why not."""
+    """Activate the previous version if the gateway still accepts it. Return None, or why it does not."""
     authorise(user=user, permission=RIGHT)
     credential = credential_lifecycle.get_usable_credential(credential, Credential.State.PREVIOUS)
-    finding = _tried(credential, origin)
+    finding = _probe(credential, origin)
     if finding is None:
         with transaction.atomic():
             active = credential_lifecycle.roll_back_credential(
-                credential=credential, by=origin.actor_name, destroyed=partial(_pushed_out, origin, _ONE_KEPT)
+                credential=credential,
+                by=origin.actor_name,
+                destroyed=partial(_record_loss, origin, _ONE_KEPT),
             )
-            _recorded("credential.rolled_back", active, origin, after=_facts(active))
+            _record("credential.rolled_back", active, origin, after=_facts(active))
     return finding
 
 
 def revoke_credential(*, user: Person, origin: Origin, credential: Credential) -> Credential:
-    """Destroys the value of a version that is not in use."""
+    """Delete the value of a version that is not in use."""
     authorise(user=user, permission=RIGHT)
-    return _revoked(credential, origin)
+    return _revoke(credential, origin)
 
 
 def shut_down_connection(*, user: Person, origin: Origin, connection: Connection, reason: str) -> int:
-    """The emergency: pauses the connection and destroys every stored value of it; how many versions."""
+    """In an emergency, pause the connection and delete all its stored values. Return how many versions."""
     authorise(user=user, permission=RIGHT)
     with transaction.atomic():
         stored = credential_lifecycle.revoke_all_credentials(connection=connection, by=origin.actor_name)
@@ -103,23 +107,23 @@ def shut_down_connection(*, user: Person, origin: Origin, connection: Connection
                 reason=reason,
             )
         for credential in stored:
-            _recorded("credential.revoked", credential, origin, after=_facts(credential), reason=reason)
+            _record("credential.revoked", credential, origin, after=_facts(credential), reason=reason)
     return len(stored)
 
 
 def destroy_expired_credentials() -> int:
-    """Destroys what was kept for going back, or entered and never used, for long enough; how many."""
+    """Delete the expired values of replaced and of never used versions. Return how many."""
     done = 0
     for credential in credential_lifecycle.find_expired_credentials():
         try:
-            _revoked(credential, TIME_IS_OVER)
+            _revoke(credential, TIME_IS_OVER)
             done += 1
         except (credential_lifecycle.InvalidCredentialState, AuditUnavailable):
-            continue  # somebody just did something with it, or it cannot be recorded now: the next time
+            continue  # Its state has just changed, or the event cannot be recorded: try again next time.
     return done
 
 
-def _tried(credential: Credential, origin: Origin) -> Diagnosis | None:
+def _probe(credential: Credential, origin: Origin) -> Diagnosis | None:
     try:
         probe_credential(credential=credential)
     except ProvisioningError as error:
@@ -128,7 +132,7 @@ def _tried(credential: Credential, origin: Origin) -> Diagnosis | None:
             record_credential_use(
                 credential=credential, accepted=finding.accepted, words=error.gateway_message
             )
-        _recorded(
+        _record(
             "credential.tested",
             credential,
             origin,
@@ -140,7 +144,7 @@ def _tried(credential: Credential, origin: Origin) -> Diagnosis | None:
         )
         return finding
     record_credential_use(credential=credential, accepted=True)
-    _recorded(
+    _record(
         "credential.tested",
         credential,
         origin,
@@ -150,17 +154,17 @@ def _tried(credential: Credential, origin: Origin) -> Diagnosis | None:
     return None
 
 
-def _revoked(credential: Credential, origin: Origin) -> Credential:
+def _revoke(credential: Credential, origin: Origin) -> Credential:
     with transaction.atomic():
         revoked = credential_lifecycle.revoke_credential(credential=credential, by=origin.actor_name)
-        _recorded("credential.revoked", revoked, origin, after=_facts(revoked))
+        _record("credential.revoked", revoked, origin, after=_facts(revoked))
     return revoked
 
 
-def _pushed_out(origin: Origin, why: str, credential: Credential) -> None:
-    """Another version's step destroyed this one."""
+def _record_loss(origin: Origin, why: str, credential: Credential) -> None:
+    """Record that a step of another version deleted this one."""
     about = f"version {credential.version}, as {why}"
-    _recorded("credential.revoked", credential, origin, after=_facts(credential), message=about)
+    _record("credential.revoked", credential, origin, after=_facts(credential), message=about)
 
 
 def _outcome(error: ProvisioningError) -> str:
@@ -177,7 +181,7 @@ def _facts(credential: Credential) -> dict[str, Any]:
     }
 
 
-def _recorded(action: str, credential: Credential, origin: Origin, **values: Any) -> None:
+def _record(action: str, credential: Credential, origin: Origin, **values: Any) -> None:
     values.setdefault("message", f"version {credential.version}")
     connection = credential.connection
     record_event(

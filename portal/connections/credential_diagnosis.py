@@ -120,57 +120,46 @@ FINDINGS: dict[str, tuple[str, str]] = {
 _TAKEN = {"tenant": True, "other": True} | dict.fromkeys(
     ("credential", "unusual", "address", "service"), False
 )
-# Read for people alone: the contract gives all three the code 1000, and nothing is decided on a message.
+# Only for explanations: the contract gives all three the code 1000. No decision depends on a message.
 _ADDRESS = re.compile(r"\b(ip|address|whitelist|allow-?list)", re.IGNORECASE)
 _SERVICE = re.compile(r"\bservice\b", re.IGNORECASE)
 
 
 def diagnose(error: ProvisioningError) -> Diagnosis:
-    """The cause of a test that failed."""
-    return Diagnosis(*_described(_name(error)), error)
+    """Return the cause of a failed test."""
+    return Diagnosis(*_get_finding(_get_name(error)), error)
 
 
 def get_diagnosis(name: str) -> Diagnosis | None:
-    """A cause found earlier; None without one."""
-    return Diagnosis(*_described(name)) if name else None
+    """Return a stored cause; None for an empty name."""
+    return Diagnosis(*_get_finding(name)) if name else None
 
 
-def _described(name: str) -> tuple[str, str, str]:
+def _get_finding(name: str) -> tuple[str, str, str]:
     known = name if name in FINDINGS else "disturbed"
     return known, *FINDINGS[known]
 
 
-def _name(error: ProvisioningError) -> str:
+def _get_name(error: ProvisioningError) -> str:
     if isinstance(error, NotSent):
         return error.detail if error.detail in FINDINGS else "not_sent"
-    if isinstance(error, OutcomeUnknown):
-        return _unknown(error)
     if isinstance(error, NotAuthorised):
-        return "unusual" if error.detail == UNUSUAL else _not_authorised(error.gateway_message)
+        words = error.gateway_message
+        guess = "service" if _SERVICE.search(words) else "address" if _ADDRESS.search(words) else "credential"
+        return "unusual" if error.detail == UNUSUAL else guess
     if isinstance(error, EntityNotFound):
         return "tenant"
-    return _refused(error)
+    return _get_name_by_status(error)
 
 
-def _unknown(error: OutcomeUnknown) -> str:
-    if error.detail == TIMED_OUT:
+def _get_name_by_status(error: ProvisioningError) -> str:
+    unknown = isinstance(error, OutcomeUnknown)
+    if unknown and error.detail == TIMED_OUT:
         return "timeout"
     if error.http_status == 403:
         return "address"
-    if error.http_status == 429 or error.retry_at:
+    if error.http_status == 429 or (unknown and error.retry_at):
         return "limited"
-    return "elsewhere" if error.detail == REDIRECTED or 0 < error.http_status < 500 else "disturbed"
-
-
-def _not_authorised(words: str) -> str:
-    if _SERVICE.search(words):
-        return "service"
-    return "address" if _ADDRESS.search(words) else "credential"
-
-
-def _refused(error: ProvisioningError) -> str:
-    if error.http_status == 429:
-        return "limited"
-    if error.http_status == 403:
-        return "address"
+    if unknown:
+        return "elsewhere" if error.detail == REDIRECTED or 0 < error.http_status < 500 else "disturbed"
     return "elsewhere" if isinstance(error, Refused) and error.http_status in (404, 405) else "other"

@@ -1,7 +1,6 @@
-"""The cards of the home page: how the gateways and their credentials fare, and what there is to do."""
+"""Dashboard cards: the state of the gateways and their credentials, and credentials to replace."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from django.db.models import Max, Min, QuerySet
@@ -14,8 +13,17 @@ from provisioning.credentials.models import Credential
 
 
 def connection_health(request: HttpRequest) -> Mapping[str, Any]:
-    """`rows`: connection, its active credential (or None), whether that fails, and since when it is away."""
-    away, active = _away_since(), _active()
+    """Return `rows`: connection, its active credential (or None), whether it is rejected, `away_since`."""
+    stored = _stored().filter(state=Credential.State.ACTIVE)
+    active = {credential.connection_id: credential for credential in stored}
+    lists = ListSync.objects.values("connection").order_by()
+    known_lists = lists.annotate(read=Max("refreshed_at"), failed=Max("failed_at"), since=Min("away_since"))
+    # A connection is away if its last list could not be read; older failures may be over.
+    away = {
+        row["connection"]: row["since"]
+        for row in known_lists
+        if row["since"] and row["failed"] and (row["read"] is None or row["failed"] > row["read"])
+    }
     return {
         "rows": [
             {
@@ -30,7 +38,7 @@ def connection_health(request: HttpRequest) -> Mapping[str, Any]:
 
 
 def credentials_to_do(request: HttpRequest) -> Mapping[str, Any]:
-    """What those who may reset credentials have to do: `suspect`, `due` and `waiting` versions."""
+    """Return the versions that need attention: `suspect`, `due` for replacement, `waiting` for activation."""
     reached = [known.pk for known in connections_of(request)]
     stored = _stored().filter(connection__in=reached).order_by("connection__name")
     active = list(stored.filter(state=Credential.State.ACTIVE))
@@ -45,23 +53,8 @@ def _stored() -> QuerySet[Credential]:
     return Credential.objects.select_related("connection").defer("sealed_api_key", "sealed_password")
 
 
-def _active() -> dict[int, Credential]:
-    return {found.connection_id: found for found in _stored().filter(state=Credential.State.ACTIVE)}
-
-
-def _away_since() -> dict[str, datetime]:
-    """Slug → since when, of connections whose last list could not be read; older failures may be over."""
-    lists = ListSync.objects.values("connection").order_by()
-    known = lists.annotate(read=Max("refreshed_at"), failed=Max("failed_at"), since=Min("away_since"))
-    return {
-        row["connection"]: row["since"]
-        for row in known
-        if row["since"] and row["failed"] and (row["read"] is None or row["failed"] > row["read"])
-    }
-
-
 def register_dashboard_cards() -> None:
-    """Adds both cards."""
+    """Register both cards."""
     CARDS.register(
         "credentials",
         DashboardCard(

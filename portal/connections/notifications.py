@@ -1,4 +1,4 @@
-"""Who hears of a credential that the gateway turned down: the audit trail, and by mail who may reset it."""
+"""Report a credential that the gateway rejects: in the audit trail, and by mail to those who may reset it."""
 
 import logging
 
@@ -26,34 +26,17 @@ The page guides you through the steps. If the key was not changed on purpose, fi
 
 
 def register_notifications() -> None:
-    """Listens from now on, and lets workers mail."""
+    """Register the listeners and the mail task."""
     register_task_type(TaskType(MAIL, work=send_suspicion_mail))
-    add_health_listeners(begun=_suspected, ended=_recovered)
+    add_health_listeners(begun=report_suspect, ended=report_recovery)
 
 
-def _suspected(credential: Credential) -> None:
-    _recorded("credential.suspected", credential, credential.suspect_words)
-    _enqueue(credential)
+def report_suspect(credential: Credential) -> None:
+    """Record that the gateway rejects the credential, and have a worker mail about it.
 
-
-def _recovered(credential: Credential) -> None:
-    _recorded("credential.recovered", credential, "")
-
-
-def _recorded(action: str, credential: Credential, words: str) -> None:
-    connection = credential.connection
-    record_event(
-        action=action,
-        origin=origin_system("The portal"),
-        connection=connection.slug,
-        object=get_connection_ref(connection),
-        after={"version": credential.version},
-        message=f"“{words}”" if words else "",
-    )
-
-
-def _enqueue(credential: Credential) -> None:
-    """Mailed by a worker: nobody's page waits for a mail server. Without mail set up, not at all."""
+    No page waits for a mail server. Without mail settings nothing is sent.
+    """
+    _record("credential.suspected", credential, credential.suspect_words)
     if not settings.MAIL_ON:
         return
     try:
@@ -68,8 +51,25 @@ def _enqueue(credential: Credential) -> None:
         _log.error("no mail about a suspect credential: %s", error)
 
 
+def report_recovery(credential: Credential) -> None:
+    """Record that the gateway accepts the credential again."""
+    _record("credential.recovered", credential, "")
+
+
+def _record(action: str, credential: Credential, words: str) -> None:
+    connection = credential.connection
+    record_event(
+        action=action,
+        origin=origin_system("The portal"),
+        connection=connection.slug,
+        object=get_connection_ref(connection),
+        after={"version": credential.version},
+        message=f"“{words}”" if words else "",
+    )
+
+
 def send_suspicion_mail(run: TaskRun, *, credential: int) -> Result:
-    """To everybody who may reset credentials and has an address, unless it is over by now."""
+    """Mail all users who may reset credentials and have an address, unless the problem is solved."""
     suspect = Credential.objects.filter(pk=credential, suspect_since__isnull=False)
     found = suspect.select_related("connection").first()
     if found is None:
@@ -77,19 +77,14 @@ def send_suspicion_mail(run: TaskRun, *, credential: int) -> Result:
     people = [
         person for person in User.objects.filter(is_active=True).exclude(email="") if person.has_perm(RIGHT)
     ]
-    sent = 0
+    sent, name = 0, found.connection.name
     for done, person in enumerate(people):
         report_progress(run=run, done=done, total=len(people))
-        sent += _mailed(person.email, found)
+        text = _TEXT.format(connection=name, version=found.version)
+        try:
+            send_mail(f"The gateway rejects the API key of “{name}”", text, None, [person.email])
+        except OSError as error:
+            _log.warning("could not mail about a suspect credential: %s", type(error).__name__)
+        else:
+            sent += 1
     return Result(message=f"The mail server accepted {sent} of {len(people)} emails.")
-
-
-def _mailed(address: str, credential: Credential) -> bool:
-    name = credential.connection.name
-    text = _TEXT.format(connection=name, version=credential.version)
-    try:
-        send_mail(f"The gateway rejects the API key of “{name}”", text, None, [address])
-    except OSError as error:
-        _log.warning("could not mail about a suspect credential: %s", type(error).__name__)
-        return False
-    return True

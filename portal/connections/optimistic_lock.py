@@ -1,4 +1,4 @@
-"""The facts of a connection: which there are, and whether they are still those that somebody saw."""
+"""Notice that a connection has changed since a user opened a form for it."""
 
 import hashlib
 import json
@@ -13,21 +13,21 @@ FIELDS = (
 
 
 class ChangedConcurrently(Exception):  # noqa: N818 - reads as what happened
-    """Somebody else changed the connection after the form was opened; nothing was done."""
+    """Another user changed the connection after the form was opened. Nothing was done."""
 
 
 def get_connection_values(connection: Connection) -> dict[str, Any]:
-    """Name → value of FIELDS."""
+    """Return the FIELDS by name."""
     return {name: getattr(connection, name) for name in FIELDS}
 
 
 def get_connection_digest(connection: Connection) -> str:
-    """What tells whether the facts of a connection are still those that somebody saw."""
+    """Return a digest of the FIELDS, 16 hex digits."""
     return hashlib.sha256(json.dumps(get_connection_values(connection)).encode()).hexdigest()[:16]
 
 
 def lock_connection(connection: Connection, *, seen: str) -> Connection:
-    """The row as it is now, and stays until the transaction ends. Raises ChangedMeanwhile, against `seen`."""
+    """Lock the row until the transaction ends. Raises ChangedConcurrently if its digest is not `seen`."""
     fresh = Connection.objects.select_for_update().get(pk=connection.pk)
     if get_connection_digest(fresh) != seen:
         raise ChangedConcurrently
@@ -35,5 +35,5 @@ def lock_connection(connection: Connection, *, seen: str) -> Connection:
 
 
 def get_connection_ref(connection: Connection) -> ObjectRef:
-    """The connection as the object of an audit event."""
+    """Return the connection as the object of an audit event."""
     return ObjectRef("connection", connection.slug, connection.name)

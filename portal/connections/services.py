@@ -1,4 +1,4 @@
-"""Adding, changing, pausing and resuming connections, each authorised again and on record."""
+"""Add, update, pause and resume connections. Each function authorises again and records an audit event."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from provisioning.credentials.services import create_connection
 
 
 def add_connection(*, user: Person, origin: Origin, values: dict[str, Any]) -> Connection:
-    """A new connection without credential; `values` are slug and FIELDS.
+    """Create a connection without a credential. `values` are slug and FIELDS.
 
     Raises PermissionDenied, ValidationError, AuditUnavailable.
     """
@@ -39,11 +39,13 @@ def add_connection(*, user: Person, origin: Origin, values: dict[str, Any]) -> C
 def update_connection(
     *, user: Person, origin: Origin, connection: Connection, values: dict[str, Any], seen: str
 ) -> tuple[Connection, int]:
-    """Changes FIELDS; returns the connection and how many stored credentials were destroyed by it.
+    """Update FIELDS. Return the connection and the number of stored credentials that this destroyed.
 
-    A new base URL destroys them: otherwise it could send an API key to whoever answers there. Who sets one
-    needs the right to reset credentials as well. `seen` is the digest of what the person decided on: raises
-    ChangedMeanwhile if it is another now, and as connection_add.
+    A new base URL destroys the stored credentials: otherwise the portal would send the API key to a server
+    that it was not entered for. It therefore also requires the permission to reset credentials.
+
+    `seen` is the digest of the connection that the user saw. Raises ChangedConcurrently if it differs now,
+    and the errors of add_connection.
     """
     authorise(user=user, permission="connection.update")
     with transaction.atomic():
@@ -55,7 +57,20 @@ def update_connection(
         fresh.save()
         after = get_connection_values(fresh)
         changed = [name for name in FIELDS if before[name] != after[name]]
-        destroyed = _moved(fresh, user, origin) if "base_url" in changed else 0
+        destroyed = []
+        if "base_url" in changed:
+            authorise(user=user, permission=RIGHT)
+            # The previous gateway asked for the wait, not this one.
+            Connection.objects.filter(pk=connection.pk).update(retry_at=None)
+            destroyed = revoke_all_credentials(connection=fresh, by=origin.actor_name)
+        for credential in destroyed:
+            record_event(
+                action="credential.revoked",
+                origin=origin,
+                connection=fresh.slug,
+                object=get_connection_ref(fresh),
+                message=f"version {credential.version}, as the connection has a new address",
+            )
         if changed:
             record_event(
                 action="connection.updated",
@@ -65,17 +80,18 @@ def update_connection(
                 before={name: before[name] for name in changed},
                 after={name: after[name] for name in changed},
             )
-    return fresh, destroyed
+    return fresh, len(destroyed)
 
 
 def set_connection_paused(
     *, user: Person, origin: Origin, connection: Connection, paused: bool, reason: str = ""
 ) -> bool:
-    """Makes the connection read-only, or ends that; False if it was so already."""
+    """Pause (make read-only) or resume the connection. Return False if that was already its state."""
     authorise(user=user, permission="connection.update")
     with transaction.atomic():
         others = Connection.objects.filter(pk=connection.pk, is_paused=not paused)
-        if not others.update(is_paused=paused):
+        changed = others.update(is_paused=paused)
+        if not changed:
             return False
         record_event(
             action="connection.paused" if paused else "connection.resumed",
@@ -87,19 +103,3 @@ def set_connection_paused(
             reason=reason,
         )
     return True
-
-
-def _moved(connection: Connection, user: Person, origin: Origin) -> int:
-    """No stored key follows a connection to another address, and who moves it decides where new ones go."""
-    authorise(user=user, permission=RIGHT)
-    Connection.objects.filter(pk=connection.pk).update(retry_at=None)  # that was the other gateway's wish
-    destroyed = revoke_all_credentials(connection=connection, by=origin.actor_name)
-    for credential in destroyed:
-        record_event(
-            action="credential.revoked",
-            origin=origin,
-            connection=connection.slug,
-            object=get_connection_ref(connection),
-            message=f"version {credential.version}, as the connection has a new address",
-        )
-    return len(destroyed)

@@ -1,4 +1,4 @@
-"""Read lists of the gateway in the background, so that lists and search are complete early."""
+"""Read lists of the gateway in the background, so that lists and search become complete early."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -20,12 +20,12 @@ from provisioning.entities import ENTITY_KINDS
 
 KIND = "directory.read"
 EVERY = timedelta(seconds=10)
-# Lists that nobody opened are read again after this time, so that search does not get older.
+# Lists that are not opened are read again after this time, which bounds the age of search results.
 MAX_AGE = timedelta(hours=24)
-# A connection whose gateway just failed is left alone for this long.
+# After a failure, no list of the connection is read for this long.
 RETRY_AFTER = timedelta(minutes=1)
 MOST_FAILURES = 3
-# A run ends after this many seconds and puts the rest in line, so that other background work gets its turn.
+# A run ends after this many seconds and enqueues the rest, so that other background work gets its turn.
 TURN = 30.0
 _PORTAL = Owner(None, "Portal")
 _SLICE = 100
@@ -33,13 +33,13 @@ _CHILDREN = [(kind.kind, kind.parent) for kind in ENTITY_KINDS.values() if kind.
 
 
 def register_tasks() -> None:
-    """Have workers look for lists that are missing, and read them."""
+    """Register the task that reads lists, and the periodic search for lists that are missing."""
     register_task_type(TaskType(KIND, read_lists, deadline=timedelta(hours=6)))
     register_housekeeping(enqueue_missing_lists, every=EVERY)
 
 
 def enqueue_missing_lists() -> None:
-    """Start reading each connection that has lists which are missing, known to be wrong or a day old."""
+    """Enqueue a reading for each connection with lists that are missing, known to be wrong or a day old."""
     usable = Credential.objects.filter(state=Credential.State.ACTIVE).values("connection")
     for slug in Connection.objects.filter(pk__in=usable).order_by("slug").values_list("slug", flat=True):
         failing = ListSync.objects.filter(connection=slug, failed_at__gte=timezone.now() - RETRY_AFTER)
@@ -50,9 +50,9 @@ def enqueue_missing_lists() -> None:
 def enqueue_reading(
     *, connection: str, kind: str = "", parent: str = "", before: str = "", turn: int = 0
 ) -> bool:
-    """Have a worker read what is missing of a connection; with `kind`, also every list of it again.
+    """Have a worker read the missing lists of a connection; with `kind`, read all lists of that kind again.
 
-    Return whether a worker is there to do it. Asking twice changes nothing while the first one is under way.
+    Return whether a worker is running. While a reading is under way, a second one is not enqueued.
     """
     if not is_worker_running():
         return False
@@ -70,7 +70,7 @@ def enqueue_reading(
 
 
 def enqueue_large_lists(*, connection: str) -> None:
-    """Have a worker read the lists that are too long for a page, where they are old or were never read."""
+    """Have a worker read the lists that are too long for a page and old or never read."""
     old = timezone.now() - timedelta(seconds=settings.INDEX_MAX_AGE)
     lists = ListSync.objects.filter(connection=connection, size=ListSync.Size.LARGE)
     due = lists.filter(Q(refreshed_at__isnull=True) | Q(refreshed_at__lt=old) | Q(outdated=True))
@@ -79,7 +79,7 @@ def enqueue_large_lists(*, connection: str) -> None:
 
 
 def get_reading_progress(*, connection: str, kind: str, parent: str = "") -> TaskRun | None:
-    """Return the reading of these lists that is under way, with `done` and `total`."""
+    """Return the reading of these lists that is under way, with `done` and `total`; None if there is none."""
     wanted = Q()
     for start in {_key(connection, kind, parent), _key(connection, kind, ""), _key(connection, "", "")}:
         wanted |= Q(key__startswith=f"{start}:")
@@ -89,13 +89,13 @@ def get_reading_progress(*, connection: str, kind: str, parent: str = "") -> Tas
 def read_lists(
     run: TaskRun, *, connection: str, kind: str = "", parent: str = "", before: str = "", turn: int = 0
 ) -> Result:
-    """Read the lists of a connection that are due, one after the other; a long one reports its own rows."""
+    """Read the due lists of a connection one after the other. A long list reports its rows as progress."""
     renewed = datetime.fromisoformat(before) if before else None
     started, total = time.monotonic(), 0
     done = failures = 0
     for list_kind, list_parent in _due_lists(connection, kind=kind, parent=parent, before=renewed):
         if done % _SLICE == 0:
-            total = done + _count_due(connection, kind=kind, parent=parent, before=renewed)
+            total = done + _estimate_due_lists(connection, kind=kind, parent=parent, before=renewed)
         report_progress(run=run, done=done, total=max(total, done + 1))
 
         def report(stored: int, rows: int) -> None:
@@ -119,24 +119,26 @@ def _key(connection: str, kind: str, parent: str) -> str:
 def _due_lists(
     connection: str, *, kind: str = "", parent: str = "", before: datetime | None = None
 ) -> Iterator[tuple[str, str]]:
-    """Yield (kind, parent) of each list that is due, once; parents first, as reading them finds children."""
+    """Yield (kind, parent) of each due list once. Parents come first, because reading them finds children."""
     if parent:
         yield kind, parent
         return
-    yield from _due_of("tenant", [""], connection, before if kind in ("tenant", "merchant") else None)
+    yield from _due_lists_of_kind(
+        "tenant", [""], connection, before if kind in ("tenant", "merchant") else None
+    )
     for child, above in _CHILDREN:
         known = IndexedEntity.objects.filter(connection=connection, kind=above)
         newest = F("created_at").desc(nulls_last=True)
         parents = known.order_by("archived", newest).values_list("guid", flat=True)
-        yield from _due_of(
+        yield from _due_lists_of_kind(
             child, parents.iterator(chunk_size=2000), connection, before if kind == child else None
         )
 
 
-def _due_of(
+def _due_lists_of_kind(
     kind: str, parents: Iterable[str], connection: str, before: datetime | None
 ) -> Iterator[tuple[str, str]]:
-    """Yield the due lists of one kind. Each slice is looked up only when it is reached."""
+    """Yield the due lists of one kind. The state of each slice is looked up when it is reached."""
     chunk: list[str] = []
     for parent in [*parents, None]:
         if parent is not None:
@@ -144,13 +146,13 @@ def _due_of(
         if len(chunk) < _SLICE and parent is not None:
             continue
         here = ListSync.objects.filter(connection=connection, kind=kind, parent_guid__in=chunk)
-        current = set(here.exclude(_due(before)).values_list("parent_guid", flat=True))
+        current = set(here.exclude(_due_condition(before)).values_list("parent_guid", flat=True))
         yield from ((kind, guid) for guid in chunk if guid not in current)
         chunk = []
 
 
-def _due(before: datetime | None) -> Q:
-    """The condition for lists that are to be read: never read, wrong, or older than asked for."""
+def _due_condition(before: datetime | None) -> Q:
+    """Return the condition for lists to read: never read, known to be wrong, or older than `before`."""
     now = timezone.now()
     old = Q(refreshed_at__lt=before or now - MAX_AGE)
     recently = Q(failed_at__isnull=False) & Q(failed_at__gte=now - RETRY_AFTER)
@@ -159,13 +161,13 @@ def _due(before: datetime | None) -> Q:
     return wanted & ~recently & (~too_large if before is None else Q())
 
 
-def _count_due(connection: str, *, kind: str, parent: str, before: datetime | None) -> int:
-    """Return how many lists are due; an estimate for the progress bar."""
+def _estimate_due_lists(connection: str, *, kind: str, parent: str, before: datetime | None) -> int:
+    """Estimate how many lists are due, for the progress bar."""
     if parent:
         return 1
     total = 0
     for child, above in _CHILDREN:
         known = IndexedEntity.objects.filter(connection=connection, kind=above).count()
         read = ListSync.objects.filter(connection=connection, kind=child)
-        total += max(0, known - read.exclude(_due(before if kind == child else None)).count())
+        total += max(0, known - read.exclude(_due_condition(before if kind == child else None)).count())
     return total

@@ -1,4 +1,4 @@
-"""How complete the index is, and reading what is missing within the time that a page has."""
+"""How complete the index is, and reading missing lists within the time that a page has."""
 
 import time
 from collections.abc import Iterable
@@ -14,10 +14,10 @@ from portal.directory.list_sync import (
     RETRY_AFTER,
     UNREADABLE_SHOWN,
     ListState,
+    get_unreadable_rows,
     refresh_list,
     refresh_list_if_stale,
     refresh_stale_lists,
-    unreadable_rows,
 )
 from portal.directory.models import IndexedEntity, ListSync
 from portal.directory.queries import visible_entities
@@ -25,7 +25,7 @@ from portal.staff.models import User
 from portal.staff.tenant_access import reach_of
 from portal.tasks.recovery import is_worker_running
 
-# The gateway has one list of users and one of connectors per merchant. Up to this many a page keeps fresh.
+# The gateway has one list of users and one of connectors per merchant. Pages refresh up to this many.
 READ_AT_ONCE = 40
 # No read starts later than this after a page began to read, so that a page stays below 20 seconds.
 LATEST_START = 4.0
@@ -35,7 +35,7 @@ _ANY_AGE = 1e9  # seconds: read only what was never read, or is known to be wron
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """Of how many merchants a list was read. `merchants_complete`: all merchants are known."""
+    """For how many merchants the list of a kind was read. `merchants_complete`: all merchants are known."""
 
     kind: str
     total: int
@@ -44,19 +44,19 @@ class Coverage:
 
     @property
     def complete(self) -> bool:
-        """Whether a row that is absent here is absent at the gateway, too."""
+        """Whether an entity that is not in the index does not exist at the gateway."""
         return self.merchants_complete and self.known >= self.total
 
 
 def visible_merchants(*, user: User | AnonymousUser, connection: str) -> QuerySet[IndexedEntity]:
-    """The known merchants of a connection that the person may see."""
+    """Return the known merchants of a connection within the user's tenant access."""
     return visible_entities(user=user, connection=connection, kind="merchant")
 
 
 def refresh_merchant_lists(
     *, user: User | AnonymousUser, connection: str, budget: float, max_age: float | None = None
 ) -> ListState:
-    """Read the list of tenants and their lists of merchants where they are due; return their common state."""
+    """Read the list of tenants and their lists of merchants if they are stale. Return their common state."""
     tenants = refresh_list_if_stale(connection=connection, kind="tenant", max_age=max_age)
     rows = visible_entities(user=user, connection=connection, kind="tenant")
     parents = list(rows.values_list("guid", flat=True))
@@ -74,10 +74,10 @@ def refresh_merchant_lists(
 def refresh_child_lists(
     *, user: User | AnonymousUser, connection: str, kind: str, budget: float, refresh: bool = False
 ) -> ListState:
-    """Read users or connectors of merchants whose lists are missing or wrong; return the common state.
+    """Read the missing or wrong lists of users or connectors of merchants. Return the common state.
 
-    Few lists are kept fresh as well. Of many, those never read are left to the background worker, if one
-    runs. `refresh` reads all of them, the oldest first, as far as the budget allows.
+    If there are few lists, stale ones are read as well. If there are many, a running background worker reads
+    those never read. `refresh` reads all of them, the oldest first, as far as the budget allows.
     """
     started, now = time.monotonic(), timezone.now()
     merchants = visible_merchants(user=user, connection=connection)
@@ -101,7 +101,7 @@ def refresh_child_lists(
 
 
 def get_child_lists_state(*, user: User | AnonymousUser, connection: str, kind: str) -> ListState:
-    """The common state of the users' or connectors' lists of all merchants that the person may see."""
+    """Return the common state of the lists of users or connectors of all merchants that the user may see."""
     lists = _lists(user, connection, kind)
     current = timezone.now() - timedelta(seconds=settings.INDEX_MAX_AGE)
     found = lists.aggregate(
@@ -119,12 +119,12 @@ def get_child_lists_state(*, user: User | AnonymousUser, connection: str, kind: 
         stale=max(0, found["known"] - found["fresh"]),
         total=total,
         known=min(found["known"], total),
-        unreadable=unreadable_rows(lists.exclude(unreadable=[])[:UNREADABLE_SHOWN]),
+        unreadable=get_unreadable_rows(lists.exclude(unreadable=[])[:UNREADABLE_SHOWN]),
     )
 
 
 def get_coverage(*, user: User | AnonymousUser, connection: str, kind: str) -> Coverage:
-    """How complete the users or connectors (or, for "merchant", the merchants) of a connection are."""
+    """Return how complete the users or connectors (or, for "merchant", the merchants) of a connection are."""
     tenants = visible_entities(user=user, connection=connection, kind="tenant")
     listed = ListSync.objects.filter(connection=connection, refreshed_at__isnull=False)
     read = listed.filter(kind="merchant", parent_guid__in=tenants.values("guid")).count()
@@ -139,7 +139,7 @@ def get_coverage(*, user: User | AnonymousUser, connection: str, kind: str) -> C
 def read_missing_lists(
     *, user: User | AnonymousUser, connection: str, kinds: Iterable[str], budget: float
 ) -> list[Coverage]:
-    """Read what was never read of a connection, within the budget; return what is incomplete after that."""
+    """Read the lists of a connection that were never read. Return what the budget left incomplete."""
     started = time.monotonic()
     wanted = [kind for kind in kinds if kind != "tenant"]
     merchants = get_coverage(user=user, connection=connection, kind="merchant")
@@ -154,7 +154,7 @@ def read_missing_lists(
 
 
 def _lists(user: User | AnonymousUser, connection: str, kind: str) -> QuerySet[ListSync]:
-    """The lists of the merchants that the person may see. Lists of merchants that are gone are deleted."""
+    """Return the lists of the merchants that the user may see. Lists of vanished merchants are deleted."""
     lists = ListSync.objects.filter(connection=connection, kind=kind)
     if reach_of(user).everywhere:
         return lists
@@ -163,7 +163,7 @@ def _lists(user: User | AnonymousUser, connection: str, kind: str) -> QuerySet[L
 
 
 def _never_read(merchants: QuerySet[IndexedEntity], lists: QuerySet[ListSync], tried: Q) -> list[str]:
-    """Some merchants whose list was never read, the newest merchants first."""
+    """Return some merchants whose list was never read, the newest merchants first."""
     skipped = lists.filter(Q(refreshed_at__isnull=False) | tried)
     rows = merchants.exclude(guid__in=skipped.values("parent_guid"))
     return list(rows.order_by(F("created_at").desc(nulls_last=True)).values_list("guid", flat=True)[:_SLICE])

@@ -22,10 +22,10 @@ from provisioning.gateway.errors import EntityNotFound, NotAuthorised, Provision
 
 @dataclass(frozen=True, slots=True)
 class EntityReading:
-    """What is known of an entity now. `fresh` is False if `values` come from the index because of `error`.
+    """What is known of an entity now. If there is an `error`, `values` come from the index.
 
-    `large`: its list is too long for a page to read, so `values` come from the index, too.
-    `problems` names the properties that the gateway answered in a way that cannot be read.
+    `large`: its list is too long for a page to read, so `values` come from the index as well.
+    `problems` names the properties whose values in the answer cannot be used.
     """
 
     entry: IndexedEntity
@@ -36,24 +36,24 @@ class EntityReading:
 
     @property
     def fresh(self) -> bool:
-        """Whether the gateway just said so."""
+        """Whether the values were read from the gateway just now."""
         return self.error is None and not self.large
 
     @property
     def refused(self) -> bool:
-        """Whether the gateway answered, and does not accept the stored credential."""
+        """Whether the gateway answered that it does not accept the stored credential."""
         return isinstance(self.error, NotAuthorised)
 
     @property
     def gone(self) -> bool:
-        """Whether the gateway answered, and does not list the entity (any more)."""
+        """Whether the gateway answered and does not list the entity."""
         return isinstance(self.error, EntityNotFound)
 
 
 def load_entity(entry: IndexedEntity) -> EntityReading:
-    """Reads one entity; the index row follows what is read. Never raises for the gateway.
+    """Read one entity and update its row. A failure of the gateway is returned, not raised.
 
-    The API reads no single entity. Where its list is long, a background worker keeps the row current.
+    The API cannot read a single entity. If its list is long, a background worker keeps the row current.
     """
     unreadable = entry.fields.get("unreadable", ())
     lists = ListSync.objects.filter(

@@ -1,4 +1,4 @@
-"""Reading lists of the gateway into the index: when, by whom, and what happens if it does not answer."""
+"""Read lists of the gateway into the index: when, by which process, and what a failure changes."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -11,37 +11,37 @@ from django.db.models import Q
 from django.utils import timezone
 
 from portal.directory.models import IndexedEntity, ListSync
-from portal.directory.serialization import Draft, build_row, draft_row
+from portal.directory.serialization import build_row, draft_row
 from provisioning import service
 from provisioning.entities import ENTITY_KINDS, Entity
 from provisioning.gateway.errors import AnswerTooLarge, ProvisioningError
 
-# A list that just failed is not asked again by every page that wants it; "refresh now" does ask.
+# A list that has just failed is not read again by each page that needs it; "Refresh" does read it.
 RETRY_AFTER = timedelta(seconds=15)
-# Whoever claimed a list and never came back was killed.
+# A claim older than this belongs to a process that was killed.
 CLAIM_LIFE = timedelta(seconds=60)
 FIRST_LOAD_WAIT = 5.0
 # Pages read lists up to this length themselves. Longer ones are read by a background worker.
 PAGE_ROWS = 5000
 PAGE_BYTES = 8 * 1024 * 1024
-# Rows that could not be read, of several lists together.
+# The most rows that could not be read to name for several lists together.
 UNREADABLE_SHOWN = 50
 _BATCH = 500
-# On SQLite writers queue without order, so a long list lets others write between its slices. In seconds.
+# Seconds between the slices of a long list. SQLite serves writers in no order, so this lets others write.
 _PAUSE = 0.01
-_WELL: dict[str, Any] = {"failed_at": None, "away_since": None, "failure": ""}
 _WRITTEN = [field.attname for field in IndexedEntity._meta.concrete_fields if not field.primary_key]
 _IDENTITY = ["connection", "kind", "guid"]
 _CHILD_KINDS = [kind.kind for kind in ENTITY_KINDS.values() if kind.parent]
+# Called with the number of rows stored and of rows in all.
+Report = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class ListState:
     """How current a list is. `refreshed_at` None: never read. `away_since` is set while reading fails.
 
-    Of several lists together: `total` is how many there are, `known` how many were ever read, `stale` how
-    many are older than they should be. `large`: a background worker has to read it. `parents_complete`: all
-    lists there could be are among the `total`.
+    For several lists together: `total` is their number, `known` how many were ever read, `stale` how many are
+    too old. `large`: a background worker has to read it. `parents_complete`: no list is missing in `total`.
     """
 
     refreshed_at: datetime | None = None
@@ -61,7 +61,7 @@ class ListState:
 
     @property
     def away(self) -> bool:
-        """Whether the gateway did not answer the last time it was asked."""
+        """Whether the gateway did not answer the last time."""
         return self.away_since is not None
 
     @property
@@ -75,7 +75,7 @@ class ListState:
         return self.parents_complete and self.known >= self.total
 
     def below(self, parents: "ListState") -> "ListState":
-        """Return the state of lists whose parents are on lists that may be incomplete or away themselves."""
+        """Combine this with the state of the lists of their parents, which may be incomplete or away too."""
         away = parents if parents.away and not self.away else self
         return replace(
             self,
@@ -88,60 +88,61 @@ class ListState:
         )
 
 
-def refresh_list(
-    *, connection: str, kind: str, parent: str = "", report: Callable[[int, int], None] | None = None
-) -> ListState:
-    """Reads one list now, unless somebody else is just doing so. A failure is told, not raised.
+def refresh_list(*, connection: str, kind: str, parent: str = "", report: Report | None = None) -> ListState:
+    """Read one list now, unless another process is reading it. A failure is part of the state, not raised.
 
-    A page leaves a long list to the worker, which passes `report`, a function of rows stored and rows in all.
+    A page leaves a long list to the background worker, which passes `report`.
     """
-    scope = _scope(connection, kind, parent)
-    if report is None and scope.size != ListSync.Size.ORDINARY:
-        return _state(scope)
-    return _refreshed(scope, report) if _claimed(scope) else _state(_waited(scope))
+    sync = _get_sync(connection, kind, parent)
+    if report is None and sync.size != ListSync.Size.ORDINARY:
+        return _get_state(sync)
+    return _read_or_wait(sync, report)
 
 
 def refresh_list_if_stale(
     *, connection: str, kind: str, parent: str = "", max_age: float | None = None
 ) -> ListState:
-    """The state of one list, read first if it is older than `max_age` seconds (settings.INDEX_MAX_AGE).
+    """Read one list if it is older than `max_age` seconds (default: settings.INDEX_MAX_AGE).
 
-    Only one worker reads it; the others serve what is there. A failed read leaves the rows and is told.
+    Only one process reads it; the others serve the rows there are. A failed read leaves the rows as they are.
     """
-    found = ListSync.objects.filter(connection=connection, kind=kind, parent_guid=parent).first()
-    scope = found or _scope(connection, kind, parent)
-    if not _due(scope, max_age):
-        return _state(scope)
-    return _refreshed(scope) if _claimed(scope) else _state(_waited(scope))
+    sync = ListSync.objects.filter(connection=connection, kind=kind, parent_guid=parent).first()
+    sync = sync or _get_sync(connection, kind, parent)
+    return _read_or_wait(sync) if _is_due(sync, max_age) else _get_state(sync)
 
 
 def refresh_stale_lists(
     *, connection: str, kind: str, parents: Sequence[str], budget: float = 2.0, max_age: float | None = None
 ) -> ListState:
-    """The common state of several lists; stale ones are read, oldest first, until `budget` seconds are over.
+    """Read the lists that are stale, oldest first, for `budget` seconds. Return the state of all of them.
 
-    `refreshed_at` is the oldest of them, `stale` how many are still older than they should be.
+    `refreshed_at` is the oldest; `stale` is how many are still too old.
     """
-    known = {scope.parent_guid: scope for scope in ListSync.objects.filter(connection=connection, kind=kind)}
+    known = {sync.parent_guid: sync for sync in ListSync.objects.filter(connection=connection, kind=kind)}
     for parent in parents:
         known.setdefault(parent, ListSync(connection=connection, kind=kind, parent_guid=parent))
-    states = {parent: _state(known[parent]) for parent in parents}
-    due = sorted((known[parent] for parent in parents if _due(known[parent], max_age)), key=_oldest_first)
+    states = {parent: _get_state(known[parent]) for parent in parents}
+    due = [known[parent] for parent in parents if _is_due(known[parent], max_age)]
+    # Lists known to be wrong come first, then those never read.
+    due.sort(
+        key=lambda sync: (not sync.outdated, sync.refreshed_at.timestamp() if sync.refreshed_at else 0.0)
+    )
     ends = time.monotonic() + budget
     left = len(due)
-    for scope in due:
+    for sync in due:
         if time.monotonic() > ends:
             break
-        states[scope.parent_guid] = refresh_list_if_stale(
-            connection=connection, kind=kind, parent=scope.parent_guid, max_age=max_age
+        parent = sync.parent_guid
+        states[parent] = refresh_list_if_stale(
+            connection=connection, kind=kind, parent=parent, max_age=max_age
         )
         left -= 1
-        if states[scope.parent_guid].away:
+        if states[parent].away:
             break
-    return _summary(list(states.values()), left)
+    return _combine(list(states.values()), left)
 
 
-def _summary(states: list[ListState], stale: int) -> ListState:
+def _combine(states: list[ListState], stale: int) -> ListState:
     ages = [state.refreshed_at for state in states if state.refreshed_at]
     sizes = [state.rows for state in states if state.rows is not None]
     failed = next((state for state in states if state.away), None)
@@ -162,180 +163,169 @@ def _summary(states: list[ListState], stale: int) -> ListState:
         rows=sum(sizes) if len(sizes) == len(states) else None,
         large=any(state.large for state in states),
         too_large=any(state.too_large for state in states),
-        unreadable=unreadable_rows(states),
+        unreadable=get_unreadable_rows(states),
     )
 
 
-def unreadable_rows(lists: Iterable[ListState | ListSync]) -> tuple[str, ...]:
-    """Return what is said of the rows of several lists that could not be read, up to a limit."""
+def get_unreadable_rows(lists: Iterable[ListState | ListSync]) -> tuple[str, ...]:
+    """Return the descriptions of the rows of several lists that could not be read, up to a limit."""
     return tuple(row for each in lists for row in each.unreadable)[:UNREADABLE_SHOWN]
 
 
-def _scope(connection: str, kind: str, parent: str) -> ListSync:
+def _get_sync(connection: str, kind: str, parent: str) -> ListSync:
     return ListSync.objects.get_or_create(connection=connection, kind=kind, parent_guid=parent)[0]
 
 
-def _state(scope: ListSync) -> ListState:
+def _get_state(sync: ListSync) -> ListState:
     return ListState(
-        refreshed_at=scope.refreshed_at,
-        failed_at=scope.failed_at,
-        away_since=scope.away_since,
-        failure=scope.failure,
-        facets=scope.facets,
-        loading=scope.claimed_at is not None and timezone.now() - scope.claimed_at < CLAIM_LIFE,
-        known=int(scope.refreshed_at is not None),
-        rows=scope.rows,
-        large=scope.size != ListSync.Size.ORDINARY,
-        too_large=scope.size == ListSync.Size.TOO_LARGE,
-        unreadable=tuple(scope.unreadable),
+        refreshed_at=sync.refreshed_at,
+        failed_at=sync.failed_at,
+        away_since=sync.away_since,
+        failure=sync.failure,
+        facets=sync.facets,
+        loading=sync.claimed_at is not None and timezone.now() - sync.claimed_at < CLAIM_LIFE,
+        known=int(sync.refreshed_at is not None),
+        rows=sync.rows,
+        large=sync.size != ListSync.Size.ORDINARY,
+        too_large=sync.size == ListSync.Size.TOO_LARGE,
+        unreadable=tuple(sync.unreadable),
     )
 
 
-def _due(scope: ListSync, max_age: float | None) -> bool:
+def _is_due(sync: ListSync, max_age: float | None) -> bool:
     age = timedelta(seconds=settings.INDEX_MAX_AGE if max_age is None else max_age)
     now = timezone.now()
-    if scope.size != ListSync.Size.ORDINARY or (scope.failed_at and now - scope.failed_at < RETRY_AFTER):
+    if sync.size != ListSync.Size.ORDINARY or (sync.failed_at and now - sync.failed_at < RETRY_AFTER):
         return False
-    return scope.outdated or scope.refreshed_at is None or now - scope.refreshed_at > age
+    return sync.outdated or sync.refreshed_at is None or now - sync.refreshed_at > age
 
 
-def _oldest_first(scope: ListSync) -> tuple[bool, bool, float]:
-    """Lists known to be wrong come first, then those never read."""
-    return (
-        not scope.outdated,
-        scope.refreshed_at is not None,
-        scope.refreshed_at.timestamp() if scope.refreshed_at else 0.0,
-    )
-
-
-def _claimed(scope: ListSync) -> bool:
-    """Takes the list for this worker: one conditional UPDATE, so exactly one of many gets it.
-
-    Whoever decided on a state that another worker has meanwhile renewed does not get it either.
-    """
+def _read_or_wait(sync: ListSync, report: Report | None = None) -> ListState:
+    """Read the list if this process can claim it; otherwise wait for a first load, never for a later one."""
+    # One conditional UPDATE, so exactly one of several processes claims the list. It also fails if another
+    # process has renewed the list since this one decided to read it.
     now = timezone.now()
     free = Q(claimed_at=None) | Q(claimed_at__lt=now - CLAIM_LIFE)
-    seen = {"refreshed_at": scope.refreshed_at, "failed_at": scope.failed_at}
-    return ListSync.objects.filter(free, pk=scope.pk, **seen).update(claimed_at=now) == 1
-
-
-def _waited(scope: ListSync) -> ListSync:
-    """Who finds nothing yet waits for the first load; who finds old rows does not."""
+    unchanged = {"refreshed_at": sync.refreshed_at, "failed_at": sync.failed_at}
+    claimed = ListSync.objects.filter(free, pk=sync.pk, **unchanged).update(claimed_at=now)
+    if claimed:
+        return _read(sync, report)
     ends = time.monotonic() + FIRST_LOAD_WAIT
-    scope.refresh_from_db()
-    while scope.refreshed_at is None and scope.claimed_at is not None and time.monotonic() < ends:
+    sync.refresh_from_db()
+    while sync.refreshed_at is None and sync.claimed_at is not None and time.monotonic() < ends:
         time.sleep(0.05)
-        scope.refresh_from_db()
-    return scope
+        sync.refresh_from_db()
+    return _get_state(sync)
 
 
-def _refreshed(scope: ListSync, report: Callable[[int, int], None] | None = None) -> ListState:
-    """Reads, writes the difference, records the outcome and lets go of the claim, whatever happens."""
+def _read(sync: ListSync, report: Report | None) -> ListState:
+    """Read the list, store the difference and the outcome, and release the claim in any case."""
     started = timezone.now()
     in_page = report is None
     try:
         entities = service.list_entities(
-            connection=scope.connection,
-            kind=scope.kind,
-            parent=scope.parent_guid,
+            connection=sync.connection,
+            kind=sync.kind,
+            parent=sync.parent_guid,
             size_cap=PAGE_BYTES if in_page else 0,
         )
         if in_page and len(entities) > PAGE_ROWS:
             raise AnswerTooLarge("The list is too long to be read while a page loads.")
-        facets = _reconcile(scope, entities, started, report)
-        size = ListSync.Size.LARGE if len(entities) > PAGE_ROWS else ListSync.Size.ORDINARY
+        facets = _store_difference(sync, entities, started, report)
         outcome: dict[str, Any] = {
-            "refreshed_at": started, **_WELL, "facets": facets, "rows": len(entities), "size": size,
-            "outdated": False, "unreadable": list(entities.unreadable),
-        }  # fmt: skip
+            "refreshed_at": started,
+            "failed_at": None,
+            "away_since": None,
+            "failure": "",
+            "facets": facets,
+            "rows": len(entities),
+            "size": ListSync.Size.LARGE if len(entities) > PAGE_ROWS else ListSync.Size.ORDINARY,
+            "outdated": False,
+            "unreadable": list(entities.unreadable),
+        }
     except AnswerTooLarge as error:
         outcome = {"size": ListSync.Size.LARGE}
         if not in_page:
-            told = f"The list is larger than the portal can read. {_told(error)}"[:500]
-            outcome = {"size": ListSync.Size.TOO_LARGE, "failure": told, "failed_at": timezone.now()}
+            failure = f"The list is larger than the portal can read. {_describe(error)}"[:500]
+            outcome = {"size": ListSync.Size.TOO_LARGE, "failure": failure, "failed_at": timezone.now()}
     except ProvisioningError as error:
         failed_at = timezone.now()
         outcome = {
             "failed_at": failed_at,
-            "away_since": scope.away_since or failed_at,
-            "failure": _told(error),
+            "away_since": sync.away_since or failed_at,
+            "failure": _describe(error),
         }
     except BaseException:
-        ListSync.objects.filter(pk=scope.pk).update(claimed_at=None)
+        ListSync.objects.filter(pk=sync.pk).update(claimed_at=None)
         raise
-    ListSync.objects.filter(pk=scope.pk).update(claimed_at=None, **outcome)
-    scope.refresh_from_db()
-    return _state(scope)
+    ListSync.objects.filter(pk=sync.pk).update(claimed_at=None, **outcome)
+    sync.refresh_from_db()
+    return _get_state(sync)
 
 
-def _told(error: ProvisioningError) -> str:
+def _describe(error: ProvisioningError) -> str:
     return str(error)[:500] or type(error).__name__
 
 
-def _reconcile(
-    scope: ListSync,
-    entities: Sequence[Entity],
-    started: datetime,
-    report: Callable[[int, int], None] | None = None,
+def _store_difference(
+    sync: ListSync, entities: Sequence[Entity], started: datetime, report: Report | None
 ) -> dict[str, list[str]]:
-    """Writes only what differs. A row written after the read began is newer than the answer and stays."""
-    mine = IndexedEntity.objects.filter(
-        connection=scope.connection, kind=scope.kind, parent_guid=scope.parent_guid
+    """Store only what differs, in slices with a transaction each, so that other writers do not wait long.
+
+    A row written after the read began is newer than the answer and stays. Return the list's facets.
+    """
+    rows = IndexedEntity.objects.filter(
+        connection=sync.connection, kind=sync.kind, parent_guid=sync.parent_guid
     )
-    columns = mine.values_list("guid", "digest", "seen_at", "archived")
-    known = {guid: (digest, seen, archived) for guid, digest, seen, archived in columns}
-    tenant = find_tenant_guid(scope.connection, scope.kind, scope.parent_guid)
-    drafts = (draft_row(entity, parent=scope.parent_guid, tenant=tenant) for entity in entities)
+    columns = rows.values_list("guid", "digest", "seen_at", "archived")
+    known = {guid: (digest, seen_at, archived) for guid, digest, seen_at, archived in columns}
+    tenant = find_tenant_guid(sync.connection, sync.kind, sync.parent_guid)
+    drafts = (draft_row(entity, parent=sync.parent_guid, tenant=tenant) for entity in entities)
     listed = {draft.guid: draft for draft in drafts if draft}
-    changed = [draft for draft in listed.values() if _is_news(draft, known.get(draft.guid), started)]
+    changed = []
+    for guid, draft in listed.items():
+        digest, seen_at, _ = known.get(guid, ("", None, False))
+        if seen_at is None or (digest != draft.digest and seen_at < started):
+            changed.append(draft)
     vanished = [
         guid
-        for guid, (_, written, archived) in known.items()
-        # Whether lists contain what is archived is not documented: what was archived stays known.
-        if guid not in listed and written < started and not archived
+        for guid, (_, seen_at, archived) in known.items()
+        # It is not documented whether lists contain archived entities, so an archived row stays.
+        if guid not in listed and seen_at < started and not archived
     ]
-    _write(scope, changed, vanished, started, report)
-    return _facets(mine) if changed or vanished else scope.facets
-
-
-def _is_news(draft: Draft, known: tuple[str, datetime, bool] | None, started: datetime) -> bool:
-    return known is None or (known[0] != draft.digest and known[1] < started)
-
-
-def _write(
-    scope: ListSync,
-    changed: list[Draft],
-    vanished: list[str],
-    started: datetime,
-    report: Callable[[int, int], None] | None,
-) -> None:
-    """Stores the difference in slices, each in a transaction of its own, so that nobody waits long."""
     total = len(changed) + len(vanished)
     for start in range(0, len(changed), _BATCH):
-        drafts = changed[start : start + _BATCH]
-        store_rows([build_row(draft, connection=scope.connection, seen_at=started) for draft in drafts])
-        _pause(scope, start + len(drafts), total, report)
+        batch = changed[start : start + _BATCH]
+        store_rows([build_row(draft, connection=sync.connection, seen_at=started) for draft in batch])
+        _pause(sync, start + len(batch), total, report)
     for start in range(0, len(vanished), _BATCH):
         guids = vanished[start : start + _BATCH]
-        children = {"connection": scope.connection, "kind__in": _CHILD_KINDS, "parent_guid__in": guids}
-        IndexedEntity.objects.filter(connection=scope.connection, kind=scope.kind, guid__in=guids).delete()
+        children = {"connection": sync.connection, "kind__in": _CHILD_KINDS, "parent_guid__in": guids}
+        IndexedEntity.objects.filter(connection=sync.connection, kind=sync.kind, guid__in=guids).delete()
         IndexedEntity.objects.filter(**children).delete()
         ListSync.objects.filter(**children).delete()
-        _pause(scope, len(changed) + start + len(guids), total, report)
+        _pause(sync, len(changed) + start + len(guids), total, report)
+    if not total:
+        return dict(sync.facets)
+    # The countries and currencies that occur are stored, so that no list page has to collect them.
+    return {
+        name: sorted(set(rows.exclude(**{name: ""}).values_list(name, flat=True)))
+        for name in ("country", "currency")
+    }
 
 
-def _pause(scope: ListSync, done: int, total: int, report: Callable[[int, int], None] | None) -> None:
-    """Between two slices of a long list: keep the claim, say how far it is, let others write."""
+def _pause(sync: ListSync, done: int, total: int, report: Report | None) -> None:
+    """Between two slices of a long list: renew the claim, report the progress, let others write."""
     if total <= _BATCH:
         return
-    ListSync.objects.filter(pk=scope.pk).update(claimed_at=timezone.now())
+    ListSync.objects.filter(pk=sync.pk).update(claimed_at=timezone.now())
     if report:
         report(done, total)
     time.sleep(_PAUSE)
 
 
 def store_rows(rows: list[IndexedEntity]) -> None:
-    """Inserts or overwrites rows in few statements, alike on both databases."""
+    """Insert or overwrite rows in few statements, in the same way on both databases."""
     update = [name for name in _WRITTEN if name not in _IDENTITY]
     IndexedEntity.objects.bulk_create(
         rows, batch_size=_BATCH, update_conflicts=True, unique_fields=_IDENTITY, update_fields=update
@@ -343,14 +333,8 @@ def store_rows(rows: list[IndexedEntity]) -> None:
 
 
 def find_tenant_guid(connection: str, kind: str, parent: str) -> str:
-    """The tenant under which children of `parent` live; "" for tenants themselves."""
+    """Return the GUID of the tenant of the entities of a list; "" for the tenants themselves."""
     if kind in ("tenant", "merchant"):
         return parent
     merchants = IndexedEntity.objects.filter(connection=connection, kind="merchant", guid=parent)
     return merchants.values_list("tenant_guid", flat=True).first() or ""
-
-
-def _facets(rows: Any) -> dict[str, list[str]]:
-    """The countries and currencies that occur, kept so that no list page has to collect them."""
-    columns = ("country", "currency")
-    return {name: sorted(set(rows.exclude(**{name: ""}).values_list(name, flat=True))) for name in columns}

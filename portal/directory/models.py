@@ -1,4 +1,4 @@
-"""The local index: one row per gateway entity, one row per list that was read. Nothing here is a secret."""
+"""The local index: one row per gateway entity, one row per list that was read. It holds no secrets."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,17 +7,17 @@ from django.db import models
 
 
 def status_named(*, disabled: bool, archived: bool, fields: Mapping[str, Any]) -> str:
-    """Return the word of the badge; no status is made of values that could not be read."""
+    """Return the status for the badge; "unreadable" if the values it depends on could not be read."""
     if any(problem.startswith(("disabled:", "archived:")) for problem in fields.get("unreadable", ())):
         return "unreadable"
     return "archived" if archived else "disabled" if disabled else "active"
 
 
 class IndexedEntity(models.Model):
-    """What is known of one entity. `fields` holds its properties without secrets, under the contract's names.
+    """One entity as last read. `fields` holds its properties without secrets, under the contract's names.
 
     `search` and `sort_key` are case-folded in Python, so that both databases find and order alike. `digest`
-    tells a refresh whether anything changed; `seen_at` is when this row was last written.
+    tells a refresh whether anything changed. `seen_at` is when this row was last written.
     """
 
     connection = models.CharField(max_length=64)
@@ -38,7 +38,7 @@ class IndexedEntity(models.Model):
     fields = models.JSONField(default=dict)
 
     class Meta:
-        """Indexed for what lists ask: everything of a kind, and the children of one parent, both by name."""
+        """Indexes for lists of all entities of a kind and of one parent's children, both sorted by name."""
 
         db_table = "directory_entry"
         constraints = [models.UniqueConstraint(fields=["connection", "kind", "guid"], name="entry_once")]
@@ -54,7 +54,7 @@ class IndexedEntity(models.Model):
 
     @property
     def status(self) -> str:
-        """One word for the badge: archived, disabled, active, or unreadable."""
+        """The status for the badge: archived, disabled, active or unreadable."""
         return status_named(disabled=self.disabled, archived=self.archived, fields=self.fields)
 
 
@@ -63,12 +63,12 @@ class ListSync(models.Model):
 
     `failed_at` is the last failed try, `away_since` the first of a row of them. `claimed_at` is set while one
     worker reads the list; `facets` holds the countries and currencies that occur. `rows` is how many the
-    gateway listed the last time. `outdated`: an own change made the rows wrong, so read the list again.
-    `unreadable` says of each row that could not be read why not.
+    gateway listed the last time. `outdated`: a change made in the portal has made the rows wrong, so the
+    list has to be read again. `unreadable` says for each row that could not be read why.
     """
 
     class Size(models.TextChoices):
-        """Who can read the list: any page, only a background worker, or nobody."""
+        """Whether pages read the list, only a background worker does, or it cannot be read."""
 
         ORDINARY = "", "ordinary"
         LARGE = "large", "read by a background worker"

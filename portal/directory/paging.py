@@ -1,4 +1,4 @@
-"""Pages of a list by the last row seen, so that no row comes twice when others are added in between."""
+"""Keyset pagination: a page starts after the last row seen, so new rows do not make a row appear twice."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from django.http import QueryDict
 
 from portal.core.text import query_param
 
-# The number of a page beyond which `?page=` counts as the last one.
+# A larger number in `?page=` means the last page.
 _MOST_PAGES = 1_000_000
 
 
 @dataclass(slots=True)
 class KeysetPage:
-    """One page of rows. `start_index` and `end_index` count from 1; `count` is how many rows there are.
+    """One page of rows. `start_index` and `end_index` count from 1; `count` is the number of rows.
 
-    `before` and `after` are the guids that `?before=` and `?after=` of the neighbouring pages name.
+    `before` and `after` are the GUIDs in the `?before=` and `?after=` of the previous and next page.
     """
 
     object_list: list[Any]
@@ -32,7 +32,7 @@ class KeysetPage:
 
     @property
     def numbers(self) -> list[int]:
-        """The page numbers to link, 0 for a gap."""
+        """The page numbers to link to; 0 stands for a gap."""
         pages = Paginator(range(self.num_pages), 1).get_elided_page_range(
             min(self.number, self.num_pages), on_each_side=2, on_ends=1
         )
@@ -43,8 +43,8 @@ def keyset_page(rows: QuerySet[Any], columns: Sequence[str], *, size: int, query
     """Return the page that follows the row `?after=`, or precedes `?before=`; otherwise the one of `?page=`.
 
     `columns` are the columns of the order, "-" in front of descending ones; the last one is "guid". Rows are
-    dicts that contain these columns. Rows without a value come last, in both directions. A row that is gone
-    leaves the page number to decide.
+    dicts that contain these columns. Rows without a value come last, in both directions. If the named row has
+    been deleted, the page number decides.
     """
     count, earlier = rows.count(), -1
     ordered = rows.order_by(*[_order(column, backwards=False) for column in columns])
@@ -77,7 +77,7 @@ def keyset_page(rows: QuerySet[Any], columns: Sequence[str], *, size: int, query
 
 
 def _page_number(text: str, count: int, size: int) -> int:
-    """The page asked for; beyond the end it is the last one."""
+    """Return the requested page number, the last page's if it is too large."""
     last = max(1, -(-count // size))
     wanted = int(text[:12]) if text.isascii() and text.isdigit() else 1
     return max(1, min(wanted, last, _MOST_PAGES))
@@ -91,7 +91,7 @@ def _order(column: str, *, backwards: bool) -> Any:
 
 
 def _beyond(columns: Sequence[str], values: Sequence[Any], *, backwards: bool) -> Q:
-    """The condition for rows that come after (or before) the one with these values."""
+    """Return the condition for rows that come after (or before) the row with these values."""
     found, same = Q(pk__in=[]), Q()
     for column, value in zip(columns, values, strict=True):
         name, descending = column.removeprefix("-"), column.startswith("-")

@@ -1,4 +1,4 @@
-"""Finding and keeping single index rows; the public names are imported from portal.directory.services."""
+"""Find, search and store rows of the index. Other packages import these from portal.directory.services."""
 
 import re
 import time
@@ -19,7 +19,7 @@ from portal.staff.models import User
 from portal.staff.tenant_access import reach_of
 from provisioning.entities import ENTITY_KINDS, Entity
 
-# How long somebody who follows a link to an entity nobody has listed yet waits for us to look for it.
+# Seconds that a page spends looking at the gateway for an entity that is not in the index yet.
 LOOK_BUDGET = 3.0
 # A list read this recently is not read again to find something that was not in it.
 _JUST_READ = 5.0
@@ -38,9 +38,9 @@ _ABSENT = (
 
 
 class UnknownEntity(NotFound):
-    """No such entity is known, and the gateway does not list it. `gateway_away`: it could not be asked.
+    """No such entity is known, and the gateway does not list it. `gateway_away`: it could not be read.
 
-    Said as well of what lies beyond the person's reach; `beyond` tells the door, which records it.
+    Also raised for an entity outside the user's tenant access. `beyond` tells the middleware to record that.
     """
 
     def __init__(
@@ -59,23 +59,23 @@ class UnknownEntity(NotFound):
 def visible_entities(
     *, user: User | AnonymousUser, connection: str = "", kind: str = ""
 ) -> QuerySet[IndexedEntity]:
-    """The rows that the person may know of: every page and list begins here. "" is any."""
+    """Return the rows within the user's tenant access; every page and list starts here. "" means any."""
     rows = IndexedEntity.objects.filter(reach_of(user).conditions(_of_tenants))
     rows = rows.filter(connection=connection) if connection else rows
     return rows.filter(kind=kind) if kind else rows
 
 
 def find_entity(*, user: User | AnonymousUser, connection: str, kind: str, guid: str) -> IndexedEntity:
-    """The row of one entity; looks at the gateway (for a few seconds at most) before raising UnknownEntity.
+    """Return the row of one entity. Search the gateway for some seconds before raising UnknownEntity.
 
-    What the person may not reach is missed in the same way, and as slowly, as what does not exist.
+    An entity outside the user's tenant access gets the same answer, as slowly, as one that does not exist.
     """
     seen = visible_entities(user=user, connection=connection)
     found = _known(seen, kind, guid)
     if found:
         return found
     away = False
-    for state in _looked_up(seen, connection, kind):
+    for state in _read_lists(seen, connection, kind):
         away = away or state.away
         found = _known(seen, kind, guid)
         if found or away:
@@ -89,9 +89,9 @@ def find_entity(*, user: User | AnonymousUser, connection: str, kind: str, guid:
 
 
 def store_entity(*, connection: str, entity: Entity, tenant_guid: str = "") -> IndexedEntity | None:
-    """Keeps what an own change answered. None if the gateway's guid cannot be stored.
+    """Store the entity that the gateway returned for a change. Return None if its GUID cannot be stored.
 
-    An entity without parent keeps the one it is known under.
+    An entity without a parent keeps the parent of its row.
     """
     here = IndexedEntity.objects.filter(connection=connection)
     known = _known(here, entity.kind, entity.guid)
@@ -107,19 +107,19 @@ def store_entity(*, connection: str, entity: Entity, tenant_guid: str = "") -> I
     row = build_row(draft, connection=connection, seen_at=timezone.now())
     store_rows([row])
     if known and (known.disabled, known.archived) != (row.disabled, row.archived):
-        # The gateway may have changed what belongs to it as well.
+        # The gateway may have changed its children too.
         ListSync.objects.filter(
             connection=connection,
             kind__in=ENTITY_KINDS[row.kind].children,
             parent_guid=row.guid,
             refreshed_at__isnull=False,
         ).update(outdated=True)
-    _facets_extend(row)
+    _add_facets(row)
     return _known(here, entity.kind, entity.guid)
 
 
 def update_entity(*, entry: IndexedEntity, entity: Entity) -> IndexedEntity:
-    """Brings a row up to a fresh read of its entity; nothing is written if nothing differs."""
+    """Update a row from a fresh read of its entity; nothing is written if nothing differs."""
     draft = draft_row(entity, parent=entry.parent_guid, tenant=entry.tenant_guid)
     if draft is None or draft.digest == entry.digest:
         return entry
@@ -127,7 +127,7 @@ def update_entity(*, entry: IndexedEntity, entity: Entity) -> IndexedEntity:
 
 
 def get_parents(entry: IndexedEntity) -> list[IndexedEntity]:
-    """The known rows above an entity, tenant first: for breadcrumbs."""
+    """Return the known rows above an entity, tenant first."""
     above = {entry.tenant_guid, entry.parent_guid} - {"", entry.guid}
     if not above:
         return []
@@ -138,25 +138,25 @@ def get_parents(entry: IndexedEntity) -> list[IndexedEntity]:
 
 
 def find_visible_guids(*, user: User | AnonymousUser, connection: str, guids: Iterable[str]) -> set[str]:
-    """Those of the guids that are an entity's which the person may know of."""
+    """Return those of the GUIDs that belong to an entity within the user's tenant access."""
     asked = {guid for guid in guids if len(guid) <= GUID_LIMIT and database_safe(guid) == guid}
     rows = visible_entities(user=user, connection=connection).filter(guid__in=asked)
     return set(rows.values_list("guid", flat=True))
 
 
 def find_guids_read_before(*, connection: str, kind: str, before: datetime) -> QuerySet[IndexedEntity, str]:
-    """Return the guids of the rows written before a moment, of every tenant: not for pages."""
+    """Return the GUIDs of the rows written before a moment, of all tenants. Not for pages."""
     rows = IndexedEntity.objects.filter(connection=connection, kind=kind, seen_at__lt=before)
     return rows.values_list("guid", flat=True)
 
 
 def get_children(entry: IndexedEntity) -> QuerySet[IndexedEntity]:
-    """What belongs to an entity; whoever may know of it may know of them."""
+    """Return the children of an entity. A user who may see the entity may see them."""
     return IndexedEntity.objects.filter(connection=entry.connection, parent_guid=entry.guid)
 
 
 def filter_by_text(rows: QuerySet[IndexedEntity], text: str) -> QuerySet[IndexedEntity]:
-    """Narrows rows to those that contain every word of the text, without regard to case."""
+    """Keep the rows that contain each word of the text, in any case."""
     for word in fold(text).split()[:8]:
         rows = rows.filter(search__contains=_WEB_ADDRESS.sub(r"\1", word))
     return rows
@@ -172,7 +172,7 @@ def annotate_rank(rows: QuerySet[IndexedEntity], text: str) -> QuerySet[Any]:
 def search_entities(
     *, user: User | AnonymousUser, text: str, kinds: Iterable[str], limit: int, connection: str = ""
 ) -> list[IndexedEntity]:
-    """At most `limit` rows over all connections (or one); an exact guid comes first, then an exact name."""
+    """Return at most `limit` rows of all connections (or one): an exact GUID first, then an exact name."""
     text = search_text(text)
     if not text:
         return []
@@ -184,42 +184,36 @@ def search_entities(
 
 
 def _of_tenants(guids: Collection[str]) -> Q:
-    """The tenants themselves carry no tenant."""
+    """Tenants themselves have no tenant_guid."""
     return Q(tenant_guid__in=guids) | Q(kind="tenant", guid__in=guids)
 
 
 def _known(rows: QuerySet[IndexedEntity], kind: str, guid: str) -> IndexedEntity | None:
     if database_safe(guid) != guid:
-        return None  # no row can have it, and PostgreSQL refuses to look for a NUL
+        return None  # No row can have it, and PostgreSQL refuses to look for a NUL.
     return rows.defer("search").filter(kind=kind, guid=guid).first()
 
 
-def _looked_up(seen: QuerySet[IndexedEntity], connection: str, kind: str) -> Iterator[ListState]:
-    """Reads the lists in which the entity could be, the ones never read first, until the budget is spent."""
+def _read_lists(seen: QuerySet[IndexedEntity], connection: str, kind: str) -> Iterator[ListState]:
+    """Read the lists in which an entity could be, those never read first, until the budget is spent."""
     ends = time.monotonic() + LOOK_BUDGET
     yield refresh_list_if_stale(connection=connection, kind="tenant", max_age=_JUST_READ)
-    if kind == "tenant":
-        return
-    if kind != "merchant":
-        yield from _lists(seen, connection, "merchant", ends, None)
-    yield from _lists(seen, connection, kind, ends, _JUST_READ)
+    wanted: list[tuple[str, float | None]] = []
+    if kind != "tenant":
+        wanted = [(kind, _JUST_READ)] if kind == "merchant" else [("merchant", None), (kind, _JUST_READ)]
+    for list_kind, max_age in wanted:
+        parents = seen.filter(kind=ENTITY_KINDS[list_kind].parent)
+        lists = ListSync.objects.filter(connection=connection, kind=list_kind, refreshed_at__isnull=False)
+        read_at = {sync.parent_guid: sync.refreshed_at.timestamp() for sync in lists if sync.refreshed_at}
+        guids = list(parents.order_by("-seen_at").values_list("guid", flat=True))
+        for parent in sorted(guids, key=lambda guid: read_at.get(guid, 0.0)):
+            if time.monotonic() > ends:
+                return
+            yield refresh_list_if_stale(connection=connection, kind=list_kind, parent=parent, max_age=max_age)
 
 
-def _lists(
-    seen: QuerySet[IndexedEntity], connection: str, kind: str, ends: float, max_age: float | None
-) -> Iterator[ListState]:
-    parents = seen.filter(kind=ENTITY_KINDS[kind].parent)
-    scopes = ListSync.objects.filter(connection=connection, kind=kind)
-    read = {scope.parent_guid: scope.refreshed_at.timestamp() for scope in scopes if scope.refreshed_at}
-    guids = list(parents.order_by("-seen_at").values_list("guid", flat=True))
-    for parent in sorted(guids, key=lambda guid: read.get(guid, 0.0)):
-        if time.monotonic() > ends:
-            return
-        yield refresh_list_if_stale(connection=connection, kind=kind, parent=parent, max_age=max_age)
-
-
-def _facets_extend(row: IndexedEntity) -> None:
-    """A country or currency that is new to the list becomes a filter at once."""
+def _add_facets(row: IndexedEntity) -> None:
+    """Offer a country or currency that is new to the list as a filter at once."""
     scope = ListSync.objects.filter(
         Q(refreshed_at__isnull=False), connection=row.connection, kind=row.kind, parent_guid=row.parent_guid
     ).first()

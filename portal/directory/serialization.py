@@ -1,4 +1,4 @@
-"""How an entity of the gateway becomes an index row: no secret, nothing the databases cannot store."""
+"""Turn entities into index rows, without secrets and without values that the databases cannot store."""
 
 import hashlib
 import json
@@ -14,9 +14,9 @@ from provisioning import contract
 from provisioning.entities import ENTITY_KINDS, Entity, parse_datetime
 
 GUID_LIMIT = 100
-# Part of every digest, so that a refresh rewrites the rows folded by an older rule.
+# Part of each digest, so that a refresh rewrites the rows folded by an older rule.
 FOLD_VERSION = 2
-# Free-form parts may hold credentials under names nobody declared; of config only these two are facts.
+# Free-form properties may hold credentials under undeclared names, so they are not stored.
 _LEFT_OUT = frozenset(
     {"settings", "vault", "extraData", "sharedSecret", "publicIntegrationKey", "apiUserSettings"}
 )
@@ -32,7 +32,7 @@ _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What an index row would hold: cheap to make for every entity of a long list; few of them changed."""
+    """The content of an index row. Cheap to build: most entities of a long list have not changed."""
 
     kind: str
     guid: str
@@ -43,7 +43,7 @@ class Draft:
 
 
 def get_index_fields(entity: Entity) -> dict[str, Any]:
-    """The entity's properties that may be kept: declared by the contract and not secret."""
+    """Return the properties that may be stored: declared by the contract and not secret."""
     values = entity.values
     kept = {key: values[key] for key in _declared(entity.kind) if key in values}
     config = kept.pop("config", None)
@@ -54,7 +54,7 @@ def get_index_fields(entity: Entity) -> dict[str, Any]:
 
 
 def draft_row(entity: Entity, *, parent: str, tenant: str) -> Draft | None:
-    """What a row for the entity would hold, and its digest; None if its guid cannot be stored."""
+    """Return the content of the entity's row and its digest; None if its GUID cannot be stored."""
     if len(entity.guid) > GUID_LIMIT or database_safe(entity.guid) != entity.guid:
         return None
     tenant = entity.guid if entity.kind == "tenant" else tenant
@@ -67,7 +67,7 @@ def draft_row(entity: Entity, *, parent: str, tenant: str) -> Draft | None:
 
 
 def build_row(draft: Draft, *, connection: str, seen_at: datetime) -> IndexedEntity:
-    """The row, with everything lists filter, sort and search by."""
+    """Return the row, with the columns that lists filter, sort and search by."""
     fields = draft.fields
     name = str(fields.get(ENTITY_KINDS[draft.kind].name_property) or draft.guid)[:255]
     return IndexedEntity(
