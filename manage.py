@@ -26,9 +26,9 @@ def main() -> None:
         os.environ["DJANGO_SETTINGS_MODULE"] = "provisioning.sandbox.settings"
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     if sys.argv[1:2] == ["demo"]:
-        from portal.demo.bootstrap import environment_ensure
+        from portal.demo.bootstrap import ensure_environment
 
-        environment_ensure()
+        ensure_environment()
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 

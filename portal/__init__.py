@@ -1,1 +1,1 @@
-"""The people side: a Django project through which staff manage the gateway's entities."""
+"""The web application with which staff manage the gateway's entities."""

@@ -76,11 +76,11 @@ def when_ready(server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Says which encryption keys this process holds, and lets it give memory back.
+    """Announce the encryption keys of this process, and let it return memory.
 
     The loaded program is no garbage: a full collection walks what requests made, not all of Django.
     """
-    from portal.core.persistent_connections import keep_few_connections  # the program is loaded by now
+    from portal.core.database import keep_few_connections  # the program is loaded by now
     from portal.keys.key_presence import record_web_keys
 
     record_web_keys()

@@ -42,7 +42,7 @@ _REFUSALS = {
 
 
 class Waiting:
-    """A request that is not all there yet."""
+    """A request that has not been read completely."""
 
     def __init__(self, conn: TConn) -> None:
         self.conn, self.data = conn, bytearray()

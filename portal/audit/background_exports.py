@@ -16,7 +16,7 @@ from portal.audit.filters import EventFilter
 from portal.audit.models import Event
 from portal.audit.recording import AuditUnavailable, ObjectRef, Origin, record_event
 from portal.audit.search import select_events
-from portal.core.datetimes import zone_named
+from portal.core.datetimes import get_time_zone
 from portal.tasks.models import State, TaskRun
 from portal.tasks.registry import Link, Result, TaskType, register_task_type
 from portal.tasks.services import Owner, TaskFailed, enqueue_task, report_progress
@@ -102,7 +102,7 @@ def _write(
     export = ExportRequest(**asked).export
     part = _get_folder() / f"{run.pk}.{run.claim}.part"
     with _open_private_file(part) as file:
-        for number, piece in enumerate(generate_export(export, form, zone_named(zone), separator)):
+        for number, piece in enumerate(generate_export(export, form, get_time_zone(zone), separator)):
             file.write(piece)
             report_progress(run=run, done=min(export.rows, number * CHUNK), total=export.rows)
     part.replace(_get_folder() / f"{run.pk}.{form}")

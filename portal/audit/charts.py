@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from portal.audit.filters import TIMES, EventFilter
 from portal.audit.timeline import Bar, Timeline
-from portal.core.status_badges import state_named
+from portal.core.status_badges import get_state
 
 HEIGHT, STEP, WIDTH = 100, 10, 8
 # From the ground up: what went wrong stands on the line, where bars can be compared.
@@ -54,7 +54,7 @@ class Chart:
 def build_chart(timeline: Timeline, wanted: EventFilter, zone: tzinfo) -> Chart:
     """The chart of a timeline, its links with the filter in them."""
     highest = max((bar.total for bar in timeline.bars), default=0)
-    outcomes = sorted(timeline.outcomes, key=lambda name: _ORDER.index(state_named(name).colour))
+    outcomes = sorted(timeline.outcomes, key=lambda name: _ORDER.index(get_state(name).colour))
     columns = [
         Column(
             label=_label(bar.since, timeline.unit, zone),
@@ -68,7 +68,7 @@ def build_chart(timeline: Timeline, wanted: EventFilter, zone: tzinfo) -> Chart:
         for number, bar in enumerate(timeline.bars)
     ]
     marked = columns if len(columns) < 3 else [columns[0], columns[len(columns) // 2], columns[-1]]
-    heads = [(_outcome(name), state_named(name).colour) for name in outcomes]
+    heads = [(_outcome(name), get_state(name).colour) for name in outcomes]
     return Chart(len(columns) * STEP, highest, columns, heads, [column.label for column in marked])
 
 
@@ -76,7 +76,7 @@ def _segments(bar: Bar, x: int, highest: int) -> Iterator[Segment]:
     """One rectangle for each colour of outcome, each at least so high that it can be seen."""
     top = float(HEIGHT)
     for colour in _ORDER:
-        number = sum(count for name, count in bar.counts.items() if state_named(name).colour == colour)
+        number = sum(count for name, count in bar.counts.items() if get_state(name).colour == colour)
         if number:
             height = round(max(number / highest * (HEIGHT - 4), 1), 2)
             top = round(top - height, 2)
@@ -100,4 +100,4 @@ def _label(since: datetime, unit: str, zone: tzinfo) -> str:
 
 
 def _outcome(name: str) -> str:
-    return state_named(name).label if name else "No outcome"
+    return get_state(name).label if name else "No outcome"

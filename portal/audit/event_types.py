@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from portal.core.bidi import isolated
+from portal.core.bidi import isolate
 from provisioning.entities import ENTITY_KINDS
 
 if TYPE_CHECKING:
@@ -231,7 +231,7 @@ def describe_event(event: "Event") -> str:
 
 def describe_event_html(event: "Event") -> SafeString:
     """The same for pages: the direction of a name or a reason reorders no other part of the sentence."""
-    return SafeString(_sentence(event, isolated, format_html))
+    return SafeString(_sentence(event, isolate, format_html))
 
 
 def _sentence(event: "Event", foreign: Callable[[object], str], fill: Callable[..., str]) -> str:

@@ -20,7 +20,7 @@ from portal.audit.filters import EventFilter
 from portal.audit.models import ChainHead, Event
 from portal.audit.recording import Origin, record_event
 from portal.audit.search import Selection, get_events, select_events
-from portal.core.datetimes import moment_shown
+from portal.core.datetimes import format_datetime
 
 FORMATS = {"csv": "CSV, for spreadsheets", "jsonl": "JSON Lines, for programs", "html": "Report, to print"}
 # The time is read as text: Python makes a time of it in a quarter of what the database's driver takes.
@@ -139,7 +139,7 @@ def _report(export: Export, zone: Any) -> Iterator[str]:
 
 
 def _report_row(row: Any, zone: Any) -> str:
-    when = moment_shown(_time(row.stamp), zone)
+    when = format_datetime(_time(row.stamp), zone)
     cells = (row.sequence, when, describe_event_html(row), row.outcome, row.object_guid)
     return format_html("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n", *cells)
 

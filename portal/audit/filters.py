@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from portal.audit.models import Event
 from portal.audit.review_rules import LOOKS
-from portal.core.datetimes import zone_known
+from portal.core.datetimes import find_time_zone
 from portal.core.text import search_text
 
 TIMES = ("when", "from", "to")
@@ -60,7 +60,7 @@ def parse_filters(query: QueryDict, zone: tzinfo) -> EventFilter:
     values = {name: value for name, value in asked.items() if value}
     if not values.keys() & set(TIMES):
         values.pop("zone", None)
-    found = zone_known(values["zone"]) if "zone" in values else zone
+    found = find_time_zone(values["zone"]) if "zone" in values else zone
     if found is None:
         return EventFilter(values, problems={"zone": f"“{values['zone']}” is not a time zone."})
     zone = found

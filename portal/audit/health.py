@@ -14,8 +14,8 @@ from portal.audit.models import ChainHead, Event
 from portal.audit.recording import AuditUnavailable, LastFailure, check_recording
 from portal.audit.triggers import EVENT, find_missing_triggers
 from portal.audit.verification.report import find_broken_event
+from portal.core.database import lock_timeout
 from portal.core.health import CHECKS, WARNINGS, NotReadyError
-from portal.core.lock_timeout import lock_timeout
 
 # Less than the ready-check may take in all (portal.core.health.SECONDS).
 SECONDS_FOR_LOCK = 0.7

@@ -17,7 +17,7 @@ from portal.audit.chain_head import EndAltered, compute_head_seal, get_last_time
 from portal.audit.keys import compute_digest, get_current_key_id
 from portal.audit.models import ChainHead, Event
 from portal.audit.search_index import write_index
-from portal.core.trusted_proxies import address_of
+from portal.core.trusted_proxies import get_address
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ def origin_of(request: HttpRequest) -> Origin:
         actor_name=(user.get_full_name() or user.get_username()) if known else "",
         actor_role=getattr(user, "role", "") if known else "",
         session=session_digest(getattr(getattr(request, "session", None), "session_key", None)),
-        address=address_of(request),
+        address=get_address(request),
         request_id=getattr(request, "request_id", ""),
     )
 

@@ -14,7 +14,7 @@ from django.db.models.lookups import GreaterThanOrEqual, In, LessThan
 
 from portal.audit.event_types import ACTIONS
 from portal.audit.models import Event, Term
-from portal.core.datetimes import zone_named
+from portal.core.datetimes import get_time_zone
 from provisioning.credentials.models import Connection
 from provisioning.danger import DANGERS, Danger
 
@@ -88,7 +88,7 @@ def _danger_condition(danger: Danger) -> Q:
 
 def _out_of_hours() -> Q:
     """Outside AUDIT_BUSINESS_HOURS on AUDIT_BUSINESS_DAYS in AUDIT_BUSINESS_ZONE."""
-    zone = zone_named(settings.AUDIT_BUSINESS_ZONE)
+    zone = get_time_zone(settings.AUDIT_BUSINESS_ZONE)
     begin, end = settings.AUDIT_BUSINESS_HOURS
     day, hour = ExtractIsoWeekDay("time", tzinfo=zone), ExtractHour("time", tzinfo=zone)
     first, last = settings.AUDIT_BUSINESS_DAYS

@@ -15,7 +15,7 @@ from portal.audit.filters import TIMES, EventFilter, parse_filters
 from portal.audit.models import SavedFilter
 from portal.audit.recording import ObjectRef, Origin, record_event
 from portal.audit.search import select_events
-from portal.core.datetimes import zone_named
+from portal.core.datetimes import get_time_zone
 
 MOST = 50  # of one person, and shared with one role
 
@@ -45,7 +45,7 @@ def with_time_zone(wanted: EventFilter, by: Any) -> EventFilter:
     """As it is saved: with the zone whose days are meant, so that others elsewhere find the same."""
     if not wanted.values.keys() & set(TIMES) or "zone" in wanted.values:
         return wanted
-    zone = str(zone_named(getattr(by, "timezone", "")))
+    zone = str(get_time_zone(getattr(by, "timezone", "")))
     return replace(wanted, values={**wanted.values, "zone": zone})
 
 

@@ -22,7 +22,7 @@ from portal.audit.routing_diffs import DOCUMENT, get_routing_changes
 from portal.audit.saved_filters import get_filters
 from portal.audit.timeline import build_timeline
 from portal.core.context_processors import show_environment
-from portal.core.datetimes import zone_named
+from portal.core.datetimes import get_time_zone
 from portal.core.errors import NotFound
 from portal.core.views import PortalView
 
@@ -95,7 +95,7 @@ class EventView(PortalView):
 
 def zone_of(request: HttpRequest) -> tzinfo:
     """The time zone of the person who asks."""
-    return zone_named(getattr(request.user, "timezone", ""))
+    return get_time_zone(getattr(request.user, "timezone", ""))
 
 
 def filter_query(wanted: EventFilter) -> str:

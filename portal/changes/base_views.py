@@ -25,7 +25,7 @@ from portal.changes.permissions import visible_changes
 from portal.core.errors import NotFound
 from portal.core.forms import PayloadForm
 from portal.core.links import entity_url
-from portal.core.view_access import refusal_noted
+from portal.core.view_access import set_refusal
 from portal.core.views import PortalView
 from portal.directory.models import IndexedEntity
 from portal.directory.services import get_parents
@@ -84,7 +84,7 @@ def stopped_page(request: HttpRequest, stop: ChangeStopped, *, back: str) -> Htt
 def record_paused_attempt(request: HttpRequest, stop: Exception) -> None:
     """Record the attempt if it was to write to a connection that an admin has paused."""
     if isinstance(stop, ConnectionPaused):
-        refusal_noted(request, f"got the answer: {stop.explanation}", code="paused")
+        set_refusal(request, f"got the answer: {stop.explanation}", code="paused")
 
 
 class WriteView(GatewayView):

@@ -38,8 +38,7 @@ from portal.changes.gates import clean_reason, is_production
 from portal.changes.models import Change, State
 from portal.changes.review_rows import get_label
 from portal.core.forms import PayloadForm
-from portal.core.links import entity_url
-from portal.core.next_steps import notice_with_links
+from portal.core.links import entity_url, notice_with_links
 from portal.directory.models import IndexedEntity
 from portal.directory.services import find_entity, get_parents
 from portal.form_drafts.forms import show_unchecked

@@ -25,7 +25,7 @@ from portal.audit.recording import Origin
 from portal.changes.audit_events import durable_record, get_old_values, record_change_event
 from portal.changes.errors import AuditWriteError
 from portal.changes.models import Change, State
-from portal.core.lock_timeout import lock_timeout
+from portal.core.database import lock_timeout
 from portal.core.text import database_safe
 from provisioning import encryption
 from provisioning.encryption import KeyringError

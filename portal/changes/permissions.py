@@ -17,7 +17,7 @@ from portal.core.errors import HiddenNotFound
 from portal.core.permissions import describe_permission
 from portal.directory.services import find_visible_guids, refresh_list
 from portal.staff.models import User
-from portal.staff.tenant_access import BEYOND, reach_of
+from portal.staff.tenant_access import BEYOND, get_tenant_access
 
 Person = User | AnonymousUser
 _REMOVED_SETTINGS = "removeSettings"
@@ -36,14 +36,14 @@ def authorise(*, user: Person, permission: str) -> User:
 
 def visible_changes(user: Person) -> QuerySet[Change]:
     """Return the changes of the tenants to which the user has access."""
-    return Change.objects.filter(reach_of(user).conditions(_within_tenants))
+    return Change.objects.filter(get_tenant_access(user).conditions(_within_tenants))
 
 
 def get_change(user: Person, pk: uuid.UUID) -> Change:
     """Return the change of an address. Raises HiddenNotFound (404), the same for none and for no access."""
     found = visible_changes(user).filter(pk=pk).first()
     if found is None:
-        limited = not reach_of(user).everywhere
+        limited = not get_tenant_access(user).everywhere
         raise HiddenNotFound(beyond=Change.objects.filter(pk=pk).exists() if limited else None)
     return found
 
@@ -62,7 +62,7 @@ def authorise_draft(*, user: User, change: Change, payload: Mapping[str, Any]) -
     Entities that do not exist are refused in the same way, and free text is not a reference: neither reveals
     what exists.
     """
-    if reach_of(user).everywhere:
+    if get_tenant_access(user).everywhere:
         return
     names = {name.lower() for name in change.spec.request_references}
     wanted = {change.target, *_find_references(payload, names)}

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import Max, Min, QuerySet
 from django.http import HttpRequest
 
-from portal.core.context_processors import connections_of
+from portal.core.context_processors import get_connections
 from portal.core.dashboard import CARDS, DashboardCard
 from portal.directory.models import ListSync
 from provisioning.credentials.models import Credential
@@ -32,14 +32,14 @@ def connection_health(request: HttpRequest) -> Mapping[str, Any]:
                 "failing": known.pk in active and active[known.pk].suspect_since is not None,
                 "away_since": away.get(known.slug),
             }
-            for known in connections_of(request)
+            for known in get_connections(request)
         ]
     }
 
 
 def credentials_to_do(request: HttpRequest) -> Mapping[str, Any]:
     """Return the versions that need attention: `suspect`, `due` for replacement, `waiting` for activation."""
-    reached = [known.pk for known in connections_of(request)]
+    reached = [known.pk for known in get_connections(request)]
     stored = _stored().filter(connection__in=reached).order_by("connection__name")
     active = list(stored.filter(state=Credential.State.ACTIVE))
     return {

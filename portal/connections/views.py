@@ -13,12 +13,12 @@ from portal.connections.credential_actions import RIGHT, destroy_expired_credent
 from portal.connections.forms import ConnectionForm, PauseForm
 from portal.connections.optimistic_lock import FIELDS, ChangedConcurrently, get_connection_digest
 from portal.connections.services import add_connection, set_connection_paused, update_connection
-from portal.core.context_processors import connection_beyond, connections_of
+from portal.core.context_processors import get_connections, is_connection_hidden
 from portal.core.errors import HiddenNotFound
 from portal.core.views import PortalView
 from portal.form_drafts.forms import drafted
 from portal.form_drafts.services import open_draft
-from portal.staff.tenant_access import reach_of
+from portal.staff.tenant_access import get_tenant_access
 from provisioning.credentials.credential_lifecycle import get_expiry
 from provisioning.credentials.models import Connection, Credential
 from provisioning.credentials.services import get_connection_status
@@ -32,7 +32,7 @@ class ConnectionListPage(PortalView):
     def get(self, request: HttpRequest) -> HttpResponse:
         """All of them: there are a handful."""
         rows = [(row, find_version(row, Credential.State.ACTIVE)) for row in load_connections(request)]
-        limited = not reach_of(request.user).everywhere
+        limited = not get_tenant_access(request.user).everywhere
         return render(request, "connections/list.html", {"rows": rows, "limited": limited})
 
 
@@ -49,7 +49,7 @@ class ConnectionPage(PortalView):
         self, request: HttpRequest, connection: str, *, form: PauseForm | None = None, status: int = 200
     ) -> HttpResponse:
         """The same with what is wrong with pausing it."""
-        if not reach_of(request.user).everywhere:
+        if not get_tenant_access(request.user).everywhere:
             return self.outline(request, get_connection_or_404(request, connection))
         destroy_expired_credentials()
         found = get_object_or_404(load_connections(request), slug=connection)
@@ -194,16 +194,16 @@ def compare_with_stored(form: ConnectionForm, stored: Connection) -> ConnectionF
 
 def get_connection_or_404(request: HttpRequest, slug: str) -> Connection:
     """The connection of the address. Raises Unseen (404) if there is none, for this person."""
-    found = next((known for known in connections_of(request) if known.slug == slug), None)
+    found = next((known for known in get_connections(request) if known.slug == slug), None)
     if found is None:
-        raise HiddenNotFound(beyond=connection_beyond(request, slug))
+        raise HiddenNotFound(beyond=is_connection_hidden(request, slug))
     return found
 
 
 def load_connections(request: HttpRequest) -> QuerySet[Connection]:
     """The person's connections with all versions, newest first; the sealed columns stay in the database."""
     versions = Credential.objects.defer("sealed_api_key", "sealed_password").order_by("-version")
-    rows = Connection.objects.filter(pk__in=[known.pk for known in connections_of(request)]).order_by("name")
+    rows = Connection.objects.filter(pk__in=[known.pk for known in get_connections(request)]).order_by("name")
     return rows.prefetch_related(Prefetch("credentials", queryset=versions))
 
 

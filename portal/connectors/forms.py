@@ -14,11 +14,10 @@ from portal.connectors.fields import (
     TerminalsField,
     keep_hidden_values,
 )
-from portal.core.choices import country_choices, language_choices
-from portal.core.dropdowns import SearchableSelect
+from portal.core.choices import country_choices, country_synonyms, language_choices, language_synonyms
 from portal.core.field_types import IdField, KeyField, SecretField, TextField
+from portal.core.form_rendering import SearchableSelect
 from portal.core.forms import ABSENT, PayloadForm, Section, look_up
-from portal.core.synonyms import country_synonyms, language_synonyms
 from provisioning import contract
 from provisioning.contract.connector_settings import find_setting_problem, get_setting_note
 from provisioning.gateway.responses import seal_secrets

@@ -1,1 +1,1 @@
-"""The frame every page shares: layout, navigation, generic views, paging, middleware, health."""
+"""What all apps share: layout, navigation, forms, permissions, registry, middleware, health."""

@@ -14,8 +14,8 @@ class ConsoleConfig(AppConfig):
     def ready(self) -> None:
         """Register the health check of the disk, the check of the settings and the home page."""
         from portal.core import checks  # noqa: F401 - registers its check
-        from portal.core.data_folder import disk_writable
+        from portal.core.data_folder import check_disk
         from portal.core.health import CHECKS
 
-        CHECKS.register("disk", disk_writable)
+        CHECKS.register("disk", check_disk)
         NAVIGATION.register("home", NavItem("Home", "home", "home", Section.WORK, order=10))

@@ -29,7 +29,7 @@ _MARKUP = re.compile(
 _WITHIN_TAG = re.compile(r"[\"'>]")
 
 
-def isolated(value: object) -> SafeString:
+def isolate(value: object) -> SafeString:
     """Return the text escaped, and within <bdi> if some of it runs or turns from right to left."""
     text = str(value)
     if isinstance(value, SafeData) or text.isascii() or not _TURNING.search(text):
@@ -64,7 +64,7 @@ class Loader(cached.Loader):
 
 
 class _Walk:
-    """Where in the markup a template is: in text, in a tag, or in an element that takes no markup."""
+    """The position in the markup of a template: in text, in a tag, or in an element without markup."""
 
     def __init__(self) -> None:
         self.in_tag, self.quote, self.plain = False, "", ""

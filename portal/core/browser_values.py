@@ -10,7 +10,7 @@ _LOCAL_TIME = re.compile(r"\d{4,}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?",
 _NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 
 
-def posted_back(widget: forms.Widget, value: Any) -> Any:
+def get_posted_values(widget: forms.Widget, value: Any) -> Any:
     """Return the data that an untouched control posts for `value`, line ends as "\\n".
 
     A widget with several controls says so itself, in a method `posted_back`.
@@ -32,9 +32,9 @@ def is_untouched(widget: forms.Widget, posted: Any, shown: Any) -> bool:
     What was posted is taken as it is: a value that the control does not offer was typed by a script, and is
     never mistaken for nothing.
     """
-    expected = posted_back(widget, shown)
+    expected = get_posted_values(widget, shown)
     if posted is None or hasattr(widget, "posted_back") or isinstance(widget, forms.CheckboxInput):
-        return bool(posted_back(widget, posted) == expected)
+        return bool(get_posted_values(widget, posted) == expected)
     if isinstance(posted, list | tuple):
         return bool(sorted(map(str, posted)) == expected)
     return str(posted).replace("\r\n", "\n").replace("\r", "\n") in (expected, shown)
@@ -61,7 +61,7 @@ def _values(choices: Iterable[Any]) -> Iterable[str]:
 
 
 def _single_line(widget: forms.Widget, text: str) -> str:
-    """An input of one line drops line breaks; those of a kind drop what is not of their kind."""
+    """Return the value as a one-line input posts it: without line breaks, and "" if its type is wrong."""
     text = text.replace("\n", "")
     kind = getattr(widget, "attrs", {}).get("type") or getattr(widget, "input_type", "text")
     if kind in ("email", "url"):

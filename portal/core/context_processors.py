@@ -1,4 +1,4 @@
-"""What the frame of every page needs to know: navigation, environment, request id. Two queries at most."""
+"""The template context of the layout: navigation, environment, request id. Two queries at most."""
 
 from typing import Any
 
@@ -14,85 +14,82 @@ from provisioning.credentials.services import ConnectionStatus, get_connection_s
 _LAST_VISITED = "last_connection"
 
 
-def frame(request: HttpRequest) -> dict[str, Any]:
-    """Template context of the layout. What costs a query is a callable, called when a template needs it.
+def layout_context(request: HttpRequest) -> dict[str, Any]:
+    """Return the context of the layout. Values that cost a query are callables.
 
-    `connection` is the one in the address or of the object on the page, None on pages without; `environment`
-    is the one to show: that, or the only one there is.
+    `connection` is the connection in the address or of the object on the page, or None. `environment` is the
+    same, or the only connection that there is.
     """
     return {
         "request_id": getattr(request, "request_id", ""),
-        "connections": lambda: connections_of(request),
-        "connection": lambda: connection_of(request),
-        "environment": lambda: environment_of(request),
-        "standing": lambda: standing_of(request),
-        "navigation": lambda: _navigation(request),
+        "connections": lambda: get_connections(request),
+        "connection": lambda: get_connection(request),
+        "environment": lambda: get_environment(request),
+        "standing": lambda: get_page_status(request),
+        "navigation": lambda: _get_navigation(request),
         "version": VERSION,
         "idle_seconds": settings.SESSION_IDLE_SECONDS,
     }
 
 
-def connections_of(request: HttpRequest) -> list[Connection]:
-    """The connections that the person reaches, read once per request; none for those not signed in."""
+def get_connections(request: HttpRequest) -> list[Connection]:
+    """Return the connections that the user may see, read once per request; none for anonymous users."""
     known: list[Connection] | None = getattr(request, "_connections", None)
     if known is None:
-        user: Any = request.user if _signed_in(request) else None
+        user: Any = request.user if _is_signed_in(request) else None
         rows = Connection.objects.order_by("name") if user else ()
-        known = [each for each in rows if user.reach.has_connection(each.slug)]
+        known = [each for each in rows if user.tenant_access.has_connection(each.slug)]
         request._connections = known  # type: ignore[attr-defined]
     return known
 
 
-def connection_beyond(request: HttpRequest, slug: str) -> bool | None:
-    """Of a slug that is not among connections_of: whether it is one outside the person's reach.
-
-    None where nobody is limited.
-    """
+def is_connection_hidden(request: HttpRequest, slug: str) -> bool | None:
+    """Return whether a connection exists that the user may not see; None for users with access to all."""
     user: Any = request.user
-    if not _signed_in(request) or user.reach.everywhere:
+    if not _is_signed_in(request) or user.tenant_access.everywhere:
         return None
     return Connection.objects.filter(slug=slug).exists()
 
 
 def show_environment(request: HttpRequest, slug: str) -> None:
-    """Say which connection the object on the page belongs to, where the address does not name it."""
+    """Set the connection of the object on the page, for addresses that do not name it."""
     request._shown_connection = slug  # type: ignore[attr-defined]
 
 
-def connection_of(request: HttpRequest) -> Connection | None:
-    """The connection in the address, or that of the object on the page; None if there is neither."""
+def get_connection(request: HttpRequest) -> Connection | None:
+    """Return the connection in the address, or that of the object on the page, or None."""
     match = request.resolver_match
     slug = match.kwargs.get("connection") if match else None
     slug = slug or getattr(request, "_shown_connection", "")
-    return next((known for known in connections_of(request) if known.slug == slug), None) if slug else None
+    return next((known for known in get_connections(request) if known.slug == slug), None) if slug else None
 
 
-def standing_of(request: HttpRequest) -> ConnectionStatus | None:
-    """What stands in the way of the page's connection, as of now: the page may just have found it out."""
-    known = connection_of(request)
+def get_page_status(request: HttpRequest) -> ConnectionStatus | None:
+    """Return the current status of the page's connection: the page itself may just have changed it."""
+    known = get_connection(request)
     return get_connection_status(known) if known else None
 
 
-def environment_of(request: HttpRequest) -> Connection | None:
-    """The connection of the page, or the only one there is; None if several could be meant."""
-    known = connections_of(request)
-    return connection_of(request) or (known[0] if len(known) == 1 else None)
+def get_environment(request: HttpRequest) -> Connection | None:
+    """Return the connection of the page, or the only connection, or None."""
+    known = get_connections(request)
+    return get_connection(request) or (known[0] if len(known) == 1 else None)
 
 
-def _navigation(request: HttpRequest) -> list[NavGroup]:
-    """The sidebar. On pages without a connection it leads into the one that the person visited last."""
-    if not _signed_in(request):
+def _get_navigation(request: HttpRequest) -> list[NavGroup]:
+    """Return the sidebar. On pages without a connection its links lead to the last one that was visited."""
+    if not _is_signed_in(request):
         return []
-    shown = environment_of(request)
+    shown = get_environment(request)
     session: Any = getattr(request, "session", {})
     if shown is None:
         last = session.get(_LAST_VISITED)
-        shown = next((known for known in connections_of(request) if known.slug == last), None)
-    elif connection_of(request) and session.get(_LAST_VISITED) != shown.slug:
+        shown = next((known for known in get_connections(request) if known.slug == last), None)
+    elif get_connection(request) and session.get(_LAST_VISITED) != shown.slug:
         session[_LAST_VISITED] = shown.slug
     return get_navigation(request, shown)
 
 
-def _signed_in(request: HttpRequest) -> bool:
+def _is_signed_in(request: HttpRequest) -> bool:
     user = getattr(request, "user", None)
     return bool(user and user.is_authenticated)

@@ -17,7 +17,7 @@ PROBE_BYTES = 64 * 1024
 ID_FILE = "folder-id"
 
 
-def folder_id() -> str:
+def get_folder_id() -> str:
     """Return the id of the data folder, made by whoever asks first; "" where it cannot be written."""
     path = Path(settings.DATA_DIR) / ID_FILE
     with suppress(OSError):
@@ -34,7 +34,7 @@ def folder_id() -> str:
     return ""
 
 
-def disk_writable() -> None:
+def check_disk() -> None:
     """Raise NotReadyError where the data folder, or that of the SQLite database, takes no data."""
     folders = {Path(settings.DATA_DIR)}
     if connection.vendor == "sqlite":

@@ -1,4 +1,4 @@
-"""Times as people read them: in their own zone, with the exact UTC beside it."""
+"""Show times in the user's time zone, with the exact UTC time beside them."""
 
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
@@ -12,8 +12,8 @@ NOTHING = "—"
 _STEPS = ((60, "minute"), (3600, "hour"), (86400, "day"), (86400 * 30, "month"), (86400 * 365, "year"))
 
 
-def instant_of(value: object) -> datetime | None:
-    """An aware datetime from a datetime or an ISO 8601 text; None if it is neither. Naive times are UTC."""
+def parse_instant(value: object) -> datetime | None:
+    """Return an aware datetime from a datetime or ISO 8601 text, or None. Naive times are UTC."""
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)
@@ -29,36 +29,36 @@ def instant_of(value: object) -> datetime | None:
     return value
 
 
-def zone_named(name: str) -> tzinfo:
-    """The time zone of that IANA name; UTC if there is none."""
-    return zone_known(name or "UTC") or UTC
+def get_time_zone(name: str) -> tzinfo:
+    """Return the time zone of that IANA name, UTC if there is none."""
+    return find_time_zone(name or "UTC") or UTC
 
 
-def zone_known(name: str) -> tzinfo | None:
-    """The time zone of that IANA name; None if there is none."""
+def find_time_zone(name: str) -> tzinfo | None:
+    """Return the time zone of that IANA name, None if there is none."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return None
 
 
-def moment_shown(value: object, zone: tzinfo) -> SafeString | str:
-    """A <time> element: day, time and zone as text, exact UTC in the title. "—" without a time."""
-    when = instant_of(value)
+def format_datetime(value: object, zone: tzinfo) -> SafeString | str:
+    """Return a <time> element with day and time, and exact UTC in the title; "—" without a time."""
+    when = parse_instant(value)
     if when is None:
         return str(value) if value else NOTHING
     return _dated(when, zone)
 
 
-def exact_shown(value: object) -> str:
-    """To the microsecond, in UTC whatever zone the person is in: "2026-01-31 09:59:00.123456 UTC"."""
-    when = instant_of(value)
+def format_exact(value: object) -> str:
+    """Return the time to the microsecond, in UTC: "2026-01-31 09:59:00.123456 UTC"."""
+    when = parse_instant(value)
     return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f} UTC" if when else NOTHING
 
 
-def age_shown(value: object) -> SafeString | str:
-    """A <time> element saying how long ago (or ahead) it is, exact UTC in the title; "never" for None."""
-    when = instant_of(value)
+def format_age(value: object) -> SafeString | str:
+    """Return a <time> element with the age ("5 minutes ago"), exact UTC in the title; "never" for None."""
+    when = parse_instant(value)
     if when is None:
         return "never"
     seconds = (timezone.now() - when).total_seconds()

@@ -1,4 +1,4 @@
-"""What an error report may say: kind and place of the error. Django's own prints POST data and variables."""
+"""Error reports with only the kind and place of an error: Django's own have POST data and variables."""
 
 from collections.abc import ItemsView
 from types import TracebackType
@@ -13,7 +13,7 @@ from portal.core.logs import exception_chain
 
 
 class SilentFilter(SafeExceptionReporterFilter):
-    """Gives no settings, no POST data, no variables and no headers to whoever asks."""
+    """Hide settings, POST data, variables and headers."""
 
     def get_safe_settings(self) -> dict[str, Any]:
         """Nothing."""

@@ -12,16 +12,16 @@ from django.urls import Resolver404, resolve
 from django.views.csrf import csrf_failure
 
 from portal.core.text import search_text
-from portal.core.view_access import PUBLIC, allow, refusal_noted
+from portal.core.view_access import PUBLIC, allow, set_refusal
 
 # Seconds after which a page that failed for the database's sake is worth asking for again.
 RETRY_AFTER = 10
 
 
 class NotFound(Http404):
-    """A 404 that tells what was looked for and what to do. `worth_retrying`: it may be there after all.
+    """A 404 with an explanation and advice. `worth_retrying`: the thing may exist after all.
 
-    Only for those who are signed in, and without anything that they may not know. `beyond` as in Unseen.
+    Only for signed-in users, and without anything hidden from them. `beyond` as in HiddenNotFound.
     """
 
     def __init__(
@@ -33,9 +33,9 @@ class NotFound(Http404):
 
 
 class HiddenNotFound(Http404):
-    """A 404 for what the person does not see. `beyond`: there is such a thing, outside what they reach.
+    """A 404 for things hidden from the user. `beyond`: it exists, outside of their tenants.
 
-    None where that is not the question: nobody is limited. The page is the same for all three.
+    None if the user is not limited. The page is the same in all three cases.
     """
 
     def __init__(self, *, beyond: bool | None) -> None:
@@ -45,27 +45,27 @@ class HiddenNotFound(Http404):
 
 @allow(PUBLIC)
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """400, without the frame: the request may not even have a person."""
+    """Return 400 without the layout: the request may not have a user."""
     return _bare(request, "400.html", 400)
 
 
 @allow(PUBLIC)
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """403, naming what the person would need if the door said so."""
+    """Return 403 with the reason."""
     return render(request, "403.html", {"layout": _layout(request), "reason": str(exception)}, status=403)
 
 
 @allow(PUBLIC)
 def form_expired(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """403 for a form without its token, on record for who is signed in (templates/403_csrf.html)."""
+    """Return 403 for a form without its token, recorded for signed-in users (templates/403_csrf.html)."""
     if request.user.is_authenticated:
-        refusal_noted(request, "was sent without a valid form token", code="no_token")
+        set_refusal(request, "was sent without a valid form token", code="no_token")
     return csrf_failure(request, reason=reason)
 
 
 @allow(PUBLIC)
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """404, the same for what does not exist and for what the person may not know."""
+    """Return 404, the same for things that do not exist and things hidden from the user."""
     meant = _address_meant(request)
     if meant:
         return redirect(meant)
@@ -75,10 +75,9 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 @allow(PUBLIC)
 def broken(request: HttpRequest) -> HttpResponse:
-    """500. Neither context processors nor static tags nor the database: any of them may be what broke.
+    """Return 500 without context processors, static tags or the database: any of them may be broken.
 
-    503 where the database failed, on whatever page and however late: away, locked, full. Called while the
-    exception is handled.
+    Return 503 if the database failed: away, locked or full. Called while the exception is handled.
     """
     if is_database_trouble(sys.exc_info()[1]):
         return _try_later(_bare(request, "503_database.html", 503))
@@ -91,7 +90,7 @@ def is_database_trouble(error: BaseException | None) -> bool:
 
 
 def unrecordable(request: HttpRequest) -> HttpResponse:
-    """503: what was wanted cannot be put on record, so it was not done. Needs no database."""
+    """Return 503: the action could not be recorded, so it was not done. Needs no database."""
     return _try_later(_bare(request, "503.html", 503))
 
 

@@ -9,7 +9,7 @@ from django.core.validators import MaxLengthValidator, MinLengthValidator
 from jsonschema import FormatChecker
 
 from portal.core.text import clean_text, hidden_character
-from portal.core.web_addresses import domain_ascii, web_address
+from portal.core.web_addresses import encode_domain, web_address
 
 _WHOLE_NUMBER = re.compile(r"-?\d{1,20}", re.ASCII)
 
@@ -71,7 +71,7 @@ class EmailAddressField(KeyField):
         if not at:
             return local or domain
         try:
-            return f"{local}@{domain if domain.startswith('[') else domain_ascii(domain)}"
+            return f"{local}@{domain if domain.startswith('[') else encode_domain(domain)}"
         except ValueError as error:
             raise ValidationError(str(error)) from None
 

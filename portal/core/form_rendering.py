@@ -1,19 +1,21 @@
-"""What partials/field.html needs to draw a form field: its kind, ids, widget with classes and ARIA, extras.
+"""Render form fields: kind, ids and widget with classes and ARIA for partials/field.html, and long selects.
 
 A form field may carry extras that only the page needs: `choice_help` (value → description), `presets`
 (label → values), `offer_password` (a button makes a strong one), `kept` (a secret left blank stays as it is),
 `typed_before` (a secret that was typed and not sent: until when it is kept).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 from django import forms
 from django.forms.boundfield import BoundField
-from django.utils.safestring import SafeString
+from django.forms.utils import flatatt
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
 
-from portal.core.dropdowns import SearchableSelect, select_drawn
 from portal.core.forms import PayloadForm
 
 
@@ -49,7 +51,7 @@ class Part:
 
 
 def field_part(bound: BoundField) -> Part:
-    """Everything about one bound field."""
+    """Return a bound field, ready for the template."""
     kind, secret = _kind(bound), is_secret(bound)
     field = bound.field
     return Part(
@@ -68,7 +70,7 @@ def field_part(bound: BoundField) -> Part:
 
 
 def is_secret(bound: BoundField) -> bool:
-    """Whether the field's value must not be shown: the contract says so, or it is a password field."""
+    """Return whether the value must not be shown, by the contract or because it is a password field."""
     if isinstance(bound.field.widget, forms.PasswordInput):
         return True
     form = bound.form
@@ -76,7 +78,7 @@ def is_secret(bound: BoundField) -> bool:
 
 
 def element_id(bound: BoundField) -> str:
-    """The id that the error summary links to."""
+    """Return the id that the error summary links to."""
     return bound.id_for_label or bound.auto_id or f"id_{bound.html_name}"
 
 
@@ -112,14 +114,14 @@ def _widget(bound: BoundField, kind: str, secret: bool) -> SafeString:
         attrs["aria-required"] = "true"
     attrs = {key: value for key, value in attrs.items() if value}
     if isinstance(widget, SearchableSelect) or type(widget) is forms.Select:
-        return select_drawn(bound, widget, attrs)
+        return render_select(bound, widget, attrs)
     return bound.as_widget(widget=widget, attrs=attrs)
 
 
 def _secret_widget(widget: forms.Widget) -> forms.Widget:
-    """Never carries the typed value back to the page, whatever the form declared.
+    """Return a widget that never sends the typed value back, whatever the form declared.
 
-    A widget that says `never_drawn` keeps that promise itself.
+    A widget with `never_drawn` ensures that itself.
     """
     if getattr(widget, "never_drawn", False):
         return widget
@@ -134,7 +136,7 @@ def _described(bound: BoundField) -> str:
 
 
 def _groups(bound: BoundField) -> Iterator[tuple[str, list[Choice]]]:
-    """Choices by their group; "" is the group of those without one."""
+    """Yield the choices of each group; "" is the group of choices without one."""
     widget = bound.field.widget
     attrs = bound.build_widget_attrs({"id": bound.auto_id}, widget)
     found: dict[str, list[Choice]] = {}
@@ -156,3 +158,39 @@ def _choice(bound: BoundField, option: Mapping[str, Any]) -> Choice:
         checked=bool(option["selected"]),
         disabled=bool(bound.field.disabled or option["attrs"].get("disabled")),
     )
+
+
+def no_synonyms() -> Mapping[str, str]:
+    """Return no synonyms, for a list whose entries have one name each."""
+    return {}
+
+
+class SearchableSelect(forms.Select):
+    """A select that static/searchable.js makes searchable, also by synonyms of its options."""
+
+    def __init__(self, synonyms: Callable[[], Mapping[str, str]] = no_synonyms) -> None:
+        super().__init__(attrs={"data-searchable": ""})
+        self.synonyms = synonyms
+
+
+def render_select(bound: BoundField, widget: forms.Select, attrs: Mapping[str, Any]) -> SafeString:
+    """Render a select with the same markup as Django, which renders a template for each option."""
+    if bound.auto_id and "id" not in widget.attrs:
+        attrs = {"id": bound.auto_id, **attrs}
+    everything = widget.build_attrs(widget.attrs, bound.build_widget_attrs(dict(attrs), widget))
+    chosen = set(widget.format_value(bound.value()))
+    synonyms = widget.synonyms() if isinstance(widget, SearchableSelect) else {}
+    options = mark_safe("".join(_options(widget.choices, chosen, synonyms)))  # noqa: S308 - every part is escaped below
+    return format_html('<select name="{}"{}>{}</select>', bound.html_name, flatatt(everything), options)
+
+
+def _options(choices: Iterable[Any], chosen: set[str], synonyms: Mapping[str, str]) -> Iterator[str]:
+    # The standard library's escape: Django's wrappers would take most of the page's time.
+    for value, label in choices:
+        text = "" if value is None else str(value)
+        if isinstance(label, list | tuple):
+            yield f'<optgroup label="{escape(text)}">{"".join(_options(label, chosen, synonyms))}</optgroup>'
+        else:
+            mark = " selected" if text in chosen else ""
+            further = f' data-keywords="{escape(synonyms[text])}"' if text in synonyms else ""
+            yield f'<option value="{escape(text)}"{mark}{further}>{escape(str(label))}</option>'

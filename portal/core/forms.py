@@ -13,7 +13,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from portal.core import browser_values
-from portal.core.browser_values import posted_back
+from portal.core.browser_values import get_posted_values
 from provisioning import contract
 from provisioning.gateway.secrets import Sealed
 
@@ -38,7 +38,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class BoundSection:
-    """A Section with its bound fields, for templates."""
+    """A section with its bound fields, for templates."""
 
     section: Section
     fields: list[forms.BoundField]
@@ -78,11 +78,11 @@ class PayloadForm(forms.Form):
 
     @property
     def updates(self) -> bool:
-        """Whether the form changes an entity that is there already."""
+        """Whether the form changes an existing entity."""
         return self.schema.endswith("Update")
 
     def bound_sections(self) -> Iterator[BoundSection]:
-        """The sections with their bound fields."""
+        """Return the sections with their bound fields."""
         for section in self.sections:
             yield BoundSection(section, [self[name] for name in section.fields if name in self.fields])
 
@@ -105,7 +105,7 @@ class PayloadForm(forms.Form):
         return cleaned
 
     def payload(self) -> dict[str, Any]:
-        """The body of a create: what was filled in, secrets sealed. Call it on a valid form only."""
+        """Return the body of a create from the filled-in fields, with secrets sealed. Needs a valid form."""
         body: dict[str, Any] = {}
         for name, value in self.cleaned_data.items():
             if name in self.fields and not _blank(value):
@@ -113,7 +113,7 @@ class PayloadForm(forms.Form):
         return body
 
     def changes_from(self, current: Mapping[str, Any]) -> dict[str, Any]:
-        """The body of an update: what differs from `current` (an entity's values). {} if nothing does.
+        """Return the body of an update: the differences from `current` (an entity's values), or {}.
 
         A blank secret keeps the stored one. What the contract marks as documented-required is added
         once something differs, so that both readings of the contract are satisfied.
@@ -165,7 +165,7 @@ class PayloadForm(forms.Form):
         return initial
 
     def refuse(self, *, field: str, message: str) -> None:
-        """Puts a refusal of the gateway onto the field it names, onto the form if no field has that name."""
+        """Add a refusal of the gateway to the field that it names, or to the form."""
         self.add_error(field if field in self.fields else None, message)
 
     def _accept_untouched(self) -> None:
@@ -199,7 +199,7 @@ class PayloadForm(forms.Form):
         """Return what the field makes of a stored value that comes back from an untouched form."""
         field = self.fields[name]
         try:
-            return field.clean(posted_back(field.widget, field.prepare_value(stored)))
+            return field.clean(get_posted_values(field.widget, field.prepare_value(stored)))
         except ValidationError:
             return stored
 
@@ -255,7 +255,7 @@ class PayloadForm(forms.Form):
 
 
 def look_up(values: Mapping[str, Any], name: str) -> Any:
-    """The value at a dotted name, or ABSENT."""
+    """Return the value at a dotted name, or ABSENT."""
     node: Any = values
     for part in name.split("."):
         if not isinstance(node, Mapping) or part not in node:
@@ -273,7 +273,7 @@ def place(body: dict[str, Any], name: str, value: Any) -> None:
 
 
 def _claims(field: forms.Field, own: str, posted: str) -> bool:
-    """Whether the field's widget posts under this name beside the field's own: rows of a table do."""
+    """Return whether the field's widget also posts under this name, as rows of a table do."""
     claims = getattr(field.widget, "claims", None)
     return bool(claims and claims(own, posted))
 

@@ -1,7 +1,7 @@
-"""Whether the portal lives and can work, for load balancers and containers.
+"""Liveness and readiness of the portal, for load balancers and containers.
 
-Everybody is told whether it can; why not, and what somebody should look at, only who is near or may know it.
-The checks run in a thread of their own, so that an answer comes within SECONDS whatever hangs.
+Everyone sees whether it is ready. Only callers nearby and users with permission see reasons and warnings.
+The checks run in a separate thread, so that the response comes within SECONDS even if one hangs.
 """
 
 import base64
@@ -43,7 +43,7 @@ class NotReadyError(Exception):
 
 @dataclass
 class Report:
-    """The verdicts of one round, filled in by its thread. A check that has not answered yet is pending."""
+    """The results of one round of checks, filled in by its thread. Unfinished checks are pending."""
 
     checks: dict[str, str] = field(default_factory=dict)
     warnings: dict[str, str] = field(default_factory=dict)
@@ -52,23 +52,23 @@ class Report:
 
     @property
     def is_ready(self) -> bool:
-        """Every check answered and passed."""
+        """Whether every check finished and passed."""
         return set(self.checks.values()) == {"ok"}
 
     @property
     def found(self) -> dict[str, str]:
-        """The warnings that somebody should look at."""
+        """The warnings that need attention."""
         return {name: verdict for name, verdict in self.warnings.items() if verdict != "ok"}
 
     def fill(self) -> None:
         """Run the checks, and the warnings if all of them pass."""
         self.checks.update(dict.fromkeys(CHECKS, _PENDING))
         for name, check in list(CHECKS.items()):
-            self.checks[name] = _verdict(check)
+            self.checks[name] = _run_check(check)
         if self.is_ready:
             self.warnings.update(dict.fromkeys(WARNINGS, _PENDING))
             for name, check in list(WARNINGS.items()):
-                self.warnings[name] = _verdict(check)
+                self.warnings[name] = _run_check(check)
         self.done.set()
 
 
@@ -76,7 +76,7 @@ _PROBES = ("/healthz/live", "/healthz/ready")
 
 
 class HealthMiddleware:
-    """Answers the probes before anything reads the Host header, the session or the database.
+    """Answer the probes before anything reads the Host header, the session or the database.
 
     Orchestrators probe by address, and a hanging database must not make a living process look dead.
     """
@@ -85,29 +85,29 @@ class HealthMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Pass on only what needs to know who is signed in, while the database answers."""
+        """Pass on other requests, and a probe by a user who may be signed in while the database responds."""
         probed = request.path_info
         if probed in _PROBES and request.method not in ("GET", "HEAD"):
             return HttpResponseNotAllowed(["GET", "HEAD"])
         if probed == "/healthz/live":
             return live(request)
         if probed == "/healthz/ready":
-            report = request.health = _report()  # type: ignore[attr-defined]
+            report = request.health = _get_report()  # type: ignore[attr-defined]
             if not report.is_ready or is_near(request) or not _may_be_signed_in(request):
-                return _answer(report, told=is_near in TOLD and is_near(request))
+                return _answer(report, told=is_near in DETAIL_READERS and is_near(request))
         return self.get_response(request)
 
 
 @allow(PUBLIC)
 def live(request: HttpRequest) -> JsonResponse:
-    """200 as long as the process answers at all."""
+    """Return 200 as long as the process responds at all."""
     return JsonResponse({"status": "alive"})
 
 
 @allow(PUBLIC)
 def ready(request: HttpRequest) -> JsonResponse:
-    """200 when every check passes, 503 otherwise; with each verdict for TOLD. No warning changes it."""
-    return _answer(getattr(request, "health", None) or _report(), told=_is_told(request))
+    """Return 200 if every check passes, otherwise 503, with the results for DETAIL_READERS."""
+    return _answer(getattr(request, "health", None) or _get_report(), told=_may_read_details(request))
 
 
 def _answer(report: Report, *, told: bool) -> JsonResponse:
@@ -122,8 +122,8 @@ _turn = threading.Lock()
 _latest: Report | None = None
 
 
-def _report() -> Report:
-    """The verdicts as of now, after SECONDS at the latest. Whoever asks during a round gets its result."""
+def _get_report() -> Report:
+    """Return current results, after SECONDS at the latest. Callers during a round share its results."""
     global _latest  # noqa: PLW0603 - one round at a time: a hanging check holds one thread, not all
     if is_draining():
         report = Report(checks={"server": "this server is shutting down"})
@@ -134,14 +134,14 @@ def _report() -> Report:
         with _turn:
             if _latest is None or _latest.done.is_set():
                 _latest = Report()
-                threading.Thread(target=_fill_apart, args=(_latest,), name="health", daemon=True).start()
+                threading.Thread(target=_fill_in_thread, args=(_latest,), name="health", daemon=True).start()
             report = _latest
         report.done.wait(max(0.1, report.began + SECONDS - time.monotonic()))
     _log_change(report)
     return report
 
 
-def _fill_apart(report: Report) -> None:
+def _fill_in_thread(report: Report) -> None:
     try:
         report.fill()
     finally:
@@ -166,21 +166,21 @@ def _log_change(report: Report) -> None:
 
 
 def _may_be_signed_in(request: HttpRequest) -> bool:
-    """Whether the rest of the portal could tell who asks: by a session, under a name of the portal."""
+    """Return whether the request has a session cookie and a valid Host header."""
     with suppress(DisallowedHost):
         return bool(settings.SESSION_COOKIE_NAME in request.COOKIES and request.get_host())
     return False
 
 
-def _is_told(request: HttpRequest) -> bool:
-    """Whoever cannot be looked up, because the database is away, is nobody."""
+def _may_read_details(request: HttpRequest) -> bool:
+    """Return whether the caller may see the results; no, if the database is away."""
     try:
-        return any(knows(request) for knows in TOLD)
+        return any(knows(request) for knows in DETAIL_READERS)
     except DatabaseError:
         return False
 
 
-def _verdict(check: Check) -> str:
+def _run_check(check: Check) -> str:
     try:
         check()
     except NotReadyError as failure:
@@ -190,7 +190,7 @@ def _verdict(check: Check) -> str:
     return "ok"
 
 
-def _database() -> None:
+def _check_database() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
 
@@ -198,8 +198,8 @@ def _database() -> None:
 _migrated: set[str] = set()
 
 
-def _migrations() -> None:
-    """Applied migrations stay applied, so that a process looks only until it has seen them all."""
+def _check_migrations() -> None:
+    """Raise NotReadyError if migrations are missing. A process looks only until it has seen all applied."""
     if connection.alias in _migrated:
         return
     executor = MigrationExecutor(connection)
@@ -208,25 +208,25 @@ def _migrations() -> None:
     _migrated.add(connection.alias)
 
 
-def _audit_keys() -> None:
+def _check_audit_keys() -> None:
     for pair in settings.PORTAL_AUDIT_KEYS.split(","):
         name, _, key = pair.strip().partition(":")
         if not name or len(base64.b64decode(key, validate=True)) < 32:
             raise NotReadyError("PORTAL_AUDIT_KEYS is not id:base64 of at least 32 bytes")
 
 
-def proxies_known() -> None:
+def check_proxies() -> None:
     """Raise NotReadyError if a peer forwards requests that TRUSTED_PROXIES does not name."""
     if unknown_proxies:
         peers = ", ".join(unknown_proxies)
         raise NotReadyError(f"X-Forwarded-… from {peers} is ignored: TRUSTED_PROXIES does not name it.")
 
 
-CHECKS.register("database", _database)
-CHECKS.register("migrations", _migrations)
+CHECKS.register("database", _check_database)
+CHECKS.register("migrations", _check_migrations)
 CHECKS.register("encryption keys", validate_keys)
-CHECKS.register("audit keys", _audit_keys)
-WARNINGS.register("proxies", proxies_known)
+CHECKS.register("audit keys", _check_audit_keys)
+WARNINGS.register("proxies", check_proxies)
 
-# Who is told more than the verdict: whoever one of these says yes to.
-TOLD: list[Callable[[HttpRequest], bool]] = [is_near]
+# A caller for whom one of these returns true sees the results and warnings.
+DETAIL_READERS: list[Callable[[HttpRequest], bool]] = [is_near]

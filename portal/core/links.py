@@ -1,6 +1,10 @@
-"""Addresses of the pages of entities. The apps that have these pages are known by their URL names only."""
+"""Addresses of entity pages, by URL name: this package does not import the apps above it."""
+
+from collections.abc import Iterable
 
 from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from provisioning.entities import ENTITY_KINDS
 
@@ -13,7 +17,7 @@ _PARENTS = {kind.kind: kind.parent for kind in ENTITY_KINDS.values()} | {
 
 
 def entity_url(kind: str, connection: str, guid: str) -> str:
-    """Return the address of an entity's page; "" if it has none."""
+    """Return the address of an entity's page, "" if it has none."""
     if not guid or kind not in URL_NAMESPACES:
         return ""
     try:
@@ -23,5 +27,11 @@ def entity_url(kind: str, connection: str, guid: str) -> str:
 
 
 def parent_url(kind: str, connection: str, guid: str) -> str:
-    """Return the address of the page of an entity's parent; "" if it has none. `kind` is the entity's own."""
+    """Return the address of the parent of an entity of that kind, "" if it has none."""
     return entity_url(_PARENTS.get(kind, ""), connection, guid)
+
+
+def notice_with_links(text: str, links: Iterable[tuple[str, str]]) -> SafeString:
+    """Return a text followed by links, given as (label, address)."""
+    drawn = format_html_join(" · ", '<a href="{1}"><bdi>{0}</bdi></a>', links)
+    return format_html("{} {}", text, drawn)

@@ -28,7 +28,7 @@ class JsonFormatter(logging.Formatter):
     """One line of JSON per record; line breaks in what is logged cannot forge another line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as JSON text. Source: trust.md, no secret in any log."""
+        """Return the record as JSON text, without secrets."""
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
@@ -48,7 +48,7 @@ def mask_keys(text: str) -> str:
 
 
 def _message(record: logging.LogRecord) -> str:
-    """The text of a line. Libraries quote exceptions, requests and addresses in theirs: that is left out."""
+    """Return the message without exceptions, requests and addresses that libraries quote."""
     if record.name.split(".")[0] == "rq":
         return (str(record.msg).splitlines() or [""])[0]
     text = record.getMessage()
@@ -59,12 +59,12 @@ def _message(record: logging.LogRecord) -> str:
 
 
 def _request_id(record: logging.LogRecord) -> str:
-    """The id of the request that Django hangs on a record: it logs refusals after the middleware."""
+    """Return the request id from the record: Django logs refusals after the middleware."""
     return str(getattr(getattr(record, "request", None), "request_id", ""))
 
 
 def exception_chain(error: BaseException | None) -> list[dict[str, Any]]:
-    """The exception and what caused it: kinds and places (file:line function), no texts or values."""
+    """Return the exception and its causes: kinds and places (file:line function), no messages or values."""
     chain: list[dict[str, Any]] = []
     while error is not None and len(chain) < 10:
         places = traceback.StackSummary.extract(traceback.walk_tb(error.__traceback__), lookup_lines=False)
@@ -80,7 +80,7 @@ def exception_chain(error: BaseException | None) -> list[dict[str, Any]]:
 
 
 def error_code(error: BaseException) -> str:
-    """The fixed name that the system or the database gives an error: ENOSPC, 57P01, SQLITE_BUSY."""
+    """Return the error code of the system or database: ENOSPC, 57P01, SQLITE_BUSY."""
     if isinstance(error, OSError):
         return errno.errorcode.get(error.errno or 0, "")
     return str(getattr(error, "sqlstate", None) or getattr(error, "sqlite_errorname", None) or "")

@@ -1,17 +1,20 @@
-"""What every request passes: an id that logs and audit rows share, and headers that every answer carries."""
+"""Middleware for every request: a request id, time limits, the time zone, headers, and refused requests."""
 
 import logging
 import re
 import secrets
 import time
 from collections.abc import Callable
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.core.exceptions import BadRequest
+from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
 from django.utils import timezone
 
-from portal.core.datetimes import zone_named
+from portal.core.datetimes import get_time_zone
 from portal.core.errors import body_refused
 from portal.core.logs import current_request_id
 from provisioning.service import get_gateway_seconds, reset_gateway_time, time_limit
@@ -22,7 +25,7 @@ GATEWAY_TIME_OF_A_PAGE = 20.0
 GetResponse = Callable[[HttpRequest], HttpResponse]
 logger = logging.getLogger("portal.requests")
 
-# None of what a browser could offer to a page is needed, but the clipboard for copy buttons.
+# Pages need none of these browser features. Copy buttons need the clipboard.
 _UNUSED = (
     "accelerometer",
     "browsing-topics",
@@ -43,13 +46,13 @@ PERMISSIONS_POLICY = ", ".join([*(f"{name}=()" for name in _UNUSED), "clipboard-
 
 
 class RequestIdMiddleware:
-    """Gives each request an id (`request.request_id`), shown on error pages and sent as X-Request-Id."""
+    """Give each request an id (`request.request_id`), shown on error pages and sent as X-Request-Id."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """A fresh id each time: one from outside could be made to collide. Logs the answer, without query."""
+        """Make a new id, as one from outside could be made to collide. Log the response without the query."""
         request.request_id = secrets.token_hex(8)  # type: ignore[attr-defined]
         mark = current_request_id.set(request.request_id)  # type: ignore[attr-defined]
         began = time.monotonic()
@@ -63,13 +66,13 @@ class RequestIdMiddleware:
 
 
 class ServerTimingMiddleware:
-    """Limits how long a page waits for the gateway, and tells in milliseconds how long it took and waited."""
+    """Limit how long a page waits for the gateway, and report the times in milliseconds."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Sets Server-Timing, which browsers show beside the request and `make bench` reads."""
+        """Set Server-Timing, which browsers show beside the request and `make bench` reads."""
         reset_gateway_time()
         began = time.perf_counter()
         with time_limit(GATEWAY_TIME_OF_A_PAGE):
@@ -80,25 +83,25 @@ class ServerTimingMiddleware:
 
 
 class TimezoneMiddleware:
-    """Whatever is shown or typed while a request is answered is in the person's own time zone."""
+    """Use the user's time zone for everything that is shown or typed."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Stands after the authentication; nobody's zone is UTC."""
-        with timezone.override(zone_named(getattr(request.user, "timezone", ""))):
+        """Activate the time zone, after authentication. Anonymous users get UTC."""
+        with timezone.override(get_time_zone(getattr(request.user, "timezone", ""))):
             return self.get_response(request)
 
 
 class HeadersMiddleware:
-    """Headers that Django has no setting for, on static files too."""
+    """Set headers that Django has no setting for, on static files too."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """The page gets no device of the browser, and no other site may embed what it answers."""
+        """Deny browser features to the page, and embedding to other sites."""
         response = self.get_response(request)
         response["Permissions-Policy"] = PERMISSIONS_POLICY
         response["Cross-Origin-Resource-Policy"] = "same-origin"
@@ -109,15 +112,15 @@ _LENGTH = re.compile(r"[0-9]{0,18}")
 
 
 class SoundRequestMiddleware:
-    """Stops what no browser sends and no database takes, before anything looks at it."""
+    """Refuse requests that no browser sends or no database can store, before anything reads them."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Raises BadRequest for a NUL in the path or an odd length; leaves out a cookie with a NUL.
+        """Raise BadRequest for a NUL in the path or an invalid length; remove cookies with a NUL.
 
-        Refuses, before a byte of it is read, a body that is too long (413) or does not say its length (411).
+        A body that is too long (413) or has no length (411) is refused before it is read.
         """
         if "\x00" in request.path:
             raise BadRequest("a NUL in the path")
@@ -134,20 +137,20 @@ class SoundRequestMiddleware:
 
 
 class NoStoreMiddleware:
-    """Forbids every cache to keep what a signed-in person sees."""
+    """Forbid caches to keep pages."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Sets Cache-Control on everything but static files, which WhiteNoise answers before."""
+        """Set Cache-Control on everything except static files, which WhiteNoise serves earlier."""
         response = self.get_response(request)
         response["Cache-Control"] = "no-store"
         return response
 
 
 def _log(request: HttpRequest, response: HttpResponse, began: float) -> None:
-    # Path, not query: searches and one-time tokens stay out of logs.
+    # The path without the query: searches and one-time tokens stay out of logs.
     logger.info(
         "request",
         extra={
@@ -157,3 +160,22 @@ def _log(request: HttpRequest, response: HttpResponse, began: float) -> None:
             "milliseconds": round((time.monotonic() - began) * 1000, 1),
         },
     )
+
+
+class RefuseFiles(FileUploadHandler):
+    """Refuse every file part before its content is read, so that nothing is written to disk.
+
+    CSRF protection parses forms before anyone has signed in; Django's own handlers would store the files of
+    strangers in the temporary folder.
+    """
+
+    def new_file(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Raise MultiPartParserError, which becomes a 400 page."""
+        raise MultiPartParserError("a file, which no form of the portal takes")
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
+        """Keep nothing."""
+        return None
+
+    def file_complete(self, file_size: int) -> None:
+        """Return no file."""

@@ -71,5 +71,5 @@ def within_tenants(names: Collection[str]) -> frozenset[str]:
 
 
 def needs_step_up(name: str) -> bool:
-    """Whether users confirm their identity before they use the permission."""
+    """Return whether users confirm their identity before they use the permission."""
     return name in PERMISSIONS and PERMISSIONS.get(name).step_up

@@ -4,14 +4,14 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage  # type: ign
 
 
 class AssetStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
-    """WhiteNoise's storage; a page names thirty files, and their addresses change with a restart only."""
+    """WhiteNoise's storage with cached addresses: a page has thirty, and they change only with a restart."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self._addresses: dict[str, str] = {}
 
     def url(self, name: str | None, force: bool = False) -> str:
-        """The address of a file. Raises ValueError if the manifest does not list it."""
+        """Return the address of a file. Raises ValueError if the manifest does not list it."""
         known = self._addresses.get(name) if name and not force else None
         if known is None:
             known = str(super().url(name, force))

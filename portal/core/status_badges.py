@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A word for people and the colour it is shown in, one of COLOURS (classes of portal.css)."""
+    """A label and its colour, one of COLOURS (classes of portal.css)."""
 
     label: str
     colour: str
@@ -75,14 +75,14 @@ _ALIASES = {
 }
 
 
-def state_named(name: str, colour: str = "") -> State:
-    """The state of that name; an unlisted one is shown as written, grey unless a colour is given."""
+def get_state(name: str, colour: str = "") -> State:
+    """Return the state of that name; an unlisted one keeps its name, in grey or the given colour."""
     known = STATES.get(str(name).lower().replace(" ", "_").replace("-", "_"))
     found = known or State(str(name), "grey")
-    return State(found.label, colour_named(colour)) if colour else found
+    return State(found.label, get_colour(colour)) if colour else found
 
 
-def colour_named(name: str) -> str:
+def get_colour(name: str) -> str:
     """One of COLOURS: a colour nobody styled becomes grey instead of an unreadable badge."""
     colour = _ALIASES.get(name, name)
     return colour if colour in COLOURS else "grey"

@@ -1,6 +1,6 @@
-"""Who may say where a request comes from: headers of proxies that are not configured are taken away.
+"""Trusted proxies: forwarding headers of other peers are removed.
 
-Also: who is near enough to be told how the portal is (portal.core.health).
+Also finds callers that are near enough to see the results of health checks (portal.core.health).
 """
 
 import logging
@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-# What a trusted proxy may say. Everything else of this kind is removed, whoever sends it: nothing reads it.
+# The headers that a trusted proxy may set. All others of this kind are removed.
 BELIEVED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO")
 _FORWARDED = re.compile(r"HTTP_X_FORWARDED\w*|HTTP_FORWARDED\w*|HTTP_X_REAL_IP")
 _VIA = "HTTP_VIA"
@@ -22,13 +22,13 @@ unknown_proxies: list[str] = []
 
 
 class ProxyMiddleware:
-    """Leaves X-Forwarded-… in place for TRUSTED_PROXIES alone; whoever else sends one made it up."""
+    """Keep X-Forwarded-… from TRUSTED_PROXIES only: anyone else could invent it."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """First of all, so that nothing behind it can believe a stranger."""
+        """Run first, so that no other middleware reads a forged header."""
         found = [name for name in request.META if _FORWARDED.fullmatch(name)]
         request.passed_on = bool(found) or _VIA in request.META  # type: ignore[attr-defined]
         peer = request.META.get("REMOTE_ADDR", "")
@@ -51,21 +51,21 @@ def _notice_unknown_proxy(peer: str) -> None:
         _log.warning("X-Forwarded-… from %s, which TRUSTED_PROXIES does not name, is ignored.", peer)
 
 
-def address_of(request: HttpRequest) -> str:
-    """Where the request came from; behind trusted proxies the address that the outermost of them saw."""
+def get_address(request: HttpRequest) -> str:
+    """Return the address of the caller; behind trusted proxies, the one that the outermost proxy saw."""
     return _forwarded_for(request) or str(request.META.get("REMOTE_ADDR", ""))
 
 
 def is_near(request: HttpRequest) -> bool:
-    """Whether it comes from this machine itself, or from a network of HEALTH_NETWORKS.
+    """Return whether the request comes from this machine or from a network of HEALTH_NETWORKS.
 
-    A proxy on this machine is not its callers: what it passes on counts as theirs where it is configured to
-    name them, and otherwise as a stranger's.
+    A request that a proxy on this machine forwards counts as one of the proxy's caller, if the proxy is
+    trusted to name it, and otherwise as one from elsewhere.
     """
     passed_on = getattr(request, "passed_on", True)
     if passed_on and not _forwarded_for(request):
         return False
-    address = _parsed(address_of(request))
+    address = _parsed(get_address(request))
     if address is None:
         return False
     here = address.is_loopback and not passed_on
@@ -73,14 +73,14 @@ def is_near(request: HttpRequest) -> bool:
 
 
 def _forwarded_for(request: HttpRequest) -> str:
-    """The address that the outermost trusted proxy saw, "" where none says."""
+    """Return the address that the outermost trusted proxy saw, or ""."""
     proxies: int = getattr(settings, "ALLAUTH_TRUSTED_PROXY_COUNT", 0)
     hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
     return str(hops[-proxies]) if proxies and len(hops) >= proxies else ""
 
 
 def _trusted(peer: str) -> bool:
-    """A peer without an address came through a socket of this machine."""
+    """Return whether the peer is trusted; one without an address came through a socket of this machine."""
     address = _parsed(peer)
     if address is None:
         return not peer

@@ -1,4 +1,4 @@
-"""How a view declares who may use it. The door (portal.staff.middleware) refuses what is undeclared."""
+"""How a view declares who may use it. portal.staff.middleware refuses a view without it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 
 def allow(access: str, *, step_up: bool = False, unenrolled: bool = False) -> Callable[[View], View]:
-    """Declares a function view or a third party's view: PUBLIC, SIGNED_IN or a permission.
+    """Declare the access of a function view or a third party's view: PUBLIC, SIGNED_IN or a permission.
 
     `step_up` and `unenrolled` are those of portal.core.views.PortalView.
     """
@@ -32,14 +32,14 @@ def sends_form(request: HttpRequest, **_: Any) -> bool:
     return request.method == "POST"
 
 
-def step_up_of(view: Callable[..., Any], request: HttpRequest, kwargs: dict[str, Any]) -> bool:
-    """Whether `view` asks for step-up beyond what its access does."""
+def asks_step_up(view: Callable[..., Any], request: HttpRequest, kwargs: dict[str, Any]) -> bool:
+    """Return whether `view` asks for step-up in addition to its permission."""
     declared = getattr(view, "step_up", False)
     return bool(declared(request, **kwargs) if callable(declared) else declared)
 
 
-def access_of(view: Callable[..., Any], request: HttpRequest | None = None) -> str | None:
-    """What `view` declares for this request's method; None if it declares nothing.
+def get_access(view: Callable[..., Any], request: HttpRequest | None = None) -> str | None:
+    """Return the access that `view` declares for the request's method, or None.
 
     A class-based view may declare a map of methods ({"GET": "staff.view", "POST": "staff.update"}).
     """
@@ -52,17 +52,17 @@ def access_of(view: Callable[..., Any], request: HttpRequest | None = None) -> s
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What the portal refused while it answered. Without `why` there is nothing to record."""
+    """A refusal during a request. Without `why` there is nothing to record."""
 
     code: str
     why: str
 
 
-def refusal_noted(request: HttpRequest, why: str, *, code: str = "refused") -> None:
-    """Has the door's middleware put it on record, once per request, when the answer is made."""
+def set_refusal(request: HttpRequest, why: str, *, code: str = "refused") -> None:
+    """Have the middleware record the refusal, once per request, when the response is complete."""
     request._refusal = Refusal(code, why)  # type: ignore[attr-defined]
 
 
-def refusal_of(request: HttpRequest) -> Refusal | None:
-    """What was noted for this request."""
+def get_refusal(request: HttpRequest) -> Refusal | None:
+    """Return the refusal of this request."""
     return getattr(request, "_refusal", None)

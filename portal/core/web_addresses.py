@@ -19,7 +19,7 @@ _PLAIN = "!$%&'()*+,-./:;=?@_~[]"
 def web_address(text: str) -> str:
     """Return a complete http(s) address in ASCII; "example.org" becomes "https://example.org".
 
-    Raises ValueError, in words for people, for what is no such address.
+    Raises ValueError with a message for the page if it is not such an address.
     """
     if any(char.isspace() for char in text):
         raise ValueError(f"A web address can’t contain spaces. {EXAMPLE}")
@@ -44,10 +44,10 @@ def web_address(text: str) -> str:
     return _composed(parts, host, port)
 
 
-def domain_ascii(domain: str) -> str:
+def encode_domain(domain: str) -> str:
     """Return a domain with its international letters in ASCII form (IDNA 2008): münchen.example → xn--….
 
-    Raises ValueError, in words for people, for a name that cannot exist.
+    Raises ValueError with a message for the page if the name cannot exist.
     """
     labels = _DOTS.split(domain)
     if labels[-1] == "" and len(labels) > 1:
@@ -70,7 +70,7 @@ def domain_ascii(domain: str) -> str:
 def _host(host: str) -> str:
     if ":" in host:
         return f"[{ipaddress.ip_address(host)}]"
-    name = domain_ascii(host) if host else ""
+    name = encode_domain(host) if host else ""
     if _NUMBER.fullmatch(name.rpartition(".")[2]):
         try:
             return str(ipaddress.IPv4Address(name))
@@ -90,7 +90,7 @@ def _port(parts: SplitResult) -> int | None:
 
 
 def _composed(parts: SplitResult, host: str, port: int | None) -> str:
-    """The address with its path and query in ASCII; what is ASCII already stays as typed."""
+    """Return the address with path and query in ASCII; ASCII parts stay as typed."""
     typed_host = parts.netloc if parts.netloc.isascii() else f"{host}{'' if port is None else f':{port}'}"
     end = "".join(
         f"{mark}{quote(part, safe=_PLAIN)}"

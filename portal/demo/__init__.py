@@ -1,1 +1,1 @@
-"""What `make run` does: portal, worker and embedded gateway on this machine, for trying and training."""
+"""The demo of `make run`: portal, worker and embedded gateway on this machine."""

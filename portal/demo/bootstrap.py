@@ -1,4 +1,4 @@
-"""Makes the demo's keys before Django reads its settings. Called by manage.py; standard library only."""
+"""Create the demo's keys before Django reads its settings. Called by manage.py; standard library only."""
 
 import base64
 import os
@@ -12,7 +12,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 PASSPHRASE = "demo-passphrase-for-all"  # noqa: S105 - the demo's, printed at every start and refused in production
 
 
-def environment_ensure() -> Path:
+def ensure_environment() -> Path:
     """Writes the demo's settings, owner-readable only, unless they exist. Returns where they are.
 
     Nothing is written where PORTAL_ENV names another kind of portal.
@@ -52,7 +52,7 @@ def _key() -> str:
 
 
 def _quoted(value: str) -> str:
-    """A value as the settings file wants it: in single quotes nothing is special but a single quote."""
+    """Return a value in single quotes for the settings file."""
     return value if value.replace("-", "").isalnum() else "'" + value.replace("'", r"\'") + "'"
 
 

@@ -1,4 +1,4 @@
-"""What production refuses of a demo: its people, and gateways without TLS. Asked at start and by check."""
+"""Refuse demo users and gateways without TLS in production, at start and in `manage.py check`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,8 +12,8 @@ from portal.staff.models import User
 from provisioning.credentials.models import Connection
 
 
-def leftovers() -> list[str]:
-    """What a demo left in the database, in words; [] where there is nothing, or no table yet."""
+def find_leftovers() -> list[str]:
+    """Return a sentence for each leftover of a demo in the database; [] without tables."""
     try:
         found = [f"“{name}” is a person of the demo: remove them." for name in _demo_people()]
         return found + [f"Connection “{slug}” does not use https." for slug in _plain_connections()]
@@ -22,16 +22,16 @@ def leftovers() -> list[str]:
 
 
 @register(Tags.database)
-def nothing_of_a_demo(*, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """An error for each leftover, in production."""
+def check_no_demo(*, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Report an error for each leftover, in production."""
     if not (settings.PRODUCTION and databases):
         return []
-    return [Error(text, id="portal.E001") for text in leftovers()]
+    return [Error(text, id="portal.E001") for text in find_leftovers()]
 
 
-def production_ensure() -> None:
+def require_no_demo() -> None:
     """Raises ImproperlyConfigured if a demo left anything in production: the portal does not start."""
-    found = leftovers() if settings.PRODUCTION else []
+    found = find_leftovers() if settings.PRODUCTION else []
     if found:
         raise ImproperlyConfigured("Demo credentials are refused in production. " + " ".join(found))
 

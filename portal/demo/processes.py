@@ -20,7 +20,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 class HouseholdError(Exception):
-    """The demo cannot run; the message tells the person why."""
+    """The demo cannot run. The message gives the reason."""
 
 
 @dataclass
@@ -66,7 +66,7 @@ class ProcessGroup:
         If it ends by itself, the rest ends too; one to be started `again` is, and the rest goes on.
         """
         command, own = [sys.executable, *arguments], dict(environment)
-        process = _started(command, own, quiet)
+        process = _record_start(command, own, quiet)
         self.children[name] = Child(command, own, quiet, again, process, time.monotonic())
 
     def wait_for(self, name: str, port: int, path: str, *, seconds: float = 60.0) -> None:
@@ -86,8 +86,8 @@ class ProcessGroup:
                 if child.process.poll() is None:
                     continue
                 if not child.again:
-                    raise HouseholdError(f"{_ended(name, child)}; the rest ends too.")
-                _see_to(name, child)
+                    raise HouseholdError(f"{_has_ended(name, child)}; the rest ends too.")
+                _handle_exit(name, child)
             time.sleep(0.2)
 
     def _end(self) -> None:
@@ -100,11 +100,11 @@ class ProcessGroup:
         for process in started:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.1, limit - time.monotonic()))
-            _group_kill(process)
+            _kill_group(process)
             process.wait()
 
 
-def _started(command: list[str], environment: dict[str, str], quiet: bool) -> subprocess.Popen[bytes]:
+def _record_start(command: list[str], environment: dict[str, str], quiet: bool) -> subprocess.Popen[bytes]:
     """In a session of its own, so that Ctrl-C reaches it through us alone."""
     return subprocess.Popen(  # noqa: S603 - our own programs
         command,
@@ -116,31 +116,31 @@ def _started(command: list[str], environment: dict[str, str], quiet: bool) -> su
     )
 
 
-def _see_to(name: str, child: Child) -> None:
+def _handle_exit(name: str, child: Child) -> None:
     """Starts an ended child again after its pause."""
     now = time.monotonic()
     if child.due is None:
         steady = not child.pause or now - child.started > A_WHILE
         child.pause = FIRST_PAUSE if steady else min(2 * child.pause, LONGEST_PAUSE)
         child.due = now + child.pause
-        _group_kill(child.process)
-        sys.stderr.write(f"{_ended(name, child)}; it starts again in {child.pause:.0f} s.\n")
+        _kill_group(child.process)
+        sys.stderr.write(f"{_has_ended(name, child)}; it starts again in {child.pause:.0f} s.\n")
     elif now >= child.due:
-        child.process = _started(child.command, child.environment, child.quiet)
+        child.process = _record_start(child.command, child.environment, child.quiet)
         child.started, child.due = now, None
 
 
-def _ended(name: str, child: Child) -> str:
+def _has_ended(name: str, child: Child) -> str:
     return f"{name} ended by itself (exit code {child.process.returncode})"
 
 
-def _group_kill(process: subprocess.Popen[bytes]) -> None:
-    """What a child leaves behind, if anything."""
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill the remaining processes of a group, if any."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def port_check(port: int, variable: str) -> None:
+def check_port(port: int, variable: str) -> None:
     """Raises HouseholdError if something else listens on the loopback port already."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

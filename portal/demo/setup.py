@@ -1,4 +1,4 @@
-"""What a demo needs before its processes start: database, files, gateway, people. Repeatable."""
+"""Prepare a demo before its processes start: database, files, gateway, users. Can be repeated."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from portal.demo.bootstrap import PASSPHRASE
 from portal.demo.processes import HouseholdError
 from portal.staff.models import User
 from portal.staff.roles import ADMIN, AGENT, MANAGER
-from portal.staff.services import password_set, staff_create
+from portal.staff.services import create_user, set_password
 from provisioning.credentials.credential_lifecycle import replace_credential
 from provisioning.credentials.models import Connection, Credential
 from provisioning.credentials.services import create_connection
@@ -41,23 +41,23 @@ _PORTALS_OWN = {
 }
 
 
-def passphrase() -> str:
-    """What all demo people sign in with."""
+def get_passphrase() -> str:
+    """Return the passphrase of all demo users."""
     return str(settings.PORTAL_DEMO_PASSPHRASE or PASSPHRASE)
 
 
-def gateway_environment() -> dict[str, str]:
-    """The environment of the embedded gateway's commands and process."""
+def get_gateway_environment() -> dict[str, str]:
+    """Return the environment of the embedded gateway's commands and process."""
     return {name: value for name, value in os.environ.items() if name not in _PORTALS_OWN}
 
 
-def database_ensure() -> None:
+def ensure_database() -> None:
     """Tables of the portal as the code wants them."""
     call_command("migrate", verbosity=0, interactive=False)
     call_command("createcachetable", verbosity=0)
 
 
-def static_ensure() -> None:
+def ensure_static() -> None:
     """Collects and compresses the static files when one of them changed since the last time."""
     state, stamp = _static_state(), Path(settings.DATA_DIR) / "static.stamp"
     if not stamp.is_file() or stamp.read_text() != state or not Path(settings.STATIC_ROOT).is_dir():
@@ -65,9 +65,9 @@ def static_ensure() -> None:
         stamp.write_text(state)
 
 
-def gateway_ensure(*, base_url: str) -> None:
-    """The gateway has its data, the portal a key for it. The password goes from one to the other unseen."""
-    connection = _connection_ensure(base_url)
+def ensure_gateway(*, base_url: str) -> None:
+    """Load the data of the gateway and store a key for it in the portal, without showing the password."""
+    connection = _ensure_connection(base_url)
     fresh = not (Path(settings.DATA_DIR) / "sandbox.sqlite3").exists()
     if not fresh and Credential.objects.filter(connection=connection, state="active").exists():
         return
@@ -80,13 +80,13 @@ def gateway_ensure(*, base_url: str) -> None:
     record_event(action="credential.reset", origin=ORIGIN, connection=SLUG, object=_ref(connection))
 
 
-def people_ensure() -> None:
+def ensure_people() -> None:
     """One person for each role, all with the demo's passphrase, and refused by every production portal."""
     stamp = Path(settings.DATA_DIR) / "people.stamp"
     if stamp.is_file() and stamp.read_text() == _people_state():
         return
     for username, (role, first_name, last_name) in PEOPLE.items():
-        person = User.objects.filter(username=username).first() or staff_create(
+        person = User.objects.filter(username=username).first() or create_user(
             by=None,
             origin=ORIGIN,
             username=username,
@@ -95,8 +95,8 @@ def people_ensure() -> None:
             last_name=last_name,
             is_demo=True,
         )
-        if person.is_demo and not person.check_password(passphrase()):
-            password_set(origin=ORIGIN, person=person, password=passphrase())
+        if person.is_demo and not person.check_password(get_passphrase()):
+            set_password(origin=ORIGIN, person=person, password=get_passphrase())
     stamp.write_text(_people_state())
 
 
@@ -104,12 +104,12 @@ def _people_state() -> str:
     """Changes whenever a demo password or the passphrase does. Checking three passwords takes a second."""
     stored = User.objects.filter(username__in=PEOPLE).order_by("username").values_list("username", "password")
     return salted_hmac(
-        "portal.demo.people", json.dumps([passphrase(), *stored]), algorithm="sha256"
+        "portal.demo.people", json.dumps([get_passphrase(), *stored]), algorithm="sha256"
     ).hexdigest()
 
 
-def _connection_ensure(base_url: str) -> Connection:
-    """The connection, at the address that the gateway has this time."""
+def _ensure_connection(base_url: str) -> Connection:
+    """Create or update the connection with the current address of the gateway."""
     connection = Connection.objects.filter(slug=SLUG).first()
     if connection is None:
         connection = create_connection(
@@ -129,7 +129,7 @@ def _ref(connection: Connection) -> ObjectRef:
 def _gateway_command(*arguments: str) -> dict[str, Any]:
     """Runs a command of the embedded gateway and reads the JSON it prints. Raises HouseholdError."""
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments]
-    done = subprocess.run(command, env=gateway_environment(), capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, env=get_gateway_environment(), capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         raise HouseholdError(f"{arguments[0]} failed: {done.stderr.strip()[-500:]}")
     answer: dict[str, Any] = json.loads(done.stdout)

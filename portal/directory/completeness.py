@@ -22,7 +22,7 @@ from portal.directory.list_sync import (
 from portal.directory.models import IndexedEntity, ListSync
 from portal.directory.queries import visible_entities
 from portal.staff.models import User
-from portal.staff.tenant_access import reach_of
+from portal.staff.tenant_access import get_tenant_access
 from portal.tasks.recovery import is_worker_running
 
 # The gateway has one list of users and one of connectors per merchant. Pages refresh up to this many.
@@ -156,7 +156,7 @@ def read_missing_lists(
 def _lists(user: User | AnonymousUser, connection: str, kind: str) -> QuerySet[ListSync]:
     """Return the lists of the merchants that the user may see. Lists of vanished merchants are deleted."""
     lists = ListSync.objects.filter(connection=connection, kind=kind)
-    if reach_of(user).everywhere:
+    if get_tenant_access(user).everywhere:
         return lists
     merchants = visible_merchants(user=user, connection=connection)
     return lists.filter(parent_guid__in=merchants.values("guid"))

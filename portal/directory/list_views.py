@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from portal.core.datetimes import moment_shown, zone_named
+from portal.core.datetimes import format_datetime, get_time_zone
 from portal.core.links import URL_NAMESPACES
 from portal.core.templatetags.portal import badge
 from portal.core.text import query_param
@@ -119,7 +119,7 @@ def prepare_row(row: Mapping[str, Any], prefix: str, zone: tzinfo) -> dict[str, 
         "url": join_page_address(prefix, row["guid"]),
         "status": status,
         "badge": _badge(status, row["fields"].get("unreadable")),
-        "created": moment_shown(row["created_at"], zone),
+        "created": format_datetime(row["created_at"], zone),
     }
     return {**row, **extras}
 
@@ -287,7 +287,7 @@ class EntityListView(ConnectionMixin, PortalView):
         wanted = dict.fromkeys([*_COLUMNS, *(column.removeprefix("-") for column in columns)])
         page = keyset_page(rows.values(*wanted), [*columns, "guid"], size=PAGE_SIZE, query=self.request.GET)
         prefix = get_page_prefix(self.kind, self.connection)
-        zone = zone_named(getattr(self.request.user, "timezone", ""))
+        zone = get_time_zone(getattr(self.request.user, "timezone", ""))
         places = [(self.connection, row["parent_guid"]) for row in page.object_list]
         merchants = get_merchant_statuses(places) if self.kind in CHILD_KINDS else {}
         for row in page.object_list:

@@ -16,7 +16,7 @@ from portal.directory.list_sync import ListState, find_tenant_guid, refresh_list
 from portal.directory.models import IndexedEntity, ListSync
 from portal.directory.serialization import GUID_LIMIT, build_row, draft_row
 from portal.staff.models import User
-from portal.staff.tenant_access import reach_of
+from portal.staff.tenant_access import get_tenant_access
 from provisioning.entities import ENTITY_KINDS, Entity
 
 # Seconds that a page spends looking at the gateway for an entity that is not in the index yet.
@@ -60,7 +60,7 @@ def visible_entities(
     *, user: User | AnonymousUser, connection: str = "", kind: str = ""
 ) -> QuerySet[IndexedEntity]:
     """Return the rows within the user's tenant access; every page and list starts here. "" means any."""
-    rows = IndexedEntity.objects.filter(reach_of(user).conditions(_of_tenants))
+    rows = IndexedEntity.objects.filter(get_tenant_access(user).conditions(_of_tenants))
     rows = rows.filter(connection=connection) if connection else rows
     return rows.filter(kind=kind) if kind else rows
 
@@ -82,7 +82,7 @@ def find_entity(*, user: User | AnonymousUser, connection: str, kind: str, guid:
             break
     if found is None:
         beyond = None
-        if not reach_of(user).everywhere:
+        if not get_tenant_access(user).everywhere:
             beyond = _known(IndexedEntity.objects.filter(connection=connection), kind, guid) is not None
         raise UnknownEntity(connection=connection, kind=kind, guid=guid, gateway_away=away, beyond=beyond)
     return found

@@ -6,7 +6,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from portal.core.context_processors import connections_of
+from portal.core.context_processors import get_connections
 from portal.core.links import entity_url
 from portal.core.text import query_param
 from portal.core.view_access import SIGNED_IN
@@ -37,7 +37,7 @@ class SearchView(PortalView):
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show the results by kind, at most `limit` of each, and which lists the index does not know yet."""
         q = query_param(request.GET, "q")
-        names = {connection.slug: connection.name for connection in connections_of(request)}
+        names = {connection.slug: connection.name for connection in get_connections(request)}
         kinds = [kind for kind in ENTITY_KINDS if request.user.has_perm(f"{kind}.view")]
         incomplete = []
         if q and kinds:

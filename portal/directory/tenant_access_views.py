@@ -9,15 +9,15 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from portal.audit.recording import origin_of
-from portal.core.context_processors import connections_of
+from portal.core.context_processors import get_connections
 from portal.core.views import PortalView
 from portal.directory.services import refresh_list_if_stale, visible_entities
 from portal.form_drafts.forms import drafted
 from portal.staff.forms import WhyForm
 from portal.staff.models import User
 from portal.staff.services import StaffRefused
-from portal.staff.tenant_access_services import TenantRef, reach_change
-from portal.staff.user_page import refusal_words, user_of
+from portal.staff.tenant_access import TenantRef, change_tenant_access
+from portal.staff.user_page import describe_refusal, get_user
 
 Offer = dict[str, list[tuple[TenantRef, str]]]
 
@@ -75,8 +75,8 @@ class TenantAccessView(PortalView):
         form = TenantAccessForm(request.POST, offer=list_choices(request, person))
         try:
             if form.is_valid():
-                reach_change(
-                    by=user_of(request),
+                change_tenant_access(
+                    by=get_user(request),
                     origin=origin_of(request),
                     person=person,
                     places=form.chosen(),
@@ -85,7 +85,7 @@ class TenantAccessView(PortalView):
                 messages.success(request, "Tenant access updated.")
                 return redirect("staff:page", pk=person.pk)
         except StaffRefused as refusal:
-            form.add_error(None, refusal_words(request, refusal))
+            form.add_error(None, describe_refusal(request, refusal))
         return self._page(request, person, form, 422)
 
     def _page(
@@ -99,9 +99,9 @@ def list_choices(request: HttpRequest, person: User) -> Offer:
     """Connection's name → (place, label): all of it, its tenants, and what is set but not known any more."""
     offer: Offer = {}
     held = [_place(scope) for scope in person.tenant_scopes.all()]
-    for connection in connections_of(request):
+    for connection in get_connections(request):
         refresh_list_if_stale(connection=connection.slug, kind="tenant")
-        rows = visible_entities(user=user_of(request), connection=connection.slug, kind="tenant")
+        rows = visible_entities(user=get_user(request), connection=connection.slug, kind="tenant")
         known = [TenantRef(connection.slug, row.guid, row.name) for row in rows.order_by("sort_key")]
         whole = TenantRef(connection.slug)
         offer[connection.name] = [(whole, "All tenants, including future ones")]

@@ -1,4 +1,4 @@
-"""The home card of unsent forms."""
+"""The dashboard card of unsent forms."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a form shows of secrets that were typed before: kept, or to be typed again."""
+"""How a form shows secrets that were typed before: kept, or to be typed again."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class TypedBefore:
 
 
 def secret_names(form: forms.BaseForm) -> list[str]:
-    """The fields of a form whose values must not be shown."""
+    """Return the fields of a form whose values must not be shown."""
     return [name for name in form.fields if is_secret(form[name])]
 
 

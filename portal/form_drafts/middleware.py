@@ -17,7 +17,7 @@ class FormDraftMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Whatever happens here never replaces the answer."""
+        """Return the response, whatever fails here."""
         response = self.get_response(request)
         # What was not read as a form is not read now: it may be what was refused.
         if request.method != "POST" or not hasattr(request, "_post") or TOKEN not in request.POST:

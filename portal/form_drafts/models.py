@@ -7,7 +7,7 @@ from django.db import models
 
 
 class FormDraft(models.Model):
-    """What one person typed into the form at `path`. Only portal.form_drafts.services writes it.
+    """The values that a user typed into the form at `path`. Written only by portal.form_drafts.services.
 
     `sealed_fields` holds title, values and the names of the secrets that were typed; `sealed_secrets` the
     secrets themselves, until `secrets_until`. `signed_out_saves` counts what was saved without a session.
@@ -34,5 +34,5 @@ class FormDraft(models.Model):
         return f"draft {self.pk}"
 
     def context(self, column: str) -> str:
-        """What a sealed column is bound to: neither another row nor another person can open it."""
+        """Return what an encrypted column is bound to, so that no other row or user can decrypt it."""
         return f"form-draft:{self.pk}:{self.user_id}:{column}"

@@ -43,7 +43,7 @@ _secret_texts: dict[str, Callable[[str], bool]] = {}
 
 @dataclass(frozen=True, slots=True)
 class FormToken:
-    """What the token of a form says: its person, address, title and the names of its secret fields."""
+    """The content of a form's token: its user, address, title and the names of its secret fields."""
 
     user_id: int
     path: str
@@ -62,7 +62,7 @@ class KeptSecrets:
 
 @dataclass(frozen=True, slots=True)
 class OpenDraft:
-    """A draft of the person who asks, opened."""
+    """A decrypted draft of the current user."""
 
     id: uuid.UUID
     path: str
@@ -73,7 +73,7 @@ class OpenDraft:
 
     @property
     def url(self) -> str:
-        """The form with the draft filled in."""
+        """The address of the form with the draft filled in."""
         return f"{self.path}{'&' if '?' in self.path else '?'}{DRAFT}={self.id}"
 
 
@@ -83,19 +83,19 @@ def register_secret_text(name: str, is_secret: Callable[[str], bool]) -> None:
 
 
 def form_path(request: HttpRequest) -> str:
-    """The address of a form, without what only says how it is filled in."""
+    """Return the address of a form without parameters that only fill it in."""
     parts = urlsplit(request.get_full_path())
     query = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] not in _NOT_IN_PATH]
     return f"{parts.path}?{urlencode(query)}" if query else parts.path
 
 
 def issue_token(user_id: Any, path: str, title: str, secrets: Iterable[str]) -> str:
-    """The token for the form at `path`, for one person."""
+    """Return the token for the form at `path`, for one user."""
     return signing.dumps([user_id, path, title[:200], sorted(secrets)], salt=_SALT)
 
 
 def read_token(text: str) -> FormToken | None:
-    """What the token says; None if it is missing, forged or older than a session can be."""
+    """Return the content of a token; None if it is missing, forged or older than a session can be."""
     try:
         return FormToken(*signing.loads(text, salt=_SALT, max_age=settings.SESSION_COOKIE_AGE))
     except (signing.BadSignature, ValueError, TypeError):
@@ -103,7 +103,7 @@ def read_token(text: str) -> FormToken | None:
 
 
 def owns(name: str, posted: str) -> bool:
-    """Whether a posted name belongs to the form field: widgets of several inputs add to it."""
+    """Return whether a posted name belongs to the form field: widgets with several inputs extend it."""
     return posted == name or posted.startswith((f"{name}_", f"{name}-", f"{name}."))
 
 
@@ -130,7 +130,7 @@ def autosave(request: HttpRequest) -> OpenDraft | None:
 
 
 def posted_token(request: HttpRequest) -> FormToken | None:
-    """The token of a posted form; not that of another person than the one signed in."""
+    """Return the token of a posted form, if it belongs to the current user."""
     token = read_token(request.POST.get(TOKEN, ""))
     if token is None or (request.user.is_authenticated and request.user.pk != token.user_id):
         return None
@@ -138,7 +138,7 @@ def posted_token(request: HttpRequest) -> FormToken | None:
 
 
 def open_draft(request: HttpRequest) -> OpenDraft | None:
-    """The draft that the request names, if it is the person's own and not too old."""
+    """Return the draft that the request names, if it is the user's own and not too old."""
     source = request.POST if request.method == "POST" else request.GET
     try:
         wanted = uuid.UUID(source.get(DRAFT, ""))
@@ -149,18 +149,18 @@ def open_draft(request: HttpRequest) -> OpenDraft | None:
 
 
 def draft_for(request: HttpRequest) -> OpenDraft | None:
-    """The draft that can be offered on the form's page."""
+    """Return the draft to offer on the form's page."""
     row = drafts_of(request.user.pk).filter(path=form_path(request)).first()
     return _opened(row) if row else None
 
 
 def drafts_of(user_id: Any) -> Any:
-    """The rows of a person that are still offered."""
+    """Return the rows of a user that are still offered."""
     return FormDraft.objects.filter(user_id=user_id, updated_at__gt=timezone.now() - KEPT_FOR)
 
 
 def list_drafts(user_id: Any) -> list[OpenDraft]:
-    """The drafts of a person, newest first."""
+    """Return the drafts of a user, newest first."""
     found = [_opened(row) for row in drafts_of(user_id)[:MOST_DRAFTS]]
     return [draft for draft in found if draft]
 
@@ -277,7 +277,7 @@ def _split(posted: QueryDict, secrets: list[str]) -> tuple[dict[str, list[str]],
 
 
 def _typed(posted: QueryDict, secrets: list[str]) -> list[str]:
-    """The secret fields that were typed: their values are there, or an autosave names them."""
+    """Return the secret fields that were typed: their values are posted, or an autosave names them."""
     _, values = _split(posted, secrets)
     named = posted.getlist(TYPED_SECRETS)
     typed = [name for name in secrets if name in named or any(owns(name, key) for key in values)]
@@ -289,7 +289,7 @@ def _is_secret_text(key: str, texts: list[str]) -> bool:
 
 
 def _opened(row: FormDraft) -> OpenDraft | None:
-    """The draft of a row; None for one that no configured key opens."""
+    """Return the draft of a row; None if no configured key decrypts it."""
     try:
         content = json.loads(_unsealed(row, "sealed_fields"))
         in_time = row.secrets_until is not None and row.secrets_until > timezone.now()

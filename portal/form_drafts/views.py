@@ -7,7 +7,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 
 from portal.core import errors
-from portal.core.datetimes import zone_named
+from portal.core.datetimes import get_time_zone
 from portal.core.view_access import PUBLIC, SIGNED_IN, allow
 from portal.core.views import PortalView
 from portal.form_drafts.services import autosave, discard_draft, save_posted
@@ -24,7 +24,7 @@ class SaveDraft(PortalView):
         draft = autosave(request)
         if draft is None:
             return JsonResponse({}, status=409)
-        zone = zone_named(getattr(request.user, "timezone", ""))
+        zone = get_time_zone(getattr(request.user, "timezone", ""))
         return JsonResponse({"saved": timezone.localtime(draft.saved_at, zone).strftime("%H:%M")})
 
 

@@ -16,7 +16,7 @@ from functools import cache
 from django.db import close_old_connections, connections
 from django.utils import timezone
 
-from portal.core.data_folder import folder_id
+from portal.core.data_folder import get_folder_id
 from portal.core.health import NotReadyError
 from portal.keys.models import Holder
 from provisioning import encryption
@@ -35,7 +35,7 @@ def record_holder(work: str) -> None:
     now = timezone.now()
     said = {
         "host": socket.gethostname()[:64], "work": work, "marks": encryption.key_marks(),
-        "folder": folder_id(), "seen_at": now,
+        "folder": get_folder_id(), "seen_at": now,
     }  # fmt: skip
     Holder.objects.update_or_create(name=_name(os.getpid()), defaults=said)
     Holder.objects.filter(seen_at__lt=now - timedelta(days=1)).delete()
@@ -87,7 +87,7 @@ def check_keys_everywhere() -> None:
 
 def check_one_data_folder() -> None:
     """For the ready-check: raises NotReadyError where processes have data folders of their own."""
-    here = folder_id()
+    here = get_folder_id()
     apart = [holder for holder in get_active_holders() if holder.folder not in ("", here)]
     if here and apart:
         raise NotReadyError(

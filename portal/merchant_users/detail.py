@@ -13,7 +13,7 @@ from portal.directory.list_views import get_merchant_names
 from portal.merchant_users.forms import API_FLAGS, MerchantUserEditForm
 from portal.merchant_users.permissions import find_unknown_permissions, group_permissions
 from portal.staff.models import User
-from portal.staff.tenant_access import reach_of
+from portal.staff.tenant_access import get_tenant_access
 from provisioning.entities import parse_datetime
 
 # The published 2050-01-01 00:00:00 looks like "no expiry" (inferred).
@@ -72,7 +72,7 @@ class Profile:
         """
         found = {self.home: self._names.get(self.home, self.home)} if self.home else {}
         found |= {guid: name or self._names.get(guid, guid) for guid, name in self._links.items()}
-        everything = reach_of(self.reader).everywhere
+        everything = get_tenant_access(self.reader).everywhere
         return [
             MerchantRef(guid, name, guid == self.home)
             for guid, name in found.items()

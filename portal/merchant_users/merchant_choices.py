@@ -10,7 +10,7 @@ from portal.directory.services import visible_entities
 from portal.merchant_users.fields import MerchantsField
 from portal.merchant_users.forms import MerchantUserForm
 from portal.staff.models import User
-from portal.staff.tenant_access import reach_of
+from portal.staff.tenant_access import get_tenant_access
 
 # Beyond this many, a list to choose from helps nobody: names and guids can be typed.
 OFFERED = 200
@@ -26,7 +26,7 @@ def offer_merchants(
     field = form.fields["multiMerchantAccess"]
     if isinstance(field, MerchantsField):
         seen = visible_entities(user=user, connection=connection, kind="merchant")
-        field.known_alone = not reach_of(user).everywhere
+        field.known_alone = not get_tenant_access(user).everywhere
         if field.known_alone:
             _known_alone(form, seen)
         chosen = form["multiMerchantAccess"].value() or []

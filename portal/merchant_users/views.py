@@ -10,7 +10,7 @@ from portal.changes.errors import InvalidState
 from portal.changes.generic_views import EntityActionView, EntityCreateView, EntityEditView
 from portal.changes.history_views import EntityHistoryView
 from portal.changes.models import Change
-from portal.core.datetimes import zone_named
+from portal.core.datetimes import get_time_zone
 from portal.core.forms import PayloadForm
 from portal.core.text import query_param
 from portal.core.views import ConnectionMixin
@@ -120,7 +120,7 @@ class MerchantUserCreate(ConnectionMixin, EntityCreateView):
             kwargs["data"]["type"] = kwargs["initial"]["type"]
         form = self.form_class(**kwargs)
         if isinstance(form, MerchantUserForm):
-            form.in_zone(zone_named(getattr(self.request.user, "timezone", "")))
+            form.in_zone(get_time_zone(getattr(self.request.user, "timezone", "")))
             place = {"connection": self.connection, "tenant": parent.tenant_guid, "home": parent.guid}
             offer_merchants(form, user=self.request.user, **place)
         return form
@@ -149,7 +149,7 @@ class MerchantUserEdit(ConnectionMixin, EntityEditView):
         """The form without the home merchant among the further ones."""
         form = self.form_class(**kwargs)
         if isinstance(form, MerchantUserEditForm):
-            form.in_zone(zone_named(getattr(self.request.user, "timezone", "")))
+            form.in_zone(get_time_zone(getattr(self.request.user, "timezone", "")))
             form.keep_home(entity.parent)
             tenant = self.entry().tenant_guid
             place = {"connection": self.connection, "tenant": tenant, "home": entity.parent}

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
 
-from portal.core.context_processors import connections_of
+from portal.core.context_processors import get_connections
 from portal.core.dashboard import CARDS, DashboardCard
 from portal.directory.completeness import get_coverage
 from portal.directory.models import ListSync
@@ -24,7 +24,8 @@ def beginnings(request: HttpRequest) -> Mapping[str, Any]:
     usable = set(active.values_list("connection", flat=True))
     return {
         "places": [
-            {"connection": known, "hindrance": _hindrance(known, usable)} for known in connections_of(request)
+            {"connection": known, "hindrance": _hindrance(known, usable)}
+            for known in get_connections(request)
         ]
     }
 
@@ -52,7 +53,7 @@ def unfinished_merchants(request: HttpRequest) -> Mapping[str, Any]:
     found = [row for row in rows.order_by("-created_at") if (row.connection, row.guid) in empty]
     covered = [
         (known, get_coverage(user=request.user, connection=known.slug, kind="connector"))
-        for known in connections_of(request)
+        for known in get_connections(request)
     ]
     unread = [(known, coverage) for known, coverage in covered if not coverage.complete]
     return {"merchants": found[:SHOWN], "more": len(found) > SHOWN, "unread": unread}

@@ -2,11 +2,17 @@
 
 from django import forms
 
-from portal.core.choices import country_choices, currency_choices, timezone_choices
-from portal.core.dropdowns import SearchableSelect
+from portal.core.choices import (
+    country_choices,
+    country_synonyms,
+    currency_choices,
+    currency_synonyms,
+    timezone_choices,
+    timezone_synonyms,
+)
 from portal.core.field_types import EmailAddressField, IdField, TextField, WebAddressField
+from portal.core.form_rendering import SearchableSelect
 from portal.core.forms import PayloadForm, Section
-from portal.core.synonyms import country_synonyms, currency_synonyms, timezone_synonyms
 from portal.merchants.fields import TransactionTypesField
 
 _FLAGS_HELP = "These take effect as soon as the merchant is saved."

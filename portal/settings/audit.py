@@ -1,4 +1,4 @@
-"""The audit trail: what is kept of it outside the database, and who is told of it."""
+"""The audit trail: retention, anchors and copies outside the database."""
 
 from django.core.exceptions import ImproperlyConfigured
 

@@ -1,4 +1,4 @@
-"""Who may come in and how: passwords, attempts, the second factor, sessions."""
+"""Sign-in: passwords, attempts, second factors, sessions."""
 
 from portal.settings.environment import PRODUCTION, env
 

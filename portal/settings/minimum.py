@@ -1,4 +1,4 @@
-"""The least that settings must promise: a production portal refuses to start below it, a demo above it.
+"""Minimum settings: production refuses to start below them, a demo above them.
 
 Each rule is one sentence that names the setting and never shows a secret.
 """

@@ -1,4 +1,4 @@
-"""What protects the browser's side: cookies, TLS, headers, static files, sizes of uploads."""
+"""Protection of the browser: cookies, TLS, headers, static files, upload sizes."""
 
 from pathlib import Path
 
@@ -64,7 +64,7 @@ STORAGES = {
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
 }
-# Files and long bodies are refused before they are read (portal.core.uploads, SoundRequestMiddleware).
-FILE_UPLOAD_HANDLERS = ["portal.core.uploads.RefuseFiles"]
+# Files and long bodies are refused before they are read (portal.core.middleware, SoundRequestMiddleware).
+FILE_UPLOAD_HANDLERS = ["portal.core.middleware.RefuseFiles"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000

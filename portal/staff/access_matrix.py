@@ -1,4 +1,4 @@
-"""Who may do what where, as one table with a digest; when it was last reviewed, and when it must be again."""
+"""The access matrix: who may do what where, as a table with a digest, and its regular review."""
 
 import hashlib
 import json
@@ -16,12 +16,12 @@ from portal.core.permissions import PERMISSIONS, describe_permissions, permissio
 from portal.staff.models import User
 from portal.staff.roles import get_roles
 from portal.staff.services import StaffRefused, authorise
-from portal.staff.tenant_access_services import places_words
+from portal.staff.tenant_access import describe_tenant_access
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A person who can sign in: role, the exact places and the same in short, and all rights."""
+    """A user who can sign in: role, tenants in full and in short, and permissions."""
 
     person: User
     role: str
@@ -37,19 +37,19 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class ReviewStatus:
-    """The last review, if any, and the next. `due_at` is None where nobody asks for reviews."""
+    """The last review, if any, and the next. `due_at` is None if reviews are switched off."""
 
     last: Event | None
     due_at: datetime | None
 
     @property
     def overdue(self) -> bool:
-        """Whether the next review should have been."""
+        """Whether the next review is late."""
         return self.due_at is not None and self.due_at < timezone.now()
 
     @property
     def digest(self) -> str:
-        """What was reviewed last; "" if nothing ever was."""
+        """The digest of the table at the last review, "" if there was none."""
         after = self.last.after_data if self.last else None
         return str(after.get("digest", "")) if isinstance(after, dict) else ""
 
@@ -59,8 +59,8 @@ def get_areas() -> list[str]:
     return list(permissions_by_area(list(PERMISSIONS)))
 
 
-def access_rows() -> list[Row]:
-    """Everybody who can sign in, by user name. Five queries, however many people there are."""
+def get_access_rows() -> list[Row]:
+    """Return the users who can sign in, by username, with five queries."""
     known = get_roles()
     people = User.objects.filter(is_active=True).prefetch_related("groups", "tenant_scopes")
     rows = []
@@ -68,18 +68,26 @@ def access_rows() -> list[Row]:
         role = next((group.name for group in person.groups.all()), "")
         held = known.get(role, frozenset())
         rights = within_tenants(held) if person.is_limited else held
-        rows.append(Row(person, role, places_words(person), places_words(person, short=True), rights))
+        rows.append(
+            Row(
+                person,
+                role,
+                describe_tenant_access(person),
+                describe_tenant_access(person, short=True),
+                rights,
+            )
+        )
     return rows
 
 
-def access_digest(rows: Sequence[Row]) -> str:
-    """64 hex digits that change with any right, role or place of anybody in the table."""
+def compute_access_digest(rows: Sequence[Row]) -> str:
+    """Return 64 hex digits that change with any permission, role or tenant in the table."""
     told = [[row.person.username, row.role, row.places, sorted(row.rights)] for row in rows]
     return hashlib.sha256(json.dumps(told, ensure_ascii=False).encode()).hexdigest()
 
 
-def review_standing() -> ReviewStatus:
-    """When the last review was, and when the next is due: ACCESS_REVIEW_DAYS later, or at once."""
+def get_review_status() -> ReviewStatus:
+    """Return the last review and when the next is due: ACCESS_REVIEW_DAYS later, or at once."""
     last = Event.objects.filter(action="staff.access_reviewed").order_by("-sequence").first()
     days = settings.ACCESS_REVIEW_DAYS
     if not days:
@@ -89,12 +97,12 @@ def review_standing() -> ReviewStatus:
     )
 
 
-def access_review(*, by: User, origin: Origin, note: str, seen: str) -> None:
-    """Signs off the table whose digest the person saw. Raises StaffRefused, AuditUnavailable."""
+def record_access_review(*, by: User, origin: Origin, note: str, seen: str) -> None:
+    """Record the sign-off of the table with the digest `seen`. Raises StaffRefused, AuditUnavailable."""
     with transaction.atomic():
         authorise(by, "access.review")
-        rows = access_rows()
-        digest = access_digest(rows)
+        rows = get_access_rows()
+        digest = compute_access_digest(rows)
         if digest != seen:
             raise StaffRefused("Permissions changed while you were reviewing. Check the table again.")
         record_event(

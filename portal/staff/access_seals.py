@@ -1,4 +1,4 @@
-"""Seals who may do what: a direct edit of roles, tenants, status, passwords or second factors is noticed.
+"""Access seals: a direct edit of roles, tenants, status, passwords or second factors is detected.
 
 The portal seals these rows with the audit key whenever it changes them itself. A part whose seal did not fit
 before is left as it is, so that a later change by the portal vouches for nothing that was done to the rows.
@@ -45,7 +45,7 @@ WORDS = {
     "links": "one-time link",
     "accounts": "account at the sign-in provider",
 }
-# After these the rows were written, so a seal that is older is one of an older copy.
+# After these events the rows were written, so that an older seal belongs to an older copy.
 _WRITTEN_BY = (
     "staff.role_changed", "staff.reach_changed", "staff.disabled", "staff.enabled", "staff.password_changed",
     "staff.password_link_made", "staff.password_link_withdrawn", "staff.second_factor_reset",
@@ -53,13 +53,13 @@ _WRITTEN_BY = (
 _ROUNDING = timedelta(minutes=5)
 # Written by the migration, and by nothing else: nobody without the key can ask for another sealing.
 PENDING = "pending"
-# So many people are named; more are counted.
+# The number of users that are named. More are counted.
 NAMED = 5
-# What fitted when a change of this thread began, by subject.
+# The parts that fitted their seal when a change of this thread began, by subject.
 _intact = threading.local()
 
 
-def connect() -> None:
+def connect_signals() -> None:
     """Seal whatever the portal writes, and compare at verification and in the ready-check."""
     for model in (User, Group, TenantScope, PasswordLink, Authenticator, SocialAccount):
         for signal in (pre_save, pre_delete):
@@ -68,21 +68,21 @@ def connect() -> None:
             signal.connect(_after, sender=model, dispatch_uid=f"access_seals.{model.__name__}")
     for through in (User.groups.through, User.user_permissions.through, Group.permissions.through):
         m2m_changed.connect(_members_changed, sender=through, dispatch_uid=f"access_seals.{through.__name__}")
-    COMPARISONS.append(disagreement)
-    WARNINGS.register("access rights", rights_sealed)
+    COMPARISONS.append(describe_disagreements)
+    WARNINGS.register("access rights", check_seals)
 
 
 @contextmanager
 def sealing(person: User) -> Iterator[None]:
-    """Seal what is written within, for writes of many rows at once that send no signal."""
-    _look(_subject(person))
+    """Seal what the block writes, for bulk writes that send no signal."""
+    _remember_intact(_get_subject(person))
     yield
-    _seal(_subject(person))
+    _update_seal(_get_subject(person))
 
 
-def disagreement() -> str:
-    """Say in words whose stored rights or sign-in data were not written by the portal, "" for nobody."""
-    found = disagreements()
+def describe_disagreements() -> str:
+    """Describe whose stored permissions or sign-in data were not written by the portal, or return ""."""
+    found = find_disagreements()
     if not found:
         return ""
     more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
@@ -92,83 +92,85 @@ def disagreement() -> str:
     )
 
 
-def rights_sealed() -> None:
+def check_seals() -> None:
     """Raise NotReadyError if rights or sign-in data were changed in the database."""
-    if words := disagreement():
+    if words := describe_disagreements():
         raise NotReadyError(words)
 
 
-def disagreements() -> list[str]:
+def find_disagreements() -> list[str]:
     """Describe each person and each role whose rows differ from what the portal sealed."""
-    parts, names = _current(), _names()
+    parts, names = _compute_parts(), _get_names()
     seals = AccessSeal.objects.in_bulk()
-    written = _last_written()
+    written = _get_last_writes()
     found = []
     for subject in sorted({*parts, *seals}):
         name, seal = names.get(subject, subject), seals.get(subject)
         if subject not in parts:
             found.append(f"{name} was deleted")
-        elif seal is None or not _genuine(seal):
+        elif seal is None or not _is_genuine(seal):
             found.append(f"{name} was added" if seal is None else f"{name}: the seal was altered")
-        elif wrong := _different(seal, parts[subject]):
+        elif wrong := _find_differences(seal, parts[subject]):
             found.append(f"{name}: {', '.join(wrong)}")
         elif (last := written.get(subject)) and seal.sealed_at + _ROUNDING < last <= timezone.now():
             found.append(f"{name}: an older copy was restored")
-    return found + [f"role “{name}”: permissions" for name in _built_in_roles_altered()]
+    return found + [f"role “{name}”: permissions" for name in _find_altered_roles()]
 
 
 def seal_all() -> None:
     """Seal everything as it is, once: after the upgrade that brought the seals."""
-    for subject, parts in _current().items():
-        _store(subject, parts)
+    for subject, parts in _compute_parts().items():
+        _store_seal(subject, parts)
 
 
 def seal_after_upgrade(**_: Any) -> None:
     """Seal everything if the migration that made the table found people. Called after every migrate."""
     pending = AccessSeal.objects.filter(pk=PENDING).first()
-    if pending and _genuine(pending):
+    if pending and _is_genuine(pending):
         seal_all()
     AccessSeal.objects.filter(pk=PENDING).delete()
 
 
-def accept(person: User) -> list[str]:
-    """Seal a person's rows as they are; which parts were changed past the portal."""
-    subject = _subject(person)
-    seal, parts = AccessSeal.objects.filter(pk=subject).first(), _current([subject])[subject]
-    _store(subject, parts)
-    return _different(seal, parts)
+def accept_rows(person: User) -> list[str]:
+    """Seal a user's rows as they are; return which parts were not written by the portal."""
+    subject = _get_subject(person)
+    seal, parts = AccessSeal.objects.filter(pk=subject).first(), _compute_parts([subject])[subject]
+    _store_seal(subject, parts)
+    return _find_differences(seal, parts)
 
 
 def _before(sender: type[Model], instance: Any, **signal: Any) -> None:
-    if not _skipped(sender, signal):
-        _look(_subject(instance))
+    if not _is_skipped(sender, signal):
+        _remember_intact(_get_subject(instance))
 
 
 def _after(sender: type[Model], instance: Any, **signal: Any) -> None:
-    if _skipped(sender, signal):
+    if _is_skipped(sender, signal):
         return
     if "created" not in signal and isinstance(instance, User | Group):
-        AccessSeal.objects.filter(pk=_subject(instance)).delete()
+        AccessSeal.objects.filter(pk=_get_subject(instance)).delete()
     else:
-        _seal(_subject(instance), new=bool(signal.get("created")) and isinstance(instance, User | Group))
+        _update_seal(
+            _get_subject(instance), new=bool(signal.get("created")) and isinstance(instance, User | Group)
+        )
 
 
 def _members_changed(
     sender: Any, instance: Any, action: str, reverse: bool, pk_set: set[int] | None, **signal: Any
 ) -> None:
-    """Roles of people, and rights of roles, from either side."""
-    subjects = [_subject(instance)] if isinstance(instance, User | Group) else []
+    """Handle changed roles of users and permissions of roles, from either side."""
+    subjects = [_get_subject(instance)] if isinstance(instance, User | Group) else []
     if reverse:
         kind = "person" if sender is User.groups.through else "role"
         subjects = [f"{kind}:{pk}" for pk in pk_set or ()]
     for subject in subjects:
         if action.startswith("pre_"):
-            _look(subject)
+            _remember_intact(subject)
         else:
-            _seal(subject)
+            _update_seal(subject)
 
 
-def _skipped(sender: type[Model], signal: dict[str, Any]) -> bool:
+def _is_skipped(sender: type[Model], signal: dict[str, Any]) -> bool:
     fields = signal.get("update_fields")
     if fields is None:
         return bool(signal.get("raw"))
@@ -177,67 +179,67 @@ def _skipped(sender: type[Model], signal: dict[str, Any]) -> bool:
     return sender is Authenticator and set(fields) == {"last_used_at"}
 
 
-def _subject(instance: Any) -> str:
+def _get_subject(instance: Any) -> str:
     if isinstance(instance, Group):
         return f"role:{instance.pk}"
     owner = {User: "pk", PasswordLink: "person_id"}.get(type(instance), "user_id")
     return f"person:{getattr(instance, owner)}"
 
 
-def _look(subject: str) -> None:
-    """Remember which parts fit their seal before a change. What is being made has no number yet."""
+def _remember_intact(subject: str) -> None:
+    """Remember which parts fit their seal before a change. New objects have no number yet."""
     if subject.endswith(":None"):
         return
     seal = AccessSeal.objects.filter(pk=subject).first()
-    parts = _current([subject]).get(subject, {})
-    known = seal.parts if seal and _genuine(seal) else {}
-    _remembered()[subject] = {part for part, digest in parts.items() if known.get(part) == digest}
+    parts = _compute_parts([subject]).get(subject, {})
+    known = seal.parts if seal and _is_genuine(seal) else {}
+    _get_remembered()[subject] = {part for part, digest in parts.items() if known.get(part) == digest}
 
 
-def _seal(subject: str, *, new: bool = False) -> None:
+def _update_seal(subject: str, *, new: bool = False) -> None:
     """Seal the parts that fitted before a change as they are after it."""
     with transaction.atomic():
         seal = AccessSeal.objects.select_for_update().filter(pk=subject).first()
-        parts = _current([subject]).get(subject)
+        parts = _compute_parts([subject]).get(subject)
         if parts is None:
             return
-        known = seal.parts if seal and _genuine(seal) else {}
-        intact = set(parts) if new and seal is None else _remembered().get(subject, set())
+        known = seal.parts if seal and _is_genuine(seal) else {}
+        intact = set(parts) if new and seal is None else _get_remembered().get(subject, set())
         if intact:
-            _store(subject, known | {part: digest for part, digest in parts.items() if part in intact})
+            _store_seal(subject, known | {part: digest for part, digest in parts.items() if part in intact})
 
 
-def _different(seal: AccessSeal | None, parts: Parts) -> list[str]:
+def _find_differences(seal: AccessSeal | None, parts: Parts) -> list[str]:
     """Name the parts that are not as they were sealed."""
-    known = seal.parts if seal and _genuine(seal) else {}
+    known = seal.parts if seal and _is_genuine(seal) else {}
     return [WORDS[part] for part, digest in parts.items() if known.get(part) != digest]
 
 
-def _remembered() -> dict[str, set[str]]:
+def _get_remembered() -> dict[str, set[str]]:
     if not hasattr(_intact, "subjects"):
         _intact.subjects = {}
     found: dict[str, set[str]] = _intact.subjects
     return found
 
 
-def _store(subject: str, parts: Parts) -> None:
+def _store_seal(subject: str, parts: Parts) -> None:
     key_id, now = get_current_key_id(), timezone.now()
-    seal = compute_digest(key_id, _text(subject, parts, now.isoformat()))
+    seal = compute_digest(key_id, _seal_text(subject, parts, now.isoformat()))
     values = {"parts": parts, "sealed_at": now, "key_id": key_id, "seal": seal}
     AccessSeal.objects.update_or_create(subject=subject, defaults=values)
 
 
-def _genuine(seal: AccessSeal) -> bool:
-    text = _text(seal.subject, seal.parts, seal.sealed_at.isoformat())
+def _is_genuine(seal: AccessSeal) -> bool:
+    text = _seal_text(seal.subject, seal.parts, seal.sealed_at.isoformat())
     return seal.key_id in get_audit_keys() and compute_digest(seal.key_id, text) == seal.seal
 
 
-def _text(subject: str, parts: Parts, moment: str) -> str:
+def _seal_text(subject: str, parts: Parts, moment: str) -> str:
     return "access:" + json.dumps([subject, parts, moment], sort_keys=True)
 
 
-def _current(subjects: list[str] | None = None) -> dict[str, Parts]:
-    """The digest of each part of each person and own role as they are stored now; all without `subjects`."""
+def _compute_parts(subjects: list[str] | None = None) -> dict[str, Parts]:
+    """Return the digest of each part of users and roles as stored now; of all without `subjects`."""
     asked = defaultdict(list)
     for subject in subjects or ():
         kind, _, number = subject.partition(":")
@@ -251,19 +253,19 @@ def _current(subjects: list[str] | None = None) -> dict[str, Parts]:
             part: [str(row[field]) for field in fields] for part, fields in _PERSON_FIELDS.items()
         } | {part: [] for part in ("role", "rights", "tenants", "factors", "links", "accounts")}
     if found:
-        _collect(found, None if subjects is None else asked["person"])
+        _add_related_rows(found, None if subjects is None else asked["person"])
     rights = ("pk", "name", "permissions__content_type__app_label", "permissions__codename")
     for pk, name, app, codename in roles.order_by().values_list(*rights):
         held = found.setdefault(f"role:{pk}", {"status": [name], "rights": []})
         held["rights"] += [f"{app}.{codename}"] if codename else []
     return {
-        subject: {part: _digest(subject, part, values) for part, values in parts.items()}
+        subject: {part: _hash_part(subject, part, values) for part, values in parts.items()}
         for subject, parts in found.items()
     }
 
 
-def _collect(found: dict[str, dict[str, Any]], people: list[str] | None) -> None:
-    """Add what other tables hold about people. Sealed secrets stay out: they are bound to their person."""
+def _add_related_rows(found: dict[str, dict[str, Any]], people: list[str] | None) -> None:
+    """Add rows of other tables about users, without encrypted secrets, which are bound to their user."""
     label = ("permission__content_type__app_label", "permission__codename")
     sources: tuple[tuple[str, Any, str, tuple[str, ...]], ...] = (
         ("role", User.groups.through, "user_id", ("group__name",)),
@@ -282,18 +284,18 @@ def _collect(found: dict[str, dict[str, Any]], people: list[str] | None) -> None
                 found[f"person:{number}"][part].append(values[:2] if sealed_already else values)
 
 
-def _digest(subject: str, part: str, values: list[Any]) -> str:
+def _hash_part(subject: str, part: str, values: list[Any]) -> str:
     rows = sorted(json.dumps(value, sort_keys=True, default=str) for value in values)
     return hashlib.sha256(json.dumps([subject, part, rows]).encode()).hexdigest()
 
 
-def _names() -> dict[str, str]:
+def _get_names() -> dict[str, str]:
     people = {f"person:{pk}": f"“{name}”" for pk, name in User.objects.values_list("pk", "username")}
     return people | {f"role:{pk}": f"role “{name}”" for pk, name in Group.objects.values_list("pk", "name")}
 
 
-def _built_in_roles_altered() -> list[str]:
-    """Built-in roles that hold other rights than the code gives them."""
+def _find_altered_roles() -> list[str]:
+    """Return the built-in roles with other permissions than the code gives them."""
     held: dict[str, set[str]] = {role: set() for role in BUILT_IN_ROLES}
     columns = ("name", "permissions__content_type__app_label", "permissions__codename")
     for name, app, codename in Group.objects.filter(name__in=BUILT_IN_ROLES).values_list(*columns):
@@ -302,8 +304,8 @@ def _built_in_roles_altered() -> list[str]:
     return [role for role, rights in held.items() if rights & frozenset(PERMISSIONS) != intended[role]]
 
 
-def _last_written() -> dict[str, Any]:
-    """When the trail last says that a person's rows were written."""
+def _get_last_writes() -> dict[str, Any]:
+    """Return when the trail last says that each user's rows were written."""
     events = Event.objects.filter(action__in=_WRITTEN_BY, object_kind="person").order_by()
     times = events.values("object_guid").annotate(last=Max("time")).values_list("object_guid", "last")
     return {f"person:{guid}": last for guid, last in times}

@@ -1,4 +1,4 @@
-"""The pages of django-allauth that the portal mounts, each with its access; none of the others exist."""
+"""The pages of django-allauth that the portal uses, each with its access. No others are mounted."""
 
 from typing import Any
 
@@ -9,32 +9,32 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import include, path
 
-from portal.core.trusted_proxies import address_of
+from portal.core.trusted_proxies import get_address
 from portal.core.view_access import PUBLIC, SIGNED_IN, allow
 from portal.staff.idp_mfa import signs_in_elsewhere
 from portal.staff.login_queue import TURNSTILE, TooBusy
-from portal.staff.login_throttle import address_slot, attempts_used_up
+from portal.staff.login_throttle import address_slot, are_attempts_used_up
 from portal.staff.password_confirmation import OwnPasswordForm
-from portal.staff.pending_login import first_step_over
-from portal.staff.sessions import ENDED_COOKIE, PASSWORD_AGAIN, WHY_ENDED, proof_noted, step_up_taken
+from portal.staff.pending_login import cancel_invalid_login
+from portal.staff.sessions import ENDED_COOKIE, PASSWORD_AGAIN, WHY_ENDED, record_proof, record_step_up
 
 
 class SignInPage(views.LoginView):  # type: ignore[misc]
-    """allauth's page, with the way to the OpenID provider where there is one."""
+    """The sign-in page of allauth, with a link to the OpenID provider if there is one."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """allauth leads on to the code where a sign-in waits for one: not one that cannot go on."""
-        first_step_over(request)
+        """End a pending sign-in that cannot go on, before allauth continues it."""
+        cancel_invalid_login(request)
         response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
         return response
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Check the password when it is this request's turn; answer 503 where no place is free.
 
-        An address that used up its attempts is refused before the queue: it must not take places of others.
+        An address over its limit is refused before the queue, so that it takes no places.
         """
-        address = address_slot(address_of(request))
-        if attempts_used_up(slot=address, limit=settings.LOGIN_ADDRESS_ATTEMPTS):
+        address = address_slot(get_address(request))
+        if are_attempts_used_up(slot=address, limit=settings.LOGIN_ADDRESS_ATTEMPTS):
             refused: HttpResponseBase = super().post(request, *args, **kwargs)
             return refused
         try:
@@ -47,7 +47,7 @@ class SignInPage(views.LoginView):  # type: ignore[misc]
             return busy
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Adds `provider`, its name, "" without one, and `wanted`, the page to come back to."""
+        """Add `provider`, its name or "", and `wanted`, the page to return to."""
         context: dict[str, Any] = super().get_context_data(**kwargs)
         provider = settings.OIDC_NAME if settings.OIDC_SERVER_URL else ""
         ended = WHY_ENDED.get(self.request.COOKIES.get(ENDED_COOKIE, ""), "")
@@ -55,22 +55,22 @@ class SignInPage(views.LoginView):  # type: ignore[misc]
 
 
 class SignOutPage(views.LogoutView):  # type: ignore[misc]
-    """allauth's page; the browser forgets what it kept of pages, those behind Back included."""
+    """The sign-out page of allauth. The browser clears its cached pages, also for the Back button."""
 
     def post(self, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Signs out. Neither cookies nor storage are cleared: other applications may share the domain."""
+        """Sign out. Cookies and storage stay: other applications may share the domain."""
         response: HttpResponseBase = super().post(*args, **kwargs)
         response.headers["Clear-Site-Data"] = '"cache"'
         return response
 
 
 class PasswordChangePage(views.PasswordChangeView):  # type: ignore[misc]
-    """allauth's page, for people who have a password."""
+    """The password page of allauth, for users with a password."""
 
     form_class = OwnPasswordForm
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """allauth would offer to set a first password, which here takes a one-time link."""
+        """Refuse users without a password: the first password takes a one-time link."""
         if request.user.is_authenticated and not request.user.has_usable_password():
             messages.warning(request, _passwordless(request))
             return redirect("staff:profile")
@@ -79,13 +79,13 @@ class PasswordChangePage(views.PasswordChangeView):  # type: ignore[misc]
 
 
 class ConfirmPage(views.ReauthenticateView):  # type: ignore[misc]
-    """allauth's page that asks for the password again."""
+    """The page of allauth that asks for the password again."""
 
     def form_valid(self, form: Any) -> HttpResponseBase:
-        """It was right."""
+        """Record the step-up."""
         response: HttpResponseBase = super().form_valid(form)
-        step_up_taken(self.request)
-        proof_noted(self.request, PASSWORD_AGAIN)
+        record_step_up(self.request)
+        record_proof(self.request, PASSWORD_AGAIN)
         return response
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
-from portal.core.health import TOLD
+from portal.core.health import DETAIL_READERS
 from portal.core.navigation import NAVIGATION, NavItem, Section
 from portal.core.permissions import AREAS, PERMISSIONS, Permission, PermissionArea
 from portal.staff.roles import sync_roles
@@ -23,17 +23,17 @@ class StaffConfig(AppConfig):
         from django.contrib.auth.signals import user_logged_in
 
         from portal.staff import access_seals, access_views, mfa_policy, mfa_reset_mail, security_notices  # noqa: F401 - registers its check
-        from portal.staff.mfa import SecondFactors, reads_the_trail
-        from portal.staff.sessions import session_began, sessions_forget_expired
+        from portal.staff.mfa import SecondFactors, may_read_trail
+        from portal.staff.sessions import delete_expired_sessions, start_session
 
-        TOLD.append(reads_the_trail)
-        access_seals.connect()
-        user_logged_in.connect(session_began, dispatch_uid="portal.staff.sessions.began")
+        DETAIL_READERS.append(may_read_trail)
+        access_seals.connect_signals()
+        user_logged_in.connect(start_session, dispatch_uid="portal.staff.sessions.began")
         register_encrypted_field(SecondFactors())
-        access_views.home_register()
-        register_housekeeping(sessions_forget_expired, every=timedelta(hours=1))
-        mfa_reset_mail.home_register()
-        security_notices.home_register()
+        access_views.register_card()
+        register_housekeeping(delete_expired_sessions, every=timedelta(hours=1))
+        mfa_reset_mail.register_card()
+        security_notices.register_card()
         post_migrate.connect(sync_roles, sender=self, dispatch_uid="portal.staff.roles")
         post_migrate.connect(
             access_seals.seal_after_upgrade, sender=self, dispatch_uid="portal.staff.access_seals"

@@ -1,4 +1,4 @@
-"""Where Django asks what a person may: their role says it, nothing else does."""
+"""The authentication backend: permissions come only from the role."""
 
 from typing import Any
 
@@ -7,25 +7,25 @@ from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Group
 
 from portal.core.permissions import PERMISSIONS, within_tenants
-from portal.staff.identity import person_named
+from portal.staff.identity import find_person
 
 
 class StaffBackend(ModelBackend):
-    """Passwords and rights of staff. Rights come from the role alone: no superuser, no personal rights."""
+    """Passwords and permissions of users, without superusers and personal permissions."""
 
     def authenticate(
         self, request: Any, username: str | None = None, password: str | None = None, **kwargs: Any
     ) -> Any:
-        """Find the person whatever the case of the letters they typed."""
-        person = person_named(username or "")
+        """Find the user in any case of the typed letters."""
+        person = find_person(username or "")
         return super().authenticate(request, person.username if person else username, password, **kwargs)
 
     def user_can_authenticate(self, user: Any) -> bool:
-        """Not disabled, and in production not a person of the demo. Asked at each request."""
+        """Return whether the user is enabled and, in production, not a demo user. Checked at each request."""
         return bool(user and user.is_active and not (settings.PRODUCTION and user.is_demo))
 
     def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
-        """Names of the rights of the person's role; none for a disabled person or a single object."""
+        """Return the permissions of the role; none for a disabled user or a single object."""
         if obj is not None or user_obj.is_anonymous or not self.user_can_authenticate(user_obj):
             return set()
         return self.get_group_permissions(user_obj)
@@ -45,9 +45,9 @@ class StaffBackend(ModelBackend):
         return permissions
 
     def get_user_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
-        """Nobody has rights of their own."""
+        """Return nothing: there are no personal permissions."""
         return set()
 
     def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
-        """Whether the person's role holds `perm`."""
+        """Return whether the user's role holds `perm`."""
         return perm in self.get_all_permissions(user_obj, obj)

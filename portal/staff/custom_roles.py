@@ -1,4 +1,4 @@
-"""Roles that admins make of rights, beside the three built in. Audited with the rights before and after."""
+"""Roles that admins make, beside the three built in. Audited with the permissions before and after."""
 
 import re
 import unicodedata
@@ -13,18 +13,18 @@ from portal.audit.saved_filters import withdraw_filters
 from portal.core.permissions import PERMISSIONS, describe_permission
 from portal.staff.models import User
 from portal.staff.roles import BUILT_IN_ROLES, get_roles
-from portal.staff.services import StaffRefused, ValuesRefused, authorise, rights_ensure, staff_lock
+from portal.staff.services import StaffRefused, ValuesRefused, authorise, lock_staff, require_permissions
 
-# No comma: MFA_ROLES is a list of names. Of letters those of Western Europe alone: none that looks
-# like another one, as a Cyrillic A does.
+# No comma, because MFA_ROLES is a list of names. Only Western European letters: a Cyrillic A would look like
+# a Latin one.
 _LETTER = "A-Za-z0-9À-ÖØ-öø-ÿ"
 _NAME = re.compile(rf"[{_LETTER}][{_LETTER} .&()/-]{{1,59}}")
 
 
-def role_create(*, by: User, origin: Origin, name: str, rights: Iterable[str]) -> Group:
-    """Makes a role of `rights`, none of which `by` lacks. Raises StaffRefused, AuditUnavailable."""
+def create_role(*, by: User, origin: Origin, name: str, rights: Iterable[str]) -> Group:
+    """Create a role with permissions that `by` holds. Raises StaffRefused, AuditUnavailable."""
     with transaction.atomic():
-        staff_lock()
+        lock_staff()
         authorise(by, "role.update")
         held = _rights_checked(by, rights)
         name = " ".join(unicodedata.normalize("NFC", name).split())
@@ -40,10 +40,10 @@ def role_create(*, by: User, origin: Origin, name: str, rights: Iterable[str]) -
     return role
 
 
-def role_update(*, by: User, origin: Origin, role: Group, rights: Iterable[str]) -> None:
-    """Gives the role other rights, from the next request on. Raises StaffRefused, AuditUnavailable."""
+def update_role(*, by: User, origin: Origin, role: Group, rights: Iterable[str]) -> None:
+    """Give the role other permissions, from the next request on. Raises StaffRefused, AuditUnavailable."""
     with transaction.atomic():
-        staff_lock()
+        lock_staff()
         before = _own(by, role)
         held = _rights_checked(by, rights)
         if held == before:
@@ -58,13 +58,13 @@ def role_update(*, by: User, origin: Origin, role: Group, rights: Iterable[str])
         )
 
 
-def role_delete(*, by: User, origin: Origin, role: Group) -> None:
-    """Deletes a role that nobody has; filters shared with it stay with their owners alone.
+def delete_role(*, by: User, origin: Origin, role: Group) -> None:
+    """Delete a role without users. Filters shared with it stay with their owners.
 
     Raises StaffRefused, AuditUnavailable.
     """
     with transaction.atomic():
-        staff_lock()
+        lock_staff()
         before = _own(by, role)
         if User.objects.filter(groups=role).exists():
             raise StaffRefused(
@@ -80,19 +80,19 @@ def role_delete(*, by: User, origin: Origin, role: Group) -> None:
 
 
 def _bare(name: str) -> str:
-    """What somebody who reads in haste sees: “Admin.” and “ad-min” are Admin."""
+    """Return the name without marks and case: “Admin.” and “ad-min” could be mistaken for Admin."""
     return re.sub(r"[\W_]", "", name).casefold()
 
 
 def _own(by: User, role: Group) -> frozenset[str]:
-    """The rights of a role that `by` may change: made here, not their own, and none that they lack."""
+    """Return the permissions of a role. Raises StaffRefused unless `by` may change it."""
     authorise(by, "role.update")
     known = get_roles()
     if role.name in BUILT_IN_ROLES or role.name not in known:
         raise StaffRefused("Built-in roles can’t be changed. Create a role instead.")
     if User.objects.filter(pk=by.pk, groups=role).exists():
         raise StaffRefused("This is your own role. You can’t change your own permissions; ask another admin.")
-    rights_ensure(by, known[role.name])
+    require_permissions(by, known[role.name])
     return known[role.name]
 
 
@@ -100,7 +100,7 @@ def _rights_checked(by: User, rights: Iterable[str]) -> frozenset[str]:
     held = frozenset(rights)
     if held - frozenset(PERMISSIONS):
         raise StaffRefused("This permission does not exist.")
-    rights_ensure(by, held)
+    require_permissions(by, held)
     for name in sorted(held):
         view = f"{name.partition('.')[0]}.view"
         if view in PERMISSIONS and view not in held:

@@ -1,17 +1,16 @@
-"""Forms for people: add one, give another role, one's own profile."""
+"""Forms about users: create, change the role, disable, review, and one's own profile."""
 
 from typing import Any, ClassVar
 
 from django import forms
 
-from portal.core.choices import timezone_choices
-from portal.core.dropdowns import SearchableSelect
+from portal.core.choices import timezone_choices, timezone_synonyms
 from portal.core.field_types import EmailAddressField, KeyField, TextField
+from portal.core.form_rendering import SearchableSelect
 from portal.core.permissions import PERMISSIONS, describe_permission, permissions_by_area
-from portal.core.synonyms import timezone_synonyms
 from portal.staff.models import User
 from portal.staff.roles import AGENT, get_roles
-from portal.staff.services import ValuesRefused, username_free_check
+from portal.staff.services import ValuesRefused, check_username_free
 
 
 def _roles() -> list[tuple[str, str]]:
@@ -26,7 +25,7 @@ def _rights() -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 class PersonForm(forms.Form):
-    """A new person. The password is theirs alone: they set it with a one-time link."""
+    """A new user, who sets the password with a one-time link."""
 
     username = KeyField(
         max_length=150,
@@ -55,27 +54,27 @@ class PersonForm(forms.Form):
         self.by_mail = by_mail
 
     def clean_email(self) -> str:
-        """Not empty where the invitation is to be mailed."""
+        """Require an address if the invitation is mailed."""
         email: str = self.cleaned_data["email"]
         if self.by_mail and not email:
             raise forms.ValidationError("Enter an email address to send the invitation to.")
         return email
 
     def clean_username(self) -> str:
-        """Free, whatever the case of its letters."""
+        """Refuse a username that is taken, in any case of its letters."""
         username: str = self.cleaned_data["username"]
         try:
-            username_free_check(username)
+            check_username_free(username)
         except ValuesRefused as refusal:
             raise forms.ValidationError(str(refusal)) from refusal
         return username
 
 
 class DetailsForm(forms.ModelForm):  # type: ignore[type-arg]
-    """What a person is called and where mail reaches them."""
+    """The name and email address of a user."""
 
     class Meta:
-        """The user name stays."""
+        """The username cannot be changed."""
 
         model = User
         fields = ("first_name", "last_name", "email")
@@ -91,7 +90,7 @@ class DetailsForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class ReasonForm(forms.Form):
-    """Why a second admin should consent."""
+    """The reason for a request to a second admin."""
 
     reason = TextField(
         max_length=500,
@@ -102,7 +101,7 @@ class ReasonForm(forms.Form):
 
 
 class WhyForm(forms.Form):
-    """Why a right is changed. Several of these stand on one page, so each has ids of its own."""
+    """The reason for a change. Several of these are on one page, so each has its own ids."""
 
     ids: ClassVar[str] = "why_%s"
 
@@ -115,7 +114,7 @@ class WhyForm(forms.Form):
 
 
 class DisableForm(WhyForm):
-    """Shutting somebody out is not done without saying why."""
+    """The reason for disabling a user, which is required."""
 
     ids = "disable_%s"
 
@@ -125,7 +124,7 @@ class DisableForm(WhyForm):
 
 
 class RoleForm(WhyForm):
-    """Another role for a person."""
+    """Another role for a user."""
 
     ids = "role_%s"
     field_order = ("role", "reason")
@@ -134,7 +133,7 @@ class RoleForm(WhyForm):
 
 
 class RightsForm(forms.Form):
-    """The rights of a role."""
+    """The permissions of a role."""
 
     rights = forms.MultipleChoiceField(
         choices=_rights,
@@ -146,7 +145,7 @@ class RightsForm(forms.Form):
 
 
 class NewRoleForm(RightsForm):
-    """A role that there is not yet."""
+    """A new role."""
 
     name = TextField(
         max_length=60,
@@ -158,7 +157,7 @@ class NewRoleForm(RightsForm):
 
 
 class ReviewForm(forms.Form):
-    """The end of a review. `seen` is the digest of what was on the page."""
+    """The sign-off of a review. `seen` is the digest of the table on the page."""
 
     note = TextField(
         max_length=1000,
@@ -170,7 +169,7 @@ class ReviewForm(forms.Form):
 
 
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
-    """What people set for themselves."""
+    """Settings that users change for themselves."""
 
     timezone = forms.ChoiceField(
         label="Time zone",
@@ -180,7 +179,7 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
     )
 
     class Meta:
-        """Rights, names and the password are not theirs to change here."""
+        """Only the time zone."""
 
         model = User
         fields = ("timezone",)

@@ -1,4 +1,4 @@
-"""A person as the audit trail names them, and that no two people are named alike."""
+"""Users as the audit trail names them: no two users may have names that read alike."""
 
 import unicodedata
 from dataclasses import replace
@@ -12,12 +12,12 @@ _LONGEST_NAME = User._meta.get_field("username").max_length or 150
 
 
 def person_ref(person: User) -> ObjectRef:
-    """The person as the object of an audit event."""
+    """Return the user as the object of an audit event."""
     return ObjectRef("person", str(person.pk), person.called)
 
 
-def person_named(username: str) -> User | None:
-    """Return the person with this user name, whatever the case of its letters; None if nobody or several.
+def find_person(username: str) -> User | None:
+    """Return the user with this username, in any case of its letters; None for none or several.
 
     Databases fold ASCII only, or differ in the rest.
     """
@@ -28,26 +28,26 @@ def person_named(username: str) -> User | None:
         return exact
     found = list(User.objects.filter(username__iexact=name)[:2])
     if not found and not name.isascii():
-        found = [one for one in User.objects.all() if name_folded(one.username) == name_folded(name)][:2]
+        found = [one for one in User.objects.all() if fold_name(one.username) == fold_name(name)][:2]
     return found[0] if len(found) == 1 else None
 
 
-def name_folded(username: str) -> str:
-    """Return one spelling for all those of a user name that lead to the same person."""
+def fold_name(username: str) -> str:
+    """Return the form of a username that is the same for all spellings of one user."""
     return unicodedata.normalize("NFKC", str(clean_text(username))).strip().lower()
 
 
 def origin_as(origin: Origin, person: User) -> Origin:
-    """The same origin with this person acting: they proved who they are and are not signed in yet."""
+    """Return the origin with this user as the actor, for users who are not signed in yet."""
     return replace(origin, actor_id=person.pk, actor_name=person.called, actor_role=person.role)
 
 
-def namesake_of(person: User) -> User | None:
-    """Somebody else whom a reader could take for `person`: called alike, or as the other signs in."""
+def find_namesake(person: User) -> User | None:
+    """Return another user with a name or username that reads like one of `person`."""
     names = _names(person)
     return next((other for other in User.objects.exclude(pk=person.pk) if names & _names(other)), None)
 
 
 def _names(person: User) -> set[str]:
-    """The person's names as they read."""
+    """Return the user's names as they read."""
     return {same_reading(text) for text in (person.called, person.username)}

@@ -28,15 +28,15 @@ _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint", "
 
 
 class MetadataRefused(ValueError):  # noqa: N818 - reads as what happened
-    """The discovery document is not that of the configured provider."""
+    """The discovery document does not belong to the configured provider."""
 
 
-def metadata_check(metadata: Any) -> None:
+def check_metadata(metadata: Any) -> None:
     """Raise MetadataRefused unless the document is about OIDC_SERVER_URL and names proper addresses."""
     expected = settings.OIDC_SERVER_URL.partition("/.well-known/")[0]
     if not isinstance(metadata, dict) or not isinstance(metadata.get("issuer"), str):
         raise MetadataRefused("The discovery document does not name an issuer.")
-    # The setting is kept without a slash at its end; some issuers have one.
+    # The setting has no slash at its end, but some issuers have one.
     if metadata["issuer"].removesuffix("/") != expected.removesuffix("/"):
         raise MetadataRefused("The issuer of the discovery document is not OIDC_SERVER_URL.")
     scheme = expected.partition("://")[0]
@@ -46,7 +46,7 @@ def metadata_check(metadata: Any) -> None:
             raise MetadataRefused(f"{name} in the discovery document is not a {scheme} address.")
 
 
-def token_decode(*, token: Any, metadata: dict[str, Any], keys: Any, client_id: str) -> dict[str, Any]:
+def decode_token(*, token: Any, metadata: dict[str, Any], keys: Any, client_id: str) -> dict[str, Any]:
     """Return the claims of an identity token that was issued for this portal. Raise OAuth2Error otherwise."""
     try:
         header = jwt.get_unverified_header(token)
@@ -62,14 +62,14 @@ def token_decode(*, token: Any, metadata: dict[str, Any], keys: Any, client_id: 
         )
     except jwt.PyJWTError as error:
         raise OAuth2Error("Invalid id_token") from error
-    _parties_check(claims, client_id)
-    subject_check(claims)
+    _check_parties(claims, client_id)
+    check_subject(claims)
     verify_jti(claims)
     return claims
 
 
-def subject_check(claims: Any) -> None:
-    """Raise OAuth2Error unless `claims` are an object about somebody whose id can be stored."""
+def check_subject(claims: Any) -> None:
+    """Raise OAuth2Error unless `claims` are an object with a subject that can be stored."""
     subject = claims.get("sub") if isinstance(claims, dict) else None
     longest = SocialAccount._meta.get_field("uid").max_length
     if not isinstance(subject, str) or not 0 < len(subject) <= longest or not subject.isprintable():
@@ -88,7 +88,7 @@ def _algorithm(header: dict[str, Any], metadata: dict[str, Any]) -> str:
 
 
 def _key(keys: Any, kid: Any, algorithm: str) -> Any:
-    """Return the one published key that may have signed: right name, type, curve, purpose and strength."""
+    """Return the published key with the right name, type, curve, purpose and strength."""
     published = keys.get("keys") if isinstance(keys, dict) else None
     found = [
         key for key in published or [] if isinstance(key, dict) and _may_have_signed(key, kid, algorithm)
@@ -114,8 +114,8 @@ def _may_have_signed(key: dict[str, Any], kid: Any, algorithm: str) -> bool:
     )
 
 
-def _parties_check(claims: dict[str, Any], client_id: str) -> None:
-    """Raise OAuth2Error for a token that was issued to another client, or to several without saying which."""
+def _check_parties(claims: dict[str, Any], client_id: str) -> None:
+    """Raise OAuth2Error for a token for another client, or for several without the authorised one."""
     several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
     authorised = claims.get("azp")
     if (authorised is not None or several) and authorised != client_id:

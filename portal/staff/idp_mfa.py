@@ -1,4 +1,4 @@
-"""What the room knows of the OpenID provider: its name in the database, and whom it vouches for."""
+"""The OpenID provider: its id in the database, and for whom it asked for a second factor."""
 
 import hashlib
 from contextvars import ContextVar
@@ -14,18 +14,18 @@ vouched: ContextVar[bool] = ContextVar("vouched", default=False)
 
 
 def provider_id() -> str:
-    """Names the provider in the database: the subjects of another one are other people."""
+    """Return the provider's id in the database: subjects of another provider are other users."""
     return "oidc-" + hashlib.sha256(settings.OIDC_SERVER_URL.encode()).hexdigest()[:16]
 
 
 def signs_in_elsewhere(person: Any) -> bool:
-    """Whether the person comes through the provider that is set up now: they have no password here."""
+    """Return whether the user signs in through the configured provider, without a password here."""
     rows = SocialAccount.objects.filter(user_id=person.pk, provider=provider_id())
     return bool(settings.OIDC_SERVER_URL) and rows.exists()
 
 
 def provider_vouches(request: HttpRequest) -> bool:
-    """Whether this session began at a provider that is trusted to ask for a second factor itself."""
+    """Return whether the session began at a provider that is trusted to ask for a second factor."""
     if not settings.OIDC_TRUST_SECOND_FACTOR:
         return False
     records = get_authentication_records(request, request.user)

@@ -33,7 +33,7 @@ class _Ticket:
 
 @dataclass(slots=True)
 class ConcurrencyLimit:
-    """Admits `at_once` requests at a time while up to `room` are admitted or wait."""
+    """Admit `at_once` requests at a time while up to `room` are admitted or wait."""
 
     at_once: int
     room: int
@@ -43,7 +43,7 @@ class ConcurrencyLimit:
 
     @property
     def left(self) -> int:
-        """How many places are free."""
+        """The number of free places."""
         return self.room - len(self._admitted) - sum(map(len, self._waiting.values()))
 
     @contextmanager
@@ -88,7 +88,7 @@ class ConcurrencyLimit:
             del self._waiting[ticket.address]
 
     def _admit(self) -> None:
-        """Admit who is next: the first of the address whose turn it is."""
+        """Admit the next request: the first of the address whose turn it is."""
         while self._waiting and len(self._admitted) < self.at_once:
             address = next(iter(self._waiting))
             ticket = self._waiting[address][0]

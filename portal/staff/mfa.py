@@ -1,4 +1,4 @@
-"""The second factor: who must have one, what it is sealed with, and that a code opens the door once."""
+"""Second factors: who must have one, how secrets are encrypted, and that a code works once."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -27,35 +27,35 @@ from provisioning.encryption import KeyringError, seal, unseal
 
 WORDS = {"totp": "authenticator app", "webauthn": "passkey", "recovery_codes": "recovery codes"}
 FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
-# Of a passkey the portal has the public half alone: nothing to seal.
+# The portal stores only the public key of a passkey, so there is nothing to encrypt.
 _SECRET = [Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES]
 _owner: ContextVar[int | None] = ContextVar("_owner", default=None)
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
-    """allauth's hooks: secrets are sealed, each bound to its person, so that swapped rows open nothing."""
+    """Hooks of allauth: secrets are encrypted and bound to their user, so that swapped rows are useless."""
 
     def is_mfa_enabled(self, user: Any, types: Any = None) -> bool:
-        """Whether the person has one; not asked for where a trusted provider has asked for its own."""
+        """Return whether the user has one, unless a trusted provider has asked for its own."""
         return not vouched.get() and bool(super().is_mfa_enabled(user, types))
 
     def generate_authenticator_name(self, user: Any, type: Authenticator.Type) -> str:
-        """What a passkey is called until its owner names it."""
+        """Return the name of a passkey until its owner changes it."""
         number = Authenticator.objects.filter(user_id=user.pk, type=type).count() + 1
         return "Passkey" if number == 1 else f"Passkey {number}"
 
     def encrypt(self, text: str) -> str:
-        """The sealed secret. Raises KeyringError."""
+        """Encrypt a secret. Raises KeyringError."""
         return seal(text, context=_context())
 
     def decrypt(self, encrypted_text: str) -> str:
-        """The secret. Raises KeyringError for one that was altered or belongs to somebody else."""
+        """Decrypt a secret. Raises KeyringError if it was altered or belongs to another user."""
         return str(unseal(encrypted_text, context=_context()).reveal())
 
 
 @contextmanager
-def secrets_of(person: User) -> Iterator[None]:
-    """Within, secrets of `person` open, though nobody is signed in yet."""
+def unlock_secrets(person: User) -> Iterator[None]:
+    """Let secrets of `person` be decrypted in the block, before they are signed in."""
     mark = _owner.set(person.pk)
     try:
         yield
@@ -63,24 +63,24 @@ def secrets_of(person: User) -> Iterator[None]:
         _owner.reset(mark)
 
 
-def second_factor_missing(request: HttpRequest) -> bool:
-    """Whether policy asks for a second factor that the person does not have. Asked at each request."""
+def is_second_factor_missing(request: HttpRequest) -> bool:
+    """Return whether the user lacks a second factor that the policy requires. Checked at each request."""
     person: Any = request.user
     if (
-        not second_factor_needed(person)
+        not needs_second_factor(person)
         or Authenticator.objects.filter(user_id=person.pk, type__in=FACTORS).exists()
     ):
         return False
     return not provider_vouches(request)
 
 
-def reads_the_trail(request: HttpRequest) -> bool:
-    """Whether the person may read the trail, at an address that the door opens to everybody."""
-    return request.user.has_perm("audit.view") and not second_factor_missing(request)
+def may_read_trail(request: HttpRequest) -> bool:
+    """Return whether the user may read the trail, at a public address."""
+    return request.user.has_perm("audit.view") and not is_second_factor_missing(request)
 
 
-def second_factor_needed(person: User) -> bool:
-    """Whether policy asks it of the person: names their role, or would name it if it were built in.
+def needs_second_factor(person: User) -> bool:
+    """Return whether the policy requires a second factor: it names the role, or a built-in role like it.
 
     A role made here gets by without one only if it may no more than a built-in role that policy leaves alone,
     and nothing that asks to step up.
@@ -96,8 +96,8 @@ def second_factor_needed(person: User) -> bool:
     return bool(held - plain) or any(needs_step_up(name) for name in held)
 
 
-def factors_used(request: HttpRequest, person: User) -> str:
-    """Return what the person proved themselves with on the way to this session, in words."""
+def describe_factors_used(request: HttpRequest, person: User) -> str:
+    """Return in words how the user signed in to this session."""
     methods = {"password": "password", "socialaccount": "single sign-on"}
     used = []
     for record in get_authentication_records(request, person):
@@ -110,19 +110,19 @@ def factors_used(request: HttpRequest, person: User) -> str:
     return ", ".join(dict.fromkeys(used))
 
 
-def second_factors_of(person: User) -> list[str]:
-    """What the person has, in words, recovery codes aside."""
+def get_second_factors(person: User) -> list[str]:
+    """Return the second factors of a user in words, without recovery codes."""
     rows = Authenticator.objects.filter(user=person, type__in=FACTORS).order_by("pk")
     return [WORDS[kind] for kind in rows.values_list("type", flat=True)]
 
 
-def code_take(person: User, code: str) -> Authenticator | None:
-    """The authenticator that accepts this code, now and never again; None if none does.
+def use_code(person: User, code: str) -> Authenticator | None:
+    """Use a code up and return its authenticator; None if no authenticator accepts it.
 
     Raises KeyringError if none does and one of them does not open.
     """
     kinds = _SECRET
-    with transaction.atomic(), secrets_of(person):
+    with transaction.atomic(), unlock_secrets(person):
         broken: KeyringError | None = None
         for one in Authenticator.objects.filter(user=person, type__in=kinds).order_by("-type"):
             try:
@@ -137,8 +137,8 @@ def code_take(person: User, code: str) -> Authenticator | None:
     return None
 
 
-def totp_step_take(person: User, secret: str, code: str) -> bool:
-    """Whether the app shows `code` now and it is its first use: the database lets only one of many pass."""
+def use_totp_step(person: User, secret: str, code: str) -> bool:
+    """Use up a code of the app; return False if it is wrong or used. Only one of parallel uses succeeds."""
     step = int(time.time()) // app_settings.TOTP_PERIOD
     if not compare_user_code(actual=code, expected=format_hotp_value(hotp_value(secret, step))):
         return False
@@ -148,12 +148,12 @@ def totp_step_take(person: User, secret: str, code: str) -> bool:
 def _accepted(person: User, one: Authenticator, code: str) -> bool:
     wrapped = one.wrap()
     if one.type == Authenticator.Type.TOTP:
-        return totp_step_take(person, wrapped_secret(one), code)
+        return use_totp_step(person, wrap_secret(one), code)
     return bool(wrapped.validate_code(code))
 
 
-def wrapped_secret(one: Authenticator) -> str:
-    """The secret of an authenticator app. Raises KeyringError."""
+def wrap_secret(one: Authenticator) -> str:
+    """Return the stored form of an app's secret. Raises KeyringError."""
     return SecondFactorAdapter().decrypt(one.data["secret"])
 
 
@@ -167,24 +167,24 @@ class SecondFactors(EncryptedField):
         super().__init__("Second factors", Authenticator, {})
 
     def rows(self) -> QuerySet[Authenticator]:
-        """Apps and recovery codes."""
+        """Return apps and recovery codes."""
         found: QuerySet[Authenticator] = Authenticator.objects.filter(type__in=_SECRET)
         return found
 
     def values(self, row: Authenticator) -> list[EncryptedValue]:
-        """The secret of an app, or the seed of recovery codes."""
+        """Return the secret of an app, or the seed of recovery codes."""
         bound_to = _bound_to(row.user_id)
         return [
             EncryptedValue(part, row.data[part], bound_to) for part in ("secret", "seed") if part in row.data
         ]
 
     def replace(self, row: Authenticator, tokens: Mapping[str, str]) -> None:
-        """Stores other tokens; what else is known of the factor stays."""
+        """Store other tokens and keep the rest of the row."""
         row.data |= tokens
         row.save(update_fields=["data"])
 
     def discard(self, row: Authenticator, parts: list[str]) -> None:
-        """The person sets up a new one."""
+        """Delete the row: the user sets up a new one."""
         row.delete()
 
 

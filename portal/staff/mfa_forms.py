@@ -1,14 +1,13 @@
-"""Forms of the second factor: wrong codes count like wrong passwords, broken answers of keys are refused."""
+"""Forms about second factors: wrong codes count like wrong passwords, invalid passkey data is refused."""
 
 import json
 import logging
+from contextlib import AbstractContextManager
 from typing import Any
 
-from allauth.account.adapter import get_adapter as account_adapter
 from allauth.core import context
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base.forms import AuthenticateForm
-from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import generate_totp_secret
 from allauth.mfa.webauthn.forms import (
     AddWebAuthnForm,
@@ -16,14 +15,13 @@ from allauth.mfa.webauthn.forms import (
     ReauthenticateWebAuthnForm,
 )
 from django import forms
-from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from portal.audit.recording import origin_of, record_event
 from portal.core.field_types import TextField
 from portal.staff.identity import person_ref
-from portal.staff.login_throttle import attempt_reserve, attempts_forget, code_slot_of
-from portal.staff.mfa import code_take, secrets_of, totp_step_take
+from portal.staff.login_throttle import Attempt, code_slot, limit_attempts
+from portal.staff.mfa import unlock_secrets, use_code, use_totp_step
 from portal.staff.models import User
 from provisioning.encryption import KeyringError
 
@@ -33,13 +31,13 @@ _DOES_NOT_OPEN = (
     "The portal cannot decrypt its copy of your second factor, so it cannot check the code. Your app is "
     "fine. Ask an admin to remove your second factor, then set up a new one."
 )
-# The answer of a key is a handful of objects, and its long parts are base64, without brackets.
+# A passkey sends a handful of objects. Their long parts are base64, without brackets.
 _MOST_NESTED = 100
 _CODE = {"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True, "maxlength": 32}
 
 
 class CodeForm(AuthenticateForm):  # type: ignore[misc]
-    """At sign-in: a code from the app, or a recovery code."""
+    """The second step of a sign-in: a code from the app, or a recovery code."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -51,27 +49,30 @@ class CodeForm(AuthenticateForm):  # type: ignore[misc]
         )
 
     def clean_code(self) -> str:
-        """The code, used up. Raises ValidationError for a wrong or used one, or after too many of those."""
+        """Use the code up. Raises ValidationError for a wrong or used one, or after too many of those."""
         code: str = self.cleaned_data["code"]
-        number = _attempt(self.user)
-        authenticator = self._taken(code)
+        with _limit_codes(self.user) as attempt:
+            try:
+                authenticator = use_code(self.user, code)
+            except KeyringError as error:
+                logger.error("The second factor of person %s does not open: %s", self.user.pk, error)
+                record_event(
+                    action="second_factor.failed",
+                    origin=origin_of(context.request),
+                    outcome="failed",
+                    code="does_not_open",
+                    object=person_ref(self.user),
+                )
+                raise ValidationError(_DOES_NOT_OPEN) from None
+            attempt.accepted = authenticator is not None
         if authenticator is None:
-            raise _failed(self.user, number)
-        attempts_forget(slot=code_slot_of(self.user))
+            raise get_adapter().validation_error("incorrect_code")
         self.authenticator = authenticator
         return code
 
-    def _taken(self, code: str) -> Authenticator | None:
-        try:
-            return code_take(self.user, code)
-        except KeyringError as error:
-            logger.error("The second factor of person %s does not open: %s", self.user.pk, error)
-            _record(self.user, "second_factor.failed", "does_not_open")
-            raise ValidationError(_DOES_NOT_OPEN) from None
-
 
 class AppForm(forms.Form):
-    """Setting up an authenticator app: it shows the code that belongs to the secret on the page."""
+    """Set up an authenticator app with the secret on the page."""
 
     code = forms.CharField(
         max_length=32,
@@ -85,34 +86,34 @@ class AppForm(forms.Form):
         self.secret = self._secret()
 
     def clean_code(self) -> str:
-        """The code, used up. Raises ValidationError."""
+        """Use the code up. Raises ValidationError if it is wrong, or after too many wrong ones."""
         code: str = self.cleaned_data["code"]
-        number = _attempt(self.user)
-        if not totp_step_take(self.user, self.secret, code):
-            raise _failed(self.user, number)
-        attempts_forget(slot=code_slot_of(self.user))
+        with _limit_codes(self.user) as attempt:
+            attempt.accepted = use_totp_step(self.user, self.secret, code)
+        if not attempt.accepted:
+            raise get_adapter().validation_error("incorrect_code")
         context.request.session.pop(_NEW_SECRET, None)
         return code
 
     def _secret(self) -> str:
-        """The one on the page that was sent, otherwise a new one; sealed: sessions lie in the database."""
+        """Return the secret of the page that was sent, or a new one. The session keeps it encrypted."""
         session, adapter = context.request.session, get_adapter()
-        with secrets_of(self.user):
+        with unlock_secrets(self.user):
             try:
                 if self.is_bound and session.get(_NEW_SECRET):
                     return str(adapter.decrypt(session[_NEW_SECRET]))
             except KeyringError:
-                pass  # the keys changed meanwhile: the person scans a new one
+                pass  # the keys have changed: the user scans a new one
             secret: str = generate_totp_secret()
             session[_NEW_SECRET] = adapter.encrypt(secret)
         return secret
 
 
 class _AnswerDecoder(json.JSONDecoder):
-    """JSON as keys answer: Django knows of one error alone, and deep or endless ones break in other ways."""
+    """A JSON decoder that raises JSONDecodeError for all invalid input, also for very deep or long JSON."""
 
     def decode(self, s: str, *args: Any) -> Any:
-        """Raises JSONDecodeError."""
+        """Raise JSONDecodeError if it is invalid."""
         if s.count("[") + s.count("{") > _MOST_NESTED:
             raise json.JSONDecodeError("Too deep", "", 0)
         try:
@@ -126,10 +127,10 @@ def _answer_field() -> forms.JSONField:
 
 
 class _KeyAnswer:
-    """What a browser sends for a key is anybody's text: whatever breaks in it is a wrong answer."""
+    """A mixin that treats every error in passkey data as a wrong answer."""
 
     def clean_credential(self) -> Any:
-        """As in allauth, with one answer to everything that is wrong."""
+        """Clean as in allauth, with one message for every error."""
         try:
             return super().clean_credential()  # type: ignore[misc]
         except ValidationError:
@@ -165,7 +166,7 @@ class PasskeyAddForm(AddWebAuthnForm):  # type: ignore[misc]
         )
 
     def clean(self) -> Any:
-        """As in allauth, with one answer to everything that is wrong."""
+        """Clean as in allauth, with one message for every error."""
         try:
             return super().clean()
         except ValidationError:
@@ -174,27 +175,11 @@ class PasskeyAddForm(AddWebAuthnForm):  # type: ignore[misc]
             raise get_adapter().validation_error("incorrect_code") from error
 
 
-def _attempt(person: User) -> int:
-    number = attempt_reserve(slot=code_slot_of(person), limit=settings.LOGIN_ATTEMPTS)
-    if not number:
-        _record(person, "second_factor.failed", "too_many_attempts")
-        raise account_adapter().validation_error("too_many_login_attempts")
-    return number
-
-
-def _failed(person: User, number: int) -> ValidationError:
-    _record(person, "second_factor.failed", "not_accepted")
-    if number == settings.LOGIN_ATTEMPTS:
-        _record(person, "session.sign_in_locked", "locked")
-    error: ValidationError = get_adapter().validation_error("incorrect_code")
-    return error
-
-
-def _record(person: User, action: str, code: str) -> None:
-    record_event(
-        action=action,
-        origin=origin_of(context.request),
-        outcome="failed",
-        code=code,
-        object=person_ref(person),
+def _limit_codes(person: User) -> AbstractContextManager[Attempt]:
+    return limit_attempts(
+        context.request,
+        slot=code_slot(person),
+        target=person_ref(person),
+        failed="second_factor.failed",
+        locked="session.sign_in_locked",
     )

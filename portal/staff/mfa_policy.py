@@ -1,4 +1,4 @@
-"""That the policy for second factors names roles there are. Asked at the start and by `check`."""
+"""Check at the start, and in `manage.py check`, that MFA_ROLES names existing roles."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,8 +12,8 @@ from django.db import DatabaseError
 from portal.staff.roles import BUILT_IN_ROLES
 
 
-def policy_ensure() -> None:
-    """Raises ImproperlyConfigured for a role nobody made: the policy would bind nobody, unnoticed."""
+def require_known_roles() -> None:
+    """Raise ImproperlyConfigured for an unknown role, which would bind nobody without notice."""
     try:
         unknown = _unknown()
     except DatabaseError as error:
@@ -24,7 +24,7 @@ def policy_ensure() -> None:
 
 @register(Tags.database)
 def policy_names_roles(*, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """The same for `check --database default`; before the first migrate there is nothing to compare with."""
+    """Report unknown roles in `check --database default`, once the database is migrated."""
     try:
         unknown = _unknown() if databases else []
     except DatabaseError:

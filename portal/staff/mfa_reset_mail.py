@@ -1,4 +1,4 @@
-"""Who hears that somebody asked to remove a second factor: its owner and every admin, by mail and at home."""
+"""Notify the owner and every admin of a request to remove a second factor, by mail and on the dashboard."""
 
 import logging
 from collections.abc import Mapping
@@ -17,34 +17,34 @@ from portal.staff.models import SecondFactorReset, User
 logger = logging.getLogger(__name__)
 
 
-def resets_open() -> QuerySet[SecondFactorReset]:
-    """What waits for a second admin, the oldest first."""
+def get_open_resets() -> QuerySet[SecondFactorReset]:
+    """Return the requests that wait for a second admin, the oldest first."""
     rows = SecondFactorReset.objects.select_related("person", "asked_by")
     return rows.filter(expires_at__gt=timezone.now())
 
 
-def approvers() -> list[User]:
-    """Everybody whose role lets them approve one."""
+def get_approvers() -> list[User]:
+    """Return the users who may approve a request."""
     return [one for one in User.objects.filter(is_active=True) if one.has_perm("staff.update")]
 
 
-def reset_mail(asked: SecondFactorReset) -> None:
-    """Tells its owner and every other admin who has an address; where no mail is set up, nobody."""
+def send_reset_mail(asked: SecondFactorReset) -> None:
+    """Mail the owner and every other admin who has an address, if mail is set up."""
     if not settings.MAIL_ON:
         return
-    for reader in {asked.person, *approvers()} - {asked.asked_by}:
+    for reader in {asked.person, *get_approvers()} - {asked.asked_by}:
         if reader.email:
             _mail(reader, asked)
 
 
 def resets_to_tell(request: HttpRequest) -> Mapping[str, Any]:
-    """`resets` for the home page's card: of the reader, and to who may approve of everybody."""
+    """Return `resets` for the dashboard card: the reader's, or all for those who may approve them."""
     mine = Q() if request.user.has_perm("staff.update") else Q(person_id=request.user.pk)
-    return {"resets": resets_open().filter(mine), "reader": request.user}
+    return {"resets": get_open_resets().filter(mine), "reader": request.user}
 
 
-def home_register() -> None:
-    """The card that warns."""
+def register_card() -> None:
+    """Register the dashboard card."""
     CARDS.register(
         "second-factor-resets", DashboardCard("staff/home_resets.html", order=4, context=resets_to_tell)
     )

@@ -1,4 +1,4 @@
-"""Addresses of the second factor, at /accounts/second-factor/, under the names that allauth looks up."""
+"""URLs of second factors, at /accounts/second-factor/, with the names that allauth looks up."""
 
 from functools import wraps
 from typing import Any

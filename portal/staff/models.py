@@ -1,8 +1,8 @@
-"""The people who work with the portal."""
+"""The users of the portal, their one-time links, failed attempts and tenant access."""
 
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_backends
 from django.contrib.auth.models import AbstractUser
@@ -10,11 +10,12 @@ from django.db import models
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from portal.staff.tenant_access import EVERYWHERE, TenantAccess
+if TYPE_CHECKING:
+    from portal.staff.tenant_access import TenantAccess
 
 
 class User(AbstractUser):
-    """A member of staff. The role is the one group they are in; `is_active` off means disabled at once.
+    """A user of the portal. The role is their only group; without `is_active` they are disabled at once.
 
     `is_demo` marks people made by the demo: production does not let them in. `totp_step` is the half minute
     of the last code that was accepted: neither it nor an earlier one opens anything again. Sessions belong to
@@ -29,13 +30,13 @@ class User(AbstractUser):
     is_limited = models.BooleanField(default=False)
 
     class Meta(AbstractUser.Meta):
-        """Sorted as people look for each other."""
+        """Sorted by username."""
 
         ordering = ["username"]
 
     @property
     def role(self) -> str:
-        """Name of the person's role, "" without one; as old as the rights if those were asked for before."""
+        """The name of the role, "" without one; as old as the permissions if those were read before."""
         known: str | None = getattr(self, "_role_name", None)
         if known is not None:
             return known
@@ -44,36 +45,31 @@ class User(AbstractUser):
 
     @property
     def called(self) -> str:
-        """How pages and the audit trail call the person: their name, or the user name without one."""
+        """The name on pages and in the audit trail: the full name, or the username without one."""
         return self.get_full_name() or self.username
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
-        """What Django compares at each request; its own knows the password alone."""
+        """Return what Django compares at each request: password and session epoch."""
         value = f"{self.password}:{self.session_epoch}"
         return salted_hmac("portal.staff.session", value, secret=secret, algorithm="sha256").hexdigest()
 
     @cached_property
-    def reach(self) -> TenantAccess:
-        """Where the person may work; without a row that says where, a limited person reaches nothing."""
-        if not self.is_limited:
-            return EVERYWHERE
-        places: dict[str, frozenset[str] | None] = {}
-        for scope in self.tenant_scopes.all():
-            known = places.get(scope.connection, frozenset())
-            whole = known is None or not scope.tenant_guid
-            places[scope.connection] = None if whole else (known or frozenset()) | {scope.tenant_guid}
-        return TenantAccess(places)
+    def tenant_access(self) -> "TenantAccess":
+        """Where the user may work."""
+        from portal.staff.tenant_access import read_tenant_access  # which needs the models
+
+        return read_tenant_access(self)
 
     def has_perm(self, perm: str, obj: Any = None) -> bool:
-        """Whether the role holds `perm`. Django's own says yes to every superuser; not here."""
+        """Return whether the role holds `perm`. Superusers are not an exception, unlike in Django."""
         return any(backend.has_perm(self, perm, obj) for backend in get_backends())
 
     def has_perms(self, perm_list: Iterable[str], obj: Any = None) -> bool:
-        """Whether the role holds all of them."""
+        """Return whether the role holds all permissions."""
         return all(self.has_perm(perm, obj) for perm in perm_list)
 
     def has_module_perms(self, app_label: str) -> bool:
-        """Whether the role holds any right of that room."""
+        """Return whether the role holds any permission of that area."""
         return any(name.startswith(f"{app_label}.") for name in self.get_all_permissions())
 
 
@@ -85,7 +81,7 @@ class Attempts(models.Model):
     ends_at = models.DateTimeField()
 
     class Meta:
-        """Not for people: no order."""
+        """No order: rows are not listed."""
 
         db_table = "staff_attempts"
 
@@ -100,18 +96,18 @@ class PasswordLink(models.Model):
     mailed_to = models.EmailField(blank=True)
 
     class Meta:
-        """Few and short-lived: no order."""
+        """No order: rows are not listed."""
 
         db_table = "staff_password_link"
 
     @property
     def is_open(self) -> bool:
-        """Whether it still works, as far as time goes."""
+        """Whether it has not expired."""
         return self.expires_at > timezone.now()
 
 
 class SecondFactorReset(models.Model):
-    """What one admin asked for and another has yet to approve (portal.staff.mfa_resets)."""
+    """A request of an admin that another admin has to approve (portal.staff.mfa_resets)."""
 
     person = models.OneToOneField(User, on_delete=models.CASCADE, related_name="second_factor_reset")
     asked_by = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
@@ -120,14 +116,14 @@ class SecondFactorReset(models.Model):
     expires_at = models.DateTimeField()
 
     class Meta:
-        """The oldest waits longest."""
+        """The oldest first."""
 
         db_table = "staff_second_factor_reset"
         ordering = ["asked_at"]
 
 
 class TenantScope(models.Model):
-    """One place that a limited person reaches: a tenant, or (guid "") all of a connection.
+    """A tenant that a limited user may see, or (guid "") all tenants of a connection.
 
     `tenant_name` is the name when it was given, for pages and reviews.
     """

@@ -1,57 +1,40 @@
-"""The password of somebody who is signed in, asked for again: step-up, and before they set another one.
+"""The password of a signed-in user, asked for again at step-up and before they set another one.
 
-Wrong ones are counted apart from those at the sign-in page, which anybody can reach: a stranger who locks a
-name there must not keep its owner, who is in already, from what is urgent.
+Wrong ones are counted apart from those at the sign-in page: a stranger who locks a name there must not stop
+its owner, who is already signed in.
 """
-
-from typing import Any
 
 from allauth.account.adapter import get_adapter
 from allauth.account.forms import ChangePasswordForm
 from allauth.core import context
-from django.conf import settings
 from django.http import HttpRequest
 
-from portal.audit.recording import origin_of, record_event
 from portal.staff.identity import person_ref
-from portal.staff.login_throttle import attempt_reserve, attempts_forget, own_password_slot_of
+from portal.staff.login_throttle import limit_attempts, own_password_slot
 from portal.staff.models import User
 from portal.staff.password_forms import PlainForm
 
 
 class OwnPasswordForm(PlainForm, ChangePasswordForm):  # type: ignore[misc]
-    """allauth's form for another password, whose question for the old one is no way to guess it."""
+    """allauth's form for another password, with the attempt limit on the old one."""
 
     def clean_oldpassword(self) -> str:
-        """Raises ValidationError."""
+        """Raise ValidationError if it is wrong, or after too many wrong ones."""
         password: str = self.cleaned_data["oldpassword"]
-        if not own_password_is(request=context.request, person=self.user, password=password):
+        is_right = check_own_password(request=context.request, person=self.user, password=password)
+        if not is_right:
             raise get_adapter().validation_error("enter_current_password")
         return password
 
 
-def own_password_is(*, request: HttpRequest, person: User, password: str) -> bool:
-    """Whether it is theirs: a slot is taken before, and a wrong one is recorded.
-
-    Raises ValidationError after LOGIN_ATTEMPTS wrong ones.
-    """
-    slot = own_password_slot_of(person)
-    number = attempt_reserve(slot=slot, limit=settings.LOGIN_ATTEMPTS)
-    if not number:
-        _failure_record(request, person, "too_many_attempts")
-        raise get_adapter().validation_error("too_many_login_attempts")
-    if person.check_password(password):
-        attempts_forget(slot=slot)
-        return True
-    _failure_record(request, person, "not_accepted")
-    if number == settings.LOGIN_ATTEMPTS:
-        _failure_record(request, person, "locked", "session.step_up_locked")
-    return False
-
-
-def _failure_record(
-    request: HttpRequest, person: Any, code: str, action: str = "session.step_up_failed"
-) -> None:
-    record_event(
-        action=action, origin=origin_of(request), outcome="failed", code=code, object=person_ref(person)
-    )
+def check_own_password(*, request: HttpRequest, person: User, password: str) -> bool:
+    """Return whether it is the user's password. Raises ValidationError after LOGIN_ATTEMPTS wrong ones."""
+    with limit_attempts(
+        request,
+        slot=own_password_slot(person),
+        target=person_ref(person),
+        failed="session.step_up_failed",
+        locked="session.step_up_locked",
+    ) as attempt:
+        attempt.accepted = person.check_password(password)
+    return attempt.accepted

@@ -1,4 +1,4 @@
-"""allauth's forms with passwords in the words of this portal; fields have labels and no placeholders."""
+"""Forms of allauth with passwords, with the portal's labels and no placeholders."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _LABELS = {
 
 
 class PlainForm(forms.Form):
-    """A form of allauth with our labels."""
+    """A form of allauth with the portal's labels."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -24,11 +24,11 @@ class PlainForm(forms.Form):
 
 
 class SignInForm(PlainForm, LoginForm):  # type: ignore[misc]
-    """Name and password."""
+    """Username and password."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Phones write a capital letter and correct names they do not know.
+        # Phones capitalise and correct names that they do not know.
         self.fields["login"].widget.attrs |= {
             "autocapitalize": "none",
             "autocorrect": "off",

@@ -1,4 +1,4 @@
-"""One-time links: an admin makes, mails or withdraws one; whoever opens it sets a password."""
+"""One-time links: an admin creates, mails or withdraws one; the user opens it and sets a password."""
 
 from typing import Any
 
@@ -14,75 +14,75 @@ from portal.staff.identity import origin_as
 from portal.staff.models import PasswordLink, User
 from portal.staff.password_forms import PasswordSetForm
 from portal.staff.password_links import (
-    link_digest,
-    link_mail,
-    link_notice_mail,
-    link_of,
-    link_terms,
-    link_use,
+    find_link,
+    get_link_terms,
+    hash_link_key,
+    mail_link,
+    mail_link_notice,
+    make_password_link,
     may_mail,
-    password_link_make,
-    password_link_withdraw,
+    use_link,
+    withdraw_password_link,
 )
 from portal.staff.services import StaffRefused
-from portal.staff.sessions import sessions_of
-from portal.staff.user_page import person_refused, step_done, user_of
+from portal.staff.sessions import get_sessions
+from portal.staff.user_page import finish_step, get_user, render_refused
 
 _OPENED = "password_link"
 
 
 class PasswordLinkView(PortalView):
-    """/staff/<id>/link/ — a new one-time link; the old password stops working."""
+    """/staff/<id>/link/: a new one-time link; the old password stops working."""
 
     access = "staff.update"
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """What it would end, to be confirmed."""
+        """Ask for confirmation and show what will end."""
         person = get_object_or_404(User, pk=pk)
         context = {
             "person": person,
             "link": PasswordLink.objects.filter(person=person).first(),
-            "sessions": len(sessions_of(person)),
+            "sessions": len(get_sessions(person)),
             "may_mail": may_mail(person),
-            **link_terms(),
+            **get_link_terms(),
         }
         return render(request, "staff/link_confirm.html", context)
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Shows the link, this one time, or mails it."""
+        """Show the link once, or mail it."""
         person = get_object_or_404(User, pk=pk)
         try:
             by_mail = "mail" in request.POST
-            answer = link_delivered(request, person, by_mail=by_mail)
+            answer = deliver_link(request, person, by_mail=by_mail)
         except StaffRefused as refusal:
-            return person_refused(request, person, refusal)
+            return render_refused(request, person, refusal)
         if not by_mail:
-            link_notice_mail(by=user_of(request), person=person)
+            mail_link_notice(by=get_user(request), person=person)
         return answer
 
 
 class LinkWithdrawView(PortalView):
-    """/staff/<id>/link/withdraw/ — the open link stops working."""
+    """/staff/<id>/link/withdraw/: the open link stops working."""
 
     access = "staff.update"
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Withdraws it."""
+        """Withdraw the link."""
         person = get_object_or_404(User, pk=pk)
-        return step_done(
-            request, person, password_link_withdraw, "The link was withdrawn. It no longer works."
+        return finish_step(
+            request, person, withdraw_password_link, "The link was withdrawn. It no longer works."
         )
 
 
 class LinkOpenView(PortalView):
-    """/accounts/password/set/<key>/ — remembers the link by its digest, and leaves that address."""
+    """/accounts/password/set/<key>/: remember the digest of the link and leave this address."""
 
     access = PUBLIC
 
     def get(self, request: HttpRequest, key: str) -> HttpResponse:
-        """To the form, whose address nobody needs to keep secret."""
-        digest = link_digest(key)
-        if link_of(digest):
+        """Redirect to the form, whose address is not secret."""
+        digest = hash_link_key(key)
+        if find_link(digest):
             request.session[_OPENED] = digest
         else:  # nobody's guess gets a session of its own
             request.session.pop(_OPENED, None)
@@ -90,17 +90,17 @@ class LinkOpenView(PortalView):
 
 
 class PasswordSetView(PortalView):
-    """/accounts/password/set/ — behind a one-time link: choose a password."""
+    """/accounts/password/set/: choose a password, after a one-time link."""
 
     access = PUBLIC
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """The form, or why there is none."""
+        """Show the form, or why the link does not work."""
         link = _opened(request)
         return self._page(request, link, PasswordSetForm(user=link.person) if link else None)
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Sets the password and goes to the sign-in page."""
+        """Set the password and redirect to the sign-in page."""
         link = _opened(request)
         if link is None:
             return self._page(request, None, None)
@@ -109,7 +109,7 @@ class PasswordSetView(PortalView):
             return self._page(request, link, form)
         try:
             origin = origin_as(origin_of(request), link.person)
-            link_use(origin=origin, link=link, password=form.cleaned_data["password1"])
+            use_link(origin=origin, link=link, password=form.cleaned_data["password1"])
         except StaffRefused:
             return self._page(request, None, None)
         if request.user.is_authenticated:  # somebody else was signed in here
@@ -125,25 +125,25 @@ class PasswordSetView(PortalView):
         return render(request, "staff/password_set.html", context)
 
 
-def link_delivered(request: HttpRequest, person: User, *, by_mail: bool) -> HttpResponse:
-    """Makes a link, and mails it or shows it: neither session nor log may keep it. Raises StaffRefused.
+def deliver_link(request: HttpRequest, person: User, *, by_mail: bool) -> HttpResponse:
+    """Create a link and mail or show it, without storing it in session or log. Raises StaffRefused.
 
     Who is limited to places that nobody has chosen yet leads to the page where that is done.
     """
-    path = password_link_make(by=user_of(request), origin=origin_of(request), person=person)
+    path = make_password_link(by=get_user(request), origin=origin_of(request), person=person)
     link = request.build_absolute_uri(path)
-    if by_mail and link_mail(by=user_of(request), origin=origin_of(request), person=person, link=link):
+    if by_mail and mail_link(by=get_user(request), origin=origin_of(request), person=person, link=link):
         messages.success(request, f"A one-time link was emailed to {person.email}.")
         return redirect("reach" if _is_nowhere(request, person) else "staff:page", pk=person.pk)
-    context = {"mail_failed": by_mail, "choose_places": _is_nowhere(request, person), **link_terms()}
+    context = {"mail_failed": by_mail, "choose_places": _is_nowhere(request, person), **get_link_terms()}
     return render(request, "staff/link.html", {"person": person, "link": link, **context})
 
 
 def _is_nowhere(request: HttpRequest, person: User) -> bool:
-    """Whether the person reaches nothing yet, and the reader may say where."""
+    """Return whether the user may work nowhere yet and the reader may change that."""
     limited = person.is_limited and not person.tenant_scopes.exists()
-    return limited and user_of(request).has_perm("staff.update")
+    return limited and get_user(request).has_perm("staff.update")
 
 
 def _opened(request: HttpRequest) -> PasswordLink | None:
-    return link_of(request.session.get(_OPENED, ""))
+    return find_link(request.session.get(_OPENED, ""))

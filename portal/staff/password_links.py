@@ -1,4 +1,4 @@
-"""One-time links on which a person sets a password: kept as a digest, one per person, gone once used.
+"""One-time links for setting a password: stored as a digest, one per user, deleted after use.
 
 An invitation is the first such link of a person. Called by pages of admins, the console command and the
 page behind the link (portal.staff.password_link_views).
@@ -24,24 +24,24 @@ from portal.staff.models import PasswordLink, User
 from portal.staff.roles import ADMIN
 from portal.staff.services import (
     StaffRefused,
-    another_admin_stays,
-    changeable,
-    password_set,
-    staff_lock,
+    authorise_change,
+    lock_staff,
+    require_another_admin,
+    set_password,
 )
 
 logger = logging.getLogger(__name__)
 
 
-def password_link_make(*, by: User | None, origin: Origin, person: User) -> str:
-    """The path of a page on which `person` sets a password: works once, for ONE_TIME_LINK_HOURS.
+def make_password_link(*, by: User | None, origin: Origin, person: User) -> str:
+    """Create a link and return its path. It works once, for ONE_TIME_LINK_HOURS.
 
     The old password, open sessions and earlier links stop working. Raises StaffRefused, AuditUnavailable.
     """
     key = secrets.token_urlsafe(32)
     with transaction.atomic():
-        staff_lock()
-        person = changeable(by, person)
+        lock_staff()
+        person = authorise_change(by, person)
         if not person.is_active:
             raise StaffRefused("This person is disabled, so a link would not work. Enable them first.")
         if signs_in_elsewhere(person):
@@ -49,14 +49,14 @@ def password_link_make(*, by: User | None, origin: Origin, person: User) -> str:
                 f"This person signs in through {settings.OIDC_NAME} and doesn’t need a password here."
             )
         if by is not None and person.role == ADMIN and person.has_usable_password():
-            # The link may be withdrawn, or run out. The console may: it is the way in when nobody has one.
-            another_admin_stays(person)
+            # The link may be withdrawn or expire. The console may do it: it is the last way in.
+            require_another_admin(person)
         person.set_unusable_password()
         person.save(update_fields=["password"])
         PasswordLink.objects.update_or_create(
             person=person,
             defaults={
-                "digest": link_digest(key),
+                "digest": hash_link_key(key),
                 "made_at": timezone.now(),
                 "expires_at": timezone.now() + timedelta(hours=settings.ONE_TIME_LINK_HOURS),
                 "mailed_to": "",
@@ -66,15 +66,17 @@ def password_link_make(*, by: User | None, origin: Origin, person: User) -> str:
     return reverse("staff:link_open", kwargs={"key": key})
 
 
-def link_mail(*, by: User, origin: Origin, person: User, link: str) -> bool:
-    """Mails the link that was just made to the person's address; whether the mail server took it.
+def mail_link(*, by: User, origin: Origin, person: User, link: str) -> bool:
+    """Mail a new link to the user's address; return whether the mail server accepted it.
 
     Raises StaffRefused where no mail is set up or the person has no address, AuditUnavailable.
     """
     if not may_mail(person):
         raise StaffRefused("The link can’t be emailed. Pass it on yourself.")
-    text = render_to_string("staff/link_mail.txt", {"person": person, "by": by, "link": link, **link_terms()})
-    sent = _mailed(person, "Your access to the Provisioning Portal", text)
+    text = render_to_string(
+        "staff/link_mail.txt", {"person": person, "by": by, "link": link, **get_link_terms()}
+    )
+    sent = _send_mail(person, "Your access to the Provisioning Portal", text)
     with transaction.atomic():
         PasswordLink.objects.filter(person=person).update(mailed_to=person.email if sent else "")
         outcome = "success" if sent else "failed"
@@ -84,54 +86,54 @@ def link_mail(*, by: User, origin: Origin, person: User, link: str) -> bool:
     return sent
 
 
-def link_notice_mail(*, by: User, person: User) -> None:
-    """Tells the person of a link that somebody else hands over, where they can be told."""
+def mail_link_notice(*, by: User, person: User) -> None:
+    """Notify the user by mail of a link that an admin passes on."""
     if may_mail(person):
         text = render_to_string("staff/link_notice.txt", {"person": person, "by": by})
-        _mailed(person, "A new password for the Provisioning Portal", text)
+        _send_mail(person, "A new password for the Provisioning Portal", text)
 
 
 def may_mail(person: User) -> bool:
-    """Whether mail is set up and the person has an address."""
+    """Return whether mail is set up and the user has an address."""
     return bool(settings.MAIL_ON and person.email)
 
 
-def link_terms() -> dict[str, int]:
-    """What pages and mails say about links."""
+def get_link_terms() -> dict[str, int]:
+    """Return the facts about links for pages and mails."""
     return {"hours": settings.ONE_TIME_LINK_HOURS}
 
 
-def password_link_withdraw(*, by: User | None, origin: Origin, person: User) -> None:
-    """Makes the open link of `person` useless. Raises StaffRefused if there is none, AuditUnavailable."""
+def withdraw_password_link(*, by: User | None, origin: Origin, person: User) -> None:
+    """Delete the open link of `person`. Raises StaffRefused if there is none, AuditUnavailable."""
     with transaction.atomic():
-        staff_lock()
-        person = changeable(by, person)
+        lock_staff()
+        person = authorise_change(by, person)
         if not PasswordLink.objects.filter(person=person).delete()[0]:
             raise StaffRefused("There is no open link. It has already been used or withdrawn.")
         record_event(action="staff.password_link_withdrawn", origin=origin, object=person_ref(person))
 
 
-def link_of(digest: str) -> PasswordLink | None:
-    """The link of that digest while it works: not expired, and its person may sign in."""
+def find_link(digest: str) -> PasswordLink | None:
+    """Return the link with that digest if it is not expired and its user may sign in."""
     rows = PasswordLink.objects.select_related("person")
     link = rows.filter(digest=digest, expires_at__gt=timezone.now()).first()
     return link if link and StaffBackend().user_can_authenticate(link.person) else None
 
 
-def link_use(*, origin: Origin, link: PasswordLink, password: str) -> None:
-    """Sets a password that was validated before, and the link is gone: the first of several uses wins.
+def use_link(*, origin: Origin, link: PasswordLink, password: str) -> None:
+    """Set a password that has been validated and delete the link. The first of parallel uses wins.
 
     Raises StaffRefused if it does not work any more, AuditUnavailable.
     """
     with transaction.atomic():
-        staff_lock()
-        current = link_of(link.digest)
+        lock_staff()
+        current = find_link(link.digest)
         if current is None or not PasswordLink.objects.filter(digest=link.digest).delete()[0]:
             raise StaffRefused("This link no longer works. Ask an admin for a new one.")
-        password_set(origin=origin, person=current.person, password=password)
+        set_password(origin=origin, person=current.person, password=password)
 
 
-def _mailed(person: User, subject: str, text: str) -> bool:
+def _send_mail(person: User, subject: str, text: str) -> bool:
     try:
         send_mail(subject, text, None, [person.email])
     except OSError:  # smtplib's errors are OSErrors, too
@@ -140,6 +142,6 @@ def _mailed(person: User, subject: str, text: str) -> bool:
     return True
 
 
-def link_digest(key: str) -> str:
-    """How a link is kept; its key has too many bits to be guessed, so no slow hash is needed."""
+def hash_link_key(key: str) -> str:
+    """Return the stored form of a key. It has too many bits to guess, so a fast hash is enough."""
     return hashlib.sha256(key.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What makes a long password easy to guess: runs on a keyboard, repetition, a few common words in a row."""
+"""Patterns that make a long password easy to guess: keyboard runs, repetition, a few common words."""
 
 from collections.abc import Callable, Collection
 
@@ -10,7 +10,7 @@ _RUNS = "|".join((*_ROWS, *(row[::-1] for row in _ROWS)))
 _SHORTEST = 4  # of a run, and of a word of the list
 _LONGEST = 20
 _MOST_WORDS = 3
-# Sayings that every list of passphrases has; with blanks between the words they are no better.
+# Sayings from common lists of passphrases, with or without blanks.
 SAYINGS = frozenset(
     saying.replace(" ", "")
     for saying in (
@@ -36,7 +36,7 @@ SAYINGS = frozenset(
         "happy birthday to you", "happy new year", "twinkle twinkle little star", "mary had a little lamb",
     )
 )  # fmt: skip
-# Between the words of "thisisapassword"; they add nothing to guess.
+# Small words, as in "thisisapassword", which add nothing.
 _LITTLE = {
     "a", "all", "am", "an", "and", "any", "are", "as", "at", "be", "big", "but", "by", "can", "day", "did",
     "do", "for", "from", "get", "go", "god", "had", "has", "have", "he", "her", "here", "him", "his", "how",
@@ -47,7 +47,7 @@ _LITTLE = {
 }  # fmt: skip
 
 
-# Digits and signs that stand for letters in what people think is hard to guess.
+# Digits and signs that are often used for letters.
 _LOOKALIKES = [
     str.maketrans({"0": "o", "1": one, "!": one, "|": "l", "3": "e", "4": "a", "@": "a", "5": "s", "$": "s",
                    "7": "t", "+": "t", "8": "b", "9": "g", "6": "g", "2": "z", "(": "c", "€": "e"})
@@ -61,13 +61,13 @@ def readings_of(text: str) -> set[str]:
 
 
 def is_runs(text: str) -> bool:
-    """Whether `text`, in small letters, is made of runs along a keyboard or the alphabet alone."""
+    """Return whether lower-case `text` consists of runs along a keyboard or the alphabet."""
     pieces = _fewest_pieces(text, lambda piece: 1 if len(piece) >= _SHORTEST and piece in _RUNS else None)
     return bool(pieces)
 
 
 def is_few_words(text: str, *vocabularies: Collection[str]) -> bool:
-    """Whether `text`, in small letters, is three words of the vocabularies at most, little ones aside."""
+    """Return whether lower-case `text` has at most three words of the vocabularies, without small ones."""
 
     def weight(piece: str) -> int | None:
         if piece in _LITTLE:
@@ -80,7 +80,7 @@ def is_few_words(text: str, *vocabularies: Collection[str]) -> bool:
 
 
 def unit_of(text: str) -> str:
-    """What `text` repeats, whole or cut off at its end, give or take a last sign; itself if nothing."""
+    """Return the unit that `text` repeats, except a last sign; `text` itself if it does not."""
     for whole in (text, text[:-1]):
         for size in range(1, len(whole) // 2 + 1):
             if whole[size:] == whole[:-size]:
@@ -89,7 +89,7 @@ def unit_of(text: str) -> str:
 
 
 def _fewest_pieces(text: str, weight: Callable[[str], int | None]) -> int | None:
-    """Return the least weight of pieces that `text` falls into without a rest; None if it does not."""
+    """Return the least weight of pieces that make up `text`; None if there are none."""
     least: list[int | None] = [0] + [None] * len(text)
     for end in range(1, len(text) + 1):
         for begin in range(max(0, end - _LONGEST), end):

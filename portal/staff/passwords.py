@@ -1,4 +1,4 @@
-"""What a password must be and how it is kept: long, not in the list of common ones, and Argon2id."""
+"""Rules for passwords and their hash: long, not common or guessable, stored with Argon2id."""
 
 import re
 from typing import Any
@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from portal.staff.password_patterns import SAYINGS, is_few_words, is_runs, readings_of, unit_of
 
 PASSWORD_MAX_LENGTH = 128  # characters
-# What somebody who attacks this place tries first; docs/security.md lists them for people.
+# Words that an attacker of this portal tries first; listed in docs/security.md.
 _OF_THIS_PLACE = re.compile(
     "(?:provisioning|portal|gateway|ixopay|merchant|connector|password|passphrase|admin|support|agent|manager)+"
 )
@@ -20,7 +20,7 @@ _EASY = "This password is too easy to guess: it is a common one, or made of one.
 
 
 class Argon2idHasher(Argon2PasswordHasher):
-    """Argon2id with 19 MiB, twice over, in one lane: one of the settings OWASP holds to be equally strong.
+    """Argon2id with 19 MiB, two passes and one lane: one of the equally strong settings of OWASP.
 
     46 MiB took three times as long, most of it to get the memory: too long for twenty people at once on two
     cores. Several lanes would only make busy threads wait for each other.
@@ -32,26 +32,26 @@ class Argon2idHasher(Argon2PasswordHasher):
 
 
 class LengthLimitValidator:
-    """Not longer than PASSWORD_MAX_LENGTH: hashing must not become a way to keep the portal busy."""
+    """At most PASSWORD_MAX_LENGTH characters, so that hashing cannot be used to overload the portal."""
 
     def validate(self, password: str, user: Any = None) -> None:
-        """Raises ValidationError."""
+        """Raise ValidationError if it breaks the rule."""
         if len(password) > PASSWORD_MAX_LENGTH:
             raise ValidationError(self.get_help_text())
 
     def get_help_text(self) -> str:
-        """The rule, for people."""
+        """Return the rule for the page."""
         return f"Your password can have {PASSWORD_MAX_LENGTH} characters at most."
 
 
 class CommonWordsValidator(CommonPasswordValidator):
-    """Refuses what is in Django's list of 20,000, also repeated, padded or joined, and words of this place.
+    """Refuse Django's 20,000 common passwords, also repeated, padded or joined, and words of this portal.
 
     Runs on a keyboard and the person's own names are as common.
     """
 
     def validate(self, password: str, user: Any = None) -> None:
-        """Raises ValidationError. What is too long is refused elsewhere, and costly to look at."""
+        """Raise ValidationError. A password that is too long is skipped: another validator refuses it."""
         if len(password) > PASSWORD_MAX_LENGTH:
             return
         word = password.lower().strip()
@@ -69,7 +69,7 @@ class CommonWordsValidator(CommonPasswordValidator):
             )
 
     def _made_of(self, word: str, user: Any) -> bool:
-        """Several words with blanks between them are what we ask for; run together they are a guess."""
+        """Return whether it is common words joined. Words with blanks between them are welcome."""
         letters = re.sub(r"[\W\d_]+", "", word)
         if letters == _OF_THE_DEMO:
             return not getattr(user, "is_demo", False)
@@ -80,19 +80,19 @@ class CommonWordsValidator(CommonPasswordValidator):
 
 
 class LetterAndDigitValidator:
-    """For those whose rules ask for it, PCI DSS 8.3.6 for example; see PASSWORD_LETTER_AND_DIGIT."""
+    """A letter and a digit, as PCI DSS 8.3.6 requires; see PASSWORD_LETTER_AND_DIGIT."""
 
     def validate(self, password: str, user: Any = None) -> None:
-        """Raises ValidationError."""
+        """Raise ValidationError if it breaks the rule."""
         if not (any(sign.isalpha() for sign in password) and any(sign.isdigit() for sign in password)):
             raise ValidationError(self.get_help_text())
 
     def get_help_text(self) -> str:
-        """The rule, for people."""
+        """Return the rule for the page."""
         return "Your password needs a letter and a digit."
 
 
 def _names_of(user: Any) -> set[str]:
-    """Parts of the names of a person, in small letters."""
+    """Return the parts of the user's names, in lower case."""
     names = (getattr(user, name, "") for name in ("username", "first_name", "last_name", "email"))
     return {part for name in names for part in re.split(r"[\W\d_]+", str(name).lower())}

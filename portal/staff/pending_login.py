@@ -1,4 +1,4 @@
-"""A sign-in between its two steps: what was proved first holds as long as a session begun by it would.
+"""A sign-in between its two steps: the first step is valid as long as a session begun by it would be.
 
 Whatever ends somebody's sessions (another password, sign out everywhere, disabling) ends this, too.
 """
@@ -19,29 +19,29 @@ OVER = "first_step_over"
 _MARK = "first_step"
 
 
-def first_step_note(request: HttpRequest, person: User) -> None:
-    """The password was right, or the provider said who it is: as of the password and the sessions of now."""
+def start_pending_login(request: HttpRequest, person: User) -> None:
+    """Mark that the first step was passed, with the current password and sessions of the user."""
     request.session[_MARK] = person.get_session_auth_hash()
 
 
-def first_step_holds(request: HttpRequest, person: User) -> bool:
-    """Whether nothing has ended it since; `person` as stored now."""
+def is_pending_login_valid(request: HttpRequest, person: User) -> bool:
+    """Return whether the sign-in may go on. `person` is as stored now."""
     return constant_time_compare(request.session.get(_MARK, ""), person.get_session_auth_hash())
 
 
-def first_step_forget(request: HttpRequest) -> None:
-    """The sign-in is complete, or begins again."""
+def end_pending_login(request: HttpRequest) -> None:
+    """Remove the mark: the sign-in is complete or starts again."""
     request.session.pop(_MARK, None)
 
 
-def first_step_over(request: HttpRequest) -> bool:
-    """Whether a sign-in waits here that cannot go on: forgotten then, and recorded.
+def cancel_invalid_login(request: HttpRequest) -> bool:
+    """End and record a pending sign-in that cannot go on; return whether there was one.
 
-    It was ended, or there is no second factor to ask for any more. Raises AuditUnavailable.
+    Its user was changed, or no longer has a second factor. Raises AuditUnavailable.
     """
     login = None if request.user.is_authenticated else unstash_login(request, peek=True)
     person = login.user if login else None
-    if person is None or (first_step_holds(request, person) and is_mfa_enabled(person, FACTORS)):
+    if person is None or (is_pending_login_valid(request, person) and is_mfa_enabled(person, FACTORS)):
         return False
     record_event(
         action="session.sign_in_failed",
@@ -51,11 +51,11 @@ def first_step_over(request: HttpRequest) -> bool:
         object=person_ref(person),
     )
     clear_login(request)
-    first_step_forget(request)
+    end_pending_login(request)
     return True
 
 
-def begin_again(request: HttpRequest) -> HttpResponse:
-    """To the sign-in page, which says why."""
+def restart_login(request: HttpRequest) -> HttpResponse:
+    """Redirect to the sign-in page with the reason."""
     messages.warning(request, "Your account was changed while you were signing in. Sign in again.")
     return redirect("account_login")

@@ -1,4 +1,4 @@
-"""Pages about roles: all of them, a new one, and the rights of one that was made here."""
+"""Pages about roles: list, create, change and delete."""
 
 from django.contrib import messages
 from django.contrib.auth.models import Group
@@ -11,20 +11,20 @@ from portal.audit.recording import origin_of
 from portal.core.permissions import describe_permissions
 from portal.core.views import PortalView
 from portal.form_drafts.forms import drafted
-from portal.staff.custom_roles import role_create, role_delete, role_update
+from portal.staff.custom_roles import create_role, delete_role, update_role
 from portal.staff.forms import NewRoleForm, RightsForm
 from portal.staff.roles import BUILT_IN_ROLES, get_roles
 from portal.staff.services import StaffRefused
-from portal.staff.user_page import refusal_words, user_of
+from portal.staff.user_page import describe_refusal, get_user
 
 
 class RoleListView(PortalView):
-    """/staff/roles/ — every role, its rights, and how many people have it."""
+    """/staff/roles/: every role, its permissions, and how many users have it."""
 
     access = "staff.view"
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """The list; roles are few."""
+        """Show the list."""
         groups = {group.name: group for group in Group.objects.annotate(people=Count("user"))}
         roles = [
             {
@@ -45,45 +45,45 @@ class RoleCreateView(PortalView):
     access = "role.update"
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """The empty form."""
+        """Show the empty form."""
         return render(request, "staff/role.html", {"form": drafted(request, NewRoleForm)})
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Makes the role, or says what is wrong."""
+        """Create the role, or show the form again."""
         form = NewRoleForm(request.POST)
         try:
             if form.is_valid():
-                role_create(by=user_of(request), origin=origin_of(request), **form.cleaned_data)
+                create_role(by=get_user(request), origin=origin_of(request), **form.cleaned_data)
                 messages.success(
                     request, f"Role {form.cleaned_data['name']} created. You can now give it to people."
                 )
                 return redirect("staff:roles")
         except StaffRefused as refusal:
-            form.add_error(None, refusal_words(request, refusal))
+            form.add_error(None, describe_refusal(request, refusal))
         return render(request, "staff/role.html", {"form": form}, status=422)
 
 
 class OwnRoleView(PortalView):
-    """/staff/roles/<id>/ — the rights of a role that was made here."""
+    """/staff/roles/<id>/: the permissions of a role that is not built in."""
 
     access = "role.update"
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The form with what the role may now."""
+        """Show the form with the current permissions."""
         role = own_role(pk)
         form = drafted(request, lambda data: RightsForm(data, initial=_held(role)))
         return role_page(request, role, form)
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Changes the rights, or says what is wrong."""
+        """Change the permissions, or show the form again."""
         role, form = own_role(pk), RightsForm(request.POST)
         try:
             if form.is_valid():
-                role_update(by=user_of(request), origin=origin_of(request), role=role, **form.cleaned_data)
+                update_role(by=get_user(request), origin=origin_of(request), role=role, **form.cleaned_data)
                 messages.success(request, f"Permissions of role {role.name} saved.")
                 return redirect("staff:roles")
         except StaffRefused as refusal:
-            form.add_error(None, refusal_words(request, refusal))
+            form.add_error(None, describe_refusal(request, refusal))
         return role_page(request, role, form, status=422)
 
 
@@ -94,19 +94,19 @@ class RoleDeleteView(PortalView):
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Deletes the role, or says why not."""
+        """Delete the role, or show why it was refused."""
         role = own_role(pk)
         try:
-            role_delete(by=user_of(request), origin=origin_of(request), role=role)
+            delete_role(by=get_user(request), origin=origin_of(request), role=role)
         except StaffRefused as refusal:
-            messages.error(request, refusal_words(request, refusal))
+            messages.error(request, describe_refusal(request, refusal))
             return role_page(request, role, RightsForm(initial=_held(role)), status=409)
         messages.success(request, f"Role {role.name} deleted.")
         return redirect("staff:roles")
 
 
 def role_page(request: HttpRequest, role: Group, form: RightsForm, *, status: int = 200) -> HttpResponse:
-    """The page of a role, with its history for those who may read the trail."""
+    """Render the page of a role, with its history for those who may read the trail."""
     context = {
         "role": role,
         "form": form,
@@ -118,7 +118,7 @@ def role_page(request: HttpRequest, role: Group, form: RightsForm, *, status: in
 
 
 def own_role(pk: int) -> Group:
-    """A role that was made here; 404 for the built-in ones, which have no page."""
+    """Return a role, or raise 404 for built-in ones, which have no page."""
     return get_object_or_404(Group.objects.exclude(name__in=BUILT_IN_ROLES), pk=pk)
 
 

@@ -1,7 +1,7 @@
-"""Tell people and admins about changes of sign-in: second factors, passwords, e-mail addresses.
+"""Notify users and admins of changes to sign-in: second factors, passwords, email addresses.
 
-Whoever took over a session or a password would change these first. The owner and every admin hear of it, by
-mail and on the home page.
+An attacker with a session or password would change these first. The owner and every admin are notified by
+mail and on the dashboard.
 """
 
 import logging
@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from portal.audit.models import Event
 from portal.core.dashboard import CARDS, DashboardCard
-from portal.staff.mfa_reset_mail import approvers
+from portal.staff.mfa_reset_mail import get_approvers
 from portal.staff.models import User
 
 logger = logging.getLogger(__name__)
@@ -31,8 +31,8 @@ _OWN_ACTIONS = ("second_factor.added", "second_factor.removed", "second_factor.c
 _ACTIONS = (*_OWN_ACTIONS, "staff.password_changed", "staff.details_changed", "staff.second_factor_reset")
 
 
-def sign_in_change_tell(*, person: User, what: str, by: str, also_to: str = "") -> None:
-    """Mail the person and every admin about `what`, once the open transaction is committed.
+def notify_sign_in_change(*, person: User, what: str, by: str, also_to: str = "") -> None:
+    """Mail the user and every admin about `what`, once the open transaction is committed.
 
     `what` completes "…: ", such as “authenticator app removed”. `by` is who did it, `also_to` an address
     that the person had before. No mail is sent where none is set up.
@@ -42,9 +42,9 @@ def sign_in_change_tell(*, person: User, what: str, by: str, also_to: str = "") 
 
 
 def recent_changes(request: HttpRequest) -> Mapping[str, Any]:
-    """Return `changes`: events of the last days about the reader, for admins about everybody."""
+    """Return `changes`: events of the last days about the reader, for admins about all users."""
     reader: Any = request.user
-    # What a command on the server did has no actor, and whoever runs those needs no notice.
+    # Commands on the server have no actor. Their operators need no notice.
     events = Event.objects.filter(
         action__in=_ACTIONS, time__gte=timezone.now() - SHOWN_FOR, actor_id__isnull=False
     )
@@ -54,15 +54,15 @@ def recent_changes(request: HttpRequest) -> Mapping[str, Any]:
     return {"changes": list(events.order_by("-sequence")[:MOST_SHOWN]), "reader": reader}
 
 
-def home_register() -> None:
-    """Register the home page's card."""
+def register_card() -> None:
+    """Register the dashboard card."""
     CARDS.register(
         "sign-in-changes", DashboardCard("staff/home_sign_in_changes.html", order=5, context=recent_changes)
     )
 
 
 def _mail_all(person: User, what: str, by: str, also_to: str) -> None:
-    readers = {one.email: one for one in [*approvers(), person] if one.email}
+    readers = {one.email: one for one in [*get_approvers(), person] if one.email}
     if also_to:
         readers[also_to] = person
     for address, reader in readers.items():

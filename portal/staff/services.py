@@ -1,4 +1,4 @@
-"""What an admin does with people: add, change the role, disable, enable, sign out. All audited."""
+"""Manage users: create, change the role, disable, enable, unlock, sign out. Everything is audited."""
 
 from django.conf import settings
 from django.contrib.auth.models import Group
@@ -7,24 +7,24 @@ from django.db import transaction
 
 from portal.audit.recording import Origin, record_event
 from portal.core.permissions import describe_permission, within_tenants
-from portal.staff.identity import namesake_of, person_named, person_ref
+from portal.staff.identity import find_namesake, find_person, person_ref
 from portal.staff.idp_mfa import signs_in_elsewhere
-from portal.staff.login_throttle import person_unlock
+from portal.staff.login_throttle import forget_failures
 from portal.staff.models import PasswordLink, User
 from portal.staff.roles import ADMIN, BUILT_IN_ROLES, get_roles
-from portal.staff.security_notices import sign_in_change_tell
-from portal.staff.sessions import sessions_end_all
+from portal.staff.security_notices import notify_sign_in_change
+from portal.staff.sessions import end_all_sessions
 
 
 class StaffRefused(Exception):  # noqa: N818 - reads as what happened
-    """The change of a person is not allowed; the text says why, for people."""
+    """The change of a user is not allowed. The text gives the reason, for the page."""
 
 
 class ValuesRefused(StaffRefused):
-    """What was typed cannot be so. No rule about rights said no, so nothing of it goes on record."""
+    """The values are not valid. This is not about permissions, so the refusal is not recorded."""
 
 
-def staff_create(
+def create_user(
     *,
     by: User | None,
     origin: Origin,
@@ -36,20 +36,19 @@ def staff_create(
     is_demo: bool = False,
     is_limited: bool = False,
 ) -> User:
-    """Adds a person without a password (see password_link_make). `by` None is the program itself.
+    """Create a user without a password (see make_password_link). `by` None is the program itself.
 
-    A limited one reaches nothing before somebody chooses places (portal.staff.tenant_access_services).
-
-    Raises StaffRefused for a taken user name, an unknown role or someone without the right; AuditUnavailable.
+    A limited user may work nowhere until tenants are chosen (portal.staff.tenant_access).
+    Raises StaffRefused for a taken username, an unknown role or a missing permission, and AuditUnavailable.
     """
     with transaction.atomic():
-        staff_lock()
+        lock_staff()
         authorise(by, "staff.create")
         kept = {"username": username, "email": email, "is_demo": is_demo, "is_limited": is_limited}
         person = User(first_name=first_name, last_name=last_name, **kept)
         person.set_unusable_password()
-        _names_check(person)
-        group = _group(by, role)
+        _check_names(person)
+        group = _get_role(by, role)
         person.save()
         person.groups.set([group])
         record_event(
@@ -62,105 +61,105 @@ def staff_create(
     return person
 
 
-def role_change(*, by: User | None, origin: Origin, person: User, role: str, reason: str = "") -> None:
-    """Gives `person` another role, from the next request on. Raises StaffRefused, AuditUnavailable."""
+def change_role(*, by: User | None, origin: Origin, person: User, role: str, reason: str = "") -> None:
+    """Give `person` another role, from the next request on. Raises StaffRefused, AuditUnavailable."""
     with transaction.atomic():
-        staff_lock()
-        person = changeable(by, person)
+        lock_staff()
+        person = authorise_change(by, person)
         old = person.role
         if old == role:
             return
         if old == ADMIN:
-            another_admin_stays(person)
-        person.groups.set([_group(by, role)])
-        _role_record(person, old, role, origin, reason)
+            require_another_admin(person)
+        person.groups.set([_get_role(by, role)])
+        _record_role(person, old, role, origin, reason)
 
 
-def role_withdraw(*, origin: Origin, person: User) -> None:
-    """Takes the role from somebody who cannot come in with it any more: the last admin, too, would be none.
+def withdraw_role(*, origin: Origin, person: User) -> None:
+    """Take the role from a user who can no longer sign in through the provider.
 
-    Unless a password would still let that one in. Raises StaffRefused then, AuditUnavailable.
+    Raises StaffRefused for the last admin if a password still lets them sign in, and AuditUnavailable.
     """
     with transaction.atomic():
-        staff_lock()
+        lock_staff()
         person = User.objects.get(pk=person.pk)
         old = person.role
         if not old:
             return
         if old == ADMIN and person.has_usable_password():
-            another_admin_stays(person)
+            require_another_admin(person)
         person.groups.clear()
-        _role_record(person, old, "", origin)
+        _record_role(person, old, "", origin)
 
 
-def staff_disable(*, by: User | None, origin: Origin, person: User, reason: str = "") -> None:
-    """Shuts `person` out from the next request on; sessions and links end.
+def disable_user(*, by: User | None, origin: Origin, person: User, reason: str = "") -> None:
+    """Disable `person` from the next request on, and end their sessions and links.
 
     Raises StaffRefused, AuditUnavailable.
     """
     with transaction.atomic():
-        staff_lock()
-        person = changeable(by, person)
+        lock_staff()
+        person = authorise_change(by, person)
         if person.role == ADMIN:
-            another_admin_stays(person)
-        sessions_end_all(origin=origin, person=person)
+            require_another_admin(person)
+        end_all_sessions(origin=origin, person=person)
         PasswordLink.objects.filter(person=person).delete()
-        _active_set(person, False, "staff.disabled", origin, reason)
+        _set_active(person, False, "staff.disabled", origin, reason)
 
 
-def staff_enable(*, by: User | None, origin: Origin, person: User) -> None:
-    """Lets `person` in again. Raises StaffRefused, AuditUnavailable."""
+def enable_user(*, by: User | None, origin: Origin, person: User) -> None:
+    """Let `person` sign in again. Raises StaffRefused, AuditUnavailable."""
     with transaction.atomic():
-        staff_lock()
-        _active_set(changeable(by, person), True, "staff.enabled", origin)
+        lock_staff()
+        _set_active(authorise_change(by, person), True, "staff.enabled", origin)
 
 
-def staff_unlock(*, by: User | None, origin: Origin, person: User) -> None:
-    """Lets `person` try to sign in again at once. Raises StaffRefused, AuditUnavailable."""
+def unlock_user(*, by: User | None, origin: Origin, person: User) -> None:
+    """Let `person` try to sign in again at once. Raises StaffRefused, AuditUnavailable."""
     with transaction.atomic():
-        person = changeable(by, person)
-        if person_unlock(person):
+        person = authorise_change(by, person)
+        if forget_failures(person):
             record_event(action="staff.unlocked", origin=origin, object=person_ref(person))
 
 
-def staff_sign_out(*, by: User | None, origin: Origin, person: User) -> int:
-    """Ends every session of `person`; how many. Raises StaffRefused, AuditUnavailable."""
+def sign_out_user(*, by: User | None, origin: Origin, person: User) -> int:
+    """End every session of `person` and return how many. Raises StaffRefused, AuditUnavailable."""
     with transaction.atomic():
-        person = changeable(by, person)
-        return sessions_end_all(origin=origin, person=person)
+        person = authorise_change(by, person)
+        return end_all_sessions(origin=origin, person=person)
 
 
-def password_set(*, origin: Origin, person: User, password: str) -> None:
-    """Stores a new password that was validated before. Raises AuditUnavailable."""
+def set_password(*, origin: Origin, person: User, password: str) -> None:
+    """Store a new password that has been validated. Raises AuditUnavailable."""
     with transaction.atomic():
         person.set_password(password)
-        person_unlock(person)
+        forget_failures(person)
         person.save(update_fields=["password"])
         record_event(action="staff.password_changed", origin=origin, object=person_ref(person))
         if origin.actor_id:  # not a command on the server
-            sign_in_change_tell(person=person, what="new password", by=origin.actor_name)
+            notify_sign_in_change(person=person, what="new password", by=origin.actor_name)
 
 
-def _names_check(person: User) -> None:
+def _check_names(person: User) -> None:
     try:
         person.clean_fields(exclude=["password"])
     except ValidationError as error:
         raise ValuesRefused(" ".join(error.messages)) from error
-    # After the check above: a NUL in a query is an error of its own.
-    username_free_check(person.username)
-    namesake_refuse(person)
+    # After the check above: a NUL in a query would raise another error.
+    check_username_free(person.username)
+    refuse_namesake(person)
 
 
-def username_free_check(username: str) -> None:
-    """Raise ValuesRefused if somebody has this user name, in whatever case."""
-    if known := person_named(username):
+def check_username_free(username: str) -> None:
+    """Raise ValuesRefused if the username is taken, in any case of its letters."""
+    if known := find_person(username):
         difference = "" if known.username == username else " Upper and lower case are the same here."
         raise ValuesRefused(f"The username “{known.username}” is already taken.{difference}")
 
 
-def namesake_refuse(person: User) -> None:
-    """The audit trail names people: raises StaffRefused for a name that somebody else has, in either form."""
-    if namesake := namesake_of(person):
+def refuse_namesake(person: User) -> None:
+    """Raise ValuesRefused if another user has this name: the audit trail shows names."""
+    if namesake := find_namesake(person):
         raise ValuesRefused(
             f"“{person.called}” could be mistaken for {namesake.called} (username {namesake.username}). "
             "Add something that tells them apart, such as a middle name."
@@ -168,23 +167,23 @@ def namesake_refuse(person: User) -> None:
 
 
 def authorise(by: User | None, permission: str) -> None:
-    """Asks again, with fresh eyes: the door may be forgotten, and the role may have changed since."""
+    """Raise StaffRefused unless `by` holds the permission now, whatever the view checked before."""
     if by is not None and not User.objects.get(pk=by.pk).has_perm(permission):
         raise StaffRefused("Your role does not allow this.")
 
 
-def changeable(by: User | None, person: User) -> User:
-    """The person as stored now, if `by` may change them, who may all that the person may."""
+def authorise_change(by: User | None, person: User) -> User:
+    """Return the user as stored now. Raises StaffRefused unless `by` holds all permissions of that user."""
     authorise(by, "staff.update")
     if by is not None and by.pk == person.pk:
         raise StaffRefused("You can’t change your own permissions. Ask another admin.")
     person = User.objects.get(pk=person.pk)
-    rights_ensure(by, get_roles().get(person.role, frozenset()))
+    require_permissions(by, get_roles().get(person.role, frozenset()))
     return person
 
 
-def rights_ensure(by: User | None, rights: frozenset[str]) -> None:
-    """Nobody gives rights that they lack, nor takes over an account that has them. Raises StaffRefused."""
+def require_permissions(by: User | None, rights: frozenset[str]) -> None:
+    """Raise StaffRefused if `by` lacks one of the permissions that they grant or that an account holds."""
     if by is None:
         return
     missing = rights - User.objects.get(pk=by.pk).get_all_permissions()
@@ -193,26 +192,26 @@ def rights_ensure(by: User | None, rights: frozenset[str]) -> None:
         raise StaffRefused(f"This involves permissions that you do not have yourself: {words}. Ask an admin.")
 
 
-def rights_of(person: User) -> frozenset[str]:
-    """What the person may, or could if they were not disabled."""
+def get_permissions(person: User) -> frozenset[str]:
+    """Return the permissions of a user, also while they are disabled."""
     held = get_roles().get(person.role, frozenset())
     return within_tenants(held) if person.is_limited else held
 
 
-def another_admin_stays(person: User) -> None:
-    """Raises StaffRefused if nobody else could undo it: an admin who can sign in and is not limited."""
+def require_another_admin(person: User) -> None:
+    """Raise StaffRefused unless another admin remains who can sign in and is not limited."""
     others = User.objects.filter(groups__name=ADMIN, is_active=True, is_limited=False).exclude(pk=person.pk)
     others = others.exclude(is_demo=True) if settings.PRODUCTION else others
-    if person.is_active and not any(_has_a_way_in(other) for other in others):
+    if person.is_active and not any(_can_sign_in(other) for other in others):
         raise StaffRefused("This is the last active admin who can sign in. Add another admin first.")
 
 
-def _has_a_way_in(person: User) -> bool:
-    """A password or an account at the provider: somebody invited who never came is nobody to rely on."""
+def _can_sign_in(person: User) -> bool:
+    """Return whether the user has a password or an account at the provider, unlike an open invitation."""
     return person.has_usable_password() or signs_in_elsewhere(person)
 
 
-def _active_set(person: User, active: bool, action: str, origin: Origin, reason: str = "") -> None:
+def _set_active(person: User, active: bool, action: str, origin: Origin, reason: str = "") -> None:
     if person.is_active == active:
         return
     person.is_active = active
@@ -227,12 +226,12 @@ def _active_set(person: User, active: bool, action: str, origin: Origin, reason:
     )
 
 
-def staff_lock() -> None:
-    """Changes of staff queue: two admins who demote each other at once must not leave none."""
+def lock_staff() -> None:
+    """Serialise changes of users: two admins who demote each other must not leave none."""
     list(Group.objects.select_for_update().filter(name=ADMIN))
 
 
-def _role_record(person: User, old: str, new: str, origin: Origin, reason: str = "") -> None:
+def _record_role(person: User, old: str, new: str, origin: Origin, reason: str = "") -> None:
     record_event(
         action="staff.role_changed",
         origin=origin,
@@ -244,8 +243,8 @@ def _role_record(person: User, old: str, new: str, origin: Origin, reason: str =
     )
 
 
-def _group(by: User | None, role: str) -> Group:
-    """The role's row, if `by` may give it. Raises StaffRefused."""
+def _get_role(by: User | None, role: str) -> Group:
+    """Return the role. Raises StaffRefused if it does not exist or `by` may not give it."""
     try:
         group = Group.objects.get(name=role)
     except ObjectDoesNotExist as error:
@@ -256,5 +255,5 @@ def _group(by: User | None, role: str) -> Group:
             else f"There is no role “{role}”. The roles are: {', '.join(get_roles())}."
         )
         raise StaffRefused(words) from error
-    rights_ensure(by, get_roles()[role])
+    require_permissions(by, get_roles()[role])
     return group

@@ -1,4 +1,4 @@
-"""Pages about one's own sessions: the list with its end buttons, and the sign of life of an open form."""
+"""Pages about one's own sessions: the list, and the request that keeps an open form alive."""
 
 import time
 
@@ -12,10 +12,10 @@ from django.shortcuts import redirect, render
 from portal.audit.recording import origin_of
 from portal.core.view_access import SIGNED_IN
 from portal.core.views import PortalView
-from portal.staff.sessions import SEEN, sessions_end, sessions_of
-from portal.staff.user_page import user_of
+from portal.staff.sessions import SEEN, end_sessions, get_sessions
+from portal.staff.user_page import get_user
 
-# What of a User-Agent names the browser and the system it runs on; the first one found counts.
+# Names of browsers and systems in a User-Agent; the first one found counts.
 _BROWSERS = {"Edg": "Edge", "OPR": "Opera", "Firefox": "Firefox", "Chrome": "Chrome", "Safari": "Safari"}
 _SYSTEMS = {
     "Android": "Android",
@@ -28,39 +28,39 @@ _SYSTEMS = {
 
 
 def browser_words(agent: str) -> str:
-    """A User-Agent in short: “Firefox on Windows”. As it is where it names neither."""
+    """Return a User-Agent in short: “Firefox on Windows”; unchanged if it names neither."""
     browser = next((name for mark, name in _BROWSERS.items() if mark in agent), "")
     system = next((name for mark, name in _SYSTEMS.items() if mark in agent), "")
     return " on ".join(filter(None, (browser, system))) or agent
 
 
 class SessionsView(PortalView):
-    """/accounts/sessions/ — where one is signed in."""
+    """/accounts/sessions/: where the user is signed in."""
 
     access = SIGNED_IN
     unenrolled = True
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """The list."""
+        """Show the list."""
         context = {
-            "rows": [(one, browser_words(one.user_agent)) for one in sessions_of(user_of(request))],
+            "rows": [(one, browser_words(one.user_agent)) for one in get_sessions(get_user(request))],
             "idle_minutes": settings.SESSION_IDLE_SECONDS // 60,
         }
         return render(request, "usersessions/list.html", context)
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Ends one session (`session`, its number) or all others (`others`); never the one that asks."""
-        chosen = [one for one in sessions_of(user_of(request)) if not one.is_current()]
+        """End one session (`session`, its number) or all others (`others`), never the current one."""
+        chosen = [one for one in get_sessions(get_user(request)) if not one.is_current()]
         if "others" not in request.POST:
             chosen = [one for one in chosen if str(one.pk) == request.POST.get("session")]
         with transaction.atomic():
-            ended = sessions_end(origin=origin_of(request), person=user_of(request), sessions=chosen)
+            ended = end_sessions(origin=origin_of(request), person=get_user(request), sessions=chosen)
         messages.success(request, f"{ended} signed out." if ended else "That session had already ended.")
         return redirect("staff:sessions")
 
 
 class KeepAliveView(PortalView):
-    """/accounts/keep-alive/ — for portal.js: the person is still there, and the page gets a fresh token.
+    """/accounts/keep-alive/: for portal.js, while the user is active; returns a fresh form token.
 
     After signing in again in another tab the token of a form is an old one; what was typed stays.
     """
@@ -69,12 +69,12 @@ class KeepAliveView(PortalView):
     unenrolled = True
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """Counts as a click. `user` lets a page stay hidden from a person who did not open it."""
+        """Count as activity. `user` lets a page stay hidden from another user."""
         request.session[SEEN] = int(time.time())  # at once, however recent the last click was
         return JsonResponse(
             {
                 "token": get_token(request),
                 "seconds": settings.SESSION_IDLE_SECONDS,
-                "user": str(user_of(request).pk),
+                "user": str(get_user(request).pk),
             }
         )

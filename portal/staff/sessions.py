@@ -25,7 +25,7 @@ from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 
 from portal.audit.recording import Origin, origin_of, record_event, session_digest
-from portal.core.lock_timeout import lock_timeout
+from portal.core.database import lock_timeout
 from portal.staff.identity import person_ref
 from portal.staff.models import User
 
@@ -78,11 +78,11 @@ class SessionLimitsMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """A session without marks is over, too: nobody began it here."""
+        """End sessions that are idle or too old, and those that did not begin at this portal."""
         if request.user.is_authenticated:
-            if session_is_over(request):
+            if is_session_over(request):
                 was_idle = time.time() - request.session.get(SEEN, 0) >= settings.SESSION_IDLE_SECONDS
-                session_expire(request)
+                expire_session(request)
                 return _say_why(self.get_response(request), "idle" if was_idle else "limit")
             if POLLED not in request.headers and time.time() - request.session[SEEN] >= _SEEN_STEP:
                 request.session[SEEN] = int(time.time())
@@ -100,12 +100,12 @@ def _say_why(response: HttpResponse, why: str) -> HttpResponse:
 
 
 def _lock_timeout_if_saving(request: HttpRequest) -> AbstractContextManager[None]:
-    """Limit the wait for a locked database, which a finished answer is not worth."""
+    """Limit the wait for a locked database while the session is saved."""
     return lock_timeout(_SAVE_WAIT) if getattr(request.session, "modified", False) else nullcontext()
 
 
-def session_is_over(request: HttpRequest) -> bool:
-    """Idle for SESSION_IDLE_SECONDS, or begun SESSION_COOKIE_AGE seconds ago."""
+def is_session_over(request: HttpRequest) -> bool:
+    """Return whether it was idle for SESSION_IDLE_SECONDS or began SESSION_COOKIE_AGE seconds ago."""
     now = time.time()
     began, seen = request.session.get(BEGAN, 0), request.session.get(SEEN, 0)
     return bool(
@@ -115,28 +115,29 @@ def session_is_over(request: HttpRequest) -> bool:
     )
 
 
-def session_expire(request: HttpRequest) -> None:
-    """Signs out without asking, and records it."""
+def expire_session(request: HttpRequest) -> None:
+    """Sign the user out and record it."""
     record_event(action="session.expired", origin=origin_of(request))
     UserSession.objects.filter(session_key=request.session.session_key).delete()
     logout(request)
 
 
-def session_began(*, request: HttpRequest, user: User, **_: Any) -> None:
-    """Marks a new session. Receives django.contrib.auth's user_logged_in.
+def start_session(*, request: HttpRequest, user: User, **_: Any) -> None:
+    """Mark a new session with its times. Receives django.contrib.auth's user_logged_in.
 
-    The password may be older than the session: a code comes minutes after it, and is no proof for step-up.
+    The password may be older than the session, as a code follows minutes later. A code does not count as
+    step-up.
     """
     now = int(time.time())
-    # 0 from a provider that does not say when it asked: that is an answer, and proves nothing.
+    # 0 from a provider that does not say when it asked: this counts as never.
     proved = request.session.pop(PROVED_ELSEWHERE, None)
     if proved is None:
         proved = _proved_on_the_way(request, user) or now
     request.session.update({BEGAN: now, SEEN: now, PROVED: proved})
 
 
-def step_up_taken(request: HttpRequest) -> None:
-    """The person proved again who they are: recorded, and from here on under a new session id."""
+def record_step_up(request: HttpRequest) -> None:
+    """Record a step-up and give the session a new id."""
     record_event(action="session.stepped_up", origin=origin_of(request), outcome="success")
     before = request.session.session_key
     request.session[PROVED] = int(time.time())
@@ -144,37 +145,37 @@ def step_up_taken(request: HttpRequest) -> None:
     UserSession.objects.filter(session_key=before).update(session_key=request.session.session_key)
 
 
-def proof_noted(request: HttpRequest, mark: str) -> None:
-    """Note that the person gave their password, or a second factor, again just now."""
+def record_proof(request: HttpRequest, mark: str) -> None:
+    """Mark that the user has just confirmed their password or second factor."""
     request.session[mark] = int(time.time())
 
 
-def proof_is_fresh(request: HttpRequest, mark: str) -> bool:
+def is_proof_fresh(request: HttpRequest, mark: str) -> bool:
     """Return whether that was less than STEP_UP_MAX_AGE seconds ago."""
     age = time.time() - request.session.get(mark, 0)
     return bool(-60 <= age < settings.STEP_UP_MAX_AGE)
 
 
-def step_up_is_fresh(request: HttpRequest) -> bool:
-    """Whether password or passkey were given less than STEP_UP_MAX_AGE seconds ago; signing in counts."""
-    return proof_is_fresh(request, PROVED)
+def is_step_up_fresh(request: HttpRequest) -> bool:
+    """Return whether password or passkey were given within STEP_UP_MAX_AGE seconds; signing in counts."""
+    return is_proof_fresh(request, PROVED)
 
 
-def sessions_forget_expired() -> None:
-    """Empties what nobody can use any more. Done regularly by workers (portal.tasks.periodic)."""
+def delete_expired_sessions() -> None:
+    """Delete expired sessions. Workers call it regularly (portal.tasks.periodic)."""
     import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
     over = timezone.now() - timedelta(seconds=settings.SESSION_COOKIE_AGE + 60)
     UserSession.objects.filter(created_at__lt=over).delete()
 
 
-def sessions_of(person: User) -> list[UserSession]:
-    """The open sessions of a person, newest first."""
+def get_sessions(person: User) -> list[UserSession]:
+    """Return the open sessions of a user, newest first."""
     found: list[UserSession] = UserSession.objects.purge_and_list(person)
     return sorted(found, key=lambda session: session.created_at, reverse=True)
 
 
-def sessions_end(*, origin: Origin, person: User, sessions: Iterable[UserSession]) -> int:
-    """Ends these sessions at once; how many. Raises AuditUnavailable before the first one ends."""
+def end_sessions(*, origin: Origin, person: User, sessions: Iterable[UserSession]) -> int:
+    """End these sessions and return how many. Raises AuditUnavailable before the first one ends."""
     ending = list(sessions)
     for session in ending:
         record_event(
@@ -187,19 +188,19 @@ def sessions_end(*, origin: Origin, person: User, sessions: Iterable[UserSession
     return len(ending)
 
 
-def sessions_end_all(*, origin: Origin, person: User) -> int:
-    """Ends every session of a person at once, one that is just beginning, too; how many were listed.
+def end_all_sessions(*, origin: Origin, person: User) -> int:
+    """End every session of a user, also one that is just beginning; return how many were listed.
 
     Raises AuditUnavailable.
     """
     with transaction.atomic():
-        ended = sessions_end(origin=origin, person=person, sessions=sessions_of(person))
+        ended = end_sessions(origin=origin, person=person, sessions=get_sessions(person))
         User.objects.filter(pk=person.pk).update(session_epoch=F("session_epoch") + 1)
     return ended
 
 
 def _proved_on_the_way(request: HttpRequest, person: User) -> int:
-    """When the person gave password or passkey to get here, as allauth noted it; 0 if it did not."""
+    """Return when the user gave password or passkey in this sign-in, by allauth's records; 0 if never."""
     given = [
         record["at"]
         for record in get_authentication_records(request, person)

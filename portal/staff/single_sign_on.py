@@ -1,4 +1,4 @@
-"""Single sign-on: what the OpenID provider says about a person, what that makes of them, who is refused.
+"""Single sign-on: which user the claims of the OpenID provider belong to, and who is refused.
 
 allauth talks to the provider; the views are in portal.staff.single_sign_on_views. A person is known by the
 provider's subject alone, never by name or address, and has the role of their groups in OIDC_ROLE_GROUPS.
@@ -19,55 +19,55 @@ from portal.staff.identity import person_ref
 from portal.staff.identity_tokens import CLOCK_TOLERANCE
 from portal.staff.idp_mfa import provider_id
 from portal.staff.models import User
-from portal.staff.sessions import PASSWORD_AGAIN, PROVED_ELSEWHERE, proof_noted, step_up_taken
-from portal.staff.sso_users import ProviderRefused, person_of_claims
+from portal.staff.sessions import PASSWORD_AGAIN, PROVED_ELSEWHERE, record_proof, record_step_up
+from portal.staff.sso_users import ProviderRefused, get_person_from_claims
 
 CONFIRM = "redirect"  # allauth's name for a journey that ends at a page, without a sign-in
 
 
 class SingleSignOnAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
-    """allauth's hooks. The one provider comes from settings: rows in the database add no other."""
+    """Hooks of allauth. The only provider comes from settings: rows in the database add no other."""
 
     def list_apps(self, request: Any, provider: Any = None, client_id: Any = None) -> list[SocialApp]:
-        """The provider of the settings, none while single sign-on is off."""
+        """Return the provider of the settings, none while single sign-on is off."""
         return [_app()] if settings.OIDC_SERVER_URL else []
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
-        """People are made in pre_social_login, or not at all."""
+        """Return False: pre_social_login creates users."""
         return False
 
     def get_requests_session(self) -> Any:
-        """Straight to the provider: no proxy or key from the environment, no redirects."""
+        """Return a session without proxies or keys from the environment, and without redirects."""
         session = super().get_requests_session()
         session.trust_env, session.max_redirects = False, 0
         session.verify = settings.OIDC_CA_FILE or True
         return session
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
-        """Lets the person in, or confirms that it is still them. Raises ImmediateHttpResponse otherwise."""
+        """Sign the user in, or confirm a step-up. Raises ImmediateHttpResponse otherwise."""
         try:
             token, claims = _claims(sociallogin)
             if sociallogin.state.get("process") == CONFIRM:
                 _confirm(request, sociallogin, token)
                 return
             person = sociallogin.user if sociallogin.is_existing else None
-            sociallogin.user = person_of_claims(
+            sociallogin.user = get_person_from_claims(
                 origin=origin_of(request), person=person, account=sociallogin.account, claims=claims
             )
             request.session[PROVED_ELSEWHERE] = _auth_time(token)
         except ProviderRefused as refusal:
-            raise ImmediateHttpResponse(sign_in_refused(request, refusal, sociallogin)) from refusal
+            raise ImmediateHttpResponse(refuse_sign_in(request, refusal, sociallogin)) from refusal
 
     def on_authentication_error(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
-        """The provider said no, or something that makes no sense. Raises ImmediateHttpResponse."""
+        """Refuse after an error or an invalid response of the provider. Raises ImmediateHttpResponse."""
         failure = ProviderRefused("The provider did not confirm who you are.", "provider_failed", 502)
-        raise ImmediateHttpResponse(sign_in_refused(request, failure))
+        raise ImmediateHttpResponse(refuse_sign_in(request, failure))
 
 
-def sign_in_refused(
+def refuse_sign_in(
     request: HttpRequest, refusal: ProviderRefused, sociallogin: SocialLogin | None = None
 ) -> HttpResponse:
-    """Records the failure and says what it means. Raises AuditUnavailable."""
+    """Record the failure and show what it means. Raises AuditUnavailable."""
     person = sociallogin.user if sociallogin and sociallogin.is_existing else None
     record_event(
         action="session.sign_in_failed",
@@ -95,7 +95,7 @@ def _app() -> SocialApp:
     )
 
 
-def answer_set_aside(sociallogin: SocialLogin) -> SocialLogin:
+def set_answer_aside(sociallogin: SocialLogin) -> SocialLogin:
     """Keep the provider's answer in `provider_answer` only: it may hold what no database stores."""
     sociallogin.provider_answer = sociallogin.account.extra_data
     sociallogin.account.extra_data = {}
@@ -118,17 +118,17 @@ def _claims(sociallogin: SocialLogin) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _confirm(request: HttpRequest, sociallogin: SocialLogin, token: dict[str, Any]) -> None:
-    """Step-up: the same person, who typed their password at the provider just now."""
+    """Record a step-up if the same user has just entered their password at the provider."""
     if not sociallogin.is_existing or sociallogin.user.pk != request.user.pk:
         raise ProviderRefused("You signed in at the provider as a different person.", "somebody_else", 403)
     if _auth_time(token) < sociallogin.state["data"]["began"] - CLOCK_TOLERANCE:
         raise ProviderRefused("The provider did not ask for your password again.", "not_fresh", 403)
-    step_up_taken(request)
-    proof_noted(request, PASSWORD_AGAIN)
+    record_step_up(request)
+    record_proof(request, PASSWORD_AGAIN)
 
 
 def _auth_time(token: dict[str, Any]) -> int:
-    """When the person last proved who they are at the provider; 0 if it does not say."""
+    """Return when the user last authenticated at the provider, 0 if it does not say."""
     stated = token.get("auth_time")
     latest = time.time() + CLOCK_TOLERANCE
     known = isinstance(stated, int) and not isinstance(stated, bool) and stated <= latest

@@ -1,4 +1,4 @@
-"""To the OpenID provider and back: sign in there, or confirm there that it is still you."""
+"""Redirects to the OpenID provider and back, for sign-in and for step-up."""
 
 import logging
 import secrets
@@ -18,57 +18,57 @@ from django.urls import reverse
 
 from portal.core.view_access import PUBLIC, SIGNED_IN
 from portal.core.views import PortalView
-from portal.staff.identity_tokens import metadata_check, subject_check, token_decode
+from portal.staff.identity_tokens import check_metadata, check_subject, decode_token
 from portal.staff.idp_mfa import provider_id, signs_in_elsewhere, vouched
-from portal.staff.single_sign_on import CONFIRM, answer_set_aside, sign_in_refused
+from portal.staff.single_sign_on import CONFIRM, refuse_sign_in, set_answer_aside
 from portal.staff.sso_users import ProviderRefused
 
 logger = logging.getLogger(__name__)
-# What breaks when a provider is away or answers nonsense; the errors of requests are OSErrors.
+# Errors of a provider that is away or sends invalid responses. Those of requests are OSErrors.
 _PROVIDER_ERRORS = (OSError, KeyError, TypeError, ValueError, AttributeError)
 
 
 class _Exchange(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
-    """allauth's exchange of the code for a token, at an address of our own."""
+    """allauth's exchange of the code for a token, at an address of the portal."""
 
     def get_callback_url(self, request: HttpRequest, app: Any) -> str:
-        """Where the provider sends people back to; it must be told this address."""
+        """Return the redirect address, which is registered at the provider."""
         return request.build_absolute_uri(reverse("staff:sso_callback"))
 
     @property
     def openid_config(self) -> Any:
-        """The provider's metadata, read once per request. Raises MetadataRefused."""
+        """Return the provider's metadata, read once per request. Raises MetadataRefused."""
         metadata = super().openid_config
-        metadata_check(metadata)
+        check_metadata(metadata)
         return metadata
 
     def complete_login(self, *args: Any, **kwargs: Any) -> Any:
-        """As in allauth, without storing what the provider says."""
-        return answer_set_aside(super().complete_login(*args, **kwargs))
+        """Complete the login as in allauth, without storing the claims."""
+        return set_answer_aside(super().complete_login(*args, **kwargs))
 
     def _fetch_user_info(self, access_token: str) -> Any:
-        """The answer of the userinfo endpoint. Raises OAuth2Error for one about nobody."""
+        """Return the claims of the userinfo endpoint. Raises OAuth2Error if they name no user."""
         info = super()._fetch_user_info(access_token)
-        subject_check(info)
+        check_subject(info)
         return info
 
     def _decode_id_token(self, app: Any, id_token: Any) -> dict[str, Any]:
-        """Checks the token's signature even though it came over TLS, and every claim. Raises OAuth2Error."""
+        """Check the token's signature, although it came over TLS, and every claim. Raises OAuth2Error."""
         with provider_adapter().get_requests_session() as session:
             answer = session.get(self.openid_config["jwks_uri"])
             answer.raise_for_status()
-        return token_decode(
+        return decode_token(
             token=id_token, metadata=self.openid_config, keys=answer.json(), client_id=app.client_id
         )
 
 
 class SingleSignOnView(PortalView):
-    """/accounts/sso/ — the button on the sign-in page."""
+    """/accounts/sso/: the button on the sign-in page."""
 
     access = PUBLIC
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
-        """To the provider."""
+        """Redirect to the provider."""
         _on_or_404()
         if request.user.is_authenticated:
             return redirect("/")
@@ -77,19 +77,19 @@ class SingleSignOnView(PortalView):
 
 
 class ConfirmThereView(PortalView):
-    """/accounts/sso/confirm/ — step-up for people who have no password here."""
+    """/accounts/sso/confirm/: step-up for users without a password here."""
 
     access = SIGNED_IN
     unenrolled = True
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """Says what is about to happen."""
+        """Show what will happen."""
         self._theirs_or_404(request)
         context = {"provider": settings.OIDC_NAME, "next": request.GET.get("next", "")}
         return render(request, "staff/single_sign_on_confirm.html", context)
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
-        """To the provider, which is to ask for the password whatever it remembers."""
+        """Redirect to the provider, which must ask for the password again."""
         self._theirs_or_404(request)
         return _to_provider(request, CONFIRM, prompt="login", max_age="0")
 
@@ -99,12 +99,12 @@ class ConfirmThereView(PortalView):
 
 
 class CallbackView(PortalView):
-    """/accounts/sso/callback/ — where the provider sends people back to."""
+    """/accounts/sso/callback/: where the provider sends users back to."""
 
     access = PUBLIC
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        """Signs in, or says why not."""
+        """Sign the user in, or show why not."""
         _on_or_404()
         mark = vouched.set(settings.OIDC_TRUST_SECOND_FACTOR)
         try:
@@ -120,7 +120,7 @@ class CallbackView(PortalView):
 
 
 def _to_provider(request: HttpRequest, process: str, **parameters: str) -> HttpResponse:
-    """A page that leads on: a redirect after a form would need the provider in the policy for forms."""
+    """Return a page that redirects: a redirect after a form would need the provider in the form policy."""
     wanted = request.POST.get("next", "")
     nonce = secrets.token_urlsafe(32)
     provider = provider_adapter().get_provider(request, provider_id())
@@ -144,7 +144,7 @@ def _to_provider(request: HttpRequest, process: str, **parameters: str) -> HttpR
 
 def _provider_away(request: HttpRequest) -> HttpResponse:
     text = "The provider does not respond, or its response could not be understood."
-    return sign_in_refused(request, ProviderRefused(text, "provider_away", 502))
+    return refuse_sign_in(request, ProviderRefused(text, "provider_away", 502))
 
 
 def _on_or_404() -> None:

@@ -1,4 +1,4 @@
-"""People of the OpenID provider: made at their first sign-in, given the role of their groups at each one."""
+"""Users of the OpenID provider: created at the first sign-in, with the role of their groups at each one."""
 
 import re
 from contextlib import suppress
@@ -12,30 +12,30 @@ from django.db import IntegrityError, transaction
 
 from portal.audit.recording import Origin, origin_system
 from portal.staff.backends import StaffBackend
-from portal.staff.identity import namesake_of
+from portal.staff.identity import find_namesake
 from portal.staff.models import User
-from portal.staff.services import StaffRefused, role_change, role_withdraw, staff_create
-from portal.staff.sessions import sessions_end_all
+from portal.staff.services import StaffRefused, change_role, create_user, withdraw_role
+from portal.staff.sessions import end_all_sessions
 
 _SYSTEM = "single sign-on"
 
 
 class ProviderRefused(Exception):  # noqa: N818 - reads as what happened
-    """A sign-in through the provider that opens nothing: what it means for people, a code, an HTTP status."""
+    """A refused sign-in through the provider: the reason for the page, a code and an HTTP status."""
 
     def __init__(self, text: str, code: str, status: int) -> None:
         super().__init__(text)
         self.code, self.status = code, status
 
 
-def person_of_claims(
+def get_person_from_claims(
     *, origin: Origin, person: User | None, account: SocialAccount, claims: dict[str, Any]
 ) -> User:
-    """The person that `claims` are about, with the role of their groups; made here if `person` is None.
+    """Return the user of `claims` with the role of their groups; create one if `person` is None.
 
     Raises ProviderRefused for somebody without a role or disabled, AuditUnavailable.
     """
-    role = role_of_claims(claims)
+    role = get_role_from_claims(claims)
     if person is not None and not StaffBackend().user_can_authenticate(person):
         raise ProviderRefused("Your account in this portal is disabled.", "disabled", 403)
     if not role:
@@ -44,29 +44,29 @@ def person_of_claims(
         raise ProviderRefused("You are not in a group that has access to this portal.", "no_group", 403)
     try:
         if person is None:
-            return _person_make(account, claims, role)
-        role_change(by=None, origin=origin_system(_SYSTEM), person=person, role=role)
+            return _create_person(account, claims, role)
+        change_role(by=None, origin=origin_system(_SYSTEM), person=person, role=role)
         return User.objects.get(pk=person.pk)
     except StaffRefused as refusal:
         raise ProviderRefused(str(refusal), "role", 403) from refusal
 
 
 def _access_end(person: User) -> None:
-    """They are in no group any more: neither sessions nor a role outlast that."""
+    """End the sessions and the role of a user who is no longer in any group."""
     origin = origin_system(_SYSTEM)
     with transaction.atomic():
-        sessions_end_all(origin=origin, person=person)
+        end_all_sessions(origin=origin, person=person)
         with suppress(StaffRefused):
-            role_withdraw(origin=origin, person=person)
+            withdraw_role(origin=origin, person=person)
 
 
-def role_of_claims(claims: dict[str, Any]) -> str:
-    """The role of the first group in OIDC_ROLE_GROUPS that the person is in, "" for none."""
+def get_role_from_claims(claims: dict[str, Any]) -> str:
+    """Return the role of the first group in OIDC_ROLE_GROUPS that the user is in, "" for none."""
     groups: Any = claims
     for part in settings.OIDC_GROUPS_CLAIM.split("."):
         groups = groups.get(part) if isinstance(groups, dict) else None
     listed = [groups] if isinstance(groups, str) else groups
-    # The keys of an object, or a list with something else in it, are no statement about groups.
+    # Groups are a list of texts. The keys of an object, or a mixed list, are not groups.
     if not isinstance(listed, list) or not all(isinstance(group, str) for group in listed):
         return ""
     held = set(listed)
@@ -74,11 +74,11 @@ def role_of_claims(claims: dict[str, Any]) -> str:
     return next((role for group, role in roles.items() if group in held), "")
 
 
-def _person_make(account: SocialAccount, claims: dict[str, Any], role: str) -> User:
+def _create_person(account: SocialAccount, claims: dict[str, Any], role: str) -> User:
     username, first, last = _names_free(claims)
     try:
         with transaction.atomic():
-            person = staff_create(
+            person = create_user(
                 by=None,
                 origin=origin_system(_SYSTEM),
                 role=role,
@@ -97,16 +97,16 @@ def _person_make(account: SocialAccount, claims: dict[str, Any], role: str) -> U
 
 
 def _names_free(claims: dict[str, Any]) -> tuple[str, str, str]:
-    """User name, first and last name as at the provider; with the user name if somebody is called so here."""
+    """Return username, first and last name; with the username if another user has this name."""
     username = _username_free(_text(claims, "preferred_username"))
     first, last = _text(claims, "given_name"), _text(claims, "family_name")
-    if namesake_of(User(username=username, first_name=first, last_name=last)):
+    if find_namesake(User(username=username, first_name=first, last_name=last)):
         last = f"{last[: 147 - len(username)]} ({username})".strip()
     return username, first, last
 
 
 def _username_free(wanted: str) -> str:
-    """A name like the one at the provider, with a number if somebody here has it: they may be two people."""
+    """Return a username like the one at the provider, with a number if it is taken."""
     name = re.sub(r"[^\w.@+-]", "", wanted, flags=re.ASCII)[:140] or "person"
     taken = {
         known.lower()

@@ -1,4 +1,4 @@
-"""What a person is called and where mail reaches them: another admin changes it. Audited."""
+"""Change a user's name and email address, by another admin. Audited."""
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -6,18 +6,18 @@ from django.db import transaction
 from portal.audit.recording import Origin, record_event
 from portal.staff.identity import person_ref
 from portal.staff.models import User
-from portal.staff.security_notices import sign_in_change_tell
-from portal.staff.services import StaffRefused, changeable, namesake_refuse, staff_lock
+from portal.staff.security_notices import notify_sign_in_change
+from portal.staff.services import StaffRefused, authorise_change, lock_staff, refuse_namesake
 
 
-def details_change(*, by: User, origin: Origin, person: User, **details: str) -> None:
-    """Stores `first_name`, `last_name`, `email`; an address that is given up hears of it.
+def change_details(*, by: User, origin: Origin, person: User, **details: str) -> None:
+    """Store `first_name`, `last_name`, `email`, and notify a replaced address.
 
     Raises StaffRefused, AuditUnavailable.
     """
     with transaction.atomic():
-        staff_lock()
-        person = changeable(by, person)
+        lock_staff()
+        person = authorise_change(by, person)
         before = {name: getattr(person, name) for name in details}
         if details == before:
             return
@@ -28,7 +28,7 @@ def details_change(*, by: User, origin: Origin, person: User, **details: str) ->
         except ValidationError as error:
             raise StaffRefused(" ".join(error.messages)) from error
         if {"first_name", "last_name"} & {name for name in details if details[name] != before[name]}:
-            namesake_refuse(person)
+            refuse_namesake(person)
         person.save(update_fields=sorted(details))
         record_event(
             action="staff.details_changed",
@@ -40,4 +40,4 @@ def details_change(*, by: User, origin: Origin, person: User, **details: str) ->
         old = before.get("email", "")
         if "email" in details and old != person.email:
             what = f"email address changed to {person.email or 'none'}"
-            sign_in_change_tell(person=person, what=what, by=by.called, also_to=old)
+            notify_sign_in_change(person=person, what=what, by=by.called, also_to=old)

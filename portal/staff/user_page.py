@@ -1,4 +1,4 @@
-"""One person's page, and how each button on it comes back to it."""
+"""The page of a user, and how each button returns to it."""
 
 from typing import Any
 
@@ -10,38 +10,40 @@ from django.shortcuts import redirect, render
 from portal.audit.history import get_history
 from portal.audit.recording import origin_of
 from portal.core.permissions import describe_permissions
-from portal.core.view_access import refusal_noted
+from portal.core.view_access import set_refusal
 from portal.staff.forms import DisableForm, ReasonForm, RoleForm
 from portal.staff.idp_mfa import signs_in_elsewhere
-from portal.staff.login_throttle import locks_of
-from portal.staff.mfa import second_factors_of
-from portal.staff.mfa_reset_mail import resets_open
+from portal.staff.login_throttle import get_locks
+from portal.staff.mfa import get_second_factors
+from portal.staff.mfa_reset_mail import get_open_resets
 from portal.staff.models import PasswordLink, User
-from portal.staff.password_links import link_terms
-from portal.staff.services import StaffRefused, ValuesRefused, rights_of
-from portal.staff.sessions import sessions_of
-from portal.staff.tenant_access_services import places_words
+from portal.staff.password_links import get_link_terms
+from portal.staff.services import StaffRefused, ValuesRefused, get_permissions
+from portal.staff.sessions import get_sessions
+from portal.staff.tenant_access import describe_tenant_access
 
 
-def user_of(request: HttpRequest) -> User:
-    """Who is signed in."""
-    assert isinstance(request.user, User)  # noqa: S101 - the door lets nobody else through
+def get_user(request: HttpRequest) -> User:
+    """Return the user who is signed in."""
+    assert isinstance(request.user, User)  # noqa: S101 - the middleware refuses anonymous users
     return request.user
 
 
-def person_page(request: HttpRequest, person: User, *, status: int = 200, **forms: Any) -> HttpResponse:
-    """The page; `forms` are those that come back with what is wrong: form, reason_form or disable_form."""
-    reader = user_of(request)
+def render_person_page(
+    request: HttpRequest, person: User, *, status: int = 200, **forms: Any
+) -> HttpResponse:
+    """Render the page. `forms` are those with errors: form, reason_form or disable_form."""
+    reader = get_user(request)
     may_change = reader.pk != person.pk and reader.has_perm("staff.update")
     context = {
         "person": person,
         "link": PasswordLink.objects.filter(person=person).first(),
-        "second_factors": second_factors_of(person),
-        "locks": locks_of(person),
+        "second_factors": get_second_factors(person),
+        "locks": get_locks(person),
         "is_self": reader.pk == person.pk,
         "may_change": may_change,
-        "rights": describe_permissions(rights_of(person)),
-        "places": places_words(person),
+        "rights": describe_permissions(get_permissions(person)),
+        "places": describe_tenant_access(person),
         "history": get_history(connection="", guid=str(person.pk), kind="person", query=request.GET)
         if reader.has_perm("audit.view")
         else None,
@@ -51,39 +53,41 @@ def person_page(request: HttpRequest, person: User, *, status: int = 200, **form
     return render(request, "staff/page.html", context, status=status)
 
 
-def step_done(request: HttpRequest, person: User, service: Any, message: str, **values: Any) -> HttpResponse:
-    """Calls a service of portal.staff.services and goes back to the person's page."""
+def finish_step(
+    request: HttpRequest, person: User, service: Any, message: str, **values: Any
+) -> HttpResponse:
+    """Call a service of portal.staff.services and return to the user's page."""
     try:
-        service(by=user_of(request), origin=origin_of(request), person=person, **values)
+        service(by=get_user(request), origin=origin_of(request), person=person, **values)
     except StaffRefused as refusal:
-        return person_refused(request, person, refusal)
+        return render_refused(request, person, refusal)
     messages.success(request, message)
     return redirect("staff:page", pk=person.pk)
 
 
-def person_refused(request: HttpRequest, person: User, refusal: StaffRefused) -> HttpResponse:
-    """The page again, with why nothing happened."""
-    messages.error(request, refusal_words(request, refusal))
-    return person_page(request, User.objects.get(pk=person.pk), status=409)
+def render_refused(request: HttpRequest, person: User, refusal: StaffRefused) -> HttpResponse:
+    """Show the page again with the reason."""
+    messages.error(request, describe_refusal(request, refusal))
+    return render_person_page(request, User.objects.get(pk=person.pk), status=409)
 
 
-def refusal_words(request: HttpRequest, refusal: StaffRefused) -> str:
-    """Why nothing happened, for the page; the door's middleware puts it on record."""
+def describe_refusal(request: HttpRequest, refusal: StaffRefused) -> str:
+    """Return the reason for the page, and have the middleware record the refusal."""
     if not isinstance(refusal, ValuesRefused):
-        refusal_noted(request, f"got the answer: {refusal}")
+        set_refusal(request, f"got the answer: {refusal}")
     return str(refusal)
 
 
 def _steps(reader: User, person: User) -> dict[str, Any]:
-    """What an admin may do about the person, and what stands in the way."""
-    reset = resets_open().filter(person=person).first()
+    """Return the context of the actions of an admin."""
+    reset = get_open_resets().filter(person=person).first()
     return {
         "form": RoleForm(initial={"role": person.role}),
         "reason_form": ReasonForm(),
         "disable_form": DisableForm(),
         "reset": reset,
         "reset_is_mine": reset is not None and reset.asked_by_id == reader.pk,
-        "sessions": len(sessions_of(person)),
+        "sessions": len(get_sessions(person)),
         "reset_hours": settings.MFA_RESET_HOURS,
-        **link_terms(),
+        **get_link_terms(),
     }

@@ -2,11 +2,10 @@
 
 from django import forms
 
-from portal.core.choices import currency_choices
-from portal.core.dropdowns import SearchableSelect
+from portal.core.choices import currency_choices, currency_synonyms
 from portal.core.field_types import EmailAddressField, TextField
+from portal.core.form_rendering import SearchableSelect
 from portal.core.forms import PayloadForm, Section
-from portal.core.synonyms import currency_synonyms
 
 
 class TenantEditForm(PayloadForm):

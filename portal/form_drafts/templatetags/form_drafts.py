@@ -57,7 +57,7 @@ def draft_fields(context: Any, form: BaseForm | None = None, title: str = "") ->
 
 
 def _save_address() -> str:
-    """Where the page saves while somebody types; "" where the page is not mounted."""
+    """Return the address for autosave, "" if it is not mounted."""
     try:
         return reverse("form_drafts:save")
     except NoReverseMatch:
@@ -92,7 +92,7 @@ def draft_notice(context: Any) -> dict[str, Any]:
 
 @register.simple_tag(takes_context=True)
 def form_waits(context: Any) -> bool:
-    """Whether an unsent form waits behind the sign-in or the step-up."""
+    """Return whether an unsent form waits behind the sign-in or the step-up."""
     request: HttpRequest = context["request"]
     wanted = request.POST.get("next") or request.GET.get("next") or ""
     return f"{DRAFT}=" in wanted.partition("?")[2]

@@ -18,7 +18,7 @@ from portal.audit.saved_filters import (
     save_filter,
     share_filter,
 )
-from portal.staff.custom_roles import role_create, role_delete
+from portal.staff.custom_roles import create_role, delete_role
 
 pytestmark = pytest.mark.django_db
 ORIGIN = Origin(1, "Max", "Manager", "s", "192.0.2.1", "r-1")
@@ -192,13 +192,13 @@ def test_those_saved_before_get_the_zone_of_their_owner(manager, admin):
 
 
 def test_the_filters_of_a_role_that_is_deleted_stay_with_their_owners_alone(admin, manager, client_of):
-    role = role_create(by=admin, origin=ORIGIN, name="Auditor", rights=["audit.view"])
+    role = create_role(by=admin, origin=ORIGIN, name="Auditor", rights=["audit.view"])
     mine, kept = save(manager, role="Auditor"), save(admin, role="Manager")
-    role_delete(by=admin, origin=ORIGIN, role=role)
+    delete_role(by=admin, origin=ORIGIN, role=role)
     assert set(SavedFilter.objects.values_list("pk", "role")) == {(mine.pk, ""), (kept.pk, "Manager")}
     withdrawn = Event.objects.get(action="filter.withdrawn")
     assert withdrawn.object_guid == str(mine.pk) and withdrawn.message.startswith("Auditor, ")
-    role_create(by=admin, origin=ORIGIN, name="Auditor", rights=["audit.view"])
+    create_role(by=admin, origin=ORIGIN, name="Auditor", rights=["audit.view"])
     page = client_of(manager).get(f"/audit/filters/{mine.pk}/").content.decode()
     assert "withdrew saved filter “Refused”" in page and "shared saved filter “Refused”" in page
     assert (

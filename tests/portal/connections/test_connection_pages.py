@@ -9,7 +9,7 @@ from portal.audit.models import Event
 from portal.audit.recording import origin_system
 from portal.connections.optimistic_lock import get_connection_digest
 from portal.connections.services import update_connection
-from portal.staff.custom_roles import role_create
+from portal.staff.custom_roles import create_role
 from portal.staff.models import TenantScope
 from provisioning.credentials.credential_lifecycle import replace_credential
 from provisioning.credentials.models import Connection, Credential
@@ -145,7 +145,7 @@ def test_no_stored_key_follows_a_connection_to_another_address(staging, admin, c
 
 def test_who_may_not_reset_credentials_does_not_move_a_connection(staging, admin, person, client_of) -> None:
     origin = origin_system("tests")
-    role_create(by=admin, origin=origin, name="Keeper", rights=["connection.view", "connection.update"])
+    create_role(by=admin, origin=origin, name="Keeper", rights=["connection.view", "connection.update"])
     keeper = person("kim", "Keeper")
     form = client_of(keeper).get(EDIT)
     assert "Only people who can reset stored credentials" in form.content.decode()

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from portal.audit.models import Event
 from portal.audit.recording import ObjectRef, Origin, record_event
-from portal.core.bidi import isolated
+from portal.core.bidi import isolate
 
 TURNED = "A\u202edelbasid"
 # Text of a page outside of tags and of elements that hold no markup.
@@ -22,8 +22,8 @@ def leaks(page):
 
 
 def test_plain_text_stays_as_it_is_and_markup_is_escaped():
-    assert isolated("Café <b>") == "Café &lt;b&gt;"
-    assert isolated("\u202e<b>") == "<bdi>\u202e&lt;b&gt;</bdi>" and isolated("שלום") == "<bdi>שלום</bdi>"
+    assert isolate("Café <b>") == "Café &lt;b&gt;"
+    assert isolate("\u202e<b>") == "<bdi>\u202e&lt;b&gt;</bdi>" and isolate("שלום") == "<bdi>שלום</bdi>"
 
 
 @pytest.mark.parametrize(

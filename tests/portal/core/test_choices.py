@@ -4,11 +4,14 @@ import re
 
 import pytest
 
-from portal.core.choices import country_choices, currency_choices, language_choices, timezone_choices
-from portal.core.synonyms import (
+from portal.core.choices import (
+    country_choices,
     country_synonyms,
+    currency_choices,
     currency_synonyms,
+    language_choices,
     language_synonyms,
+    timezone_choices,
     timezone_synonyms,
 )
 from provisioning.sandbox import codes

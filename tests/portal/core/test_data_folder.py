@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
-from portal.core.data_folder import ID_FILE, folder_id
+from portal.core.data_folder import ID_FILE, get_folder_id
 from portal.keys.key_presence import record_holder
 from portal.keys.models import Holder
 from provisioning.credentials.models import Connection, Credential
@@ -79,7 +79,7 @@ def connection_with_credential() -> Connection:
 def test_servers_with_different_data_folders_are_a_warning(client: Client, settings, tmp_path: Path) -> None:
     settings.DATA_DIR = tmp_path / "one"
     record_holder("web server")
-    assert folder_id() == folder_id() == (tmp_path / "one" / ID_FILE).read_text()
+    assert get_folder_id() == get_folder_id() == (tmp_path / "one" / ID_FILE).read_text()
     assert "data folder" not in ready(client)[2]
     settings.DATA_DIR = tmp_path / "two"
     warning = ready(client)[2]["data folder"]

@@ -7,7 +7,7 @@ from django.template import Context, Template
 from django.template.loader import render_to_string
 from django.test.html import parse_html
 
-from portal.core.dropdowns import select_drawn
+from portal.core.form_rendering import render_select
 from portal.core.forms import PayloadForm, Section
 
 LOAD = "{% load portal %}"
@@ -169,5 +169,5 @@ def test_a_select_is_drawn_as_django_would() -> None:
         form = Choosy(data)
         for name in ("zone", "number"):
             bound = form[name]
-            ours = select_drawn(bound, bound.field.widget, {"class": "form-select"})
+            ours = render_select(bound, bound.field.widget, {"class": "form-select"})
             assert parse_html(ours) == parse_html(bound.as_widget(attrs={"class": "form-select"}))

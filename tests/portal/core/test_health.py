@@ -130,7 +130,7 @@ def test_a_database_that_is_away_tells_a_stranger_nothing(
         raise DatabaseError("host=db password=CANARY")
 
     monkeypatch.setattr(health, "CHECKS", registry_of({"database": away}))
-    monkeypatch.setattr(health, "TOLD", [away])
+    monkeypatch.setattr(health, "DETAIL_READERS", [away])
     answer = client.get("/healthz/ready")
     assert (answer.status_code, answer.json()) == (503, {"status": "not ready"})
 

@@ -11,7 +11,7 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from portal.core import dashboard, navigation
-from portal.core.context_processors import connection_of, frame
+from portal.core.context_processors import get_connection, layout_context
 from portal.core.dashboard import DashboardCard
 from portal.core.navigation import NAVIGATION, NavItem, Section, get_navigation
 from portal.core.permissions import PERMISSIONS
@@ -103,10 +103,10 @@ def test_of_several_environments_none_is_assumed(
 def test_the_environment_of_the_address_is_the_one(
     agent: Any, sandbox: Connection, production: Connection
 ) -> None:
-    context = frame(asked(agent, connection="live"))
+    context = layout_context(asked(agent, connection="live"))
     assert context["connection"]() == production
     assert context["environment"]() == production
-    assert connection_of(asked(agent, connection="gone")) is None
+    assert get_connection(asked(agent, connection="gone")) is None
 
 
 def test_the_frame_costs_one_query(
@@ -115,13 +115,13 @@ def test_the_frame_costs_one_query(
     request = asked(agent, connection="live")
     agent.has_perm("merchant.view")  # the person's rights are the door's to read, once per request
     with django_assert_num_queries(1):
-        context = frame(request)
+        context = layout_context(request)
         for name in ("connections", "connection", "environment", "navigation"):
             context[name]()
 
 
 def test_nobody_is_told_nothing() -> None:
-    context = frame(asked(SimpleNamespace(is_authenticated=False)))
+    context = layout_context(asked(SimpleNamespace(is_authenticated=False)))
     assert context["navigation"]() == []
     assert context["connections"]() == []
     assert context["environment"]() is None

@@ -17,7 +17,7 @@ from portal.audit.exports import FORMATS
 from portal.changes.models import Change
 from portal.connectors.forms import ConnectorCreateForm
 from portal.core.logs import JsonFormatter
-from portal.staff.mfa import secrets_of, wrapped_secret
+from portal.staff.mfa import unlock_secrets, wrap_secret
 from portal.staff.models import User
 from provisioning import service
 from tests.access_table import TABLE
@@ -165,8 +165,8 @@ def second_factor(book, admin):
     if code_lives < 3:
         time.sleep(code_lives)
     assert book.post(path, code=code_of(again)).status_code == 302
-    with secrets_of(admin):
-        assert wrapped_secret(Authenticator.objects.get(type="totp")) == again
+    with unlock_secrets(admin):
+        assert wrap_secret(Authenticator.objects.get(type="totp")) == again
     book.get(path)
 
 

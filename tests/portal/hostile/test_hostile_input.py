@@ -6,7 +6,7 @@ import pytest
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.test import Client, RequestFactory
 
-from portal.staff.mfa import secrets_of
+from portal.staff.mfa import unlock_secrets
 from tests.access_table import TABLE
 from tests.conftest import PASSPHRASE
 from tests.portal.hostile.inputs import BROKEN_ADDRESSES, NASTY, address
@@ -50,7 +50,7 @@ def test_no_address_breaks_on_a_hostile_query(house, paused, turn):
 @pytest.mark.parametrize("wanted", BROKEN_ADDRESSES)
 def test_an_address_to_come_back_to_that_cannot_be_read_is_none(house, person, wanted):
     ana = person("ana", "Support agent", PASSPHRASE)
-    with secrets_of(ana):
+    with unlock_secrets(ana):
         TOTP.activate(ana, generate_totp_secret())
     waiting = Client(raise_request_exception=False)
     waiting.post("/accounts/login/", {"login": "ana", "password": PASSPHRASE})

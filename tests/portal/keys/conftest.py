@@ -10,7 +10,7 @@ from django.utils import timezone
 from portal.changes.encrypted_payloads import seal_payload, seal_secrets
 from portal.changes.models import Change, State
 from portal.form_drafts.models import FormDraft
-from portal.staff.mfa import secrets_of
+from portal.staff.mfa import unlock_secrets
 from provisioning import encryption
 from provisioning.gateway.secrets import Sealed
 from tests.conftest import PASSPHRASE
@@ -39,7 +39,7 @@ def sealed(keys, connection, person):
     """Values of every place, sealed with key “a”: the connection, a person with app and codes, a change."""
     ana = person("ana", "Support agent", PASSPHRASE)
     secret = generate_totp_secret()
-    with secrets_of(ana):
+    with unlock_secrets(ana):
         TOTP.activate(ana, secret)
         codes = RecoveryCodes.activate(ana)
         code = codes.generate_codes()[0]

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from portal.audit.models import Event
-from portal.staff.mfa import secrets_of
+from portal.staff.mfa import unlock_secrets
 from provisioning.credentials.credential_lifecycle import replace_credential
 from provisioning.credentials.models import Connection, Credential
 from provisioning.credentials.services import create_connection
@@ -81,7 +81,7 @@ def test_a_credential_under_another_key_of_the_same_name_is_said_and_nothing_is_
 def bob(sealed, person):
     """Bob, with an app of his own."""
     bob = person("bob", "Admin", PASSPHRASE)
-    with secrets_of(bob):
+    with unlock_secrets(bob):
         TOTP.activate(bob, generate_totp_secret())
     return bob
 

@@ -16,7 +16,7 @@ from portal.changes.encrypted_payloads import unseal_payload, unseal_secrets
 from portal.changes.models import Change
 from portal.keys import services
 from portal.keys.services import get_key_usage, rotate_keyring
-from portal.staff.mfa import code_take, secrets_of, wrapped_secret
+from portal.staff.mfa import unlock_secrets, use_code, wrap_secret
 from provisioning.credentials.models import Credential
 from provisioning.credentials.services import decrypt_active_credential
 from provisioning.encrypted_fields import EncryptedField, iterate_encrypted_values, registered_fields
@@ -41,8 +41,8 @@ def all_opens(sealed, gateway):
     change = Change.objects.get()
     assert unseal_payload(change, change.sealed_payload)["password"].reveal() == "canary-payload"
     assert unseal_secrets(change, change.sealed_secrets) == {"sharedSecret": "canary-shared"}
-    with secrets_of(sealed.ana):
-        assert wrapped_secret(Authenticator.objects.get(type="totp")) == sealed.secret
+    with unlock_secrets(sealed.ana):
+        assert wrap_secret(Authenticator.objects.get(type="totp")) == sealed.secret
         codes = Authenticator.objects.get(type="recovery_codes").wrap()
         assert sealed.code in codes.generate_codes()
     return True
@@ -103,7 +103,7 @@ def test_a_rotation_seals_everything_with_the_first_key_and_the_old_one_can_go(c
     assert key_ids() == {"b"}
     keys("b")
     assert all_opens(sealed, gateway)
-    assert code_take(sealed.ana, sealed.code)
+    assert use_code(sealed.ana, sealed.code)
     event = Event.objects.get(action="keyring.rotated")
     assert event.after_data == {"key": "b", "values": VALUES} and event.actor_name == "manage.py keyring"
     assert Event.objects.filter(action="keyring.rotation_began").count() == 1
@@ -150,11 +150,11 @@ def test_a_form_opened_before_the_keys_change_still_knows_the_secrets_it_showed(
 
 
 def test_a_rotation_keeps_what_else_is_known_of_a_factor(sealed, keys):
-    assert code_take(sealed.ana, sealed.code)
+    assert use_code(sealed.ana, sealed.code)
     keys("b", "a")
     rotate_keyring(origin=ORIGIN)
     assert Authenticator.objects.get(type="recovery_codes").data["used_mask"] == 1
-    assert code_take(sealed.ana, sealed.code) is None
+    assert use_code(sealed.ana, sealed.code) is None
 
 
 def test_what_does_not_open_is_named_left_alone_and_fails_the_command(capsys, sealed, keys):

@@ -13,7 +13,7 @@ from django.db import connections
 from portal.audit.models import Event
 from portal.changes.encrypted_payloads import seal_payload
 from portal.changes.models import Change, State
-from portal.staff.mfa import secrets_of
+from portal.staff.mfa import unlock_secrets
 from provisioning.credentials.models import Credential
 from provisioning.encrypted_fields import iterate_encrypted_values
 from tests.conftest import PASSPHRASE
@@ -37,7 +37,7 @@ def busy_house(*, committed_db, settings, connection, person, client_of, gateway
     for number in range(PEOPLE):
         one = person(f"ana-{number}", "Support agent", PASSPHRASE)
         secret = generate_totp_secret()
-        with secrets_of(one):
+        with unlock_secrets(one):
             TOTP.activate(one, secret)
         apps.append((one.username, secret, 0))
     waiting = [Change(operation="merchant.update", state=State.PREPARED, connection="sandbox", actor=one)

@@ -10,21 +10,28 @@ from django.utils import timezone
 from portal.audit.models import Event
 from portal.audit.recording import origin_system
 from portal.staff import access_matrix
-from portal.staff.access_matrix import access_digest, access_review, access_rows, review_standing
-from portal.staff.services import StaffRefused, role_change, staff_disable
-from portal.staff.tenant_access_services import TenantRef, reach_change
+from portal.staff.access_matrix import (
+    compute_access_digest,
+    get_access_rows,
+    get_review_status,
+    record_access_review,
+)
+from portal.staff.services import StaffRefused, change_role, disable_user
+from portal.staff.tenant_access import TenantRef, change_tenant_access
 
 ORIGIN = origin_system("tests")
 REVIEW = "/staff/access/review/"
 
 
 def test_the_matrix_says_who_may_do_what_where(admin, agent, manager, person, client_of):
-    reach_change(by=admin, origin=ORIGIN, person=agent, places=[TenantRef("sandbox", "TE-1", "Alpine")])
+    change_tenant_access(
+        by=admin, origin=ORIGIN, person=agent, places=[TenantRef("sandbox", "TE-1", "Alpine")]
+    )
     gone = person("gone", "Manager", first_name="Gone", last_name="Girl")
-    staff_disable(by=admin, origin=ORIGIN, person=gone)
+    disable_user(by=admin, origin=ORIGIN, person=gone)
     page = client_of(manager).get("/staff/access/").content.decode()
     assert "sandbox: Alpine" in page and "Disabled: Gone Girl" in page
-    rows = {row.person.username: row for row in access_rows()}
+    rows = {row.person.username: row for row in get_access_rows()}
     assert set(rows) == {"ada", "ana", "max"}
     for row in rows.values():
         assert row.rights == row.person.get_all_permissions(), "the table says what the door says"
@@ -35,7 +42,7 @@ def test_the_matrix_costs_the_same_for_many_people(admin, person, django_assert_
     for number in range(20):
         person(f"p{number}", "Manager")
     with django_assert_max_num_queries(4):
-        access_rows()
+        get_access_rows()
 
 
 def test_the_file_holds_a_row_for_each_person_and_no_formula(admin, person, client_of):
@@ -64,13 +71,13 @@ def test_a_review_is_signed_off_with_a_note_and_is_an_event(manager, client_of):
 def test_what_changed_while_it_was_reviewed_is_not_signed_off(admin, agent, client_of):
     browser = client_of(admin)
     digest = browser.get(REVIEW).context["digest"]
-    role_change(by=admin, origin=ORIGIN, person=agent, role="Manager")
+    change_role(by=admin, origin=ORIGIN, person=agent, role="Manager")
     answer = browser.post(REVIEW, {"note": "Fine", "seen": digest})
     assert answer.status_code == 422 and b"Permissions changed while you were reviewing" in answer.content
     assert b"Fine" in answer.content and not Event.objects.filter(action="staff.access_reviewed").exists()
-    again = {"note": "Fine", "seen": access_digest(access_rows())}
+    again = {"note": "Fine", "seen": compute_access_digest(get_access_rows())}
     assert again["seen"] in answer.content.decode() and browser.post(REVIEW, again).status_code == 302
-    role_change(by=admin, origin=ORIGIN, person=agent, role="Support agent")
+    change_role(by=admin, origin=ORIGIN, person=agent, role="Support agent")
     assert b"Permissions have changed since" in browser.get("/staff/access/").content
 
 
@@ -78,17 +85,19 @@ def test_a_review_that_is_due_is_said_on_the_home_page(manager, agent, client_of
     browser = client_of(manager)
     assert b"No access review yet" in browser.get("/").content
     assert b"Access review" not in client_of(agent).get("/").content
-    access_review(by=manager, origin=ORIGIN, note="Fine", seen=access_digest(access_rows()))
-    assert not review_standing().overdue and b"Access review" not in browser.get("/").content
+    record_access_review(
+        by=manager, origin=ORIGIN, note="Fine", seen=compute_access_digest(get_access_rows())
+    )
+    assert not get_review_status().overdue and b"Access review" not in browser.get("/").content
     later = timezone.now() + timedelta(days=93)
     monkeypatch.setattr(access_matrix.timezone, "now", lambda: later)
-    assert review_standing().overdue
+    assert get_review_status().overdue
     settings.ACCESS_REVIEW_DAYS = 365
-    assert not review_standing().overdue
+    assert not get_review_status().overdue
     settings.ACCESS_REVIEW_DAYS = 0
-    assert review_standing().due_at is None
+    assert get_review_status().due_at is None
 
 
 def test_only_who_may_signs_off(agent):
     with pytest.raises(StaffRefused, match="role does not allow"):
-        access_review(by=agent, origin=ORIGIN, note="x", seen=access_digest(access_rows()))
+        record_access_review(by=agent, origin=ORIGIN, note="x", seen=compute_access_digest(get_access_rows()))

@@ -13,12 +13,12 @@ from django.utils import timezone
 from portal.audit.models import AccessSeal, Event
 from portal.audit.recording import origin_system
 from portal.audit.verification.chain import verify_trail
-from portal.staff.access_seals import disagreements, seal_after_upgrade
-from portal.staff.custom_roles import role_create, role_update
+from portal.staff.access_seals import find_disagreements, seal_after_upgrade
+from portal.staff.custom_roles import create_role, update_role
 from portal.staff.models import PasswordLink, TenantScope, User
-from portal.staff.password_links import link_use, password_link_make
-from portal.staff.services import password_set, role_change, staff_create, staff_disable, staff_enable
-from portal.staff.tenant_access_services import TenantRef, reach_change
+from portal.staff.password_links import make_password_link, use_link
+from portal.staff.services import change_role, create_user, disable_user, enable_user, set_password
+from portal.staff.tenant_access import TenantRef, change_tenant_access
 
 pytestmark = pytest.mark.django_db
 SYSTEM = origin_system("tests")
@@ -27,9 +27,9 @@ SYSTEM = origin_system("tests")
 @pytest.fixture
 def ana():
     """A person as the portal makes one."""
-    person = staff_create(by=None, origin=SYSTEM, username="ana", role="Support agent", email="a@example.com")
-    password_set(origin=SYSTEM, person=person, password="correct horse battery")
-    assert disagreements() == []
+    person = create_user(by=None, origin=SYSTEM, username="ana", role="Support agent", email="a@example.com")
+    set_password(origin=SYSTEM, person=person, password="correct horse battery")
+    assert find_disagreements() == []
     return person
 
 
@@ -41,18 +41,18 @@ def factor(person, kind="totp"):
 
 
 def test_what_the_portal_writes_agrees(ana, admin):
-    role = role_create(by=admin, origin=SYSTEM, name="Reader", rights=["merchant.view"])
-    role_update(by=admin, origin=SYSTEM, role=role, rights=["merchant.view", "tenant.view"])
+    role = create_role(by=admin, origin=SYSTEM, name="Reader", rights=["merchant.view"])
+    update_role(by=admin, origin=SYSTEM, role=role, rights=["merchant.view", "tenant.view"])
     steps = [
-        lambda: role_change(by=admin, origin=SYSTEM, person=ana, role="Reader"),
-        lambda: reach_change(
+        lambda: change_role(by=admin, origin=SYSTEM, person=ana, role="Reader"),
+        lambda: change_tenant_access(
             by=admin, origin=SYSTEM, person=ana, places=[TenantRef("x", "TE-1"), TenantRef("y")]
         ),
-        lambda: reach_change(by=admin, origin=SYSTEM, person=ana, places=None),
-        lambda: staff_disable(by=admin, origin=SYSTEM, person=ana),
-        lambda: staff_enable(by=admin, origin=SYSTEM, person=ana),
-        lambda: password_link_make(by=admin, origin=SYSTEM, person=ana),
-        lambda: link_use(
+        lambda: change_tenant_access(by=admin, origin=SYSTEM, person=ana, places=None),
+        lambda: disable_user(by=admin, origin=SYSTEM, person=ana),
+        lambda: enable_user(by=admin, origin=SYSTEM, person=ana),
+        lambda: make_password_link(by=admin, origin=SYSTEM, person=ana),
+        lambda: use_link(
             origin=SYSTEM, link=PasswordLink.objects.get(person=ana), password="correct horse battery"
         ),
         lambda: factor(ana).record_usage(),
@@ -63,7 +63,7 @@ def test_what_the_portal_writes_agrees(ana, admin):
     ]
     for number, step in enumerate(steps):
         step()
-        assert disagreements() == [], number
+        assert find_disagreements() == [], number
 
 
 ATTACKS = {
@@ -110,13 +110,13 @@ ATTACKS = {
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_a_direct_edit_is_reported(attack, ana, admin, client):
     factor(ana)
-    role_create(by=admin, origin=SYSTEM, name="Reader", rights=["merchant.view"])
-    assert disagreements() == []
+    create_role(by=admin, origin=SYSTEM, name="Reader", rights=["merchant.view"])
+    assert find_disagreements() == []
     statement, words = ATTACKS[attack]
     with connection.cursor() as cursor:
         cursor.execute(statement.format(ana=ana.pk, hash=make_password("x")))
         assert cursor.rowcount
-    assert [found for found in disagreements() if found.startswith(words)], disagreements()
+    assert [found for found in find_disagreements() if found.startswith(words)], find_disagreements()
     report = verify_trail()
     assert report.whole and any(words in said for said in report.disagreements)
     warnings = client.get("/healthz/ready").json()["warnings"]
@@ -130,7 +130,7 @@ def test_rows_added_by_hand_are_reported(ana):
     now = timezone.now()
     PasswordLink.objects.bulk_create([PasswordLink(person=ana, digest="d", made_at=now, expires_at=now)])
     User.objects.bulk_create([User(username="eve", password="!")])
-    assert set(disagreements()) == {"“ana”: tenant access, one-time link", "“eve” was added"}
+    assert set(find_disagreements()) == {"“ana”: tenant access, one-time link", "“eve” was added"}
 
 
 def test_a_later_change_by_the_portal_vouches_for_nothing(ana, admin):
@@ -139,11 +139,11 @@ def test_a_later_change_by_the_portal_vouches_for_nothing(ana, admin):
     ana.refresh_from_db()
     ana.first_name = "Ana"
     ana.save()
-    reach_change(by=admin, origin=SYSTEM, person=ana, places=[TenantRef("x")])
-    password_set(origin=SYSTEM, person=ana, password="another horse battery")
-    assert disagreements() == ["“ana”: status, username or email address"]
+    change_tenant_access(by=admin, origin=SYSTEM, person=ana, places=[TenantRef("x")])
+    set_password(origin=SYSTEM, person=ana, password="another horse battery")
+    assert find_disagreements() == ["“ana”: status, username or email address"]
     call_command("access_seal", accept="ana", reason="our own repair")
-    assert disagreements() == [] and Event.objects.first().action == "staff.rights_accepted"
+    assert find_disagreements() == [] and Event.objects.first().action == "staff.rights_accepted"
 
 
 def test_an_older_copy_that_is_put_back_with_its_seal_is_reported(ana, admin, monkeypatch):
@@ -152,22 +152,22 @@ def test_an_older_copy_that_is_put_back_with_its_seal_is_reported(ana, admin, mo
     from portal.staff import access_seals
 
     monkeypatch.setattr(access_seals, "_ROUNDING", timedelta(0))
-    role_change(by=admin, origin=SYSTEM, person=ana, role="Manager")
+    change_role(by=admin, origin=SYSTEM, person=ana, role="Manager")
     with connection.cursor() as cursor:
         cursor.execute(f"UPDATE staff_user_groups SET group_id = {rows[1].pk} WHERE user_id = {ana.pk}")  # noqa: S608
     AccessSeal.objects.filter(pk=old["subject"]).update(**old)
-    assert disagreements() == ["“ana”: an older copy was restored"]
+    assert find_disagreements() == ["“ana”: an older copy was restored"]
 
 
 def test_the_upgrade_seals_what_is_there_once(ana):
     AccessSeal.objects.all().delete()
     seal_after_upgrade()
-    assert disagreements()
+    assert find_disagreements()
     AccessSeal.objects.create(
         subject="pending", parts={}, sealed_at=timezone.now(), key_id="x", seal="forged"
     )
     seal_after_upgrade()
-    assert disagreements()
+    assert find_disagreements()
     from importlib import import_module
 
     from django.apps import apps
@@ -175,7 +175,7 @@ def test_the_upgrade_seals_what_is_there_once(ana):
     migration = import_module("portal.audit.migrations.0017_access_seals")
     migration.ask_to_seal(apps, SimpleNamespace(connection=connection))
     seal_after_upgrade()
-    assert disagreements() == [] and not AccessSeal.objects.filter(pk="pending").exists()
+    assert find_disagreements() == [] and not AccessSeal.objects.filter(pk="pending").exists()
 
 
 def test_the_access_review_says_so(ana, admin, client_of):

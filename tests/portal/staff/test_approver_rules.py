@@ -12,14 +12,14 @@ from portal.audit.models import Event
 from portal.audit.recording import origin_system
 from portal.core.permissions import PERMISSIONS
 from portal.staff.approver_rules import LOOKED_BACK
-from portal.staff.custom_roles import role_create, role_update
+from portal.staff.custom_roles import create_role, update_role
 from portal.staff.identity import origin_as
-from portal.staff.mfa import second_factors_of, secrets_of
+from portal.staff.mfa import get_second_factors, unlock_secrets
 from portal.staff.models import SecondFactorReset, User
-from portal.staff.password_links import password_link_make
+from portal.staff.password_links import make_password_link
 from portal.staff.roles import ADMIN, AGENT
-from portal.staff.services import role_change, staff_create
-from portal.staff.tenant_access_services import reach_change
+from portal.staff.services import change_role, create_user
+from portal.staff.tenant_access import change_tenant_access
 from tests.conftest import PASSPHRASE
 
 ORIGIN = origin_system("tests")
@@ -28,7 +28,7 @@ WHY = {"reason": "He called from his desk phone."}
 
 def with_app(someone):
     """Gives the person an authenticator app."""
-    with secrets_of(someone):
+    with unlock_secrets(someone):
         TOTP.activate(someone, generate_totp_secret())
     return someone
 
@@ -78,19 +78,19 @@ def refused(answer, words):
     """Whether the approval was refused for that reason, and nothing came of it."""
     assert answer.status_code == 409 and words in answer.content.decode()
     gone = Event.objects.filter(action="staff.second_factor_reset").exists()
-    return bool(second_factors_of(vic_now())) and not gone
+    return bool(get_second_factors(vic_now())) and not gone
 
 
 def test_who_was_promoted_after_it_was_asked_for_cannot_approve(ask, admin, old_agent, client_of):
     approve = ask()
-    role_change(**by(admin), person=old_agent, role=ADMIN)
+    change_role(**by(admin), person=old_agent, role=ADMIN)
     assert refused(client_of(old_agent).post(approve), "since this was requested")
 
 
 def test_the_whole_takeover_by_one_admin_fails(ask, admin, old_agent, client_of):
     approve, browser = ask(), client_of(admin)
     browser.post(f"/staff/{old_agent.pk}/role/", {"role": ADMIN})
-    key = password_link_make(**by(admin), person=old_agent)
+    key = make_password_link(**by(admin), person=old_agent)
     puppet = client_of(None)
     puppet.get(key)
     puppet.post("/accounts/password/set/", {"password1": PASSPHRASE, "password2": PASSPHRASE})
@@ -99,40 +99,40 @@ def test_the_whole_takeover_by_one_admin_fails(ask, admin, old_agent, client_of)
 
 
 def test_who_was_given_a_link_by_the_one_who_asks_cannot_approve(ask, admin, adi, client_of):
-    password_link_make(**by(admin), person=adi)
+    make_password_link(**by(admin), person=adi)
     assert refused(client_of(User.objects.get(pk=adi.pk)).post(ask()), "Ada Admin")
 
 
 def test_who_was_created_by_the_one_who_asks_cannot_approve(ask, admin, client_of):
-    made = staff_create(**by(admin), username="puppet", role=ADMIN)
+    made = create_user(**by(admin), username="puppet", role=ADMIN)
     approve = ask()
     assert refused(client_of(made).post(approve), "Ada Admin")
 
 
 def test_neither_can_the_creature_of_a_creature(ask, admin, client_of):
-    first = staff_create(**by(admin), username="first", role=ADMIN)
-    second = staff_create(**by(first), username="second", role=ADMIN)
+    first = create_user(**by(admin), username="first", role=ADMIN)
+    second = create_user(**by(first), username="second", role=ADMIN)
     assert refused(client_of(second).post(ask()), "Ada Admin")
 
 
 def test_a_role_or_a_reach_that_was_widened_is_a_promotion_too(ask, admin, person, client_of):
     every = sorted(PERMISSIONS)
-    role = role_create(**by(admin), name="Lead", rights=[name for name in every if name != "staff.update"])
+    role = create_role(**by(admin), name="Lead", rights=[name for name in every if name != "staff.update"])
     lead = person("lea", "Lead")
     limited = person("lim", ADMIN, is_limited=True)
     approve = ask()
-    role_update(**by(admin), role=role, rights=every)
-    reach_change(**by(admin), person=limited, places=None)
+    update_role(**by(admin), role=role, rights=every)
+    change_tenant_access(**by(admin), person=limited, places=None)
     for one in (lead, limited):
         assert refused(client_of(one).post(approve), "since this was requested")
 
 
 def test_what_the_asker_did_long_ago_does_not_matter_any_more(ask, admin, adi, client_of):
-    role_change(**by(admin), person=adi, role=AGENT)
-    role_change(**by(admin), person=adi, role=ADMIN)
+    change_role(**by(admin), person=adi, role=AGENT)
+    change_role(**by(admin), person=adi, role=ADMIN)
     approve = ask()
     SecondFactorReset.objects.update(asked_at=timezone.now() + LOOKED_BACK)
-    assert client_of(adi).post(approve).status_code == 302 and not second_factors_of(vic_now())
+    assert client_of(adi).post(approve).status_code == 302 and not get_second_factors(vic_now())
 
 
 def test_a_second_factor_set_up_after_the_ask_proves_nothing(ask, adi, client_of):
@@ -155,7 +155,7 @@ def test_where_policy_asks_for_a_second_factor_only_who_has_one_counts_as_somebo
 
 
 def test_where_all_others_are_in_the_askers_hand_it_cannot_be_asked_for(vic, admin, client_of):
-    staff_create(**by(admin), username="puppet", role=ADMIN)
+    create_user(**by(admin), username="puppet", role=ADMIN)
     answer = client_of(admin).post(f"/staff/{vic.pk}/second-factor/", WHY)
     assert answer.status_code == 409 and b"manage.py second_factor_reset --username vic" in answer.content
 

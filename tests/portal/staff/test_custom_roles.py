@@ -11,19 +11,19 @@ from portal.audit.recording import origin_system
 from portal.core import permissions
 from portal.core.permissions import PERMISSIONS, Permission
 from portal.staff import access_seals, backends, roles
-from portal.staff.access_seals import disagreements
-from portal.staff.custom_roles import role_create, role_delete, role_update
+from portal.staff.access_seals import find_disagreements
+from portal.staff.custom_roles import create_role, delete_role, update_role
 from portal.staff.idp_mfa import provider_id
 from portal.staff.models import User
-from portal.staff.password_links import password_link_make
+from portal.staff.password_links import make_password_link
 from portal.staff.roles import ADMIN, AGENT, MANAGER, get_roles, get_roles_with, sync_roles
 from portal.staff.services import (
     StaffRefused,
-    another_admin_stays,
-    role_change,
-    staff_create,
-    staff_disable,
-    staff_unlock,
+    change_role,
+    create_user,
+    disable_user,
+    require_another_admin,
+    unlock_user,
 )
 from tests.conftest import PASSPHRASE
 from tests.registries import registry_of
@@ -36,13 +36,13 @@ LEADING = [*READING, "staff.view", "staff.create", "staff.update", "role.update"
 @pytest.fixture
 def reader_role(admin):
     """Merchants and connectors, to be looked at."""
-    return role_create(by=admin, origin=ORIGIN, name="Reader", rights=READING)
+    return create_role(by=admin, origin=ORIGIN, name="Reader", rights=READING)
 
 
 @pytest.fixture
 def lead(admin, person):
     """Lea, who looks after people and roles, and is no admin."""
-    role_create(by=admin, origin=ORIGIN, name="Team lead", rights=LEADING)
+    create_role(by=admin, origin=ORIGIN, name="Team lead", rights=LEADING)
     return person("lea", "Team lead")
 
 
@@ -99,32 +99,32 @@ def test_changed_rights_bite_at_the_next_request_and_are_recorded_before_and_aft
 )
 def test_what_is_no_role_is_refused_with_the_reason(admin, values, why):
     with pytest.raises(StaffRefused, match=why):
-        role_create(by=admin, origin=ORIGIN, **{"name": "New", "rights": READING} | values)
+        create_role(by=admin, origin=ORIGIN, **{"name": "New", "rights": READING} | values)
     assert Group.objects.count() == 3 and not Event.objects.exists()
 
 
 def test_nobody_makes_or_changes_a_role_with_rights_that_they_lack(lead, admin, reader_role):
     with pytest.raises(StaffRefused, match="reset stored credentials"):
-        role_create(by=lead, origin=ORIGIN, name="Sly", rights=["credential.reset"])
+        create_role(by=lead, origin=ORIGIN, name="Sly", rights=["credential.reset"])
     with pytest.raises(StaffRefused, match="reset stored credentials"):
-        role_update(by=lead, origin=ORIGIN, role=reader_role, rights=["credential.reset"])
-    role_update(by=admin, origin=ORIGIN, role=reader_role, rights=["change.view"])
+        update_role(by=lead, origin=ORIGIN, role=reader_role, rights=["credential.reset"])
+    update_role(by=admin, origin=ORIGIN, role=reader_role, rights=["change.view"])
     with pytest.raises(StaffRefused, match="view changes"):
-        role_update(by=lead, origin=ORIGIN, role=reader_role, rights=READING)
-    role_create(by=lead, origin=ORIGIN, name="Honest", rights=READING)
+        update_role(by=lead, origin=ORIGIN, role=reader_role, rights=READING)
+    create_role(by=lead, origin=ORIGIN, name="Honest", rights=READING)
 
 
 def test_nobody_gives_rights_that_they_lack_nor_takes_over_an_account_that_has_them(lead, admin, agent):
     for role in (ADMIN, MANAGER, AGENT):
         with pytest.raises(StaffRefused, match="permissions that you do not have"):
-            staff_create(by=lead, origin=ORIGIN, username="new", role=role)
-    new = staff_create(by=lead, origin=ORIGIN, username="new", role="Team lead")
+            create_user(by=lead, origin=ORIGIN, username="new", role=role)
+    new = create_user(by=lead, origin=ORIGIN, username="new", role="Team lead")
     with pytest.raises(StaffRefused, match="permissions that you do not have"):
-        role_change(by=lead, origin=ORIGIN, person=new, role=ADMIN)
-    for service in (staff_disable, staff_unlock):
+        change_role(by=lead, origin=ORIGIN, person=new, role=ADMIN)
+    for service in (disable_user, unlock_user):
         with pytest.raises(StaffRefused, match="permissions that you do not have"):
             service(by=lead, origin=ORIGIN, person=admin)
-    staff_disable(by=lead, origin=ORIGIN, person=new)
+    disable_user(by=lead, origin=ORIGIN, person=new)
 
 
 def test_a_mightier_account_gets_no_one_time_link_from_a_lesser_one(lead, admin, client_of):
@@ -136,27 +136,27 @@ def test_a_mightier_account_gets_no_one_time_link_from_a_lesser_one(lead, admin,
 def test_the_password_of_the_last_admin_is_not_taken_for_a_link_that_may_be_withdrawn(
     admin, person, client_of
 ):
-    role_create(by=admin, origin=ORIGIN, name="Deputy", rights=PERMISSIONS)
+    create_role(by=admin, origin=ORIGIN, name="Deputy", rights=PERMISSIONS)
     deputy = client_of(person("dea", "Deputy"))
     admin.set_password(PASSPHRASE)
     admin.save()
     answer = deputy.post(f"/staff/{admin.pk}/link/")
     assert answer.status_code == 409 and b"last active admin" in answer.content
     assert fresh(admin).check_password(PASSPHRASE)
-    password_link_make(by=None, origin=ORIGIN, person=admin)  # the console is the way in that is left
+    make_password_link(by=None, origin=ORIGIN, person=admin)  # the console is the way in that is left
     assert deputy.post(f"/staff/{admin.pk}/link/").status_code == 200  # which takes nothing away now
 
 
 def test_nobody_changes_the_role_that_they_have(lead):
     role = Group.objects.get(name="Team lead")
-    for service, values in ((role_update, {"rights": READING}), (role_delete, {})):
+    for service, values in ((update_role, {"rights": READING}), (delete_role, {})):
         with pytest.raises(StaffRefused, match="your own role"):
             service(by=lead, origin=ORIGIN, role=role, **values)
 
 
 def test_the_built_in_roles_stay_as_they_are(admin, client_of):
     built_in = Group.objects.get(name=AGENT)
-    for service, values in ((role_update, {"rights": READING}), (role_delete, {})):
+    for service, values in ((update_role, {"rights": READING}), (delete_role, {})):
         with pytest.raises(StaffRefused, match="Built-in roles"):
             service(by=admin, origin=ORIGIN, role=built_in, **values)
     assert client_of(admin).get(f"/staff/roles/{built_in.pk}/").status_code == 404
@@ -165,9 +165,9 @@ def test_the_built_in_roles_stay_as_they_are(admin, client_of):
 def test_the_service_authorises_again(manager, agent, reader_role):
     for by in (manager, agent):
         with pytest.raises(StaffRefused, match="role does not allow"):
-            role_create(by=by, origin=ORIGIN, name="New", rights=[])
+            create_role(by=by, origin=ORIGIN, name="New", rights=[])
         with pytest.raises(StaffRefused, match="role does not allow"):
-            role_update(by=by, origin=ORIGIN, role=reader_role, rights=[])
+            update_role(by=by, origin=ORIGIN, role=reader_role, rights=[])
 
 
 def test_only_a_role_that_nobody_has_and_no_policy_names_is_deleted(
@@ -203,7 +203,7 @@ def test_the_second_factor_can_be_asked_of_a_role_made_here(person, reader_role,
 def test_a_role_made_here_does_not_escape_the_policy_that_names_built_in_roles(
     person, settings, client_of, rights, needed
 ):
-    role_create(by=person("adi", ADMIN), origin=ORIGIN, name="Clever", rights=rights)
+    create_role(by=person("adi", ADMIN), origin=ORIGIN, name="Clever", rights=rights)
     cleo = client_of(person("cleo", "Clever"))
     assert cleo.get("/").status_code == 200  # no policy, as in the demo
     settings.MFA_ROLES = [ADMIN, MANAGER]
@@ -221,35 +221,35 @@ def test_roles_made_here_survive_a_migrate_and_lose_only_rights_that_are_gone(re
 
 def test_an_admin_who_is_limited_or_of_the_demo_does_not_count_as_the_one_who_stays(admin, person, settings):
     other = person("adi", ADMIN, PASSPHRASE)
-    another_admin_stays(admin)
+    require_another_admin(admin)
     for values in ({"is_limited": True}, {"is_limited": False, "is_demo": True}):
         User.objects.filter(pk=other.pk).update(**values)
         settings.PRODUCTION = values.get("is_demo", False)
         with pytest.raises(StaffRefused, match="last active admin"):
-            another_admin_stays(admin)
+            require_another_admin(admin)
 
 
 def test_an_admin_who_cannot_sign_in_does_not_count_either(admin, person):
     invited = person("adi", ADMIN)
     with pytest.raises(StaffRefused, match="last active admin"):
-        another_admin_stays(admin)
+        require_another_admin(admin)
     invited.set_password(PASSPHRASE)
     invited.save()
-    another_admin_stays(admin)
+    require_another_admin(admin)
 
 
 def test_an_admin_of_the_provider_counts_while_it_is_set_up(admin, person, settings):
     other = person("adi", ADMIN)
     settings.OIDC_SERVER_URL = "https://id.example.com"
     SocialAccount.objects.create(user=other, provider=provider_id(), uid="adi")
-    another_admin_stays(admin)
+    require_another_admin(admin)
     settings.OIDC_SERVER_URL = ""
     with pytest.raises(StaffRefused, match="last active admin"):
-        another_admin_stays(admin)
+        require_another_admin(admin)
 
 
 def test_a_roles_page_tells_its_history_and_every_set_of_rights_it_had(admin, reader_role, client_of):
-    role_update(by=admin, origin=ORIGIN, role=reader_role, rights=["merchant.view", "change.view"])
+    update_role(by=admin, origin=ORIGIN, role=reader_role, rights=["merchant.view", "change.view"])
     browser, address = client_of(admin), f"/staff/roles/{reader_role.pk}/"
     page = browser.get(address).content.decode()
     assert "changed the permissions of role “Reader”" in page and "created role “Reader”" in page
@@ -272,7 +272,7 @@ def role_of_an_older_version(admin, reader_role):
     """Return a role that was made while permissions about routing were offered."""
     kind = ContentType.objects.create(app_label="routing", model="right")
     reader_role.permissions.create(content_type=kind, codename="replace", name="replace routing")
-    assert disagreements() == []
+    assert find_disagreements() == []
     return reader_role
 
 
@@ -283,7 +283,7 @@ def test_a_stored_permission_without_a_page_gives_nothing_and_stays(
     for group in Group.objects.filter(name__in=[ADMIN, AGENT]):
         group.permissions.add(role.permissions.get(codename="replace"))
     sync_roles()
-    assert disagreements() == [], "the seals of older roles fit after the upgrade"
+    assert find_disagreements() == [], "the seals of older roles fit after the upgrade"
     holders = Group.objects.filter(
         permissions__codename="replace", permissions__content_type__app_label="routing"
     )
@@ -298,15 +298,15 @@ def test_a_stored_permission_without_a_page_gives_nothing_and_stays(
     page = f"/staff/roles/{role.pk}/"
     assert "routing" not in browser.get(page).content.decode()
     assert browser.post(page, {"rights": [*READING, "tenant.view"]})["Location"] == "/staff/roles/"
-    assert get_roles()["Reader"] == {*READING, "tenant.view"} and disagreements() == []
+    assert get_roles()["Reader"] == {*READING, "tenant.view"} and find_disagreements() == []
     assert role.permissions.filter(content_type__app_label="routing").exists()
     assert Event.objects.get(action="role.changed").before_data == {"rights": sorted(READING)}
     with pytest.raises(StaffRefused, match="does not exist"):
-        role_update(by=admin, origin=ORIGIN, role=role, rights=["routing.replace"])
+        update_role(by=admin, origin=ORIGIN, role=role, rights=["routing.replace"])
 
     assert browser.post(f"/staff/{rea.pk}/role/", {"role": AGENT}).status_code == 302
     assert browser.post(f"{page}delete/")["Location"] == "/staff/roles/"
-    assert disagreements() == []
+    assert find_disagreements() == []
 
 
 def test_a_permission_whose_page_comes_back_takes_effect_again(person, role_of_an_older_version, monkeypatch):
@@ -316,4 +316,4 @@ def test_a_permission_whose_page_comes_back_takes_effect_again(person, role_of_a
         monkeypatch.setattr(module, "PERMISSIONS", registry)
     sync_roles()
     assert person("rea", "Reader").has_perm("routing.replace")
-    assert set(get_roles_with("routing.replace")) == {ADMIN, AGENT, "Reader"} and disagreements() == []
+    assert set(get_roles_with("routing.replace")) == {ADMIN, AGENT, "Reader"} and find_disagreements() == []

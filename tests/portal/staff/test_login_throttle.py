@@ -4,16 +4,18 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.contrib.auth.hashers import check_password
+from django.core.exceptions import ValidationError
 from django.db import connections
 from django.test import Client
 
 from portal.audit.models import Event
 from portal.audit.recording import origin_system
 from portal.staff import login_throttle
+from portal.staff.identity import person_ref
 from portal.staff.login_queue import ConcurrencyLimit
 from portal.staff.models import Attempts
-from portal.staff.password_links import password_link_make
-from portal.staff.services import password_set
+from portal.staff.password_links import make_password_link
+from portal.staff.services import set_password
 from tests.conftest import PASSPHRASE
 
 LOGIN = "/accounts/login/"
@@ -81,9 +83,9 @@ def test_the_lock_ends_after_its_time(ana):
 
 def test_a_refused_try_does_not_make_the_lock_longer(ana):
     [tried() for _ in range(5)]
-    locks = login_throttle.locks_of(ana)
+    locks = login_throttle.get_locks(ana)
     tried()
-    assert locks and login_throttle.locks_of(ana) == locks
+    assert locks and login_throttle.get_locks(ana) == locks
 
 
 def test_success_forgets_earlier_failures(ana):
@@ -134,7 +136,7 @@ def test_a_flood_of_names_and_addresses_fills_a_bounded_table(db, settings, monk
 
 @pytest.mark.parametrize("name", ["\0", "x" * 300, "ana\0", "\ud800", "🙂" * 100, " "])
 def test_strange_names_count_and_break_nothing(ana, name):
-    assert login_throttle.attempt_reserve(slot=login_throttle.name_slot(name), limit=5)
+    assert login_throttle.reserve_attempt(slot=login_throttle.name_slot(name), limit=5)
     response = Client().post(LOGIN, {"login": name.encode("utf-8", "replace").decode(), "password": "x"})
     assert response.status_code == 200
 
@@ -155,18 +157,18 @@ def test_the_page_says_which_tries_are_used_up(ana, admin, client_of):
         return client_of(admin).get(f"/staff/{ana.pk}/").content.decode()
 
     ways = {
-        login_throttle.password_slot_of(ana): "failed sign-in attempts",
-        login_throttle.code_slot_of(ana): "wrong second-factor codes",
-        login_throttle.own_password_slot_of(
+        login_throttle.password_slot(ana): "failed sign-in attempts",
+        login_throttle.code_slot(ana): "wrong second-factor codes",
+        login_throttle.own_password_slot(
             ana
         ): "when asked to confirm their identity; this does not lock sign-in",
     }
     for slot, words in ways.items():
         for _ in range(5):
             assert not any(other in shown() for other in ways.values())
-            assert login_throttle.attempt_reserve(slot=slot, limit=5)
+            assert login_throttle.reserve_attempt(slot=slot, limit=5)
         assert [other for other in ways.values() if other in shown()] == [words]
-        login_throttle.person_unlock(ana)
+        login_throttle.forget_failures(ana)
 
 
 def test_there_is_nothing_to_record_where_nothing_was_locked(ana, admin, client_of):
@@ -176,6 +178,33 @@ def test_there_is_nothing_to_record_where_nothing_was_locked(ana, admin, client_
 
 def test_a_new_password_through_a_one_time_link_ends_the_lock(ana):
     [tried() for _ in range(5)]
-    password_link_make(by=None, origin=origin_system("tests"), person=ana)
-    password_set(origin=origin_system("tests"), person=ana, password="another long passphrase")
+    make_password_link(by=None, origin=origin_system("tests"), person=ana)
+    set_password(origin=origin_system("tests"), person=ana, password="another long passphrase")
     assert tried(passphrase="another long passphrase")
+
+
+def test_an_attempt_that_breaks_stays_counted_and_an_accepted_one_resets_the_slot(ana, rf):
+    request = rf.post("/")
+    request.user = ana
+
+    def attempt(accepted, error=None):
+        slot = login_throttle.code_slot(ana)
+        events = {"failed": "second_factor.failed", "locked": "session.sign_in_locked"}
+        with login_throttle.limit_attempts(request, slot=slot, target=person_ref(ana), **events) as made:
+            if error:
+                raise error
+            made.accepted = accepted
+
+    for _ in range(4):
+        with pytest.raises(KeyError):
+            attempt(False, KeyError("broken"))
+    assert not Event.objects.exists(), "the block says itself why it broke"
+    attempt(True)
+    for _ in range(5):
+        attempt(False)
+    with pytest.raises(ValidationError, match="Too many"):
+        attempt(True)
+    recorded = list(Event.objects.order_by("sequence").values_list("action", "code"))
+    wrong = ("second_factor.failed", "not_accepted")
+    locked = ("session.sign_in_locked", "locked")
+    assert recorded == [wrong] * 5 + [locked, ("second_factor.failed", "too_many_attempts")]

@@ -16,8 +16,8 @@ from django.test import Client
 from django.urls import reverse
 
 from portal.audit.models import Event
-from portal.staff.mfa import second_factors_of, secrets_of, wrapped_secret
-from portal.staff.mfa_policy import policy_ensure, policy_names_roles
+from portal.staff.mfa import get_second_factors, unlock_secrets, wrap_secret
+from portal.staff.mfa_policy import policy_names_roles, require_known_roles
 from portal.staff.models import User
 from provisioning.encryption import KeyringError
 from tests.conftest import PASSPHRASE
@@ -37,7 +37,7 @@ def ana(person):
 def secret(ana):
     """Ana's authenticator app."""
     made = generate_totp_secret()
-    with secrets_of(ana):
+    with unlock_secrets(ana):
         TOTP.activate(ana, made)
     return made
 
@@ -163,17 +163,17 @@ def test_strange_answers_of_keys_break_nothing(secret, ana, client_of, credentia
     page = reverse("mfa_add_webauthn")
     owner.get(page)
     assert owner.post(page, {"credential": credential}).status_code == 200, "and no word of stored passkeys"
-    assert second_factors_of(ana) == ["authenticator app"]
+    assert get_second_factors(ana) == ["authenticator app"]
 
 
 def test_secrets_are_sealed_and_open_for_their_person_alone(secret, ana, person):
     ben = person("ben", "Support agent", PASSPHRASE)
     row = Authenticator.objects.get()
     assert secret not in str(row.data) and row.data["secret"].startswith("v1.")
-    with secrets_of(ana):
-        assert wrapped_secret(row) == secret
-    with secrets_of(ben), pytest.raises(KeyringError):
-        wrapped_secret(row)
+    with unlock_secrets(ana):
+        assert wrap_secret(row) == secret
+    with unlock_secrets(ben), pytest.raises(KeyringError):
+        wrap_secret(row)
 
 
 def set_up(browser):
@@ -211,7 +211,7 @@ def test_setting_up_an_app_shows_recovery_codes_once(ana, client_of):
 def test_one_recovery_code_in_parallel_opens_once(committed_db, ana, secret, settings):
     settings.LOGIN_ATTEMPTS = 100
     settings.ACCOUNT_RATE_LIMITS = False
-    with secrets_of(ana):
+    with unlock_secrets(ana):
         code = RecoveryCodes.activate(ana).get_unused_codes()[0]
     browsers = [past_the_password() for _ in range(8)]
 
@@ -266,10 +266,10 @@ def test_policy_is_a_setting_by_role(settings, ana, client_of, roles, asked):
 def test_a_policy_for_an_unknown_role_is_an_error_at_the_start(settings, db):
     settings.MFA_ROLES = ["Agents", "Admin"]
     with pytest.raises(ImproperlyConfigured, match="no role: Agents"):
-        policy_ensure()
+        require_known_roles()
     assert policy_names_roles(databases=["default"])[0].id == "portal.E003"
     Group.objects.create(name="Agents")
-    policy_ensure()
+    require_known_roles()
     assert policy_names_roles(databases=["default"]) == []
 
 

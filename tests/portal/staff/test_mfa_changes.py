@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from portal.audit.models import Event
-from portal.staff.mfa import secrets_of
+from portal.staff.mfa import unlock_secrets
 from tests.conftest import PASSPHRASE
 
 CONFIRM, FACTOR = "/accounts/confirm/", "/accounts/second-factor/confirm/"
@@ -31,7 +31,7 @@ def ana(person):
 def app(ana):
     """Her app: app(steps) is the code of so many half minutes later."""
     secret = generate_totp_secret()
-    with secrets_of(ana):
+    with unlock_secrets(ana):
         TOTP.activate(ana, secret)
         RecoveryCodes.activate(ana)
     return lambda steps=0: format_hotp_value(hotp_value(secret, int(time.time()) // 30 + steps))
@@ -40,7 +40,7 @@ def app(ana):
 @pytest.fixture
 def codes(ana, app):
     """Her unused recovery codes."""
-    with secrets_of(ana):
+    with unlock_secrets(ana):
         found = Authenticator.objects.get(user=ana, type=Authenticator.Type.RECOVERY_CODES)
         return found.wrap().get_unused_codes()
 

@@ -7,7 +7,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from portal.audit.models import Event
-from portal.staff.mfa import second_factors_of, secrets_of
+from portal.staff.mfa import get_second_factors, unlock_secrets
 from portal.staff.models import SecondFactorReset
 from tests.conftest import PASSPHRASE
 
@@ -16,7 +16,7 @@ WHY = {"reason": "She called from her desk phone."}
 
 def with_app(someone):
     """Gives the person an authenticator app."""
-    with secrets_of(someone):
+    with unlock_secrets(someone):
         TOTP.activate(someone, generate_totp_secret())
     return someone
 
@@ -43,11 +43,11 @@ def asked(ana, admin, adi, client_of):
 
 def test_one_asks_another_approves_and_all_sessions_end(asked, ana, admin, adi, client_of):
     inside, second = client_of(ana), client_of(adi)
-    assert inside.get("/accounts/profile/").status_code == 200 and second_factors_of(ana)
+    assert inside.get("/accounts/profile/").status_code == 200 and get_second_factors(ana)
     assert b"Ada Admin asked to remove the second factor" in second.get("/staff/").content
     assert b"desk phone" in second.get(f"/staff/{ana.pk}/").content
     assert second.post(asked + "approve/").status_code == 302
-    assert not second_factors_of(ana) and inside.get("/accounts/profile/").status_code == 302
+    assert not get_second_factors(ana) and inside.get("/accounts/profile/").status_code == 302
     first, last = (Event.objects.get(action=f"staff.second_factor_reset{one}") for one in ("_asked", ""))
     assert (first.actor_id, last.actor_id) == (admin.pk, adi.pk)
     assert "asked for by Ada Admin: She called from her desk phone." in last.sentence
@@ -59,7 +59,7 @@ def test_nobody_approves_what_they_asked_for_themselves(asked, ana, admin, clien
     assert b"Approve and remove" not in browser.get(f"/staff/{ana.pk}/").content
     answer = browser.post(asked + "approve/")
     assert answer.status_code == 409 and b"Another admin must approve" in answer.content
-    assert second_factors_of(ana)
+    assert get_second_factors(ana)
 
 
 def test_nobody_asks_for_or_approves_their_own(admin, adi, client_of):
@@ -68,13 +68,13 @@ def test_nobody_asks_for_or_approves_their_own(admin, adi, client_of):
     assert client_of(admin).post(steps, WHY).status_code == 409
     client_of(adi).post(steps, WHY)
     assert client_of(admin).post(steps + "approve/").status_code == 409
-    assert second_factors_of(admin)
+    assert get_second_factors(admin)
 
 
 def test_an_admin_made_for_the_purpose_cannot_approve(asked, ana, person, client_of):
     answer = client_of(person("puppet", "Admin")).post(asked + "approve/")
     assert answer.status_code == 409 and b"added after this was requested" in answer.content
-    assert second_factors_of(ana)
+    assert get_second_factors(ana)
 
 
 def test_too_late_or_declined_there_is_nothing_to_approve(asked, ana, adi, client_of):
@@ -85,7 +85,7 @@ def test_too_late_or_declined_there_is_nothing_to_approve(asked, ana, adi, clien
     assert client_of(adi).post(asked + "withdraw/").status_code == 302
     assert client_of(adi).post(asked + "approve/").status_code == 409
     assert Event.objects.filter(action="staff.second_factor_reset_declined").count() == 1
-    assert second_factors_of(ana)
+    assert get_second_factors(ana)
 
 
 def test_it_needs_a_reason_and_something_to_remove(ana, admin, adi, client_of):
@@ -105,7 +105,7 @@ def test_a_single_admin_is_told_the_command_which_is_on_record_too(ana, admin, c
             call_command("second_factor_reset", **wrong)
     call_command("second_factor_reset", username="ana", reason="The only admin asked.")
     assert "authenticator app" in capsys.readouterr().out
-    assert not second_factors_of(ana) and inside.get("/accounts/profile/").status_code == 302
+    assert not get_second_factors(ana) and inside.get("/accounts/profile/").status_code == 302
     event = Event.objects.get(action="staff.second_factor_reset")
     assert (event.actor_name, event.actor_role) == ("second_factor_reset", "system")
 

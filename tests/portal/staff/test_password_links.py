@@ -15,7 +15,7 @@ from django.utils import timezone
 from portal.audit.models import Event
 from portal.audit.recording import origin_system
 from portal.staff.models import PasswordLink, User
-from portal.staff.password_links import password_link_make
+from portal.staff.password_links import make_password_link
 from tests.conftest import PASSPHRASE
 
 ORIGIN = origin_system("tests")
@@ -39,7 +39,7 @@ def mailing(settings):
 
 def link_for(person):
     """A one-time link."""
-    return password_link_make(by=None, origin=ORIGIN, person=person)
+    return make_password_link(by=None, origin=ORIGIN, person=person)
 
 
 def opened(link):
@@ -257,11 +257,11 @@ def test_who_is_invited_with_a_limit_reaches_nothing_and_the_next_step_says_wher
     nia = User.objects.get(username="nia")
     reach = f"/staff/{nia.pk}/tenants/"
     assert answer["Location"] == reach if by_mail else f'href="{reach}"' in answer.content.decode()
-    assert nia.is_limited and not nia.reach.has_connection("sandbox")
+    assert nia.is_limited and not nia.tenant_access.has_connection("sandbox")
     assert Event.objects.get(action="staff.created").after_data["is_limited"] is True
     assert browser.get(reach).status_code == 200
 
 
 def test_who_is_invited_without_a_limit_works_everywhere(admin, client_of):
     answer = client_of(admin).post("/staff/new/", INVITED)
-    assert User.objects.get(username="nia").reach.everywhere and b"Next: choose" not in answer.content
+    assert User.objects.get(username="nia").tenant_access.everywhere and b"Next: choose" not in answer.content

@@ -6,24 +6,24 @@ from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 
 from portal.audit.models import Event
 from portal.audit.recording import origin_system
-from portal.staff.mfa import secrets_of
+from portal.staff.mfa import unlock_secrets
 from portal.staff.mfa_forms import CodeForm
-from portal.staff.mfa_resets import second_factor_remove
+from portal.staff.mfa_resets import remove_second_factor
 from portal.staff.models import User
-from portal.staff.password_links import password_link_make
-from portal.staff.services import password_set, staff_disable, staff_enable, staff_sign_out
+from portal.staff.password_links import make_password_link
+from portal.staff.services import disable_user, enable_user, set_password, sign_out_user
 from tests.conftest import PASSPHRASE
 from tests.portal.staff.test_mfa import CODE, code_of, is_in, past_the_password, still  # noqa: F401
 
 ORIGIN = origin_system("an admin")
 ENDED = {
-    "a new link": lambda ana: password_link_make(by=None, origin=ORIGIN, person=ana),
-    "signed out everywhere": lambda ana: staff_sign_out(by=None, origin=ORIGIN, person=ana),
-    "another password": lambda ana: password_set(
+    "a new link": lambda ana: make_password_link(by=None, origin=ORIGIN, person=ana),
+    "signed out everywhere": lambda ana: sign_out_user(by=None, origin=ORIGIN, person=ana),
+    "another password": lambda ana: set_password(
         origin=ORIGIN, person=ana, password="quite another one, long"
     ),
     "disabled and enabled": lambda ana: [
-        step(by=None, origin=ORIGIN, person=ana) for step in (staff_disable, staff_enable)
+        step(by=None, origin=ORIGIN, person=ana) for step in (disable_user, enable_user)
     ],
 }
 
@@ -38,7 +38,7 @@ def ana(person):
 def secret(ana):
     """Her authenticator app."""
     made = generate_totp_secret()
-    with secrets_of(ana):
+    with unlock_secrets(ana):
         TOTP.activate(ana, made)
     return made
 
@@ -58,7 +58,7 @@ def test_sessions_ended_while_the_code_is_looked_at_end_that_sign_in_too(secret,
     browser, save = past_the_password(), CodeForm.save
 
     def meanwhile(form):
-        staff_sign_out(by=None, origin=ORIGIN, person=ana)
+        sign_out_user(by=None, origin=ORIGIN, person=ana)
         return save(form)
 
     monkeypatch.setattr(CodeForm, "save", meanwhile)
@@ -69,7 +69,7 @@ def test_sessions_ended_while_the_code_is_looked_at_end_that_sign_in_too(secret,
 
 def removed_by_admins(ana):
     """Her second factor, by a reset."""
-    second_factor_remove(origin=ORIGIN, person=ana, reason="She lost her phone.")
+    remove_second_factor(origin=ORIGIN, person=ana, reason="She lost her phone.")
 
 
 def removed_by_herself(ana):
@@ -90,7 +90,7 @@ def test_whoever_waits_at_the_code_page_begins_again_once_there_is_no_factor(sec
 
 def test_the_sign_in_page_takes_the_password_again_where_the_first_one_is_over(secret, ana):
     browser = past_the_password()
-    staff_sign_out(by=None, origin=ORIGIN, person=ana)
+    sign_out_user(by=None, origin=ORIGIN, person=ana)
     answer = browser.post("/accounts/login/", {"login": "ana", "password": PASSPHRASE})
     assert answer["Location"] == CODE
     browser.post(CODE, {"code": code_of(secret)})

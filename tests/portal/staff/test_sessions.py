@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from portal.audit.models import Event
 from portal.staff.session_views import browser_words
-from portal.staff.sessions import sessions_forget_expired
+from portal.staff.sessions import delete_expired_sessions
 from portal.tasks import periodic
 from tests.conftest import PASSPHRASE
 
@@ -155,8 +155,8 @@ def test_the_button_never_ends_the_session_that_asks(ana):
 
 
 def test_workers_empty_expired_sessions_and_keep_the_others(ana, monkeypatch):
-    regular = periodic._REGULAR[sessions_forget_expired]
-    monkeypatch.setattr(periodic, "_REGULAR", {sessions_forget_expired: regular})
+    regular = periodic._REGULAR[delete_expired_sessions]
+    monkeypatch.setattr(periodic, "_REGULAR", {delete_expired_sessions: regular})
     monkeypatch.setattr(regular, "due_at", 0)
     browser, gone = signed_in(), signed_in()
     Session.objects.filter(pk=gone.session.session_key).update(expire_date=timezone.now())

@@ -11,9 +11,9 @@ from django.test import Client
 
 from portal.audit.models import Event
 from portal.audit.recording import origin_system
-from portal.staff.mfa import secrets_of
+from portal.staff.mfa import unlock_secrets
 from portal.staff.models import User
-from portal.staff.services import StaffRefused, role_withdraw, staff_disable
+from portal.staff.services import StaffRefused, disable_user, withdraw_role
 from tests.conftest import PASSPHRASE
 from tests.openid.provider import Visitor
 
@@ -231,7 +231,7 @@ def test_whoever_is_taken_out_of_the_groups_cannot_finish_a_sign_in_that_waits_f
     provider.person("nora", "support", **NORA)
     journey("nora")
     nora, secret = User.objects.get(), generate_totp_secret()
-    with secrets_of(nora):
+    with unlock_secrets(nora):
         TOTP.activate(nora, secret)
     waiting, answer, _ = journey("nora")
     assert answer["Location"] == CODE
@@ -256,7 +256,7 @@ def test_an_admin_in_no_group_any_more_is_none_and_counts_as_none(provider, jour
     assert (event.actor_name, event.message) == ("single sign-on", "Admin → none")
     for name in others:
         with pytest.raises(StaffRefused, match="last active admin"):
-            staff_disable(by=None, origin=ORIGIN, person=User.objects.get(username=name))
+            disable_user(by=None, origin=ORIGIN, person=User.objects.get(username=name))
     provider.person("nora", "support", **NORA)
     assert is_in(journey("nora")[0]) and User.objects.get(username="nora").role == "Support agent"
 
@@ -264,9 +264,9 @@ def test_an_admin_in_no_group_any_more_is_none_and_counts_as_none(provider, jour
 def test_a_password_that_still_lets_the_last_admin_in_keeps_the_role(person):
     ada = person("ada", "Admin", PASSPHRASE)
     with pytest.raises(StaffRefused, match="last active admin"):
-        role_withdraw(origin=ORIGIN, person=ada)
+        withdraw_role(origin=ORIGIN, person=ada)
     person("adi", "Admin", PASSPHRASE)
-    role_withdraw(origin=ORIGIN, person=ada)
+    withdraw_role(origin=ORIGIN, person=ada)
     assert User.objects.get(pk=ada.pk).role == ""
 
 

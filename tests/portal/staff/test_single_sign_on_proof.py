@@ -6,7 +6,7 @@ import pytest
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 
 from portal.audit.models import Event
-from portal.staff.mfa import secrets_of
+from portal.staff.mfa import unlock_secrets
 from portal.staff.models import User
 from tests.openid.provider import Visitor
 
@@ -97,7 +97,7 @@ def test_the_portals_second_factor_is_asked_for_after_the_provider(provider, nor
     browser, visitor = nora
     assert browser.get("/")["Location"] == INDEX
     person = User.objects.get()
-    with secrets_of(person):
+    with unlock_secrets(person):
         TOTP.activate(person, generate_totp_secret())
     other, answer, _ = journey("nora", visitor=visitor)
     assert answer["Location"] == "/accounts/second-factor/code/"
@@ -109,7 +109,7 @@ def test_unless_the_provider_is_trusted_to_ask_itself(provider, nora, journey, s
     browser, visitor = nora
     assert browser.get("/").status_code == 200
     person = User.objects.get()
-    with secrets_of(person):
+    with unlock_secrets(person):
         TOTP.activate(person, generate_totp_secret())
     assert journey("nora", visitor=visitor)[0].get("/").status_code == 200
 

@@ -132,7 +132,7 @@ def test_a_refusal_of_the_service_is_on_the_form(admin, client_of, monkeypatch):
     def refuse(**_):
         raise StaffRefused("Somebody was faster.")
 
-    monkeypatch.setattr("portal.staff.views.staff_create", refuse)
+    monkeypatch.setattr("portal.staff.views.create_user", refuse)
     assert b"Somebody was faster." in client_of(admin).post("/staff/new/", NEW).content
 
 

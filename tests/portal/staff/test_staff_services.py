@@ -18,7 +18,7 @@ ORIGIN = origin_system("tests")
 
 def change(by, person, role=AGENT):
     """Shorthand."""
-    services.role_change(by=by, origin=ORIGIN, person=person, role=role)
+    services.change_role(by=by, origin=ORIGIN, person=person, role=role)
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def second_admin(person):
 
 
 def test_an_admin_adds_a_person_who_has_no_password_yet(admin):
-    made = services.staff_create(by=admin, origin=ORIGIN, username="new", role=MANAGER, email="n@example.com")
+    made = services.create_user(by=admin, origin=ORIGIN, username="new", role=MANAGER, email="n@example.com")
     assert made.role == MANAGER and not made.has_usable_password()
     event = Event.objects.get()
     assert (event.action, event.object_name, event.after_data["role"]) == ("staff.created", "new", MANAGER)
@@ -53,21 +53,21 @@ def test_an_admin_adds_a_person_who_has_no_password_yet(admin):
 )
 def test_a_person_who_cannot_be_added_is_refused_with_the_reason(admin, agent, values, why):
     with pytest.raises(StaffRefused, match=f"(?i){why}"):
-        services.staff_create(by=admin, origin=ORIGIN, **{"username": "new", "role": AGENT} | values)
+        services.create_user(by=admin, origin=ORIGIN, **{"username": "new", "role": AGENT} | values)
     assert not Event.objects.exists() and not User.objects.filter(username="new").exists()
 
 
 def test_the_service_authorises_again(agent, manager, outsider):
     for by in (agent, manager, outsider):
         with pytest.raises(StaffRefused, match="role does not allow"):
-            services.staff_create(by=by, origin=ORIGIN, username="new", role=AGENT)
-        for service in (services.staff_disable, services.staff_enable, password_links.password_link_make):
+            services.create_user(by=by, origin=ORIGIN, username="new", role=AGENT)
+        for service in (services.disable_user, services.enable_user, password_links.make_password_link):
             with pytest.raises(StaffRefused, match="role does not allow"):
                 service(by=by, origin=ORIGIN, person=agent)
 
 
 def test_nobody_changes_their_own_rights(admin, second_admin):
-    for service in (services.staff_disable, services.staff_enable, password_links.password_link_make):
+    for service in (services.disable_user, services.enable_user, password_links.make_password_link):
         with pytest.raises(StaffRefused, match="your own permissions"):
             service(by=admin, origin=ORIGIN, person=admin)
     with pytest.raises(StaffRefused, match="your own permissions"):
@@ -75,9 +75,9 @@ def test_nobody_changes_their_own_rights(admin, second_admin):
 
 
 def test_the_last_active_admin_stays(admin, second_admin):
-    services.staff_disable(by=admin, origin=ORIGIN, person=second_admin)
+    services.disable_user(by=admin, origin=ORIGIN, person=second_admin)
     with pytest.raises(StaffRefused, match="last active admin"):
-        services.staff_disable(by=None, origin=ORIGIN, person=admin)
+        services.disable_user(by=None, origin=ORIGIN, person=admin)
     with pytest.raises(StaffRefused, match="last active admin"):
         change(None, admin)
     change(admin, second_admin)  # a disabled one may go
@@ -87,9 +87,9 @@ def test_the_last_active_admin_stays(admin, second_admin):
 def test_role_changes_and_disabling_are_recorded_once(admin, agent):
     for _ in range(2):
         change(admin, agent, MANAGER)
-        services.staff_disable(by=admin, origin=ORIGIN, person=agent)
+        services.disable_user(by=admin, origin=ORIGIN, person=agent)
     for _ in range(2):
-        services.staff_enable(by=admin, origin=ORIGIN, person=agent)
+        services.enable_user(by=admin, origin=ORIGIN, person=agent)
     events = list(Event.objects.order_by("sequence"))
     assert [event.action for event in events] == ["staff.role_changed", "staff.disabled", "staff.enabled"]
     assert (events[0].before_data, events[0].after_data) == ({"role": AGENT}, {"role": MANAGER})
@@ -102,9 +102,9 @@ def test_without_a_record_nothing_changes(admin, agent):
     with pytest.raises(AuditUnavailable):
         change(admin, agent, MANAGER)
     with pytest.raises(AuditUnavailable):
-        services.staff_create(by=admin, origin=ORIGIN, username="new", role=AGENT)
+        services.create_user(by=admin, origin=ORIGIN, username="new", role=AGENT)
     with pytest.raises(AuditUnavailable):
-        services.password_set(origin=ORIGIN, person=agent, password="x")
+        services.set_password(origin=ORIGIN, person=agent, password="x")
     assert User.objects.get(pk=agent.pk).role == AGENT
     assert not User.objects.filter(username="new").exists()
     assert not User.objects.get(pk=agent.pk).has_usable_password()
@@ -115,7 +115,7 @@ def test_missing_roles_are_named(admin):
 
     Group.objects.filter(name=MANAGER).delete()
     with pytest.raises(StaffRefused, match=r"manage\.py migrate"):
-        services.staff_create(by=admin, origin=ORIGIN, username="new", role=MANAGER)
+        services.create_user(by=admin, origin=ORIGIN, username="new", role=MANAGER)
 
 
 def test_two_admins_who_demote_each_other_at_once_do_not_leave_none(committed_db, admin, second_admin):

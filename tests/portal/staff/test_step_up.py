@@ -15,7 +15,7 @@ from portal.audit.background_exports import KIND as EXPORT_KIND
 from portal.audit.models import Event
 from portal.audit.verification.jobs import KIND as VERIFICATION_KIND
 from portal.core.permissions import PERMISSIONS, needs_step_up
-from portal.core.view_access import access_of
+from portal.core.view_access import get_access
 from portal.staff.models import User
 from portal.tasks.models import TaskRun
 from tests.conftest import PASSPHRASE
@@ -185,7 +185,7 @@ def test_every_view_with_such_a_right_is_covered_by_the_right_itself():
     """The door looks at the right, so that a new page cannot forget to ask."""
     from tests.portal.staff.test_access_table import patterns
 
-    rights = {access_of(pattern.callback) for _, pattern in patterns(get_resolver())}
+    rights = {get_access(pattern.callback) for _, pattern in patterns(get_resolver())}
     asking = {name for name in PERMISSIONS if needs_step_up(name)}
     assert {"connection.create", "connection.update", "credential.reset", "staff.create"} <= asking
     assert {"staff.update", "role.update", "access.review", "audit.export"} <= asking <= rights

@@ -8,7 +8,7 @@ from portal.directory.models import IndexedEntity
 from portal.staff.models import TenantScope, User
 from portal.staff.roles import ADMIN
 from portal.staff.services import StaffRefused
-from portal.staff.tenant_access_services import TenantRef, reach_change
+from portal.staff.tenant_access import TenantRef, change_tenant_access
 from tests.conftest import PASSPHRASE
 
 ORIGIN = origin_system("tests")
@@ -60,19 +60,19 @@ def test_nothing_and_unknown_places_are_refused(admin, agent, tenants, client_of
 
 def test_a_tenant_that_is_gone_stays_on_offer_until_it_is_taken_away(admin, agent, tenants, client_of):
     place = TenantRef("old", "TE-GONE", "Gone Ltd")
-    reach_change(by=admin, origin=ORIGIN, person=agent, places=[place])
+    change_tenant_access(by=admin, origin=ORIGIN, person=agent, places=[place])
     page = client_of(admin).get(f"/staff/{agent.pk}/tenants/").content.decode()
     assert "No longer known" in page and "Gone Ltd" in page
 
 
 def test_nobody_sets_their_own_and_the_last_admin_is_never_limited(admin, person, tenants, client_of):
     with pytest.raises(StaffRefused, match="your own permissions"):
-        reach_change(by=admin, origin=ORIGIN, person=admin, places=[TenantRef("sandbox")])
+        change_tenant_access(by=admin, origin=ORIGIN, person=admin, places=[TenantRef("sandbox")])
     assert b"This is your own account" in client_of(admin).get(f"/staff/{admin.pk}/tenants/").content
     with pytest.raises(StaffRefused, match="last active admin"):
-        reach_change(by=None, origin=ORIGIN, person=admin, places=[TenantRef("sandbox")])
+        change_tenant_access(by=None, origin=ORIGIN, person=admin, places=[TenantRef("sandbox")])
     person("zoe", ADMIN, PASSPHRASE)
-    reach_change(by=admin, origin=ORIGIN, person=person("adi", ADMIN), places=[TenantRef("sandbox")])
+    change_tenant_access(by=admin, origin=ORIGIN, person=person("adi", ADMIN), places=[TenantRef("sandbox")])
 
 
 def test_without_a_record_nothing_changes(admin, agent, tenants):
@@ -81,5 +81,5 @@ def test_without_a_record_nothing_changes(admin, agent, tenants):
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE audit_event RENAME TO gone")
     with pytest.raises(AuditUnavailable):
-        reach_change(by=admin, origin=ORIGIN, person=agent, places=[TenantRef("sandbox")])
+        change_tenant_access(by=admin, origin=ORIGIN, person=agent, places=[TenantRef("sandbox")])
     assert not User.objects.get(pk=agent.pk).is_limited

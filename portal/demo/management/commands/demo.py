@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from portal.demo import setup
-from portal.demo.processes import HouseholdError, ProcessGroup, port_check
+from portal.demo.processes import HouseholdError, ProcessGroup, check_port
 
 WELCOME = """
   Provisioning Portal   {portal}
@@ -22,7 +22,7 @@ WELCOME = """
 
 
 class Command(BaseCommand):
-    """The whole demo in the foreground."""
+    """Run the whole demo in the foreground."""
 
     help = (
         "Runs a demo portal with an embedded gateway on this machine. PORT and SANDBOX_PORT choose the ports."
@@ -45,14 +45,14 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
 
     def _run(self, household: ProcessGroup, port: int, sandbox_port: int) -> None:
-        port_check(port, "PORT")
-        port_check(sandbox_port, "SANDBOX_PORT")
+        check_port(port, "PORT")
+        check_port(sandbox_port, "SANDBOX_PORT")
         self.stdout.write("Preparing the demo …")
-        setup.database_ensure()
-        setup.gateway_ensure(base_url=f"http://127.0.0.1:{sandbox_port}/api/provisioning")
+        setup.ensure_database()
+        setup.ensure_gateway(base_url=f"http://127.0.0.1:{sandbox_port}/api/provisioning")
         self._start_gateway(household, sandbox_port)
-        setup.people_ensure()
-        setup.static_ensure()
+        setup.ensure_people()
+        setup.ensure_static()
         connections.close_all()
         self._start_portal(household, port)
         household.wait_for("The embedded gateway", sandbox_port, "/")
@@ -68,7 +68,7 @@ class Command(BaseCommand):
             "sandbox_serve",
             "--port",
             str(port),
-            environment=setup.gateway_environment(),
+            environment=setup.get_gateway_environment(),
             quiet=True,
         )
 
@@ -99,7 +99,7 @@ class Command(BaseCommand):
         text = WELCOME.format(
             portal=f"http://127.0.0.1:{port}/",
             people=", ".join(setup.PEOPLE),
-            passphrase=setup.passphrase(),
+            passphrase=setup.get_passphrase(),
             gateway=f"http://127.0.0.1:{sandbox_port}/",
             data=settings.DATA_DIR,
         )
@@ -108,7 +108,7 @@ class Command(BaseCommand):
 
 
 def _port(variable: str, default: int) -> int:
-    """A port number from the environment. Raises CommandError."""
+    """Return a port number from the environment. Raises CommandError."""
     text = os.environ.get(variable) or str(default)
     if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
         raise CommandError(f"{variable} must be a port number, not “{text}”.")

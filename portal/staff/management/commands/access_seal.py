@@ -8,7 +8,7 @@ from django.db import transaction
 
 from portal.audit.base_command import AuditCommand
 from portal.audit.recording import origin_system, record_event
-from portal.staff.access_seals import accept, disagreements
+from portal.staff.access_seals import accept_rows, find_disagreements
 from portal.staff.identity import person_ref
 from portal.staff.models import User
 
@@ -32,7 +32,7 @@ class Command(AuditCommand):
         """Raises CommandError while something does not agree, and for an unknown person."""
         if options["accept"]:
             self._accept(options["accept"], options["reason"].strip())
-        elif found := disagreements():
+        elif found := find_disagreements():
             raise CommandError("\n".join(["Changed directly in the database:", *found]))
         else:
             self.stdout.write("All permissions and sign-in data match what the portal stored.")
@@ -44,7 +44,7 @@ class Command(AuditCommand):
             person = User.objects.filter(username=username).first()
             if person is None:
                 raise CommandError("There is no person with this username.")
-            parts = ", ".join(accept(person)) or "nothing was changed"
+            parts = ", ".join(accept_rows(person)) or "nothing was changed"
             record_event(
                 action="staff.rights_accepted",
                 origin=origin_system("manage.py access_seal"),

@@ -5,9 +5,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from portal.audit.recording import origin_system
-from portal.staff.identity import person_named
-from portal.staff.mfa import second_factors_of
-from portal.staff.mfa_resets import second_factor_remove
+from portal.staff.identity import find_person
+from portal.staff.mfa import get_second_factors
+from portal.staff.mfa_resets import remove_second_factor
 
 
 class Command(BaseCommand):
@@ -22,14 +22,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Removes them. Raises CommandError if there are none."""
-        person = person_named(options["username"])
+        person = find_person(options["username"])
         if person is None:
             raise CommandError("There is no person with this username.")
-        if not second_factors_of(person):
+        if not get_second_factors(person):
             raise CommandError("This person has no second factor.")
         if not options["reason"].strip():
             raise CommandError("Give a reason. It is recorded in the audit trail.")
-        removed = second_factor_remove(
+        removed = remove_second_factor(
             origin=origin_system("second_factor_reset"), person=person, reason=options["reason"].strip()
         )
         self.stdout.write(f"Removed: {', '.join(removed)}.")

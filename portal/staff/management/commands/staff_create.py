@@ -10,8 +10,8 @@ from django.db import transaction
 
 from portal.audit.recording import origin_system
 from portal.staff.models import User
-from portal.staff.password_links import password_link_make
-from portal.staff.services import StaffRefused, password_set, staff_create
+from portal.staff.password_links import make_password_link
+from portal.staff.services import StaffRefused, create_user, set_password
 
 
 class Command(BaseCommand):
@@ -38,11 +38,11 @@ class Command(BaseCommand):
         names = {name: options[name] for name in ("username", "role", "first_name", "last_name", "email")}
         try:
             with transaction.atomic():
-                person = staff_create(by=None, origin=origin, is_demo=options["demo"], **names)
+                person = create_user(by=None, origin=origin, is_demo=options["demo"], **names)
                 if options["passphrase_stdin"]:
-                    password_set(origin=origin, person=person, password=_passphrase(person))
+                    set_password(origin=origin, person=person, password=_passphrase(person))
                     return
-                self.stdout.write(password_link_make(by=None, origin=origin, person=person))
+                self.stdout.write(make_password_link(by=None, origin=origin, person=person))
         except (StaffRefused, ValidationError) as error:
             raise CommandError(" ".join(getattr(error, "messages", [str(error)]))) from error
 
