@@ -23,7 +23,9 @@ class FormDraftMiddleware:
         if request.method != "POST" or not hasattr(request, "_post") or TOKEN not in request.POST:
             return response
         if response.status_code >= 400:
-            save_posted(request)
+            # A view that knows what became of the form has saved it already. After a failure the portal may
+            # have sent it.
+            save_posted(request, uncertain=response.status_code >= 500)
         elif not hasattr(request, "_saved_draft") and not _is_autosave(request):
             try:
                 close_draft(request)

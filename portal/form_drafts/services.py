@@ -62,7 +62,7 @@ class KeptSecrets:
 
 @dataclass(frozen=True, slots=True)
 class OpenDraft:
-    """A decrypted draft of the current user."""
+    """A decrypted draft of the current user. `uncertain` if the form may have been sent all the same."""
 
     id: uuid.UUID
     path: str
@@ -70,6 +70,7 @@ class OpenDraft:
     saved_at: datetime
     fields: QueryDict = field(repr=False)
     secrets: KeptSecrets
+    uncertain: bool = False
 
     @property
     def url(self) -> str:
@@ -107,18 +108,22 @@ def owns(name: str, posted: str) -> bool:
     return posted == name or posted.startswith((f"{name}_", f"{name}-", f"{name}."))
 
 
-def save_posted(request: HttpRequest, data: QueryDict | None = None) -> OpenDraft | None:
+def save_posted(
+    request: HttpRequest, data: QueryDict | None = None, *, uncertain: bool = False
+) -> OpenDraft | None:
     """Keep what was posted and not sent, secrets for some minutes; once per request.
 
-    `data` is what was posted if the view completed it. None if the form keeps no draft or it cannot be kept:
-    nothing that goes wrong here may replace the answer.
+    `data` is what was posted if the view completed it; `uncertain` if it may have been sent. None if the form
+    keeps no draft or it cannot be kept: nothing that goes wrong here may replace the answer.
     """
     if not hasattr(request, "_saved_draft"):
         request._saved_draft = None  # type: ignore[attr-defined]
         token = posted_token(request)
         if token is not None:
             posted = request.POST if data is None else data
-            request._saved_draft = _saved(request, token, posted, with_secrets=True)  # type: ignore[attr-defined]
+            request._saved_draft = _saved(  # type: ignore[attr-defined]
+                request, token, posted, with_secrets=True, uncertain=uncertain
+            )
     saved: OpenDraft | None = request._saved_draft  # type: ignore[attr-defined]
     return saved
 
@@ -209,16 +214,24 @@ def fill_secrets(posted: QueryDict, kept: KeptSecrets) -> tuple[QueryDict, list[
 
 
 def _saved(
-    request: HttpRequest, token: FormToken, posted: QueryDict, *, with_secrets: bool
+    request: HttpRequest,
+    token: FormToken,
+    posted: QueryDict,
+    *,
+    with_secrets: bool,
+    uncertain: bool = False,
 ) -> OpenDraft | None:
+    signed_in = request.user.is_authenticated
     try:
-        return _store(token, posted, with_secrets=with_secrets, signed_in=request.user.is_authenticated)
+        return _store(token, posted, with_secrets=with_secrets, signed_in=signed_in, uncertain=uncertain)
     except (DatabaseError, encryption.KeyringError) as error:
         logger.warning("A form draft could not be kept: %s", type(error).__name__)
         return None
 
 
-def _store(token: FormToken, posted: QueryDict, *, with_secrets: bool, signed_in: bool) -> OpenDraft | None:
+def _store(
+    token: FormToken, posted: QueryDict, *, with_secrets: bool, signed_in: bool, uncertain: bool
+) -> OpenDraft | None:
     """Write the row of this person and form. None if it is too large, or nobody may write it."""
     plain, secret = _split(posted, token.secrets)
     if len(token.path) > 1000 or len(json.dumps([plain, secret])) > MOST_CHARACTERS:
@@ -239,13 +252,14 @@ def _store(token: FormToken, posted: QueryDict, *, with_secrets: bool, signed_in
         continues = bool(row.sealed_fields) and posted.get(DRAFT) == str(row.pk)
         before = _opened(row) if continues else None
         kept = before.secrets if before else KeptSecrets()
+        uncertain = uncertain or bool(before and before.uncertain)
         # A secret left blank is the one kept from before, unless it was to be left out.
         waived = posted.getlist(WAIVED)
         replaced = [key for key, texts in plain.items() if any(texts)]
         names = {name for name in kept.names if name not in [*waived, *replaced]}
         names |= set(_typed(posted, token.secrets))
         values = {key: texts for key, texts in kept.values.items() if any(owns(name, key) for name in names)}
-        content = {"title": token.title, "fields": plain, "secrets": sorted(names)}
+        content = {"title": token.title, "fields": plain, "secrets": sorted(names), "uncertain": uncertain}
         row.sealed_fields = encryption.seal(json.dumps(content), context=row.context("sealed_fields"))
         if with_secrets:
             row.secrets_until = now + SECRETS_KEPT_FOR
@@ -300,7 +314,8 @@ def _opened(row: FormDraft) -> OpenDraft | None:
     for key, texts in content["fields"].items():
         fields.setlist(key, texts)
     secrets = KeptSecrets(content["secrets"], values, row.secrets_until if values else None)
-    return OpenDraft(row.pk, row.path, content["title"], row.updated_at, fields, secrets)
+    uncertain = content.get("uncertain", False)
+    return OpenDraft(row.pk, row.path, content["title"], row.updated_at, fields, secrets, uncertain)
 
 
 def _unsealed(row: FormDraft, column: str) -> str:

@@ -273,6 +273,27 @@ def test_what_is_saved_while_typing_is_offered_on_the_page_and_at_home(browser, 
     assert blocked.status_code == 422 and not Change.objects.exists()
 
 
+@pytest.mark.parametrize("sent", [True, False])
+@pytest.mark.usefixtures("connection")
+def test_a_form_whose_answer_failed_is_never_called_unsent(browser, address, relay, monkeypatch, sent):
+    """An error after the request left: the draft cannot say that nothing was sent."""
+
+    def fail(*args, **kwargs):
+        raise RuntimeError
+
+    monkeypatch.setattr("portal.changes.generic_views.messages.success", fail)
+    browser.raise_request_exception = False
+    typed = TYPED | {"apiKey": f"failed-answer-{sent}", "adapter": "Simulator" if sent else "Nowhere"}
+    answer = browser.post(address, typed_into(browser.get(address), **typed))
+    assert answer.status_code == (500 if sent else 422) and relay.writes == 1
+    url = f"{address}?draft={FormDraft.objects.get().pk}"
+    for _ in range(2):
+        page = browser.get(url)
+        assert ("This form may have been sent" in page.content.decode()) == sent
+        assert ("Nothing was sent" in page.content.decode()) != sent
+        browser.post("/drafts/save/", typed_into(page, **typed))
+
+
 def test_a_discarded_draft_is_gone(browser, connection, address):
     browser.post("/drafts/save/", typed_into(browser.get(address), name="Gone"))
     draft = FormDraft.objects.get()
