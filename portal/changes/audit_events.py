@@ -14,29 +14,24 @@ from provisioning.encryption import KeyringError
 
 def record_change_event(action: str, change: Change, origin: Origin, **details: Any) -> None:
     """Append one event about a change. Raises AuditUnavailable."""
+    known = ("", change.object_guid, change.parent_guid)
+    ancestors = () if change.tenant_guid in known else (change.tenant_guid,)
     record_event(
         action=action,
         origin=origin,
         connection=change.connection,
-        object=get_object_ref(change),
+        object=ObjectRef(
+            kind=change.kind,
+            guid=change.object_guid,
+            name=change.object_name,
+            parent_guid=change.parent_guid,
+            parent_name=change.parent_name,
+            ancestors=ancestors,
+        ),
         operation=change.operation,
         change_id=str(change.pk),
         reason=change.reason,
         **details,
-    )
-
-
-def get_object_ref(change: Change) -> ObjectRef:
-    """Return the change's entity as the audit trail names it."""
-    return ObjectRef(
-        kind=change.kind,
-        guid=change.object_guid,
-        name=change.object_name,
-        parent_guid=change.parent_guid,
-        parent_name=change.parent_name,
-        ancestors=()
-        if change.tenant_guid in ("", change.object_guid, change.parent_guid)
-        else (change.tenant_guid,),
     )
 
 

@@ -66,17 +66,13 @@ def authorise_draft(*, user: User, change: Change, payload: Mapping[str, Any]) -
         return
     names = {name.lower() for name in change.spec.request_references}
     wanted = {change.target, *_find_references(payload, names)}
-    if wanted - _get_visible(user, change, wanted):
-        raise PermissionDenied(BEYOND)
-
-
-def _get_visible(user: User, change: Change, wanted: set[str]) -> set[str]:
-    """Return those that the user may know; lists the connectors of the same merchant if necessary."""
-    seen = find_visible_guids(user=user, connection=change.connection, guids=wanted)
-    if wanted - seen and change.target in seen and change.spec.kind == "connector":
+    visible = find_visible_guids(user=user, connection=change.connection, guids=wanted)
+    if wanted - visible and change.target in visible and change.spec.kind == "connector":
+        # Connectors of the same merchant may not have been listed yet.
         refresh_list(connection=change.connection, kind="connector", parent=change.parent_guid)
-        seen = find_visible_guids(user=user, connection=change.connection, guids=wanted)
-    return seen
+        visible = find_visible_guids(user=user, connection=change.connection, guids=wanted)
+    if wanted - visible:
+        raise PermissionDenied(BEYOND)
 
 
 def _find_references(value: Any, names: Collection[str]) -> Iterator[str]:
