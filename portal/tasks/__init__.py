@@ -1,1 +1,1 @@
-"""Background work: runs that outlive a page, with an owner, progress, retry and an end."""
+"""Background work: runs with an owner, progress, retry and a result."""

@@ -9,7 +9,7 @@ class TasksConfig(AppConfig):
     name = "portal.tasks"
 
     def ready(self) -> None:
-        """The ready-check learns to look for workers."""
+        """Register the readiness checks for workers."""
         from portal.tasks.health import register_checks
 
         register_checks()

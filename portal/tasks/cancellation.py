@@ -1,4 +1,4 @@
-"""How work is stopped from outside: the worker is told to end, or the work took longer than it may."""
+"""Stop running work: because the worker is told to end, or because the work exceeds its time limit."""
 
 import signal
 import threading
@@ -12,26 +12,26 @@ _stopping = threading.Event()
 
 
 class AttemptStopped(BaseException):
-    """This attempt must not go on: it was stopped or taken over, or its worker ends. For nobody to catch."""
+    """The attempt must not go on: the run was stopped or claimed, or the worker ends. Do not catch it."""
 
 
 class AttemptOverdue(BaseException):
-    """The work took longer than its kind may."""
+    """The work exceeded the time limit of its kind."""
 
 
 def stop_worker() -> None:
-    """Asks the work of this process to stop at its next report."""
+    """Make the work of this process stop at its next progress report."""
     _stopping.set()
 
 
 def worker_is_stopping() -> bool:
-    """Whether this process was told to end."""
+    """Return whether this process was told to end."""
     return _stopping.is_set()
 
 
 @contextmanager
 def limit_time(limit: timedelta) -> Iterator[None]:
-    """Raises AttemptOverdue in the block after that time, even out of a wait; in the main thread alone."""
+    """Raise AttemptOverdue in the block after that time, even during a wait; only in the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

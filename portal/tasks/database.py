@@ -1,4 +1,4 @@
-"""The worker for the database (TASKS_BACKEND=database): django-tasks-db's own, ending more politely."""
+"""The worker for TASKS_BACKEND=database: the one of django-tasks-db, with a cleaner shutdown."""
 
 import logging
 import os
@@ -14,28 +14,28 @@ from django_tasks_db.management.commands.db_worker import Worker
 from portal.tasks.cancellation import stop_worker
 
 logger = logging.getLogger(__name__)
-# How often it looks for work when there was none, in seconds.
+# Seconds until it looks for work again after finding none.
 LOOK_EVERY = 1.0
 
 
 class DatabaseWorker(Worker):
-    """See portal.tasks.redis for its twin."""
+    """The counterpart of portal.tasks.redis.RedisWorker."""
 
     @classmethod
     def made(cls, name: str, batch: bool) -> "DatabaseWorker":
-        """A worker of that name."""
+        """Return a worker of that name."""
         return cls(
             queue_names=["default"], interval=LOOK_EVERY, batch=batch, backend_name="default",
             startup_delay=False, max_tasks=None, worker_id=name, excluded_queue_names=[],
         )  # fmt: skip
 
     def start(self) -> None:
-        """Works until a signal, or in a batch until nothing waits."""
+        """Work until a signal, or in a batch until nothing waits."""
         self.configure_signals()
         self.work_on()
 
     def work_on(self) -> None:
-        """The same without signals. A database that is locked, or away, is asked again; not in a batch."""
+        """Work without signals. Unless in a batch, try again if the database is locked or unavailable."""
         while self.running:
             try:
                 return self.run()

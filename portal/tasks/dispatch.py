@@ -1,4 +1,4 @@
-"""Hands a run over to the task backend (TASKS_BACKEND): only its id travels, the rest is in our table."""
+"""Hand a run over to the task backend (TASKS_BACKEND), by its id; everything else stays in our table."""
 
 import logging
 from functools import partial
@@ -14,10 +14,10 @@ logger = logging.getLogger(__name__)
 
 @task()
 def run_attempt(run_id: str) -> None:
-    """What workers call. A run that is taken, over or gone is nobody's work: twice does no harm.
+    """Attempt a run; workers call this. Calling it again is harmless: a claimed or ended run is skipped.
 
-    Connections that broke since the last run are replaced, which Redis' workers do not do. An attempt that
-    fails to note its end goes no further: its lease runs out, and recovery puts the run in line again.
+    Broken database connections are replaced first, which the workers of Redis do not do. If the end of an
+    attempt cannot be recorded, its lease expires and recovery returns the run.
     """
     from portal.tasks.runner import attempt
 
@@ -25,13 +25,13 @@ def run_attempt(run_id: str) -> None:
     try:
         attempt(run_id)
     except Exception:
-        logger.exception("an attempt at background work could not be noted", extra={"run": run_id})
+        logger.exception("an attempt at background work could not be recorded", extra={"run": run_id})
     finally:
         close_old_connections()
 
 
 def dispatch_run(run: TaskRun) -> None:
-    """Hands over when the open transaction is committed; to a backend that is away later, by recovery."""
+    """Hand over when the open transaction is committed. Recovery repeats it if the backend is unavailable."""
     transaction.on_commit(partial(_hand_over, str(run.pk)))
 
 

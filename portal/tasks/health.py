@@ -1,4 +1,4 @@
-"""What the ready-check says of background work: a warning where nobody would do it."""
+"""Readiness warnings about background work that no worker would do."""
 
 from datetime import timedelta
 
@@ -7,20 +7,20 @@ from django.conf import settings
 from portal.core.health import WARNINGS, NotReadyError
 from portal.tasks.recovery import get_longest_wait, is_worker_running
 
-# A worker that is there takes a run within seconds.
+# A running worker claims a run within seconds.
 WAITS_TOO_LONG = timedelta(minutes=2)
 # Seconds: the ready-check as a whole may take little more.
 REDIS_SECONDS = 0.5
 
 
 def register_checks() -> None:
-    """Adds the warnings to /healthz/ready."""
+    """Register the warnings of /healthz/ready."""
     WARNINGS.register("background work", check_worker)
     WARNINGS.register("Redis", check_redis)
 
 
 def check_worker() -> None:
-    """Raises NotReadyError where no worker gave a sign of life, or where work waits in spite of one."""
+    """Raise NotReadyError if no worker is running, or if work waits although one is."""
     if not is_worker_running():
         raise NotReadyError(
             "no worker is running: exports and verifications are waiting (manage.py tasks_work)"
@@ -34,7 +34,7 @@ def check_worker() -> None:
 
 
 def check_redis() -> None:
-    """Raises NotReadyError where Redis is what tells the workers, and does not answer."""
+    """Raise NotReadyError if the task backend is Redis and it does not answer."""
     if settings.TASKS_BACKEND != "redis":
         return
     from redis import Redis, RedisError  # only there where TASKS_BACKEND needs it

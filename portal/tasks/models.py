@@ -1,4 +1,4 @@
-"""One row per run of background work, and one per worker. Only portal.tasks writes them."""
+"""Runs of background work, workers and due times of periodic work. Only portal.tasks writes them."""
 
 import uuid
 
@@ -22,10 +22,10 @@ OPEN = (State.WAITING, State.RUNNING)
 
 
 class TaskRun(models.Model):
-    """One piece of work of one owner, frozen by name. `arguments` and `result` are JSON and hold no secrets.
+    """One piece of work of an owner. `arguments` and `result` are JSON without secrets.
 
-    `claim` is the mark of the attempt that works on it, "" for none, good until `lease_until`: whoever holds
-    another mark writes nothing. Of two open runs with one `key` the database refuses the second.
+    `claim` identifies the attempt that works on the run until `lease_until`; it is "" for none. An attempt
+    with another claim writes nothing. The database refuses a second open run with the same `key`.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -43,9 +43,9 @@ class TaskRun(models.Model):
     result_until = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
-    # Since when the run waits for a worker: made, started again, or lost by the worker that had it.
+    # Since when the run waits for a worker: since it was created, started again, or lost by its worker.
     waiting_since = models.DateTimeField(default=timezone.now, db_default=Now())
-    # Of the page that started it: the lines that the worker logs carry it too.
+    # Of the page that started it. The worker logs it, too.
     request_id = models.CharField(max_length=32, blank=True, default="", db_default="")
     dispatched_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
@@ -71,12 +71,12 @@ class TaskRun(models.Model):
 
     @property
     def is_open(self) -> bool:
-        """It waits or runs."""
+        """Return whether the run is waiting or running."""
         return self.state in OPEN
 
 
 class Worker(models.Model):
-    """A worker process and when it last gave a sign of life."""
+    """A worker process and when it was last seen."""
 
     name = models.CharField(max_length=64, primary_key=True)
     started_at = models.DateTimeField(default=timezone.now)
@@ -84,7 +84,7 @@ class Worker(models.Model):
 
 
 class Periodic(models.Model):
-    """When a piece of periodic work is due next, whichever worker starts it."""
+    """When periodic work is due next. Any worker may start it."""
 
     name = models.CharField(max_length=64, primary_key=True)
     due_at = models.DateTimeField()

@@ -1,4 +1,4 @@
-"""What rooms have workers do regularly: AppConfig.ready() registers it, no page waits for it."""
+"""Periodic work: apps register it in AppConfig.ready(), and workers do it while no page waits."""
 
 import logging
 import time
@@ -13,7 +13,7 @@ from django.utils import timezone
 logger = logging.getLogger(__name__)
 
 PeriodicTask = Callable[[], object]
-# How often a worker looks whether periodic work is due, and when what could not be started is tried again.
+# How often a worker checks whether periodic work is due, and when a failed start is repeated.
 LOOK_EVERY = timedelta(minutes=1)
 RETRY_AFTER = timedelta(minutes=10)
 
@@ -21,26 +21,27 @@ RETRY_AFTER = timedelta(minutes=10)
 @dataclass(slots=True)
 class _Regular:
     every: timedelta
-    due_at: float = 0.0  # on this process's monotonic clock: at once where it never ran
+    due_at: float = 0.0  # on this process's monotonic clock; 0.0 is due at once
 
 
 _REGULAR: dict[PeriodicTask, _Regular] = {}
 
 
 def register_housekeeping(function: PeriodicTask, *, every: timedelta) -> None:
-    """Has each worker call `function` when it starts and then `every` so often.
+    """Have each worker call `function` when it starts and then once per period `every`.
 
-    Several workers may call it at once, so it must be safe to repeat, and short: lost runs wait for it.
+    Several workers may call it at once, so it must be safe to repeat. It must be short, because lost runs are
+    recovered only after it.
     """
     _REGULAR[function] = _Regular(every)
 
 
 def register_periodic(name: str, start: PeriodicTask, *, every: timedelta) -> None:
-    """Have one of all workers call `start` every so often: for work that must not be done by each of them.
+    """Have one of all workers call `start` once per period `every`.
 
-    The time is kept in the database, so restarts change nothing; the first time is one period after the
-    first worker knew of it. `start` puts a run in line (portal.tasks.services) or is short. A failure is
-    logged, and tried again after RETRY_AFTER.
+    The due time is stored in the database, so a restart does not change it; the first is one period after a
+    worker first sees the registration. `start` enqueues a run (portal.tasks.services) or is short. A failure
+    is logged, and `start` is called again after RETRY_AFTER.
     """
     register_housekeeping(partial(_start_if_due, name, start, every), every=LOOK_EVERY)
 
@@ -52,8 +53,9 @@ def _start_if_due(name: str, start: PeriodicTask, every: timedelta) -> None:
     known, _ = Periodic.objects.get_or_create(name=name, defaults={"due_at": now + every})
     if known.due_at > now:
         return
-    # Exactly one worker finds the row as it was read.
-    if not Periodic.objects.filter(name=name, due_at=known.due_at).update(due_at=now + every):
+    # Only one worker finds the row unchanged.
+    claimed = Periodic.objects.filter(name=name, due_at=known.due_at).update(due_at=now + every)
+    if not claimed:
         return
     try:
         start()
@@ -64,14 +66,14 @@ def _start_if_due(name: str, start: PeriodicTask, every: timedelta) -> None:
 
 
 def run_housekeeping() -> None:
-    """Does what is due. What fails is logged by its name, tried again next time, and keeps back no other."""
+    """Run the functions that are due. A failure is logged by name, delays no other and is tried again."""
     for function, regular in list(_REGULAR.items()):
         if time.monotonic() < regular.due_at:
             continue
         regular.due_at = time.monotonic() + regular.every.total_seconds()
         try:
             function()
-        except Exception as error:  # a room's mistake must not keep lost runs from being found
+        except Exception as error:  # an error in one app must not prevent the recovery of lost runs
             logger.warning("housekeeping %s failed: %s", _name(function), type(error).__name__)
             connections.close_all()
 

@@ -1,4 +1,4 @@
-"""A run as its page shows it: words, colour, link and buttons."""
+"""How the pages show a run: state, colour, progress, link and buttons."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _COLOURS = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the list. `share` is how much is done in percent, None where nobody knows."""
+    """One line of the list. `share` is the progress in percent, None if unknown."""
 
     run: TaskRun
     words: str
@@ -29,12 +29,12 @@ class Row:
 
 
 def build_rows(runs: Iterable[TaskRun]) -> list[Row]:
-    """The runs in their order."""
+    """Return a row for each run, in the same order."""
     return [build_row(run) for run in runs]
 
 
 def build_row(run: TaskRun) -> Row:
-    """One run."""
+    """Return the row of a run."""
     state = State(run.state)
     return Row(
         run=run,

@@ -1,4 +1,4 @@
-"""The worker for Redis (TASKS_BACKEND=redis): RQ's, in one process, so that both backends behave alike."""
+"""The worker for TASKS_BACKEND=redis: RQ's, in one process, so that both backends behave the same."""
 
 import itertools
 import logging
@@ -15,18 +15,18 @@ from rq.serializers import JSONSerializer
 from portal.tasks.cancellation import stop_worker, worker_is_stopping
 
 logger = logging.getLogger(__name__)
-# Seconds until a Redis that is away is asked again.
+# Seconds until an unavailable Redis is asked again.
 LOOK_AGAIN = 5.0
 
 
 class RedisWorker(SimpleWorker):
-    """RQ's worker that does not fork: kill -9 ends work and worker together, and a lease runs out."""
+    """RQ's worker that does not fork: kill -9 ends work and worker together, and the lease expires."""
 
     batch = False
 
     @classmethod
     def made(cls, name: str, batch: bool) -> "RedisWorker":
-        """A worker of that name."""
+        """Return a worker of that name."""
         queue = django_rq.get_queue("default", job_class=Job)
         worker = cls(
             [queue], name=name, connection=queue.connection, job_class=Job, queue_class=DjangoRQ,
@@ -36,7 +36,7 @@ class RedisWorker(SimpleWorker):
         return worker
 
     def start(self) -> None:
-        """Works until a signal, or in a batch until nothing waits."""
+        """Work until a signal, or in a batch until nothing waits."""
         self.work(burst=self.batch, logging_level="WARNING")
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
@@ -46,7 +46,7 @@ class RedisWorker(SimpleWorker):
 
 
 def work_on_redis(name: str, batch: bool) -> None:
-    """Works until a signal, or in a batch until nothing waits. A Redis that is away is asked again."""
+    """Work until a signal, or in a batch until nothing waits. Unless in a batch, wait for Redis."""
     for tries in itertools.count():
         try:
             return RedisWorker.made(f"{name}-{tries}", batch).start()

@@ -1,4 +1,4 @@
-"""What can be done in the background, as a registry: kind → the function that does it, and its bounds."""
+"""The registry of background work: what each kind does, its limits and its permission."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,14 +12,14 @@ from portal.tasks.models import TaskRun
 
 
 class UnknownKind(Exception):  # noqa: N818 - reads as what happened
-    """The kind was never registered: a mistake in the program."""
+    """No kind of this name is registered: a programming error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a run leaves: `reference` is JSON that its kind's `link` and `discard` understand.
+    """What a run made: `reference` is JSON that its kind's `link` and `discard` understand.
 
-    After `keep` (None: as long as the run is kept) `discard` is called and the reference forgotten.
+    After `keep` (None: as long as the run is kept) `discard` is called and the reference deleted.
     """
 
     reference: dict[str, Any] = field(default_factory=dict)
@@ -29,7 +29,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Where the owner finds what a run made."""
+    """A link to what a run made."""
 
     label: str
     url: str
@@ -37,7 +37,7 @@ class Link:
 
 
 class Decision(StrEnum):
-    """What a person did with a run."""
+    """What a user did with a run."""
 
     STOPPED = "stopped"
     RESTARTED = "restarted"
@@ -59,13 +59,13 @@ def _nothing_to_discard(run: TaskRun) -> None:
 class TaskType:
     """One kind of background work.
 
-    `work(run, **arguments)` does it and returns a Result. It may be called again from the beginning when a
-    worker was killed, so it must be idempotent, and it calls `report_progress` at least every few seconds:
-    that is where it is stopped. `permission` is what a person needs to start it again; "" is nothing.
-    `discard(run)` takes away what a run made or began to make: when its result expires, when an attempt
-    fails, and when the run is forgotten; repeating it must do no harm.
-    `step_up`: stopped and started again only by those who proved a short while ago who they are.
-    `decided(run, decision, request)` records that somebody did either, in the same transaction.
+    `work(run, **arguments)` does it and returns a Result. It is called again from the beginning if a worker
+    was killed, so it must be idempotent. It calls `report_progress` at least every few seconds, which is
+    where it can be stopped. `permission` is required to start it again; "" requires none.
+    `discard(run)` removes what a run made, in full or in part: when its result expires, when an attempt
+    fails, and when the run is deleted. It must be safe to repeat.
+    `step_up`: only users who confirmed their identity recently may stop it or start it again.
+    `decided(run, decision, request)` records that a user did either, in the same transaction.
     """
 
     name: str
@@ -83,13 +83,13 @@ _KINDS: dict[str, TaskType] = {}
 
 
 def register_task_type(kind: TaskType) -> None:
-    """Makes a kind known, from the `ready()` of its room. Raises ValueError for a name that is taken."""
+    """Register a kind, from the `ready()` of its app. Raises ValueError for a name that is taken."""
     if _KINDS.setdefault(kind.name, kind) != kind:
         raise ValueError(f"There are two kinds of background work called {kind.name}.")
 
 
 def get_task_type(name: str) -> TaskType:
-    """The kind of that name. Raises UnknownKind."""
+    """Return the kind of that name. Raises UnknownKind."""
     try:
         return _KINDS[name]
     except KeyError:
@@ -97,5 +97,5 @@ def get_task_type(name: str) -> TaskType:
 
 
 def get_task_types_open_to(person: Any) -> list[str]:
-    """Names of the kinds that need a right, which the person has."""
+    """Return the names of the kinds that need a permission which the user has."""
     return [kind.name for kind in _KINDS.values() if kind.permission and person.has_perm(kind.permission)]

@@ -1,4 +1,4 @@
-"""One attempt at a run: claimed by exactly one worker, kept by a heartbeat, ended under its own mark."""
+"""Carry out one attempt at a run: one worker claims it, extends its lease and records how it ended."""
 
 import logging
 import threading
@@ -18,14 +18,14 @@ from portal.core.logs import current_request_id, error_code
 from portal.tasks.cancellation import AttemptOverdue, AttemptStopped, limit_time, worker_is_stopping
 from portal.tasks.dispatch import dispatch_run
 from portal.tasks.models import State, TaskRun
-from portal.tasks.registry import Result, TaskType, UnknownKind, get_task_type
+from portal.tasks.registry import UnknownKind, get_task_type
 from portal.tasks.services import TaskFailed
 
 logger = logging.getLogger(__name__)
 
 
 def attempt(run_id: str) -> None:
-    """Does the work of a waiting run and notes how it ended. Does nothing if it is not there to be taken."""
+    """Claim a waiting run, do its work and record how it ended. Does nothing if it cannot be claimed."""
     run = _claim(run_id)
     if run is None:
         return
@@ -34,114 +34,111 @@ def attempt(run_id: str) -> None:
     logger.info("background work begins", extra=about)
     try:
         with _keep_lease(run):
-            ending = _run_work(run)
+            ending = _do_work(run)
         _record_ending(run, ending)
-        seconds = round(1000 * (time.monotonic() - began), 1)
+        milliseconds = round(1000 * (time.monotonic() - began), 1)
         state = ending["state"] if ending else "stopped"
-        logger.info("background work ended", extra={**about, "state": state, "milliseconds": seconds})
+        logger.info("background work ended", extra={**about, "state": state, "milliseconds": milliseconds})
     finally:
         try:
-            _ours(run).update(claim="", lease_until=None)
+            _claimed_run(run).update(claim="", lease_until=None)
         finally:
             current_request_id.reset(mark)
 
 
 def unclaimed(now: datetime) -> Q:
-    """Runs on which no attempt can still be working."""
+    """Return the condition for runs on which no attempt can still be working."""
     return Q(claim="") | Q(lease_until__lt=now)
 
 
 def _claim(run_id: str) -> TaskRun | None:
-    """waiting → running under a new mark, by exactly one caller."""
-    now, mark = timezone.now(), uuid.uuid4().hex
+    """Set a waiting run to running under a new claim; return None if another worker has it."""
+    now = timezone.now()
     waiting = TaskRun.objects.filter(unclaimed(now), pk=run_id, state=State.WAITING)
-    taken = waiting.update(
-        state=State.RUNNING, claim=mark, attempts=F("attempts") + 1, lease_until=now + _lease(),
+    claimed = waiting.update(
+        state=State.RUNNING, claim=uuid.uuid4().hex, attempts=F("attempts") + 1, lease_until=now + _lease(),
         started_at=now, heartbeat_at=now, finished_at=None, done=0, total=None, message="",
     )  # fmt: skip
-    return TaskRun.objects.get(pk=run_id) if taken else None
+    return TaskRun.objects.get(pk=run_id) if claimed else None
 
 
-def _ours(run: TaskRun) -> QuerySet[TaskRun]:
-    """The run, as long as it is this attempt that holds it."""
+def _claimed_run(run: TaskRun) -> QuerySet[TaskRun]:
+    """Return the run as a query that matches as long as this attempt has the claim."""
     return TaskRun.objects.filter(pk=run.pk, claim=run.claim)
 
 
-def _run_work(run: TaskRun) -> dict[str, Any] | None:
-    """How it ended, as columns of the run; None for an attempt that must not go on.
+def _do_work(run: TaskRun) -> dict[str, Any] | None:
+    """Do the work and return how it ended, as columns of the run; None if the attempt must not go on.
 
-    A database that went away ends the attempt, not the run: what was done so far may be repeated.
+    A database failure ends the attempt, not the run: the work done so far may be repeated.
     """
     try:
         kind = get_task_type(run.kind)
         with limit_time(kind.deadline):
-            ending = _build_done(kind.work(run, **run.arguments))
+            result = kind.work(run, **run.arguments)
+        until = timezone.now() + result.keep if result.keep else None
+        return {
+            "state": State.DONE, "result": result.reference, "result_until": until, "message": result.message,
+        }  # fmt: skip
     except AttemptStopped:
         return None
     except AttemptOverdue:
-        connections.close_all()  # it may have been in the middle of an exchange
-        ending = _build_failed(f"It took longer than {_minutes(kind)} minutes and was stopped.")
+        connections.close_all()  # the connection may have been in the middle of an exchange
+        minutes = f"{kind.deadline.total_seconds() / 60:g}"
+        message = f"It took longer than {minutes} minutes and was stopped."
     except TaskFailed as failure:
-        ending = _build_failed(str(failure))
+        message = str(failure)
     except UnknownKind:
-        ending = _build_failed("This kind of background work no longer exists.")
+        message = "This kind of background work no longer exists."
     except (OperationalError, InterfaceError) as error:
         connections.close_all()
         logger.warning("the database failed during background work: %s", type(error).__name__)
         again = run.attempts < kind.most_attempts
-        ending = {"state": State.WAITING} if again else _build_unexpected(run, error)
+        if again:
+            return {"state": State.WAITING}
+        message = _log_failure(run, error)
     except Exception as error:
-        ending = _build_unexpected(run, error)
-    return ending
-
-
-def _build_done(result: Result) -> dict[str, Any]:
-    until = timezone.now() + result.keep if result.keep else None
-    return {
-        "state": State.DONE, "result": result.reference, "result_until": until, "message": result.message,
-    }  # fmt: skip
-
-
-def _build_failed(message: str) -> dict[str, Any]:
+        message = _log_failure(run, error)
     return {"state": State.FAILED, "message": message}
 
 
-def _build_unexpected(run: TaskRun, error: Exception) -> dict[str, Any]:
+def _log_failure(run: TaskRun, error: Exception) -> str:
+    """Log an unexpected error and return the message for the owner."""
     logger.exception("background work failed: %s", run.kind)
     said = " ".join(filter(None, (type(error).__name__, error_code(error))))
-    return _build_failed(f"It failed with an internal error ({said}). The log has the details.")
-
-
-def _minutes(kind: TaskType) -> str:
-    return f"{kind.deadline.total_seconds() / 60:g}"
+    return f"It failed with an internal error ({said}). The log has the details."
 
 
 def _record_ending(run: TaskRun, ending: dict[str, Any] | None) -> None:
-    """Notes the ending; what was left half done is discarded while nobody else can work on it."""
-    running = _ours(run).filter(state=State.RUNNING)
-    if ending and ending["state"] == State.DONE and running.update(finished_at=timezone.now(), **ending):
-        return
-    if _ours(run).exists():
+    """Record how the attempt ended. Discards incomplete results while no other attempt can begin."""
+    running = _claimed_run(run).filter(state=State.RUNNING)
+    if ending and ending["state"] == State.DONE:
+        recorded = running.update(finished_at=timezone.now(), **ending)
+        if recorded:
+            return
+    if _claimed_run(run).exists():
         discard_result(run)
     again = {"state": State.WAITING, "claim": "", "lease_until": None, "waiting_since": timezone.now()}
     if ending == {"state": State.WAITING}:
-        # Handed over by recovery, a moment later: at once it would meet the same trouble.
+        # Recovery hands the run over a moment later: at once it would meet the same failure.
         running.update(**again, dispatched_at=None)
     elif ending:
         running.update(finished_at=timezone.now(), **ending)
-    elif worker_is_stopping() and running.update(**again, attempts=F("attempts") - 1, dispatched_at=None):
-        # A worker that is told to end puts its work in line again, as if it had not begun.
-        dispatch_run(run)
+    elif worker_is_stopping():
+        # A worker that is told to end puts its run back, as if the attempt had not begun.
+        returned = running.update(**again, attempts=F("attempts") - 1, dispatched_at=None)
+        if returned:
+            dispatch_run(run)
 
 
 def discard_result(run: TaskRun) -> bool:
-    """Whether what a run made is gone; one whose kind is gone left nothing that we could know of."""
+    """Discard what a run made and return whether it is gone. An unknown kind leaves nothing to discard."""
     try:
         get_task_type(run.kind).discard(run)
     except UnknownKind:
         return True
     except Exception:
-        logger.exception("what background work made could not be discarded: %s", run.kind)
+        logger.exception("the result of background work could not be discarded: %s", run.kind)
         return False
     return True
 
@@ -152,25 +149,25 @@ def _lease() -> timedelta:
 
 @contextmanager
 def _keep_lease(run: TaskRun) -> Iterator[None]:
-    """Extends the lease while the block runs, of stopped work too: nobody may begin before it is over."""
+    """Extend the lease while the block runs, even if the run was stopped: no other attempt may begin yet."""
     over = threading.Event()
-    heart = threading.Thread(target=_beat, args=(run, over), name="heartbeat", daemon=True)
-    heart.start()
+
+    def extend() -> None:
+        try:
+            while not over.wait(settings.TASK_LEASE_SECONDS / 3):
+                try:
+                    close_old_connections()
+                    now = timezone.now()
+                    _claimed_run(run).update(heartbeat_at=now, lease_until=now + _lease())
+                except Exception as error:  # the next heartbeat may reach the database again
+                    logger.warning("a heartbeat failed: %s", type(error).__name__)
+        finally:
+            connections.close_all()
+
+    heartbeat = threading.Thread(target=extend, name="heartbeat", daemon=True)
+    heartbeat.start()
     try:
         yield
     finally:
         over.set()
-        heart.join()
-
-
-def _beat(run: TaskRun, over: threading.Event) -> None:
-    try:
-        while not over.wait(settings.TASK_LEASE_SECONDS / 3):
-            try:
-                close_old_connections()
-                now = timezone.now()
-                _ours(run).update(heartbeat_at=now, lease_until=now + _lease())
-            except Exception as error:  # the next beat may reach the database again
-                logger.warning("a heartbeat failed: %s", type(error).__name__)
-    finally:
-        connections.close_all()
+        heartbeat.join()

@@ -1,26 +1,26 @@
-"""Background work for other rooms: start it, report how far it is, stop it, start it again.
+"""Background work for other apps: start it, report its progress, stop it, start it again.
 
-A room says once what can be done, in the `ready()` of its AppConfig:
+An app registers a kind of work in the `ready()` of its AppConfig:
 
     register_task_type(TaskType("reports.monthly", work=monthly_write, permission="report.view"))
 
-and starts it from a view; the person finds it under /tasks/, with progress, retry and stop:
+and starts it from a view; the user finds it under /tasks/, with progress, retry and stop:
 
     owner, arguments = owner_of(request), {"month": 5}
     enqueue_task(kind="reports.monthly", title="Report of May", owner=owner, arguments=arguments)
 
-A worker (`manage.py tasks_work`) then calls `monthly_write(run, month=5)`, which works in steps, each small
-and in a transaction of its own, reports between them, and returns what it made:
+A worker (`manage.py tasks_work`) then calls `monthly_write(run, month=5)`. It works in small steps, each in
+its own transaction, reports its progress between them, and returns what it made:
 
     for done, day in enumerate(days):
         report_progress(run=run, done=done, total=len(days))  # outside transactions; may stop here
         day_write(day)
     return Result({"file": name}, message="31 days", keep=timedelta(hours=24))
 
-To stop with words for the person it raises TaskFailed; any other exception is logged by kind and place and
-shown as an error of the portal. After kill -9 of the worker the run begins anew with the same arguments,
-within TASK_LEASE_SECONDS and a few more: make every step harmless to repeat. No two attempts of a run work at
-once. Arguments, titles, messages and results are stored in clear and shown to the owner: no secrets.
+It raises TaskFailed to stop with a message for the owner; any other exception is logged and shown as an
+internal error. If the worker is killed, the run starts again with the same arguments a few seconds after
+TASK_LEASE_SECONDS, so every step must be safe to repeat. Two attempts of a run never work at the same time.
+Arguments, titles, messages and results are stored unencrypted and shown to the owner: no secrets.
 """
 
 import time
@@ -48,19 +48,19 @@ class TaskFailed(Exception):  # noqa: N818 - reads as what happened
 
 
 class TaskNotPossible(Exception):  # noqa: N818 - reads as what happened
-    """It cannot be started, or started again; the message says why."""
+    """The work cannot be started, or started again; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose work it is, as of now. `id` None is the portal itself."""
+    """The owner of a run, by the present name. `id` None is the portal itself."""
 
     id: int | None
     name: str
 
 
 def owner_of(request: HttpRequest) -> Owner:
-    """The person behind a signed-in request."""
+    """Return the user of a signed-in request."""
     user: Any = request.user
     return Owner(user.pk, user.get_full_name() or user.get_username())
 
@@ -68,10 +68,10 @@ def owner_of(request: HttpRequest) -> Owner:
 def enqueue_task(
     *, kind: str, title: str, owner: Owner, arguments: dict[str, Any] | None = None, key: str = ""
 ) -> TaskRun:
-    """Puts work in line and returns its run; with a `key` the open run of that key, if there is one.
+    """Enqueue work and return its run; with a `key`, return the open run of that key if there is one.
 
-    It starts when the surrounding transaction is committed. Raises UnknownKind, and TaskNotPossible for an
-    owner with too much under way.
+    It starts when the surrounding transaction is committed. Raises UnknownKind, and TaskNotPossible if the
+    owner has too many open runs.
     """
     get_task_type(kind)
     under_way = TaskRun.objects.filter(key=key, state__in=OPEN) if key else TaskRun.objects.none()
@@ -95,10 +95,10 @@ def enqueue_task(
 
 
 def report_progress(*, run: TaskRun, done: int, total: int | None = None, message: str = "") -> None:
-    """Says how far the work is. Cheap: call it with every step.
+    """Report the progress of work. Cheap: call it with every step.
 
-    Ends the attempt by AttemptStopped (no Exception, so that nothing catches it by accident) when the run was
-    stopped, is no longer ours, or the worker is told to end.
+    Raises AttemptStopped, a BaseException that nothing catches by accident, if the run was stopped or claimed
+    by another worker, or if this worker is told to end.
     """
     if worker_is_stopping():
         raise AttemptStopped
@@ -107,26 +107,28 @@ def report_progress(*, run: TaskRun, done: int, total: int | None = None, messag
         return
     run._reported = now  # type: ignore[attr-defined]
     mine = TaskRun.objects.filter(pk=run.pk, claim=run.claim, state=State.RUNNING)
-    if not mine.update(done=done, total=total, message=message):
+    reported = mine.update(done=done, total=total, message=message)
+    if not reported:
         raise AttemptStopped
 
 
 def cancel_task(*, run: TaskRun) -> bool:
-    """Ends waiting work, and running work at its next report; whether there was anything to end."""
+    """Stop waiting work at once and running work at its next report. Returns whether the run was open."""
     waiting = TaskRun.objects.filter(pk=run.pk, state__in=OPEN)
     return bool(waiting.update(state=State.CANCELLED, finished_at=timezone.now(), message=""))
 
 
 def retry_task(*, run: TaskRun) -> None:
-    """Puts failed or stopped work in line again, from its beginning. Raises TaskNotPossible."""
+    """Enqueue failed or stopped work again, from its beginning. Raises TaskNotPossible."""
     get_task_type(run.kind)
     ended = TaskRun.objects.filter(pk=run.pk, state__in=(State.FAILED, State.CANCELLED))
     try:
         with transaction.atomic():
-            if not ended.update(
+            restarted = ended.update(
                 state=State.WAITING, attempts=0, done=0, total=None, message="", finished_at=None,
                 dispatched_at=None, waiting_since=timezone.now(), request_id=current_request_id.get(),
-            ):  # fmt: skip
+            )  # fmt: skip
+            if not restarted:
                 raise TaskNotPossible("Only work that failed or was stopped can be started again.")
             dispatch_run(run)
     except IntegrityError:
@@ -134,17 +136,17 @@ def retry_task(*, run: TaskRun) -> None:
 
 
 def forget_runs(*, kind: str, key: str) -> None:
-    """Delete finished runs of a kind and key, so that what repeats all day does not push out other runs."""
+    """Delete the ended runs of a kind and key, so that frequent work does not displace other runs."""
     TaskRun.objects.filter(kind=kind, key=key).exclude(state__in=OPEN).delete()
 
 
 def get_visible_runs(person: Any) -> QuerySet[TaskRun]:
-    """What a person started, and what the portal itself did of the kinds that they have the right to."""
+    """Return the runs that a user started, and those of the portal for which the user has permission."""
     return TaskRun.objects.filter(
         Q(owner_id=person.pk) | Q(owner_id=None, kind__in=get_task_types_open_to(person))
     )
 
 
 def get_runs_of_kind(kind: str, *, limit: int) -> list[TaskRun]:
-    """The newest runs of a kind, whoever's, for pages whose permission lets everybody see them."""
+    """Return the newest runs of a kind, of all owners; the page must check the permission."""
     return list(TaskRun.objects.filter(kind=kind)[:limit])

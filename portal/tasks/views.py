@@ -1,4 +1,4 @@
-"""The page of background work, one's own and the portal's. What belongs to others does not exist here."""
+"""The pages of background work. Users see their own runs and, with permission, those of the portal."""
 
 from contextlib import suppress
 from uuid import UUID
@@ -21,12 +21,12 @@ MOST_SHOWN = 50
 
 
 class ListView(PortalView):
-    """/tasks/ — what one started, or the portal with one's rights: how far it is, and what it made."""
+    """/tasks/ — the runs that the user may see, with their progress and results."""
 
     access = SIGNED_IN
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """The newest ones."""
+        """Show the newest runs."""
         rows = build_rows(get_visible_runs(request.user)[:MOST_SHOWN])
         open_runs = any(row.run.is_open for row in rows)
         context = {
@@ -38,7 +38,7 @@ class ListView(PortalView):
 
 
 def _needs_step_up(request: HttpRequest, pk: UUID) -> bool:
-    """Whether work of that kind is in the hands of those alone who proved a short while ago who they are."""
+    """Return whether stopping or restarting this run requires a recent confirmation of identity."""
     run = get_visible_runs(request.user).filter(pk=pk).first()
     with suppress(UnknownKind):
         return run is not None and get_task_type(run.kind).step_up
@@ -46,13 +46,13 @@ def _needs_step_up(request: HttpRequest, pk: UUID) -> bool:
 
 
 class CancelView(PortalView):
-    """/tasks/<id>/cancel/ — stops it."""
+    """/tasks/<id>/cancel/ — stop a run."""
 
     access = SIGNED_IN
     step_up = staticmethod(_needs_step_up)
 
     def post(self, request: HttpRequest, pk: UUID) -> HttpResponse:
-        """Back to the list; work that has ended meanwhile stays as it ended."""
+        """Stop the run and return to the list. A run that has just ended keeps its state."""
         run = _get_run(request, pk)
         with transaction.atomic():
             stopped = cancel_task(run=run)
@@ -66,13 +66,13 @@ class CancelView(PortalView):
 
 
 class RetryView(PortalView):
-    """/tasks/<id>/retry/ — puts it in line again."""
+    """/tasks/<id>/retry/ — start a run again."""
 
     access = SIGNED_IN
     step_up = staticmethod(_needs_step_up)
 
     def post(self, request: HttpRequest, pk: UUID) -> HttpResponse:
-        """Back to the list. Raises PermissionDenied if the person may no longer do such work."""
+        """Enqueue the run again and return to the list. Raises PermissionDenied."""
         run = _get_run(request, pk)
         try:
             _check_permission(request, run)
@@ -92,7 +92,7 @@ def _get_run(request: HttpRequest, pk: UUID) -> TaskRun:
 
 
 def _record_decision(request: HttpRequest, run: TaskRun, decision: Decision) -> None:
-    """Work of a kind that is gone can be stopped still; nobody knows how to record it."""
+    """Record the decision. Runs of a kind that no longer exists can be stopped, but not recorded."""
     with suppress(UnknownKind):
         get_task_type(run.kind).decided(run, decision, request)
 

@@ -1,4 +1,4 @@
-"""A worker process: the backend's own worker, and a thread that gives signs of life, recovers and tidies."""
+"""A worker process: the worker of the backend, and a thread for heartbeats, recovery and periodic work."""
 
 import logging
 import os
@@ -21,7 +21,7 @@ RECOVER_EVERY = 5.0
 
 
 def run_worker(*, batch: bool) -> None:
-    """Carries out background work until SIGTERM, or in a batch until nothing waits."""
+    """Carry out background work until SIGTERM, or in a batch until nothing waits."""
     _wait_for_database(batch)
     name = f"{socket.gethostname()[:30]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     recover_runs()
@@ -33,7 +33,7 @@ def run_worker(*, batch: bool) -> None:
 
 
 def _wait_for_database(batch: bool) -> None:
-    """Wait for the database, not in a batch. Raises CommandError where it lacks tables."""
+    """Wait for the database, unless in a batch. Raises CommandError if tables are missing."""
     while True:
         try:
             executor = MigrationExecutor(connection)
@@ -52,7 +52,7 @@ def _wait_for_database(batch: bool) -> None:
 
 
 def _run_backend_worker(name: str, batch: bool) -> None:
-    # Each backend's tables and packages are there only where it is the one.
+    # The tables and packages of a backend exist only if it is the configured one.
     if settings.TASKS_BACKEND == "redis":
         from portal.tasks.redis import work_on_redis
 
