@@ -44,13 +44,13 @@ class Anchor:
 
     @property
     def genuine(self) -> bool:
-        """Whether the portal wrote it."""
+        """Return whether the portal wrote the anchor."""
         known = self.key_id in get_audit_keys()
         return known and self.seal == _seal(self.key_id, self.time, self.sequence, self.hash)
 
     @property
     def trouble(self) -> str:
-        """What is to be said of one that is not genuine."""
+        """Describe an anchor that is not genuine."""
         if self.line == KEPT:
             return "the anchor to compare with was not written by this portal, or its key is missing"
         return (
@@ -61,7 +61,7 @@ class Anchor:
 
     @property
     def values(self) -> dict[str, str | int]:
-        """What is written down, as JSON."""
+        """Return the JSON values that are written to the file."""
         return {name: value for name, value in asdict(self).items() if name != "line"}
 
 
@@ -70,7 +70,7 @@ class AnchorUnavailable(Exception):  # noqa: N818 - reads as what happened
 
 
 def write_anchor() -> Anchor | None:
-    """Writes the head of the chain as an anchor; None while there is no event. Raises AnchorUnavailable.
+    """Write the head of the chain as an anchor; None if there is no event. Raises AnchorUnavailable.
 
     An end that the portal did not leave is not anchored: the anchor would vouch for it.
     """
@@ -94,7 +94,7 @@ def write_due_anchor() -> None:
 
 
 def write_anchor_after(event: Event) -> None:
-    """Writes an anchor if one is due after this committed event. Never fails: a change comes first."""
+    """Write an anchor if one is due after this committed event. Never raises: the change comes first."""
     every = settings.AUDIT_ANCHOR_EVENTS
     # The first one at once: until an anchor is there, an empty trail in place of this one goes unnoticed.
     counted = every > 0 and (event.sequence == 1 or event.sequence % every == 0)
@@ -106,7 +106,7 @@ def write_anchor_after(event: Event) -> None:
 
 
 def _is_due() -> bool:
-    """Tell whether the last anchor in the file, whoever wrote it, is AUDIT_ANCHOR_MINUTES old or missing."""
+    """Return whether the last anchor in the file is missing or AUDIT_ANCHOR_MINUTES old."""
     seconds, now, file = 60 * settings.AUDIT_ANCHOR_MINUTES, time.monotonic(), get_anchor_file()
     if seconds <= 0 or now < _look_at.get(file, now):
         return False
@@ -121,17 +121,17 @@ def _is_due() -> bool:
 
 
 def _is_old(last: Anchor | None) -> bool:
-    """Tell whether it is time for another anchor. One from the future was written by a wrong clock."""
+    """Return whether another anchor is due. One from the future was written with a wrong clock."""
     return last is None or not -FUTURE <= _age(last) < 60 * settings.AUDIT_ANCHOR_MINUTES
 
 
 def _age(anchor: Anchor) -> float:
-    """Seconds since a genuine anchor was written."""
+    """Return the seconds since an anchor was written."""
     return (datetime.now(UTC) - datetime.fromisoformat(anchor.time)).total_seconds()
 
 
 def read_anchors() -> list[Anchor]:
-    """All anchors in the order of the file, unreadable lines as ones that are not genuine; [] without a file.
+    """Return all anchors of the file in order, unreadable lines as not genuine ones; [] without a file.
 
     Raises AnchorUnavailable.
     """
@@ -145,7 +145,7 @@ def read_anchors() -> list[Anchor]:
 
 
 def read_last_anchor() -> Anchor | None:
-    """The last genuine anchor near the end of the file; None without one. Raises AnchorUnavailable."""
+    """Return the last genuine anchor near the end of the file, or None. Raises AnchorUnavailable."""
     try:
         with get_anchor_file().open("rb") as file:
             size = file.seek(0, os.SEEK_END)
@@ -159,12 +159,12 @@ def read_last_anchor() -> Anchor | None:
 
 
 def parse_anchor(text: str) -> Anchor:
-    """The anchor in a line that was kept elsewhere, say from a mail or with a syslog header before it."""
+    """Parse an anchor from elsewhere, such as a mail or a line with a syslog header."""
     return _parse_line(text[text.find("{") : text.rfind("}") + 1], KEPT)
 
 
 def get_anchor_file() -> Path:
-    """Where anchors are kept; it belongs on another disk or host than the database."""
+    """Return the anchor file; it should be on another disk or host than the database."""
     return Path(settings.AUDIT_ANCHOR_FILE)
 
 
@@ -201,7 +201,7 @@ def _seal(key_id: str, moment: str, sequence: int, head_hash: str) -> str:
 
 
 def find_anchor_problem() -> str:
-    """What is wrong with the file as it is now, "" for nothing. Reads its end only."""
+    """Describe the problem with the anchor file, "" for none. Reads only its end."""
     try:
         last = read_last_anchor()
         return describe_missing_anchors(last) or _describe_cut_off(last) or _check_writable()
@@ -210,7 +210,7 @@ def find_anchor_problem() -> str:
 
 
 def describe_missing_anchors(last: Anchor | None) -> str:
-    """What the trail says about anchors that should be there after `last`, "" for nothing."""
+    """Describe missing anchors after `last`, by the events of the trail; "" for none."""
     every = settings.AUDIT_ANCHOR_EVENTS
     end = ChainHead.objects.values_list("sequence", flat=True).first() or 0
     asked = Event.objects.filter(action="audit.anchored").values_list("sequence", flat=True).first() or 0
@@ -229,7 +229,7 @@ def describe_missing_anchors(last: Anchor | None) -> str:
 
 
 def _describe_cut_off(last: Anchor | None) -> str:
-    """What is to be said of a trail that is shorter than it was, which verification explains."""
+    """Describe that the trail is shorter than its last anchor; "" if it is not."""
     end = ChainHead.objects.values_list("sequence", flat=True).first() or 0
     if last is None or last.sequence <= end:
         return ""
@@ -240,7 +240,7 @@ def _describe_cut_off(last: Anchor | None) -> str:
 
 
 def _check_writable() -> str:
-    """Opens the file, and makes it if it is not there yet: a right alone does not make a disk writable."""
+    """Open the file, creating it if necessary: permissions do not prove that the disk is writable."""
     try:
         get_anchor_file().parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(get_anchor_file(), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600))

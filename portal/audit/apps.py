@@ -15,7 +15,7 @@ class AuditConfig(AppConfig):
     name = "portal.audit"
 
     def ready(self) -> None:
-        """A wrong receiver is found at the start; ready-check, home page and workers learn of the trail."""
+        """Check the receivers and register checks, cards, tasks, permissions and navigation."""
         from portal.audit import background_exports
         from portal.audit.anchors import write_due_anchor
         from portal.audit.dashboard import register_cards

@@ -26,7 +26,7 @@ class ArchiveListView(PortalView):
     access = "audit.verify"
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Archives what was before this month, in the background."""
+        """Archive the events before this month, in the background."""
         try:
             start_archiving(owner=owner_of(request), origin=origin_of(request))
         except TaskNotPossible as refusal:
@@ -34,7 +34,7 @@ class ArchiveListView(PortalView):
         return redirect("audit:archives")
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """What is sealed, gone, and still open."""
+        """Show which rows are archived, purged and still to archive."""
         kept, purged = get_archives(), get_purged_ranges()
         rows = [
             {"archive": one, "there": one.path.is_file(), "purged": (one.first, one.last) in purged}
@@ -55,7 +55,7 @@ class ArchiveListView(PortalView):
 
 
 def _under_way() -> dict[str, Any]:
-    """What is being archived now, and else how the last run ended."""
+    """Return the archiving run under way, or else how the last one ended."""
     runs = get_runs_of_kind(KIND, limit=5)
     under_way = [run for run in runs if run.is_open]
     return {

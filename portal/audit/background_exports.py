@@ -41,7 +41,7 @@ class ExportRequest:
 
     @classmethod
     def of(cls, export: Export, wanted: EventFilter) -> "ExportRequest":
-        """What `prepare_export` made of `wanted`."""
+        """Return the request for a prepared export."""
         since, until = (moment.isoformat() if moment else None for moment in (wanted.since, wanted.until))
         return cls(
             wanted.values, since, until, export.rows, export.head_sequence, export.head_hash, export.made_by,
@@ -50,7 +50,7 @@ class ExportRequest:
 
     @property
     def export(self) -> Export:
-        """The export that was asked for."""
+        """Return the export again from its request."""
         since, until = (datetime.fromisoformat(text) if text else None for text in (self.since, self.until))
         wanted = EventFilter(self.values, since, until)
         return Export(
@@ -60,7 +60,7 @@ class ExportRequest:
 
 
 def register_tasks() -> None:
-    """Makes exports known as background work."""
+    """Register exports as background work."""
     register_task_type(
         TaskType(KIND, _write, permission="audit.export", link=_link, discard=_discard, step_up=True)
     )
@@ -76,7 +76,7 @@ def start_export(
     origin: Origin,
     separator: str = ",",
 ) -> TaskRun:
-    """Puts a prepared, and so recorded, export in line. Raises TaskNotPossible."""
+    """Start a prepared and recorded export in the background. Raises TaskNotPossible."""
     arguments = {
         "asked": asdict(ExportRequest.of(export, wanted)),
         "form": form,
@@ -89,7 +89,7 @@ def start_export(
 
 
 def find_export_file(run: TaskRun, now: datetime) -> Path | None:
-    """The finished file of a run; None where there is none, or its time is over."""
+    """Return the finished file of a run; None if there is none or it has expired."""
     if run.state != State.DONE or not run.result_until or run.result_until <= now:
         return None
     path = _get_folder() / f"{run.pk}.{run.arguments['form']}"
@@ -111,7 +111,7 @@ def _write(
 
 
 def _record_finished(run: TaskRun, export: Export, form: str, origin: Origin) -> None:
-    """Once, though a killed worker may have got as far as this before."""
+    """Record the end of the export once, even if a killed worker already did."""
     if Event.objects.filter(connection="", object_guid=str(run.pk), action="audit.export_finished").exists():
         return
     try:
@@ -127,7 +127,7 @@ def _record_finished(run: TaskRun, export: Export, form: str, origin: Origin) ->
 
 
 def get_export_ref(run: TaskRun) -> ObjectRef:
-    """The export as events name it."""
+    """Return the export as the object of its events."""
     return ObjectRef("export", str(run.pk), f"{run.created_at:%Y-%m-%d %H:%M} UTC")
 
 
@@ -139,7 +139,7 @@ def _get_folder() -> Path:
 
 @contextmanager
 def _open_private_file(path: Path) -> Iterator[TextIO]:
-    """A new file that nobody else can read, whatever the umask; on disk when the block ends."""
+    """Open a new file that only its owner can read. It is flushed to disk when the block ends."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
         yield file

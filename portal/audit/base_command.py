@@ -16,7 +16,7 @@ class AuditCommand(BaseCommand):
     failed: ClassVar[int] = 1
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """As every command. Raises CommandError."""
+        """Run the command. Raises CommandError for failures of trail, database and disk."""
         try:
             return super().execute(*args, **options)
         except CommandError as error:
@@ -32,7 +32,7 @@ class AuditCommand(BaseCommand):
 
 
 def _words(failure: Exception) -> str:
-    """What the trail or the database says, with its reason, each in one line."""
+    """Describe a failure of the trail or the database, with its cause."""
     said = [f"The database does not answer as it should: {_line(failure)}"]
     if isinstance(failure, AuditUnavailable):
         said = [_line(part) for part in (failure, failure.__cause__) if part]
@@ -40,5 +40,5 @@ def _words(failure: Exception) -> str:
 
 
 def _line(failure: BaseException) -> str:
-    """Its first line; what a database adds is of no use to people."""
+    """Return the first line of the error; the rest of a database error does not help users."""
     return (str(failure).splitlines() or [""])[0].strip() or type(failure).__name__

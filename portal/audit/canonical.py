@@ -26,12 +26,12 @@ HASHED_FIELDS = (
 
 
 def clean_text(text: object) -> str:
-    """`text` without what a database refuses: NUL and lone surrogates become U+FFFD."""
+    """Return text that every database accepts: NUL and lone surrogates become U+FFFD."""
     return str(text).translate(_NOT_STORABLE)
 
 
 def clean_json(value: Any, depth: int = 0) -> Any:
-    """A copy of a JSON value that every database stores: clean text, no secret, no NaN, bounded depth."""
+    """Return a copy of a JSON value that every database accepts, without secrets and of limited depth."""
     if depth > DEEPEST:
         return "…"
     if isinstance(value, dict):
@@ -45,12 +45,12 @@ def clean_json(value: Any, depth: int = 0) -> Any:
 
 
 def json_text(value: Any) -> str:
-    """The one canonical JSON text of `value`, secrets masked; "" for None."""
+    """Return the canonical JSON text of `value`, with secrets masked; "" for None."""
     return "" if value is None else _dumped(clean_json(value), sort_keys=True)
 
 
 def is_genuine_row(row: Sequence[Any]) -> bool:
-    """Tell whether a row, given as the values of HASHED_FIELDS and the hash, is what the portal wrote."""
+    """Return whether the portal wrote a row, given as the values of HASHED_FIELDS and the hash."""
     key_id = row[HASHED_FIELDS.index("key_id")]
     try:
         return key_id in get_audit_keys() and compute_digest(key_id, row_text(row[:-1])) == row[-1]
@@ -75,7 +75,7 @@ def row_text(values: Sequence[Any]) -> str:
 
 
 def _moment(time: datetime | None) -> str:
-    """Always UTC with six digits, whatever the database's driver makes of it. None is an unreadable time."""
+    """Return a time in UTC with six digits; "" for None, an unreadable time."""
     return time.astimezone(UTC).isoformat(timespec="microseconds") if time else ""
 
 

@@ -12,12 +12,12 @@ class EndAltered(Exception):  # noqa: N818 - reads as what happened
 
 
 def compute_head_seal(key_id: str, sequence: int, count: int, last_hash: str) -> str:
-    """What shows that the head was written by the portal. Raises KeyError for an unknown key."""
+    """Return the seal of the portal on the chain head. Raises KeyError for an unknown key."""
     return compute_digest(key_id, f"head:{sequence}:{count}:{last_hash}")
 
 
 def is_genuine_head(head: ChainHead) -> bool:
-    """Whether the portal wrote it: its seal fits, or there was never an event."""
+    """Return whether the portal wrote the head: its seal is valid, or there was never an event."""
     if head.sequence == 0 and not head.seal:
         return head.count == 0 and head.hash == GENESIS
     known = head.key_id in get_audit_keys()

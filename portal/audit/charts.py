@@ -52,7 +52,7 @@ class Chart:
 
 
 def build_chart(timeline: Timeline, wanted: EventFilter, zone: tzinfo) -> Chart:
-    """The chart of a timeline, its links with the filter in them."""
+    """Return the chart of a timeline; its links contain the filter."""
     highest = max((bar.total for bar in timeline.bars), default=0)
     outcomes = sorted(timeline.outcomes, key=lambda name: _ORDER.index(get_state(name).colour))
     columns = [
@@ -73,7 +73,7 @@ def build_chart(timeline: Timeline, wanted: EventFilter, zone: tzinfo) -> Chart:
 
 
 def _segments(bar: Bar, x: int, highest: int) -> Iterator[Segment]:
-    """One rectangle for each colour of outcome, each at least so high that it can be seen."""
+    """Return a rectangle for each colour of outcome, high enough to be visible."""
     top = float(HEIGHT)
     for colour in _ORDER:
         number = sum(count for name, count in bar.counts.items() if get_state(name).colour == colour)

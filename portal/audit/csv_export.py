@@ -30,13 +30,13 @@ _writers = {sign: csv.writer(_Echo(), delimiter=sign) for sign in SEPARATORS.val
 
 
 def defuse_cell(value: Any) -> str:
-    """A cell that no spreadsheet takes for a formula, nor any piece of it."""
+    """Return a value as text that a spreadsheet takes for a formula neither as a whole nor in part."""
     text = _piece_begins(r"\1'", "" if value is None else str(value))
     return f"'{text}" if text[:1] in _FORMULA else text
 
 
 def format_csv_line(cells: Iterable[Any], separator: str = ",") -> str:
-    """The cells, defused, as a line of CSV."""
+    """Return a line of CSV with defused cells."""
     line: str = _writers[separator].writerow([defuse_cell(cell) for cell in cells])
     return line
 

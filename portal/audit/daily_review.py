@@ -37,22 +37,22 @@ class Day:
 
     @property
     def since(self) -> datetime:
-        """Its first moment."""
+        """Return the beginning of the day."""
         return datetime.combine(self.date, time(), UTC)
 
     @property
     def until(self) -> datetime:
-        """The first moment of the next one."""
+        """Return the beginning of the next day."""
         return self.since + timedelta(days=1)
 
     @property
     def over(self) -> bool:
-        """Whether nothing can join it any more."""
+        """Return whether the day is over, so that no event can be added."""
         return timezone.now() >= self.until
 
     @property
     def due(self) -> bool:
-        """Whether it waits for somebody to sign it off."""
+        """Return whether the day still needs a sign-off."""
         return self.over and self.signed is None and self.events > 0
 
 
@@ -71,18 +71,18 @@ class Section:
 
 
 def get_day(day: date) -> Day:
-    """The day with its sign-off."""
+    """Return a day with its sign-off."""
     return list_days(until=day, count=1)[0]
 
 
 def get_first_day() -> date | None:
-    """The day on which the trail began, None for an empty one."""
+    """Return the day on which the trail began, None if it is empty."""
     first = Event.objects.order_by("time").values_list("time", flat=True).first()
     return first.astimezone(UTC).date() if first else None
 
 
 def list_days(*, until: date, count: int) -> list[Day]:
-    """Up to `count` days before and with `until`, newest first, none from before the trail began."""
+    """Return up to `count` days until `until`, newest first, none from before the trail began."""
     begin = min(get_first_day() or until, until)
     days = [until - timedelta(days=ago) for ago in range(count) if until - timedelta(days=ago) >= begin]
     signed = _get_sign_offs(days)
@@ -92,12 +92,12 @@ def list_days(*, until: date, count: int) -> list[Day]:
 
 
 def get_sections(day: Day) -> list[Section]:
-    """Every look at that day, in the order of the registry; each reads the rows of the day alone."""
+    """Return the findings of every review rule for a day, in the order of the registry."""
     return [_get_section(day, look) for look in LOOKS.values()]
 
 
 def sign_off_day(*, by: Any, origin: Origin, day: date, note: str) -> Event:
-    """Records that `by` looked at the day. Raises ReviewRefused, PermissionDenied, AuditUnavailable.
+    """Record that `by` reviewed the day. Raises ReviewRefused, PermissionDenied, AuditUnavailable.
 
     The event says up to which row was seen, which is the day's last one.
     """
@@ -131,7 +131,7 @@ def _get_section(day: Day, look: ReviewRule) -> Section:
 
 
 def _get_sign_offs(days: list[date]) -> dict[str, Event]:
-    """Day → its sign-off, read along the index of objects."""
+    """Return the sign-offs by day."""
     named = Event.objects.filter(connection="", object_guid__in=[str(day) for day in days])
     return {event.object_guid: event for event in named.filter(object_kind="day", action=SIGNED_OFF)}
 

@@ -15,7 +15,7 @@ LOOKED_BACK = 15  # today, which is not over, and two weeks
 
 
 def days_due(request: HttpRequest) -> Mapping[str, Any]:
-    """`due`: the days to sign off, oldest first; `over`: whether any day with events is over at all."""
+    """Return `due`, the days to sign off, oldest first, and `over`, whether any day with events is over."""
     today = timezone.now().astimezone(UTC).date()
     days = list_days(until=today, count=LOOKED_BACK)
     return {
@@ -25,12 +25,12 @@ def days_due(request: HttpRequest) -> Mapping[str, Any]:
 
 
 def broken_found(request: HttpRequest) -> Mapping[str, Any]:
-    """`broken`: the finding that the trail is broken, None if it is not."""
+    """Return `broken`: the event that found the trail broken, None if it is not."""
     return {"broken": find_broken_event()}
 
 
 def register_cards() -> None:
-    """Adds the cards."""
+    """Register the dashboard cards."""
     CARDS.register(
         "trail", DashboardCard("audit/broken_card.html", access="audit.view", order=1, context=broken_found)
     )

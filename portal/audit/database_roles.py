@@ -21,7 +21,7 @@ class RoleUnsafe(Exception):  # noqa: N818 - reads as what is the case
 
 
 def get_role_statements(connection: BaseDatabaseWrapper, *, role: str, password: str) -> list[sql.Composable]:
-    """The statements, to be executed by the owner in one transaction; repeating them changes nothing.
+    """Return the statements for the owner to execute in one transaction. Repeating them changes nothing.
 
     They name every table there is, so they are to be repeated after each migration. The password is in them
     as SCRAM keeps it, never in clear.
@@ -55,7 +55,7 @@ def get_role_statements(connection: BaseDatabaseWrapper, *, role: str, password:
 
 
 def check_role(connection: BaseDatabaseWrapper, role: str) -> None:
-    """Raises RoleUnsafe for a superuser, for the owner itself and for a member of the owner's role."""
+    """Raise RoleUnsafe for a superuser, for the owner itself and for a member of the owner's role."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_has_role(%s, relowner, 'MEMBER') FROM pg_class WHERE relname = 'audit_event'", [role]

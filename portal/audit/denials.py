@@ -22,7 +22,7 @@ ONE_BY_ONE = 5
 def record_denial(
     *, origin: Origin, kind: str, page: str, method: str, why: str, code: str, connection: str
 ) -> bool:
-    """Record that somebody was refused; whether that made an event. Raises AuditUnavailable.
+    """Count a denial and record it as an event unless there were many. Returns whether it was recorded.
 
     `kind` is the same for all pages that one view shows.
     """
@@ -57,7 +57,7 @@ def record_denial(
 
 
 def record_denial_sums() -> None:
-    """Record what was only counted in windows that are over. Workers call it regularly."""
+    """Record the denials that were only counted, of windows that are over. Workers call it regularly."""
     ended = DenialCount.objects.filter(ends_at__lte=timezone.now())
     for slot in ended.values_list("slot", flat=True)[:500]:
         with transaction.atomic():
@@ -66,7 +66,7 @@ def record_denial_sums() -> None:
 
 
 def _record_sum(over: DenialCount) -> None:
-    """Record how many denials had no event of their own, and forget the window."""
+    """Record how many denials had no event, and delete the window."""
     more = over.count - ONE_BY_ONE
     if more > 0:
         span = f"{over.begins_at:%Y-%m-%d %H:%M} and {over.ends_at:%H:%M} UTC"

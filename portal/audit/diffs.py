@@ -23,7 +23,7 @@ class FieldChange:
 
 
 def get_field_changes(event: Event, *, without: str = "") -> list[FieldChange]:
-    """The fields that differ between before and after, in the order of their names; [] without values.
+    """Return the fields that differ between before and after, sorted by name; [] without values.
 
     `without` leaves out what lies below that name: a document that is compared in its own way.
     """
@@ -37,7 +37,7 @@ def get_field_changes(event: Event, *, without: str = "") -> list[FieldChange]:
 
 
 def describe_value(value: Any) -> str:
-    """A value as text for people; "—" for none."""
+    """Return a value as text for a page; "—" for none."""
     if value is None or value in ("", []):
         return "—"
     if isinstance(value, bool):
@@ -59,7 +59,7 @@ def _change(name: str, old: Any, new: Any) -> FieldChange:
 
 
 def _items(old: Any, new: Any) -> tuple[list[str], list[str]]:
-    """What joined and what left a list; nothing for what is no list."""
+    """Return the items added to a list and those removed; none for other values."""
     if not all(value is None or isinstance(value, list) for value in (old, new)):
         return [], []
     was, now = old or [], new or []

@@ -15,12 +15,12 @@ _TEXTS_OF_JSON = ("request", "answer", "before", "after")
 
 
 def build_event(row: Sequence[Any]) -> Event:
-    """The event of a row of COLUMNS."""
+    """Return the event of a row of COLUMNS."""
     return Event(**dict(zip(COLUMNS, row, strict=True)))
 
 
 def get_event_values(row: Sequence[Any]) -> dict[str, Any]:
-    """A row of COLUMNS as JSON knows it: the time as text, request and answer as objects, None for none."""
+    """Return a row of COLUMNS as JSON values: the time as text, request and answer as objects or None."""
     values = dict(zip(COLUMNS, row, strict=True))
     values["time"] = format_utc(values["time"])
     for name in _TEXTS_OF_JSON:
@@ -29,5 +29,5 @@ def get_event_values(row: Sequence[Any]) -> dict[str, Any]:
 
 
 def format_utc(when: datetime | None) -> str:
-    """ISO 8601 in UTC, always with six digits; "" for None."""
+    """Return a time as ISO 8601 in UTC, always with six digits; "" for None."""
     return "" if when is None else when.astimezone(UTC).isoformat(timespec="microseconds")

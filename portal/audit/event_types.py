@@ -164,7 +164,7 @@ _FLAG_TEXTS = tuple(f'{{"{key}":' for key, _ in _FLAGS)
 
 
 def outcome_of(action: str) -> str:
-    """What an event of this action came to, if it says nothing else: "success", or what CAME_TO names."""
+    """Return the default outcome of an action: "success", or the one in CAME_TO."""
     return CAME_TO.get(action, "success")
 
 
@@ -185,26 +185,26 @@ _TITLES = {
 
 
 def action_title(action: str) -> str:
-    """A short name for lists and filters: "change.not_sent" → "Change not sent"."""
+    """Return a short name for lists and filters: "Change not sent" for "change.not_sent"."""
     if action in _TITLES:
         return _TITLES[action]
     return action.replace(".", " ").replace("_", " ").capitalize()
 
 
 def describe_object(kind: str, name: str, guid: str) -> str:
-    """merchant “Example Shop”; the guid stands in for an unknown name, "something" for both."""
+    """Return for example merchant “Example Shop”: kind and name, or else the guid, or "something"."""
     words = KINDS.get(kind, kind.replace("_", " "))
     called = name or guid
     return " ".join(part for part in (words, f"“{called}”" if called else "") if part) or "something"
 
 
 def describe_actor(name: str, role: str) -> str:
-    """Ana (Support agent); "Someone" for a person who is not signed in."""
+    """Return for example Ana (Support agent); "Someone" for a person who is not signed in."""
     return f"{name or 'Someone'} ({role})" if role else name or "Someone"
 
 
 def verb_of(event: "Event") -> str:
-    """What the event's operation does: from its name, or from the values when only a flag changed."""
+    """Return the verb of an event's operation: from its name, or from the values if only a flag changed."""
     verb = event.operation.partition(".")[2]
     if verb in ("create", "replace"):
         return verb
@@ -225,7 +225,7 @@ def flag_verb(after: Mapping[str, Any]) -> str:
 
 
 def describe_event(event: "Event") -> str:
-    """The event as a sentence, the person's reason after a colon."""
+    """Return the event as a sentence, with the reason after a colon."""
     return _sentence(event, str, str.format)
 
 
@@ -235,7 +235,7 @@ def describe_event_html(event: "Event") -> SafeString:
 
 
 def _sentence(event: "Event", foreign: Callable[[object], str], fill: Callable[..., str]) -> str:
-    """The sentence, each text that comes from outside taken through `foreign`."""
+    """Return the sentence, with each text from outside passed through `foreign`."""
     verb = verb_of(event)
     words = describe_object(event.object_kind, "", "")
     called = event.object_name or event.object_guid

@@ -54,11 +54,11 @@ class ExportView(PortalView):
     access = "audit.export"
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """What would be exported."""
+        """Show what would be exported."""
         return self._page(request, ExportForm(), parse_filters(request.GET, zone_of(request)), 200)
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
-        """Records the export, then streams it or puts it in line; 422 without a reason."""
+        """Record the export, then stream it or start it in the background; 422 without a reason."""
         form, wanted = ExportForm(request.POST), parse_filters(request.GET, zone_of(request))
         if not form.is_valid():
             return self._page(request, form, wanted, 422)
@@ -86,7 +86,7 @@ class ExportFileView(PortalView):
     access = "audit.export"
 
     def get(self, request: HttpRequest, pk: UUID) -> HttpResponseBase:
-        """The file, once the download is on record; after its time back to the list, with words."""
+        """Record the download and send the file; redirect to the list with a message if it has expired."""
         run = get_object_or_404(TaskRun, pk=pk, kind=KIND, owner_id=request.user.pk)
         path = find_export_file(run, timezone.now())
         if path is None:
@@ -98,7 +98,7 @@ class ExportFileView(PortalView):
 
 
 def _describe_missing(run: TaskRun) -> str:
-    """Say why there is no file: its time is over, or it lies in the data folder of another server."""
+    """Say why there is no file: it has expired, or it is in the data folder of another server."""
     if run.state == State.DONE and run.result and run.result_until and run.result_until > timezone.now():
         return (
             "The file of this export is not on this server, although it has not expired. The portal’s "
@@ -126,7 +126,7 @@ def _start_or_stream(request: HttpRequest, wanted: EventFilter, asked: dict[str,
 
 
 def _set_headers(answer: StreamingHttpResponse, form: str, made_at: datetime) -> StreamingHttpResponse:
-    """As a file of its kind. The report is looked at and printed, the others are kept."""
+    """Set the headers of a file: the report is shown in the browser, the other formats are downloaded."""
     answer["Content-Type"] = f"{_TYPES[form]}; charset=utf-8"
     name, shown = f"audit-{made_at:%Y%m%d-%H%M%S}.{form}", "inline" if form == "html" else "attachment"
     answer["Content-Disposition"] = f'{shown}; filename="{name}"'

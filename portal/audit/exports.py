@@ -47,7 +47,7 @@ class Export:
 
     @property
     def facts(self) -> dict[str, str]:
-        """What every format says about itself."""
+        """Return the facts that every format states about the export."""
         return {
             "Filter": self.filter_words,
             "Rows": str(self.rows),
@@ -63,7 +63,7 @@ class ExportRefused(Exception):  # noqa: N818 - reads as what happened
 
 
 def prepare_export(*, wanted: EventFilter, reason: str, origin: Origin) -> Export:
-    """Counts the rows, which may take long and so belongs in no transaction. Raises ExportRefused."""
+    """Count the rows of an export. Call it outside transactions: it may take long. Raises ExportRefused."""
     head, selection = ChainHead.objects.get(pk=1), select_events(wanted)
     if selection.problems:
         raise ExportRefused(" ".join(selection.problems.values()))
@@ -74,7 +74,7 @@ def prepare_export(*, wanted: EventFilter, reason: str, origin: Origin) -> Expor
 
 
 def record_export(*, export: Export, wanted: EventFilter, form: str, origin: Origin) -> None:
-    """Records the export, before a byte of it exists. Raises AuditUnavailable."""
+    """Record the export before its first byte is written. Raises AuditUnavailable."""
     record_event(
         action="audit.exported",
         origin=origin,
@@ -90,14 +90,14 @@ def record_export(*, export: Export, wanted: EventFilter, form: str, origin: Ori
 
 
 def generate_export(export: Export, form: str, zone: Any, separator: str = ",") -> Iterator[str]:
-    """The text of the export in pieces, oldest event first; memory stays flat however many there are."""
+    """Yield the text of the export in pieces, oldest event first. Memory does not grow with the rows."""
     if form == "csv":
         return _csv(export, separator)
     return _json_lines(export) if form == "jsonl" else _report(export, zone)
 
 
 def _chunks(export: Export) -> Iterator[QuerySet[Event, Any]]:
-    """Rows as named tuples of _READ, page by page: no cursor stays open while somebody downloads slowly."""
+    """Yield rows as named tuples of _READ, page by page: no cursor stays open during a slow download."""
     last, until, find = 0, export.head_sequence + 1, export.selection.numbers
     while numbers := find(CHUNK, above=last, below=until, oldest_first=True, seconds=math.inf).found:
         events = get_events(numbers).annotate(stamp=Cast("time", TextField()))
@@ -145,6 +145,6 @@ def _report_row(row: Any, zone: Any) -> str:
 
 
 def _time(stamp: str) -> datetime:
-    """A time as the databases write it, SQLite without its zone."""
+    """Parse a time as the databases write it, SQLite without its zone."""
     when = datetime.fromisoformat(stamp)
     return when if when.tzinfo else when.replace(tzinfo=UTC)

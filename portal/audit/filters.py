@@ -42,13 +42,13 @@ class EventFilter:
 
     @property
     def words(self) -> str:
-        """The filter for people, with the time it means now: "Who: Ana; …"; "everything" for none."""
+        """Return the filter as text with the time it means now: "Who: Ana; …"; "everything" for none."""
         span = f"{_stamp(self.since)} to {_stamp(self.until)} UTC" if self.since or self.until else ""
         return "; ".join(part for part in (self.said, span) if part) or "everything"
 
     @property
     def said(self) -> str:
-        """The filter for people as it was asked for: "When: Last 7 days; Outcome: refused"."""
+        """Return the filter as it was entered: "When: Last 7 days; Outcome: refused"."""
         return "; ".join(f"{NAMES[name]}: {_called(name, value)}" for name, value in self.values.items())
 
 
@@ -82,7 +82,7 @@ def _preset(name: str, zone: tzinfo) -> tuple[datetime, datetime | None]:
 
 
 def _between(values: dict[str, str], zone: tzinfo) -> EventFilter:
-    """A day as the end is meant with all its hours."""
+    """Return the filter between two bounds; a day as the end includes all its hours."""
     since, until = (_bound(values.get(name, ""), zone, days) for name, days in (("from", 0), ("to", 1)))
     problems = {
         name: _SKIPPED if _is_skipped(values[name], zone) else f"“{values[name]}” is not a date. {_EXAMPLE}"
@@ -95,7 +95,7 @@ def _between(values: dict[str, str], zone: tzinfo) -> EventFilter:
 
 
 def _bound(text: str, zone: tzinfo, days: int) -> datetime | None:
-    """The moment that is meant; None for what is no date, and for a time that the clocks skip.
+    """Return the time that is meant; None for an invalid date and for a time that the clocks skip.
 
     A time that comes twice, when clocks are put back, counts from its first to its second coming.
     """
@@ -113,7 +113,7 @@ def _bound(text: str, zone: tzinfo, days: int) -> datetime | None:
 
 
 def _day(text: str) -> date | None:
-    """A day as 2026-11-24, 24 Nov 2026 or 24 November 2026; None for a time. Raises ValueError."""
+    """Parse a day such as 2026-11-24, 24 Nov 2026 or 24 November 2026; None for a time. Raises ValueError."""
     for form in ("%d %b %Y", "%d %B %Y"):
         with suppress(ValueError):
             return datetime.strptime(text, form).date()  # noqa: DTZ007 - a day of whatever zone
@@ -121,7 +121,7 @@ def _day(text: str) -> date | None:
 
 
 def _is_skipped(text: str, zone: tzinfo) -> bool:
-    """Tell whether a local time does not exist because the clocks were put forward."""
+    """Return whether a local time does not exist because the clocks went forward."""
     try:
         local = datetime.fromisoformat(text)
         if len(text) <= 10 or local.tzinfo:
@@ -145,14 +145,14 @@ def _called(name: str, value: str) -> str:
 
 
 def describe_account(number: str) -> str:
-    """Whose account it is, with the latest name that it acted under."""
+    """Return the number of an account with the latest name that it acted under."""
     events = Event.objects.filter(actor_id=number) if is_number(number) else Event.objects.none()
     name = events.values_list("actor_name", flat=True).first()
     return f"{name} (account {number})" if name else f"account {number}"
 
 
 def is_number(text: str) -> bool:
-    """Whether the databases can compare it with the number of an account."""
+    """Return whether the databases can compare the text with the number of an account."""
     return text.isascii() and text.isdigit() and len(text) < 19
 
 

@@ -14,6 +14,6 @@ class StreamView(PortalView):
     access = "audit.verify"
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """The receivers of the settings."""
+        """Show the receivers in the settings."""
         context = {"backlogs": get_backlogs(), "head": ChainHead.objects.filter(pk=1).first()}
         return render(request, "audit/forwarding.html", context)

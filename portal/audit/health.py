@@ -26,7 +26,7 @@ KEPT_SECONDS = 3.0
 
 
 def register_checks() -> None:
-    """Adds the checks to /healthz/ready."""
+    """Register the checks of /healthz/ready."""
     CHECKS.register("audit trail", check_trail_writable)
     WARNINGS.register("audit proof", check_found_whole)
     WARNINGS.register("audit guards", check_triggers)
@@ -48,7 +48,7 @@ class WritabilityCheck:
         self._trouble, self._answered = "", float("-inf")
 
     def trouble(self) -> str:
-        """Words for what is wrong."""
+        """Return the problem in words."""
         came = time.monotonic()
         recent = came - self._answered < KEPT_SECONDS
         if recent and not self._trouble and LastFailure.at < self._answered:
@@ -69,13 +69,13 @@ probe = WritabilityCheck()
 
 
 def check_trail_writable() -> None:
-    """Raises NotReadyError where nothing can be recorded: then nothing is sent either."""
+    """Raise NotReadyError if no event can be recorded; then no change is sent either."""
     if trouble := probe.trouble():
         raise NotReadyError(trouble)
 
 
 def _find_trouble() -> str:
-    """Does what a writer does and takes it back."""
+    """Write an event and roll it back; return the problem found."""
     try:
         with lock_timeout(SECONDS_FOR_LOCK):
             check_recording()
@@ -100,13 +100,13 @@ def _touch_disk() -> None:
 
 
 def check_found_whole() -> None:
-    """Raises NotReadyError where a verification found the trail broken, and none all of it whole since."""
+    """Raise NotReadyError if a verification found the trail broken and none found all of it whole since."""
     if broken := find_broken_event():
         raise NotReadyError(f"the audit trail was found broken, see row {broken.sequence}")
 
 
 def check_triggers() -> None:
-    """Raises NotReadyError naming the guards that are not there."""
+    """Raise NotReadyError with the names of missing triggers."""
     missing = find_missing_triggers(connection)
     if missing:
         raise NotReadyError(
@@ -115,13 +115,13 @@ def check_triggers() -> None:
 
 
 def check_anchors() -> None:
-    """Raises NotReadyError where the last anchor is missing, old, or another could not be written."""
+    """Raise NotReadyError if the last anchor is missing or old, or if none can be written."""
     if trouble := find_anchor_problem():
         raise NotReadyError(trouble)
 
 
 def check_clock() -> None:
-    """Raises NotReadyError where the newest event is still to come: those after it bear that time, too."""
+    """Raise NotReadyError if the newest event is in the future: later events would have its time, too."""
     newest = Event.objects.values_list("time", flat=True).order_by("-sequence").first()
     ahead = newest - timezone.now() if newest else NO_TIME
     if ahead > CLOCKS_APART:
@@ -132,7 +132,7 @@ def check_clock() -> None:
 
 
 def check_owner_separate() -> None:
-    """Raises NotReadyError where the portal's database role may alter the audit table and its guards."""
+    """Raise NotReadyError if the portal's database role may alter the audit table and its triggers."""
     if connection.vendor != "postgresql":
         return
     with connection.cursor() as cursor:
@@ -149,7 +149,7 @@ def check_owner_separate() -> None:
 
 
 def check_forwarding() -> None:
-    """Raises NotReadyError where a receiver is late or refuses. Names none of them: logs keep the answer."""
+    """Raise NotReadyError if a receiver is late or refuses. Its name is left out, because logs keep it."""
     late = [backlog for backlog in get_backlogs() if backlog.late]
     if late:
         rows = max(backlog.behind for backlog in late)

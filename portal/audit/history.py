@@ -136,7 +136,7 @@ def _rows(events: Sequence[Event]) -> Iterator[HistoryRow]:
 
 
 def _is_step(event: Event) -> bool:
-    """Tell whether an event is one of several that tell of the same change."""
+    """Return whether an event is one of several about the same change."""
     return bool(event.change_id) and event.action.startswith("change.")
 
 
@@ -152,7 +152,7 @@ def attach_results(events: Iterable[Event]) -> None:
 
 
 def _piece(events: QuerySet[Event], below: str, size: int) -> tuple[list[Event], int | None]:
-    """The newest `size` of the events below a row, and the row below which there are more."""
+    """Return the newest `size` events below a row, and the row below which there are more."""
     rows = events.filter(sequence__lt=int(below)) if _is_row(below) else events
     found = list(rows[: size + 1])
     return found[:size], found[size - 1].sequence if len(found) > size else None
@@ -163,7 +163,7 @@ def _changes(events: QuerySet[Event], query: QueryDict) -> tuple[list[Event], in
 
 
 def _traces(changes: Sequence[Event]) -> list[FieldTrace]:
-    """The fields that these changes touched, by name."""
+    """Return the fields that these changes touched, by name."""
     found: dict[str, FieldTrace] = {}
     for event in changes:
         for change in get_field_changes(event):
@@ -179,12 +179,12 @@ def _steps(events: Sequence[Event], name: str) -> Iterator[FieldValue]:
 
 
 def _carried_out(events: QuerySet[Event]) -> QuerySet[Event]:
-    """Without what was only planned, asked for or refused: such a value never was there."""
+    """Leave out events that were only planned, requested or refused: their values never took effect."""
     return events.exclude(action__in=ATTEMPTS).exclude(action="change.reconciled", outcome__in=NOT_IN_EFFECT)
 
 
 def _purged_behind(events: QuerySet[Event]) -> int | None:
-    """The last row of what was purged after an object's first event, which itself is never removed."""
+    """Return the last purged row after an object's first event, which itself is never removed."""
     end = max((last for _, last in get_purged_ranges()), default=0)
     return end if events.filter(sequence__lt=end).exists() else None
 

@@ -10,17 +10,17 @@ from django.core.exceptions import ImproperlyConfigured
 
 
 def get_audit_keys() -> dict[str, bytes]:
-    """Key id → key, the current one first. Raises ImproperlyConfigured for a key that is none."""
+    """Return the keys by id, the current one first. Raises ImproperlyConfigured for an invalid key."""
     return _parsed(settings.PORTAL_AUDIT_KEYS)
 
 
 def get_current_key_id() -> str:
-    """Id of the key that signs new rows."""
+    """Return the id of the key that signs new rows."""
     return next(iter(get_audit_keys()))
 
 
 def compute_digest(key_id: str, text: str) -> str:
-    """HMAC-SHA256 of `text` in hexadecimal. Raises KeyError for an unknown key."""
+    """Return the HMAC-SHA256 of `text` in hexadecimal. Raises KeyError for an unknown key."""
     return hmac.digest(get_audit_keys()[key_id], text.encode("utf-8", "surrogatepass"), "sha256").hex()
 
 

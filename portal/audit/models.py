@@ -79,32 +79,32 @@ class Event(models.Model):
 
     @property
     def sentence(self) -> str:
-        """What happened, as a sentence for people."""
+        """Return what happened as a sentence."""
         return event_types.describe_event(self)
 
     @property
     def sentence_html(self) -> str:
-        """The same for pages, with foreign text isolated."""
+        """Return the sentence as HTML, with text from outside isolated."""
         return event_types.describe_event_html(self)
 
     @property
     def request_data(self) -> Any:
-        """The request as it was sent, secrets masked; None if there was none."""
+        """Return the request as it was sent, with secrets masked; None if there was none."""
         return _loaded(self.request)
 
     @property
     def answer_data(self) -> Any:
-        """The gateway's answer, secrets masked; None if there was none."""
+        """Return the gateway's answer, with secrets masked; None if there was none."""
         return _loaded(self.answer)
 
     @property
     def before_data(self) -> Any:
-        """The values before, secrets masked; None if unknown."""
+        """Return the values before, with secrets masked; None if unknown."""
         return _loaded(self.before)
 
     @property
     def after_data(self) -> Any:
-        """The values after, secrets masked; None if unknown."""
+        """Return the values after, with secrets masked; None if unknown."""
         return _loaded(self.after)
 
 

@@ -35,7 +35,7 @@ class EventPage:
 
 
 def get_event_page(wanted: EventFilter, query: QueryDict) -> EventPage:
-    """The page that `before` or `after` in the address asks for; nonsense there means the newest page."""
+    """Return the page for `before` or `after` in the address; the newest page if they are invalid."""
     before, after = _row(query.get("before", "")), _row(query.get("after", ""))
     upwards = after is not None and before is None
     selection = select_events(wanted)
@@ -62,7 +62,7 @@ def get_event_page(wanted: EventFilter, query: QueryDict) -> EventPage:
 
 
 def describe_count(selection: Selection, at_least: int = 0) -> str:
-    """How many events match: counted to COUNTED at most, and for a short time."""
+    """Return how many events match as text, counted up to COUNTED and for a short time only."""
     counted, complete = selection.counted()
     most = max(counted, at_least)
     if complete and most <= COUNTED:
@@ -71,7 +71,7 @@ def describe_count(selection: Selection, at_least: int = 0) -> str:
 
 
 def _back(found: list[int], before: int | None, after: int | None) -> int | None:
-    """Where the link leads that goes back to where one came from; None on the newest page."""
+    """Return the row for the link back to the previous page; None on the newest page."""
     if before is not None:
         return found[0] if found else before - 1
     if after is not None:
@@ -84,7 +84,7 @@ def _time(row: int | None) -> datetime | None:
 
 
 def get_known_choices() -> dict[str, list[str]]:
-    """Facet → its values as they occur in the trail: actor, role, outcome, field, kind."""
+    """Return the values that occur in the trail by filter: actor, role, outcome, field, kind."""
     rows = KnownName.objects.filter(
         kind__in=("actor", "role", "outcome", "field", "kind"), guid="", connection=""
     )
@@ -98,7 +98,7 @@ def get_known_choices() -> dict[str, list[str]]:
 
 @cache
 def get_action_groups() -> list[tuple[str, list[tuple[str, str]]]]:
-    """Actions by their first part: ("Change", [("change.", "Change: all"), ("change.accepted", …), …])."""
+    """Group the actions by their first part: ("Change", [("change.", "Change: all"), …])."""
     groups: dict[str, list[tuple[str, str]]] = {}
     for action in ACTIONS:
         name = action.partition(".")[0]
@@ -108,5 +108,5 @@ def get_action_groups() -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 def _row(text: str) -> int | None:
-    """A row's number from the address, None for anything else."""
+    """Parse a row number from the address; None if it is invalid."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

@@ -61,7 +61,7 @@ class ObjectRef:
 
 
 def origin_of(request: HttpRequest) -> Origin:
-    """The person behind `request`; someone without a name if nobody is signed in."""
+    """Return the user of a request as an origin; without a name if no one is signed in."""
     user: Any = getattr(request, "user", None)
     known = user is not None and user.is_authenticated
     return Origin(
@@ -75,12 +75,12 @@ def origin_of(request: HttpRequest) -> Origin:
 
 
 def origin_system(name: str) -> Origin:
-    """The program itself, by the name of the task that acts."""
+    """Return the origin of the portal's own actions, by the name of the task."""
     return Origin(None, name, "system", "", "", "")
 
 
 def session_digest(session_key: str | None) -> str:
-    """What tells sessions apart without being able to take one over."""
+    """Return a digest that identifies a session but cannot be used to take it over."""
     return compute_digest(get_current_key_id(), f"session:{session_key}")[:16] if session_key else ""
 
 
@@ -104,7 +104,7 @@ def record_event(
     message: str = "",
     duration_ms: int | None = None,
 ) -> Event:
-    """Appends one event to the chain, in the open transaction or one of its own, and returns it.
+    """Append an event to the chain and return it. Uses the open transaction, if there is one.
 
     Without an outcome it has that of its action (portal.audit.event_types.CAME_TO). `group` is the id of the
     onboarding case, import or bulk action that the event belongs to.
@@ -148,7 +148,7 @@ def _object_values(about: ObjectRef | None) -> dict[str, Any]:
 
 
 def _fit_column(name: str, value: Any) -> Any:
-    """Text that fits its column: what comes from outside must not be able to stop the record."""
+    """Cut and clean a value to fit its column: a text from outside must not prevent the record."""
     if value is None or isinstance(value, int):
         return value if name in ("actor_id", "duration_ms") else str(value)
     # A name without bounds of its own must still fit the index of PostgreSQL.
@@ -157,7 +157,7 @@ def _fit_column(name: str, value: Any) -> Any:
 
 
 def check_recording() -> None:
-    """Does all that recording an event does, and takes it back. Raises AuditUnavailable where none can be."""
+    """Record an event and roll it back. Raises AuditUnavailable if events cannot be recorded."""
     origin, about = origin_system("health"), ObjectRef("page", "-", "-", "-", "-")
     values = dict.fromkeys(HASHED_FIELDS, "") | _origin_values(origin) | _object_values(about)
     _append_event(values | {"action": "audit.verified", "message": "-", "duration_ms": 0}, stays=False)
@@ -178,7 +178,7 @@ def _append_event(values: dict[str, Any], *, stays: bool = True) -> Event:
 
 
 def _link_event(values: dict[str, Any]) -> Event:
-    """Chains the row to the last one. The head's lock makes writers queue: without it the chain forks."""
+    """Link the row to the last one. The lock on the head makes writers queue, else the chain would fork."""
     head = ChainHead.objects.select_for_update().get(pk=1)
     try:
         before = get_last_time(head)

@@ -36,7 +36,7 @@ class ReviewRule:
     further: Callable[[], Q] = Q
 
     def condition(self) -> Q:
-        """What finds them."""
+        """Return the condition that finds the events."""
         return Q(action__in=sorted(self.actions)) & self.further()
 
 
@@ -162,5 +162,5 @@ LOOKS = {
 
 
 def get_rule_condition(name: str) -> Q:
-    """What events of that look have in common; nothing for a look that there is not."""
+    """Return the condition for the events of a rule; it matches none for an unknown rule."""
     return LOOKS[name].condition() if name in LOOKS else Q(pk__in=[])

@@ -43,7 +43,7 @@ class ReviewListView(PortalView):
     access = "audit.view"
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """DAYS days, the ones before ?until= if it is there."""
+        """Show DAYS days, until `until` in the address if it is set."""
         today = timezone.now().astimezone(UTC).date()
         until = min(_day(request.GET.get("until", "")) or today, today)
         days = list_days(until=until, count=DAYS)
@@ -65,11 +65,11 @@ class ReviewDayView(PortalView):
     step_up = staticmethod(sends_form)
 
     def get(self, request: HttpRequest, day: str) -> HttpResponse:
-        """What of it deserves a look."""
+        """Show the findings of the day."""
         return self._page(request, _day_or_404(day), SignOffForm(), 200)
 
     def post(self, request: HttpRequest, day: str) -> HttpResponse:
-        """Signs it off; 422 without a note, 409 if that is not possible."""
+        """Sign the day off; 422 without a note, 409 if that is not possible."""
         wanted, form = _day_or_404(day), SignOffForm(request.POST)
         if not form.is_valid():
             return self._page(request, wanted, form, 422)
@@ -99,7 +99,7 @@ class ReviewDayView(PortalView):
 
 
 def _day(text: str) -> date | None:
-    """A day of this millennium; None for everything else."""
+    """Parse a day of this millennium; None for any other text."""
     try:
         day = date.fromisoformat(text)
     except ValueError:
@@ -108,7 +108,7 @@ def _day(text: str) -> date | None:
 
 
 def _day_or_404(text: str) -> date:
-    """Raises Http404 for what is no day, for one before the trail began, and for one still to come."""
+    """Parse a day. Raises Http404 if it is invalid, before the beginning of the trail or in the future."""
     day, today = _day(text), timezone.now().astimezone(UTC).date()
     if day is None or not (get_first_day() or today) <= day <= today:
         raise Http404

@@ -42,7 +42,7 @@ class _Rule:
 
 
 def get_routing_changes(event: Event) -> list[RoutingChange]:
-    """The difference of the event's two documents; [] for an event without them."""
+    """Return the differences of the event's two documents; [] for an event without documents."""
     before, after = ((values or {}).get(DOCUMENT) for values in (event.before_data, event.after_data))
     if not isinstance(before, dict) or not isinstance(after, dict):
         return []
@@ -75,7 +75,7 @@ def _settings_changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> It
 
 
 def _settings(document: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
-    """(where, name) → value, of everything that is no rule."""
+    """Return the values of all settings outside of rules by (where, name)."""
     for where, block in [("", document), *((m.get("method", ""), m) for m in document.get("methods") or [])]:
         for name, value in block.items():
             if name not in _NOT_SETTINGS:
@@ -112,7 +112,7 @@ def _condition(asked: Mapping[str, Any]) -> str:
 
 
 def _target(leads: Any) -> str:
-    """A connector with those that stand in for it, or an action such as "disable"."""
+    """Return a connector with its fallbacks, or an action such as "disable"."""
     if not isinstance(leads, dict):
         return describe_value(leads)
     spares = [_target(spare) for spare in leads.get("onFail") or []]
@@ -135,7 +135,7 @@ def _rules_changed(before: list[_Rule], after: list[_Rule]) -> Iterator[RoutingC
 
 
 def _paired(before: list[_Rule], after: list[_Rule]) -> dict[_Rule, _Rule]:
-    """New rule → the old one that it stands for, by its id, else by its conditions."""
+    """Match each new rule with its old one, by id, else by conditions."""
     pairs: dict[_Rule, _Rule] = {}
     for key in (_by_id, _by_conditions):
         free = {key(rule): rule for rule in before if key(rule) and rule not in pairs.values()}

@@ -44,12 +44,12 @@ class SaveForm(forms.Form):
 
 
 def _saves_shared(request: HttpRequest, **_: Any) -> bool:
-    """Saving a filter for a whole role asks to step up."""
+    """Return whether the filter is saved for a whole role, which requires step-up."""
     return request.method == "POST" and bool(request.POST.get("role"))
 
 
 def _shares(request: HttpRequest, **_: Any) -> bool:
-    """Sharing a filter with a role asks to step up, as does taking it back."""
+    """Return whether the filter is shared or withdrawn, which requires step-up."""
     return request.method == "POST" and request.POST.get("do") == "share"
 
 
@@ -60,11 +60,11 @@ class SavedFiltersView(PortalView):
     step_up = staticmethod(_saves_shared)
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """The list, and the form if there is something to save."""
+        """Show the list, and the form if there is a filter to save."""
         return self._page(request, SaveForm(may_share=_may_share(request)), 200)
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Saves the filter of the address; 422 without a name, with one in use, or without a filter."""
+        """Save the filter in the address; 422 without a name, for a name in use, or without a filter."""
         form = SaveForm(request.POST, may_share=_may_share(request))
         if not form.is_valid():
             return self._page(request, form, 422)
@@ -96,7 +96,7 @@ class SavedFilterView(PortalView):
     step_up = staticmethod(_shares)
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The filter in words, and its history; 404 for one that the person may not open."""
+        """Show the filter and its history; 404 if the user may not open it."""
         saved = get_object_or_404(get_filters(request.user), pk=pk)
         context = {
             "row": _row(request, saved),
@@ -106,7 +106,7 @@ class SavedFilterView(PortalView):
         return render(request, "audit/filter.html", context)
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """What `do` says; 404 for a filter that the person may not even open."""
+        """Rename, share or delete the filter, as `do` says; 404 if the user may not open it."""
         saved = get_object_or_404(get_filters(request.user), pk=pk)
         try:
             messages.success(request, _apply_action(request, saved))
@@ -133,7 +133,7 @@ def _apply_action(request: HttpRequest, saved: SavedFilter) -> str:
 
 
 def _row(request: HttpRequest, saved: SavedFilter) -> dict[str, Any]:
-    """A filter as it is shown: in words, whose, and whether the person may change it."""
+    """Return a filter for the page: described, with its owner and whether the user may change it."""
     mine = saved.owner_id == request.user.pk
     return {
         "saved": saved,

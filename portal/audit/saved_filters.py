@@ -25,24 +25,24 @@ class FilterRefused(Exception):  # noqa: N818 - reads as what happened
 
 
 def get_filters(user: Any) -> QuerySet[SavedFilter]:
-    """What the person may open: their own, and what is shared with their role; by name."""
+    """Return the filters that the user may open, by name: their own and those shared with their role."""
     shared = Q(role=user.role) & ~Q(role="")
     return SavedFilter.objects.filter(Q(owner=user) | shared).select_related("owner").order_by("name", "pk")
 
 
 def get_roles_to_share_with() -> list[str]:
-    """The roles that may read the trail."""
+    """Return the roles that may read the trail."""
     readers = Group.objects.filter(permissions__codename="view", permissions__content_type__app_label="audit")
     return list(readers.order_by("name").values_list("name", flat=True))
 
 
 def describe_filter(saved: SavedFilter) -> str:
-    """What the filter asks for, in words."""
+    """Return the filter in words."""
     return _wanted(saved.query).said
 
 
 def with_time_zone(wanted: EventFilter, by: Any) -> EventFilter:
-    """As it is saved: with the zone whose days are meant, so that others elsewhere find the same."""
+    """Return the filter with its time zone, so that users in other zones find the same events."""
     if not wanted.values.keys() & set(TIMES) or "zone" in wanted.values:
         return wanted
     zone = str(get_time_zone(getattr(by, "timezone", "")))
@@ -50,7 +50,7 @@ def with_time_zone(wanted: EventFilter, by: Any) -> EventFilter:
 
 
 def save_filter(*, by: Any, origin: Origin, name: str, query: str, role: str = "") -> SavedFilter:
-    """Saves a filter under a name, for a role too if one is given. Its days stay those of whoever saved it.
+    """Save a filter under a name, and share it if a role is given. Its days are those of the saver's zone.
 
     Raises FilterRefused, PermissionDenied for sharing without the right, AuditUnavailable.
     """
@@ -70,7 +70,7 @@ def save_filter(*, by: Any, origin: Origin, name: str, query: str, role: str = "
 
 
 def share_filter(*, by: Any, origin: Origin, saved: SavedFilter, role: str) -> None:
-    """Shares it with a role, or with "" with nobody any more. Others see that, so it is on record.
+    """Share a filter with a role, or stop sharing it for "". This is recorded, because others see it.
 
     Raises FilterRefused, PermissionDenied, AuditUnavailable.
     """
@@ -88,7 +88,7 @@ def share_filter(*, by: Any, origin: Origin, saved: SavedFilter, role: str) -> N
 
 
 def rename_filter(*, by: Any, origin: Origin, saved: SavedFilter, name: str) -> None:
-    """Gives it another name. Raises FilterRefused for a name in use, PermissionDenied, AuditUnavailable."""
+    """Rename a filter. Raises FilterRefused for a name in use, PermissionDenied, AuditUnavailable."""
     _authorise(by, saved, sharing=bool(saved.role))
     before, saved.name = saved.name, name
     with transaction.atomic():
@@ -98,7 +98,7 @@ def rename_filter(*, by: Any, origin: Origin, saved: SavedFilter, name: str) -> 
 
 
 def delete_filter(*, by: Any, origin: Origin, saved: SavedFilter) -> None:
-    """Deletes it, for everybody it is shared with too. Raises PermissionDenied, AuditUnavailable."""
+    """Delete a filter, also for those it is shared with. Raises PermissionDenied, AuditUnavailable."""
     _authorise(by, saved, sharing=bool(saved.role))
     with transaction.atomic():
         if saved.role:
@@ -107,7 +107,7 @@ def delete_filter(*, by: Any, origin: Origin, saved: SavedFilter) -> None:
 
 
 def withdraw_filters(*, origin: Origin, role: str) -> None:
-    """Leaves the filters shared with a role that is deleted to their owners alone, each on record."""
+    """Stop sharing filters with a role that is deleted, and record each."""
     for saved in SavedFilter.objects.filter(role=role).order_by("pk"):
         saved.role = ""
         saved.save(update_fields=["role"])
@@ -115,7 +115,7 @@ def withdraw_filters(*, origin: Origin, role: str) -> None:
 
 
 def _authorise(by: Any, saved: SavedFilter, *, sharing: bool) -> None:
-    """The owner alone, unless it is shared: then whoever may share. Raises PermissionDenied."""
+    """Allow the owner, or for a shared filter everyone who may share. Raises PermissionDenied."""
     owns, shares = saved.owner_id == by.pk, by.has_perm("audit.share_filter")
     if not (shares if sharing and (owns or saved.role) else owns):
         raise PermissionDenied("may not change this saved filter")

@@ -43,13 +43,13 @@ class Rows:
     below: int | None = None
 
     def within(self, above: int | None, below: int | None) -> "Rows":
-        """Drawn in to further bounds."""
+        """Return the rows that are also within these bounds."""
         lower = [bound for bound in (self.above, above) if bound is not None]
         upper = [bound for bound in (self.below, below) if bound is not None]
         return Rows(max(lower, default=None), min(upper, default=None))
 
     def bounds(self, column: str) -> dict[str, int]:
-        """The bounds as a filter on `column`."""
+        """Return the bounds as a filter on `column`."""
         asked = {f"{column}__gt": self.above, f"{column}__lt": self.below}
         return {name: value for name, value in asked.items() if value is not None}
 
@@ -69,7 +69,7 @@ class Condition:
     alternatives: tuple["Condition", ...] = ()
 
     def numbers(self, rows: Rows) -> QuerySet[Any, int]:
-        """Numbers of the events that fulfil it, from an index alone; with several terms some come twice."""
+        """Return the numbers of matching events from an index; with several terms some occur twice."""
         if self.terms:
             found = Term.objects.filter(self._of_terms(), **rows.bounds("event_id"))
             return found.order_by().values_list("event_id", flat=True)
@@ -77,11 +77,11 @@ class Condition:
         return events.order_by().values_list("sequence", flat=True)
 
     def within(self, rows: Rows) -> Q:
-        """As a condition on events of these rows: the bounds are for its index, too."""
+        """Return the condition for events of these rows; the bounds also limit the index."""
         return Q(sequence__in=self.numbers(rows).values("event_id")) if self.terms else self.columns
 
     def each(self) -> Q | Exists:
-        """As a condition on a few events, looked up one by one."""
+        """Return the condition for a few events, each looked up separately."""
         if self.terms:
             return Exists(Term.objects.filter(self._of_terms(), event_id=OuterRef("sequence")))
         return self.columns
@@ -114,7 +114,7 @@ class Selection:
     def events(
         self, *, above: int | None = None, below: int | None = None, oldest_first: bool = False
     ) -> QuerySet[Event]:
-        """All events that match, with row numbers between the exclusive bounds: for counting and grouping."""
+        """Return all matching events between the exclusive bounds, for counting and grouping."""
         rows = self.rows.within(above, below)
         events = Event.objects.filter(self.span, **rows.bounds("sequence"))
         if self._rare is not None:
@@ -132,7 +132,7 @@ class Selection:
         oldest_first: bool = False,
         seconds: float | None = None,
     ) -> Numbers:
-        """Numbers of the first `limit` events that match, newest first unless asked; for SEARCH_SECONDS."""
+        """Return the numbers of the first `limit` matching events found within the time."""
         rows = self.rows.within(above, below)
         if self._ordered:
             return Numbers(self._along_index(limit, rows, oldest_first))
@@ -142,7 +142,7 @@ class Selection:
         return self._looked_through(limit, rows, oldest_first, SEARCH_SECONDS if seconds is None else seconds)
 
     def counted(self) -> tuple[int, bool]:
-        """How many match, and whether all were looked at; more than COUNTED stands for any number beyond."""
+        """Return how many match, at most COUNTED + 1, and whether the search was complete."""
         if self._ordered and not self.span:
             return self._counted_along_index(), True
         numbers = self.numbers(COUNTED + 1, seconds=COUNT_SECONDS)
@@ -154,7 +154,7 @@ class Selection:
 
     @cached_property
     def _rare(self) -> list[int] | None:
-        """All events of a condition that few fulfil, if another one has to hold, too."""
+        """Return the numbers of a condition that few events meet, if there are other conditions."""
         if not self._ordered:
             for condition in filter(attrgetter("indexed"), self.conditions):
                 numbers = list(condition.numbers(self.rows)[: RARE + 1])
@@ -163,7 +163,7 @@ class Selection:
         return None
 
     def _lines(self, rows: Rows, *, oldest_first: bool = False) -> list[QuerySet[Any, int]]:
-        """The numbers of the only condition, or of each of its alternatives, in the order of their index."""
+        """Return the numbers of the only condition or of each alternative, in the order of the index."""
         (condition,) = self.conditions or (Condition(),)
         column = "event_id" if condition.terms else "sequence"
         order = column if oldest_first else f"-{column}"
@@ -204,14 +204,14 @@ class Selection:
 
 
 def get_events(numbers: list[int]) -> QuerySet[Event]:
-    """The events with these numbers, oldest first; `numbers` are in order."""
+    """Return the events with these sorted numbers, oldest first."""
     if numbers and numbers[-1] - numbers[0] == len(numbers) - 1:
         return Event.objects.filter(sequence__range=(numbers[0], numbers[-1])).order_by("sequence")
     return Event.objects.filter(sequence__in=numbers).order_by("sequence")
 
 
 def _windows(rows: Rows, oldest_first: bool) -> Iterator[Rows]:
-    """The rows in pieces that follow each other, as large as can be read quickly."""
+    """Yield adjacent windows of rows, each as large as can be read quickly."""
     newest = Event.objects.values_list("sequence", flat=True).order_by("-sequence").first() or 0
     low, high = rows.above or 0, min(newest + 1, rows.below or newest + 1)
     size = WINDOW
@@ -260,7 +260,7 @@ class _TooManyNames(Exception):  # noqa: N818 - reads as what happened
 
 
 def select_events(wanted: EventFilter) -> Selection:
-    """Looks up the names and times of a filter; a few small queries. Nothing, if it is not understood."""
+    """Turn a filter into a selection, with a few small queries. An invalid filter selects no events."""
     if problems := find_problems(wanted):
         return Selection((_NOTHING,), problems=problems)
     try:
@@ -273,7 +273,7 @@ def select_events(wanted: EventFilter) -> Selection:
 
 
 def find_problems(wanted: EventFilter) -> dict[str, str]:
-    """What is not understood, by the name of the filter: also what is neither in the trail nor could be."""
+    """Return the problems by filter name: invalid values, and values that cannot occur in the trail."""
     return wanted.problems or _find_unknown_values(wanted.values)
 
 
@@ -299,12 +299,12 @@ def _find_unknown_values(values: dict[str, str]) -> dict[str, str]:
 
 
 def _occurs(column: str | None, value: str) -> bool:
-    """Along the column's index."""
+    """Return whether an event has the value, read from the index of the column."""
     return column is not None and Event.objects.filter(**{column: value}).exists()
 
 
 def _conditions(values: dict[str, str]) -> Iterator[Condition]:
-    """One for each name in the filter, and for each word."""
+    """Yield a condition for each filter, and for each word."""
     for name, column in _COLUMNS.items():
         if name in values:
             yield Condition(Q(**{column: values[name]}))
@@ -334,19 +334,19 @@ def _one_of(column: str, values: list[str]) -> Condition:
 
 
 def _any_of(alternatives: tuple[Condition, ...], **whole: Any) -> Condition:
-    """One of several, each with an index of its own; of a few, each is walked for itself."""
+    """Combine alternatives. If they are few, each is read along its own index."""
     few = len(alternatives) <= FEW_LINES
     return Condition(**whole, ordered=few, alternatives=alternatives if few else ())
 
 
 def _actions(action: str) -> list[str]:
-    """One action, or with a dot at the end all of a group: "change."; none for what is not registered."""
+    """Return an action, or all of a group such as "change."; [] for an unknown one."""
     whole = action.endswith(".")
     return [known for known in ACTIONS if known == action or (whole and known.startswith(action))]
 
 
 def _object(text: str) -> Condition:
-    """The object with that guid, and all that ever had a name like that."""
+    """Match the object with that guid and all objects that ever had such a name."""
     exact = Term.objects.filter(term=_guid_term(text))
     called = Q(folded__contains=fold(text)) | Q(guid__iexact=text)
     guids = KnownName.objects.filter(called, kind__startswith="object:").values("guid")
@@ -379,7 +379,7 @@ def _actor(text: str) -> Condition:
 
 
 def _few(names: QuerySet[KnownName, Any], asked: str) -> list[str] | None:
-    """The names, None if they are too many to be looked up one by one. Raises _TooManyNames."""
+    """Return the names, None if they are too many to look up one by one. Raises _TooManyNames."""
     found = [next(iter(row.values())) for row in names[: FEW_NAMES + 1]]
     if len(found) <= FEW_NAMES:
         return found
@@ -389,7 +389,7 @@ def _few(names: QuerySet[KnownName, Any], asked: str) -> list[str] | None:
 
 
 def _same_id(text: str) -> Condition:
-    """The first kind of id that this is one of; asking for all at once would read every row."""
+    """Match the first kind of id that occurs; a query for all kinds at once would read every row."""
     for column in ("change_id", "request_id", "gateway_request_id"):
         if Event.objects.filter(**{column: text}).exists():
             return Condition(Q(**{column: text}))
@@ -397,7 +397,7 @@ def _same_id(text: str) -> Condition:
 
 
 def _spanned(wanted: EventFilter) -> tuple[Q, Rows]:
-    """The rows in which the span of time lies, no row at all if nothing happened in it.
+    """Return the rows of the span of time, no rows if nothing happened in it, and a condition.
 
     Also what still tells its events there: nothing, as long as the clock went forward around its bounds.
     """
@@ -416,7 +416,7 @@ def _spanned(wanted: EventFilter) -> tuple[Q, Rows]:
 
 
 def _out_of_order(later: Q, first: int) -> bool:
-    """Whether, near to it, not just the rows from `first` on are `later`."""
+    """Return whether the rows near `first` are out of order: `later` must hold exactly from `first` on."""
     near = Event.objects.filter(sequence__gt=first - SLACK, sequence__lt=first + SLACK)
     return near.filter((later & Q(sequence__lt=first)) | (~later & Q(sequence__gte=first))).exists()
 

@@ -32,14 +32,14 @@ _MOST_PAIRS = 12
 
 @lru_cache(maxsize=4096)
 def _word_terms(text: str) -> frozenset[str]:
-    """The words of a text as they are indexed: folded, of at least two characters. Names come often."""
+    """Return the words of a text for the index: folded, of at least two characters. Cached for names."""
     text = fold(text)
     words = [word[:60] for word in _WORD.findall(text)]
     return frozenset(f"w:{word}" for word in (words if text.isascii() else words + _PAIR.findall(text)))
 
 
 def split_words(text: str) -> list[str]:
-    """The words to look for: of what is written without blanks its pairs."""
+    """Return the words to search for; of scripts without blanks, their pairs of characters."""
     words = list[str]()
     for word in _WORD.findall(fold(text)):
         words += _PAIR.findall(word)[:_MOST_PAIRS] or [word[:60]]
@@ -48,7 +48,7 @@ def split_words(text: str) -> list[str]:
 
 @lru_cache(maxsize=64)
 def get_changed_fields(before: str, after: str) -> tuple[str, ...]:
-    """Names of the fields whose values differ, nested ones with dots and with their first part too.
+    """Return the names of changed fields, nested ones with dots, and also their first part.
 
     Asked for twice for each event, and an outcome often has the values of its intent.
     """
@@ -65,7 +65,7 @@ def get_changed_fields(before: str, after: str) -> tuple[str, ...]:
 
 
 def flatten_values(value: Any, path: str = "") -> dict[str, Any]:
-    """Nested objects as dotted names; lists stay whole, since their order matters."""
+    """Return nested objects under dotted names; lists are not split, since their order matters."""
     if isinstance(value, dict) and (value or not path):
         flat: dict[str, Any] = {}
         for key, child in value.items():
@@ -75,7 +75,7 @@ def flatten_values(value: Any, path: str = "") -> dict[str, Any]:
 
 
 def get_terms(event: Event) -> set[str]:
-    """The terms of an event: `w:` words, `f:` fields touched, `o:` guids of the object and all above it."""
+    """Return the terms of an event: `w:` words, `f:` changed fields, `o:` guids of the object and above."""
     texts = (event.actor_name, event.object_name, event.parent_name, event.reason, event.message)
     terms = set[str]().union(*[_word_terms(text[:MOST_TEXT]) for text in texts if text])
     terms.update([f"f:{name}" for name in get_changed_fields(event.before, event.after)])
@@ -85,12 +85,12 @@ def get_terms(event: Event) -> set[str]:
 
 
 def get_identity(event: Event) -> str:
-    """What tells the event's object from others: its guid, or the name of what has none."""
+    """Return what identifies the event's object: its guid, or its name if it has none."""
     return event.object_guid or event.object_name[:128]
 
 
 def get_known_names(event: Event) -> Iterator[tuple[str, str, str, str]]:
-    """(kind, connection, guid, name) of everything that the event makes known."""
+    """Yield (kind, connection, guid, name) of each name that occurs in the event."""
     if event.actor_name:
         yield ("actor", "", "", event.actor_name[:200])
     if event.actor_role:
@@ -112,7 +112,7 @@ def get_known_names(event: Event) -> Iterator[tuple[str, str, str, str]]:
 
 
 def write_index(events: Iterable[Event]) -> None:
-    """Stores the terms and names of new events, in the open transaction that holds the head of the chain."""
+    """Store the terms and names of new events, in the open transaction that has locked the chain head."""
     events = list(events)
     Term.objects.bulk_create(
         [Term(term=term, event=event) for event in events for term in sorted(get_terms(event))],
@@ -122,7 +122,7 @@ def write_index(events: Iterable[Event]) -> None:
 
 
 def store_known_names(rows: Iterable[tuple[str, str, str, str]]) -> None:
-    """Stores the names that are not there yet. The database refuses every row that would replace one."""
+    """Store the names that do not exist yet. The database refuses to replace a row."""
     asked = list(rows)
     for begin in range(0, len(asked), NAMES_AT_ONCE):
         part = asked[begin : begin + NAMES_AT_ONCE]

@@ -61,7 +61,7 @@ class Timeline:
 
 
 def build_timeline(wanted: EventFilter, zone: tzinfo) -> Timeline:
-    """The bars of a filter; without a time in it those of the last DAYS_SHOWN days. Two or three queries."""
+    """Return the bars of a filter, by default of the last DAYS_SHOWN days, with two or three queries."""
     since, until = _span(wanted, zone)
     unit = next((name for name, longest in _UNITS if until - since <= longest), "month")
     edges = _edges(since, until, unit, zone)
@@ -74,7 +74,7 @@ def build_timeline(wanted: EventFilter, zone: tzinfo) -> Timeline:
 
 
 def get_totals_by_day(*, since: datetime, until: datetime) -> dict[date, int]:
-    """How many events each day of UTC had, days without any left out."""
+    """Return the number of events by day in UTC, without days that had none."""
     edges = _edges(since, until, "day", UTC)
     events, _cut, _problems = _count_buckets(EventFilter({}, since, until))
     totals: Counter[date] = Counter()
@@ -84,7 +84,7 @@ def get_totals_by_day(*, since: datetime, until: datetime) -> dict[date, int]:
 
 
 def _span(wanted: EventFilter, zone: tzinfo) -> tuple[datetime, datetime]:
-    """From when to when is drawn: nothing that is still to come, and no long time before the first event."""
+    """Return the span to draw: not the future, and not a long time before the first event."""
     now = timezone.now()
     until = max(min(wanted.until or now, now), EARLIEST)
     since = max(wanted.since or _floor(until - timedelta(days=DAYS_SHOWN - 1), "day", zone), EARLIEST)
@@ -95,7 +95,7 @@ def _span(wanted: EventFilter, zone: tzinfo) -> tuple[datetime, datetime]:
 
 
 def _edges(since: datetime, until: datetime, unit: str, zone: tzinfo) -> list[datetime]:
-    """Where the buckets begin, and where the last one ends; at most MOST_BARS of them, the newest."""
+    """Return the beginnings of the newest MOST_BARS buckets and the end of the last one."""
     edges = [_floor(since, unit, zone)]
     while edges[-1] < until or len(edges) < 2:
         edges.append(_next(edges[-1], unit, zone))
@@ -115,7 +115,7 @@ def _floor(when: datetime, unit: str, zone: tzinfo) -> datetime:
 
 
 def _next(edge: datetime, unit: str, zone: tzinfo) -> datetime:
-    """The calendar's next hour, day, week or month: days have 23 or 25 hours twice a year."""
+    """Return the next hour, day, week or month of the calendar; some days have 23 or 25 hours."""
     if unit == "hour":
         return edge + timedelta(hours=1)
     ahead = {"day": 1, "week": 7, "month": 31}[unit]
@@ -124,7 +124,7 @@ def _next(edge: datetime, unit: str, zone: tzinfo) -> datetime:
 
 
 def _count_buckets(wanted: EventFilter) -> tuple[QuerySet[Event], bool, Mapping[str, str]]:
-    """The events to count, whether older ones were left out, and why there are none if not understood."""
+    """Return the events to count, whether older ones were left out, and the problems of the filter."""
     if wanted.values.keys() <= _INDEXED and not find_problems(wanted):
         outcome = {"outcome": wanted.values["outcome"]} if "outcome" in wanted.values else {}
         return Event.objects.filter(time__gte=wanted.since, time__lt=wanted.until, **outcome), False, {}
@@ -143,7 +143,7 @@ def _count_by_outcome(events: QuerySet[Event], edges: list[datetime]) -> Iterato
 
 
 def _bucket(edges: list[datetime], first: int, last: int) -> Any:
-    """The number of the bucket that a time lies in, found by halving."""
+    """Return the index of the bucket that includes a time."""
     if first == last:
         return Value(first)
     middle = (first + last + 1) // 2

@@ -61,7 +61,7 @@ _POSTGRESQL = {
 
 
 def install_triggers(connection: BaseDatabaseWrapper) -> None:
-    """Puts the guards on the tables that are there; migrations come here before they all are.
+    """Install the triggers on the tables that exist; migrations do this before all of them do.
 
     Raises ImproperlyConfigured for a database without guards of ours.
     """
@@ -72,7 +72,7 @@ def install_triggers(connection: BaseDatabaseWrapper) -> None:
 
 
 def remove_triggers(connection: BaseDatabaseWrapper) -> None:
-    """Takes the guards off, as somebody with the owner's rights could."""
+    """Remove the triggers, which only the owner of the tables can do on PostgreSQL."""
     with connection.cursor() as cursor:
         tables = connection.introspection.table_names(cursor)
         for statement in _remove_statements(connection.vendor, tables):
@@ -80,7 +80,7 @@ def remove_triggers(connection: BaseDatabaseWrapper) -> None:
 
 
 def find_missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
-    """Names of the guards that are not there as they were installed."""
+    """Return the names of triggers that are missing or were altered."""
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
@@ -104,7 +104,7 @@ def find_missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
 
 
 def _normalize_sql(statement: str) -> str:
-    """The statement without what PostgreSQL writes otherwise than we do: cases, blanks and brackets."""
+    """Return a statement without case, blanks and brackets, which PostgreSQL rewrites."""
     return "".join(statement.lower().translate(str.maketrans("", "", "()")).split())
 
 
@@ -140,5 +140,5 @@ def _remove_statements(vendor: str, tables: list[str]) -> list[str]:
 
 
 def _sqlite_table(name: str) -> str:
-    """The table that a guard stands on: all are called after theirs."""
+    """Return the table of a trigger, by its name."""
     return next(table for table in (EVENT, HEAD, *INDEX) if name.startswith(table))

@@ -35,7 +35,7 @@ class EventListView(PortalView):
     access = "audit.view"
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """One page of events."""
+        """Show a page of events."""
         wanted = parse_filters(request.GET, zone_of(request))
         page = get_event_page(wanted, request.GET)
         context = {
@@ -53,7 +53,7 @@ class TimelineView(PortalView):
     access = "audit.view"
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """The chart and its table."""
+        """Show the chart and its table."""
         zone = zone_of(request)
         wanted = parse_filters(request.GET, zone)
         timeline = build_timeline(wanted, zone)
@@ -71,7 +71,7 @@ class EventView(PortalView):
     access = "audit.view"
 
     def get(self, request: HttpRequest, sequence: int) -> HttpResponse:
-        """One event with its diff and the other events of the same change."""
+        """Show an event with its changes and the other events of the same change."""
         event = Event.objects.filter(pk=sequence).first()
         if event is None:
             raise _gone(sequence)
@@ -99,12 +99,12 @@ def zone_of(request: HttpRequest) -> tzinfo:
 
 
 def filter_query(wanted: EventFilter) -> str:
-    """The filters as a query, without the place in the list, for links to other views of the same events."""
+    """Return the filters as a query string, for links to other views of the same events."""
     return urlencode(wanted.values)
 
 
 def _explorer(request: HttpRequest, tab: str, wanted: EventFilter) -> dict[str, Any]:
-    """What audit/explorer.html draws around the events of a filter."""
+    """Return the context of audit/explorer.html."""
     return {
         "tab": tab,
         "wanted": wanted.values,
@@ -133,12 +133,12 @@ def _accounts(event: Event) -> dict[str, str]:
 
 
 def _readable(data: Any) -> str:
-    """JSON on several lines; "" for none."""
+    """Return indented JSON; "" for none."""
     return "" if data is None else json.dumps(data, ensure_ascii=False, indent=2)
 
 
 def _gone(sequence: int) -> NotFound:
-    """Where an event is that is not here."""
+    """Say where a missing event is."""
     archive = find_archive_of_purged(sequence)
     if archive is None:
         return NotFound(f"There is no event {sequence} in the audit trail.")

@@ -12,7 +12,7 @@ class KeysConfig(AppConfig):
     name = "portal.keys"
 
     def ready(self) -> None:
-        """Registers the check of the keys, what is told of those of others, and the rotation as a task."""
+        """Register the checks of the keys and the rotation as background work."""
         from portal.keys import background, checks, key_presence
 
         CHECKS.register("credential keys", checks.check_credential_keys)

@@ -22,7 +22,7 @@ _DECIDED = {
 
 
 def register_tasks() -> None:
-    """Makes rotation known as background work, of which whoever may reset credentials sees and decides."""
+    """Register rotation as background work, visible to everyone who may reset credentials."""
     register_task_type(
         TaskType(
             KIND,
@@ -36,7 +36,7 @@ def register_tasks() -> None:
 
 
 def start_rotation(*, origin: Origin, despite: str = "") -> TaskRun:
-    """Puts it in line; the one that is under way, if there is one. `despite` as for `rotate_keyring`."""
+    """Start a rotation, or return the one under way. `despite` as for `rotate_keyring`."""
     arguments = {"origin": asdict(origin), "mark": encryption.key_marks()[0], "despite": despite}
     title = f"Re-encrypt all stored secrets with key “{encryption.current_key_id()}”"
     return enqueue_task(
@@ -49,7 +49,7 @@ def _record_decision(run: TaskRun, decision: Decision, request: HttpRequest) -> 
 
 
 def _rotate(run: TaskRun, origin: dict[str, Any], mark: str, despite: str) -> Result:
-    """Begun again it goes on with what is not sealed anew yet."""
+    """Rotate; started again, continue with the values that are not re-encrypted yet."""
 
     def progress(place: str, done: int) -> None:
         report_progress(run=run, done=done, total=total, message=place)

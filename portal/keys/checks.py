@@ -15,7 +15,7 @@ from provisioning.encryption import KeyringError
 
 
 def find_key_problems() -> list[str]:
-    """What is wrong, in words and without a key; [] where nothing is, or no table is there yet."""
+    """Return the problems with the keys; [] for none or if the tables do not exist yet."""
     try:
         standing = get_key_usage()
     except KeyringError as error:
@@ -27,12 +27,12 @@ def find_key_problems() -> list[str]:
 
 @register()
 def check_stored_values(**_: Any) -> list[CheckMessage]:
-    """An error for each key that is missing or another one than it says."""
+    """Return an error for each key that is missing or has changed."""
     return [Error(text, id="portal.E002") for text in find_key_problems()]
 
 
 def check_credential_keys() -> None:
-    """For the ready-check: raises NotReadyError where this server lacks the key of a credential in use."""
+    """Raise NotReadyError if this server lacks the key of a credential in use."""
     configured = encryption.key_ids()
     lacking: dict[str, list[str]] = {}
     for used in Credential.objects.filter(state=Credential.State.ACTIVE).select_related("connection"):
@@ -46,7 +46,7 @@ def check_credential_keys() -> None:
 
 
 def ensure_keys() -> None:
-    """Raises ImproperlyConfigured if a key is missing or wrong: the portal does not start."""
+    """Raise ImproperlyConfigured if a key is missing or wrong, so that the portal does not start."""
     found = find_key_problems()
     if found:
         raise ImproperlyConfigured(" ".join(found))
@@ -62,7 +62,7 @@ def _missing(standing: KeyUsage) -> list[str]:
 
 
 def _wrong(standing: KeyUsage) -> list[str]:
-    """A single value that does not open was damaged; if none does, the key is another one."""
+    """Describe keys that open none of their values; a single unreadable value is damaged instead."""
     closed = [key_id for *_, key_id in standing.closed]
     return [
         f"Key “{key_id}” in PORTAL_ENCRYPTION_KEYS has changed: it decrypts none of the "

@@ -31,7 +31,7 @@ _over = threading.Event()
 
 
 def record_holder(work: str) -> None:
-    """A sign of life of this process, with its keys. Raises KeyringError for unusable ones."""
+    """Record that this process is running, with its keys. Raises KeyringError for unusable keys."""
     now = timezone.now()
     said = {
         "host": socket.gethostname()[:64], "work": work, "marks": encryption.key_marks(),
@@ -42,43 +42,43 @@ def record_holder(work: str) -> None:
 
 
 def record_worker_keys() -> None:
-    """The same of a worker, whose housekeeping it is."""
+    """Record the keys of a worker; its housekeeping calls this."""
     record_holder("worker")
     _prepare_sign_off(os.getpid())
 
 
 def record_web_keys() -> None:
-    """The same of a web process, now and from now on."""
+    """Record the keys of a web process now and regularly from now on."""
     _try_to_record("web server")
     _prepare_sign_off(os.getpid())
     threading.Thread(target=_beat, args=("web server",), name="keys", daemon=True).start()
 
 
 def get_active_holders() -> list[Holder]:
-    """The processes that were seen a moment ago, by host."""
+    """Return the processes that were seen recently, by host."""
     return list(Holder.objects.filter(seen_at__gt=timezone.now() - THERE).order_by("host", "work", "seen_at"))
 
 
 def find_holders_lacking_key() -> list[Holder]:
-    """Those of them that could not open what this process seals."""
+    """Return the active processes that cannot decrypt what this process encrypts."""
     mark = encryption.key_marks()[0]
     return [holder for holder in get_active_holders() if mark not in holder.marks]
 
 
 def find_holders_sealing(key_id: str) -> list[Holder]:
-    """Those of them that seal with the key that is called so here, whatever they call it."""
+    """Return the active processes that encrypt with this key, even under another id."""
     mark = dict(zip(encryption.key_ids(), encryption.key_marks(), strict=True))[key_id]
     return [holder for holder in get_active_holders() if holder.marks[:1] == [mark]]
 
 
 def describe_holders(holders: Iterable[Holder]) -> str:
-    """“web server on alpha (seen 12 seconds ago)”, each server once, as it was last seen."""
+    """Return text such as “web server on alpha (seen 12 seconds ago)”, with each server once."""
     latest = {str(holder): holder for holder in holders}
     return ", ".join(f"{server} (seen {_ago(holder)})" for server, holder in latest.items())
 
 
 def check_keys_everywhere() -> None:
-    """For the ready-check: raises NotReadyError where a server could not read what this one writes."""
+    """Raise NotReadyError if another server could not decrypt what this one encrypts."""
     if lacking := find_holders_lacking_key():
         raise NotReadyError(
             f"the key that this server encrypts with is missing on other servers: {describe_holders(lacking)}"
@@ -103,7 +103,7 @@ def _ago(holder: Holder) -> str:
 
 @cache
 def _name(pid: int) -> str:
-    """Two containers may give one name and number: the rest tells them apart."""
+    """Return a unique name: two containers may have the same host name and process id."""
     return f"{socket.gethostname()[:64]}:{pid}:{uuid.uuid4().hex}"
 
 
@@ -124,21 +124,21 @@ def _try_to_record(work: str) -> None:
 
 @cache
 def _prepare_sign_off(pid: int) -> None:
-    """Prepare to take this process off the list. The thread starts now: an ending process starts none."""
+    """Prepare to deregister this process. The thread starts now, because an ending process cannot."""
     done = threading.Event()
     threading.Thread(target=_sign_off, args=(pid, done), name="farewell", daemon=True).start()
     atexit.register(_wait_for_sign_off, pid, done)
 
 
 def _wait_for_sign_off(pid: int, done: threading.Event) -> None:
-    """Give the farewell a moment, and no more: the database may be what hangs."""
+    """Wait a moment for the deregistration, but no longer: the database may hang."""
     _over.set()
     if pid == os.getpid() and not done.wait(FAREWELL_SECONDS):  # a child of ours is not what was noted
         logger.warning("a process ended without deregistering its keys: the database did not respond")
 
 
 def _sign_off(pid: int, done: threading.Event) -> None:
-    """Delete the row of this process when it ends, so that it keeps no rotation waiting."""
+    """Delete the row of this process when it ends, so that a rotation does not wait for it."""
     _over.wait()
     try:
         Holder.objects.filter(name=_name(pid)).delete()

@@ -36,22 +36,22 @@ class KeyUsage:
     closed: list[tuple[str, str, str, str]] = field(default_factory=list)
 
     def sealed_with(self, key_id: str) -> int:
-        """How many values are under this key."""
+        """Return how many values are encrypted with this key."""
         return sum(counter[key_id] for counter in self.counts.values())
 
     @property
     def unknown(self) -> list[str]:
-        """Key ids of stored values that are not configured."""
+        """Return the key ids of stored values that are not configured."""
         return sorted({key_id for counter in self.counts.values() for key_id in counter} - {*self.keys, ""})
 
     @property
     def unused(self) -> list[str]:
-        """Keys that nothing stored is sealed with any more: removable once no server seals with them."""
+        """Return the keys that no stored value uses; remove them once no server encrypts with them."""
         return [key_id for key_id in self.keys[1:] if not self.sealed_with(key_id)]
 
     @property
     def waiting(self) -> int:
-        """Values under another configured key than the first."""
+        """Return the number of values encrypted with another configured key than the first."""
         return sum(self.sealed_with(key_id) for key_id in self.keys[1:])
 
 
@@ -64,7 +64,7 @@ class NumberDiffers(ValueError):  # noqa: N818 - reads as what happened
 
 
 def get_key_usage() -> KeyUsage:
-    """Counts every sealed value and tries whether it opens. Raises KeyringError for unusable keys."""
+    """Count every encrypted value and try to decrypt it. Raises KeyringError for unusable keys."""
     standing = KeyUsage(encryption.key_ids(), {place.name: Counter() for place in registered_fields()})
     for place, row, value in iterate_encrypted_values():
         standing.counts[place.name][value.key_id] += 1
@@ -76,7 +76,7 @@ def get_key_usage() -> KeyUsage:
 def rotate_keyring(
     *, origin: Origin, progress: Progress = lambda place, done: None, despite: str = ""
 ) -> int:
-    """Seals every value with the first key, a few rows to a transaction; how many were not yet.
+    """Re-encrypt every value with the first key, a few rows per transaction; return the number changed.
 
     Nobody has to wait, it can be stopped and started again at any time, and what does not open stays as it
     is. Recorded before the first value and after the last one; where nothing is left to do, not at all.
@@ -107,7 +107,7 @@ def rotate_keyring(
 
 
 def ensure_key_everywhere() -> None:
-    """Raises KeyNotEverywhere, naming the servers that were seen a moment ago and lack the first key."""
+    """Raise KeyNotEverywhere with the names of active servers that lack the first key."""
     if lacking := find_holders_lacking_key():
         raise KeyNotEverywhere(
             f"Key “{encryption.current_key_id()}” is missing on some servers: {describe_holders(lacking)} "
@@ -118,7 +118,7 @@ def ensure_key_everywhere() -> None:
 
 
 def discard_undecryptable(*, origin: Origin, expected: int) -> int:
-    """Takes out every value that no configured key opens: its key is lost. Returns how many.
+    """Discard every value that no configured key decrypts, and return their number.
 
     Raises NumberDiffers unless that is exactly the `expected` number, and then nothing is taken out.
     """

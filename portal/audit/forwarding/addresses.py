@@ -18,7 +18,7 @@ LONGEST = 200
 
 
 def parse_receiver(address: str) -> Receiver:
-    """The receiver at `address`. Raises ImproperlyConfigured, without quoting what may be secret."""
+    """Return the receiver at `address`. Raises ImproperlyConfigured without quoting possible secrets."""
     if address == "stdout":
         return StandardOutput()
     parts = _split(address)

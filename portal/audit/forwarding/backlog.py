@@ -26,26 +26,26 @@ class ForwarderLag:
 
     @property
     def late(self) -> bool:
-        """Whether somebody should look: it refuses, or nobody has told it for a while."""
+        """Return whether the receiver refuses events or has not been sent any for a while."""
         waiting = self.oldest is not None and timezone.now() - self.oldest > PATIENCE
         paused = self.retry_at is not None and not self.last_error
         return bool(self.last_error) or (waiting and not paused)
 
     @property
     def state(self) -> str:
-        """How it stands, in a word or two."""
+        """Return the state in a word or two."""
         if self.last_error:
             return "Failing"
         return "Late" if self.late else "Behind" if self.behind else "Up to date"
 
     @property
     def colour(self) -> str:
-        """The colour of that word."""
+        """Return the colour of the state."""
         return {"Failing": "red", "Late": "amber", "Behind": "blue"}.get(self.state, "green")
 
 
 def get_backlogs() -> list[ForwarderLag]:
-    """One for each receiver of the settings, in their order."""
+    """Return the lag of each receiver in the settings, in their order."""
     known = {cursor.receiver: cursor for cursor in Delivery.objects.all()}
     return [_backlog(feed, known.get(feed.name) or Delivery(receiver=feed.name)) for feed in get_forwarders()]
 

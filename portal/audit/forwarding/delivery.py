@@ -38,12 +38,12 @@ class Forwarder:
 
     @property
     def tells_events(self) -> bool:
-        """Rather than anchors."""
+        """Return whether events are sent, not anchors."""
         return self.after is get_events_after
 
 
 def get_forwarders() -> list[Forwarder]:
-    """All feeds of the settings. Raises ImproperlyConfigured."""
+    """Return the forwarders of all receivers in the settings. Raises ImproperlyConfigured."""
     events = [
         _build_forwarder("", receiver, get_events_after, _head)
         for receiver in _get_receivers("AUDIT_FORWARD_TO")
@@ -61,18 +61,18 @@ def get_forwarders() -> list[Forwarder]:
 
 
 def deliver_all(*, holder: str, at_once: bool = False) -> int:
-    """One batch for each receiver whose turn it is; how many lines were taken. `at_once`: without pauses."""
+    """Send a batch to each receiver that is due, all with `at_once`; return the number of accepted lines."""
     return sum(deliver_batch(feed, holder=holder, at_once=at_once) for feed in get_forwarders())
 
 
 def end_mail_pauses() -> None:
-    """Ends the pauses between mails: an anchor that somebody asked for goes out with the next round."""
+    """End the pauses between mails, so that a requested anchor is sent with the next round."""
     names = [feed.name for feed in _get_anchor_forwarders()]
     Delivery.objects.filter(receiver__in=names, last_error="").update(retry_at=None)
 
 
 def deliver_anchors(*, holder: str) -> list[str]:
-    """Sends the anchors that are there, now; the receivers that did not take them, with the reason."""
+    """Send all anchors now; return the receivers that did not accept them, with the reason."""
     problems = []
     for feed in _get_anchor_forwarders():
         while deliver_batch(feed, holder=holder, at_once=True):
@@ -84,7 +84,7 @@ def deliver_anchors(*, holder: str) -> list[str]:
 
 
 def deliver_batch(feed: Forwarder, *, holder: str, at_once: bool = False) -> int:
-    """Tells the receiver the next lines, unless it has all, is in a pause, or is being told already."""
+    """Send the next lines, unless the receiver is up to date, paused or claimed; return their number."""
     cursor, _ = Delivery.objects.get_or_create(receiver=feed.name)
     if cursor.sequence >= feed.end() or not _claim_receiver(feed, holder, at_once):
         return 0
@@ -101,7 +101,7 @@ def deliver_batch(feed: Forwarder, *, holder: str, at_once: bool = False) -> int
 
 
 def get_events_after(sequence: int) -> Iterator[Line]:
-    """The events after that row, in their order: rows become visible in the order of their numbers."""
+    """Yield the events after a row, in the order of their numbers, which is also the order of commits."""
     rows = Event.objects.filter(sequence__gt=sequence).order_by("sequence").values_list(*COLUMNS)[:BATCH]
     for row in rows:
         event, values = build_event(row), get_event_values(row)
@@ -110,7 +110,7 @@ def get_events_after(sequence: int) -> Iterator[Line]:
 
 
 def get_anchors_after(sequence: int) -> Iterator[Line]:
-    """The genuine anchors of rows after that one."""
+    """Yield the genuine anchors of later rows."""
     for anchor in _anchors():
         if anchor.sequence > sequence:
             moment = datetime.fromisoformat(anchor.time)
@@ -131,7 +131,7 @@ def _get_anchor_forwarders() -> list[Forwarder]:
 
 
 def _get_receivers(setting: str) -> list[Receiver]:
-    """Those that the setting names. Raises ImproperlyConfigured, which names the setting."""
+    """Return the receivers of a setting. Raises ImproperlyConfigured, which names the setting."""
     try:
         return [parse_receiver(address) for address in getattr(settings, setting)]
     except ImproperlyConfigured as problem:
@@ -155,7 +155,7 @@ def _last_anchor() -> int:
 
 
 def _take_batch(lines: Iterator[Line]) -> list[Line]:
-    """The first lines, so many that they fit into one delivery; at least one."""
+    """Return as many lines as fit into one delivery, at least one."""
     batch: list[Line] = []
     size = 0
     for line in lines:
@@ -167,7 +167,7 @@ def _take_batch(lines: Iterator[Line]) -> list[Line]:
 
 
 def _claim_receiver(feed: Forwarder, holder: str, at_once: bool) -> bool:
-    """Takes the lease, in one statement, so that of two workers one gets it."""
+    """Claim the lease in one statement, so that only one of two workers gets it."""
     now = timezone.now()
     free = Delivery.objects.filter(Q(held_until=None) | Q(held_until__lt=now), receiver=feed.name)
     if not at_once:
@@ -188,7 +188,7 @@ def _record_delivery(feed: Forwarder, holder: str, lines: list[Line]) -> None:
 
 
 def _record_failure(feed: Forwarder, holder: str, problem: str) -> None:
-    """Notes what went wrong and waits longer each time, up to LONGEST_PAUSE seconds."""
+    """Record the problem and pause longer after each failure, up to LONGEST_PAUSE seconds."""
     failures = Delivery.objects.get(pk=feed.name).failures + 1
     Delivery.objects.filter(receiver=feed.name, holder=holder).update(
         failures=failures,

@@ -16,7 +16,7 @@ class StandardOutput:
     name: str = "stdout"
 
     def deliver(self, lines: Sequence[Line]) -> None:
-        """Writes the lines."""
+        """Write the lines."""
         sys.stdout.write("".join(f"{line.text}\n" for line in lines))
         sys.stdout.flush()
 
@@ -33,7 +33,7 @@ class AppendedFile:
         return f"file:{self.path}"
 
     def deliver(self, lines: Sequence[Line]) -> None:
-        """Appends the lines; they are on the disk afterwards. What a full disk cut short is taken back."""
+        """Append the lines and flush them to disk. Lines cut short by a full disk are removed."""
         data = "".join(f"{line.text}\n" for line in lines).encode()
         file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:

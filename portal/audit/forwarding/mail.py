@@ -36,7 +36,7 @@ class Mail:
         return f"mailto:{self.address}"
 
     def deliver(self, lines: Sequence[Line]) -> None:
-        """Sends one mail with all lines."""
+        """Send one mail with all lines."""
         text = _TEXT.format(lines="\n".join(line.text for line in lines))
         subject = f"Audit trail anchored at row {lines[-1].sequence}"
         try:

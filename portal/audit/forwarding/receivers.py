@@ -27,7 +27,7 @@ class Line:
 
     @property
     def text(self) -> str:
-        """JSON on one line, in ASCII: no receiver can break it apart or misread its encoding."""
+        """Return JSON on one line, in ASCII: no receiver can split it or misread its encoding."""
         return json.dumps(self.values)
 
 
@@ -36,14 +36,14 @@ class Receiver(Protocol):
 
     @property
     def name(self) -> str:
-        """The address without what may be secret in it; under this name it is remembered how far it got."""
+        """Return the address without possible secrets. The progress is stored under this name."""
 
     def deliver(self, lines: Sequence[Line]) -> None:
-        """Returns when the lines were taken. Raises Undelivered or OSError: they come again."""
+        """Return when the lines were accepted. Raises Undelivered or OSError to get them again."""
 
 
 def deliver_lines(receiver: Receiver, lines: Sequence[Line]) -> None:
-    """Delivers within one deadline. Raises Undelivered, whatever went wrong."""
+    """Deliver the lines within one deadline. Raises Undelivered for any failure."""
     try:
         with deadline(DEADLINE):
             receiver.deliver(lines)

@@ -39,7 +39,7 @@ class Syslog:
         return f"syslog+{self.transport}://{host}:{self.port}"
 
     def deliver(self, lines: Sequence[Line]) -> None:
-        """Sends each line as a message. Syslog acknowledges nothing; what broke off is sent again."""
+        """Send each line as a message. Syslog acknowledges nothing; an interrupted batch is sent again."""
         if self.transport == "udp":
             self._datagrams(lines)
         else:
@@ -69,7 +69,7 @@ class Syslog:
 
 
 def message_of(line: Line, most: int | None = None) -> bytes:
-    """The RFC 5424 message of a line, at most so many bytes long."""
+    """Return the RFC 5424 message of a line, cut to the given number of bytes."""
     severity = _INFORMATION if line.outcome in _UNREMARKABLE else _WARNING
     header = " ".join([
         f"<{8 * _FACILITY + severity}>1", line.time.isoformat(timespec="microseconds"), _host(),
@@ -96,7 +96,7 @@ def _host() -> str:
 
 
 def _ended(sender: Any) -> None:
-    """Says that nothing more comes and waits until the receiver closes. A reset is an OSError."""
+    """End the stream and wait until the receiver closes it. A reset is an OSError."""
     if isinstance(sender, ssl.SSLSocket):
         sender.unwrap()
         return

@@ -42,7 +42,7 @@ class Webhook:
         return f"{parts.scheme}://{parts.netloc}{parts.path}{left_out}"
 
     def deliver(self, lines: Sequence[Line]) -> None:
-        """Posts the lines as one body of JSON Lines."""
+        """Post the lines as one body of JSON Lines."""
         parts = urlsplit(self.address)
         body = "".join(f"{line.text}\n" for line in lines).encode()
         connection = self._connection(str(parts.hostname), parts.port)
@@ -77,5 +77,5 @@ def _headers(lines: Sequence[Line], body: bytes) -> dict[str, str]:
 
 
 def signature_of(secret: str, moment: str, body: bytes) -> str:
-    """HMAC-SHA256 of "<timestamp>.<body>", hexadecimal; the receiver computes the same and compares."""
+    """Return the HMAC-SHA256 of "<timestamp>.<body>" in hexadecimal, for the receiver to compare."""
     return hmac.digest(secret.encode(), moment.encode() + b"." + body, "sha256").hex()

@@ -54,7 +54,7 @@ class Archive:
     hashes: list[str] = field(default_factory=list, repr=False)
 
     def add(self, row: Sequence[Any]) -> str:
-        """Takes the next row of COLUMNS; what is wrong with it, "" for nothing."""
+        """Add the next row of COLUMNS; return the problem with it, "" for none."""
         values = dict(zip(COLUMNS, row, strict=True))
         follows = self.last_hash or self.previous_hash
         if values["sequence"] != (self.last or self.first - 1) + 1:
@@ -84,17 +84,17 @@ class ArchiveRecord:
 
     @property
     def path(self) -> Path:
-        """Where the file should be."""
+        """Return the path of the file."""
         return get_archive_folder() / Path(self.file).name
 
 
 def get_archive_folder() -> Path:
-    """Where archives are written; to be copied to where they outlast the host."""
+    """Return the folder for archives; copy its files to where they outlast the host."""
     return Path(settings.AUDIT_ARCHIVE_DIR)
 
 
 def get_archives() -> list[ArchiveRecord]:
-    """All archives ever made, in the order of their rows."""
+    """Return all archives ever written, in the order of their rows."""
     events = Event.objects.filter(action="audit.archived").order_by("sequence").only("time", "request")
     names = ("first", "last", "file", "sha256", "last_hash", "until")
     return [
@@ -104,7 +104,7 @@ def get_archives() -> list[ArchiveRecord]:
 
 
 def write_archives(*, until: datetime, origin: Origin) -> Iterator[ArchiveRecord]:
-    """Archives what happened before `until` and is in no archive yet, file by file, each on record.
+    """Archive the events before `until` that are in no archive yet; yield each recorded archive.
 
     Raises ArchiveRefused at a row that is not as it was written: a broken chain is not sealed.
     """
@@ -120,7 +120,7 @@ def write_archives(*, until: datetime, origin: Origin) -> Iterator[ArchiveRecord
 
 
 def check_archive(path: Path) -> Archive:
-    """Reads a file to its end and returns what it holds. Raises ArchiveBroken. Asks no database."""
+    """Read a file to its end, verify and return its contents without the database. Raises ArchiveBroken."""
     try:
         with gzip.open(path, "rt", encoding="utf-8", newline="\n") as file:
             return _check_lines(file)
@@ -148,7 +148,7 @@ def _write_archive(archive: Archive, last: int, origin: Origin) -> ArchiveRecord
 
 
 def _generate_lines(archive: Archive, last: int) -> Iterator[str]:
-    """The text of the file, row by row, each verified before it is written."""
+    """Yield the lines of the file; each row is verified first."""
     digest = hashlib.sha256()
 
     def line(value: Any) -> str:
@@ -173,7 +173,7 @@ def _generate_lines(archive: Archive, last: int) -> Iterator[str]:
 
 
 def _write_file(path: Path, lines: Callable[[], Iterator[str]]) -> None:
-    """Writes the file in one step: whole and on the disk, or not at all."""
+    """Write the file in one step: complete and flushed to disk, or not at all."""
     draft = path.with_suffix(f".{uuid.uuid4().hex}.part")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -17,29 +17,29 @@ KIND = "audit.archive"
 
 
 def register_tasks() -> None:
-    """Makes archiving known as background work."""
+    """Register archiving as background work."""
     register_task_type(TaskType(KIND, _archive, permission="audit.verify", link=_link))
 
 
 def start_archiving(*, owner: Owner, origin: Origin) -> TaskRun:
-    """Puts it in line; one at a time is enough."""
+    """Start archiving, unless it is under way."""
     title = f"Archive the audit trail before {get_month_start():%Y-%m-%d}"
     return enqueue_task(kind=KIND, title=title, owner=owner, arguments={"origin": asdict(origin)}, key=KIND)
 
 
 def start_daily_archiving() -> TaskRun:
-    """Archive in the name of the portal itself; started once a day, it has something to do once a month."""
+    """Archive in the name of the portal. Started daily, it has work to do once a month."""
     owner, origin = Owner(None, "Provisioning Portal"), origin_system("daily archiving")
     return start_archiving(owner=owner, origin=origin)
 
 
 def get_month_start() -> datetime:
-    """The beginning of this month, UTC: what was before it is archived."""
+    """Return the beginning of this month in UTC; earlier events are archived."""
     return timezone.now().astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 def _archive(run: TaskRun, origin: dict[str, Any]) -> Result:
-    """Begun again it goes on after the last archive that is on record."""
+    """Write the archives; started again, continue after the last recorded one."""
     count, rows = 0, 0
     try:
         for kept in write_archives(until=get_month_start(), origin=Origin(**origin)):

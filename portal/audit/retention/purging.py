@@ -40,7 +40,7 @@ class PurgeRefused(Exception):  # noqa: N818 - reads as what happened
 
 
 def get_guaranteed_since(now: datetime | None = None) -> datetime:
-    """The beginning of the time for which every event is kept: so many calendar months ago."""
+    """Return the beginning of the time for which all events are kept."""
     now = (now or timezone.now()).astimezone(UTC)
     months = now.year * 12 + now.month - 1 - settings.AUDIT_RETENTION_MONTHS
     # The first of the month: never a day too few, whatever the month's length.
@@ -48,14 +48,14 @@ def get_guaranteed_since(now: datetime | None = None) -> datetime:
 
 
 def get_purged_ranges() -> set[tuple[int, int]]:
-    """(first, last) of what was purged, by the words: gravestones are large, and pages ask for this."""
+    """Return (first, last) of the purged ranges, parsed from the messages because tombstones are large."""
     found = Event.objects.filter(action="audit.purged").values_list("message", flat=True)
     ranges = (_RANGE.search(message) for message in found)
     return {(int(said["first"]), int(said["last"])) for said in ranges if said}
 
 
 def find_archive_of_purged(sequence: int) -> ArchiveRecord | None:
-    """The archive that holds a row which was purged; None for one that was not."""
+    """Return the archive that holds a purged row; None if the row was not purged."""
     if Event.objects.filter(pk=sequence).exists():
         return None
     archive = next((kept for kept in get_archives() if kept.first <= sequence <= kept.last), None)
@@ -63,7 +63,7 @@ def find_archive_of_purged(sequence: int) -> ArchiveRecord | None:
 
 
 def purge_archives(*, origin: Origin, now: datetime | None = None) -> Iterator[tuple[ArchiveRecord, int]]:
-    """Purges archive after archive; yields each with the number of rows that went. Raises PurgeRefused."""
+    """Purge one archive after the other; yield each with the number of deleted rows. Raises PurgeRefused."""
     limit, done = get_guaranteed_since(now), get_purged_ranges()
     for kept in get_archives():
         if (kept.first, kept.last) in done:
@@ -82,7 +82,7 @@ def purge_archives(*, origin: Origin, now: datetime | None = None) -> Iterator[t
 
 
 def _read_archive(kept: ArchiveRecord) -> Archive:
-    """The archive, read again to its end. Raises PurgeRefused if it is not there as it was written."""
+    """Read an archive to its end again. Raises PurgeRefused if it is missing or was changed."""
     try:
         archive = check_archive(kept.path)
     except ArchiveBroken as problem:
@@ -93,7 +93,7 @@ def _read_archive(kept: ArchiveRecord) -> Archive:
 
 
 def _check_delivered(archive: Archive) -> None:
-    """Raises PurgeRefused while a receiver of the stream still lacks one of the rows."""
+    """Raise PurgeRefused while a receiver still lacks one of the rows."""
     for feed in get_forwarders():
         told = Delivery.objects.filter(receiver=feed.name).values_list("sequence", flat=True).first() or 0
         if feed.tells_events and told < archive.last:
@@ -101,7 +101,7 @@ def _check_delivered(archive: Archive) -> None:
 
 
 def _purge_archive(archive: Archive, origin: Origin) -> int:
-    """Removes the rows of an archive and records their gravestone, all of it or nothing."""
+    """Delete the rows of an archive and record their tombstone, in one transaction."""
     rows = Event.objects.filter(sequence__gte=archive.first, sequence__lte=archive.last).order_by("sequence")
     with transaction.atomic():
         ChainHead.objects.select_for_update().get(pk=1)
@@ -132,7 +132,7 @@ def _record_tombstone(stone: Tombstone, archive: Archive, origin: Origin) -> Non
 
 
 def _select_kept(rows: QuerySet[Event]) -> QuerySet[Event]:
-    """The first and the latest event of each object, what proves that others went, a finding that stands."""
+    """Select the first and latest event of each object, the proofs of purges and a current finding."""
     same = Event.objects.filter(
         connection=OuterRef("connection"),
         object_guid=OuterRef("object_guid"),
@@ -146,7 +146,7 @@ def _select_kept(rows: QuerySet[Event]) -> QuerySet[Event]:
 
 
 def _delete_rows(gone: list[int]) -> None:
-    """Takes the rows out, and what was derived from them alone: terms, and names."""
+    """Delete the rows, their terms, and the names that no other row uses."""
     names: set[tuple[str, str, str, str]] = set()
     for begin in range(0, len(gone), CHUNK):
         numbers = gone[begin : begin + CHUNK]
@@ -160,7 +160,7 @@ def _delete_rows(gone: list[int]) -> None:
 
 
 def is_name_used(kind: str, place: str, guid: str, name: str) -> bool:
-    """Tell whether an event still holds a known name; a name cut short counts by its beginning."""
+    """Return whether an event still has a known name; a name that was cut is compared by its beginning."""
     return _find_uses(kind, place, guid, name).exists()
 
 

@@ -34,21 +34,21 @@ class Tombstone:
 
     @property
     def request(self) -> dict[str, Any]:
-        """As the event audit.purged holds it."""
+        """Return the tombstone as the event audit.purged stores it."""
         return {
             "first": self.first, "last": self.last, "previous_hash": self.previous_hash,
             "last_hash": self.last_hash, "kept": list(self.kept), "marks": list(self.marks),
         }  # fmt: skip
 
     def mark_of(self, sequence: int) -> str | None:
-        """How the hash of a row that stayed begins; None for a row that went."""
+        """Return the beginning of the hash of a kept row; None for a deleted row."""
         index = bisect_left(self.kept, sequence)
         there = index < len(self.kept) and self.kept[index] == sequence
         return self.marks[index] if there else None
 
 
 def cut_tombstones(archive: Archive, kept: Sequence[tuple[int, str]]) -> Iterator[Tombstone]:
-    """The gravestones of an archive, side by side, in whose range the rows `kept` (number, hash) stayed."""
+    """Yield the tombstones of an archive, of whose rows those in `kept` (number, hash) stay."""
     first, previous_hash = archive.first, archive.previous_hash
     for begin in range(0, max(len(kept), 1), MOST_KEPT):
         part = kept[begin : begin + MOST_KEPT]
@@ -67,13 +67,13 @@ class Tombstones:
         self._firsts = [stone.first for stone in self._stones]
 
     def stone_of(self, sequence: int) -> Tombstone | None:
-        """The gravestone of the range in which that row lies."""
+        """Return the tombstone of the range that includes the row."""
         index = bisect_right(self._firsts, sequence) - 1
         stone = self._stones[index] if index >= 0 else None
         return stone if stone and sequence <= stone.last else None
 
     def next_row(self, after: int) -> int:
-        """The number of the row that has to come next."""
+        """Return the number of the row that must come next."""
         expected = after + 1
         while self._firsts and (stone := self.stone_of(expected)):
             index = bisect_left(stone.kept, expected)
@@ -83,7 +83,7 @@ class Tombstones:
         return expected
 
     def follows(self, last: int, last_hash: str | None, row: tuple[int, str, str]) -> bool:
-        """Whether (sequence, previous hash, hash) may come after row `last`, whose hash may be unknown."""
+        """Return whether (sequence, previous hash, hash) may follow row `last`, whose hash may be unknown."""
         sequence, previous_hash, row_hash = row
         here, begun = self.stone_of(sequence), self.stone_of(last + 1)
         if here and not row_hash.startswith(here.mark_of(sequence) or " "):
@@ -98,7 +98,7 @@ class Tombstones:
 
 
 def read_tombstones() -> Tombstones:
-    """The gravestones in the chain that the portal wrote; others prove nothing."""
+    """Read the genuine tombstones of the chain; others prove nothing."""
     rows = Event.objects.filter(action="audit.purged").order_by("sequence").values_list(*COLUMNS)
     return Tombstones([_parse_tombstone(row) for row in rows if is_genuine_row(row)])
 

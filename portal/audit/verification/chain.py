@@ -60,7 +60,7 @@ class _VerificationCursor:
 
 
 def _ignore_progress(done: int, total: int) -> None:
-    """For those who do not ask how far it is."""
+    """Ignore the progress."""
 
 
 def verify_trail(
@@ -71,7 +71,7 @@ def verify_trail(
     kept: Sequence[Anchor] = (),
     progress: Progress = _ignore_progress,
 ) -> Report:
-    """Reads every row once and compares with the head and the anchors. Safe while others write.
+    """Verify the trail: read every row once and compare with head and anchors. Safe while others write.
 
     `since_anchor` begins after the last anchor that holds, `first` with that row, and `last` is the last row
     to read: what follows it, up to the head and the anchors beyond, is then not looked at. `kept` are
@@ -101,14 +101,14 @@ def verify_trail(
 
 
 def _report_anchors(report: Report, walk: _VerificationCursor, anchors: list[Anchor]) -> None:
-    """Which anchors were compared, and whether there should be more."""
+    """Report the anchors that were compared and those that are missing."""
     genuine = [anchor for anchor in anchors if anchor.genuine]
     report.anchors = [one.sequence for one in genuine if walk.from_row <= one.sequence <= walk.last]
     report.unanchored = describe_missing_anchors(max(genuine, key=lambda one: one.sequence, default=None))
 
 
 def _check_end(report: Report, walk: _VerificationCursor, anchors: list[Anchor]) -> None:
-    """What only shows at the end of the chain: the head, and anchors beyond it."""
+    """Check the end of the chain: the head, and anchors beyond it."""
     head = ChainHead.objects.filter(pk=1).first()
     if head and head.sequence > walk.last and report.whole:
         # Written while we were reading: the head is read last, so what it counts must be there by now.
@@ -120,7 +120,7 @@ def _check_end(report: Report, walk: _VerificationCursor, anchors: list[Anchor])
 
 
 def _start_cursor(anchors: list[Anchor], since_anchor: bool) -> _VerificationCursor:
-    """The beginning: row 1, or the last anchor whose row is there as it was."""
+    """Return a cursor at row 1, or at the last anchor whose row is unchanged."""
     genuine = [anchor for anchor in anchors if anchor.genuine]
     walk = _VerificationCursor()
     for anchor in genuine:
@@ -136,7 +136,7 @@ def _start_cursor(anchors: list[Anchor], since_anchor: bool) -> _VerificationCur
 def _apply_range(
     report: Report, walk: _VerificationCursor, first: int | None, last: int | None, head: ChainHead | None
 ) -> None:
-    """Sets the walk to the rows that were asked for, and says which they are."""
+    """Set the cursor to the requested rows and report the range."""
     if first and first > 1:
         walk.last = walk.from_row = first - 1
         walk.previous = Event.objects.filter(pk=walk.last).values_list("hash", flat=True).first()
@@ -159,7 +159,7 @@ def _read_anchors() -> list[Anchor]:
 
 
 def _check_anchors(report: Report, walk: _VerificationCursor, anchors: list[Anchor]) -> None:
-    """What the anchors know and the database does not: rows that were there once, with other content."""
+    """Check for anchors beyond the end of the trail, and for edited anchors."""
     beyond = [anchor for anchor in anchors if anchor.genuine and anchor.sequence > walk.last]
     if beyond:
         furthest = max(beyond, key=lambda anchor: anchor.sequence)
@@ -182,7 +182,7 @@ def _check_rows(report: Report, walk: _VerificationCursor, read: Callable[[], No
 
 
 def _read_page(report: Report, walk: _VerificationCursor) -> list[Sequence[Any]]:
-    """The next rows, read to the end at once: with a query left open SQLite would refuse us every write.
+    """Read the next rows completely: an open query would block every write to SQLite.
 
     If they cannot be read, fewer, down to the one that is to blame: SQLite stores what is not of its type.
     """
@@ -236,7 +236,7 @@ def _check_row(report: Report, walk: _VerificationCursor, row: Sequence[Any]) ->
 
 
 def _get_time(sequence: int) -> datetime | None:
-    """The time of a row that is not read itself; None where it is gone or cannot be read."""
+    """Return the time of a row before the range; None if it is missing or unreadable."""
     try:
         return Event.objects.filter(pk=sequence).values_list("time", flat=True).first()
     except (ValueError, OverflowError, TypeError):
@@ -244,7 +244,7 @@ def _get_time(sequence: int) -> datetime | None:
 
 
 def _get_expected_row(walk: _VerificationCursor, found: int) -> int:
-    """The row that has to come next: one on, or further where a gravestone says that rows were purged."""
+    """Return the number of the next expected row; purged rows are skipped."""
     expected = walk.graves.next_row(walk.last)
     if found > expected:
         # A purge may have come between the gravestones and this row.
@@ -267,7 +267,7 @@ def _report_gap(report: Report, last: int, expected: int, found: int) -> None:
 
 
 def _diagnose_row(row: Sequence[Any], walk: _VerificationCursor) -> tuple[str, str]:
-    """What was done to a row whose seal does not fit. Says "edited" when it cannot know better."""
+    """Return what was done to a row with a wrong hash; "edited" if nothing else is known."""
     before = Event.objects.filter(hash=row[_PREVIOUS]).values_list("sequence", flat=True).first()
     for original in {(before or 0) + 1, row[_SEQUENCE] - 1, row[_SEQUENCE] + 1} - {row[_SEQUENCE]}:
         if is_genuine_row([original, *row[1:_STAMP]]):

@@ -54,7 +54,7 @@ class IndexCheck:
         self.last = sequence
 
     def disagreement(self) -> str:
-        """Say in words what does not agree, "" for nothing. Reads both tables once."""
+        """Describe how index and events disagree, "" for not at all. Reads both tables once."""
         try:
             return self._disagreement()
         except (DatabaseFailure, ValueError, TypeError) as error:
@@ -158,7 +158,7 @@ def _find_block_differences(
 
 
 def _weight(event: int) -> int:
-    """Return what tells the words of one event from those of another. Nobody can know it beforehand."""
+    """Return an unpredictable weight for the terms of an event, so that a swap changes the sum."""
     spread = event * _SECRET % _PRIME
     return spread * spread
 
@@ -190,7 +190,7 @@ def _event(row: Sequence[Any]) -> Event:
 
 
 def _remove_untyped() -> int:
-    """Delete what is not of its column's type, which only SQLite stores; how many rows."""
+    """Delete values of the wrong type, which only SQLite stores; return the number of rows."""
     if connection.vendor != "sqlite":
         return 0
     wrong = {
@@ -219,7 +219,7 @@ def _remove_names(names: Sequence[_Name]) -> None:
 
 
 def _delete_unguarded(table: str, where: str, rows: Sequence[Sequence[Any]]) -> None:
-    """Delete rows. Within the transaction the guards are off and writers wait."""
+    """Delete rows. The triggers are removed within the transaction, and writers wait."""
     ChainHead.objects.select_for_update().get(pk=1)
     remove_triggers(connection)
     with connection.cursor() as cursor:

@@ -33,7 +33,7 @@ class Extent:
 
     @property
     def words(self) -> str:
-        """For the title of the work."""
+        """Return the title of the task."""
         if self.since_anchor:
             return "Verify the audit trail since the last anchor"
         if self.first is None and self.last is None:
@@ -46,12 +46,12 @@ class NoSuchRows(Exception):  # noqa: N818 - reads as what happened
 
 
 def register_tasks() -> None:
-    """Makes verification known as background work."""
+    """Register verification as background work."""
     register_task_type(TaskType(KIND, _verify, permission="audit.verify", link=_link, step_up=True))
 
 
 def parse_extent(first: str, last: str, zone: tzinfo) -> Extent:
-    """The range between two row numbers or days of `zone`, "" for open. Raises NoSuchRows."""
+    """Parse a range of row numbers or days in `zone`; "" is open. Raises NoSuchRows."""
     extent = Extent(first=_first_row(first.strip(), zone), last=_last_row(last.strip(), zone))
     if extent.first and extent.last and extent.first > extent.last:
         raise NoSuchRows("There are no rows in this range.")
@@ -61,7 +61,7 @@ def parse_extent(first: str, last: str, zone: tzinfo) -> Extent:
 
 
 def start_verification(*, extent: Extent, owner: Owner, origin: Origin) -> TaskRun:
-    """Puts a verification in line; the same one that the owner has under way already is not begun twice."""
+    """Start a verification, unless the same owner already has the same one under way."""
     arguments = {"extent": asdict(extent), "origin": asdict(origin)}
     key = f"{KIND}:{owner.id}:{extent}"
     return enqueue_task(kind=KIND, title=extent.words, owner=owner, arguments=arguments, key=key)
@@ -74,12 +74,12 @@ def start_daily_verification() -> TaskRun:
 
 
 def get_verifications(limit: int = 50) -> list[TaskRun]:
-    """The newest verifications, whoever asked."""
+    """Return the newest verifications of all owners."""
     return get_runs_of_kind(KIND, limit=limit)
 
 
 def select_results(runs: list[TaskRun], broken: Event | None) -> list[TaskRun]:
-    """Of these the one that made the standing finding `broken`, and the newest that is done.
+    """Select the run that recorded the current finding `broken`, and the newest finished run.
 
     What was found broken and is no longer stands aside, unless it could not be recorded.
     """
@@ -110,7 +110,7 @@ def record_verification(report: Report, origin: Origin, about: ObjectRef | None 
 
 
 def get_verification_events(limit: int = 5) -> list[Event]:
-    """The newest records of verifications."""
+    """Return the newest events of verifications."""
     found = [
         event
         for action in ("audit.verified", "audit.found_broken")
@@ -136,7 +136,7 @@ def _last_row(text: str, zone: tzinfo) -> int | None:
 
 
 def _end() -> int:
-    """The last row, or where the head says that it should be: a cut-off end can still be asked for."""
+    """Return the last row, or the one in the head if later: a cut-off end can still be verified."""
     found = Event.objects.values_list("sequence", flat=True).first() or 0
     return max(found, ChainHead.objects.values_list("sequence", flat=True).first() or 0)
 

@@ -44,17 +44,17 @@ class Report:
 
     @property
     def whole(self) -> bool:
-        """Nothing was touched."""
+        """Return whether no problem was found."""
         return not self.problems
 
     def add(self, sequence: int, kind: str, text: str) -> None:
-        """Notes a problem."""
+        """Add a problem, up to MOST_PROBLEMS."""
         if len(self.problems) < MOST_PROBLEMS:
             self.problems.append(Problem(sequence, kind, text))
 
 
 def describe_verdict(report: Report) -> str:
-    """The result in one sentence."""
+    """Return the result in one sentence."""
     if report.whole:
         what = "This part of the audit trail is whole" if report.extent else WHOLE
         compared = "no anchor"
@@ -68,7 +68,7 @@ def describe_verdict(report: Report) -> str:
 
 
 def describe_warnings(report: Report) -> str:
-    """What is to be said about guards, anchors and tables that contradict the trail, "" for nothing."""
+    """Describe missing triggers and anchors and contradicting tables, "" for none."""
     guards = (
         "The database no longer protects the audit trail from changes. Missing or altered triggers: "
         f"{', '.join(report.unguarded)}."
@@ -78,7 +78,7 @@ def describe_warnings(report: Report) -> str:
 
 
 def find_broken_event() -> Event | None:
-    """The newest finding that the trail is broken, None if the whole chain was found whole since.
+    """Return the newest finding that the trail is broken, None if all of it was found whole since.
 
     A part that is whole proves nothing about the rest. Two short walks of the index of actions.
     """

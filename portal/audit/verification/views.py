@@ -55,11 +55,11 @@ class VerifyView(PortalView):
     access = "audit.verify"
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """The last runs and anchors."""
+        """Show the last verifications and anchors."""
         return self._page(request, PartForm(), 200)
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Puts a verification in line: `scope` all, anchor or part; 422 for a part that is none."""
+        """Start a verification of `scope` all, anchor or part; 422 for an invalid part."""
         form = PartForm(request.POST)
         try:
             if not form.is_valid() and request.POST.get("scope") == "part":
@@ -83,7 +83,7 @@ class AnchorView(PortalView):
     access = "audit.verify"
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Records that it was asked for, and anchors that record with all before it."""
+        """Record the request and anchor the trail up to this record."""
         try:
             sequence = record_anchor(origin_of(request))
             messages.success(request, f"Anchor recorded at row {sequence}, the end of the chain.")
@@ -93,7 +93,7 @@ class AnchorView(PortalView):
 
 
 def record_anchor(origin: Origin) -> int:
-    """Records and writes an anchor, which the stream's worker sends on; the row. Raises AnchorUnavailable."""
+    """Record and write an anchor, to be forwarded; return its row. Raises AnchorUnavailable."""
     event = record_event(action="audit.anchored", origin=origin)
     anchor = write_anchor()
     end_mail_pauses()
@@ -101,7 +101,7 @@ def record_anchor(origin: Origin) -> int:
 
 
 def _extent(request: HttpRequest, form: PartForm) -> Extent:
-    """What the pressed button means. Raises NoSuchRows."""
+    """Return the range of the button that was pressed. Raises NoSuchRows."""
     if request.POST.get("scope") != "part":
         return Extent(since_anchor=request.POST.get("scope") == "anchor")
     asked = form.cleaned_data

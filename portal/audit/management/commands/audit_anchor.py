@@ -18,7 +18,7 @@ class Command(AuditCommand):
     help = "Writes the head of the audit chain to AUDIT_ANCHOR_FILE and sends it to AUDIT_ANCHOR_FORWARD_TO."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Raises CommandError if the file cannot be written, or a receiver does not take the anchor."""
+        """Write and send an anchor. Raises CommandError if the file or a receiver refuses it."""
         try:
             sequence = record_anchor(origin_system("audit_anchor"))
         except AnchorUnavailable as error:

@@ -21,12 +21,12 @@ class Command(AuditCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Until when, or which file."""
+        """Add the options."""
         parser.add_argument("--until", metavar="YYYY-MM-DD", help="archive events before that day, UTC")
         parser.add_argument("--check", metavar="FILE", type=Path, help="verify this file; needs no database")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Raises CommandError where a file is not what was sealed, or rows are not as they were written."""
+        """Write or check archives. Raises CommandError for an altered file or altered rows."""
         try:
             if options["check"]:
                 self._check(options["check"])
@@ -47,7 +47,7 @@ class Command(AuditCommand):
 
 
 def _day(text: str | None) -> datetime:
-    """Midnight of that day; without one the beginning of this month. Raises CommandError."""
+    """Return midnight of a day, by default the beginning of this month. Raises CommandError."""
     if text is None:
         return get_month_start()
     try:

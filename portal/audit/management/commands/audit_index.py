@@ -22,7 +22,7 @@ class Command(AuditCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Works while people work. What was missing or wrong is on record afterwards."""
+        """Repair the index while the portal is in use, and record the differences."""
         try:
             missing, wrong = repair_index()
         except ProgrammingError as failure:

@@ -19,13 +19,13 @@ class Command(AuditCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Nothing is removed by accident."""
+        """Add the option that confirms the deletion."""
         parser.add_argument(
             "--yes", action="store_true", help="remove the events; without this nothing is removed"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Raises CommandError at the first archive that is not there as it was written."""
+        """Purge old archives. Raises CommandError at the first archive that is missing or altered."""
         since = get_guaranteed_since()
         if not options["yes"]:
             raise CommandError(

@@ -27,14 +27,14 @@ class Command(AuditCommand):
     help = "Tells receivers outside (SIEM, syslog, webhook, file) each event. Runs until it is ended."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Whether to stay."""
+        """Add the option to stop when everything was sent."""
         parser.add_argument("--wait", action="store_true", help="keep running if no receiver is configured")
         parser.add_argument(
             "--once", action="store_true", help="deliver what is due, then exit; 1 if some is left"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Returns after SIGTERM or Ctrl-C, between two batches; with --once when nothing is left to tell."""
+        """Forward events until SIGTERM or Ctrl-C; with --once until nothing is left."""
         feeds = get_forwarders()
         if not feeds:
             self.stderr.write(

@@ -21,11 +21,11 @@ class Command(AuditCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Whether to do it."""
+        """Add the option to execute the statements."""
         parser.add_argument("--print", action="store_true", help="print the statements, passwords aside")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Raises CommandError where there are no two roles, or one may not do what it must."""
+        """Print or execute the statements. Raises CommandError without two suitable roles."""
         role, password = self._application()
         if options["print"]:
             with connection.cursor():

@@ -27,7 +27,7 @@ class Command(AuditCommand):
     failed = 3
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Where to begin and to end, and what else to compare with."""
+        """Add the options for the range and for anchors from elsewhere."""
         parser.add_argument("--since-anchor", action="store_true", help="begin after the last anchor")
         parser.add_argument("--from", dest="first", default="", metavar="ROW", help="or a day, in UTC")
         parser.add_argument("--to", dest="last", default="", metavar="ROW", help="or a day, included")
@@ -40,7 +40,7 @@ class Command(AuditCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Prints the verdict; SystemExit(1) if the chain is broken, (2) if guards or anchors are missing."""
+        """Print the verdict. Exits with 1 if the chain is broken, 2 if triggers or anchors are missing."""
         extent, started = _extent(options), time.monotonic()
         report = verify_trail(
             since_anchor=extent.since_anchor,
@@ -68,7 +68,7 @@ class Command(AuditCommand):
             self.stderr.write(describe_warnings(report))
 
     def _progress(self) -> Progress:
-        """A line that counts up, for a person at a terminal; nothing for a log."""
+        """Return a progress line for a terminal; none for a log."""
 
         def show(done: int, total: int) -> None:
             ending = "\n" if done == total else ""

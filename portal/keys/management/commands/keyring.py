@@ -41,7 +41,7 @@ class Command(BaseCommand):
     _said = 0
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """One of three acts."""
+        """Add the three actions."""
         acts = parser.add_subparsers(dest="act", required=True)
         acts.add_parser("status", help="counts, changes nothing; exit code 1 if a value cannot be decrypted")
         rotate = acts.add_parser("rotate", help="can be stopped and repeated at any time")
@@ -60,7 +60,7 @@ class Command(BaseCommand):
         discard.add_argument("--values", type=int, required=True, help="how many, as shown by status")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Raises CommandError for unusable keys, for values that do not open and for a trail out of order."""
+        """Run an action. Raises CommandError for unusable keys, unreadable values or a broken trail."""
         try:
             getattr(self, f"_{options['act']}")(options)
         except KeyNotEverywhere as error:
