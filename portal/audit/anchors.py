@@ -1,4 +1,4 @@
-"""Anchors: the head of the chain, written outside the database, so that a cut or restored trail is noticed.
+"""Anchors: the head of the chain, stored outside the database, so that a cut-off or restored trail is found.
 
 An append-only file of JSON lines, each sealed with the audit key (settings.AUDIT_ANCHOR_FILE).
 """
@@ -19,21 +19,21 @@ from portal.audit.keys import compute_digest, get_audit_keys, get_current_key_id
 from portal.audit.models import ChainHead, Event
 
 logger = logging.getLogger(__name__)
-# Clocks of several machines are never quite the same: so many seconds ahead are no wrong clock.
+# Clocks of several machines differ: this many seconds ahead are tolerated.
 FUTURE = 60
-# The line of an anchor that comes from elsewhere than the file.
+# The line number of an anchor that does not come from the file.
 KEPT = -1
-# So many bytes at the end of the file hold its last anchors.
+# The last anchors are within this many bytes at the end of the file.
 TAIL = 4096
 _turn = threading.Lock()
-# When this process looks at the age of the last anchor again (time.monotonic), for each file. Until then it
-# cannot be due, since other processes only write younger ones.
+# When this process checks the age of the last anchor again (time.monotonic), by file. Until then none can be
+# due, since other processes only write later ones.
 _look_at: dict[Path, float] = {}
 
 
 @dataclass(frozen=True)
 class Anchor:
-    """Where the chain ended at a moment. `seal` is "" for one that cannot be trusted: see `line`."""
+    """The end of the chain at a time. `seal` is "" for an unreadable anchor at `line`."""
 
     time: str
     sequence: int
@@ -72,7 +72,7 @@ class AnchorUnavailable(Exception):  # noqa: N818 - reads as what happened
 def write_anchor() -> Anchor | None:
     """Write the head of the chain as an anchor; None if there is no event. Raises AnchorUnavailable.
 
-    An end that the portal did not leave is not anchored: the anchor would vouch for it.
+    An altered end of the trail is not anchored, because the anchor would confirm it.
     """
     head = ChainHead.objects.get(pk=1)
     if not head.sequence:
@@ -96,7 +96,7 @@ def write_due_anchor() -> None:
 def write_anchor_after(event: Event) -> None:
     """Write an anchor if one is due after this committed event. Never raises: the change comes first."""
     every = settings.AUDIT_ANCHOR_EVENTS
-    # The first one at once: until an anchor is there, an empty trail in place of this one goes unnoticed.
+    # The first event is anchored at once: without an anchor, an empty trail in its place goes unnoticed.
     counted = every > 0 and (event.sequence == 1 or event.sequence % every == 0)
     try:
         if counted or _is_due():

@@ -13,8 +13,8 @@ FORMAT = "portal-audit-1"
 DEEPEST = 100
 _NOT_STORABLE = dict.fromkeys([0, *range(0xD800, 0xE000)], "\N{REPLACEMENT CHARACTER}")
 
-# Columns added after the first release. They come last, and the empty ones at the end are left out, so rows
-# from before a column hash as they did. Each holds text, "" for nothing.
+# Columns added after the first release, as text. They come last, and empty ones at the end are left out, so
+# that rows from before a column keep their hash.
 OPTIONAL_FIELDS = ("ancestors", "group_id")
 # What the hash covers, in this order. Any other new column means a new FORMAT.
 HASHED_FIELDS = (

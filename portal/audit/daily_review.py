@@ -1,4 +1,4 @@
-"""The daily review: what of a day deserves a look, and its sign-off, which is an event of the trail itself.
+"""The daily review: the findings of a day and its sign-off, which is an event of the trail.
 
 A day is one of UTC, the same for everybody. It can be signed off once it is over, so nothing joins it later.
 """

@@ -24,7 +24,7 @@ def get_role_statements(connection: BaseDatabaseWrapper, *, role: str, password:
     """Return the statements for the owner to execute in one transaction. Repeating them changes nothing.
 
     They name every table there is, so they are to be repeated after each migration. The password is in them
-    as SCRAM keeps it, never in clear.
+    as a SCRAM verifier, never as plain text.
     """
     name = sql.Identifier(role)
     with connection.cursor() as cursor:

@@ -1,6 +1,6 @@
-"""Records denials: the first few of a kind one by one, what follows within the window as one event.
+"""Record denials: the first few of a kind separately, the others within the window as one event.
 
-Somebody signed in could otherwise write thousands of events that nobody may delete for a year.
+A signed-in user could otherwise write thousands of events, which cannot be deleted for a year.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from portal.audit.models import DenialCount
 from portal.audit.recording import ObjectRef, Origin, record_event
 
 WINDOW = timedelta(minutes=5)
-# So many denials of a kind within a window have an event each.
+# This many denials of a kind within a window have their own event.
 ONE_BY_ONE = 5
 
 
@@ -34,7 +34,8 @@ def record_denial(
         # Updating locks the row, so two denials at once are counted one after the other.
         counts = DenialCount.objects.filter(slot=slot)
         current = counts.filter(ends_at__gt=now)
-        if not current.update(count=F("count") + 1, page=page, words=words, origin=asdict(origin)):
+        counted = current.update(count=F("count") + 1, page=page, words=words, origin=asdict(origin))
+        if not counted:
             for over in counts.select_for_update():
                 _record_sum(over)
             row = DenialCount(

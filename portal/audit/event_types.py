@@ -95,7 +95,7 @@ ACTIONS: dict[str, str] = {
 
 # What came of it where the event itself says nothing else: for all others what they say was carried out.
 CAME_TO = {
-    # Planned, asked for or begun: another event tells what came of it.
+    # Planned, requested or started: a later event has the outcome.
     "change.prepared": "",
     "change.intent": "",
     "staff.second_factor_reset_asked": "",

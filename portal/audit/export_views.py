@@ -81,7 +81,7 @@ class ExportView(PortalView):
 
 
 class ExportFileView(PortalView):
-    """/audit/export/<id>/ — the file that background work wrote for whoever asks, and for nobody else."""
+    """/audit/export/<id>/ — the file of an export in the background, only for its owner."""
 
     access = "audit.export"
 

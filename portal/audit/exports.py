@@ -107,7 +107,7 @@ def _chunks(export: Export) -> Iterator[QuerySet[Event, Any]]:
 
 def _csv(export: Export, separator: str) -> Iterator[str]:
     facts = [format_csv_line((f"# {name}", value), separator) for name, value in export.facts.items()]
-    # The mark in front tells spreadsheets that it is UTF-8.
+    # The byte order mark makes spreadsheets read it as UTF-8.
     yield "".join(["\ufeff", *facts, format_csv_line((*COLUMNS, "what happened"), separator)])
     for rows in _chunks(export):
         yield "".join(_csv_line(row, separator) for row in rows)

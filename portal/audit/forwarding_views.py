@@ -1,4 +1,4 @@
-"""The page of the stream: who is told of the trail, and how far behind they are."""
+"""The page of the receivers: where events are forwarded, and how far behind each receiver is."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render

@@ -13,7 +13,7 @@ from portal.audit.retention.purging import get_purged_ranges
 from portal.audit.search_index import MOST_NAME
 
 PER_PAGE = 50
-# So many changes of an object are read at once for the names of its fields.
+# This many changes of an object are read at once for the names of its fields.
 MOST_READ = 500
 
 

@@ -47,8 +47,10 @@ def get_event_links(event: Event, request: HttpRequest) -> dict[str, str]:
 
 
 def _object_events(event: Event) -> str:
-    """Of this object alone. The portal's own have numbers, which are those of others of another kind, too;
-    what is at a gateway has what belongs to it with it."""
+    """Return the address of an object's events; for objects at a gateway including those that belong to it.
+
+    The portal's own objects have numbers, which are unique only within their kind.
+    """
     if not event.object_guid:
         return ""
     where = {"connection": event.connection} if event.connection else {"kind": event.object_kind}

@@ -1,4 +1,4 @@
-"""The audit table and the head of its chain. Only portal.audit.recording writes them."""
+"""The audit table, the head of its chain and the tables derived from it. Only portal.audit writes them."""
 
 import json
 from typing import Any
@@ -13,11 +13,11 @@ GENESIS = "0" * 64
 
 
 class Event(models.Model):
-    """One thing that happened, for good: the database refuses to change or delete a row.
+    """One recorded event. The database refuses to change or delete a row.
 
-    People and objects are frozen as names, of what lies above the parent the guids, in `ancestors`, with
-    blanks between. `request`, `answer`, `before` and `after` are canonical JSON text
-    without secrets ("" if there is none): the hash covers text, which no database may reformat.
+    Users and objects are stored with their names at that time. `ancestors` holds the guids above the parent,
+    separated by spaces. `request`, `answer`, `before` and `after` are canonical JSON text without secrets, ""
+    for none: the hash covers text, which no database reformats.
     """
 
     sequence = models.BigAutoField(primary_key=True)
@@ -49,7 +49,7 @@ class Event(models.Model):
     duration_ms = models.BigIntegerField(null=True)
     key_id = models.CharField(max_length=64)
     previous_hash = models.CharField(max_length=64, unique=True)
-    # With a default of the database's own, so that no database wrote a million rows anew for it.
+    # The database has the default, so that adding the column rewrote no rows.
     ancestors = models.CharField(max_length=300, db_default="")
     # The onboarding case, import or bulk action that the event belongs to.
     group_id = models.CharField(max_length=64, db_default="")
@@ -109,7 +109,7 @@ class Event(models.Model):
 
 
 class ChainHead(models.Model):
-    """The end of the chain, one row: locked by each writer, and the proof that no tail was cut off."""
+    """The end of the chain, in one row. Writers lock it, and it proves that the end was not cut off."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     sequence = models.BigIntegerField(default=0)
@@ -127,7 +127,7 @@ class ChainHead(models.Model):
 
 
 class Term(models.Model):
-    """One thing to find an event by (portal.audit.search_index): derived, and no part of the chain."""
+    """A search term of an event (portal.audit.search_index), derived from it and not part of the chain."""
 
     pk = models.CompositePrimaryKey("term", "event_id")
     term = models.CharField(max_length=160)
@@ -137,7 +137,7 @@ class Term(models.Model):
 
 
 class KnownName(models.Model):
-    """A name that occurs in the trail, each once: of an object (also a former one), a person, a field."""
+    """A name that occurs in the trail, stored once: a present or former name of an object, user or field."""
 
     pk = models.CompositePrimaryKey("kind", "connection", "guid", "name")
     kind = models.CharField(max_length=80)
@@ -154,7 +154,7 @@ class KnownName(models.Model):
 
 
 class DenialCount(models.Model):
-    """Denials of one kind for one person (portal.audit.denials); `origin` and `page` are of the last one."""
+    """The number of denials of a kind for a user (portal.audit.denials); `origin` and `page` are the last."""
 
     slot = models.CharField(max_length=64, primary_key=True)
     count = models.PositiveIntegerField()
@@ -188,7 +188,7 @@ class AccessSeal(models.Model):
 
 
 class Delivery(models.Model):
-    """How far one receiver outside has been told (portal.audit.forwarding); the chain holds what it lacks."""
+    """The progress of a receiver (portal.audit.forwarding), and the lease of the worker that sends to it."""
 
     receiver = models.CharField(max_length=220, primary_key=True)
     sequence = models.BigIntegerField(default=0)
@@ -201,7 +201,7 @@ class Delivery(models.Model):
 
 
 class SavedFilter(models.Model):
-    """A filter of the explorer under a name: its owner's, and with a `role` everybody's of that role."""
+    """A named filter of the audit list, of its owner and, with a `role`, of everyone with that role."""
 
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="saved_filters"

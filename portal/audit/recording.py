@@ -1,4 +1,4 @@
-"""The audit trail's door: everything that happens is recorded here."""
+"""Record audit events: every event is appended to the chain here."""
 
 import logging
 import time
@@ -23,22 +23,22 @@ logger = logging.getLogger(__name__)
 
 
 class LastFailure:
-    """When this process last failed to record something (time.monotonic): the ready-check then asks anew."""
+    """When this process last failed to record an event (time.monotonic). Readiness is then checked again."""
 
     at = float("-inf")
 
 
 class UnknownAction(Exception):  # noqa: N818 - reads as what happened
-    """The action is not in portal.audit.event_types: a mistake in the program."""
+    """The action is not in portal.audit.event_types: a programming error."""
 
 
 class AuditUnavailable(Exception):  # noqa: N818 - reads as what happened
-    """The event could not be written. Whoever wanted to act must not: no record, no change."""
+    """The event could not be written, so the action must not happen: no record, no change."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Who and from where, frozen as text. `session` is a digest, never the session's key."""
+    """The user and the source of a request, stored as text. `session` is a digest, never the session key."""
 
     actor_id: int | None
     actor_name: str
@@ -50,7 +50,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class ObjectRef:
-    """What an event is about, with the names of that moment. `ancestors` are guids above the parent."""
+    """The object of an event, with its names at that time. `ancestors` are the guids above the parent."""
 
     kind: str
     guid: str
@@ -108,8 +108,8 @@ def record_event(
 
     Without an outcome it has that of its action (portal.audit.event_types.CAME_TO). `group` is the id of the
     onboarding case, import or bulk action that the event belongs to.
-    Sealed values are masked and unstorable characters replaced. Raises UnknownAction, and AuditUnavailable
-    if the row cannot be written: then nothing may be done either.
+    Sealed values are masked, and characters that a database refuses are replaced. Raises UnknownAction, and
+    AuditUnavailable if the row cannot be written: the action must then not happen.
     """
     if action not in event_types.ACTIONS:
         raise UnknownAction(action)
@@ -151,7 +151,7 @@ def _fit_column(name: str, value: Any) -> Any:
     """Cut and clean a value to fit its column: a text from outside must not prevent the record."""
     if value is None or isinstance(value, int):
         return value if name in ("actor_id", "duration_ms") else str(value)
-    # A name without bounds of its own must still fit the index of PostgreSQL.
+    # A name is not limited by its column, but it must fit the index of PostgreSQL.
     longest = 400 if name == "actor_name" else getattr(Event._meta.get_field(name), "max_length", None)
     return clean_text(value)[:longest]
 
@@ -192,7 +192,7 @@ def _link_event(values: dict[str, Any]) -> Event:
     key_id = get_current_key_id()
     row = values | {
         "sequence": head.sequence + 1,
-        # Never before the last row's, though the clock is set back: a span of time is a span of rows.
+        # Never before the last row's time, even if the clock was set back: a span of time is a span of rows.
         "time": max(now, before) if before else now,
         "key_id": key_id,
         "previous_hash": head.hash,

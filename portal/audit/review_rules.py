@@ -41,7 +41,7 @@ class ReviewRule:
 
 
 def _actions(*beginnings: str) -> frozenset[str]:
-    """The registered actions that begin so: a new one of the same room is found without being named here."""
+    """Return the registered actions with this prefix, so that new ones are included automatically."""
     return frozenset(action for action in ACTIONS if action.startswith(beginnings))
 
 

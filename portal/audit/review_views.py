@@ -38,7 +38,7 @@ class SignOffForm(forms.Form):
 
 
 class ReviewListView(PortalView):
-    """/audit/review/ — the newest days first; those that nobody signed off stand out."""
+    """/audit/review/ — the days, newest first, with those that still need a sign-off marked."""
 
     access = "audit.view"
 

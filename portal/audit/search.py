@@ -399,7 +399,7 @@ def _same_id(text: str) -> Condition:
 def _spanned(wanted: EventFilter) -> tuple[Q, Rows]:
     """Return the rows of the span of time, no rows if nothing happened in it, and a condition.
 
-    Also what still tells its events there: nothing, as long as the clock went forward around its bounds.
+    The condition is empty as long as the clock went forward around the bounds.
     """
     span, rows = Q(), Rows()
     if wanted.since:

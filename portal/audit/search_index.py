@@ -1,6 +1,6 @@
-"""What the explorer finds events by beside their columns: fields touched, words, objects, names ever used.
+"""The search index of the audit list: changed fields, words, objects and names of events.
 
-Derived from the events, in the same transaction, and no part of the chain: it can be made anew at any time.
+It is derived from the events in the same transaction. It is not part of the chain and can be rebuilt.
 """
 
 import json
@@ -14,10 +14,10 @@ from portal.audit.models import Event, KnownName, Term
 from portal.core.text import fold
 from provisioning.gateway.secrets import MASK
 
-# So many characters of each text are indexed: the longest reason or note is found whole.
+# This many characters of each text are indexed, more than the longest reason or note.
 MOST_TEXT = 2000
 MOST_FIELDS, MOST_NAME = 200, 150
-# So many names are looked up in one query.
+# Names per query.
 NAMES_AT_ONCE = 100
 # Vowel signs belong to the word they stand in; `re` knows them as no letters.
 _MARKS = "".join(chr(code) for code in range(0x300, 0x1F000) if unicodedata.category(chr(code))[0] == "M")
@@ -58,7 +58,7 @@ def get_changed_fields(before: str, after: str) -> tuple[str, ...]:
     touched = [
         name for name in {**old, **new} if name not in old or name not in new or old[name] != new[name]
     ]
-    # A secret reads the same before and after, and is only named where it was given anew.
+    # A masked secret looks the same before and after, and occurs only if a new one was entered.
     touched += [name for name in new if name in old and new[name] == old[name] == MASK]
     firsts = [name.partition(".")[0] for name in touched]
     return tuple(name[:MOST_NAME] for name in dict.fromkeys(touched + firsts))[:MOST_FIELDS]

@@ -1,13 +1,13 @@
-"""The database's own refusal to change what was recorded, for SQLite and PostgreSQL.
+"""The triggers that make SQLite and PostgreSQL refuse changes to recorded events.
 
-Installed by a migration; tests take them off to play the attacker.
+A migration installs them; tests remove them to act as an attacker.
 """
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 EVENT, HEAD = "audit_event", "audit_head"
-# What events are found by: no part of the chain, but what is missing there is missing in lists and exports.
+# The search index is not part of the chain, but events missing in it are missing in lists and exports.
 INDEX_KEYS = {
     "audit_term": "term = NEW.term AND event_id = NEW.event_id",
     "audit_known": """kind = NEW.kind AND connection = NEW.connection AND guid = NEW.guid

@@ -120,8 +120,10 @@ def _explorer(request: HttpRequest, tab: str, wanted: EventFilter) -> dict[str, 
 
 
 def _accounts(event: Event) -> dict[str, str]:
-    """The user names behind the names of actor and object: two people may have been called alike, and a user
-    name stays. "" for somebody who is not in the database."""
+    """Return the user names of actor and object, "" for users that are not in the database.
+
+    Two users may have had the same name at different times; user names do not change.
+    """
     is_number = (
         event.object_kind == "person" and event.object_guid.isdecimal() and len(event.object_guid) < 19
     )

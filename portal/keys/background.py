@@ -1,4 +1,4 @@
-"""A rotation as background work, for `manage.py keyring rotate --background`: stopped, it goes on later."""
+"""Key rotation as background work, for `manage.py keyring rotate --background`. It can be resumed."""
 
 from dataclasses import asdict
 from datetime import timedelta

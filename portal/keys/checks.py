@@ -1,4 +1,4 @@
-"""Whether the configured keys are those that sealed what is stored. Asked at every start and by commands."""
+"""Check that the configured keys decrypt the stored values. Runs at every start and in commands."""
 
 from contextlib import suppress
 from typing import Any

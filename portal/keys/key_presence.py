@@ -1,6 +1,6 @@
-"""Each process says which encryption keys it holds: a rotation seals with none that another one lacks.
+"""Record which encryption keys each process has: a rotation uses no key that another process lacks.
 
-Web processes do so from `portal.serving`, workers by their housekeeping; who ends in order is taken off.
+Web processes do this from `portal.serving`, workers as housekeeping. A process that ends deregisters itself.
 """
 
 import atexit
@@ -23,9 +23,9 @@ from provisioning import encryption
 
 logger = logging.getLogger(__name__)
 BEAT = timedelta(seconds=30)
-# Whoever was seen within this time counts as there: a few beats may be late.
+# A process seen within this time counts as active: a few heartbeats may be late.
 THERE = timedelta(minutes=3)
-# A process that ends waits no longer than this for the database to take it off the list.
+# A process that ends waits no longer than this for its deregistration.
 FAREWELL_SECONDS = 2.0
 _over = threading.Event()
 
@@ -133,7 +133,7 @@ def _prepare_sign_off(pid: int) -> None:
 def _wait_for_sign_off(pid: int, done: threading.Event) -> None:
     """Wait a moment for the deregistration, but no longer: the database may hang."""
     _over.set()
-    if pid == os.getpid() and not done.wait(FAREWELL_SECONDS):  # a child of ours is not what was noted
+    if pid == os.getpid() and not done.wait(FAREWELL_SECONDS):  # a forked child has no row
         logger.warning("a process ended without deregistering its keys: the database did not respond")
 
 

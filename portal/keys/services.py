@@ -1,4 +1,4 @@
-"""What the encryption keys seal, counted; sealing it all with the first key; giving up what none opens.
+"""Count the values under each encryption key, re-encrypt them with the first key, discard unreadable ones.
 
 Called by `manage.py keyring` and by the check at start. docs/keys.md tells when to do what.
 """
@@ -19,7 +19,7 @@ from provisioning.encrypted_fields import (
     registered_fields,
 )
 
-# Seconds between two transactions: whoever waits to write gets a turn (SQLite's lock is unfair).
+# Seconds between two transactions, so that other writers get a turn (SQLite's lock is unfair).
 PAUSE = 0.005
 Progress = Callable[[str, int], None]
 

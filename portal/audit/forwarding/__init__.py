@@ -1,1 +1,1 @@
-"""The trail told to the outside, event by event: to a SIEM, and the anchors to whoever keeps them."""
+"""Forwarding: each event is sent to a SIEM, and the anchors to where they are kept."""

@@ -1,6 +1,6 @@
-"""Tells receivers what they lack: the chain in order, at least once each, never while a change waits for it.
+"""Send events and anchors to receivers: in order, each at least once, and without delaying a change.
 
-The cursor of a receiver is one row; a lease on it keeps two workers from telling the same receiver at once.
+A Delivery row stores the progress of a receiver; a lease on it prevents two workers from sending at once.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,13 +23,13 @@ BATCH = 500
 MOST_TEXT = 1024 * 1024
 LEASE = timedelta(seconds=4 * DEADLINE)
 LONGEST_PAUSE = 300
-# A mail for each anchor would soon be read by nobody.
+# A mail for each anchor would soon be ignored.
 MAIL_PAUSE = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
 class Forwarder:
-    """What one receiver is told: `after` yields lines beyond a row number, `end` is the last there is."""
+    """A receiver and its lines: `after` yields the lines after a row, `end` returns the last row."""
 
     name: str
     receiver: Receiver
@@ -86,9 +86,12 @@ def deliver_anchors(*, holder: str) -> list[str]:
 def deliver_batch(feed: Forwarder, *, holder: str, at_once: bool = False) -> int:
     """Send the next lines, unless the receiver is up to date, paused or claimed; return their number."""
     cursor, _ = Delivery.objects.get_or_create(receiver=feed.name)
-    if cursor.sequence >= feed.end() or not _claim_receiver(feed, holder, at_once):
+    if cursor.sequence >= feed.end():
         return 0
-    # Read again: another worker may have told it meanwhile.
+    claimed = _claim_receiver(feed, holder, at_once)
+    if not claimed:
+        return 0
+    # Read again: another worker may have sent lines in the meantime.
     lines = _take_batch(feed.after(Delivery.objects.get(pk=feed.name).sequence))
     try:
         if lines:

@@ -23,7 +23,7 @@ class StandardOutput:
 
 @dataclass(frozen=True)
 class AppendedFile:
-    """A file of its own, opened anew for each batch, so that it may be rotated at any time."""
+    """A file that is opened for each batch, so that it can be rotated at any time."""
 
     path: Path
 

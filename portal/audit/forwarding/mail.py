@@ -1,4 +1,4 @@
-"""Anchors by mail, to somebody who keeps them where no administrator of the portal can reach."""
+"""Send anchors by mail, to a mailbox that no administrator of the portal can change."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Mail:
 
     @property
     def name(self) -> str:
-        """mailto:somebody@example.com"""
+        """Return for example mailto:security@example.com."""
         return f"mailto:{self.address}"
 
     def deliver(self, lines: Sequence[Line]) -> None:

@@ -17,7 +17,7 @@ from provisioning.gateway.transport import open_socket, resolve_host, seconds_le
 _FACILITY, _WARNING, _INFORMATION = 13, 4, 6
 _UNREMARKABLE = {"", "accepted", "success"}
 MOST_DATAGRAM = 8000
-# What a datagram leaves out if it is too long, in this order; whoever needs all of it takes TCP.
+# The fields that a datagram omits if it is too long, in this order. Use TCP to receive all fields.
 _LEFT_OUT = (
     "request", "answer", "before", "after", "sentence", "message", "object_name", "parent_name", "reason",
 )  # fmt: skip

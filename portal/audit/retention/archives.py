@@ -27,7 +27,7 @@ from portal.audit.recording import Origin, record_event
 
 FORMAT = "portal-audit-archive-1"
 MOST_ROWS = 10_000
-# What reading a file that somebody made up may end in.
+# Errors that reading a made-up file may raise.
 _MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 _TIME = COLUMNS.index("time")
 

@@ -1,4 +1,4 @@
-"""Removes archived rows that are older than the guarantee. The first and latest event of each object stay.
+"""Delete archived rows after the retention period. The first and latest event of each object are kept.
 
 On PostgreSQL only the owner of the tables can do it: the guards are off within one transaction, under a lock.
 """

@@ -1,6 +1,6 @@
-"""What a purge leaves in the chain: which rows went, which stayed, and what the next row has to follow.
+"""Tombstones: the record of a purge in the chain, with the deleted and the kept rows and the adjacent hashes.
 
-Verification jumps over rows only where a genuine gravestone says that they were purged.
+Verification skips missing rows only if a genuine tombstone says that they were purged.
 """
 
 from bisect import bisect_left, bisect_right
@@ -13,11 +13,11 @@ from portal.audit.event_json import COLUMNS, build_event
 from portal.audit.models import Event
 from portal.audit.retention.archives import Archive
 
-# So much of a kept row's hash tells it from any other that the portal ever wrote.
+# This many characters of a hash distinguish a kept row from every other row of the portal.
 MARK = 32
 
 
-# Of so many rows that stay one gravestone tells, so that each fits a page, and a line of the stream: 64 KiB.
+# A tombstone lists at most this many kept rows, so that its event stays below 64 KiB.
 MOST_KEPT = 1000
 
 
@@ -60,7 +60,7 @@ def cut_tombstones(archive: Archive, kept: Sequence[tuple[int, str]]) -> Iterato
 
 
 class Tombstones:
-    """All gravestones, asked row by row while the chain is read."""
+    """All tombstones, consulted row by row while the chain is read."""
 
     def __init__(self, stones: Sequence[Tombstone]) -> None:
         self._stones = sorted(stones, key=lambda stone: stone.first)

@@ -1,4 +1,4 @@
-"""Reads the whole chain and names the first row that is not as it was written, and what is wrong with it."""
+"""Verify the chain: find the first rows that are not as they were written, and what is wrong with them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -30,8 +30,8 @@ _STORED_TIME = Func(
     output_field=TextField(),
 )
 CHUNK = 1000
-# What else the trail can contradict: each returns what does not agree with it in words, "" for nothing. Apps
-# above add their tables here.
+# Further comparisons with the trail; each returns the contradictions in words, "" for none. Apps above add
+# their tables here.
 COMPARISONS: list[Callable[[], str]] = []
 # Called with how many rows were read, of how many.
 Progress = Callable[[int, int], None]

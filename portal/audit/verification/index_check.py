@@ -19,7 +19,7 @@ from portal.audit.search_index import get_known_names, get_terms, store_known_na
 from portal.audit.triggers import install_triggers, remove_triggers
 from portal.core.text import fold
 
-# Events are compared in blocks of so many: a digest for each is kept in memory, not each entry.
+# Events are compared in blocks of this size: memory holds a digest of each block, not each entry.
 BLOCK = 1000
 # So many blocks are repaired at once, with all of their entries in memory.
 REPAIRED_AT_ONCE = 20
@@ -48,7 +48,7 @@ class IndexCheck:
         """Take the next event, given as the values of HASHED_FIELDS (more values may follow)."""
         event = _event(row)
         sequence = event.sequence
-        # Sums do not depend on the order. Python keys its hashes anew in each process.
+        # Sums do not depend on the order. Python seeds its hashes differently in each process.
         self.expected[_block(sequence)] += _weight(sequence) * sum(map(hash, get_terms(event)))
         self.names.update(get_known_names(event))
         self.last = sequence
@@ -111,7 +111,7 @@ def find_name_differences(names: Collection[_Name]) -> tuple[set[_Name], list[_N
             continue
         if folded != fold(row[3]):
             altered.append(row)
-    # Those of events that were purged meanwhile are not missing.
+    # Terms of events that were purged in the meantime are not missing.
     return {row for row in missing if is_name_used(*row)}, altered, unknown
 
 

@@ -1,4 +1,4 @@
-"""Verification as background work: which rows, how far, what was found, and the record of it."""
+"""Verification as background work: the range, the progress, the result and its event."""
 
 import logging
 import time
@@ -25,7 +25,7 @@ KIND = "audit.verify"
 
 @dataclass(frozen=True)
 class Extent:
-    """Which rows to verify: all, those since the last anchor, or a range of numbers, ends included."""
+    """The rows to verify: all, those since the last anchor, or a range of numbers, both ends included."""
 
     since_anchor: bool = False
     first: int | None = None
@@ -90,8 +90,10 @@ def select_results(runs: list[TaskRun], broken: Event | None) -> list[TaskRun]:
 
 
 def record_verification(report: Report, origin: Origin, about: ObjectRef | None = None) -> bool:
-    """Notes a run and what it found; whether it could. Where the trail is too broken for that, only the log
-    has it."""
+    """Record the result of a verification and return whether that was possible.
+
+    If the trail is too broken for another event, only the log has the result.
+    """
     said = (describe_verdict(report), *(str(problem) for problem in report.problems[:1]))
     message = " — ".join(part for part in (" ".join(said), describe_warnings(report)) if part)
     found: dict[str, Any] = {"action": "audit.verified"}

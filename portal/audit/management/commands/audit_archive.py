@@ -17,7 +17,7 @@ class Command(AuditCommand):
     """Writes archives, or checks one."""
 
     help = "Writes the events of past months, each once, to sealed files in AUDIT_ARCHIVE_DIR."
-    # Checking a file needs the audit keys alone, on any machine.
+    # Checking a file needs only the audit keys, on any machine.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -22,7 +22,7 @@ PAUSE, PAUSE_WITHOUT_DATABASE = 1.0, 10.0
 
 
 class Command(AuditCommand):
-    """The worker of the stream. Several may run: of one receiver each batch is told by one of them."""
+    """The forwarding worker. Several may run; each batch of a receiver is sent by only one of them."""
 
     help = "Tells receivers outside (SIEM, syslog, webhook, file) each event. Runs until it is ended."
 
