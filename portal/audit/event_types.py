@@ -230,7 +230,7 @@ def describe_event(event: "Event") -> str:
 
 
 def describe_event_html(event: "Event") -> SafeString:
-    """The same for pages: the direction of a name or a reason reorders no other part of the sentence."""
+    """Return the sentence as HTML: the direction of a name or reason does not reorder the other parts."""
     return SafeString(_sentence(event, isolate, format_html))
 
 

@@ -87,7 +87,7 @@ def _danger_condition(danger: Danger) -> Q:
 
 
 def _out_of_hours() -> Q:
-    """Outside AUDIT_BUSINESS_HOURS on AUDIT_BUSINESS_DAYS in AUDIT_BUSINESS_ZONE."""
+    """Select events outside AUDIT_BUSINESS_HOURS and AUDIT_BUSINESS_DAYS in AUDIT_BUSINESS_ZONE."""
     zone = get_time_zone(settings.AUDIT_BUSINESS_ZONE)
     begin, end = settings.AUDIT_BUSINESS_HOURS
     day, hour = ExtractIsoWeekDay("time", tzinfo=zone), ExtractHour("time", tzinfo=zone)

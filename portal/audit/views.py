@@ -94,7 +94,7 @@ class EventView(PortalView):
 
 
 def zone_of(request: HttpRequest) -> tzinfo:
-    """The time zone of the person who asks."""
+    """Return the time zone of the user."""
     return get_time_zone(getattr(request.user, "timezone", ""))
 
 

@@ -86,7 +86,7 @@ def check_keys_everywhere() -> None:
 
 
 def check_one_data_folder() -> None:
-    """For the ready-check: raises NotReadyError where processes have data folders of their own."""
+    """Raise NotReadyError if processes use different data folders."""
     here = get_folder_id()
     apart = [holder for holder in get_active_holders() if holder.folder not in ("", here)]
     if here and apart:

@@ -152,7 +152,7 @@ def test_a_page_keeps_its_content_while_events_arrive(db):
 
 
 def test_counting_ends_at_a_bound(db, monkeypatch):
-    for module in ("pagination", "selection"):
+    for module in ("pagination", "search"):
         monkeypatch.setattr(f"portal.audit.{module}.COUNTED", 3)
     monkeypatch.setattr("portal.audit.pagination.PER_PAGE", 2)
     for _ in range(3):
