@@ -201,14 +201,18 @@ class WriteView(GatewayView):
         return workflow.FormState(path, get_form_data(form), get_labels(form))
 
     def get_resumed_change(self) -> Change | None:
-        """Return the author's own change named in `?change=`, in the form or in the draft of that form."""
+        """Return the author's own change of this form, named in `?change=`, in the form or in its draft.
+
+        A change typed into another form would bring its values, secrets included, to the wrong entity.
+        """
         named = self.request.GET.get("change") or self.request.POST.get("change")
         try:
             wanted = uuid.UUID(named or (self.draft.fields.get("change", "") if self.draft else ""))
         except ValueError:
             return None
         own = visible_changes(self.request.user).filter(actor_id=self.request.user.pk)
-        return own.filter(pk=wanted, connection=self.connection, operation=self.operation).first()
+        change = own.filter(pk=wanted, connection=self.connection, operation=self.operation).first()
+        return change if change and change.form_path.partition("?")[0] == self.request.path else None
 
 
 def unrecorded_page(change: Change) -> HttpResponse | None:

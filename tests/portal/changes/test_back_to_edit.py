@@ -7,6 +7,7 @@ import pytest
 from portal.audit.models import Event
 from portal.changes.models import Change, State
 from portal.form_drafts.models import FormDraft
+from tests.factories import connector_made
 from tests.portal.changes.conftest import actions, hidden, merchant_made
 
 SHOP = {"name": "Café Müller", "homepage": "https://shop.example", "timezone": "UTC"}
@@ -118,6 +119,23 @@ def test_a_draft_remembers_the_change_that_it_came_from(browser, production, mer
     form = {name: hidden(shown, name) for name in names}
     second = change_at(browser.post(continued, typed | more | form))
     assert states(first, second) == [State.CANCELLED, State.PREPARED]
+
+
+def test_a_change_of_another_entity_fills_in_nothing(browser, connection, merchant, settings):
+    """Neither its values nor its secrets: they would be sent to the wrong connector."""
+    settings.ROOT_URLCONF = "portal.urls"
+    one, other = connector_made(connection, merchant), connector_made(connection, merchant)
+    names = ("name", "adapter", "method", "apiKey", "postbackFormat", "publicIntegrationKey")
+    pages = {each.guid: f"/sandbox/connectors/{each.guid}/edit/" for each in (one, other)}
+    typed = {name: one.values[name] for name in names} | {"description": "Of the one"}
+    typed |= {"config.password": "secret-of-the-one", "base": hidden(browser.get(pages[one.guid]), "base")}
+    first = change_at(browser.post(pages[one.guid], typed))
+    address = f"{pages[other.guid]}?change={first.pk}"
+    page = browser.get(address)
+    assert "Of the one" not in page.content.decode() and "Kept until" not in page.content.decode()
+    form = {name: other.values[name] for name in names} | {"base": hidden(page, "base"), "alias": "A"}
+    second = change_at(browser.post(address, form | {"change": str(first.pk)}))
+    assert second.changed_values == {"alias": "A"} and states(first) == [State.PREPARED]
 
 
 def test_a_forged_id_discards_nothing(browser, admin, client_of, merchant, production):
