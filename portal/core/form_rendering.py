@@ -52,20 +52,26 @@ class Part:
 
 def field_part(bound: BoundField) -> Part:
     """Return a bound field, ready for the template."""
-    kind, secret = _kind(bound), is_secret(bound)
-    field = bound.field
+    field, widget, secret = bound.field, bound.field.widget, is_secret(bound)
+    if widget.is_hidden:
+        kind = "hidden"
+    elif isinstance(widget, forms.RadioSelect | forms.CheckboxSelectMultiple):
+        kind = "choices"
+    else:
+        kind = "checkbox" if isinstance(widget, forms.CheckboxInput) else "input"
+    presets: Mapping[str, Any] = getattr(field, "presets", None) or {}
     return Part(
         bound=bound,
         kind=kind,
-        widget="" if kind == "choices" else _widget(bound, kind, secret),
+        widget="" if kind == "choices" else _render_widget(bound, kind, secret),
         help_id=f"{element_id(bound)}_help",
         error_id=f"{element_id(bound)}_error",
         secret=secret,
         kept=secret and bool(getattr(field, "kept", getattr(bound.form, "editing", False))),
         typed_before=getattr(field, "typed_before", None),
-        offer_password=bool(getattr(field, "offer_password", "data-generate-password" in field.widget.attrs)),
-        groups=list(_groups(bound)) if kind == "choices" else [],
-        presets=[(label, "\n".join(map(str, values))) for label, values in _extra(bound, "presets").items()],
+        offer_password=bool(getattr(field, "offer_password", "data-generate-password" in widget.attrs)),
+        groups=_get_choices(bound) if kind == "choices" else [],
+        presets=[(label, "\n".join(map(str, values))) for label, values in presets.items()],
     )
 
 
@@ -82,82 +88,59 @@ def element_id(bound: BoundField) -> str:
     return bound.id_for_label or bound.auto_id or f"id_{bound.html_name}"
 
 
-def _extra(bound: BoundField, name: str) -> Mapping[str, Any]:
-    return getattr(bound.field, name, None) or {}
+def _render_widget(bound: BoundField, kind: str, secret: bool) -> SafeString:
+    """Render the widget with the classes of the theme and ARIA attributes.
 
-
-def _kind(bound: BoundField) -> str:
-    widget = bound.field.widget
-    if widget.is_hidden:
-        return "hidden"
-    if isinstance(widget, forms.RadioSelect | forms.CheckboxSelectMultiple):
-        return "choices"
-    return "checkbox" if isinstance(widget, forms.CheckboxInput) else "input"
-
-
-def _class(widget: forms.Widget) -> str:
-    if isinstance(widget, forms.CheckboxInput):
-        return "form-check-input"
-    return "form-select" if isinstance(widget, forms.Select) else "form-control"
-
-
-def _widget(bound: BoundField, kind: str, secret: bool) -> SafeString:
+    A secret's widget never sends the typed value back, whatever the form declared. A widget with
+    `never_drawn` ensures that itself.
+    """
     if kind == "hidden":
         return bound.as_hidden()
-    widget = _secret_widget(bound.field.widget) if secret else bound.field.widget
-    attrs: dict[str, Any] = {}
-    marks = [widget.attrs.get("class", ""), _class(widget), "is-invalid" if bound.errors else ""]
-    attrs["class"] = " ".join(filter(None, marks))
-    attrs["aria-describedby"] = _described(bound) or None
-    attrs["aria-invalid"] = "true" if bound.errors else None
-    if bound.field.required and kind == "input":
-        attrs["aria-required"] = "true"
+    widget = bound.field.widget
+    if secret and not getattr(widget, "never_drawn", False):
+        unseen = {"autocomplete": "new-password", "spellcheck": "false"}
+        widget = forms.PasswordInput(attrs={**unseen, **widget.attrs})
+    if isinstance(widget, forms.CheckboxInput):
+        theme = "form-check-input"
+    else:
+        theme = "form-select" if isinstance(widget, forms.Select) else "form-control"
+    classes = [widget.attrs.get("class", ""), theme, "is-invalid" if bound.errors else ""]
+    base = element_id(bound)
+    described = [f"{base}_help" if bound.help_text else "", f"{base}_error" if bound.errors else ""]
+    attrs: dict[str, Any] = {
+        "class": " ".join(filter(None, classes)),
+        "aria-describedby": " ".join(filter(None, described)),
+        "aria-invalid": "true" if bound.errors else "",
+        "aria-required": "true" if bound.field.required and kind == "input" else "",
+    }
     attrs = {key: value for key, value in attrs.items() if value}
     if isinstance(widget, SearchableSelect) or type(widget) is forms.Select:
         return render_select(bound, widget, attrs)
     return bound.as_widget(widget=widget, attrs=attrs)
 
 
-def _secret_widget(widget: forms.Widget) -> forms.Widget:
-    """Return a widget that never sends the typed value back, whatever the form declared.
-
-    A widget with `never_drawn` ensures that itself.
-    """
-    if getattr(widget, "never_drawn", False):
-        return widget
-    return forms.PasswordInput(attrs={"autocomplete": "new-password", "spellcheck": "false", **widget.attrs})
-
-
-def _described(bound: BoundField) -> str:
-    base = element_id(bound)
-    return " ".join(
-        filter(None, [f"{base}_help" if bound.help_text else "", f"{base}_error" if bound.errors else ""])
-    )
-
-
-def _groups(bound: BoundField) -> Iterator[tuple[str, list[Choice]]]:
-    """Yield the choices of each group; "" is the group of choices without one."""
+def _get_choices(bound: BoundField) -> list[tuple[str, list[Choice]]]:
+    """Return the choices of each group; "" is the group of choices without one."""
     widget = bound.field.widget
     attrs = bound.build_widget_attrs({"id": bound.auto_id}, widget)
+    choice_help: Mapping[str, Any] = getattr(bound.field, "choice_help", None) or {}
     found: dict[str, list[Choice]] = {}
-    drawn = widget.get_context(bound.html_name, bound.value(), attrs)["widget"]
-    for name, options, _index in drawn["optgroups"]:
-        found.setdefault(str(name or ""), []).extend(_choice(bound, option) for option in options)
-    yield from found.items()
-
-
-def _choice(bound: BoundField, option: Mapping[str, Any]) -> Choice:
-    value = "" if option["value"] is None else str(option["value"])
-    return Choice(
-        id=option["attrs"].get("id", ""),
-        name=option["name"],
-        value=value,
-        label=str(option["label"]),
-        help=str(_extra(bound, "choice_help").get(value, "")),
-        type=option["type"],
-        checked=bool(option["selected"]),
-        disabled=bool(bound.field.disabled or option["attrs"].get("disabled")),
-    )
+    context = widget.get_context(bound.html_name, bound.value(), attrs)["widget"]
+    for group, options, _index in context["optgroups"]:
+        for option in options:
+            value = "" if option["value"] is None else str(option["value"])
+            choice = Choice(
+                id=option["attrs"].get("id", ""),
+                name=option["name"],
+                value=value,
+                label=str(option["label"]),
+                help=str(choice_help.get(value, "")),
+                type=option["type"],
+                checked=bool(option["selected"]),
+                disabled=bool(bound.field.disabled or option["attrs"].get("disabled")),
+            )
+            found.setdefault(str(group or ""), []).append(choice)
+    return list(found.items())
 
 
 def no_synonyms() -> Mapping[str, str]:

@@ -1,6 +1,6 @@
 """PayloadForm: a Django form whose fields are properties of a contract schema, so that it is the body.
 
-Field names are the API's property names, nested ones with dots ("config.username"). Every entity room
+Field names are the API's property names, nested ones with dots ("config.username"). Every entity app
 declares its forms on this base; portal.changes sends what `payload()` or `changes_from()` returns.
 """
 
@@ -23,7 +23,7 @@ PAGE_FIELDS = frozenset(
     {"csrfmiddlewaretoken", "submission", "base", "change", "again", "reason", "confirmation"}
     | {"draft", "draft_token", "draft_secrets", "leave_secret"}
 )
-MAX_STRANGERS = 5
+MAX_UNKNOWN_FIELDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class PayloadForm(forms.Form):
 
     @property
     def left_blank(self) -> list[str]:
-        """Names of the fields that the person decided to leave as they are stored, after typing into them."""
+        """Names of secret fields that the user cleared again to keep the stored values."""
         read: Any = getattr(self.data, "getlist", self.data.get)
         return list(read("leave_secret") or [])
 
@@ -87,15 +87,19 @@ class PayloadForm(forms.Form):
             yield BoundSection(section, [self[name] for name in section.fields if name in self.fields])
 
     def clean(self) -> dict[str, Any]:
-        """Refuses on an update what the contract has no words for: emptying a value that may not be empty.
+        """Refuse unknown fields and, on an update, an emptied value that the contract does not allow.
 
-        How to clear a field is a gap of the documentation (README of the contract, "Gaps"). Refuses a posted
-        name that is no field, too: dropping it would let a script believe that it was sent.
+        How to clear a field is a gap of the documentation (README of the contract, "Gaps"). An unknown field
+        is refused because a script would otherwise believe that it was sent.
         """
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        self._accept_untouched()
-        for stranger in self._strangers()[:MAX_STRANGERS]:
-            self.add_error(None, self._stranger_words(stranger))
+        # A stored value that nobody edited is kept, even if its field would refuse it today.
+        for name in [name for name in self.errors if self.updates and name in self.fields]:
+            if not self.is_secret(name) and self.is_untouched(name):
+                del self.errors[name]
+                self.cleaned_data[name] = self.initial.get(name)
+        for message in self._describe_unknown_fields()[:MAX_UNKNOWN_FIELDS]:
+            self.add_error(None, message)
         for name in self.fields if self.updates else ():
             emptied = not _blank(self.initial.get(name)) and _blank(cleaned.get(name))
             if not emptied or name in self.errors or self.is_untouched(name):
@@ -124,19 +128,21 @@ class PayloadForm(forms.Form):
             if self.differs(name, value, look_up(current, name)):
                 place(body, name, self._outgoing(name, value))
         body |= self.partner_changes(current)
-        if body:
-            self._add_documented_required(body, current)
+        for name in contract.schema(self.schema).get("x-documented-required", []) if body else ():
+            value = look_up(current, name)
+            if name not in body and value is not ABSENT and value is not None:
+                body[name] = value
         return body
 
     def partner_changes(self, current: Mapping[str, Any]) -> dict[str, Any]:
-        """What an update sends for fields in `by_difference`: the contract's add… and remove… partners."""
+        """Return what an update sends for `by_difference`: the contract's add… and remove… partners."""
         return {}
 
     def differs(self, name: str, value: Any, stored: Any) -> bool:
-        """Tell whether the typed value of one field is another than the stored one (ABSENT for none).
+        """Return whether the typed value of a field differs from the stored one (ABSENT for none).
 
         The stored value is compared as this field would read it from an untouched form: browsers change line
-        ends, and fields drop outer blanks, without anybody having edited anything.
+        ends, and fields drop outer blanks, although nothing was edited.
         """
         if self.is_secret(name):
             return not _blank(value) and stored != Sealed(value)
@@ -144,21 +150,21 @@ class PayloadForm(forms.Form):
             return not _blank(value) and value is not False
         wanted = _comparable(value)
         return bool(
-            wanted != _comparable(stored) and wanted != _comparable(self._untouched_value(name, stored))
+            wanted != _comparable(stored) and wanted != _comparable(self.untouched_value(name, stored))
         )
 
     def is_secret(self, name: str) -> bool:
-        """Whether the contract marks the property as secret."""
+        """Return whether the contract marks the property as secret."""
         return tuple(name.split(".")) in contract.secret_paths(self.schema)
 
     @classmethod
     def initial_from(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Initial data of an edit form from an entity's values; secrets stay out."""
+        """Return the initial data of an edit form from an entity's values, without secrets."""
         initial = {}
         for name in [*cls.base_fields, *cls.nested]:
             value = look_up(values, name)
             if isinstance(value, Mapping):
-                # An object of secrets only is drawn empty, and must not count as emptied when it comes back.
+                # An object of secrets only is shown empty, and must not count as emptied when it is posted.
                 value = {key: each for key, each in value.items() if not isinstance(each, Sealed)} or ABSENT
             if value is not ABSENT and not isinstance(value, Sealed):
                 initial[name] = value
@@ -168,18 +174,8 @@ class PayloadForm(forms.Form):
         """Add a refusal of the gateway to the field that it names, or to the form."""
         self.add_error(field if field in self.fields else None, message)
 
-    def _accept_untouched(self) -> None:
-        """Take back the refusals of stored values that nobody edited.
-
-        What a field would refuse today, such as an address from before a rule, must not block other edits.
-        """
-        for name in [name for name in self.errors if self.updates and name in self.fields]:
-            if not self.is_secret(name) and self.is_untouched(name):
-                del self.errors[name]
-                self.cleaned_data[name] = self.initial.get(name)
-
     def typed_initial(self) -> dict[str, Any]:
-        """Return what was typed, valid or not, as initial values of a fresh form; secrets stay out."""
+        """Return what was typed, valid or not, as initial values of a new form, without secrets."""
         self.full_clean()
         return {
             name: self.cleaned_data.get(name, self[name].data)
@@ -188,15 +184,15 @@ class PayloadForm(forms.Form):
         }
 
     def is_untouched(self, name: str) -> bool:
-        """Tell whether what was posted for a field is what a browser posts if nobody edits it."""
+        """Return whether the posted value of a field is the one that a browser posts without an edit."""
         bound = self[name]
         if name in self.left_blank and not bound.data:
             return True
         shown = bound.field.prepare_value(self.initial.get(name))
         return browser_values.is_untouched(bound.field.widget, bound.data, shown)
 
-    def _untouched_value(self, name: str, stored: Any) -> Any:
-        """Return what the field makes of a stored value that comes back from an untouched form."""
+    def untouched_value(self, name: str, stored: Any) -> Any:
+        """Return what the field makes of a stored value that is posted without an edit."""
         field = self.fields[name]
         try:
             return field.clean(get_posted_values(field.widget, field.prepare_value(stored)))
@@ -204,7 +200,7 @@ class PayloadForm(forms.Form):
             return stored
 
     def _offer_stored_choices(self) -> None:
-        """Keep a stored value that a list does not know selectable, instead of losing it to the first one."""
+        """Add stored values that a list does not have to its choices, so that they can stay selected."""
         for name, field in self.fields.items():
             if not isinstance(field, forms.ChoiceField):
                 continue
@@ -215,26 +211,27 @@ class PayloadForm(forms.Form):
                 known = list(field.choices)  # type: ignore[arg-type]
                 field.choices = known + [(value, f"{value} (as stored)") for value in missing]
 
-    def _strangers(self) -> list[str]:
-        """Posted names with a value that no field takes, unless it is the value the entity has anyway."""
-        taken = PAGE_FIELDS | self.fields.keys()
-        return [
-            name
-            for name in self.data
-            if name not in taken
-            and str(self.data[name]).strip() not in ("", str(self.initial.get(name, "")))
-            and not any(_claims(field, own, name) for own, field in self.fields.items())
-        ]
-
-    def _stranger_words(self, name: str) -> str:
-        shown = f"“{name[:60]}”"
-        if name in self.unsupported:
-            return f"Unknown field {shown}. {self.unsupported[name]} Nothing was sent."
-        if name in self.base_fields:
-            return f"The field {shown} does not apply here. Nothing was sent."
-        meant = [own for own in self.fields if own.endswith(f".{name}")]
-        hint = f" Did you mean “{meant[0]}”?" if meant else ""
-        return f"Unknown field {shown}. Nothing was sent.{hint}"
+    def _describe_unknown_fields(self) -> list[str]:
+        """Return a message for each posted name that no field takes, unless the entity has its value."""
+        messages = []
+        for name in self.data:
+            stored = str(self.initial.get(name, ""))
+            if name in PAGE_FIELDS or name in self.fields or str(self.data[name]).strip() in ("", stored):
+                continue
+            # Rows of a table also post under names of their own.
+            claims = {own: getattr(field.widget, "claims", None) for own, field in self.fields.items()}
+            if any(claim and claim(own, name) for own, claim in claims.items()):
+                continue
+            shown = f"“{name[:60]}”"
+            if name in self.unsupported:
+                messages.append(f"Unknown field {shown}. {self.unsupported[name]} Nothing was sent.")
+            elif name in self.base_fields:
+                messages.append(f"The field {shown} does not apply here. Nothing was sent.")
+            else:
+                meant = [own for own in self.fields if own.endswith(f".{name}")]
+                hint = f" Did you mean “{meant[0]}”?" if meant else ""
+                messages.append(f"Unknown field {shown}. Nothing was sent.{hint}")
+        return messages
 
     def _may_be_empty(self, name: str) -> bool:
         body: dict[str, Any] = {}
@@ -246,12 +243,6 @@ class PayloadForm(forms.Form):
     def _outgoing(self, name: str, value: Any) -> Any:
         value = "" if value is None else value
         return Sealed(value) if self.is_secret(name) else value
-
-    def _add_documented_required(self, body: dict[str, Any], current: Mapping[str, Any]) -> None:
-        for name in contract.schema(self.schema).get("x-documented-required", []):
-            value = look_up(current, name)
-            if name not in body and value is not ABSENT and value is not None:
-                body[name] = value
 
 
 def look_up(values: Mapping[str, Any], name: str) -> Any:
@@ -265,17 +256,11 @@ def look_up(values: Mapping[str, Any], name: str) -> Any:
 
 
 def place(body: dict[str, Any], name: str, value: Any) -> None:
-    """Sets a value at a dotted name, making the objects in between."""
+    """Set a value at a dotted name, and create the objects in between."""
     *parents, leaf = name.split(".")
     for part in parents:
         body = body.setdefault(part, {})
     body[leaf] = value
-
-
-def _claims(field: forms.Field, own: str, posted: str) -> bool:
-    """Return whether the field's widget also posts under this name, as rows of a table do."""
-    claims = getattr(field.widget, "claims", None)
-    return bool(claims and claims(own, posted))
 
 
 def _blank(value: Any) -> bool:
@@ -283,7 +268,7 @@ def _blank(value: Any) -> bool:
 
 
 def _comparable(value: Any) -> Any:
-    """Sets of choices compare without order; None and "" are both nothing."""
+    """Return a value for comparison: choices without order, None as ""."""
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return sorted(value)
     return "" if value is None else value

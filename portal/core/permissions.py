@@ -53,14 +53,11 @@ def permissions_by_area(names: Collection[str]) -> dict[str, list[str]]:
 
 def describe_permissions(names: Collection[str]) -> list[tuple[str, list[str]]]:
     """Return what is allowed in each area, in short: ("Merchants", ["view", "create"])."""
-    return [
-        (heading, [PERMISSIONS.get(name).short or _shorten(name) for name in held])
-        for heading, held in permissions_by_area(names).items()
-    ]
-
-
-def _shorten(name: str) -> str:
-    return name.partition(".")[2].replace("update", "change").replace("_", " ")
+    found = []
+    for heading, held in permissions_by_area(names).items():
+        words = [PERMISSIONS.get(name).short or name.partition(".")[2] for name in held]
+        found.append((heading, [word.replace("update", "change").replace("_", " ") for word in words]))
+    return found
 
 
 def within_tenants(names: Collection[str]) -> frozenset[str]:

@@ -220,7 +220,7 @@ class MerchantUserEditForm(MerchantUserForm):
         if name == "multiMerchantAccess" and isinstance(stored, list):
             return {*value} - {self.home} != {*stored} - {self.home}
         if name == "validUntil" and value and parse_datetime(stored):
-            shown = self._untouched_value(name, stored)
+            shown = self.untouched_value(name, stored)
             return parse_datetime(value) not in (parse_datetime(stored), parse_datetime(shown))
         return super().differs(name, value, stored)
 

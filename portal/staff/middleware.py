@@ -86,8 +86,8 @@ def deny_access(request: HttpRequest, needed: str | None) -> HttpResponse:
 def _record_refusal(request: HttpRequest) -> None:
     """Record the refusal that was set while the request was handled. Raises AuditUnavailable.
 
-    What does not exist costs a limited person as much as what lies beyond them: neither time nor a trail that
-    cannot be written tells the two apart.
+    For a limited user, a thing that does not exist takes as long as one outside of their tenants, so that
+    neither the time nor an unwritable trail tells the two apart.
     """
     noted = get_refusal(request)
     if noted and noted.why:
@@ -106,15 +106,10 @@ def record_denial(request: HttpRequest, code: str, why: str) -> None:
         method=str(request.method),
         why=why,
         code=code,
-        connection=_connection(request),
+        connection=str(match.kwargs.get("connection", "")) if match else "",
     )
     if not recorded and code == "beyond_reach":
         check_recording()  # takes as long as the event that the first ones got
-
-
-def _connection(request: HttpRequest) -> str:
-    match = request.resolver_match
-    return str(match.kwargs.get("connection", "")) if match else ""
 
 
 def _step_up_first(request: HttpRequest) -> HttpResponse | None:
