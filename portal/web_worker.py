@@ -76,7 +76,7 @@ class Waiting:
 
     @property
     def is_whole(self) -> bool:
-        """Headers and body are there."""
+        """Whether headers and body have been read."""
         return self.head_end >= 0 and len(self.data) >= self.needed
 
     @property

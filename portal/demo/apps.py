@@ -9,5 +9,5 @@ class DemoConfig(AppConfig):
     name = "portal.demo"
 
     def ready(self) -> None:
-        """Registers the check that production holds nothing of a demo."""
+        """Register the check that production holds nothing of a demo."""
         from portal.demo import checks  # noqa: F401

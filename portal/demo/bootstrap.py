@@ -13,7 +13,7 @@ PASSPHRASE = "demo-passphrase-for-all"  # noqa: S105 - the demo's, printed at ev
 
 
 def ensure_environment() -> Path:
-    """Writes the demo's settings, owner-readable only, unless they exist. Returns where they are.
+    """Write the demo's settings, readable by the owner only, unless they exist; return their path.
 
     Nothing is written where PORTAL_ENV names another kind of portal.
     """

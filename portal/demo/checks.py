@@ -15,8 +15,10 @@ from provisioning.credentials.models import Connection
 def find_leftovers() -> list[str]:
     """Return a sentence for each leftover of a demo in the database; [] without tables."""
     try:
-        found = [f"“{name}” is a person of the demo: remove them." for name in _demo_people()]
-        return found + [f"Connection “{slug}” does not use https." for slug in _plain_connections()]
+        people = User.objects.filter(is_demo=True).values_list("username", flat=True)
+        plain = Connection.objects.exclude(base_url__startswith="https://").values_list("slug", flat=True)
+        found = [f"“{name}” is a person of the demo: remove them." for name in people]
+        return found + [f"Connection “{slug}” does not use https." for slug in plain]
     except DatabaseError:
         return []  # without database or tables nobody signs in either; /healthz/ready reports it
 
@@ -30,15 +32,7 @@ def check_no_demo(*, databases: Sequence[str] | None = None, **_: Any) -> list[C
 
 
 def require_no_demo() -> None:
-    """Raises ImproperlyConfigured if a demo left anything in production: the portal does not start."""
+    """Raise ImproperlyConfigured if a demo left anything in production, so that the portal does not start."""
     found = find_leftovers() if settings.PRODUCTION else []
     if found:
         raise ImproperlyConfigured("Demo credentials are refused in production. " + " ".join(found))
-
-
-def _demo_people() -> list[str]:
-    return list(User.objects.filter(is_demo=True).values_list("username", flat=True))
-
-
-def _plain_connections() -> list[str]:
-    return list(Connection.objects.exclude(base_url__startswith="https://").values_list("slug", flat=True))

@@ -1,4 +1,4 @@
-"""Keeps the demo's processes: starts them, waits until they answer, and leaves none behind."""
+"""The demo's processes: start them, wait until they respond, and stop them all at the end."""
 
 import contextlib
 import ctypes
@@ -19,7 +19,7 @@ FIRST_PAUSE, LONGEST_PAUSE, A_WHILE = 1.0, 60.0, 30.0
 _PR_SET_PDEATHSIG = 1
 
 
-class HouseholdError(Exception):
+class DemoError(Exception):
     """The demo cannot run. The message gives the reason."""
 
 
@@ -61,7 +61,7 @@ class ProcessGroup:
         quiet: bool = False,
         again: bool = False,
     ) -> None:
-        """Starts `python arguments…`. What it prints is shown, of a `quiet` one its errors only.
+        """Start `python arguments…` and show its output; for a `quiet` one, only its errors.
 
         If it ends by itself, the rest ends too; one to be started `again` is, and the rest goes on.
         """
@@ -70,28 +70,28 @@ class ProcessGroup:
         self.children[name] = Child(command, own, quiet, again, process, time.monotonic())
 
     def wait_for(self, name: str, port: int, path: str, *, seconds: float = 60.0) -> None:
-        """Returns when `path` is answered below 400. HouseholdError if the child ends or is too slow."""
+        """Returns when `path` is answered below 400. DemoError if the child ends or is too slow."""
         limit = time.monotonic() + seconds
         while not _answers(port, path):
             if self.children[name].process.poll() is not None:
-                raise HouseholdError(f"{name} did not start; what it printed above says why.")
+                raise DemoError(f"{name} did not start; what it printed above says why.")
             if time.monotonic() > limit:
-                raise HouseholdError(f"{name} did not answer {path} within {seconds:.0f} seconds.")
+                raise DemoError(f"{name} did not answer {path} within {seconds:.0f} seconds.")
             time.sleep(0.05)
 
     def watch(self) -> None:
-        """Waits for Ctrl-C or SIGTERM (KeyboardInterrupt). HouseholdError if a child ends that all need."""
+        """Waits for Ctrl-C or SIGTERM (KeyboardInterrupt). DemoError if a child ends that all need."""
         while True:
             for name, child in self.children.items():
                 if child.process.poll() is None:
                     continue
                 if not child.again:
-                    raise HouseholdError(f"{_has_ended(name, child)}; the rest ends too.")
+                    raise DemoError(f"{_has_ended(name, child)}; the rest ends too.")
                 _handle_exit(name, child)
             time.sleep(0.2)
 
     def _end(self) -> None:
-        """Asks every child to end, last started first, and kills the group of one that does not."""
+        """Ask every child to end, last started first, and kill the group of one that does not."""
         started = [child.process for child in reversed(self.children.values())]
         for process in started:
             with contextlib.suppress(ProcessLookupError):
@@ -117,7 +117,7 @@ def _record_start(command: list[str], environment: dict[str, str], quiet: bool) 
 
 
 def _handle_exit(name: str, child: Child) -> None:
-    """Starts an ended child again after its pause."""
+    """Start an ended child again after its pause."""
     now = time.monotonic()
     if child.due is None:
         steady = not child.pause or now - child.started > A_WHILE
@@ -141,13 +141,13 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def check_port(port: int, variable: str) -> None:
-    """Raises HouseholdError if something else listens on the loopback port already."""
+    """Raise DemoError if another program listens on the loopback port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            raise HouseholdError(
+            raise DemoError(
                 f"Port {port} is taken, perhaps by another demo. Choose one: make run {variable}=…"
             ) from None
 
@@ -169,5 +169,5 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _die_with_parent() -> None:  # pragma: no cover - runs between fork and exec
-    """Asks Linux to end this child when the demo is killed outright, so that no orphan keeps the port."""
+    """Have Linux end this child when the demo is killed, so that no orphan keeps the port."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

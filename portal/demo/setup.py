@@ -15,7 +15,7 @@ from django.utils.crypto import salted_hmac
 
 from portal.audit.recording import ObjectRef, origin_system, record_event
 from portal.demo.bootstrap import PASSPHRASE
-from portal.demo.processes import HouseholdError
+from portal.demo.processes import DemoError
 from portal.staff.models import User
 from portal.staff.roles import ADMIN, AGENT, MANAGER
 from portal.staff.services import create_user, set_password
@@ -58,7 +58,7 @@ def ensure_database() -> None:
 
 
 def ensure_static() -> None:
-    """Collects and compresses the static files when one of them changed since the last time."""
+    """Collect and compress the static files if one of them has changed."""
     state, stamp = _static_state(), Path(settings.DATA_DIR) / "static.stamp"
     if not stamp.is_file() or stamp.read_text() != state or not Path(settings.STATIC_ROOT).is_dir():
         call_command("collectstatic", verbosity=0, interactive=False, clear=True)
@@ -127,11 +127,11 @@ def _ref(connection: Connection) -> ObjectRef:
 
 
 def _gateway_command(*arguments: str) -> dict[str, Any]:
-    """Runs a command of the embedded gateway and reads the JSON it prints. Raises HouseholdError."""
+    """Run a command of the embedded gateway and return the JSON it prints. Raises DemoError."""
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments]
     done = subprocess.run(command, env=get_gateway_environment(), capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
-        raise HouseholdError(f"{arguments[0]} failed: {done.stderr.strip()[-500:]}")
+        raise DemoError(f"{arguments[0]} failed: {done.stderr.strip()[-500:]}")
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
 

@@ -1,4 +1,4 @@
-"""Keeps a form whose answer was a refusal or an error, and forgets the draft of one that was taken."""
+"""Keep a form that was refused or failed, and discard the draft of one that was accepted."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 class FormDraftMiddleware:
-    """Looks at the answers to posted forms that carry a draft token."""
+    """Check the responses to posted forms that carry a draft token."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response

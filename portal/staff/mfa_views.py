@@ -37,7 +37,7 @@ class _Recorded:
     request: HttpRequest
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Raises AuditUnavailable."""
+        """Save and record the change. Raises AuditUnavailable."""
         with transaction.atomic():
             response: HttpResponse = super().form_valid(form)  # type: ignore[misc]
             record_event(action=self.action, origin=origin_of(self.request), message=WORDS[self.factor])

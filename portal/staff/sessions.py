@@ -72,7 +72,7 @@ class SessionSavingMiddleware(SessionMiddleware):
 
 
 class SessionLimitsMiddleware:
-    """Ends a session that was idle or open for too long, before anybody looks at who it belongs to."""
+    """End a session that was idle or open for too long, before anything reads its user."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

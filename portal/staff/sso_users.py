@@ -33,14 +33,17 @@ def get_person_from_claims(
 ) -> User:
     """Return the user of `claims` with the role of their groups; create one if `person` is None.
 
-    Raises ProviderRefused for somebody without a role or disabled, AuditUnavailable.
+    Raises ProviderRefused for a disabled user or one without a role, and AuditUnavailable.
     """
     role = get_role_from_claims(claims)
     if person is not None and not StaffBackend().user_can_authenticate(person):
         raise ProviderRefused("Your account in this portal is disabled.", "disabled", 403)
     if not role:
         if person is not None:
-            _access_end(person)
+            with transaction.atomic():
+                end_all_sessions(origin=origin_system(_SYSTEM), person=person)
+                with suppress(StaffRefused):  # the last admin keeps the role
+                    withdraw_role(origin=origin_system(_SYSTEM), person=person)
         raise ProviderRefused("You are not in a group that has access to this portal.", "no_group", 403)
     try:
         if person is None:
@@ -49,15 +52,6 @@ def get_person_from_claims(
         return User.objects.get(pk=person.pk)
     except StaffRefused as refusal:
         raise ProviderRefused(str(refusal), "role", 403) from refusal
-
-
-def _access_end(person: User) -> None:
-    """End the sessions and the role of a user who is no longer in any group."""
-    origin = origin_system(_SYSTEM)
-    with transaction.atomic():
-        end_all_sessions(origin=origin, person=person)
-        with suppress(StaffRefused):
-            withdraw_role(origin=origin, person=person)
 
 
 def get_role_from_claims(claims: dict[str, Any]) -> str:
@@ -75,7 +69,11 @@ def get_role_from_claims(claims: dict[str, Any]) -> str:
 
 
 def _create_person(account: SocialAccount, claims: dict[str, Any], role: str) -> User:
-    username, first, last = _names_free(claims)
+    """Create a user with the names of the claims, made distinct from those of other users."""
+    username = _find_free_username(_text(claims, "preferred_username"))
+    first, last = _text(claims, "given_name"), _text(claims, "family_name")
+    if find_namesake(User(username=username, first_name=first, last_name=last)):
+        last = f"{last[: 147 - len(username)]} ({username})".strip()
     try:
         with transaction.atomic():
             person = create_user(
@@ -96,16 +94,7 @@ def _create_person(account: SocialAccount, claims: dict[str, Any], role: str) ->
         ) from error
 
 
-def _names_free(claims: dict[str, Any]) -> tuple[str, str, str]:
-    """Return username, first and last name; with the username if another user has this name."""
-    username = _username_free(_text(claims, "preferred_username"))
-    first, last = _text(claims, "given_name"), _text(claims, "family_name")
-    if find_namesake(User(username=username, first_name=first, last_name=last)):
-        last = f"{last[: 147 - len(username)]} ({username})".strip()
-    return username, first, last
-
-
-def _username_free(wanted: str) -> str:
+def _find_free_username(wanted: str) -> str:
     """Return a username like the one at the provider, with a number if it is taken."""
     name = re.sub(r"[^\w.@+-]", "", wanted, flags=re.ASCII)[:140] or "person"
     taken = {

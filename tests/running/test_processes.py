@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from portal.demo import processes
-from portal.demo.processes import HouseholdError, ProcessGroup
+from portal.demo.processes import DemoError, ProcessGroup
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_a_child_that_keeps_ending_is_started_again_after_longer_and_longer_paus
         home.start("The one that all need", "-c", until, environment=os.environ)
         writing = f"open({str(log)!r}, 'a').write('x')"
         home.start("The other", "-c", writing, environment=os.environ, again=True)
-        with pytest.raises(HouseholdError, match=r"all need ended by itself .*; the rest ends too"):
+        with pytest.raises(DemoError, match=r"all need ended by itself .*; the rest ends too"):
             home.watch()
         child = home.children["The other"]
         assert child.pause == processes.LONGEST_PAUSE and len(log.read_text()) >= 4

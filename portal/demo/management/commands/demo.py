@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from portal.demo import setup
-from portal.demo.processes import HouseholdError, ProcessGroup, check_port
+from portal.demo.processes import DemoError, ProcessGroup, check_port
 
 WELCOME = """
   Provisioning Portal   {portal}
@@ -30,7 +30,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Returns after Ctrl-C or SIGTERM. Raises CommandError if anything ends or fails before."""
+        """Run until Ctrl-C or SIGTERM. Raises CommandError if anything ends or fails before."""
         if settings.PORTAL_ENV != "demo":
             raise CommandError(
                 f"This portal is configured for {settings.PORTAL_ENV}; a demo keeps away from it."
@@ -41,7 +41,7 @@ class Command(BaseCommand):
                 self._run(household, *ports)
         except KeyboardInterrupt:
             self.stdout.write("\nEnded. The data is kept.")
-        except HouseholdError as error:
+        except DemoError as error:
             raise CommandError(str(error)) from None
 
     def _run(self, household: ProcessGroup, port: int, sandbox_port: int) -> None:

@@ -29,7 +29,7 @@ class Command(AuditCommand):
         parser.add_argument("--reason", default="", help="the reason; required with --accept, and recorded")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Raises CommandError while something does not agree, and for an unknown person."""
+        """Raise CommandError while a row does not fit its seal, and for an unknown user."""
         if options["accept"]:
             self._accept(options["accept"], options["reason"].strip())
         elif found := find_disagreements():

@@ -11,7 +11,7 @@ from portal.staff.mfa_resets import remove_second_factor
 
 
 class Command(BaseCommand):
-    """Removes every second factor of a person, on record."""
+    """Remove every second factor of a user. Recorded."""
 
     help = "Removes every second factor of a person and ends their sessions."
 
@@ -21,7 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("--reason", required=True)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Removes them. Raises CommandError if there are none."""
+        """Remove them. Raises CommandError if there are none."""
         person = find_person(options["username"])
         if person is None:
             raise CommandError("There is no person with this username.")

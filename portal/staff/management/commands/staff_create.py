@@ -15,7 +15,7 @@ from portal.staff.services import StaffRefused, create_user, set_password
 
 
 class Command(BaseCommand):
-    """Adds a person from the server's console."""
+    """Create a user from the server's console."""
 
     help = "Adds a person. Without --passphrase-stdin prints the path of a one-time link to set a password."
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Adds the person. Raises CommandError if it is not possible."""
+        """Create the user. Raises CommandError if it is not possible."""
         origin = origin_system("staff_create")
         names = {name: options[name] for name in ("username", "role", "first_name", "last_name", "email")}
         try:
