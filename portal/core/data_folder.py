@@ -18,7 +18,7 @@ ID_FILE = "folder-id"
 
 
 def get_folder_id() -> str:
-    """Return the id of the data folder, made by whoever asks first; "" where it cannot be written."""
+    """Return the id of the data folder and create it at first; "" if it cannot be written."""
     path = Path(settings.DATA_DIR) / ID_FILE
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -129,7 +129,7 @@ def save_posted(
 
 
 def autosave(request: HttpRequest) -> OpenDraft | None:
-    """Keep what a page sends by itself while somebody types: no secrets, only which of them were typed."""
+    """Keep what a page sends while the user types: no secrets, only which of them were typed."""
     token = posted_token(request)
     return _saved(request, token, request.POST, with_secrets=False) if token else None
 

@@ -1,4 +1,4 @@
-"""Saving a draft while somebody types, discarding one, and the page of a form without a valid token."""
+"""Save a draft while the user types, discard one, and show the page of a form without a valid token."""
 
 import uuid
 
@@ -14,7 +14,7 @@ from portal.form_drafts.services import autosave, discard_draft, save_posted
 
 
 class SaveDraft(PortalView):
-    """POST /drafts/save/: what a page sends by itself while somebody types."""
+    """POST /drafts/save/: what a page sends while the user types."""
 
     access = SIGNED_IN
     http_method_names = ["post"]

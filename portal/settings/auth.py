@@ -25,7 +25,7 @@ ACCOUNT_SESSION_REMEMBER = False
 # Attempts are counted in portal.staff.login_throttle instead, and portal.staff.login_queue bounds the work.
 ACCOUNT_RATE_LIMITS = {"login": "", "single_sign_on": "120/m/ip"}
 # How many may wait to sign in, in each worker process: four of its threads are left for pages.
-SIGN_IN_ROOM = max(1, env.int("WEB_THREADS", default=24) - 4)
+LOGIN_QUEUE_CAPACITY = max(1, env.int("WEB_THREADS", default=24) - 4)
 # Wrong passwords before a name, or an address, has to wait, and for how many seconds.
 LOGIN_ATTEMPTS = env.int("LOGIN_ATTEMPTS", old="SIGN_IN_ATTEMPTS", default=5)
 LOGIN_ADDRESS_ATTEMPTS = env.int("LOGIN_ADDRESS_ATTEMPTS", old="SIGN_IN_ADDRESS_ATTEMPTS", default=100)
@@ -40,7 +40,7 @@ PERSON_REQUESTS_PER_MINUTE = env.int("PERSON_REQUESTS_PER_MINUTE", default=1200)
 
 # Roles that need a second factor; * is everybody.
 MFA_ROLES = env.list("MFA_ROLES", old="SECOND_FACTOR_ROLES", default=["*"] if PRODUCTION else [], spaces=True)
-# Days after which somebody signs off anew who may do what; 0: nobody is reminded.
+# Days after which the next access review is due; 0 for no reminders.
 ACCESS_REVIEW_DAYS = env.int("ACCESS_REVIEW_DAYS", default=92)
 ACCOUNT_FORMS = {
     "login": "portal.staff.password_forms.SignInForm",

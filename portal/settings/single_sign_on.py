@@ -11,7 +11,7 @@ OIDC_CLIENT_SECRET = env.secret("OIDC_CLIENT_SECRET")
 OIDC_NAME = env("OIDC_NAME", default="single sign-on")
 OIDC_SCOPES = env.list("OIDC_SCOPES", default=["openid", "profile", "email"])
 OIDC_GROUPS_CLAIM = env("OIDC_GROUPS_CLAIM", default="groups")
-# Whoever is in several groups gets the role of the one that is named first.
+# A user in several groups gets the role of the one that is named first.
 OIDC_ROLE_GROUPS = dict(pair.rpartition("=")[::2] for pair in env.list("OIDC_ROLE_GROUPS", spaces=True))
 OIDC_TRUST_SECOND_FACTOR = env.bool("OIDC_TRUST_SECOND_FACTOR", default=False)
 OIDC_CA_FILE = env("OIDC_CA_FILE", default="")

@@ -1,1 +1,1 @@
-"""Who may: people, roles, permissions, sign-in and the check at the door."""
+"""Users, roles, permissions, tenant access, sign-in and access control."""

@@ -79,7 +79,7 @@ class AccessFileView(PortalView):
             signed_in = row.person.last_login.strftime("%Y-%m-%d %H:%M") if row.person.last_login else ""
             told = [row.person.username, row.person.called, row.role, "; ".join(row.places), signed_in]
             may = dict(row.cells)
-            cells = ["; ".join(may.get(room, ())) for room in get_areas()]
+            cells = ["; ".join(may.get(area, ())) for area in get_areas()]
             writer.writerow([defuse_cell(text) for text in [*told, *cells]])
         return response
 

@@ -12,7 +12,7 @@ from django.urls import include, path
 from portal.core.trusted_proxies import get_address
 from portal.core.view_access import PUBLIC, SIGNED_IN, allow
 from portal.staff.idp_mfa import signs_in_elsewhere
-from portal.staff.login_queue import TURNSTILE, TooBusy
+from portal.staff.login_queue import LOGIN_QUEUE, TooBusy
 from portal.staff.login_throttle import address_slot, are_attempts_used_up
 from portal.staff.password_confirmation import OwnPasswordForm
 from portal.staff.pending_login import cancel_invalid_login
@@ -38,7 +38,7 @@ class SignInPage(views.LoginView):  # type: ignore[misc]
             refused: HttpResponseBase = super().post(request, *args, **kwargs)
             return refused
         try:
-            with TURNSTILE.passing(address):
+            with LOGIN_QUEUE.wait_for_turn(address):
                 response: HttpResponseBase = super().post(request, *args, **kwargs)
                 return response
         except TooBusy:

@@ -78,7 +78,7 @@ class StaffAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def login(self, request: HttpRequest, user: User) -> None:
         """Sign the user in and record it, both or neither.
 
-        Not somebody who was disabled, or whose sessions were ended, since the first step.
+        Refuse users who were disabled, or whose sessions were ended, since the first step.
         """
         with transaction.atomic():
             now = User.objects.select_for_update().get(pk=user.pk)

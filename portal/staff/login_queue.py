@@ -33,10 +33,10 @@ class _Ticket:
 
 @dataclass(slots=True)
 class ConcurrencyLimit:
-    """Admit `at_once` requests at a time while up to `room` are admitted or wait."""
+    """Admit `at_once` requests at a time while up to `capacity` are admitted or wait."""
 
     at_once: int
-    room: int
+    capacity: int
     _changed: Condition = field(default_factory=Condition)
     _waiting: OrderedDict[str, deque[_Ticket]] = field(default_factory=OrderedDict)
     _admitted: list[_Ticket] = field(default_factory=list)
@@ -44,10 +44,10 @@ class ConcurrencyLimit:
     @property
     def left(self) -> int:
         """The number of free places."""
-        return self.room - len(self._admitted) - sum(map(len, self._waiting.values()))
+        return self.capacity - len(self._admitted) - sum(map(len, self._waiting.values()))
 
     @contextmanager
-    def passing(self, address: str = "") -> Iterator[None]:
+    def wait_for_turn(self, address: str = "") -> Iterator[None]:
         """Wait for a turn. Raise TooBusy if there is no place, or after LONGEST_WAIT seconds."""
         with self._changed:
             ticket = self._enter(address)
@@ -100,4 +100,4 @@ class ConcurrencyLimit:
             self._changed.notify_all()
 
 
-TURNSTILE = ConcurrencyLimit(at_once=1, room=settings.SIGN_IN_ROOM)
+LOGIN_QUEUE = ConcurrencyLimit(at_once=1, capacity=settings.LOGIN_QUEUE_CAPACITY)

@@ -160,7 +160,7 @@ def wrap_secret(one: Authenticator) -> str:
 class SecondFactors(EncryptedField):
     """Secrets of apps and seeds of recovery codes, which allauth keeps in a JSON column.
 
-    One somebody is about to set up rests in their session; if the key goes meanwhile, they scan a new one.
+    A secret that is being set up is in the session. If its key is removed, the user scans a new one.
     """
 
     def __init__(self) -> None:

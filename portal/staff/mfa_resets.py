@@ -1,7 +1,7 @@
 """Remove a user's second factor: one admin requests it, another approves; both are recorded.
 
-Whoever could do it alone could, with a one-time link, take over any account. Where there is no second admin
-the way is `manage.py second_factor_reset` on the server.
+An admin who could do both could take over any account with a one-time link. Without a second admin, use
+`manage.py second_factor_reset` on the server.
 """
 
 from datetime import timedelta
@@ -55,8 +55,8 @@ def request_mfa_reset(*, by: User, origin: Origin, person: User, reason: str) ->
 def approve_mfa_reset(*, by: User, origin: Origin, person: User) -> None:
     """Approve: remove every second factor of `person` and end their sessions.
 
-    Raises StaffRefused if nothing is asked for any more, or by somebody whom the one who asked has in hand
-    (portal.staff.approver_rules); AuditUnavailable.
+    Raises StaffRefused if there is no open request or `by` is not independent of the admin who asked
+    (portal.staff.approver_rules), and AuditUnavailable.
     """
     with transaction.atomic():
         lock_staff()

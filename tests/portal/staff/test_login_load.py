@@ -57,10 +57,10 @@ def test_a_wrong_password_costs_one_hash_whoever_is_named_and_none_once_locked(h
 
 
 def test_one_passes_some_wait_and_the_others_are_told_at_once():
-    turnstile, inside, most, free = ConcurrencyLimit(at_once=1, room=3), [], [], threading.Event()
+    login_queue, inside, most, free = ConcurrencyLimit(at_once=1, capacity=3), [], [], threading.Event()
 
     def through():
-        with turnstile.passing():
+        with login_queue.wait_for_turn():
             inside.append(1)
             most.append(len(inside))
             free.wait(20)
@@ -68,12 +68,12 @@ def test_one_passes_some_wait_and_the_others_are_told_at_once():
 
     with ThreadPoolExecutor(3) as threads:
         passing = [threads.submit(through) for _ in range(3)]
-        until(lambda: turnstile.left == 0)
-        with pytest.raises(TooBusy), turnstile.passing():
+        until(lambda: login_queue.left == 0)
+        with pytest.raises(TooBusy), login_queue.wait_for_turn():
             pass
         free.set()
         assert [one.result() for one in passing] == [None] * 3
-    assert most == [1, 1, 1] and turnstile.left == 3
+    assert most == [1, 1, 1] and login_queue.left == 3
 
 
 def until(true):
@@ -84,12 +84,12 @@ def until(true):
         time.sleep(0.01)
 
 
-def test_whoever_finds_no_room_is_told_to_come_back_and_loses_no_attempt(person, monkeypatch):
+def test_a_full_login_queue_answers_503_and_costs_no_attempt(person, monkeypatch):
     person("ana", "Support agent", PASSPHRASE)
-    full = ConcurrencyLimit(at_once=1, room=1)
-    monkeypatch.setattr("portal.staff.account_urls.TURNSTILE", full)
+    full = ConcurrencyLimit(at_once=1, capacity=1)
+    monkeypatch.setattr("portal.staff.account_urls.LOGIN_QUEUE", full)
     login = {"login": "ana", "password": PASSPHRASE}
-    with full.passing():
+    with full.wait_for_turn():
         answer = Client().post(LOGIN, login)
         assert answer.status_code == 503 and answer["Retry-After"] == "5"
         assert b"did not count as an attempt" in answer.content and not Event.objects.exists()
@@ -98,19 +98,19 @@ def test_whoever_finds_no_room_is_told_to_come_back_and_loses_no_attempt(person,
 
 
 class Queue:
-    """A Turnstile whose visitors wait in threads; `passed` are the addresses in the order they passed."""
+    """A login queue whose requests wait in threads; `passed` are the addresses in the order they passed."""
 
-    def __init__(self, room):
-        self.turnstile, self.passed, self.refused = ConcurrencyLimit(at_once=1, room=room), [], []
+    def __init__(self, capacity):
+        self.login_queue, self.passed, self.refused = ConcurrencyLimit(at_once=1, capacity=capacity), [], []
         self._free, self._threads = threading.Semaphore(0), []
 
     def come(self, address):
         """One more visitor from `address` has come: admitted, waiting or refused when this returns."""
-        before = len(self.refused), self.turnstile.left
+        before = len(self.refused), self.login_queue.left
 
         def visit():
             try:
-                with self.turnstile.passing(address):
+                with self.login_queue.wait_for_turn(address):
                     self._free.acquire(timeout=20)
                     self.passed.append(address)
             except TooBusy:
@@ -119,7 +119,7 @@ class Queue:
         thread = threading.Thread(target=visit)
         thread.start()
         self._threads.append(thread)
-        until(lambda: (len(self.refused), self.turnstile.left) != before)
+        until(lambda: (len(self.refused), self.login_queue.left) != before)
 
     def open(self):
         """Lets everybody through, one by one."""
@@ -129,20 +129,20 @@ class Queue:
 
 
 def test_one_address_may_fill_the_queue_and_gives_way_to_others():
-    queue = Queue(room=6)
+    queue = Queue(capacity=6)
     for _ in range(7):
         queue.come("office")
-    assert queue.refused == ["office"] and queue.turnstile.left == 0
+    assert queue.refused == ["office"] and queue.login_queue.left == 0
     for address in ("home", "train", "home"):
         queue.come(address)
     assert queue.refused == ["office"] * 4
     queue.open()
     assert queue.passed == ["office", "office", "home", "train", "office", "home"]
-    assert queue.turnstile.left == 6
+    assert queue.login_queue.left == 6
 
 
 def test_a_queue_of_many_addresses_refuses_one_more():
-    queue = Queue(room=4)
+    queue = Queue(capacity=4)
     for address in ("one", "two", "three", "four", "five"):
         queue.come(address)
     assert queue.refused == ["five"]
@@ -152,24 +152,24 @@ def test_a_queue_of_many_addresses_refuses_one_more():
 
 def test_nobody_waits_for_ever(monkeypatch):
     monkeypatch.setattr("portal.staff.login_queue.LONGEST_WAIT", 0.1)
-    turnstile = ConcurrencyLimit(at_once=1, room=3)
-    with turnstile.passing("one"):
-        with pytest.raises(TooBusy), turnstile.passing("two"):
+    login_queue = ConcurrencyLimit(at_once=1, capacity=3)
+    with login_queue.wait_for_turn("one"):
+        with pytest.raises(TooBusy), login_queue.wait_for_turn("two"):
             pass
-        assert turnstile.left == 2
-    assert turnstile.left == 3
+        assert login_queue.left == 2
+    assert login_queue.left == 3
 
 
 def test_an_address_over_its_limit_takes_no_place_and_writes_nothing(person, settings, monkeypatch):
     person("ana", "Support agent", PASSPHRASE)
     settings.LOGIN_ADDRESS_ATTEMPTS = 2
-    full = ConcurrencyLimit(at_once=1, room=1)
+    full = ConcurrencyLimit(at_once=1, capacity=1)
     flood = Client(REMOTE_ADDR="192.0.2.1")
     for number in range(2 + 20):
         flood.post(LOGIN, {"login": f"name{number}", "password": "wrong"})
-    monkeypatch.setattr("portal.staff.account_urls.TURNSTILE", full)
+    monkeypatch.setattr("portal.staff.account_urls.LOGIN_QUEUE", full)
     recorded = Event.objects.count()
-    with full.passing("192.0.2.1"), CaptureQueriesContext(connection) as queries:
+    with full.wait_for_turn("192.0.2.1"), CaptureQueriesContext(connection) as queries:
         answer = flood.post(LOGIN, {"login": "ana", "password": PASSPHRASE})
     assert answer.status_code == 200 and b"Too many failed attempts" in answer.content
     assert Event.objects.count() == recorded

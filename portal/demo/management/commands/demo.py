@@ -37,32 +37,32 @@ class Command(BaseCommand):
             )
         ports = _port("PORT", 8000), _port("SANDBOX_PORT", 8001)
         try:
-            with ProcessGroup() as household:
-                self._run(household, *ports)
+            with ProcessGroup() as processes:
+                self._run(processes, *ports)
         except KeyboardInterrupt:
             self.stdout.write("\nEnded. The data is kept.")
         except DemoError as error:
             raise CommandError(str(error)) from None
 
-    def _run(self, household: ProcessGroup, port: int, sandbox_port: int) -> None:
+    def _run(self, processes: ProcessGroup, port: int, sandbox_port: int) -> None:
         check_port(port, "PORT")
         check_port(sandbox_port, "SANDBOX_PORT")
         self.stdout.write("Preparing the demo …")
         setup.ensure_database()
         setup.ensure_gateway(base_url=f"http://127.0.0.1:{sandbox_port}/api/provisioning")
-        self._start_gateway(household, sandbox_port)
+        self._start_gateway(processes, sandbox_port)
         setup.ensure_people()
         setup.ensure_static()
         connections.close_all()
-        self._start_portal(household, port)
-        household.wait_for("The embedded gateway", sandbox_port, "/")
-        household.wait_for("The portal", port, "/healthz/ready")
-        self._start_worker(household)
+        self._start_portal(processes, port)
+        processes.wait_for("The embedded gateway", sandbox_port, "/")
+        processes.wait_for("The portal", port, "/healthz/ready")
+        self._start_worker(processes)
         self._welcome(port, sandbox_port)
-        household.watch()
+        processes.watch()
 
-    def _start_gateway(self, household: ProcessGroup, port: int) -> None:
-        household.start(
+    def _start_gateway(self, processes: ProcessGroup, port: int) -> None:
+        processes.start(
             "The embedded gateway",
             str(settings.BASE_DIR / "manage.py"),
             "sandbox_serve",
@@ -72,23 +72,23 @@ class Command(BaseCommand):
             quiet=True,
         )
 
-    def _start_portal(self, household: ProcessGroup, port: int) -> None:
+    def _start_portal(self, processes: ProcessGroup, port: int) -> None:
         own = {"PORTAL_BIND": f"127.0.0.1:{port}", "DJANGO_SETTINGS_MODULE": "portal.settings"}
-        household.start(
+        processes.start(
             "The portal",
             *("-m", "gunicorn", "-c", "python:portal.serving", "portal.wsgi"),
             environment={**os.environ, "WEB_LOG_LEVEL": "warning", "WEB_DRAIN_SECONDS": "0", **own},
         )
         if settings.AUDIT_FORWARD_TO or settings.AUDIT_ANCHOR_FORWARD_TO:
-            household.start(
+            processes.start(
                 "The audit stream",
                 *(str(settings.BASE_DIR / "manage.py"), "audit_stream"),
                 environment={**os.environ, **own},
                 again=True,
             )
 
-    def _start_worker(self, household: ProcessGroup) -> None:
-        household.start(
+    def _start_worker(self, processes: ProcessGroup) -> None:
+        processes.start(
             "The worker",
             *(str(settings.BASE_DIR / "manage.py"), "tasks_work"),
             environment=dict(os.environ),
