@@ -39,7 +39,7 @@
       sending = new AbortController();
       var options = { method: "POST", body: content(), redirect: "manual", signal: sending.signal };
       if (last) options = { method: "POST", body: content(), redirect: "manual", keepalive: true };
-      /* Nobody can type behind a dialog: when it opened, the field that lost the focus reported its change.
+      /* Users cannot type behind a dialog: when it opened, the field that lost the focus reported its change.
          The draft is saved, but the header says that this does not keep the session alive. */
       var unattended = Boolean(document.querySelector("dialog:modal"));
       if (unattended) options.headers = { "X-Portal-Poll": "1" };
@@ -71,7 +71,7 @@
   }
 
   document.querySelectorAll("input[name=draft_token]").forEach(function (token) {
-    /* This page is the answer to a post: Back and reload shall find the form, not a page that has expired. */
+    /* This page is the answer to a post: Back and reload must find the form, not a page that has expired. */
     if (token.dataset.draftPage) history.replaceState(history.state, "", token.dataset.draftPage);
     if (token.dataset.draftSave) watch(token);
   });

@@ -35,7 +35,7 @@
   /* ---- forms: sent once, not lost by accident ------------------------------------------------------------ */
   function guard(form) {
     var sent = false, changed = false;
-    /* Nobody misses half a password: forms outside the frame are left without asking. */
+    /* Forms outside the layout are left without asking: half a password is no loss. */
     var watched = !form.closest(".page-center") && !form.hasAttribute("data-unwatched");
     form.addEventListener("input", function () { changed = true; });
     form.addEventListener("change", function () { changed = true; });
@@ -225,13 +225,13 @@
     setInterval(look, Math.min(5000, limit / 10));
   }
 
-  /* ---- work in progress: the box is drawn anew every data-poll seconds, until it no longer says so ---------- */
+  /* ---- work in progress: the box is reloaded every data-poll seconds while it has the attribute ---------- */
   function poll(box) {
     var pause = Number(box.dataset.poll) * 1000, longest = 30000;
     function later() { setTimeout(look, pause); }
     function look() {
       if (document.hidden) { later(); return; }
-      /* The header says that nobody clicked: looking on does not keep a session alive. */
+      /* The header marks a request without a click: it does not keep a session alive. */
       fetch(location.href, { redirect: "manual", headers: { "X-Portal-Poll": "1" } })
         .then(function (answer) { return answer.ok ? answer.text() : Promise.reject(); })
         .then(show)

@@ -1,4 +1,4 @@
-/* Offers the browser's time zone to somebody whose times are shown in UTC, once in each browser.
+/* Offer the browser's time zone to users whose times are shown in UTC, once in each browser.
    Hook: form[data-zone-offer] with [data-zone], [data-zone-keep] and a field named timezone. */
 (function () {
   "use strict";
