@@ -35,7 +35,7 @@ def test_a_property_that_is_left_out_says_why():
 
 def test_a_property_of_the_other_type_of_user_is_refused_as_the_gateway_would():
     (words,) = refusals(MerchantUserCreateForm, API_USER | {"permissions": "frontend.blacklist.show"})
-    assert words == "“permissions” does not apply here. Nothing was sent."
+    assert words == "The field “permissions” does not apply here. Nothing was sent."
 
 
 def test_an_endless_list_of_unknown_names_is_cut_short():
