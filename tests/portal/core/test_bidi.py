@@ -42,7 +42,7 @@ def test_plain_text_stays_as_it_is_and_markup_is_escaped():
         ("<!-- <p --> {{ x }} 1 < 2 {{ x }}", "<!-- <p --> <bdi>%s</bdi> 1 < 2 <bdi>%s</bdi>"),
     ],
 )
-def test_variables_are_isolated_in_text_alone(source, shown, tmp_path, settings):
+def test_variables_are_isolated_only_in_text(source, shown, tmp_path, settings):
     from django.template import Context, Engine
 
     (tmp_path / "page.html").write_text(source)

@@ -35,7 +35,7 @@ def test_outer_blanks_go_and_inner_ones_are_plain_for_people_and_untouched_for_m
     assert TextField().clean("می\u200cخواهم 👨\u200d👩\u200d👧") == "می\u200cخواهم 👨\u200d👩\u200d👧"
 
 
-def test_lengths_are_told_in_plain_words():
+def test_length_errors_are_in_plain_words():
     with pytest.raises(ValidationError, match=r"Use at least 3 characters\."):
         TextField(min_length=3).clean(" ab ")
     with pytest.raises(ValidationError, match=r"Use at most 3 characters\."):
@@ -86,7 +86,7 @@ def test_a_web_address_is_complete_and_in_ascii(typed, sent):
         "https://" + "a." * 130 + "org", "http;//example.org", "htps://example.org", "https://example,org",
     ],
 )  # fmt: skip
-def test_what_is_no_web_address_is_refused_in_words(typed):
+def test_invalid_web_addresses_are_refused_with_the_reason(typed):
     with pytest.raises(ValidationError) as refused:
         WebAddressField().clean(typed)
     assert len(refused.value.messages[0]) > 20
@@ -119,7 +119,7 @@ def test_the_domain_of_an_email_address_is_sent_in_ascii(typed, sent):
         "<a@x.org>",
     ],
 )
-def test_what_is_no_email_address_is_refused(typed):
+def test_invalid_email_addresses_are_refused(typed):
     with pytest.raises(ValidationError):
         EmailAddressField().clean(typed)
 

@@ -93,7 +93,7 @@ def surroundings(settings):
 @pytest.mark.django_db
 @pytest.mark.usefixtures("surroundings")
 @pytest.mark.parametrize("stranger", STRANGERS)
-def test_a_stranger_is_told_ready_or_not_and_nothing_else(client: Client, settings, stranger: str) -> None:
+def test_callers_from_elsewhere_see_only_whether_it_is_ready(client: Client, settings, stranger: str) -> None:
     answer = client.get("/healthz/ready", **STRANGERS[stranger])
     assert (answer.status_code, answer.json()) == (200, {"status": "ready"})
     settings.PORTAL_AUDIT_KEYS = "nonsense"
@@ -104,14 +104,14 @@ def test_a_stranger_is_told_ready_or_not_and_nothing_else(client: Client, settin
 @pytest.mark.django_db
 @pytest.mark.usefixtures("surroundings")
 @pytest.mark.parametrize("caller", NEAR)
-def test_who_is_near_is_told_what_somebody_should_look_at(client: Client, caller: str) -> None:
+def test_nearby_callers_see_warnings(client: Client, caller: str) -> None:
     answer = client.get("/healthz/ready", **NEAR[caller])
     assert answer.status_code == 200
     assert "no worker is running" in answer.json()["warnings"]["background work"]
 
 
 @pytest.mark.django_db
-def test_who_may_read_the_trail_is_told_from_anywhere(client_of, agent, manager, settings) -> None:
+def test_readers_of_the_trail_see_details_from_anywhere(client_of, agent, manager, settings) -> None:
     def told(person):
         return "warnings" in client_of(person).get("/healthz/ready", REMOTE_ADDR="203.0.113.9").json()
 

@@ -64,7 +64,7 @@ def test_an_admin_is_offered_staff(client_of: ClientOf, admin: Any, sandbox: Con
     assert "Staff" in labels(client_of(admin).get("/").content.decode())
 
 
-def test_a_person_without_role_is_offered_home_alone(client_of: ClientOf, outsider: Any) -> None:
+def test_a_user_without_role_sees_only_home(client_of: ClientOf, outsider: Any) -> None:
     assert labels(client_of(outsider).get("/").content.decode()) == ["Home"]
 
 
@@ -120,7 +120,7 @@ def test_the_frame_costs_one_query(
             context[name]()
 
 
-def test_nobody_is_told_nothing() -> None:
+def test_anonymous_users_get_no_navigation() -> None:
     context = layout_context(asked(SimpleNamespace(is_authenticated=False)))
     assert context["navigation"]() == []
     assert context["connections"]() == []
@@ -165,7 +165,7 @@ def test_every_answer_carries_the_headers(client: Client) -> None:
     assert len(headers["X-Request-Id"]) == 16
 
 
-def test_ones_own_profile_is_not_the_staff_room(client_of: ClientOf, admin: Any) -> None:
+def test_the_own_profile_does_not_mark_staff_as_current(client_of: ClientOf, admin: Any) -> None:
     page = client_of(admin).get("/accounts/profile/").content.decode()
     assert "Staff" in labels(page)
     assert 'href="/staff/" aria-current="page"' not in " ".join(page.split())

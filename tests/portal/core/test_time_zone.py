@@ -31,7 +31,7 @@ def test_templates_and_moments_use_the_persons_zone(agent: Any) -> None:
     assert page.endswith("|08:30")
 
 
-def test_nobodys_zone_and_an_unknown_one_are_utc(agent: Any) -> None:
+def test_anonymous_users_and_unknown_zones_get_utc(agent: Any) -> None:
     agent.timezone = "Mars/Olympus"
     assert shown(agent).endswith("|23:30")
     assert shown(object()).endswith("|23:30")

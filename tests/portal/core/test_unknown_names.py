@@ -23,7 +23,7 @@ def test_an_unknown_name_is_refused_by_name():
     ]
 
 
-def test_the_name_of_a_nested_property_is_told_in_full():
+def test_errors_name_a_nested_property_in_full():
     (words,) = refusals(ConnectorCreateForm, CONNECTOR | {"username": "shop"})
     assert "Did you mean “config.username”?" in words
 

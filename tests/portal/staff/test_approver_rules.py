@@ -143,9 +143,7 @@ def test_a_second_factor_set_up_after_the_ask_proves_nothing(ask, adi, client_of
     assert client_of(adi).post(approve).status_code == 302
 
 
-def test_where_policy_asks_for_a_second_factor_only_who_has_one_counts_as_somebody_to_ask(
-    vic, admin, adi, client_of, settings
-):
+def test_only_admins_with_a_required_second_factor_count_as_approvers(vic, admin, adi, client_of, settings):
     with_app(admin)
     settings.MFA_ROLES = ["*"]
     steps, browser = f"/staff/{vic.pk}/second-factor/", client_of(admin)
@@ -160,7 +158,7 @@ def test_where_all_others_are_in_the_askers_hand_it_cannot_be_asked_for(vic, adm
     assert answer.status_code == 409 and b"manage.py second_factor_reset --username vic" in answer.content
 
 
-def test_the_person_and_every_admin_are_told(
+def test_the_user_and_every_admin_are_notified(
     ask, adi, client_of, settings, django_capture_on_commit_callbacks
 ):
     settings.MAIL_ON = True
@@ -177,6 +175,6 @@ def test_the_person_and_every_admin_are_told(
     assert b"your second factor" in client_of(vic_now()).get("/").content
 
 
-def test_nobody_else_sees_it_on_the_home_page(ask, agent, client_of):
+def test_other_users_do_not_see_it_on_the_dashboard(ask, agent, client_of):
     ask()
     assert b"asked to remove" not in client_of(agent).get("/").content

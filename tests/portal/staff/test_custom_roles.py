@@ -97,13 +97,13 @@ def test_changed_rights_bite_at_the_next_request_and_are_recorded_before_and_aft
         ({"rights": ["merchant.update"]}, "also needs “view merchants”"),
     ],
 )
-def test_what_is_no_role_is_refused_with_the_reason(admin, values, why):
+def test_invalid_roles_are_refused_with_the_reason(admin, values, why):
     with pytest.raises(StaffRefused, match=why):
         create_role(by=admin, origin=ORIGIN, **{"name": "New", "rights": READING} | values)
     assert Group.objects.count() == 3 and not Event.objects.exists()
 
 
-def test_nobody_makes_or_changes_a_role_with_rights_that_they_lack(lead, admin, reader_role):
+def test_admins_cannot_grant_permissions_that_they_lack_to_a_role(lead, admin, reader_role):
     with pytest.raises(StaffRefused, match="reset stored credentials"):
         create_role(by=lead, origin=ORIGIN, name="Sly", rights=["credential.reset"])
     with pytest.raises(StaffRefused, match="reset stored credentials"):
@@ -114,7 +114,7 @@ def test_nobody_makes_or_changes_a_role_with_rights_that_they_lack(lead, admin, 
     create_role(by=lead, origin=ORIGIN, name="Honest", rights=READING)
 
 
-def test_nobody_gives_rights_that_they_lack_nor_takes_over_an_account_that_has_them(lead, admin, agent):
+def test_admins_cannot_grant_or_take_over_permissions_that_they_lack(lead, admin, agent):
     for role in (ADMIN, MANAGER, AGENT):
         with pytest.raises(StaffRefused, match="permissions that you do not have"):
             create_user(by=lead, origin=ORIGIN, username="new", role=role)
@@ -147,7 +147,7 @@ def test_the_password_of_the_last_admin_is_not_taken_for_a_link_that_may_be_with
     assert deputy.post(f"/staff/{admin.pk}/link/").status_code == 200  # which takes nothing away now
 
 
-def test_nobody_changes_the_role_that_they_have(lead):
+def test_users_cannot_change_their_own_role(lead):
     role = Group.objects.get(name="Team lead")
     for service, values in ((update_role, {"rights": READING}), (delete_role, {})):
         with pytest.raises(StaffRefused, match="your own role"):
@@ -170,9 +170,7 @@ def test_the_service_authorises_again(manager, agent, reader_role):
             update_role(by=by, origin=ORIGIN, role=reader_role, rights=[])
 
 
-def test_only_a_role_that_nobody_has_and_no_policy_names_is_deleted(
-    admin, person, reader_role, client_of, settings
-):
+def test_only_unused_roles_without_a_policy_can_be_deleted(admin, person, reader_role, client_of, settings):
     browser, page = client_of(admin), f"/staff/roles/{reader_role.pk}/delete/"
     rea = person("rea", "Reader", is_active=False)
     assert b"Some people still have this role" in browser.post(page).content
@@ -259,7 +257,7 @@ def test_a_roles_page_tells_its_history_and_every_set_of_rights_it_had(admin, re
     assert f'href="{address}"' in browser.get(f"/audit/{event.pk}/").content.decode()
 
 
-def test_whoever_reads_the_trail_gets_from_a_role_to_what_happened_to_it(manager, reader_role, client_of):
+def test_readers_of_the_trail_see_the_history_of_a_role(manager, reader_role, client_of):
     browser = client_of(manager)
     link = f"/audit/?kind=role&amp;guid={reader_role.pk}"
     assert link in browser.get("/staff/roles/").content.decode()

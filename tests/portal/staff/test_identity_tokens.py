@@ -84,7 +84,7 @@ WRONG_METADATA = [
 
 
 @pytest.mark.parametrize("metadata", WRONG_METADATA, ids=str)
-def test_a_discovery_document_of_somebody_else_opens_nothing(forger, metadata):
+def test_a_discovery_document_of_another_provider_is_refused(forger, metadata):
     assert not came_in(forger, metadata=metadata)
 
 

@@ -150,7 +150,7 @@ def test_a_second_person_of_the_name_is_refused_with_the_reason(ana, admin, clie
     assert words in answer.content.decode()
 
 
-def test_the_field_for_the_name_leaves_what_is_typed_alone(browser):
+def test_the_name_field_keeps_typed_text(browser):
     page = browser.get(LOGIN).content.decode()
     field = re.search(r'<input[^>]*name="login"[^>]*>', page)[0]
     for attribute in ('autocapitalize="none"', 'autocorrect="off"', 'spellcheck="false"', "autofocus"):
@@ -266,7 +266,7 @@ def test_a_token_protects_the_forms(ana):
 @pytest.mark.parametrize(
     "name", ["account_signup", "account_reset_password", "account_email", "account_set_password"]
 )
-def test_nobody_signs_up_or_resets_by_mail(name):
+def test_sign_up_and_reset_by_mail_do_not_exist(name):
     with pytest.raises(NoReverseMatch):
         reverse(name)
 

@@ -42,7 +42,7 @@ def hashes(settings):
 
 
 @pytest.mark.parametrize("who", ["known", "unknown", "disabled", "invited", "locked", "locked unknown"])
-def test_a_wrong_password_costs_one_hash_whoever_is_named_and_none_once_locked(hashes, person, settings, who):
+def test_a_wrong_password_costs_one_hash_for_any_name_and_none_once_locked(hashes, person, settings, who):
     """A hash is what takes the time; `make bench` prints the times of known and unknown names."""
     person("known", "Support agent", PASSPHRASE)
     person("disabled", "Support agent", PASSPHRASE, is_active=False)
@@ -56,7 +56,7 @@ def test_a_wrong_password_costs_one_hash_whoever_is_named_and_none_once_locked(h
     assert len(hashes) == (0 if "locked" in who else 1)
 
 
-def test_one_passes_some_wait_and_the_others_are_told_at_once():
+def test_one_request_passes_some_wait_and_the_others_are_refused_at_once():
     login_queue, inside, most, free = ConcurrencyLimit(at_once=1, capacity=3), [], [], threading.Event()
 
     def through():
@@ -150,7 +150,7 @@ def test_a_queue_of_many_addresses_refuses_one_more():
     assert queue.passed == ["one", "two", "three", "four"]
 
 
-def test_nobody_waits_for_ever(monkeypatch):
+def test_waiting_in_the_login_queue_ends(monkeypatch):
     monkeypatch.setattr("portal.staff.login_queue.LONGEST_WAIT", 0.1)
     login_queue = ConcurrencyLimit(at_once=1, capacity=3)
     with login_queue.wait_for_turn("one"):

@@ -82,7 +82,7 @@ def is_in(browser):
     return browser.get("/accounts/profile/").status_code == 200
 
 
-def test_the_password_alone_opens_nothing(secret):
+def test_a_password_without_second_factor_does_not_sign_in(secret):
     browser = past_the_password()
     assert not is_in(browser) and browser.get("/")["Location"].startswith("/accounts/login/")
     assert browser.get(CODE).status_code == 200
@@ -112,7 +112,7 @@ def test_one_code_sixteen_times_in_parallel_opens_once(committed_db, secret, set
     assert sum(is_in(browser) for browser in browsers) == 1
 
 
-def test_whoever_has_no_passkey_is_not_asked_for_one(secret):
+def test_users_without_a_passkey_are_not_asked_for_one(secret):
     page = past_the_password().get(CODE).content
     assert b"authenticator app" in page and b"Use a passkey" not in page
 
@@ -166,7 +166,7 @@ def test_strange_answers_of_keys_break_nothing(secret, ana, client_of, credentia
     assert get_second_factors(ana) == ["authenticator app"]
 
 
-def test_secrets_are_sealed_and_open_for_their_person_alone(secret, ana, person):
+def test_secrets_are_encrypted_for_their_user(secret, ana, person):
     ben = person("ben", "Support agent", PASSPHRASE)
     row = Authenticator.objects.get()
     assert secret not in str(row.data) and row.data["secret"].startswith("v1.")
@@ -273,7 +273,7 @@ def test_a_policy_for_an_unknown_role_is_an_error_at_the_start(settings, db):
     assert policy_names_roles(databases=["default"]) == []
 
 
-def test_somebody_disabled_between_password_and_code_does_not_get_in(secret, ana):
+def test_a_user_disabled_between_password_and_code_is_refused(secret, ana):
     browser = past_the_password()
     User.objects.filter(pk=ana.pk).update(is_active=False)
     browser.post(CODE, {"code": code_of(secret)})

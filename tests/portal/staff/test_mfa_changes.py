@@ -118,9 +118,7 @@ def test_the_owner_and_admins_hear_of_each_change(browser, codes, admin, client_
         assert "Recent sign-in changes" in page and "removed a second factor" in page
 
 
-def test_a_new_password_is_told_to_its_owner_and_admins_and_to_nobody_else(
-    admin, manager, client_of, mailing, ana
-):
+def test_a_new_password_is_reported_to_its_owner_and_admins_only(admin, manager, client_of, mailing, ana):
     browser = Client()
     browser.post("/accounts/login/", {"login": "ana", "password": PASSPHRASE})
     new = dict.fromkeys(("password1", "password2"), "another long passphrase")

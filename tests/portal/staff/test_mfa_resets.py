@@ -54,7 +54,7 @@ def test_one_asks_another_approves_and_all_sessions_end(asked, ana, admin, adi, 
     assert last.before_data == {"second_factors": ["authenticator app"]}
 
 
-def test_nobody_approves_what_they_asked_for_themselves(asked, ana, admin, client_of):
+def test_admins_cannot_approve_their_own_requests(asked, ana, admin, client_of):
     browser = client_of(admin)
     assert b"Approve and remove" not in browser.get(f"/staff/{ana.pk}/").content
     answer = browser.post(asked + "approve/")
@@ -62,7 +62,7 @@ def test_nobody_approves_what_they_asked_for_themselves(asked, ana, admin, clien
     assert get_second_factors(ana)
 
 
-def test_nobody_asks_for_or_approves_their_own(admin, adi, client_of):
+def test_users_cannot_request_or_approve_their_own_reset(admin, adi, client_of):
     with_app(admin)
     steps = f"/staff/{admin.pk}/second-factor/"
     assert client_of(admin).post(steps, WHY).status_code == 409
@@ -95,7 +95,7 @@ def test_it_needs_a_reason_and_something_to_remove(ana, admin, adi, client_of):
     assert b"has no second factor" in browser.post(steps, WHY).content
 
 
-def test_a_single_admin_is_told_the_command_which_is_on_record_too(ana, admin, client_of, capsys):
+def test_a_single_admin_sees_the_command_which_is_recorded(ana, admin, client_of, capsys):
     answer = client_of(admin).post(f"/staff/{ana.pk}/second-factor/", WHY)
     assert answer.status_code == 409 and b"manage.py second_factor_reset --username ana" in answer.content
     inside = client_of(ana)

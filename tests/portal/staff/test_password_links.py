@@ -146,7 +146,7 @@ def test_a_weak_password_is_refused_with_the_reason_and_the_link_stays(ana):
     assert used(browser)
 
 
-def test_whoever_was_signed_in_in_that_browser_is_signed_out(ana, person):
+def test_the_user_signed_in_in_that_browser_is_signed_out(ana, person):
     person("ben", "Support agent", PASSPHRASE)
     browser = Client()
     browser.post("/accounts/login/", {"login": "ben", "password": PASSPHRASE})

@@ -51,7 +51,7 @@ def test_short_too_long_and_common_ones_are_refused(password):
         validate_password(password)
 
 
-def test_the_user_name_is_no_password(person):
+def test_the_username_is_refused_as_a_password(person):
     with pytest.raises(ValidationError, match="similar"):
         validate_password("maximilian.mustermann", person("maximilian.mustermann"))
 

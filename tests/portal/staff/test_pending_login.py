@@ -79,7 +79,7 @@ def removed_by_herself(ana):
 
 @pytest.mark.parametrize("path", [CODE, "/accounts/login/"])
 @pytest.mark.parametrize("removed", [removed_by_admins, removed_by_herself])
-def test_whoever_waits_at_the_code_page_begins_again_once_there_is_no_factor(secret, ana, removed, path):
+def test_a_pending_sign_in_starts_again_once_its_factor_is_removed(secret, ana, removed, path):
     browser = past_the_password()
     removed(ana)
     answer = browser.get(path, follow=True)

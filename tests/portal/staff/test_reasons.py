@@ -30,7 +30,7 @@ def test_a_new_role_or_reach_may_say_why(agent, connection, browser, why):
     assert newest("staff.role_changed").sentence.endswith(f": {WHY}") == bool(why)
 
 
-def test_nobody_is_disabled_without_a_reason(agent, browser):
+def test_disabling_a_user_requires_a_reason(agent, browser):
     for values in ({}, {"reason": " "}):
         answer = browser.post(f"/staff/{agent.pk}/disable/", values)
         assert answer.status_code == 422 and "The person was not disabled" in answer.content.decode()

@@ -87,7 +87,7 @@ def test_the_superuser_flag_gives_nothing(outsider):
     assert not person.has_perm("merchant.view") and not person.get_all_permissions()
 
 
-def test_rights_given_to_a_person_alone_give_nothing(outsider):
+def test_personal_permissions_have_no_effect(outsider):
     outsider.user_permissions.add(
         Permission.objects.get(content_type__app_label="merchant", codename="create")
     )
@@ -121,7 +121,7 @@ def test_production_does_not_let_demo_people_in(agent, client_of, settings):
     assert not fresh(agent).has_perm("merchant.view")
 
 
-def test_nobody_and_single_objects_have_no_rights(agent):
+def test_anonymous_users_and_single_objects_have_no_permissions(agent):
     assert not StaffBackend().get_all_permissions(AnonymousUser())
     assert not agent.has_perm("merchant.view", object())
 

@@ -136,7 +136,7 @@ def test_a_browser_is_named_in_short(agent, words):
     assert browser_words(agent) == words
 
 
-def test_nobody_ends_the_session_of_another(ana, person):
+def test_users_cannot_end_sessions_of_others(ana, person):
     person("ben", "Support agent", PASSPHRASE)
     ben = Client()
     ben.post("/accounts/login/", {"login": "ben", "password": PASSPHRASE})
@@ -180,7 +180,7 @@ def test_the_sign_in_page_says_why_the_session_ended(ana, marks, words):
     assert not Session.objects.exists()
 
 
-def test_it_says_so_too_where_somebody_ended_it_and_nothing_to_strangers(ana):
+def test_the_sign_in_page_says_why_a_session_ended_only_to_its_user(ana):
     browser = signed_in()
     Session.objects.all().delete()
     assert "you or an admin ended it" in browser.get(PAGE, follow=True).content.decode()

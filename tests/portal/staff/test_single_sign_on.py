@@ -34,7 +34,7 @@ def failures():
     return list(rows.values_list("code", flat=True))
 
 
-def test_without_a_provider_there_is_no_button_and_no_address(client_of, admin):
+def test_single_sign_on_has_no_button_and_no_address_without_a_provider(client_of, admin):
     assert b"Continue with" not in Client().get("/accounts/login/").content
     assert Client().post(START).status_code == 404 and Client().get(CALLBACK).status_code == 404
     assert client_of(admin).get("/accounts/sso/confirm/").status_code == 404
@@ -74,7 +74,7 @@ def test_at_the_second_sign_in_they_are_known_by_their_subject_and_follow_their_
     assert changed.actor_name == "single sign-on" and changed.message == "Support agent → Admin"
 
 
-def test_nobody_comes_in_without_a_group(provider, journey):
+def test_users_without_a_group_are_refused(provider, journey):
     provider.person("nils", "cooks")
     browser, answer, _ = journey("nils")
     assert answer.status_code == 403 and b"not in a group that has access" in answer.content

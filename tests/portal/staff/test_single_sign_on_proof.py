@@ -36,11 +36,11 @@ def confirmed(browser, visitor, wanted="/staff/new/"):
     return browser.get(back.removeprefix("http://testserver"))
 
 
-def test_whoever_just_typed_their_password_there_needs_no_step_up(nora):
+def test_a_recent_password_at_the_provider_counts_as_step_up(nora):
     assert nora[0].get("/staff/new/").status_code == 200
 
 
-def test_a_session_that_the_provider_remembered_is_no_fresh_proof(provider, nora, journey):
+def test_a_remembered_session_at_the_provider_does_not_count_as_step_up(provider, nora, journey):
     _, visitor = nora
     provider.person("nora", "portal-admins", auth_time=int(time.time()) - 3600)
     browser, answer, _ = journey("nora", visitor=visitor)
@@ -77,7 +77,7 @@ def test_a_provider_that_did_not_ask_again_confirms_nothing(provider, nora):
     assert browser.get("/staff/new/").status_code == 302
 
 
-def test_somebody_else_at_the_provider_confirms_nothing(provider, nora):
+def test_another_user_at_the_provider_cannot_confirm_step_up(provider, nora):
     browser, _ = nora
     aged(browser)
     provider.person("eve", "portal-admins")

@@ -35,7 +35,7 @@ def test_it_reads_a_passphrase_from_the_input(monkeypatch):
     assert person.check_password(PASSPHRASE) and person.is_demo
 
 
-def test_a_weak_passphrase_adds_nobody(monkeypatch):
+def test_a_weak_passphrase_creates_no_user(monkeypatch):
     with pytest.raises(CommandError, match="too short"):
         create("--passphrase-stdin", typed="short\n", monkeypatch=monkeypatch)
     assert not User.objects.exists() and not Event.objects.exists()

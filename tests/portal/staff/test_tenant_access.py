@@ -172,7 +172,7 @@ def _base(page):
     return page[start : page.index('"', start)]
 
 
-def test_the_counter_refuses_what_the_door_let_through(lia, houses, connection):
+def test_services_recheck_tenant_access(lia, houses, connection):
     own, foreign = houses
     body = {"name": "Shop", "homepage": "https://shop.example", "timezone": "UTC"}
     place = {"user": lia, "origin": ORIGIN, "connection": "sandbox", "tenant_guid": own.tenant}
@@ -265,7 +265,7 @@ def test_a_limit_bites_at_the_next_request_and_on_changes_prepared_before(agent,
     assert change.state == State.PREPARED
 
 
-def test_what_has_no_known_tenant_is_seen_by_nobody_who_is_limited(browser, houses, lia):
+def test_limited_users_do_not_see_rows_without_a_known_tenant(browser, houses, lia):
     IndexedEntity.objects.filter(guid=houses[0].guids["connectors"]).update(tenant_guid="")
     assert browser.get(address("connectors:page", houses[0])).status_code == 404
     assert houses[0].guids["connectors"] not in browser.get("/sandbox/connectors/").content.decode()

@@ -43,7 +43,9 @@ def test_a_person_is_limited_and_freed_again_and_each_bites_at_the_next_click(
     assert not TenantScope.objects.exists()
 
 
-def test_saving_the_same_is_no_event_and_a_whole_connection_is_a_place(admin, agent, tenants, client_of):
+def test_saving_the_same_tenants_records_nothing_and_a_whole_connection_can_be_given(
+    admin, agent, tenants, client_of
+):
     browser, page = client_of(admin), f"/staff/{agent.pk}/tenants/"
     for _ in range(2):
         browser.post(page, {"where": "limited", "places": ["sandbox/"]})
@@ -65,7 +67,7 @@ def test_a_tenant_that_is_gone_stays_on_offer_until_it_is_taken_away(admin, agen
     assert "No longer known" in page and "Gone Ltd" in page
 
 
-def test_nobody_sets_their_own_and_the_last_admin_is_never_limited(admin, person, tenants, client_of):
+def test_own_tenant_access_and_that_of_the_last_admin_cannot_be_limited(admin, person, tenants, client_of):
     with pytest.raises(StaffRefused, match="your own permissions"):
         change_tenant_access(by=admin, origin=ORIGIN, person=admin, places=[TenantRef("sandbox")])
     assert b"This is your own account" in client_of(admin).get(f"/staff/{admin.pk}/tenants/").content

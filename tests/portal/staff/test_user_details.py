@@ -15,7 +15,7 @@ def ana(person):
     return person("ana", "Support agent", first_name="Ana", last_name="Single", email="old@example.com")
 
 
-def test_an_admin_changes_them_on_record_and_the_old_address_is_told(
+def test_changed_details_are_recorded_and_the_old_address_is_notified(
     ana, admin, client_of, settings, django_capture_on_commit_callbacks
 ):
     settings.MAIL_ON = True
@@ -35,7 +35,7 @@ def test_an_admin_changes_them_on_record_and_the_old_address_is_told(
     assert Event.objects.filter(action="staff.details_changed").count() == 1  # nothing new
 
 
-def test_what_is_no_address_is_refused(ana, admin, client_of):
+def test_an_invalid_address_is_refused(ana, admin, client_of):
     assert client_of(admin).post(f"/staff/{ana.pk}/details/", WANTED | {"email": "x"}).status_code == 422
     assert not Event.objects.exists()
 
@@ -56,7 +56,7 @@ ALIKE = {
 
 
 @pytest.mark.parametrize("way", ALIKE)
-def test_nobody_is_given_a_name_that_somebody_else_has(*, ana, admin, manager, client_of, way):
+def test_a_name_of_another_user_is_refused(*, ana, admin, manager, client_of, way):
     first, last = ALIKE[way]
     browser, wanted = client_of(admin), {"first_name": first, "last_name": last, "email": ""}
     refused = browser.post(f"/staff/{ana.pk}/details/", wanted)
@@ -81,7 +81,7 @@ def test_a_name_with_an_invisible_character_is_refused_for_everybody(*, ana, adm
     assert not User.objects.filter(username="new").exists()
 
 
-def test_nobody_gets_a_user_name_that_reads_like_somebody_s_name(person, admin, client_of):
+def test_a_username_that_reads_like_another_users_name_is_refused(person, admin, client_of):
     person("m1", "Manager", first_name="Max")
     refused = client_of(admin).post("/staff/new/", {"username": "Max", "role": "Support agent"})
     assert (
