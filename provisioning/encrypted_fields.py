@@ -1,6 +1,7 @@
-"""Where sealed values rest: each room registers its places when it starts, so that keys can be changed.
+"""Registry of the columns that hold encrypted values, so that encryption keys can be rotated.
 
-Called by `portal.keys`. A sealed column that no place names fails the tests.
+Each app registers its columns at start; `portal.keys` processes them. A test fails for an unregistered
+column.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -12,13 +13,13 @@ from django.db.models import Model, Q, QuerySet
 
 from provisioning import encryption
 
-# Rows of one transaction: a rotation shares the database with people who work.
+# Rows per transaction. It is small, so that a rotation does not block other writers for long.
 BATCH = 25
 
 
 @dataclass(frozen=True, slots=True)
 class EncryptedValue:
-    """One sealed value: `part` names it within its row, `context` is what it is bound to."""
+    """One encrypted value. `part` names it within its row; `context` is what it is bound to."""
 
     part: str
     token: str
@@ -26,14 +27,14 @@ class EncryptedValue:
 
     @property
     def key_id(self) -> str:
-        """Id of the key that sealed it, "" for what the keyring did not write."""
+        """The ID of the key that encrypted it; "" if the value was not written by the keyring."""
         try:
             return encryption.get_key_id(self.token)
         except encryption.KeyringError:
             return ""
 
     def opens(self) -> bool:
-        """Whether a configured key opens it, in its place."""
+        """Return whether a configured key decrypts it with this context."""
         try:
             encryption.unseal(self.token, context=self.context)
         except encryption.KeyringError:
@@ -42,20 +43,20 @@ class EncryptedValue:
 
 
 class EncryptedField:
-    """Columns of a model, each of them a sealed text or "". `columns` says what a row's value is bound to.
+    """Columns of a model that hold an encrypted text or "". `columns` maps them to the context of a value.
 
-    Subclasses keep sealed values in other shapes.
+    Subclasses handle encrypted values in other forms.
     """
 
     def __init__(self, name: str, model: type[Model], columns: Mapping[str, Callable[[Any], str]]) -> None:
         self.name, self.model, self.columns = name, model, dict(columns)
 
     def rows(self) -> QuerySet[Any]:
-        """The rows with something sealed in them."""
+        """Return the rows that hold encrypted values."""
         return self.model._base_manager.exclude(Q(**dict.fromkeys(self.columns, "")))
 
     def values(self, row: Any) -> list[EncryptedValue]:
-        """What is sealed in `row`."""
+        """Return the encrypted values of `row`."""
         return [
             EncryptedValue(column, getattr(row, column), bound_to(row))
             for column, bound_to in self.columns.items()
@@ -63,70 +64,70 @@ class EncryptedField:
         ]
 
     def replace(self, row: Any, tokens: Mapping[str, str]) -> None:
-        """Stores other tokens (part → token). The row is locked."""
+        """Store other tokens (part → token). The row is locked."""
         self.model._base_manager.filter(pk=row.pk).update(**tokens)
 
     def discard(self, row: Any, parts: list[str]) -> None:
-        """Takes out what nobody can open any more. The row is locked."""
+        """Remove values that no key decrypts. The row is locked."""
         self.replace(row, dict.fromkeys(parts, ""))
 
 
-_places: dict[str, EncryptedField] = {}
+_fields: dict[str, EncryptedField] = {}
 
 
-def register_encrypted_field(place: EncryptedField) -> None:
-    """Makes a place known. Called from `ready` of the app whose rows they are."""
-    _places[place.name] = place
+def register_encrypted_field(field: EncryptedField) -> None:
+    """Register the columns. Call it in `ready` of the app that has the model."""
+    _fields[field.name] = field
 
 
 def registered_fields() -> list[EncryptedField]:
-    """Every place of the program."""
-    return list(_places.values())
+    """Return all registered columns."""
+    return list(_fields.values())
 
 
 def iterate_encrypted_values() -> Iterator[tuple[EncryptedField, Any, EncryptedValue]]:
-    """Every sealed value with its place and row."""
-    for place in registered_fields():
-        for row in place.rows().order_by("pk"):
-            for value in place.values(row):
-                yield place, row, value
+    """Yield each encrypted value with its columns and row."""
+    for field in registered_fields():
+        for row in field.rows().order_by("pk"):
+            for value in field.values(row):
+                yield field, row, value
 
 
-def process_rows(place: EncryptedField, act: Callable[[EncryptedField, Any], int]) -> Iterator[int]:
-    """Does `act` to every row, a few to a transaction; after each of those, what `act` counted."""
+def process_rows(field: EncryptedField, act: Callable[[EncryptedField, Any], int]) -> Iterator[int]:
+    """Call `act` for each row, a few rows per transaction. Yield after each what `act` counted."""
     last = None
     while True:
         with transaction.atomic():
-            rows = place.rows().order_by("pk").select_for_update()
-            lot = list((rows if last is None else rows.filter(pk__gt=last))[:BATCH])
-            counted = sum(act(place, row) for row in lot)
+            rows = field.rows().order_by("pk").select_for_update()
+            batch = list((rows if last is None else rows.filter(pk__gt=last))[:BATCH])
+            counted = sum(act(field, row) for row in batch)
         yield counted
-        if len(lot) < BATCH:
+        if len(batch) < BATCH:
             return
-        last = lot[-1].pk
+        last = batch[-1].pk
 
 
-def reencrypt_row(place: EncryptedField, row: Any) -> int:
-    """Seals what is under another key with the current one; how many values. The row is locked.
+def reencrypt_row(field: EncryptedField, row: Any) -> int:
+    """Encrypt values of other keys with the current key. Return how many. The row is locked.
 
-    What does not open stays as it is.
+    Values that no key decrypts stay as they are.
     """
     current = encryption.current_key_id()
     tokens = {
         value.part: encryption.seal(
             encryption.unseal(value.token, context=value.context).reveal(), context=value.context
         )
-        for value in place.values(row)
+        for value in field.values(row)
         if value.key_id != current and value.opens()
     }
     if tokens:
-        place.replace(row, tokens)
+        field.replace(row, tokens)
     return len(tokens)
 
 
-def discard_unreadable_values(place: EncryptedField, row: Any) -> int:
-    """Takes out the values that no configured key opens; how many. The row is locked."""
-    parts = [value.part for value in place.values(row) if not value.opens()]
+def discard_unreadable_values(field: EncryptedField, row: Any) -> int:
+    """Remove the values that no configured key decrypts. Return how many. The row is locked."""
+    parts = [value.part for value in field.values(row) if not value.opens()]
     if parts:
-        place.discard(row, parts)
+        field.discard(row, parts)
     return len(parts)

@@ -1,7 +1,7 @@
-"""The only door of the portal to the gateway: reads, and `perform` for every write.
+"""The only way to call the gateway: reads, and `perform` for every write.
 
-Each call opens the connection's active credential, speaks to the gateway (a write once, a read at most twice)
-and forgets it. Reads raise the errors of `gateway.errors`; writes return exactly one outcome.
+Each call decrypts the active credential of the connection for this call only. A write is sent once, a read at
+most twice. Reads raise the errors of `gateway.errors`; writes return exactly one outcome.
 """
 
 from contextlib import suppress
@@ -32,7 +32,7 @@ AnyEntity = TypeVar("AnyEntity", bound=Entity)
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The gateway did it. `answer` has its secrets sealed; `entity` is None if the answer shows none."""
+    """The gateway accepted the write. Secrets in `answer` are sealed; `entity` is None if it shows none."""
 
     entity: Entity | None
     answer: dict[str, Any]
@@ -46,7 +46,7 @@ MAX_UNREADABLE = 50
 
 
 class EntityList(list[AnyEntity]):
-    """The entities of one list. `unreadable` says of every row that is none which one it is, and why."""
+    """The entities of one list. `unreadable` describes each row that is not an entity."""
 
     unreadable: tuple[str, ...] = ()
 
@@ -108,7 +108,7 @@ def read_entity(*, connection: str, kind: str, parent: str, guid: str) -> Entity
 
 
 def read_document(operation: str, *, connection: str, target: str = "", second: str = "") -> dict[str, Any]:
-    """The whole answer of a reading operation, secrets sealed. Raises ProvisioningError, ValueError."""
+    """Return the answer of a reading operation, secrets sealed. Raises ProvisioningError, ValueError."""
     described = get_operation(operation)
     if described.writes:
         raise ValueError(f"{operation} writes: it goes through perform().")
@@ -118,7 +118,7 @@ def read_document(operation: str, *, connection: str, target: str = "", second: 
 def read_adapter_settings(
     *, connection: str, adapter: str, merchant_guid: str | None = None
 ) -> dict[str, Any]:
-    """The settings descriptors of an adapter: {"baseConfig": …}, for a merchant also "vaultConfig".
+    """Return the settings descriptors of an adapter: {"baseConfig": …}, for a merchant also "vaultConfig".
 
     Each is, as published, a list of descriptors, a single descriptor or {} (get-connector-settings, …-vault).
     Raises ProvisioningError.
@@ -137,12 +137,12 @@ def perform(
     payload: dict[str, Any],
     stored: Payload | None = None,
 ) -> Outcome:
-    """Checks `payload` against the contract, opens its sealed values and sends one request, once.
+    """Validate `payload` against the contract and send one request, once.
 
-    `target` fills the path parameter ("" if there is none); `parent` is what the entity hangs under, by
-    default a create's target; `stored` is the entity as the gateway showed it.
+    `target` fills the path parameter ("" if there is none). `parent` is the parent of the entity, by default
+    the target of a create. `stored` is the entity as the gateway showed it.
 
-    Failures are returned, not raised; KeyError or ValueError: it is no write.
+    Failures are returned, not raised. Raises KeyError or ValueError if the operation is not a write.
     """
     described = get_operation(operation)
     if not described.writes:
@@ -160,7 +160,7 @@ def perform(
 def preview_request(
     operation: str, *, connection: str, target: str, payload: dict[str, Any]
 ) -> dict[str, Any]:
-    """{"method", "url", "body"} of what `perform` would send, secrets masked. Raises NotSent, KeyError."""
+    """Return "method", "url" and "body" of what `perform` would send, secrets masked. Raises NotSent."""
     described = get_operation(operation)
     call = _build_call(described, target=target, payload=seal_payload(described, payload))
     return {
@@ -171,10 +171,10 @@ def preview_request(
 
 
 def probe_credential(*, credential: Credential) -> None:
-    """Tries a stored credential, active or not, with harmless reads; what comes of it is not noted.
+    """Test a stored credential, active or not, with reads. The result is not stored.
 
-    Lists tenants, then the merchants of the key's own tenant: a key of somebody else's may list tenants too.
-    Raises ProvisioningError, EntityNotFound if the key cannot see that tenant.
+    Lists the tenants, then the merchants of the connection's own tenant, because a key of another tenant can
+    list tenants too. Raises ProvisioningError, EntityNotFound if the key cannot see that tenant.
     """
     send_test_call(_build_call(get_operation("tenant.list")), credential=credential)
     own = credential.connection.tenant_guid
@@ -218,7 +218,7 @@ def _read_items(operation: str, *, connection: str, target: str = "", size_cap: 
 
 
 def _parse_entities(entity_class: type[AnyEntity], items: list[Any], parent: str) -> EntityList[AnyEntity]:
-    """The rows as entities. A row that cannot be one is named, so that the list does not look complete."""
+    """Return the rows as entities, and describe the others, so that the list does not look complete."""
     found: EntityList[AnyEntity] = EntityList()
     unreadable: list[str] = []
     seen: set[str] = set()
@@ -260,7 +260,7 @@ def _unreadable_answer(detail: str, answer: Answer | None = None) -> OutcomeUnkn
 
 
 def _find_entity(operation: Operation, answer: Answer, target: str, parent: str) -> Entity | None:
-    """The entity the write concerned. updateTenant answers with the whole list (contract README, 3)."""
+    """Return the entity that was written. updateTenant returns the whole list (contract README, 3)."""
     entity_kind = ENTITY_KINDS.get(operation.kind)
     shown = answer.body.get(operation.result)
     creates = operation.name.endswith(".create")

@@ -1,16 +1,18 @@
-"""When the gateway turns down the credential in use: marked once, told once, taken back by the next success.
+"""Mark the active credential as suspect when the gateway rejects it, and clear the mark at the next success.
 
-Who wants to hear of it (portal.connections: audit trail, mail) registers at start; nothing here knows them.
+Listeners (portal.connections: audit trail, mail) are registered at start and called once per mark.
 """
 
 from collections.abc import Callable
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from provisioning.credentials.models import Credential
 
-# Called in the transaction that marks: one that fails takes the mark back, and the next refusal tells again.
+# Called in the transaction that sets the mark. If it fails, the mark is undone and the next refusal tries
+# again.
 Listener = Callable[[Credential], None]
 
 _begun: list[Listener] = []
@@ -18,33 +20,31 @@ _ended: list[Listener] = []
 
 
 def add_health_listeners(*, begun: Listener, ended: Listener) -> None:
-    """Has `begun` called when a credential becomes suspect, `ended` when it works again. Repeatable."""
+    """Call `begun` when a credential becomes suspect and `ended` when it works again. May be repeated."""
     for listeners, listener in ((_begun, begun), (_ended, ended)):
         if listener not in listeners:
             listeners.append(listener)
 
 
 def mark_suspect(credential: Credential, words: str) -> bool:
-    """Marks the active credential suspect; False if somebody else did, or if it is in use no more."""
-    unsuspected = Credential.objects.filter(
-        pk=credential.pk, state=Credential.State.ACTIVE, suspect_since=None
-    )
-    return _settled(
-        credential, _begun, unsuspected.update, suspect_since=timezone.now(), suspect_words=words[:300]
-    )
+    """Mark the active credential as suspect. Return False if it is marked already or not active any more."""
+    rows = Credential.objects.filter(pk=credential.pk, state=Credential.State.ACTIVE, suspect_since=None)
+    return _update(rows, credential, _begun, suspect_since=timezone.now(), suspect_words=words[:300])
 
 
 def clear_suspect(credential: Credential) -> bool:
-    """Takes the mark back; False if somebody else did."""
-    suspected = Credential.objects.filter(pk=credential.pk, suspect_since__isnull=False)
-    return _settled(credential, _ended, suspected.update, suspect_since=None, suspect_words="")
+    """Clear the mark. Return False if the credential is not marked."""
+    rows = Credential.objects.filter(pk=credential.pk, suspect_since__isnull=False)
+    return _update(rows, credential, _ended, suspect_since=None, suspect_words="")
 
 
-def _settled(
-    credential: Credential, listeners: list[Listener], update: Callable[..., int], **values: object
+def _update(
+    rows: QuerySet[Credential], credential: Credential, listeners: list[Listener], **values: object
 ) -> bool:
+    """Set the values with one conditional UPDATE, so that one of several processes calls the listeners."""
     with transaction.atomic():
-        if not update(**values):
+        updated = rows.update(**values)
+        if not updated:
             return False
         for name, value in values.items():
             setattr(credential, name, value)

@@ -1,7 +1,7 @@
-"""The life of a credential's versions: entered, tested, activated, gone back to, revoked.
+"""The versions of a credential: add, test, activate, roll back, revoke.
 
-Called by portal.connections, which audits. Every step locks its connection's row first, so steps at the same
-time queue up and each finds what the one before left. Nothing here speaks to the gateway.
+Called by portal.connections, which records audit events. Each step first locks the row of its connection, so
+concurrent steps run one after the other. Nothing here calls the gateway.
 """
 
 from collections.abc import Callable
@@ -16,20 +16,20 @@ from provisioning import encryption
 from provisioning.credentials.models import Connection, Credential
 
 State = Credential.State
-# Told, in the step's transaction, of each version that the step destroys to make room.
+# Called in the step's transaction for each version that the step deletes.
 Destroyed = Callable[[Credential], None]
 
 
 class InvalidCredentialState(Exception):  # noqa: N818 - reads as what happened
-    """The version is not in a state in which this can be done; the text says so, for people."""
+    """The step is not possible in the state of the version. The text explains it to users."""
 
 
-def _untold(_: Credential) -> None:
-    """For programs that keep no record."""
+def _ignore(_: Credential) -> None:
+    """For programs that record no audit events."""
 
 
 def validate_credential(*, api_key: str, password: str) -> None:
-    """Raises ValueError if the pair cannot have been copied correctly; the text never holds the value."""
+    """Raise ValueError if the pair cannot have been copied correctly. The text never contains the value."""
     for label, value in (("API key", api_key), ("password", password)):
         if not value:
             raise ValueError(f"The {label} is empty.")
@@ -49,15 +49,16 @@ def validate_credential(*, api_key: str, password: str) -> None:
 
 @transaction.atomic
 def add_credential(
-    *, connection: Connection, api_key: str, password: str, by: str, destroyed: Destroyed = _untold
+    *, connection: Connection, api_key: str, password: str, by: str, destroyed: Destroyed = _ignore
 ) -> Credential:
-    """Stores a new version, sealed and not in use; one that was on its way before is revoked.
+    """Store a new version, encrypted and not active. A version that waits for activation is revoked.
 
-    `by` is the name of the person, frozen into the row. Nothing is stripped or guessed: raises ValueError, in
-    words for people and without the value, for what was pasted wrongly; KeyringError if it cannot be sealed.
+    `by` is the name of the user, stored as it is now. Nothing is stripped or corrected: raises ValueError
+    (a text for users, without the value) if the pair was pasted wrongly, KeyringError if it cannot be
+    encrypted.
     """
     validate_credential(api_key=api_key, password=password)
-    _locked(connection)
+    _lock(connection)
     for waiting in _versions(connection, *Credential.ON_ITS_WAY):
         _destroy(waiting, by)
         destroyed(waiting)
@@ -73,8 +74,8 @@ def add_credential(
 
 @transaction.atomic
 def record_test_result(*, credential: Credential, problem: str) -> Credential:
-    """Remembers a test of a version that is on its way: "" is a success. Raises InvalidCredentialState."""
-    fresh = _fresh(credential, *Credential.ON_ITS_WAY)
+    """Store the result of a test; an empty `problem` is a success. Raises InvalidCredentialState."""
+    fresh = _get_current(credential, *Credential.ON_ITS_WAY)
     fresh.state = State.NEW if problem else State.TESTED
     fresh.tested_at, fresh.test_problem = timezone.now(), problem
     fresh.save(update_fields=["state", "tested_at", "test_problem"])
@@ -82,30 +83,31 @@ def record_test_result(*, credential: Credential, problem: str) -> Credential:
 
 
 @transaction.atomic
-def activate_credential(*, credential: Credential, by: str, destroyed: Destroyed = _untold) -> Credential:
-    """Puts a tested version to use in every worker at once; the one in use becomes the previous one.
+def activate_credential(*, credential: Credential, by: str, destroyed: Destroyed = _ignore) -> Credential:
+    """Activate a tested version in all processes at once. The active version becomes the previous one.
 
-    A previous one from before is revoked. Raises InvalidCredentialState unless it was tested, and in time.
+    An older previous version is revoked. Raises InvalidCredentialState if it was not tested or has expired.
     """
-    return _in_use(get_usable_credential(credential, State.TESTED), by, destroyed)
+    return _activate(get_usable_credential(credential, State.TESTED), by, destroyed)
 
 
 @transaction.atomic
-def roll_back_credential(*, credential: Credential, by: str, destroyed: Destroyed = _untold) -> Credential:
-    """Activate the previous version again; it and the active one change places.
+def roll_back_credential(*, credential: Credential, by: str, destroyed: Destroyed = _ignore) -> Credential:
+    """Activate the previous version again; the active one becomes the previous one.
 
     Raises InvalidCredentialState.
     """
-    return _in_use(get_usable_credential(credential, State.PREVIOUS), by, destroyed)
+    return _activate(get_usable_credential(credential, State.PREVIOUS), by, destroyed)
 
 
 @transaction.atomic
 def get_usable_credential(credential: Credential, *states: str) -> Credential:
-    """The row as it is now, to be asked for before its value goes anywhere.
+    """Return the row as it is now. Call this before the value of the version is used.
 
-    Raises InvalidCredentialState if its state is another, or its time is over though nobody destroyed it yet.
+    Raises InvalidCredentialState if it is in another state, or has expired even if it has not been deleted
+    yet.
     """
-    fresh = _fresh(credential, *states)
+    fresh = _get_current(credential, *states)
     if get_expiry(fresh) <= timezone.now():
         hours = settings.CREDENTIAL_ROLLBACK_HOURS
         raise InvalidCredentialState(
@@ -116,16 +118,16 @@ def get_usable_credential(credential: Credential, *states: str) -> Credential:
 
 @transaction.atomic
 def revoke_credential(*, credential: Credential, by: str) -> Credential:
-    """Destroys the value of a version that is not in use. Raises InvalidCredentialState."""
-    fresh = _fresh(credential, State.PREVIOUS, *Credential.ON_ITS_WAY)
+    """Delete the value of a version that is not active. Raises InvalidCredentialState."""
+    fresh = _get_current(credential, State.PREVIOUS, *Credential.ON_ITS_WAY)
     _destroy(fresh, by)
     return fresh
 
 
 @transaction.atomic
 def revoke_all_credentials(*, connection: Connection, by: str) -> list[Credential]:
-    """Destroys every stored value of the connection, the one in use as well; returns whose."""
-    _locked(connection)
+    """Delete all stored values of the connection, the active one included. Return their versions."""
+    _lock(connection)
     stored = list(_versions(connection, State.ACTIVE, State.PREVIOUS, *Credential.ON_ITS_WAY))
     for credential in stored:
         _destroy(credential, by)
@@ -133,7 +135,7 @@ def revoke_all_credentials(*, connection: Connection, by: str) -> list[Credentia
 
 
 def find_expired_credentials() -> list[Credential]:
-    """Previous versions, and ones that never were activated, that have been kept for long enough."""
+    """Return the previous versions and the versions never activated that have expired."""
     before = timezone.now() - timedelta(hours=settings.CREDENTIAL_ROLLBACK_HOURS)
     previous = Q(state=State.PREVIOUS, replaced_at__lte=before)
     waiting = Q(state__in=Credential.ON_ITS_WAY, created_at__lte=before)
@@ -141,19 +143,19 @@ def find_expired_credentials() -> list[Credential]:
 
 
 def replace_credential(*, connection: Connection, api_key: str, password: str, by: str) -> Credential:
-    """Enters a pair and puts it to use untested, for programs that know it. Raises as add_credential."""
+    """Add a pair and activate it without a test, for programs. Raises as add_credential."""
     with transaction.atomic():
         credential = add_credential(connection=connection, api_key=api_key, password=password, by=by)
-        return _in_use(record_test_result(credential=credential, problem=""), by, _untold)
+        return _activate(record_test_result(credential=credential, problem=""), by, _ignore)
 
 
 def get_expiry(credential: Credential) -> datetime:
-    """When the value of a version that is not in use is destroyed."""
+    """Return when the value of a version that is not active is deleted."""
     begun = credential.replaced_at if credential.state == State.PREVIOUS else credential.created_at
     return (begun or credential.created_at) + timedelta(hours=settings.CREDENTIAL_ROLLBACK_HOURS)
 
 
-def _locked(connection: Connection) -> None:
+def _lock(connection: Connection) -> None:
     Connection.objects.select_for_update().get(pk=connection.pk)
 
 
@@ -163,21 +165,21 @@ def _versions(connection: Connection, *states: str) -> list[Credential]:
     )
 
 
-def _fresh(credential: Credential, *states: str) -> Credential:
-    """The row as it is now, its connection locked. Raises InvalidCredentialState if its state is another."""
-    _locked(credential.connection)
+def _get_current(credential: Credential, *states: str) -> Credential:
+    """Lock the connection and return the row as it is now. Raises InvalidCredentialState."""
+    _lock(credential.connection)
     fresh = Credential.objects.select_related("connection").get(pk=credential.pk)
     if fresh.state not in states:
-        told = f"Version {fresh.version} is now “{fresh.get_state_display().lower()}”."
+        text = f"Version {fresh.version} is now “{fresh.get_state_display().lower()}”."
         others = _versions(fresh.connection, *Credential.ON_ITS_WAY)
-        told += "".join(
+        text += "".join(
             f" {other.created_by} has entered version {other.version} in the meantime." for other in others
         )
-        raise InvalidCredentialState(told)
+        raise InvalidCredentialState(text)
     return fresh
 
 
-def _in_use(fresh: Credential, by: str, destroyed: Destroyed) -> Credential:
+def _activate(fresh: Credential, by: str, destroyed: Destroyed) -> Credential:
     now = timezone.now()
     for previous in _versions(fresh.connection, State.PREVIOUS):
         if previous.pk != fresh.pk:
@@ -191,7 +193,7 @@ def _in_use(fresh: Credential, by: str, destroyed: Destroyed) -> Credential:
             "",
         )
         active.save(update_fields=["state", "replaced_at", "suspect_since", "suspect_words"])
-    if fresh.activated_at is None:  # a password that comes back is as old as it was
+    if fresh.activated_at is None:  # The age of a restored credential counts from its first activation.
         fresh.activated_at, fresh.activated_by = now, by
     fresh.state, fresh.replaced_at = State.ACTIVE, None
     fresh.save(update_fields=["state", "activated_at", "activated_by", "replaced_at"])
@@ -199,7 +201,7 @@ def _in_use(fresh: Credential, by: str, destroyed: Destroyed) -> Credential:
 
 
 def _destroy(credential: Credential, by: str) -> None:
-    """A secret that is not needed any more is of use to a thief alone: only its fingerprint stays."""
+    """Delete the value; only its fingerprint stays."""
     credential.state, credential.revoked_at, credential.revoked_by = State.REVOKED, timezone.now(), by
     credential.sealed_api_key = credential.sealed_password = credential.suspect_words = ""
     credential.suspect_since = None

@@ -1,6 +1,6 @@
-"""From a connection's name to an open client: the active credential unsealed for one call, and its use noted.
+"""Send a call with a stored credential: decrypt it for this call, send, store whether it was accepted.
 
-Called by `provisioning.service` alone. What stands in the way is found here, before anything is sent.
+Called only by `provisioning.service`. Whatever prevents the call is found here, before anything is sent.
 """
 
 import logging
@@ -31,19 +31,19 @@ from provisioning.gateway.requests import Call
 from provisioning.gateway.responses import Answer
 
 logger = logging.getLogger(__name__)
-# Statuses of a refusal that is neither a yes nor a no to the credential: 403 is not documented.
+# A refusal with one of these statuses says nothing about the credential; 403 is not documented.
 SAYS_NOTHING = (403, 429)
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,50}")
 
 
 def send_call(call: Call, *, connection: str) -> Answer:
-    """Sends `call` with the active credential of `connection`. Raises NotSent, Refused or OutcomeUnknown.
+    """Send `call` with the active credential of `connection`. Raises NotSent, Refused or OutcomeUnknown.
 
-    A paused connection is read-only: what would write is NotSent. While the gateway asked not to be called,
-    nothing is sent at all.
+    A paused connection is read-only: a write is NotSent. Until the time that the gateway has asked to wait
+    for, nothing is sent.
     """
-    with _logged(call, connection) as line:
-        credential = _current(connection)
+    with _log_call(call, connection) as line:
+        credential = _get_credential(connection)
         if call.writes and credential.connection.is_paused:
             raise NotSent(
                 f"The connection “{credential.connection.name}” is paused: it is read-only. Nothing was sent."
@@ -51,32 +51,32 @@ def send_call(call: Call, *, connection: str) -> Answer:
         try:
             answer = _send(call, credential)
         except NotAuthorised as refusal:
-            _note(credential, accepted=False, words=refusal.gateway_message or refusal.detail)
+            _record_use(credential, accepted=False, words=refusal.gateway_message or refusal.detail)
             raise
         except Refused as refusal:
             if refusal.http_status not in SAYS_NOTHING:
-                _note(credential, accepted=True)
+                _record_use(credential, accepted=True)
             raise
-        _note(credential, accepted=True)
+        _record_use(credential, accepted=True)
         line.accepted(answer)
         return answer
 
 
 def send_test_call(call: Call, *, credential: Credential) -> Answer:
-    """Sends a reading `call` with a stored credential that need not be the active one. Raises as call_send.
+    """Send a reading `call` with a stored credential, active or not. Raises as send_call.
 
-    What comes of it is not noted: it says nothing about the credential in use.
+    The result is not stored, because it says nothing about the active credential.
     """
     if call.writes:
-        raise ValueError("A credential is tried with a read.")
-    with _logged(call, credential.connection.slug) as line:
+        raise ValueError("A credential is tested with a read.")
+    with _log_call(call, credential.connection.slug) as line:
         answer = _send(call, credential)
         line.accepted(answer)
         return answer
 
 
 def get_request_url(call: Call, *, connection: str) -> str:
-    """The URL `call` would go to. Raises NotSent."""
+    """Return the URL that `call` would be sent to. Raises NotSent."""
     try:
         return call.address(_base_url(get_connection(connection)))
     except Connection.DoesNotExist:
@@ -84,8 +84,8 @@ def get_request_url(call: Call, *, connection: str) -> str:
 
 
 @dataclass
-class _Line:
-    """What the log says of one call: names, numbers and ids, never a text of the gateway."""
+class _LogRecord:
+    """The log record of one call: names, numbers and IDs, never a text from the gateway."""
 
     values: dict[str, Any] = field(default_factory=dict)
 
@@ -112,9 +112,9 @@ class _Line:
 
 
 @contextmanager
-def _logged(call: Call, connection: str) -> Iterator[_Line]:
-    """Write one line about the call, however it ends."""
-    line = _Line({"connection": connection, "operation": call.operation})
+def _log_call(call: Call, connection: str) -> Iterator[_LogRecord]:
+    """Log the call, however it ends."""
+    line = _LogRecord({"connection": connection, "operation": call.operation})
     try:
         yield line
     except ProvisioningError as error:
@@ -126,7 +126,7 @@ def _logged(call: Call, connection: str) -> Iterator[_Line]:
 
 
 def _send(call: Call, credential: Credential) -> Answer:
-    """Makes one exchange, unless the gateway asked not to be called yet, and remembers such a wish."""
+    """Make one exchange unless the gateway has asked to wait, and store such a request."""
     connection = credential.connection
     if connection.retry_at and connection.retry_at > timezone.now():
         words = retry_after.words(connection.retry_at, longer=False)
@@ -136,22 +136,23 @@ def _send(call: Call, credential: Credential) -> Answer:
             retry_at=connection.retry_at,
         )
     try:
-        return _client(credential).send(call)
+        return _create_client(credential).send(call)
     except ProvisioningError as error:
         if error.retry_at:
-            _remember_wait(connection, error)
+            _store_wait(connection, error)
         raise
 
 
-def _remember_wait(connection: Connection, error: ProvisioningError) -> None:
-    # In the database, so that every process keeps to it. The outcome of the call must survive a failure here.
+def _store_wait(connection: Connection, error: ProvisioningError) -> None:
+    # Stored in the database, so that all processes wait. A failure here must not hide the outcome of the
+    # call.
     try:
         Connection.objects.filter(pk=connection.pk).update(retry_at=error.retry_at)
     except Exception as failure:
         logger.warning("could not note when to call the gateway again: %s", type(failure).__name__)
 
 
-def _current(slug: str) -> Credential:
+def _get_credential(slug: str) -> Credential:
     try:
         return get_active_credential(slug=slug)
     except CredentialMissingError:
@@ -162,7 +163,7 @@ def _current(slug: str) -> Credential:
         ) from None
 
 
-def _client(credential: Credential) -> GatewayClient:
+def _create_client(credential: Credential) -> GatewayClient:
     try:
         api_key, password = decrypt_credential(credential)
     except KeyringError as error:
@@ -185,8 +186,8 @@ def _base_url(connection: Connection) -> str:
         raise NotSent(f"The connection's address cannot be used. {error} Nothing was sent.") from None
 
 
-def _note(credential: Credential, *, accepted: bool, words: str = "") -> None:
-    # The exchange has happened: whatever fails now must not turn its outcome into an exception.
+def _record_use(credential: Credential, *, accepted: bool, words: str = "") -> None:
+    # The exchange is over: a failure here must not hide its outcome.
     try:
         record_credential_use(credential=credential, accepted=accepted, words=words)
     except Exception as error:

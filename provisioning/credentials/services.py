@@ -20,7 +20,7 @@ NOTED_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class ConnectionStatus:
-    """`paused`: read-only; `missing`: no credential; `suspect_since`: the gateway turns it down."""
+    """`paused`: read-only; `missing`: no credential; `suspect_since`: when the gateway began to reject it."""
 
     paused: bool
     missing: bool
@@ -28,7 +28,7 @@ class ConnectionStatus:
 
     @property
     def well(self) -> bool:
-        """Whether nothing stands in the way."""
+        """Whether the connection can be used."""
         return not (self.paused or self.missing or self.suspect_since)
 
 
@@ -47,7 +47,7 @@ def create_connection(
     egress_addresses: str = "",
     remind_after_days: int = 90,
 ) -> Connection:
-    """A new connection without credential. Raises ValidationError for a taken slug or an unsafe address."""
+    """Create a connection without a credential. Raises ValidationError (slug taken, unsafe address)."""
     connection = Connection(
         slug=slug,
         name=name,
@@ -64,12 +64,12 @@ def create_connection(
 
 
 def get_connection(slug: str) -> Connection:
-    """The connection with this slug. Raises Connection.DoesNotExist."""
+    """Return the connection with this slug. Raises Connection.DoesNotExist."""
     return Connection.objects.get(slug=slug)
 
 
 def get_connection_status(connection: Connection) -> ConnectionStatus:
-    """What stands in the way of working with the connection, in one query."""
+    """Return what prevents work with the connection. Needs one query."""
     active = connection.credentials.filter(state=Credential.State.ACTIVE).values_list(
         "suspect_since", flat=True
     )
@@ -80,14 +80,14 @@ def get_connection_status(connection: Connection) -> ConnectionStatus:
 
 
 def decrypt_active_credential(*, connection: Connection) -> tuple[Sealed, Sealed]:
-    """The API key and password in use, sealed. Raises CredentialMissingError or KeyringError."""
+    """Return the active API key and password, sealed. Raises CredentialMissingError or KeyringError."""
     return decrypt_credential(get_active_credential(slug=connection.slug))
 
 
 def get_active_credential(*, slug: str) -> Credential:
-    """The active credential with its connection, in one query. Raises CredentialMissingError.
+    """Return the active credential with its connection, in one query. Raises CredentialMissingError.
 
-    Asked for with every call: a credential activated by one worker is used by all of them at once.
+    It is read for each call, so that all processes use a newly activated credential at once.
     """
     found = Credential.objects.select_related("connection").filter(
         connection__slug=slug, state=Credential.State.ACTIVE
@@ -98,7 +98,7 @@ def get_active_credential(*, slug: str) -> Credential:
 
 
 def decrypt_credential(credential: Credential) -> tuple[Sealed, Sealed]:
-    """Decrypts one credential row; nothing is kept. Raises KeyringError."""
+    """Return the API key and password of a row, sealed. Nothing is cached. Raises KeyringError."""
     return (
         encryption.unseal(credential.sealed_api_key, context=credential.context("api_key")),
         encryption.unseal(credential.sealed_password, context=credential.context("password")),
@@ -106,9 +106,9 @@ def decrypt_credential(credential: Credential) -> tuple[Sealed, Sealed]:
 
 
 def record_credential_use(*, credential: Credential, accepted: bool, words: str = "") -> None:
-    """Remembers that the gateway took or turned down the active credential, at most once a minute each.
+    """Store when the gateway accepted or rejected the active credential, at most once a minute each.
 
-    Turning it down makes it suspect, once; the next success takes that back. `words` are the gateway's own.
+    A rejection marks it as suspect; the next success clears the mark. `words` are the gateway's message.
     """
     if accepted and credential.suspect_since:
         clear_suspect(credential)
@@ -116,7 +116,7 @@ def record_credential_use(*, credential: Credential, accepted: bool, words: str 
         mark_suspect(credential, words)
     field = "last_success_at" if accepted else "last_failure_at"
     now = timezone.now()
-    noted = getattr(credential, field)
-    if noted is None or now - noted >= NOTED_EVERY:
+    last = getattr(credential, field)
+    if last is None or now - last >= NOTED_EVERY:
         with transaction.atomic():
             Credential.objects.filter(pk=credential.pk).update(**{field: now})

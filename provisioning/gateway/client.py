@@ -71,9 +71,9 @@ _NO_TIME_LEFT = "This page has waited for the gateway as long as it may."
 
 @dataclass(frozen=True, slots=True)
 class GatewayClient:
-    """Speaks to one gateway. `deadline`: seconds of wall clock for a whole call, a repeated read included.
+    """HTTP client of one gateway. `deadline`: seconds for a whole call, a repeated read included.
 
-    `reach`: where the gateway may be besides the public internet.
+    `reach`: the addresses allowed besides the public internet.
     """
 
     base_url: str
@@ -84,7 +84,7 @@ class GatewayClient:
     reach: NetworkPolicy = PUBLIC
 
     def send(self, call: Call) -> Answer:
-        """Sends `call`: a write once, a read at most twice. Raises NotSent, Refused or OutcomeUnknown."""
+        """Send `call`: a write once, a read at most twice. Raises NotSent, Refused or OutcomeUnknown."""
         started = time.monotonic()
         left = get_time_left()
         seconds = self.deadline if left is None else min(self.deadline, left)
@@ -92,24 +92,24 @@ class GatewayClient:
             if left is not None and left < (min(WRITE_NEEDS, self.deadline) if call.writes else 0.1):
                 raise NotSent(_NO_TIME_LEFT, "timeout")
             with transport.deadline(seconds), transport.use_network_policy(self.reach):
-                return self._answered(call, started)
+                return self._exchange_once(call, started)
         except ProvisioningError as error:
-            problem = _completed(error, call, started)
-        except (
-            Exception
-        ) as error:  # a slip of this program after sending is no reason to claim nothing happened
-            problem = _completed(_broken_off(error), call, started)
-        # Raised out here: no traceback leads to the request and its Authorization header.
+            problem = error
+        except Exception as error:
+            # After sending, an error of this program must not hide that the gateway may have acted.
+            problem = _describe_failure(error)
+        _complete(problem, call, started)
+        # Raised outside of the except block, so that no traceback contains the Authorization header.
         raise problem
 
-    def _answered(self, call: Call, started: float) -> Answer:
+    def _exchange_once(self, call: Call, started: float) -> Answer:
         url, data = call.address(self.base_url), call.body()
         with measure_gateway_time():
             status, headers, raw = self._exchange(call, url, data)
         request_id = self._scrubber().text(str(headers.get("X-Request-Id", "")))[:100]
         request_id = request_id if request_id.isprintable() else ""
         try:
-            body = _body_of(raw, status, call)
+            body = _parse_body(raw, status, call)
             classify_response(status, body, result=call.result, writes=call.writes, fields=call.fields)
         except ProvisioningError as error:
             error.http_status, error.request_id = status, request_id
@@ -120,7 +120,7 @@ class GatewayClient:
         return Answer(self._scrub_answer(body, raw, call), status, request_id, _milliseconds(started))
 
     def _exchange(self, call: Call, url: str, data: bytes | None) -> tuple[int, Any, bytes]:
-        """Status, headers and decoded body. Raises NotSent or OutcomeUnknown."""
+        """Return status, headers and decoded body. Raises NotSent or OutcomeUnknown."""
         if call.writes:
             session = _session(self.ca_file)
             try:
@@ -137,12 +137,13 @@ class GatewayClient:
             try:
                 return self._once(session, call, url, data)
             except NotSent:
-                # The repetition may have failed for want of time: the first failure says why.
+                # The repetition may have failed only because no time was left, so report the first failure.
                 raise first from None
 
     def _once(
         self, session: requests.Session, call: Call, url: str, data: bytes | None
     ) -> tuple[int, Any, bytes]:
+        cap = call.size_cap or (LIST_SIZE_CAP if call.large else SIZE_CAP)
         try:
             request = requests.Request(call.method, url, headers=self._headers(call), data=data).prepare()
             with session.send(request, stream=True, allow_redirects=False, timeout=self.deadline) as response:
@@ -150,22 +151,22 @@ class GatewayClient:
                 if 300 <= status < 400:
                     raise OutcomeUnknown(_REDIRECT, REDIRECTED, http_status=status)
                 try:
-                    return status, response.headers, _body(response, _size_cap(call))
+                    return status, response.headers, _read_body(response, cap)
                 except UnreadableError as error:
-                    raise _unreadable(error, status, call) from None
+                    raise _describe_unreadable(error, status, call) from None
         except ProvisioningError:
             raise
         except transport.NeverSentError as error:
             raise NotSent(str(error), error.cause) from None
         except Exception as error:
-            raise _broken_off(error) from None
+            raise _describe_failure(error) from None
 
     def _scrubber(self, *more: Any) -> Scrubber:
-        """Knows the credential, also as it travels, and the texts sealed in `more`."""
+        """Return a scrubber for the credential, also as encoded, and for the texts sealed in `more`."""
         return Scrubber(self.api_key, self.password, Sealed(self._pair()), Sealed(self._token()), *more)
 
     def _scrub_error(self, error: ProvisioningError, call: Call) -> None:
-        """Mask in what the gateway wrote whatever secret it quotes."""
+        """Mask the secrets that the gateway quotes in its message."""
         scrubber = self._scrubber(call.payload)
         error.gateway_message = scrubber.text(error.gateway_message)[:MESSAGE_CAP]
         error.field = scrubber.text(error.field)
@@ -175,17 +176,14 @@ class GatewayClient:
             error.code = scrubber.text(error.code)
 
     def _scrub_answer(self, body: dict[str, Any], raw: bytes, call: Call) -> dict[str, Any]:
-        """Mask the call's secrets in an accepted answer, and in a write's what the contract does not name.
-
-        An answer is stored in more places than a refusal, and it is believed as much as one.
-        """
+        """Mask the call's secrets in an accepted answer, and in a write's answer all undeclared values."""
         if not call.writes:
             scrubber = self._scrubber()
             return dict(scrubber.value(body)) if scrubber.suspects(raw) else body
         body = seal_undeclared(apply_aliases(body), contract.schema(call.schema)) if call.schema else body
-        # What was sent in clear as well can be seen in the change: masking it would hide nothing.
+        # A text that was also sent unencrypted is visible in the change, so masking it would hide nothing.
         clear = "\n".join(clear_texts(call.payload))
-        texts = [*sealed_texts(call.payload), *_generated(body, call)]
+        texts = [*sealed_texts(call.payload), *_find_generated(body, call)]
         secrets = [Sealed(text) for text in texts if len(text) >= SHORTEST_SECRET and text not in clear]
         return dict(self._scrubber(*secrets).value(body))
 
@@ -209,14 +207,14 @@ class GatewayClient:
 
 
 class _Adapter(HTTPAdapter):
-    """requests' way to urllib3, over the connections of `transport`, whose TLS context verifies."""
+    """Make requests use the connections of `transport`, whose TLS context verifies certificates."""
 
     def __init__(self, ca_file: str) -> None:
         self._ca_file = ca_file
         super().__init__(pool_connections=1, pool_maxsize=16, max_retries=0)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **_: Any) -> None:
-        """The pools whose connections keep the deadline."""
+        """Use pools whose connections keep the deadline."""
         context = transport.tls_context(self._ca_file)
         self.poolmanager = PoolManager(
             num_pools=connections, maxsize=maxsize, block=block, ssl_context=context
@@ -226,12 +224,12 @@ class _Adapter(HTTPAdapter):
     def build_connection_pool_key_attributes(
         self, request: requests.PreparedRequest, verify: Any, cert: Any = None
     ) -> Any:
-        """The pool by address alone: there is no other way to verify than the context's."""
+        """Choose the pool by address only, because the TLS context alone decides how to verify."""
         host_params, _ = super().build_connection_pool_key_attributes(request, True, None)
         return host_params, {}
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Nothing to set, and above all nothing to switch off."""
+        """Do nothing: certificates are verified by the TLS context, and this must not switch it off."""
 
 
 def _session(ca_file: str) -> requests.Session:
@@ -247,11 +245,12 @@ def _session(ca_file: str) -> requests.Session:
 
 @lru_cache(maxsize=32)
 def _pooled(base_url: str, ca_file: str) -> requests.Session:
-    """The session that reads from this gateway share; it holds connections, never credentials."""
+    """Return the session shared by reads from this gateway. It holds connections, never credentials."""
     return _session(ca_file)
 
 
-def _completed(error: ProvisioningError, call: Call, started: float) -> ProvisioningError:
+def _complete(error: ProvisioningError, call: Call, started: float) -> None:
+    """Add the duration and what the failure means for this call; drop what could contain the request."""
     error.duration_ms = _milliseconds(started)
     if isinstance(error, OutcomeUnknown):
         meaning = _MEANING_OF_SIZE if isinstance(error, AnswerTooLarge) else _MEANING_OF_READ
@@ -264,11 +263,10 @@ def _completed(error: ProvisioningError, call: Call, started: float) -> Provisio
         error.explanation = error.explanation.removesuffix(" Try again in a moment.")
         error.explanation += f" {retry_after.words(error.retry_at, longer=error.longer)}"
     error.__traceback__ = error.__context__ = error.__cause__ = None
-    return error
 
 
-def _broken_off(error: Exception) -> OutcomeUnknown:
-    """By class names alone: the texts of requests and urllib3 quote requests."""
+def _describe_failure(error: Exception) -> OutcomeUnknown:
+    """Return the outcome for an exception. Only class names are used: the texts may quote the request."""
     chain = list(_chain(error))
     if any(isinstance(link, TimeoutError) for link in chain):
         return OutcomeUnknown(_TOO_LATE, TIMED_OUT)
@@ -288,38 +286,31 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             yield link
 
 
-def _size_cap(call: Call) -> int:
-    return call.size_cap or (LIST_SIZE_CAP if call.large else SIZE_CAP)
-
-
-def _body(response: requests.Response, cap: int) -> bytes:
+def _read_body(response: requests.Response, cap: int) -> bytes:
+    coding = response.headers.get("Content-Encoding", "")
     try:
-        return _read(response, cap)
+        return decode_body(response.raw, coding=coding, cap=cap)
     except Exception:
-        if response.status_code == UNAUTHORISED:  # that says it all, whatever became of the rest
+        # This status is enough to know the outcome.
+        if response.status_code == UNAUTHORISED:
             return b""
         raise
 
 
-def _read(response: requests.Response, cap: int) -> bytes:
-    coding = response.headers.get("Content-Encoding", "")
-    return decode_body(response.raw, coding=coding, cap=cap)
-
-
-def _body_of(raw: bytes, status: int, call: Call) -> dict[str, Any]:
-    """The parsed body, its secrets sealed. Raises NotAuthorised or OutcomeUnknown."""
+def _parse_body(raw: bytes, status: int, call: Call) -> dict[str, Any]:
+    """Return the parsed body with its secrets sealed. Raises NotAuthorised or OutcomeUnknown."""
     try:
         return seal_body(parse_body(raw, strict=call.writes, large=call.large), call.secrets)
     except UnreadableError as error:
         if status == UNAUTHORISED:
             raise credential_rejected() from None
-        raise _unreadable(error, status, call) from None
+        raise _describe_unreadable(error, status, call) from None
     except RecursionError:
-        raise _unreadable(UnreadableError("the answer is nested too deeply"), status, call) from None
+        raise _describe_unreadable(UnreadableError("the answer is nested too deeply"), status, call) from None
 
 
-def _unreadable(error: UnreadableError, status: int, call: Call) -> OutcomeUnknown:
-    """A status that explains itself is worth more than the remark that its page is no JSON."""
+def _describe_unreadable(error: UnreadableError, status: int, call: Call) -> OutcomeUnknown:
+    """Return the outcome of an unreadable answer, explained by its status where possible."""
     if isinstance(error, TooLargeError):
         kind = OutcomeUnknown if call.writes else AnswerTooLarge
         words = f"The gateway's answer is larger than allowed: {error}."
@@ -329,8 +320,8 @@ def _unreadable(error: UnreadableError, status: int, call: Call) -> OutcomeUnkno
     )
 
 
-def _generated(body: dict[str, Any], call: Call) -> Iterator[str]:
-    """The texts that an answer gives at places where the contract announces a secret text."""
+def _find_generated(body: dict[str, Any], call: Call) -> Iterator[str]:
+    """Yield the texts of an answer that the contract declares as secrets."""
     for path in call.secrets:
         node: Any = body
         for name in path:
