@@ -27,7 +27,7 @@ class KeyringError(Exception):
 
 
 def seal(plaintext: str, *, context: str) -> str:
-    """Encrypts `plaintext` under the current key into a token that opens only with the same `context`.
+    """Encrypt `plaintext` under the current key into a token that opens only with the same `context`.
 
     Raises KeyringError if the keys are unusable. The token reads `v1.<key id>.<nonce>.<ciphertext>`.
     """
@@ -38,7 +38,7 @@ def seal(plaintext: str, *, context: str) -> str:
 
 
 def unseal(token: str, *, context: str) -> Sealed:
-    """Opens a token of `seal`. Raises KeyringError if it was altered, moved, or sealed with another key."""
+    """Open a token of `seal`. Raises KeyringError if it was altered, moved, or sealed with another key."""
     key_id, nonce, box = _parts(token)
     key = _keys().get(key_id)
     if key is None:
@@ -52,7 +52,7 @@ def unseal(token: str, *, context: str) -> Sealed:
 
 
 def validate_keys() -> None:
-    """Raises KeyringError, with what is wrong, unless every configured key is usable."""
+    """Raise KeyringError, with what is wrong, unless every configured key is usable."""
     probe = "keys_check"
     if unseal(seal(probe, context=probe), context=probe) != Sealed(
         probe

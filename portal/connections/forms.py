@@ -140,7 +140,7 @@ class ShutForm(forms.Form):
 
 
 def _check(*, api_key: str, password: str) -> None:
-    """Raises ValidationError, without the value, if one of the two cannot have been copied correctly."""
+    """Raise ValidationError, without the value, if one of the two cannot have been copied correctly."""
     try:
         validate_credential(api_key=api_key, password=password)
     except ValueError as error:

@@ -32,7 +32,7 @@ class ResetView(PortalView):
     access = "credential.reset"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Runs the step."""
+        """Run the step."""
         try:
             return super().dispatch(request, *args, **kwargs)
         except InvalidCredentialState as stop:
@@ -101,7 +101,7 @@ class VersionStepView(ResetView, ABC):
     """A button on one version of the credential. A subclass does it in `step`."""
 
     def post(self, request: HttpRequest, connection: str, version: int) -> HttpResponse:
-        """Does it, and goes where its result is shown."""
+        """Do it, and goes where its result is shown."""
         versions = Credential.objects.select_related("connection")
         found = get_connection_or_404(request, connection)
         credential = get_object_or_404(versions, connection=found, version=version)

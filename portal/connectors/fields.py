@@ -26,7 +26,7 @@ class SuggestInput(forms.TextInput):
     suggestions: tuple[str, ...] = ()
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
-        """Adds the list and ties the input to it."""
+        """Add the list and ties the input to it."""
         context: dict[str, Any] = super().get_context(name, value, attrs)
         context["widget"]["attrs"]["list"] = f"known_{name}"
         context["widget"]["suggestions"] = self.suggestions
@@ -39,7 +39,7 @@ class SuggestField(KeyField):
     widget = SuggestInput
 
     def suggest(self, values: Iterable[str]) -> None:
-        """Offers further values beside those of the contract's examples."""
+        """Offer further values beside those of the contract's examples."""
         known = (*self.widget.suggestions, *sorted(filter(None, values), key=str.casefold))
         self.widget.suggestions = tuple(dict.fromkeys(known))
 
@@ -147,7 +147,7 @@ class TerminalsWidget(forms.Widget):
         return ""
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
-        """Adds the rows with some spare ones, and the number of the next."""
+        """Add the rows with some spare ones, and the number of the next."""
         context: dict[str, Any] = super().get_context(name, value, attrs)
         rows = [row for row in value or [] if isinstance(row, Mapping)]
         context["widget"]["rows"] = [*rows, *({} for _ in range(SPARE_ROWS))]

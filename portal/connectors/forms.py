@@ -211,7 +211,7 @@ class ConnectorForm(PayloadForm):
         )
 
     def suggest(self, *, adapters: Iterable[str], methods: Iterable[str]) -> None:
-        """Offers the adapters and methods that are known from other connectors."""
+        """Offer the adapters and methods that are known from other connectors."""
         for name, values in (("adapter", adapters), ("method", methods)):
             field = self.fields[name]
             if isinstance(field, SuggestField):
@@ -256,7 +256,7 @@ class ConnectorEditForm(ConnectorForm):
             self.fields[name].help_text = "A JSON object that replaces the stored one. Enter all of it."
 
     def mark_kept(self, values: Mapping[str, Any]) -> None:
-        """Says at every secret field whether the gateway holds a value that a blank field keeps."""
+        """Say at every secret field whether the gateway holds a value that a blank field keeps."""
         for name, field in self.fields.items():
             if super().is_secret(name):
                 field.kept = look_up(values, name) is not ABSENT  # type: ignore[attr-defined]

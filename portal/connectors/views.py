@@ -131,7 +131,7 @@ class ConnectorEdit(ConnectionMixin, EntityEditView):
         return suggested(form, self.request.user, self.connection)
 
     def render_page(self, entry: IndexedEntity | None, *, status: int = 200, **context: Any) -> HttpResponse:
-        """Says whether the connector is live, as the gateway has it now."""
+        """Say whether the connector is live, as the gateway has it now."""
         live = not Profile(context["entity"].values).test_mode
         return super().render_page(entry, status=status, **context, live=live)
 
@@ -164,7 +164,7 @@ class ConnectorEnable(ConnectionMixin, EntityActionView):
 
 
 def suggested(form: PayloadForm, user: User | AnonymousUser, connection: str) -> PayloadForm:
-    """Offers the adapters and methods of the connectors that the person may know of."""
+    """Offer the adapters and methods of the connectors that the person may know of."""
     if isinstance(form, ConnectorForm):
         known = visible_entities(user=user, connection=connection, kind="connector")
         found = {name: _distinct(known, name) for name in ("adapter", "method")}

@@ -241,11 +241,11 @@ class EntityListView(ConnectionMixin, PortalView):
         return wanted if known else ""
 
     def ensure(self) -> ListState:
-        """Makes the rows current enough."""
+        """Make the rows current enough."""
         return refresh_list_if_stale(connection=self.connection, kind=self.kind, parent=self.parent)
 
     def refresh(self) -> ListState:
-        """Reads the list from the gateway whatever its age."""
+        """Read the list from the gateway whatever its age."""
         return refresh_list(connection=self.connection, kind=self.kind, parent=self.parent)
 
     def refresh_by_worker(self) -> bool:

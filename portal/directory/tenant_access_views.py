@@ -70,7 +70,7 @@ class TenantAccessView(PortalView):
         return self._page(request, person, form)
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Sets it, or says what is wrong."""
+        """Set it, or says what is wrong."""
         person = get_object_or_404(User, pk=pk)
         form = TenantAccessForm(request.POST, offer=list_choices(request, person))
         try:

@@ -125,7 +125,7 @@ class MerchantsWidget(forms.SelectMultiple):
         return sorted({clean_text(str(guid)) for guid in value or []})
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
-        """Adds what was typed but is none of the choices, so that a refused form keeps it."""
+        """Add what was typed but is none of the choices, so that a refused form keeps it."""
         context: dict[str, Any] = super().get_context(name, value, attrs)
         known = {str(key) for key, _ in self.choices}
         context["widget"]["typed"] = [guid for guid in value or [] if guid not in known]
@@ -143,7 +143,7 @@ class MerchantsField(forms.Field):
     known_alone = False
 
     def offer(self, choices: Sequence[tuple[str, str]], resolve: Callable[[str], Sequence[str]]) -> None:
-        """Offers known merchants as (guid, name) to choose from."""
+        """Offer known merchants as (guid, name) to choose from."""
         self.resolve = resolve
         self.widget.choices = list(choices)
 

@@ -94,7 +94,7 @@ class MerchantUserForm(PayloadForm):
             email.help_text = "Invitations and password links are sent here."
 
     def in_zone(self, zone: tzinfo) -> None:
-        """Moments are typed and shown in the person's time zone."""
+        """Moment are typed and shown in the person's time zone."""
         field = self.fields["validUntil"]
         if isinstance(field, DateTimeField):
             field.zone = zone
@@ -203,7 +203,7 @@ class MerchantUserEditForm(MerchantUserForm):
         return kept
 
     def keep_home(self, guid: str) -> None:
-        """Takes the home merchant out of the list of further ones: its access is not for editing."""
+        """Take the home merchant out of the list of further ones: its access is not for editing."""
         self.home = guid
         access = self.initial.get("multiMerchantAccess") or []
         self.initial = {**self.initial, "multiMerchantAccess": [other for other in access if other != guid]}

@@ -19,7 +19,7 @@ OFFERED = 200
 def offer_merchants(
     form: MerchantUserForm, *, user: User | AnonymousUser, connection: str, tenant: str, home: str
 ) -> None:
-    """Offers the tenant's merchants, and those already chosen, but not the home merchant.
+    """Offer the tenant's merchants, and those already chosen, but not the home merchant.
 
     Somebody who is limited to some tenants neither sees nor names nor takes away any other merchant.
     """

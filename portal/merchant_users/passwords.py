@@ -14,7 +14,7 @@ HELP = (
 
 
 def validate_password(value: str) -> None:
-    """Raises ValidationError naming every rule the password breaks.
+    """Raise ValidationError naming every rule the password breaks.
 
     The manual also demands a digit, the published example "MySecret!!!!" has none (README of the contract,
     contradiction 19). Only what both sources agree on blocks; the digit is advice, and the gateway decides.

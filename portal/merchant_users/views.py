@@ -208,7 +208,7 @@ class MerchantUserResetPassword(ConnectionMixin, EntityActionView):
 
 
 def _of_type(wanted: str, entity: Entity) -> Entity:
-    """Raises NotPossible for a user of the other type: the gateway would refuse it (code 1006)."""
+    """Raise NotPossible for a user of the other type: the gateway would refuse it (code 1006)."""
     if entity.values.get("type", wanted) != wanted:
         raise InvalidState(
             "Passwords of web users are reset by email, passwords of API users are set here. This does "

@@ -60,7 +60,7 @@ def unfinished_merchants(request: HttpRequest) -> Mapping[str, Any]:
 
 
 def register_dashboard_cards() -> None:
-    """Adds both cards."""
+    """Add both cards."""
     CARDS.register(
         "merchants-start",
         DashboardCard(

@@ -66,7 +66,7 @@ def merchant_facts(values: Mapping[str, Any]) -> Facts:
 
 
 def next_steps(entry: IndexedEntity, *, look: bool) -> Steps:
-    """Counts from the index; a list that was never read, or is known to be wrong, is read first if `look`."""
+    """Count from the index; a list that was never read, or is known to be wrong, is read first if `look`."""
     place = {"connection": entry.connection, "kind__in": _CHILDREN, "parent_guid": entry.guid}
     right = ListSync.objects.filter(**place, refreshed_at__isnull=False)
     loaded = set(right.values_list("kind", flat=True))

@@ -87,7 +87,7 @@ class MerchantListView(EntityListView):
         return lists.below(tenants)
 
     def refresh(self) -> ListState:
-        """Reads the chosen tenant's merchants, or the tenants and every list of theirs within the budget."""
+        """Read the chosen tenant's merchants, or the tenants and every list of theirs within the budget."""
         if self.tenant:
             return refresh_list(connection=self.connection, kind=self.kind, parent=self.tenant)
         tenants = refresh_list(connection=self.connection, kind="tenant")
@@ -114,7 +114,7 @@ class MerchantListView(EntityListView):
         ]
 
     def page_context(self, context: dict[str, Any]) -> dict[str, Any]:
-        """Adds the tenant's name to every row."""
+        """Add the tenant's name to every row."""
         for row in context["page"].object_list:
             row["tenant"] = self.tenants.get(row["tenant_guid"], row["tenant_guid"])
         return {"tenant": self.tenant, "tenant_name": self.tenants.get(self.tenant, "")}

@@ -97,7 +97,7 @@ def published_examples(operation_id: str) -> dict[str, Any]:
 
 
 def resolve(node: dict[str, Any]) -> dict[str, Any]:
-    """Follows a local `$ref` (`#/a/b`) until the node itself; siblings of the reference win."""
+    """Follow a local `$ref` (`#/a/b`) until the node itself; siblings of the reference win."""
     while "$ref" in node:
         target: Any = document()
         for part in node["$ref"].removeprefix("#/").split("/"):

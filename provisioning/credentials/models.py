@@ -50,13 +50,13 @@ tenant_form = RegexValidator(r"\A[A-Za-z0-9-]*\Z", "A GUID is made of letters, d
 
 
 def one_line(text: str) -> None:
-    """Raises ValidationError for line breaks and invisible characters: the name stands in mails and menus."""
+    """Raise ValidationError for line breaks and invisible characters: the name stands in mails and menus."""
     if not text.isprintable():
         raise ValidationError("Write it on one line, without invisible characters.")
 
 
 def slug_free(slug: str) -> None:
-    """Raises ValidationError if the portal needs `slug` for an address of its own."""
+    """Raise ValidationError if the portal needs `slug` for an address of its own."""
     if slug in RESERVED_SLUGS:
         raise ValidationError(
             "“%(slug)s” is an address of the portal itself. Choose another name.", params={"slug": slug}
@@ -109,7 +109,7 @@ class Connection(models.Model):
         return self.name
 
     def clean(self) -> None:
-        """Raises ValidationError for an address that must not get an API key and for what cannot be meant."""
+        """Raise ValidationError for an address that must not get an API key and for what cannot be meant."""
         wrong: dict[str, str] = {}
         for field, check in (
             ("base_url", validate_base_url),

@@ -77,23 +77,26 @@ def parse_body(body: bytes, *, strict: bool = False, large: bool = True) -> dict
     are none) and one nested so deeply that recording it would fail. In other answers what is too deep is
     replaced by TOO_DEEP, so that the rest can be read. Raises UnreadableError, TooLargeError.
     """
-    _count(body, large=large)
+    _check_count(body, large=large)
     text = body.decode("utf-8-sig", "replace")
     if not strict and _may_be_deep(body):
-        text = _without_depths(text)
+        text = _cut_depths(text)
     try:
-        value = _loaded(text, strict=strict)
+        value = _load_json(text, strict=strict)
     except RecursionError:
         if strict:
             raise UnreadableError(_DEEP) from None
-        value = _loaded_again(text)
+        try:
+            value = _load_json(_cut_depths(text), strict=False)
+        except RecursionError:
+            raise UnreadableError(_DEEP) from None
     if not isinstance(value, dict):
         raise UnreadableError("the answer is JSON but not an object")
-    if strict and _too_deep(value):
+    if strict and _is_too_deep(value):
         raise UnreadableError(_DEEP)
     if any(isinstance(each, list) and len(each) > MAX_ROWS for each in value.values()):
         raise TooLargeError(f"more than {MAX_ROWS:,} rows")
-    return dict(_storable(value)) if _UNSTORABLE.search(text) or "\x00" in text else value
+    return dict(_replace_surrogates(value)) if _UNSTORABLE.search(text) or "\x00" in text else value
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -102,9 +105,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def seal_body(body: dict[str, Any], paths: Collection[Path]) -> dict[str, Any]:
-    """`body` under the contract's spelling, with the values at `paths` sealed; untouched if there are none.
+    """Return `body` with the contract's key names and the values at `paths` sealed; unchanged without paths.
 
-    Under a connector's `config` and `settings` every key the contract does not name counts as secret.
+    In a connector's `config` and `settings`, all keys that the contract does not declare count as secret.
     """
     if not paths:
         return body
@@ -112,7 +115,7 @@ def seal_body(body: dict[str, Any], paths: Collection[Path]) -> dict[str, Any]:
 
 
 def seal_secrets(body: dict[str, Any], paths: Collection[Path]) -> dict[str, Any]:
-    """Seals, in place, what is marked at `paths` and every unknown key of a `config` or `settings`."""
+    """Seal in place the values at `paths` and all undeclared keys of a `config` or `settings`."""
     for holder in {path[:-2] for path in paths if path[-2:-1] == ("config",)}:
         for name, schema in _FREE_FORM.items():
             seal_unknown(body, (*holder, name), contract.schema(schema)["properties"].keys())
@@ -121,14 +124,14 @@ def seal_secrets(body: dict[str, Any], paths: Collection[Path]) -> dict[str, Any
 
 
 def credential_rejected() -> NotAuthorised:
-    """For a 401 without the gateway's own verdict: whoever asks for a credential has done nothing yet."""
+    """Return the error for a 401 without a verdict: a server that asks for credentials has done nothing yet."""
     return NotAuthorised(_TURNED_DOWN, UNUSUAL, http_status=UNAUTHORISED)
 
 
 def classify_response(
     status: int, body: dict[str, Any], *, result: str, writes: bool, fields: Collection[str]
 ) -> None:
-    """Returns if the gateway accepted. Raises Refused (or a subclass) or OutcomeUnknown.
+    """Return if the gateway accepted the call. Raises Refused (or a subclass) or OutcomeUnknown.
 
     `result` is the key of the answer's content, `fields` the properties that were sent.
     """
@@ -159,7 +162,7 @@ def _refusal(code: int | str | None, message: str, fields: Collection[str], stat
 
 
 def _field(message: str, fields: Collection[str]) -> str:
-    """The property or, for routing documents, the path that the message names; "" if none."""
+    """Return the property or, for routing documents, the path that the message names; "" if none."""
     at_end = _ROUTING_PATH.search(message)
     if at_end:
         return at_end[1]
@@ -179,29 +182,22 @@ def _code(value: object) -> int | str | None:
 
 def _message(body: dict[str, Any]) -> str:
     message = body.get("errorMessage")
-    # Cut by the client, after it was scrubbed: half a secret would not be recognised.
+    # The client shortens it after scrubbing, because half a secret would not be recognised.
     return message if isinstance(message, str) else ""
 
 
-def _loaded(text: str, *, strict: bool) -> Any:
-    hook: Callable[[list[tuple[str, Any]]], dict[str, Any]] | None = _verdict_once if strict else None
+def _load_json(text: str, *, strict: bool) -> Any:
+    hook: Callable[[list[tuple[str, Any]]], dict[str, Any]] | None = _reject_two_verdicts if strict else None
     if hook is None and len(text) > _LONG:
         hook = _object
     try:
-        return json.loads(text, parse_constant=_nothing, parse_float=_finite, object_pairs_hook=hook)
+        return json.loads(text, parse_constant=_nothing, parse_float=_parse_finite, object_pairs_hook=hook)
     except ValueError:
         raise UnreadableError("the answer is not valid JSON") from None
 
 
-def _loaded_again(text: str) -> Any:
-    try:
-        return _loaded(_without_depths(text), strict=False)
-    except RecursionError:
-        raise UnreadableError(_DEEP) from None
-
-
 def _may_be_deep(body: bytes) -> bool:
-    """Whether objects or lists may be nested too deeply: quick, and sure only about what is not."""
+    """Return False if objects and lists are surely not nested too deeply. A quick test."""
     signs = body.translate(_OPEN_AND_CLOSE, _NO_BRACKETS)
     for _ in range(_LEVELS):
         fewer = signs.replace(b"[]", b"")  # takes away the innermost level
@@ -211,8 +207,8 @@ def _may_be_deep(body: bytes) -> bool:
     return b"[" in signs
 
 
-def _without_depths(text: str) -> str:
-    """The JSON text with every value nested more than 100 levels deep replaced by TOO_DEEP."""
+def _cut_depths(text: str) -> str:
+    """Replace the values nested more than 100 levels deep in a JSON text by TOO_DEEP."""
     kept, depth, start = [], 0, 0
     for found in _BRACKET_OR_TEXT.finditer(text):
         if found[0] in "[{":
@@ -227,14 +223,14 @@ def _without_depths(text: str) -> str:
     return "".join([*kept, text[start:]]) if depth <= _LEVELS else text
 
 
-def _count(body: bytes, *, large: bool) -> None:
-    """Refuse a body that would become too many objects, before they are made."""
+def _check_count(body: bytes, *, large: bool) -> None:
+    """Raise TooLargeError for a body of too many values, before they are parsed."""
     limit = MAX_NODES if large else MAX_NODES_SMALL
     if body.count(b",") + body.count(b"[") + body.count(b"{") > limit:
         raise TooLargeError(f"more than {limit:,} values")
 
 
-def _verdict_once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+def _reject_two_verdicts(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in {"success", "errorCode"} and key in found:
@@ -243,7 +239,7 @@ def _verdict_once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _too_deep(value: dict[str, Any]) -> bool:
+def _is_too_deep(value: dict[str, Any]) -> bool:
     level: list[Any] = [value]
     for _ in range(_LEVELS):
         children = (node.values() if isinstance(node, dict) else node for node in level)
@@ -255,16 +251,16 @@ def _nothing(_: str) -> None:
     return None
 
 
-def _finite(text: str) -> float | None:
+def _parse_finite(text: str) -> float | None:
     number = float(text)
     return number if math.isfinite(number) else None
 
 
-def _storable(value: Any) -> Any:
+def _replace_surrogates(value: Any) -> Any:
     if isinstance(value, str):
         return _LONE.sub("\ufffd", value)
     if isinstance(value, list):
-        return [_storable(item) for item in value]
+        return [_replace_surrogates(item) for item in value]
     if isinstance(value, dict):
-        return {_storable(key): _storable(child) for key, child in value.items()}
+        return {_replace_surrogates(key): _replace_surrogates(child) for key, child in value.items()}
     return value

@@ -54,7 +54,7 @@ class Sealed:
 
 
 def seal_paths(body: Any, paths: Iterable[Path]) -> Any:
-    """Seals, in place, the values of `body` at `paths` ("*" stands for every item of an array); returns it.
+    """Seal, in place, the values of `body` at `paths` ("*" stands for every item of an array); returns it.
 
     One object instead of a list, or a list instead of one object, is walked as well; text where an object was
     announced is sealed as a whole.
@@ -67,7 +67,7 @@ def seal_paths(body: Any, paths: Iterable[Path]) -> Any:
 
 
 def seal_unknown(body: Any, path: Path, known: Collection[str]) -> Any:
-    """Seals, in place, every value of the objects at `path` whose key is not `known`; returns `body`."""
+    """Seal, in place, every value of the objects at `path` whose key is not `known`; returns `body`."""
     for holder in _holders(body, path):
         for key in holder.keys() - known:
             holder[key] = _sealed(holder[key])

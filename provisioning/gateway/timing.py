@@ -12,7 +12,7 @@ _waited: ContextVar[float] = ContextVar("gateway_waited", default=0.0)
 
 
 def reset_gateway_time() -> None:
-    """Starts counting anew, at the beginning of a request."""
+    """Start counting anew, at the beginning of a request."""
     _waited.set(0.0)
 
 
@@ -23,7 +23,7 @@ def get_gateway_seconds() -> float:
 
 @contextmanager
 def measure_gateway_time() -> Iterator[None]:
-    """Counts the time within, whatever way it ends."""
+    """Count the time within, whatever way it ends."""
     started = time.perf_counter()
     try:
         yield

@@ -105,7 +105,7 @@ class DeadlineTLSSocket(ssl.SSLSocket):
 
 @lru_cache(maxsize=4)
 def tls_context(ca_file: str = "") -> ssl.SSLContext:
-    """Verifies certificate and host name, always, against `ca_file` or certifi's list.
+    """Verify certificate and host name, always, against `ca_file` or certifi's list.
 
     Built by hand: ssl.create_default_context obeys SSL_CERT_FILE and SSLKEYLOGFILE of the environment.
     """
@@ -134,7 +134,7 @@ class DeadlineHTTPSConnection(_Connecting, HTTPSConnection):
     """https; a failed handshake is told apart from a failed exchange."""
 
     def connect(self) -> None:
-        """Raises NeverSentError if the handshake fails: the request is written only after it."""
+        """Raise NeverSentError if the handshake fails: the request is written only after it."""
         try:
             super().connect()
         except ssl.SSLCertVerificationError as error:

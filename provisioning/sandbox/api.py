@@ -46,7 +46,7 @@ _ROUTING_DOCUMENTS = ("setConnectorRouting", "setConnectorMultiMethodRouting")
 
 @csrf_exempt
 def operation_view(request: HttpRequest, operation_id: str, **parameters: str) -> HttpResponse:
-    """Answers one operation of the contract; whatever goes wrong, the answer is the error envelope."""
+    """Answer one operation of the contract; whatever goes wrong, the answer is the error envelope."""
     if request.method != contract_operations()[operation_id].method:
         return _not_allowed(operation_id)
     try:

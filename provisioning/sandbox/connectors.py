@@ -67,7 +67,7 @@ def create(key: ApiKey, body: JsonObject, merchantGuid: str) -> JsonObject:  # n
 
 
 def update(key: ApiKey, body: JsonObject, connectorGuid: str) -> JsonObject:  # noqa: N803 - the contract's name
-    """Changes the sent fields: settings replace, config merges, an empty shared secret makes a new one."""
+    """Change the sent fields: settings replace, config merges, an empty shared secret makes a new one."""
     body_check("ConnectorUpdate", body)
     record = reachable(key, CONNECTOR, connectorGuid)
     before = document_of(record)

@@ -48,7 +48,7 @@ class Fault:
 
 
 def fault_parse(text: str) -> Fault:
-    """Reads `<kind>[=<number>]`. Raises FaultUnknown."""
+    """Read `<kind>[=<number>]`. Raises FaultUnknown."""
     kind, equals, number = text.strip().partition("=")
     if kind not in KINDS:
         raise FaultUnknown(f"Unknown fault. Choose one of: {', '.join(KINDS)}.")
@@ -65,7 +65,7 @@ def fault_parse(text: str) -> Fault:
 
 
 def fault_arm(*, fault: Fault, requests: int = 1, operation: str = "") -> ArmedFault:
-    """Arms a fault for the next requests, of one operation or of any. Raises FaultUnknown."""
+    """Arm a fault for the next requests, of one operation or of any. Raises FaultUnknown."""
     if operation and operation not in contract_operations():
         raise FaultUnknown(f"'{operation[:60]}' is not an operation.")
     if not 1 <= requests <= MOST_REQUESTS:
@@ -92,5 +92,5 @@ def fault_take(operation: str) -> Fault | None:
 
 
 def faults_disarm() -> None:
-    """Disarms everything."""
+    """Disarm everything."""
     ArmedFault.objects.all().delete()

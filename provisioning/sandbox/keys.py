@@ -46,7 +46,7 @@ def key_create(
 
 
 def key_reset(*, key: str) -> tuple[ApiKey, str]:
-    """Replaces the password of a key and returns the new one once. Raises KeyRefused for an unknown key."""
+    """Replace the password of a key and returns the new one once. Raises KeyRefused for an unknown key."""
     found = ApiKey.objects.filter(key=key).first()
     if found is None:
         raise KeyRefused(f"There is no API key '{key}'.")

@@ -66,7 +66,7 @@ def create(key: ApiKey, body: JsonObject, merchantGuid: str) -> JsonObject:  # n
 
 
 def update(key: ApiKey, body: JsonObject, merchantUserGuid: str) -> JsonObject:  # noqa: N803 - the contract's name
-    """Changes the sent fields; permissions and multiMerchantAccess replace, their partners add and remove."""
+    """Change the sent fields; permissions and multiMerchantAccess replace, their partners add and remove."""
     body_check("MerchantUserUpdate", body)
     record = reachable(key, USER, merchantUserGuid)
     document = document_of(record)
@@ -133,7 +133,7 @@ def _access(key: ApiKey, body: JsonObject, stored: list[str], home: str) -> list
 
 
 def _hashed(password: str) -> str:
-    """Checks the password policy and returns salt and scrypt hash. Raises the 1002 refusal."""
+    """Check the password policy and returns salt and scrypt hash. Raises the 1002 refusal."""
     missing = [need for need in _PASSWORD_NEEDS if not any(need(character) for character in password)]
     if len(password) < _PASSWORD_LENGTH or missing:
         text = "at least 12 characters with lower case, upper case and a special character"

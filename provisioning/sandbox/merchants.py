@@ -49,7 +49,7 @@ def create(key: ApiKey, body: JsonObject, tenantGuid: str) -> JsonObject:  # noq
 
 
 def update(key: ApiKey, body: JsonObject, merchantGuid: str) -> JsonObject:  # noqa: N803 - the contract's name
-    """Changes the sent fields; a change of `archived` reaches the merchant's connectors and users."""
+    """Change the sent fields; a change of `archived` reaches the merchant's connectors and users."""
     body_check("MerchantUpdate", body)
     record = reachable(key, MERCHANT, merchantGuid)
     before = document_of(record)

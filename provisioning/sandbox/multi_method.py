@@ -54,7 +54,7 @@ def blocks_read(record: Record, check: TreeCheck, body: JsonObject) -> dict[str,
 
 
 def store(record: Record, check: TreeCheck, body: JsonObject, blocks: dict[str, JsonObject]) -> None:
-    """Stores the blocks over the stored ones and mirrors the three values in the connector itself."""
+    """Store the blocks over the stored ones and mirrors the three values in the connector itself."""
     private, document = private_of(record), document_of(record)
     stored = private.get("methods", {})
     private["methods"] = stored | {name: stored.get(name, {}) | block for name, block in blocks.items()}

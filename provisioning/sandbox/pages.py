@@ -39,7 +39,7 @@ class PageProtection:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Refuses page requests from elsewhere with 403, unless the server was started to allow them."""
+        """Refuse page requests from elsewhere with 403, unless the server was started to allow them."""
         if request.path.startswith(_OPEN):
             return self._get_response(request)
         if not getattr(settings, "SANDBOX_PAGES_REMOTE", False) and not _from_here(request):
@@ -62,7 +62,7 @@ def health(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
-    """Leads to the only page people come for."""
+    """Lead to the only page people come for."""
     return redirect("api-keys")
 
 
@@ -127,7 +127,7 @@ def outbox(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def faults(request: HttpRequest) -> HttpResponse:
-    """Arms and disarms faults for people; programs use the header or `faults_control`."""
+    """Arm and disarms faults for people; programs use the header or `faults_control`."""
     refusal = ""
     if request.method == "POST":
         try:

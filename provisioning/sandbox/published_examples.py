@@ -27,7 +27,7 @@ _TARGETS = (
 
 
 def published_seed(tenant: str) -> None:
-    """Stores what is missing of the published entities below the published tenant A."""
+    """Store what is missing of the published entities below the published tenant A."""
     merchant = _example("MerchantList")["merchants"][0]
     others = {
         MERCHANT_B: "Merchant B",

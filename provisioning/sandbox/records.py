@@ -91,13 +91,13 @@ def record_add(
     private: JsonObject | None = None,
     unique_name: str | None = None,
 ) -> None:
-    """Stores a new entity at the end of its parent's list; the document's guid is its key."""
+    """Store a new entity at the end of its parent's list; the document's guid is its key."""
     record = record_new(kind=kind, parent=parent, document=document, private=private, unique_name=unique_name)
     record.save(force_insert=True)
 
 
 def record_save(record: Record, document: JsonObject, private: JsonObject | None = None) -> None:
-    """Stores a changed entity."""
+    """Store a changed entity."""
     record.document = dumped(document)
     if private is not None:
         record.private = dumped(private)

@@ -32,7 +32,7 @@ def read(key: ApiKey, connectorGuid: str) -> JsonObject:  # noqa: N803 - the con
 
 
 def replace(key: ApiKey, body: JsonObject, connectorGuid: str) -> JsonObject:  # noqa: N803 - the contract's name
-    """Replaces the whole document: what is not sent is gone. Refusals as in `read`, and 1010 to 1015."""
+    """Replace the whole document: what is not sent is gone. Refusals as in `read`, and 1010 to 1015."""
     record = _addressed(key, connectorGuid, ROUTING)
     document_check(body, {"version", "default", "rerouteRecurring", "tree"})
     private = private_of(record)
@@ -54,7 +54,7 @@ def multi_method_read(key: ApiKey, connectorGuid: str) -> JsonObject:  # noqa: N
 
 
 def multi_method_change(key: ApiKey, body: JsonObject, connectorGuid: str) -> JsonObject:  # noqa: N803 - as above
-    """Changes the listed methods and the sent values; everything else stays."""
+    """Change the listed methods and the sent values; everything else stays."""
     record = _addressed(key, connectorGuid, MULTI_METHOD)
     known = {"version", "defaultActionDisable", "paymentSelectionMaxRetries", "paymentSelectionExpiryHours"}
     document_check(body, known | {"methods"})

@@ -17,7 +17,7 @@ class GatewayServer(BaseApplication):  # type: ignore[misc]
         super().__init__()
 
     def load_config(self) -> None:
-        """Sets the options; called by gunicorn."""
+        """Set the options; called by gunicorn."""
         options = {
             "bind": self._address,
             "workers": 1,
@@ -45,7 +45,7 @@ class GatewayServer(BaseApplication):  # type: ignore[misc]
 
 
 def announce(worker: Any) -> None:
-    """Prints the one line that says the gateway can be used, with the port it really got."""
+    """Print the one line that says the gateway can be used, with the port it really got."""
     host, port = worker.sockets[0].getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     root = f"http://{shown}:{port}"

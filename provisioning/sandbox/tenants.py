@@ -13,7 +13,7 @@ def listed(key: ApiKey) -> str:
 
 
 def update(key: ApiKey, body: JsonObject, tenantGuid: str) -> str:  # noqa: N803 - the contract's name
-    """Changes the sent fields and answers, as documented, with the list of sub-tenants."""
+    """Change the sent fields and answers, as documented, with the list of sub-tenants."""
     body_check("TenantUpdate", body)
     record = reachable(key, TENANT, tenantGuid)
     record_save(record, document_of(record) | body)

@@ -42,7 +42,7 @@ class TreeCheck:
         return {"id": rule} | self._condition_node(node, path, leaf)
 
     def reference(self, guid: object, path: str) -> None:
-        """Refuses (1013) a connector the rules may not send transactions to."""
+        """Refuse (1013) a connector the rules may not send transactions to."""
         if not isinstance(guid, str) or not guid:
             raise tree_refusal(Code.DOCUMENT_UNUSABLE, path, "The connector must be a GUID")
         reason = connector_refused(guid, self.merchant)

@@ -38,7 +38,7 @@ _CHARACTER_CLASS = re.compile(r"^\^\[.*\]\*\$$")
 
 
 def body_check(schema_name: str, body: JsonObject) -> None:
-    """Raises the Refusal of the most basic violation: contract, characters, then value rules."""
+    """Raise the Refusal of the most basic violation: contract, characters, then value rules."""
     found = [refusal for error in validator(schema_name).iter_errors(body) for refusal in _refusals(error)]
     found += characters_check(body)
     if not found:

@@ -18,7 +18,7 @@ from provisioning.sandbox.fault_injection import FaultyApplication  # noqa: E402
 
 
 def with_request_id(inner: WSGIApplication) -> WSGIApplication:
-    """Adds an X-Request-Id of our own to every answer, those of faults included."""
+    """Add an X-Request-Id of our own to every answer, those of faults included."""
 
     def application(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         def start_with_id(

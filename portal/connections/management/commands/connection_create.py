@@ -27,7 +27,7 @@ class Command(BaseCommand):
         parser.add_argument("--tenant", default="", help="GUID of the API key's own tenant")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Raises CommandError for a taken slug or an address that must not get an API key."""
+        """Raise CommandError for a taken slug or an address that must not get an API key."""
         try:
             made = _created(options)
         except ValidationError as error:

@@ -13,5 +13,5 @@ class Command(BaseCommand):
     help = "Deletes the values of replaced credentials older than CREDENTIAL_ROLLBACK_HOURS. Repeatable."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Says how many."""
+        """Say how many."""
         self.stdout.write(f"Deleted: {destroy_expired_credentials()}.")

@@ -23,7 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("--connection", default="", help="slug of one connection; all of them without it")
 
     def handle(self, *args: object, connection: str = "", **options: object) -> None:
-        """Refreshes all connections, going on after a failure."""
+        """Refresh all connections, going on after a failure."""
         known = list(Connection.objects.order_by("slug").values_list("slug", flat=True))
         if connection and connection not in known:
             raise CommandError(f"There is no connection “{connection}”. Known: {', '.join(known) or 'none'}.")

@@ -36,7 +36,7 @@ class Command(BaseCommand):
         commands.add_parser("list")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Prints one JSON object, for list a JSON array."""
+        """Print one JSON object, for list a JSON array."""
         database_prepare()
         root_tenants_ensure()
         try:

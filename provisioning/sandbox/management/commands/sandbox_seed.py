@@ -24,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--single-tenant", action="store_true", help="put all merchants into one tenant")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Seeds in one transaction and prints what there is."""
+        """Seed in one transaction and prints what there is."""
         database_prepare()
         with transaction.atomic():
             company_seed()

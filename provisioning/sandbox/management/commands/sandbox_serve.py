@@ -25,7 +25,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Refuses addresses other machines reach, unless that is wanted."""
+        """Refuse addresses other machines reach, unless that is wanted."""
         host = "127.0.0.1" if options["host"] == "localhost" else options["host"]
         if not _loopback(host) and not options["allow_remote"]:
             raise CommandError(
