@@ -71,7 +71,7 @@ def key_ids() -> list[str]:
 
 
 def get_key_id(token: str) -> str:
-    """The id of the key that sealed `token`, configured or not. Raises KeyringError for what is no token."""
+    """Return the ID of the key that encrypted `token`, configured or not. Raises KeyringError."""
     return _parts(token)[0]
 
 
@@ -148,6 +148,6 @@ def _packed(data: bytes) -> str:
 
 def _unpacked(text: str) -> bytes:
     data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    if _packed(data) != text:  # spare bits set: another spelling of the same bytes, so somebody altered it
+    if _packed(data) != text:  # Spare bits are set: the same bytes in another form, so the text was altered.
         raise ValueError
     return data

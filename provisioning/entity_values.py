@@ -1,8 +1,8 @@
-"""Makes sure that every property of an entity has the type that the contract announces.
+"""Give each property of an entity the type that the contract declares.
 
-Called by `provisioning.entities`, once for each entity that comes from the gateway: no page has to look at a
-type again. A value that does not fit is left out and named as a problem, never guessed; harmless slips such
-as a number for a text are converted.
+Called by `provisioning.entities` for each entity from the gateway, so that no page has to check types. A
+value of another type is left out and named as a problem, never guessed. Harmless deviations, such as a
+number instead of a text, are converted.
 """
 
 import re
@@ -28,7 +28,7 @@ _WORDS = {
     "string": "not a text", "boolean": "neither yes nor no", "integer": "not a whole number",
     "number": "not a number", "array": "not a list", "object": "not an object",
 }  # fmt: skip
-# What cannot stand in an address, neither the portal's nor the gateway's.
+# Not possible in an address, neither the portal's nor the gateway's.
 _NO_SEGMENT = re.compile(r"[/\\?#%\s]|\A\.+\Z")
 
 
@@ -54,7 +54,7 @@ class Expected:
 def coerce_values(schema: str, values: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return the values that fit the contract's `schema`, and what is wrong with the others.
 
-    What the contract does not name is sealed: nobody knows whether it is a secret. null counts as absent.
+    Undeclared values are sealed, because they may be secrets. null counts as absent.
     """
     problems: list[str] = []
     return _object(values, _expected(schema), "", problems), tuple(problems[:MAX_PROBLEMS])
@@ -72,7 +72,7 @@ def validate_guid(guid: Any) -> str:
 
 
 def parse_datetime(value: object) -> datetime | None:
-    """Read both published spellings of a date; without offset it is UTC. None if it is no date in range."""
+    """Parse a date in either published format; without an offset it is UTC. Return None if it is not one."""
     if not isinstance(value, str):
         return None
     try:
@@ -169,7 +169,7 @@ def _short(text: str) -> bool:
 
 
 def _levels(value: Any) -> int:
-    """How deep objects and lists are nested, counted no further than needed."""
+    """Return how deep objects and lists are nested, at most MAX_LEVELS + 1."""
     level, depth = [value], 0
     while level and depth <= MAX_LEVELS:
         groups = (node.values() if isinstance(node, dict) else node for node in level)

@@ -57,7 +57,7 @@ def list_entities(*, connection: str, kind: str, parent: str = "", size_cap: int
     The gateway's list of tenants leaves out the API key's own tenant. Here it comes first, with what the
     connection's settings say of it: the values guid, name (the connection's) and own: True.
 
-    `size_cap`: refuse a larger answer (in bytes) with AnswerTooLarge; 0 stands for the client's own limit.
+    `size_cap`: refuse a larger answer (in bytes) with AnswerTooLarge; 0 means the client's own limit.
     Raises ProvisioningError, KeyError for an unknown kind.
     """
     entity_kind = ENTITY_KINDS[kind]
@@ -111,7 +111,7 @@ def read_document(operation: str, *, connection: str, target: str = "", second: 
     """Return the answer of a reading operation, secrets sealed. Raises ProvisioningError, ValueError."""
     described = get_operation(operation)
     if described.writes:
-        raise ValueError(f"{operation} writes: it goes through perform().")
+        raise ValueError(f"{operation} is a write: use perform().")
     return send_call(_build_call(described, target=target, second=second), connection=connection).body
 
 
@@ -146,7 +146,7 @@ def perform(
     """
     described = get_operation(operation)
     if not described.writes:
-        raise ValueError(f"{operation} reads: it has a function of its own.")
+        raise ValueError(f"{operation} is not a write.")
     try:
         validate_payload(described, payload, stored=stored)
         call = _build_call(described, target=target, payload=seal_payload(described, payload))
@@ -268,7 +268,9 @@ def _find_entity(operation: Operation, answer: Answer, target: str, parent: str)
         if entity_kind is None or not isinstance(item, dict) or not isinstance(item.get("guid"), str):
             continue
         if item["guid"] and (creates or item["guid"] == target):
-            with suppress(ValueError, RecursionError):  # the write has happened: an odd guid is no failure
+            with suppress(
+                ValueError, RecursionError
+            ):  # The write has been made, so an unusable GUID is not a failure.
                 return entity_kind.entity_class.from_answer(
                     item, parent=parent or (target if creates else "")
                 )

@@ -1,1 +1,1 @@
-"""The room of the gateways: which there are, how old their credentials are, and resetting them."""
+"""Pages of connections: gateways, the age of their credentials, and replacing them."""

@@ -1,6 +1,6 @@
 """Why the gateway did not take a credential: the causes a test can tell apart, what happened and what to do.
 
-Stored with the version as its `test_problem`, so that the page says it again when somebody comes back.
+Stored with the version as its `test_problem`, so that the page can show it again later.
 """
 
 import re

@@ -8,7 +8,7 @@ from portal.core.field_types import TextField, WholeNumberField
 from provisioning.credentials.credential_lifecycle import validate_credential
 from provisioning.credentials.models import Connection
 
-# Copied values are no passwords of this person's: browsers shall neither fill nor keep them.
+# The user's own passwords do not belong here: browsers must neither fill in nor save these fields.
 _WIDGET = {"autocomplete": "new-password", "data-1p-ignore": "true"}
 
 
@@ -44,7 +44,7 @@ class CredentialForm(forms.Form):
 
 
 class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A connection's facts; the credential has a journey of its own. Without a slug for one that exists."""
+    """The properties of a connection, without its credential. An existing connection keeps its slug."""
 
     use_required_attribute = False
 

@@ -47,7 +47,7 @@ class ResetView(PortalView):
         finding: Diagnosis | None = None,
         status: int = 200,
     ) -> HttpResponse:
-        """Where the reset stands, without anything that was typed."""
+        """Show the state of the reset, without entered values."""
         subject = get_object_or_404(load_connections(self.request), slug=connection)
         waiting = find_version(subject, *Credential.ON_ITS_WAY)
         context = {
@@ -66,10 +66,10 @@ class ResetView(PortalView):
 
 @method_decorator(sensitive_post_parameters(), name="dispatch")
 class CredentialResetPage(ResetView):
-    """A new API key and password, tested as soon as they are entered; put to use by a step of its own."""
+    """A new API key and password, tested as soon as they are entered and activated in a separate step."""
 
     def get(self, request: HttpRequest, connection: str) -> HttpResponse:
-        """Where the reset stands."""
+        """Show the state of the reset."""
         credential_actions.destroy_expired_credentials()
         return self.page(connection)
 

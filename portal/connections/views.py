@@ -167,10 +167,10 @@ class ConnectionPauseView(ConnectionPage):
             paused=self.paused,
             reason=form.cleaned_data["reason"],
         )
-        told = (
+        result = (
             "is paused: it is read-only. Nobody can send changes." if self.paused else "is no longer paused."
         )
-        messages.success(request, f"{found.name} {told}")
+        messages.success(request, f"{found.name} {result}")
         return redirect("connections:page", connection=found.slug)
 
 

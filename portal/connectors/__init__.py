@@ -1,1 +1,1 @@
-"""The connectors' room."""
+"""Pages of connectors."""

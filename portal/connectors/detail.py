@@ -66,12 +66,12 @@ class Profile:
 
     @property
     def facts(self) -> list[tuple[str, Rows]]:
-        """Section → (label, value) of what is no secret."""
+        """Section → (label, value) of the properties that are not secret."""
         return [(title, [self._fact(name) for name in names]) for title, names in _FACTS.items()]
 
     @property
     def access(self) -> Rows:
-        """What shops and the provider know this connector by, in clear."""
+        """The identifiers that shops and the provider use for this connector."""
         return [self._fact("config.username"), self._fact("config.language")]
 
     @property

@@ -143,7 +143,7 @@ class TerminalsWidget(forms.Widget):
         return False
 
     def id_for_label(self, id_: str) -> str:
-        """The label points at the table's group, which is no control of its own."""
+        """The label belongs to the table's group, which is not a control itself."""
         return ""
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:

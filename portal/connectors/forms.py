@@ -287,7 +287,7 @@ class ConnectorEditForm(ConnectorForm):
 
 def holds_secret_settings(typed: str) -> bool:
     """Whether text typed as settings may name one that is secret."""
-    # A key may be written with escapes, in text that is no JSON yet: a backslash is suspicious enough.
+    # A key may be written with escapes, in text that is not JSON yet, so any backslash counts.
     return "\\" in typed or any(key in typed for key in _SECRET_SETTINGS)
 
 

@@ -1,4 +1,4 @@
-"""Addresses of the connectors' room, below `/<connection>/`."""
+"""Addresses of the pages of connectors, below `/<connection>/`."""
 
 from django.urls import path
 

@@ -100,7 +100,7 @@ class ConnectorCreate(ConnectionMixin, EntityCreateView):
 
     def form(self, parent: IndexedEntity, **kwargs: Any) -> PayloadForm:
         """The form, with known adapters and methods to choose from."""
-        return suggested(self.form_class(**kwargs), self.request.user, self.connection)
+        return add_suggestions(self.form_class(**kwargs), self.request.user, self.connection)
 
     def next_links(self, parent: IndexedEntity, change: Change) -> list[tuple[str, str]]:
         """Another one, the other kind, or back to the merchant."""
@@ -111,7 +111,7 @@ class ConnectorCreate(ConnectionMixin, EntityCreateView):
         return [*links, *super().next_links(parent, change)]
 
     def initial(self, parent: IndexedEntity) -> dict[str, Any]:
-        """In test mode, in the merchant's country: going live is a decision of its own."""
+        """Start in test mode, in the merchant's country: going live is a separate decision."""
         country = parent.fields.get("country", "")
         return {"config.testMode": True, "postbackFormat": "inherit", "businessCountry": country}
 
@@ -128,7 +128,7 @@ class ConnectorEdit(ConnectionMixin, EntityEditView):
         form = self.form_class(**kwargs)
         if isinstance(form, ConnectorEditForm):
             form.mark_kept(entity.values)
-        return suggested(form, self.request.user, self.connection)
+        return add_suggestions(form, self.request.user, self.connection)
 
     def render_page(self, entry: IndexedEntity | None, *, status: int = 200, **context: Any) -> HttpResponse:
         """Say whether the connector is live, as the gateway has it now."""
@@ -163,7 +163,7 @@ class ConnectorEnable(ConnectionMixin, EntityActionView):
     button = "Review: enable"
 
 
-def suggested(form: PayloadForm, user: User | AnonymousUser, connection: str) -> PayloadForm:
+def add_suggestions(form: PayloadForm, user: User | AnonymousUser, connection: str) -> PayloadForm:
     """Offer the adapters and methods of the connectors that the person may know of."""
     if isinstance(form, ConnectorForm):
         known = visible_entities(user=user, connection=connection, kind="connector")

@@ -73,7 +73,7 @@ class ListFilter:
 
 
 def filter_rows(rows: QuerySet[IndexedEntity], chosen: Mapping[str, str]) -> QuerySet[IndexedEntity]:
-    """Rows that satisfy the chosen filters: status, tenant, and columns by equality. "" chooses nothing."""
+    """Return the rows that match the filters: status, tenant, and columns by equality. "" matches all."""
     for name, value in chosen.items():
         if name == "status":
             rows = _rows_of_status(rows, value)
@@ -83,7 +83,7 @@ def filter_rows(rows: QuerySet[IndexedEntity], chosen: Mapping[str, str]) -> Que
 
 
 def _rows_of_status(rows: QuerySet[IndexedEntity], status: str) -> QuerySet[IndexedEntity]:
-    """Rows of an effective status: users and connectors of a merchant that is off are not active."""
+    """Return the rows of an effective status: children of a disabled or archived merchant are not active."""
     merchants_off = IndexedEntity.objects.filter(
         Q(disabled=True) | Q(archived=True),
         connection=OuterRef("connection"), kind="merchant", guid=OuterRef("parent_guid"),
@@ -95,25 +95,25 @@ def _rows_of_status(rows: QuerySet[IndexedEntity], status: str) -> QuerySet[Inde
 
 
 def label_options(codes: Iterable[str], names: Iterable[tuple[str, Any]]) -> list[tuple[str, str]]:
-    """The codes that occur, with the names people know them by."""
+    """Return (code, name) for the codes, sorted by name."""
     known = dict(names)
     return sorted(((code, known.get(code, code)) for code in codes), key=lambda option: option[1])
 
 
 def get_page_prefix(kind: str, connection: str) -> str:
-    """What stands before the guid in addresses of a kind: one `reverse` for a list instead of one a row."""
+    """Return the part of a kind's addresses before the GUID, so that a list calls `reverse` once."""
     return reverse(
         f"{URL_NAMESPACES[kind]}:page", kwargs={"connection": connection, "guid": "0"}
     ).removesuffix("0/")
 
 
 def join_page_address(prefix: str, guid: str) -> str:
-    """The address of an entity's page."""
+    """Return the address of an entity's page."""
     return f"{prefix}{quote(guid, safe='')}/"
 
 
 def prepare_row(row: Mapping[str, Any], prefix: str, zone: tzinfo) -> dict[str, Any]:
-    """A row as templates draw it: tags in a loop over fifty rows would cost more than the query."""
+    """Prepare a row for the template: template tags for fifty rows would cost more than the query."""
     status = effective_status(get_status(row), row.get("parent_status", ""))
     extras = {
         "url": join_page_address(prefix, row["guid"]),
@@ -125,7 +125,7 @@ def prepare_row(row: Mapping[str, Any], prefix: str, zone: tzinfo) -> dict[str, 
 
 
 def effective_status(status: str, merchant: str) -> str:
-    """Return the state of a badge: what belongs to a merchant that is off is off, too.
+    """Return the status for a badge. Children of a disabled or archived merchant are off, too.
 
     `status` is the entity's own, `merchant` that of its merchant, "" if it has none.
     """
@@ -139,7 +139,7 @@ def get_effective_status(entry: IndexedEntity, parents: Iterable[IndexedEntity])
 
 
 def _badge(status: str, unreadable: list[str] | None) -> SafeString:
-    """The badge of a status, with the properties that could not be read."""
+    """Return the badge of a status, with the properties that could not be read."""
     if not unreadable:
         return _BADGES[status]
     return format_html(
@@ -148,18 +148,17 @@ def _badge(status: str, unreadable: list[str] | None) -> SafeString:
 
 
 def get_status(row: Mapping[str, Any]) -> str:
-    """The word of the badge, for rows read as plain values."""
+    """Return the status for the badge of a row that was read as a dict."""
     return status_named(disabled=row["disabled"], archived=row["archived"], fields=row.get("fields") or {})
 
 
 class EntityListView(ConnectionMixin, PortalView):
     """A list from the index: search `q`, filters, `sort`, `page` in the address; POST reads the gateway now.
 
-    A room names `kind` and `template_name` and overrides what differs. `json_sorts` are the properties,
-    besides the columns in `sorts`, that a list can be ordered by. Archived rows are left out until somebody
-    asks for them. Template context: page (rows as dicts with url, status, badge, created), state
-    (ListState), progress (Run or None), q, filters, sort, narrowed, archived_hidden, archived_shown, unit,
-    connection_slug.
+    A subclass declares `access`, `kind` and `template_name`. `json_sorts` are properties that the list can
+    be ordered by besides the columns in `sorts`. Archived rows are hidden unless the address asks for them.
+    Template context: page (rows as dicts with url, status, badge, created), state (ListState), progress
+    (Run or None), q, filters, sort, narrowed, archived_hidden, archived_shown, unit, connection_slug.
     """
 
     kind: ClassVar[str] = ""
@@ -176,7 +175,7 @@ class EntityListView(ConnectionMixin, PortalView):
     json_sorts: ClassVar[tuple[str, ...]] = ()
 
     def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        """The list page."""
+        """Show the list."""
         state = self.ensure()
         if state.large:
             enqueue_large_lists(connection=self.connection)
@@ -206,7 +205,7 @@ class EntityListView(ConnectionMixin, PortalView):
         return render(request, self.template_name, context | self.page_context(context))
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponseRedirect:
-        """Refresh on demand, say what came of it, then back to the same list."""
+        """Read the list from the gateway and redirect to it with the result as a message."""
         place: dict[str, Any] = {"connection": self.connection, "kind": self.kind, "parent": self.parent}
         if self.refresh_by_worker() and enqueue_reading(**place):
             messages.info(request, "This list is being read again in the background.")
@@ -235,46 +234,46 @@ class EntityListView(ConnectionMixin, PortalView):
 
     @property
     def sort(self) -> str:
-        """The order asked for; "" (by name) if there is no such order."""
+        """The requested order; "" (by name) if it is unknown."""
         wanted = query_param(self.request.GET, "sort")
         known = wanted in self.sorts or wanted.removeprefix("-") in self.json_sorts
         return wanted if known else ""
 
     def ensure(self) -> ListState:
-        """Make the rows current enough."""
+        """Read the list if it is stale."""
         return refresh_list_if_stale(connection=self.connection, kind=self.kind, parent=self.parent)
 
     def refresh(self) -> ListState:
-        """Read the list from the gateway whatever its age."""
+        """Read the list, however old it is."""
         return refresh_list(connection=self.connection, kind=self.kind, parent=self.parent)
 
     def refresh_by_worker(self) -> bool:
-        """Whether the list is too long for a page to read."""
+        """Return whether the list is too long for a page to read."""
         lists = ListSync.objects.filter(connection=self.connection, kind=self.kind)
         lists = lists.filter(parent_guid=self.parent) if self.parent else lists
         return lists.exclude(size=ListSync.Size.ORDINARY).exists()
 
     def progress(self) -> Any:
-        """The background reading of this list that is under way, if any."""
+        """Return the background reading of this list that is under way, if any."""
         return get_reading_progress(connection=self.connection, kind=self.kind, parent=self.parent)
 
     def rows(self) -> QuerySet[IndexedEntity]:
-        """All rows of the list that the person may know of, before search and filters."""
+        """Return the rows within the user's tenant access, before search and filters."""
         rows = visible_entities(user=self.request.user, connection=self.connection, kind=self.kind)
         return rows.filter(parent_guid=self.parent) if self.parent else rows
 
     def filters(self, state: ListState) -> list[ListFilter]:
-        """The drop-downs: by status, unless a room knows more."""
+        """Return the drop-downs; by default one for the status."""
         return [self.choice("status", "Status", list(STATUSES))]
 
     def choice(self, name: str, label: str, options: list[tuple[str, str]]) -> ListFilter:
-        """A drop-down with what the address chose; a value not on offer stays, so that links keep meaning."""
+        """Return a drop-down with the value from the address; an unknown value stays selected."""
         value = query_param(self.request.GET, name)
         offered = options if value in {"", *(code for code, _ in options)} else [*options, (value, value)]
         return ListFilter(name, label, offered, value)
 
     def page(self, rows: QuerySet[IndexedEntity], q: str = "") -> KeysetPage:
-        """One page of rows as plain dicts; rows whose name is the text searched for come first."""
+        """Return one page of rows as dicts. Rows whose name is the search text come first."""
         name = self.sort.removeprefix("-")
         if name in self.json_sorts:
             rows = rows.annotate(sort_value=Lower(KT(f"fields__{name}")))
@@ -296,7 +295,7 @@ class EntityListView(ConnectionMixin, PortalView):
         return page
 
     def page_context(self, context: dict[str, Any]) -> dict[str, Any]:
-        """What a room's template needs besides."""
+        """Return what the template needs besides."""
         return {}
 
 
@@ -323,24 +322,24 @@ class MerchantChildrenListView(EntityListView):
 
     @property
     def parent(self) -> str:
-        """Guid of the merchant asked for; "" for all, or for one nobody knows."""
+        """GUID of the requested merchant; "" for all, or if it is unknown."""
         wanted = query_param(self.request.GET, "merchant")
         return wanted if wanted and get_merchant_names(self.request.user, self.connection, [wanted]) else ""
 
     def ensure(self) -> ListState:
-        """One merchant's list; otherwise what is missing, unless a worker reads it."""
+        """Read one merchant's list; for all merchants, what is missing, unless a worker reads it."""
         if self.parent:
             return refresh_list_if_stale(connection=self.connection, kind=self.kind, parent=self.parent)
         return self._read(refresh=False)
 
     def refresh(self) -> ListState:
-        """One merchant's list, or as many as the budget allows; the worker reads the rest."""
+        """Read one merchant's list, or as many as the budget allows; a worker reads the rest."""
         if self.parent:
             return refresh_list(connection=self.connection, kind=self.kind, parent=self.parent)
         return self._read(refresh=True)
 
     def refresh_by_worker(self) -> bool:
-        """Many lists, or a long one, are read in the background."""
+        """Return whether there are many lists, or a long one, which a worker reads."""
         known = visible_merchants(user=self.request.user, connection=self.connection)
         return super().refresh_by_worker() or (not self.parent and known.count() > READ_AT_ONCE)
 
@@ -352,7 +351,7 @@ class MerchantChildrenListView(EntityListView):
         return state.below(merchants)
 
     def rows(self) -> QuerySet[IndexedEntity]:
-        """The rows with the name of their merchant, to sort by."""
+        """Return the rows, with the name of the merchant if they are sorted by it."""
         merchants = IndexedEntity.objects.filter(
             connection=OuterRef("connection"), kind="merchant", guid=OuterRef("parent_guid")
         )
@@ -362,11 +361,11 @@ class MerchantChildrenListView(EntityListView):
         return rows
 
     def filters(self, state: ListState) -> list[ListFilter]:
-        """By effective status."""
+        """Return a filter by effective status."""
         return [self.choice("status", "Status", list(CHILD_STATUSES))]
 
     def page_context(self, context: dict[str, Any]) -> dict[str, Any]:
-        """The names and addresses of the merchants on this page, in one query."""
+        """Add the names and addresses of the merchants on this page, in one query."""
         rows = context["page"].object_list
         guids = [row["parent_guid"] for row in rows] + [self.parent]
         names = get_merchant_names(self.request.user, self.connection, guids)
@@ -377,6 +376,6 @@ class MerchantChildrenListView(EntityListView):
 
 
 def get_merchant_names(user: User | AnonymousUser, connection: str, guids: Iterable[str]) -> dict[str, str]:
-    """Guid → name of merchants that the index knows and the person may know of, in one query."""
+    """Return GUID → name of known merchants within the user's tenant access, in one query."""
     merchants = visible_entities(user=user, connection=connection, kind="merchant")
     return dict(merchants.filter(guid__in=set(guids) - {""}).values_list("guid", "name"))

@@ -32,7 +32,7 @@ class KeysetPage:
 
     @property
     def numbers(self) -> list[int]:
-        """The page numbers to link to; 0 stands for a gap."""
+        """The page numbers to link to; 0 marks a gap."""
         pages = Paginator(range(self.num_pages), 1).get_elided_page_range(
             min(self.number, self.num_pages), on_each_side=2, on_ends=1
         )

@@ -1,1 +1,1 @@
-"""The merchant users' room."""
+"""Pages of merchant users."""

@@ -67,7 +67,7 @@ class DateTimeField(forms.CharField):
     zone: tzinfo | None = None
 
     def to_python(self, value: Any) -> str:
-        """The published spelling, "" for nothing. Raises ValidationError for what is no time."""
+        """Return the published format, "" for no value. Raises ValidationError if it is not a time."""
         text = search_text(str(value or ""))
         if not text:
             return ""
@@ -94,7 +94,7 @@ class DateTimeField(forms.CharField):
             return value
         try:
             return timezone.localtime(moment, self.zone).strftime("%Y-%m-%dT%H:%M:%S")
-        except OverflowError:  # as stored, in the published spelling, which is read as it stands
+        except OverflowError:  # Show the stored text, which is accepted as input.
             return moment.strftime(PUBLISHED_FORMAT)
 
     def _in_zone(self, moment: datetime) -> datetime:

@@ -16,7 +16,7 @@ from provisioning.entities import parse_datetime
 TYPES = (("web", "Web – a person who signs in"), ("api", "API – a machine"))
 WEB_ONLY = ("permissions", "sendInitialPassword", "resetPassword")
 API_FLAGS = "apiUserSettings."
-_FLAGS_ARE_FIELDS = "Each of its flags is a field of its own."
+_FLAGS_ARE_FIELDS = "Each of its flags is a separate field."
 
 
 def _flag(label: str, help_text: str) -> forms.BooleanField:
@@ -94,7 +94,7 @@ class MerchantUserForm(PayloadForm):
             email.help_text = "Invitations and password links are sent here."
 
     def in_zone(self, zone: tzinfo) -> None:
-        """Moment are typed and shown in the person's time zone."""
+        """Accept and show times in the user's time zone."""
         field = self.fields["validUntil"]
         if isinstance(field, DateTimeField):
             field.zone = zone
@@ -109,7 +109,7 @@ class MerchantUserForm(PayloadForm):
 
 
 class MerchantUserCreateForm(MerchantUserForm):
-    """POST createMerchantUser. What does not apply to the chosen type is no field: it is never sent."""
+    """POST createMerchantUser. Properties that do not apply to the chosen type are never sent."""
 
     schema = "MerchantUserCreate"
     unsupported = {"apiUserSettings": _FLAGS_ARE_FIELDS}
@@ -247,7 +247,7 @@ class MerchantUserEditForm(MerchantUserForm):
 
 
 class PasswordForm(PayloadForm):
-    """A new password for an API user, as an update of its own."""
+    """A new password for an API user, as a separate update."""
 
     schema = "MerchantUserUpdate"
     password = PasswordField(label="New password")

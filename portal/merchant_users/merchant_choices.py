@@ -12,7 +12,7 @@ from portal.merchant_users.forms import MerchantUserForm
 from portal.staff.models import User
 from portal.staff.tenant_access import get_tenant_access
 
-# Beyond this many, a list to choose from helps nobody: names and guids can be typed.
+# A longer list of choices does not help, so further merchants are entered by name or GUID.
 OFFERED = 200
 
 

@@ -106,13 +106,13 @@ def get_preset(key: str) -> Preset | None:
 
 
 def get_area(permission: str) -> str:
-    """The area a permission belongs to; Other for one nobody has sorted yet."""
+    """Return the area of a permission; Other for an unknown permission."""
     word = permission.removeprefix("frontend.").split(".")[0]
     return next((area for area, words in AREAS.items() if word in words), OTHER)
 
 
 def describe_permission(permission: str) -> str:
-    """What the permission allows, in plain words; the end of its name where nobody explains it."""
+    """Return what the permission allows; the end of its name if there is no description."""
     text = DESCRIPTIONS.get(permission, UNEXPLAINED)
     word = permission.rsplit(".", 1)[-1].replace("-", " ").capitalize()
     return f"{word} {UNEXPLAINED}" if text == UNEXPLAINED else text

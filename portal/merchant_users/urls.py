@@ -1,4 +1,4 @@
-"""Addresses of the merchant users' room, below `/<connection>/`."""
+"""Addresses of the pages of merchant users, below `/<connection>/`."""
 
 from django.urls import path
 

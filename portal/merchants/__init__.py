@@ -1,1 +1,1 @@
-"""The merchants' room."""
+"""Pages of merchants."""

@@ -14,7 +14,7 @@ from portal.directory.services import visible_entities
 from provisioning.credentials.models import Connection, Credential
 
 SHOWN = 5
-# So many merchants are looked at; whoever has more unfinished ones finds them in the list.
+# The most merchants to examine. Further unfinished merchants are found in the list.
 _LOOKED_AT = 100
 
 

@@ -27,17 +27,17 @@ from portal.merchants.detail import describe_children, merchant_facts, next_step
 from portal.merchants.forms import MerchantCreateForm, MerchantEditForm
 from provisioning.entities import ENTITY_KINDS
 
-# How long a list over all tenants waits for stale ones; the rest says how old it is.
+# Seconds that a list of all tenants' merchants spends reading stale lists.
 REFRESH_BUDGET = 2.0
 
 
 class ConnectionStart(ConnectionMixin, PortalView):
-    """`/<connection>/`: no page of its own, but people shorten addresses."""
+    """`/<connection>/`: a shortened address, which leads to the merchants."""
 
     access = "merchant.view"
 
     def get(self, request: HttpRequest, connection: str) -> HttpResponse:
-        """To the merchants."""
+        """Redirect to the merchants."""
         return redirect("merchants:list", connection=connection)
 
 
@@ -58,14 +58,14 @@ class MerchantListView(EntityListView):
 
     @cached_property
     def tenants(self) -> dict[str, str]:
-        """Guid → name of the known tenants, by name."""
+        """GUID → name of the known tenants, sorted by name."""
         refresh_list_if_stale(connection=self.connection, kind="tenant")
         rows = visible_entities(user=self.request.user, connection=self.connection, kind="tenant")
         return dict(rows.order_by("sort_key").values_list("guid", "name"))
 
     @property
     def tenant(self) -> str:
-        """Guid of the chosen tenant; "" for all, or for one nobody knows."""
+        """GUID of the chosen tenant; "" for all, or if it is unknown."""
         wanted = query_param(self.request.GET, "tenant")
         return wanted if wanted in self.tenants else ""
 
@@ -75,7 +75,7 @@ class MerchantListView(EntityListView):
         return self.tenant
 
     def ensure(self) -> ListState:
-        """The chosen tenant's list; otherwise as many stale ones as the budget allows."""
+        """Read the chosen tenant's list if it is stale; for all tenants, as many as the budget allows."""
         if self.tenant:
             return refresh_list_if_stale(connection=self.connection, kind=self.kind, parent=self.tenant)
         tenants = refresh_list_if_stale(connection=self.connection, kind="tenant")
@@ -102,7 +102,7 @@ class MerchantListView(EntityListView):
         )
 
     def filters(self, state: ListState) -> list[ListFilter]:
-        """By tenant, status, country and currency; only countries and currencies that occur are offered."""
+        """Return filters by tenant, status, country and currency. Only values that occur are offered."""
         facets = state.facets or {}
         return [
             self.choice("tenant", "Tenant", list(self.tenants.items())),
@@ -194,7 +194,7 @@ class MerchantCreate(ConnectionMixin, EntityCreateView):
     template_name = "merchants/create.html"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """A merchant belongs to a tenant: where there is only one, nobody is asked."""
+        """Ask for the tenant first, unless the address names it."""
         return super().dispatch(request, *args, **kwargs) if self.parent_guid() else self.tenant_page(request)
 
     def parent_guid(self) -> str:
@@ -202,7 +202,7 @@ class MerchantCreate(ConnectionMixin, EntityCreateView):
         return query_param(self.request.GET, "tenant")
 
     def tenant_page(self, request: HttpRequest) -> HttpResponse:
-        """The tenants to choose from."""
+        """Show the tenants to choose from; if there is only one, redirect to its form."""
         state = refresh_list_if_stale(connection=self.connection, kind="tenant")
         rows = visible_entities(user=request.user, connection=self.connection, kind="tenant")
         tenants = list(rows.order_by("sort_key").values("guid", "name", "fields"))
@@ -211,11 +211,11 @@ class MerchantCreate(ConnectionMixin, EntityCreateView):
         return render(request, "merchants/choose_tenant.html", {"tenants": tenants, "state": state})
 
     def next_links(self, parent: IndexedEntity, change: Change) -> list[tuple[str, str]]:
-        """What a merchant needs before it can take payments."""
+        """Return links to what a merchant needs before it can take payments."""
         place = {"connection": self.connection, "guid": change.object_guid}
         links = [
-            (label, reverse(f"{room}:create", kwargs=place))
-            for kind, room, label in (
+            (label, reverse(f"{namespace}:create", kwargs=place))
+            for kind, namespace, label in (
                 ("connector", "connectors", "Add a connector"),
                 ("merchant_user", "merchant_users", "Add a user"),
             )
@@ -224,7 +224,7 @@ class MerchantCreate(ConnectionMixin, EntityCreateView):
         return [*links, *super().next_links(parent, change)]
 
     def initial(self, parent: IndexedEntity) -> dict[str, Any]:
-        """The documented time zone, and the tenant's own currency."""
+        """Return the documented time zone and the tenant's currency."""
         return {"timezone": "UTC", "defaultCurrency": parent.fields.get("defaultCurrency", "")}
 
 
@@ -236,13 +236,13 @@ class MerchantEdit(ConnectionMixin, EntityEditView):
 
 
 class MerchantAction(ConnectionMixin, EntityActionView):
-    """One small change of a merchant; the page says how many connectors and users it affects."""
+    """A small change of a merchant. The page says how many connectors and users it affects."""
 
     operation = "merchant.update"
     affects: ClassVar[str] = "Affects"
 
     def page_context(self, entry: IndexedEntity | None) -> dict[str, Any]:
-        """`affected`: such as "Affects 2 connectors and 1 user."; what was not read is said to be unknown."""
+        """Return `affected`, for example "Affects 2 connectors and 1 user."; numbers not read are unknown."""
         if entry is None:
             return {}
         return {"affected": f"{self.affects} {describe_children(next_steps(entry, look=True))}."}

@@ -1,1 +1,1 @@
-"""The tenants' room."""
+"""Pages of tenants."""

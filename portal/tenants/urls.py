@@ -1,4 +1,4 @@
-"""Addresses of the tenants' room, below `/<connection>/`."""
+"""Addresses of the pages of tenants, below `/<connection>/`."""
 
 from django.urls import path
 

@@ -77,7 +77,7 @@ def _network(part: str) -> Network:
 
 
 def _literal(host: str) -> Address | None:
-    """The address that `host` is, if it is no name that has to be looked up.
+    """Return the address if `host` is one; None if it is a name to look up.
 
     Raises ValueError for a number, or several, that some resolvers take for an address and others do not.
     """

@@ -50,13 +50,13 @@ tenant_form = RegexValidator(r"\A[A-Za-z0-9-]*\Z", "A GUID is made of letters, d
 
 
 def one_line(text: str) -> None:
-    """Raise ValidationError for line breaks and invisible characters: the name stands in mails and menus."""
+    """Raise ValidationError for line breaks and invisible characters: mails and menus show the name."""
     if not text.isprintable():
         raise ValidationError("Write it on one line, without invisible characters.")
 
 
 def slug_free(slug: str) -> None:
-    """Raise ValidationError if the portal needs `slug` for an address of its own."""
+    """Raise ValidationError if an address of the portal itself begins with `slug`."""
     if slug in RESERVED_SLUGS:
         raise ValidationError(
             "“%(slug)s” is an address of the portal itself. Choose another name.", params={"slug": slug}
@@ -91,7 +91,7 @@ class Connection(models.Model):
     colour = models.CharField(max_length=20, choices=Colour, default=Colour.BLUE)
     kind = models.CharField(max_length=20, choices=Kind, default=Kind.SANDBOX)
     base_url = models.CharField(max_length=300)
-    # The key's own tenant: listTenants leaves it out, so it has to be told (contract README).
+    # The key's own tenant: listTenants leaves it out, so it has to be set here (contract README).
     tenant_guid = models.CharField(max_length=40, blank=True, default="", validators=[tenant_form])
     # From which the portal calls, as the allow-list of the key wants them (addresses.egress_checked).
     egress_addresses = models.CharField(max_length=EGRESS_LIMIT, blank=True, default="")
@@ -193,7 +193,7 @@ class Credential(models.Model):
         """What the sealed `part` ("api_key", "password") is bound to: connection's slug, version and part.
 
         Moved to another row, version or field, it does not open. All three stay as they are for the life of
-        a row, whatever its state: sealing it anew, under another key, uses the same context.
+        a row, whatever its state: encrypting it with another key uses the same context.
         """
         return f"credential:{self.connection.slug}:{self.version}:{part}"
 

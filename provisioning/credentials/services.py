@@ -1,4 +1,4 @@
-"""Connections and the credential in use: made, looked up, opened, its use noted.
+"""Create and find connections; find and decrypt the active credential and store its use.
 
 Auditing is the caller's business; the life of a credential's versions is in `versions`.
 """

@@ -21,7 +21,7 @@ _SPECIAL: tuple[Network, ...] = tuple(
         "192.175.48.0/24",  # AS112
         "::/96",  # IPv4-compatible, given up; unspecified and loopback
         "::ffff:0:0:0/96",  # IPv4-translated, RFC 2765
-        "64:ff9b:1::/48",  # NAT64 inside a network: where the IPv4 address stands is its own business
+        "64:ff9b:1::/48",  # NAT64 inside a network, which chooses the position of the IPv4 address
         "100::/64",  # discarded
         "2001::/23",  # protocol assignments, Teredo among them
         "2620:4f:8000::/48",  # AS112

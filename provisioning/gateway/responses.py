@@ -21,7 +21,7 @@ _UNSTORABLE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 _LONE = re.compile("[\x00\ud800-\udfff]")
 _FIELD = re.compile(r"([A-Za-z][\w.\[\]:-]*): ")
 _ROUTING_PATH = re.compile(r" at '([^']+)'\s*\Z")
-# What stands for a value that is nested too deeply to be handled.
+# Replaces a value that is nested too deeply.
 TOO_DEEP = "\ufffd nested too deeply"
 _BRACKET_OR_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 _OPEN_AND_CLOSE = bytes.maketrans(b"{}", b"[]")
@@ -124,7 +124,7 @@ def seal_secrets(body: dict[str, Any], paths: Collection[Path]) -> dict[str, Any
 
 
 def credential_rejected() -> NotAuthorised:
-    """Return the error for a 401 without a verdict: a server that asks for credentials has done nothing yet."""
+    """Return the error for a 401 without a verdict: the server that sent it has carried out nothing."""
     return NotAuthorised(_TURNED_DOWN, UNUSUAL, http_status=UNAUTHORISED)
 
 

@@ -27,7 +27,7 @@ class Sealed:
         self._value = value
 
     def reveal(self) -> Any:
-        """The secret in clear."""
+        """Return the unsealed secret."""
         return self._value
 
     def __repr__(self) -> str:
@@ -54,7 +54,7 @@ class Sealed:
 
 
 def seal_paths(body: Any, paths: Iterable[Path]) -> Any:
-    """Seal, in place, the values of `body` at `paths` ("*" stands for every item of an array); returns it.
+    """Seal, in place, the values of `body` at `paths` ("*": each item of an array). Return it.
 
     One object instead of a list, or a list instead of one object, is walked as well; text where an object was
     announced is sealed as a whole.
@@ -164,7 +164,7 @@ def _seal_texts(node: Any, keys: Iterable[Any]) -> None:
 
 
 def sealed_texts(value: Any) -> Iterator[str]:
-    """The texts that are sealed anywhere in a JSON value, in clear."""
+    """Yield the texts that are sealed anywhere in a JSON value, unsealed."""
     if isinstance(value, Sealed):
         yield from clear_texts(value.reveal())
     elif isinstance(value, dict | list):
@@ -199,7 +199,7 @@ def _spellings(secret: str) -> Iterator[str]:
 
 
 def _within_base64(data: bytes) -> Iterator[str]:
-    """What every base64 text contains in which `data` stands somewhere, whatever is before and after it."""
+    """Yield what each base64 text of bytes that contain `data` contains, one for each position modulo 3."""
     for before in range(3):
         bits = (before + len(data)) * 8
         for coded in (base64.b64encode, base64.urlsafe_b64encode):

@@ -1,6 +1,6 @@
-"""How long the request at hand has waited for the gateway, and how long it still may.
+"""Measure how long the current request has waited for the gateway, and limit how long it may wait.
 
-Pages tell their own time from the gateway's, and all calls of one page share one limit.
+All calls of one page share one limit.
 """
 
 import time
@@ -12,18 +12,18 @@ _waited: ContextVar[float] = ContextVar("gateway_waited", default=0.0)
 
 
 def reset_gateway_time() -> None:
-    """Start counting anew, at the beginning of a request."""
+    """Reset the time at the beginning of a request."""
     _waited.set(0.0)
 
 
 def get_gateway_seconds() -> float:
-    """Seconds of wall clock spent in exchanges with the gateway since the last reset, in this context."""
+    """Return the seconds of wall clock spent in exchanges with the gateway since the last reset."""
     return _waited.get()
 
 
 @contextmanager
 def measure_gateway_time() -> Iterator[None]:
-    """Count the time within, whatever way it ends."""
+    """Add the time of the block, however it ends."""
     started = time.perf_counter()
     try:
         yield
@@ -36,7 +36,7 @@ _ends: ContextVar[float | None] = ContextVar("gateway_time_limit", default=None)
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Let all exchanges within be over after `seconds` of wall clock, however many they are."""
+    """Limit all exchanges in the block together to `seconds` of wall clock."""
     mark = _ends.set(time.monotonic() + seconds)
     try:
         yield

@@ -131,7 +131,7 @@ class DeadlineHTTPConnection(_Connecting, HTTPConnection):
 
 
 class DeadlineHTTPSConnection(_Connecting, HTTPSConnection):
-    """https; a failed handshake is told apart from a failed exchange."""
+    """An HTTPS connection that distinguishes a failed handshake from a failed exchange."""
 
     def connect(self) -> None:
         """Raise NeverSentError if the handshake fails: the request is written only after it."""
@@ -175,7 +175,7 @@ POOL_CLASSES = {"http": DeadlineHTTPPool, "https": DeadlineHTTPSPool}
 
 
 def resolve_host(host: str, port: int) -> list[Found]:
-    """What the name stands for. Raises NeverSentError if the look-up fails or is not over in time."""
+    """Return the addresses of a name. Raises NeverSentError if the look-up fails or takes too long."""
     host = host.strip("[]")
     try:
         ipaddress.ip_address(host)

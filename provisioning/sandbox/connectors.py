@@ -1,6 +1,6 @@
 """listConnectors, createConnector, updateConnector and the descriptions of adapter fields.
 
-Answers carry sharedSecret, config.password and config.apiSecret in clear, as documented.
+Answers carry sharedSecret, config.password and config.apiSecret unencrypted, as documented.
 """
 
 from typing import Any
@@ -48,7 +48,7 @@ _BY_RULE = ("config", "settings", "addSettings", "removeSettings", "terminals", 
 
 
 def listed(key: ApiKey, merchantGuid: str) -> str:  # noqa: N803 - the contract's name
-    """All connectors of a merchant, with their secrets in clear."""
+    """Return all connectors of a merchant, with their secrets unencrypted."""
     merchant = reachable(key, MERCHANT, merchantGuid)
     return f'{{"success":true,"connectors":{texts_of(CONNECTOR, merchant.guid)}}}'
 

@@ -48,7 +48,7 @@ class Refusal(Exception):  # noqa: N818 - the domain word
 
 
 def field_refusal(code: Code, path: Iterable[object], text: str) -> Refusal:
-    """A refusal about one field, which stands in front of the message: `config.language: wrong format`."""
+    """Return a refusal about one field, whose name begins the message: `config.language: wrong format`."""
     field = ".".join(str(part) for part in path)
     return Refusal(code, f"{field}: {text}" if field else text)
 

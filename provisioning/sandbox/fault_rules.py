@@ -36,7 +36,7 @@ MOST_REQUESTS = 10_000
 
 
 class FaultUnknown(ValueError):  # noqa: N818 - the domain word
-    """What was asked for is no fault, no operation or out of bounds; the message says which."""
+    """The requested fault or operation is unknown, or an amount is out of bounds; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)

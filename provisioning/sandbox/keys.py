@@ -14,7 +14,7 @@ from provisioning.sandbox.records import TENANT, new_guid
 PROVISIONING = "Provisioning API"
 SERVICES = (PROVISIONING, "BI Data Source")
 DEFAULT_ADDRESSES = "127.0.0.1,::1"
-_MAPPED_BITS = 96  # an IPv4 address written as IPv6 stands behind ::ffff:0:0/96
+_MAPPED_BITS = 96  # an IPv4 address written as IPv6 is in ::ffff:0:0/96
 
 
 class KeyRefused(ValueError):  # noqa: N818 - the domain word

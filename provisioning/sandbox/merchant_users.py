@@ -165,7 +165,7 @@ def _mail(body: JsonObject, document: JsonObject) -> None:
 
 
 def user_record(*, document: JsonObject, merchant: str, access: list[str]) -> None:
-    """A user as seed data: stored as it stands, without password."""
+    """Store a user from seed data as given, without a password."""
     private = {"access": access, "password": ""}
     unique = document["username"].casefold()[:255]
     record_add(kind=USER, parent=merchant, document=document, private=private, unique_name=unique)

@@ -8,7 +8,7 @@ from django.db import models
 class Record(models.Model):
     """One entity. `document` is the JSON text the API answers with, so that lists only join stored text.
 
-    `private` is JSON the API never shows as it stands: password hashes, abilities, stored routing rules.
+    `private` is JSON that no answer contains: password hashes, abilities, stored routing rules.
     `unique_name` carries what must be unique within a kind (a user's login name, a connector's API key).
     """
 

@@ -86,7 +86,7 @@ def _shown(method: str, block: JsonObject | None) -> JsonObject:
     switches = dict.fromkeys(_SWITCHES, False)
     empty: JsonObject = {"method": method, "defaultConnector": None} | switches
     empty |= {"availability": None, "routing": None}
-    # A method nobody has configured yet is off (manual: they appear disabled).
+    # A method that is not configured is off (manual: they appear disabled).
     return empty | ({"disabled": True} if block is None else block)
 
 

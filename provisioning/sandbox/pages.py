@@ -62,13 +62,13 @@ def health(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
-    """Lead to the only page people come for."""
+    """Redirect to the page of API keys."""
     return redirect("api-keys")
 
 
 @require_GET
 def api_keys(request: HttpRequest) -> HttpResponse:
-    """All API keys, without their passwords, which nobody can read again."""
+    """Show all API keys, without their passwords."""
     return render(request, "sandbox/api_keys.html", {"keys": ApiKey.objects.order_by("created_at", "pk")})
 
 

@@ -57,7 +57,7 @@ def document_of(record: Record) -> JsonObject:
 
 
 def private_of(record: Record) -> JsonObject:
-    """What belongs to the entity but is never answered as it stands."""
+    """Return what belongs to the entity but is never part of an answer."""
     found: JsonObject = json.loads(record.private)
     return found
 

@@ -30,7 +30,7 @@ class GatewayServer(BaseApplication):  # type: ignore[misc]
             "proc_name": "embedded-gateway",
             # It would be written into the home folder, which a service account may not have.
             "control_socket_disable": True,
-            # Addresses count for access, so nobody may claim another one in a header.
+            # Access depends on the address, so a header must not be able to claim another one.
             "forwarded_allow_ips": "",
             "post_worker_init": announce,
         }

@@ -17,7 +17,7 @@ DEBUG = False
 # Nothing outlives a process that is signed with it: there are no sessions and no signed cookies.
 SECRET_KEY = secrets.token_urlsafe(48)
 
-# Other names are refused, so that a web page elsewhere cannot reach the pages by a name of its own
+# Other names are refused, so that a web page elsewhere cannot reach the pages under another host name
 # (DNS rebinding); sandbox_serve --allow-remote opens the API and --allow-remote-pages the pages.
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 SANDBOX_PAGES_REMOTE = False

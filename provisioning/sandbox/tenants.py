@@ -1,4 +1,4 @@
-"""listTenants and updateTenant. There is no operation that creates, disables or archives a tenant."""
+"""listTenants and updateTenant. The API cannot create, disable or archive a tenant."""
 
 from provisioning.sandbox.bodies import JsonObject
 from provisioning.sandbox.models import ApiKey

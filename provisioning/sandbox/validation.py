@@ -13,7 +13,7 @@ from provisioning.sandbox.values import values_check
 # A jsonschema ValidationError. Its attributes are typed as "perhaps unset", which they never are here.
 _Violation = Any
 
-# Of several violations only one can be told; the more basic one comes first, then the order of the body.
+# An answer names one violation only: the more basic one first, then in the order of the body.
 _ORDER = (
     Code.REQUEST_INVALID,
     Code.MANDATORY_MISSING,

@@ -26,7 +26,7 @@ _MAILS = (
 )
 _URLS = ("homepage", "eventNotificationUrl", "websiteUrl")
 _COUNTRIES = ("country", "businessCountry", "companyCountryCode")
-# The transaction API limits a connector's API key; names get a limit nobody meets by accident.
+# The transaction API limits a connector's API key; names get a limit that is not reached by accident.
 _LONGEST = {
     "apiKey": 50,
     "publicIntegrationKey": 50,

@@ -8,10 +8,10 @@ from portal.connections.credential_actions import destroy_expired_credentials
 
 
 class Command(BaseCommand):
-    """For a timer, where nobody looks at the connections' pages for days."""
+    """For a timer, in case no worker runs."""
 
     help = "Deletes the values of replaced credentials older than CREDENTIAL_ROLLBACK_HOURS. Repeatable."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Say how many."""
+        """Print how many."""
         self.stdout.write(f"Deleted: {destroy_expired_credentials()}.")

@@ -23,7 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("--connection", default="", help="slug of one connection; all of them without it")
 
     def handle(self, *args: object, connection: str = "", **options: object) -> None:
-        """Refresh all connections, going on after a failure."""
+        """Refresh all connections; continue after a failure."""
         known = list(Connection.objects.order_by("slug").values_list("slug", flat=True))
         if connection and connection not in known:
             raise CommandError(f"There is no connection “{connection}”. Known: {', '.join(known) or 'none'}.")
@@ -32,7 +32,7 @@ class Command(BaseCommand):
             raise CommandError(f"{failed} lists could not be read; their rows are as old as before.")
 
     def _refresh(self, connection: str) -> int:
-        """How many lists of the connection failed. One without a credential has none to read yet."""
+        """Return how many lists of the connection failed. Skip a connection without a credential."""
         failed = 0
         if get_connection_status(Connection.objects.get(slug=connection)).missing:
             self.stdout.write(f"{connection}  left out: no credential has been set yet")
@@ -40,13 +40,13 @@ class Command(BaseCommand):
         for kind, parent in _lists(connection):
             state = refresh_list(connection=connection, kind=kind, parent=parent)
             failed += state.away
-            told = f"failed: {state.failure}" if state.away else "read"
-            self.stdout.write(f"{connection}  {kind}  {parent or '-'}  {told}")
+            result = f"failed: {state.failure}" if state.away else "read"
+            self.stdout.write(f"{connection}  {kind}  {parent or '-'}  {result}")
         return failed
 
 
 def _lists(connection: str) -> Iterator[tuple[str, str]]:
-    """Tenants, then the merchants of each, then what people opened; each looked up when it is due."""
+    """Yield (kind, parent): tenants, the merchants of each, then the lists opened before, oldest first."""
     yield "tenant", ""
     tenants = IndexedEntity.objects.filter(connection=connection, kind="tenant").order_by("sort_key")
     yield from (("merchant", guid) for guid in tenants.values_list("guid", flat=True))
