@@ -268,9 +268,8 @@ def _find_entity(operation: Operation, answer: Answer, target: str, parent: str)
         if entity_kind is None or not isinstance(item, dict) or not isinstance(item.get("guid"), str):
             continue
         if item["guid"] and (creates or item["guid"] == target):
-            with suppress(
-                ValueError, RecursionError
-            ):  # The write has been made, so an unusable GUID is not a failure.
+            # The write has been made, so an unusable GUID is not a failure.
+            with suppress(ValueError, RecursionError):
                 return entity_kind.entity_class.from_answer(
                     item, parent=parent or (target if creates else "")
                 )

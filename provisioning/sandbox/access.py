@@ -6,7 +6,7 @@ import binascii
 from django.http import HttpRequest
 
 from provisioning.sandbox.error_responses import Code, Refusal
-from provisioning.sandbox.keys import PROVISIONING, address_allowed, key_verify
+from provisioning.sandbox.keys import PROVISIONING, is_address_allowed, verify_key
 from provisioning.sandbox.models import ApiKey
 
 
@@ -17,12 +17,12 @@ def caller(request: HttpRequest) -> ApiKey:
     because the documentation lists no 403; only the message tells the cases apart.
     """
     key, password = _credentials(request.headers.get("Authorization", ""))
-    found = key_verify(key=key, password=password)
+    found = verify_key(key=key, password=password)
     if found is None:
         raise _unauthorized()
     if found.service != PROVISIONING:
         raise _unauthorized(f"Unauthorized: the API key is for the service '{found.service}'")
-    if not address_allowed(found, request.META.get("REMOTE_ADDR", "")):
+    if not is_address_allowed(found, request.META.get("REMOTE_ADDR", "")):
         raise _unauthorized("Unauthorized: the caller's address is not allowed for this API key")
     return found
 

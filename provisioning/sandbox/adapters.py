@@ -27,12 +27,12 @@ def descriptor_list(published: list[Descriptor] | Descriptor) -> list[Descriptor
     return [published] if published else []
 
 
-def adapter_named(name: str) -> Adapter | None:
+def get_adapter(name: str) -> Adapter | None:
     """The adapter, or None. Names are case-sensitive."""
     return _ADAPTERS.get(name)
 
 
-def described(
+def describe_settings(
     name: str, kind: str, text: str, required: bool = False, choices: list[str] | None = None, **more: Any
 ) -> Descriptor:
     """One configuration field in the published shape."""
@@ -46,32 +46,37 @@ def _published(example: str) -> dict[str, Any]:
 
 
 _CARDS = ("Creditcard",)
-_HOST = described(
+_HOST = describe_settings(
     "endpoint",
     "object",
     "Host connection",
     properties=[
-        described("host", "string", "Host name", required=True),
-        described("port", "string", "Port"),
-        described("security", "select", "Transport security", choices=["tls1.2", "tls1.3"]),
+        describe_settings("host", "string", "Host name", required=True),
+        describe_settings("port", "string", "Port"),
+        describe_settings("security", "select", "Transport security", choices=["tls1.2", "tls1.3"]),
     ],
 )
-_CONTACT = described(
+_CONTACT = describe_settings(
     "contact",
     "object",
     "Technical contact",
-    properties=[described("name", "string", "Name"), described("mail", "string", "E-mail address")],
+    properties=[
+        describe_settings("name", "string", "Name"),
+        describe_settings("mail", "string", "E-mail address"),
+    ],
 )
-_BRANDS = described(
+_BRANDS = describe_settings(
     "brands",
     "array",
     "Card brands with their merchant ids",
     items={
         "type": "object",
         "properties": [
-            described("brand", "select", "Brand", required=True, choices=["visa", "mastercard", "amex"]),
-            described("merchantId", "string", "Merchant id at the acquirer", required=True),
-            described("surcharge", "bool", "Surcharging allowed"),
+            describe_settings(
+                "brand", "select", "Brand", required=True, choices=["visa", "mastercard", "amex"]
+            ),
+            describe_settings("merchantId", "string", "Merchant id at the acquirer", required=True),
+            describe_settings("surcharge", "bool", "Surcharging allowed"),
         ],
     },
 )
@@ -91,29 +96,29 @@ _ADAPTERS: dict[str, Adapter] = {
     "ExampleAcquirer": Adapter(
         methods=("Creditcard", "DirectDebit"),
         base=[
-            described("merchantId", "string", "Merchant id at the acquirer", required=True),
-            described("storeId", "string", "Store id"),
-            described("descriptor", "string", "Text on the card statement"),
-            described("dynamicDescriptor", "bool", "Take the statement text from the transaction"),
+            describe_settings("merchantId", "string", "Merchant id at the acquirer", required=True),
+            describe_settings("storeId", "string", "Store id"),
+            describe_settings("descriptor", "string", "Text on the card statement"),
+            describe_settings("dynamicDescriptor", "bool", "Take the statement text from the transaction"),
         ],
     ),
     "AlpinePay": Adapter(
         methods=("Creditcard", "Paypal"),
         base=[
-            described(
+            describe_settings(
                 "region", "select", "Processing region", required=True, choices=["eu", "uk", "us", "apac"]
             ),
-            described("captureMode", "select", "Capture", choices=["automatic", "manual", "delayed"]),
-            described("apiVersion", "select", "API version", choices=["2024-01", "2026-06"]),
+            describe_settings("captureMode", "select", "Capture", choices=["automatic", "manual", "delayed"]),
+            describe_settings("apiVersion", "select", "API version", choices=["2024-01", "2026-06"]),
         ],
     ),
     "HarbourBank": Adapter(methods=("Creditcard", "DirectDebit"), base=[_HOST, _CONTACT]),
     "MeridianPsp": Adapter(
         methods=("Creditcard", "Ideal"),
-        base=[described("accountCode", "string", "Account code", required=True), _BRANDS],
+        base=[describe_settings("accountCode", "string", "Account code", required=True), _BRANDS],
         vault=[
-            described("tokenDomain", "select", "Token domain", choices=["merchant", "account"]),
-            described("privateKey", "string", "Private key (PEM)"),
+            describe_settings("tokenDomain", "select", "Token domain", choices=["merchant", "account"]),
+            describe_settings("privateKey", "string", "Private key (PEM)"),
         ],
     ),
     "CashLine": Adapter(methods=("Prepaid", "Sofort")),

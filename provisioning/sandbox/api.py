@@ -10,24 +10,24 @@ from django.views.decorators.csrf import csrf_exempt
 from provisioning.contract import contract_operations
 from provisioning.sandbox import connectors, enrollments, merchant_users, merchants, routing, tenants
 from provisioning.sandbox.access import caller
-from provisioning.sandbox.bodies import JsonObject, body_read
+from provisioning.sandbox.bodies import JsonObject, read_body
 from provisioning.sandbox.error_responses import Code, Refusal
 from provisioning.sandbox.models import ApiKey
-from provisioning.sandbox.records import dumped
+from provisioning.sandbox.records import dump_json
 
 _log = logging.getLogger(__name__)
 
 Answer = JsonObject | str
 _READS: dict[str, Callable[..., Answer]] = {
-    "listTenants": tenants.listed,
-    "listMerchants": merchants.listed,
-    "listMerchantUsers": merchant_users.listed,
-    "listConnectors": connectors.listed,
-    "getConnectorSettings": connectors.settings_read,
-    "getConnectorSettingsVault": connectors.vault_settings_read,
-    "listRoutingConstraints": routing.constraints_listed,
+    "listTenants": tenants.list_tenants,
+    "listMerchants": merchants.list_merchants,
+    "listMerchantUsers": merchant_users.list_merchant_users,
+    "listConnectors": connectors.list_connectors,
+    "getConnectorSettings": connectors.read_settings,
+    "getConnectorSettingsVault": connectors.read_vault_settings,
+    "listRoutingConstraints": routing.list_constraints,
     "getConnectorRouting": routing.read,
-    "getConnectorMultiMethodRouting": routing.multi_method_read,
+    "getConnectorMultiMethodRouting": routing.read_multi_method,
 }
 _WRITES: dict[str, Callable[..., Answer]] = {
     "updateTenant": tenants.update,
@@ -38,7 +38,7 @@ _WRITES: dict[str, Callable[..., Answer]] = {
     "createConnector": connectors.create,
     "updateConnector": connectors.update,
     "setConnectorRouting": routing.replace,
-    "setConnectorMultiMethodRouting": routing.multi_method_change,
+    "setConnectorMultiMethodRouting": routing.change_multi_method,
     "createNtEnrollment": enrollments.create,
 }
 _ROUTING_DOCUMENTS = ("setConnectorRouting", "setConnectorMultiMethodRouting")
@@ -68,14 +68,14 @@ def _answer(request: HttpRequest, key: ApiKey, operation_id: str, parameters: di
     if operation_id in _READS:
         return _READS[operation_id](key, **parameters)
     unusable = Code.DOCUMENT_UNUSABLE if operation_id in _ROUTING_DOCUMENTS else Code.REQUEST_INVALID
-    body = body_read(request, unusable)
+    body = read_body(request, unusable)
     # One IMMEDIATE transaction per write: what a handler checks is still true when it stores.
     with transaction.atomic():
         return _WRITES[operation_id](key, body, **parameters)
 
 
 def _response(answer: Answer, status: int = 200) -> HttpResponse:
-    text = answer if isinstance(answer, str) else dumped(answer)
+    text = answer if isinstance(answer, str) else dump_json(answer)
     response = HttpResponse(text, content_type="application/json", status=status)
     response["Cache-Control"] = "no-store"
     return response

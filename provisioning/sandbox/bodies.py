@@ -14,7 +14,7 @@ LARGEST_BODY = 1024 * 1024
 _DEEPEST = 120
 
 
-def body_read(request: HttpRequest, unusable: Code = Code.REQUEST_INVALID) -> JsonObject:
+def read_body(request: HttpRequest, unusable: Code = Code.REQUEST_INVALID) -> JsonObject:
     """The JSON object of a request. Raises Refusal `unusable` (1001, for routing documents 1010)."""
     if request.content_type not in ("application/json", ""):
         raise Refusal(unusable, "Request invalid: the content type must be application/json")

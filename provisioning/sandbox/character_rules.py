@@ -25,7 +25,7 @@ _MULTI_LINE = ("description", "address", "config", "settings", "addSettings", "r
 Path = tuple[object, ...]
 
 
-def characters_check(body: object) -> list[Refusal]:
+def check_characters(body: object) -> list[Refusal]:
     """A 1004 refusal for every text of the body that holds a character it may not."""
     return [
         field_refusal(

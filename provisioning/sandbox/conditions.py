@@ -38,7 +38,7 @@ def multi_method_subset() -> frozenset[str]:
     return frozenset(entry["identifier"] for entry in entries if entry["multiMethod"])
 
 
-def parameters_refused(identifier: str, parameters: object) -> str:
+def find_parameter_problem(identifier: str, parameters: object) -> str:
     """Why the parameters do not fit the condition, without repeating values; empty when they do."""
     for error in _validator(identifier).iter_errors(parameters):
         field = next((str(part) for part in error.absolute_path), "")

@@ -2,20 +2,20 @@
 
 from typing import Any
 
-from provisioning.sandbox.adapters import Descriptor, adapter_named, descriptor_list
+from provisioning.sandbox.adapters import Descriptor, descriptor_list, get_adapter
 from provisioning.sandbox.bodies import JsonObject
 from provisioning.sandbox.error_responses import Code, field_refusal
 from provisioning.sandbox.models import Record
-from provisioning.sandbox.records import CONNECTOR, document_of
+from provisioning.sandbox.records import CONNECTOR, get_document
 
 META = "MetaConnector"
 KINDS = ("routingMetaConnector", "multiMethodMetaConnector")
 _PREDEFINED = "not one of the predefined values"
 
 
-def kind_check(document: JsonObject, body: JsonObject, before: JsonObject | None = None) -> None:
+def check_kind(document: JsonObject, body: JsonObject, before: JsonObject | None = None) -> None:
     """Adapter, method and kind of meta-connector fit together; sets isMetaConnector."""
-    adapter = adapter_named(document["adapter"])
+    adapter = get_adapter(document["adapter"])
     if adapter is None:
         raise field_refusal(Code.RULE_BROKEN, ["adapter"], _PREDEFINED)
     if document["method"] not in adapter.methods:
@@ -37,31 +37,31 @@ def kind_check(document: JsonObject, body: JsonObject, before: JsonObject | None
         )
 
 
-def config_check(document: JsonObject, body: JsonObject) -> None:
+def check_config(document: JsonObject, body: JsonObject) -> None:
     """Check config.extraData and config.vault against the adapter's descriptors.
 
     Unknown fields are kept and required ones may be missing: the published examples do both. Raises Refusal.
     """
-    adapter = adapter_named(document["adapter"])
+    adapter = get_adapter(document["adapter"])
     config = body.get("config", {})
     for field, published in (("extraData", adapter.base), ("vault", adapter.vault)) if adapter else ():
         if isinstance(config.get(field), dict):
             _fields_check(descriptor_list(published), config[field], ("config", field))
 
 
-def references_check(document: JsonObject, body: JsonObject) -> None:
+def check_references(document: JsonObject, body: JsonObject) -> None:
     """The default connector of a routing meta-connector is an enabled regular one of the same merchant."""
     target = body.get("routingMetaConnector", {}).get("defaultConnector")
     if target is None:
         return
-    reason = connector_refused(target, document["merchantGuid"])
+    reason = find_connector_problem(target, document["merchantGuid"])
     if reason == "does not exist":
         raise field_refusal(Code.UNKNOWN_ENTITY, ["routingMetaConnector", "defaultConnector"], reason)
     if reason:
         raise field_refusal(Code.RULE_BROKEN, ["routingMetaConnector", "defaultConnector"], reason)
 
 
-def connector_refused(guid: str, merchant: str, usable_only: bool = True) -> str:
+def find_connector_problem(guid: str, merchant: str, usable_only: bool = True) -> str:
     """Why rules of the merchant may not refer to a connector; empty when they may.
 
     Conditions may name disabled connectors (`usable_only=False`): they look back at past transactions.
@@ -69,7 +69,7 @@ def connector_refused(guid: str, merchant: str, usable_only: bool = True) -> str
     record = Record.objects.filter(guid=guid, kind=CONNECTOR).first()
     if record is None:
         return "does not exist"
-    found = document_of(record)
+    found = get_document(record)
     reasons = {
         "belongs to another merchant": record.parent != merchant,
         "is a meta-connector": found["isMetaConnector"],

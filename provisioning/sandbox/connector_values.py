@@ -18,7 +18,7 @@ def new_integration_key() -> str:
     return "".join(secrets.choice(_LETTERS) for _ in range(20))
 
 
-def merged_config(stored: JsonObject, sent: JsonObject) -> JsonObject:
+def merge_config(stored: JsonObject, sent: JsonObject) -> JsonObject:
     """Field by field, as the published update shows. extraData and vault replace as a whole: their merge
     is not documented, and replacing is what every other map of the API does. Empty maps become []."""
     merged = stored | sent
@@ -28,7 +28,7 @@ def merged_config(stored: JsonObject, sent: JsonObject) -> JsonObject:
     return merged
 
 
-def merged_settings(stored: JsonObject | list[object], body: JsonObject) -> JsonObject | list[object]:
+def merge_settings(stored: JsonObject | list[object], body: JsonObject) -> JsonObject | list[object]:
     """`settings` replaces all, then addSettings adds or changes, then removeSettings takes away by key."""
     settings = dict(body.get("settings", stored) or {})
     settings |= body.get("addSettings", {})
@@ -36,7 +36,7 @@ def merged_settings(stored: JsonObject | list[object], body: JsonObject) -> Json
     return kept or []
 
 
-def shown_terminals(sent: list[JsonObject]) -> list[JsonObject]:
+def format_terminals(sent: list[JsonObject]) -> list[JsonObject]:
     """Terminals replace as a list. STAN and capture reference are taken and never shown again."""
     return [
         {"terminalId": terminal.get("terminalId", ""), "disabled": terminal.get("disabled", False)}

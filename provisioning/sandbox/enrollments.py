@@ -7,14 +7,14 @@ from provisioning.sandbox.records import (
     ENROLLMENT,
     MERCHANT,
     USER,
-    document_of,
+    add_record,
+    get_document,
+    get_reachable,
     new_guid,
-    reachable,
-    record_add,
-    record_save,
+    save_record,
     tenant_values,
 )
-from provisioning.sandbox.validation import body_check
+from provisioning.sandbox.validation import validate_body
 
 ABILITY_CREATE = "tokenization.network-tokenization.enrollment.create"
 ABILITY_ACCEPT = "tokenization.network-tokenization.enrollment.auto-accept-via-provisioning-api"
@@ -26,15 +26,15 @@ def create(key: ApiKey, body: JsonObject) -> JsonObject:
     if ABILITY_CREATE not in abilities:
         # The page names NOT_ALLOWED, but neither field nor status; the contract puts it into errorCode.
         raise Refusal("NOT_ALLOWED", "The tenant may not request network tokenization")
-    body_check("NtEnrollmentCreate", body)
-    merchant = reachable(key, MERCHANT, body["merchantGuid"])
-    reachable(key, USER, body["userGuid"])
+    validate_body("NtEnrollmentCreate", body)
+    merchant = get_reachable(key, MERCHANT, body["merchantGuid"])
+    get_reachable(key, USER, body["userGuid"])
     accepted = ABILITY_ACCEPT in abilities
     guid = new_guid(ENROLLMENT)
     document = {"guid": guid, "state": "accepted" if accepted else "pending", "request": body}
-    record_add(kind=ENROLLMENT, parent=merchant.guid, document=document)
+    add_record(kind=ENROLLMENT, parent=merchant.guid, document=document)
     if accepted:
         trids = {"visa": "40010005027", "mastercard": "51234567890"}
         enabled = {"networkTokenizationEnabled": "enabled", "trids": trids}
-        record_save(merchant, document_of(merchant) | enabled)
+        save_record(merchant, get_document(merchant) | enabled)
     return {"success": True, "enrollmentId": guid}

@@ -14,7 +14,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from provisioning.sandbox import alternative_answers
 from provisioning.sandbox.error_responses import Code, Refusal
-from provisioning.sandbox.fault_rules import Fault, FaultUnknown, fault_parse, fault_take
+from provisioning.sandbox.fault_rules import Fault, UnknownFault, parse_fault, take_fault
 
 PREFIX = "/api/provisioning/"
 _MEBIBYTE = 1024 * 1024
@@ -74,8 +74,8 @@ class FaultyApplication:
             return self._application(environ, start)
         try:
             asked = environ.get("HTTP_X_SANDBOX_FAULT")
-            fault = fault_parse(asked) if asked else fault_take(path.removeprefix(PREFIX).split("/")[0])
-        except FaultUnknown as unknown:
+            fault = parse_fault(asked) if asked else take_fault(path.removeprefix(PREFIX).split("/")[0])
+        except UnknownFault as unknown:
             refusal = Refusal(Code.REQUEST_INVALID, f"X-Sandbox-Fault: {unknown}")
             return _send(start, "422 Unprocessable Entity", _JSON, _encode(refusal))
         if not fault:

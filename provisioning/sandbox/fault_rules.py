@@ -35,7 +35,7 @@ LARGEST_NUMBER = 600.0
 MOST_REQUESTS = 10_000
 
 
-class FaultUnknown(ValueError):  # noqa: N818 - the domain word
+class UnknownFault(ValueError):  # noqa: N818 - the domain word
     """The requested fault or operation is unknown, or an amount is out of bounds; the message says which."""
 
 
@@ -47,35 +47,35 @@ class Fault:
     amount: float
 
 
-def fault_parse(text: str) -> Fault:
+def parse_fault(text: str) -> Fault:
     """Read `<kind>[=<number>]`. Raises FaultUnknown."""
     kind, equals, number = text.strip().partition("=")
     if kind not in KINDS:
-        raise FaultUnknown(f"Unknown fault. Choose one of: {', '.join(KINDS)}.")
+        raise UnknownFault(f"Unknown fault. Choose one of: {', '.join(KINDS)}.")
     default = KINDS[kind][1]
     if not equals:
         return Fault(kind, default or 0)
     try:
         amount = float(number)
     except ValueError:
-        raise FaultUnknown("The number behind = is not a number.") from None
+        raise UnknownFault("The number behind = is not a number.") from None
     if default is None or not 0 <= amount <= LARGEST_NUMBER:
-        raise FaultUnknown(f"The fault takes no number, or one from 0 to {LARGEST_NUMBER:.0f}.")
+        raise UnknownFault(f"The fault takes no number, or one from 0 to {LARGEST_NUMBER:.0f}.")
     return Fault(kind, amount)
 
 
-def fault_arm(*, fault: Fault, requests: int = 1, operation: str = "") -> ArmedFault:
+def arm_fault(*, fault: Fault, requests: int = 1, operation: str = "") -> ArmedFault:
     """Arm a fault for the next requests, of one operation or of any. Raises FaultUnknown."""
     if operation and operation not in contract_operations():
-        raise FaultUnknown(f"'{operation[:60]}' is not an operation.")
+        raise UnknownFault(f"'{operation[:60]}' is not an operation.")
     if not 1 <= requests <= MOST_REQUESTS:
-        raise FaultUnknown(f"Arm a fault for 1 to {MOST_REQUESTS} requests.")
+        raise UnknownFault(f"Arm a fault for 1 to {MOST_REQUESTS} requests.")
     return ArmedFault.objects.create(
         kind=fault.kind, amount=fault.amount, operation=operation, remaining=requests
     )
 
 
-def fault_take(operation: str) -> Fault | None:
+def take_fault(operation: str) -> Fault | None:
     """The armed fault that meets a request of this operation, counted down; None when nothing is armed."""
     if not ArmedFault.objects.exists():
         return None
@@ -91,6 +91,6 @@ def fault_take(operation: str) -> Fault | None:
     return Fault(armed.kind, armed.amount or 0)
 
 
-def faults_disarm() -> None:
+def disarm_faults() -> None:
     """Disarm everything."""
     ArmedFault.objects.all().delete()

@@ -21,13 +21,13 @@ class KeyRefused(ValueError):  # noqa: N818 - the domain word
     """A key cannot be created or reset as asked; the message says why, for people."""
 
 
-def key_create(
+def create_key(
     *, service: str = PROVISIONING, addresses: str = DEFAULT_ADDRESSES, tenant: str, name: str = ""
 ) -> tuple[ApiKey, str]:
     """A new key and its password, which is not kept and cannot be read again. Raises KeyRefused."""
     if service not in SERVICES:
         raise KeyRefused(f"'{service}' is not a service. Choose one of: {', '.join(SERVICES)}.")
-    addresses_check(addresses)
+    validate_addresses(addresses)
     if not Record.objects.filter(kind=TENANT, guid=tenant).exists():
         raise KeyRefused(f"Tenant '{tenant}' does not exist.")
     password = _new_password()
@@ -45,7 +45,7 @@ def key_create(
     return key, password
 
 
-def key_reset(*, key: str) -> tuple[ApiKey, str]:
+def reset_key(*, key: str) -> tuple[ApiKey, str]:
     """Replace the password of a key and returns the new one once. Raises KeyRefused for an unknown key."""
     found = ApiKey.objects.filter(key=key).first()
     if found is None:
@@ -58,14 +58,14 @@ def key_reset(*, key: str) -> tuple[ApiKey, str]:
     return found, password
 
 
-def key_delete(*, key: str) -> None:
+def delete_key(*, key: str) -> None:
     """Delete a key; it stops working at once. Raises KeyRefused for an unknown key."""
     deleted, _ = ApiKey.objects.filter(key=key).delete()
     if not deleted:
         raise KeyRefused(f"There is no API key '{key}'.")
 
 
-def key_verify(*, key: str, password: str) -> ApiKey | None:
+def verify_key(*, key: str, password: str) -> ApiKey | None:
     """The key if the password is right, else None; unknown keys cost as much as wrong passwords."""
     found = ApiKey.objects.filter(key=key).first()
     salt, expected = (found.salt, found.password_hash) if found else ("", "")
@@ -73,7 +73,7 @@ def key_verify(*, key: str, password: str) -> ApiKey | None:
     return found if right else None
 
 
-def key_shown(key: ApiKey) -> dict[str, str | None]:
+def describe_key(key: ApiKey) -> dict[str, str | None]:
     """What may be shown of a key at any time: everything but the password."""
     return {
         "guid": key.guid,
@@ -87,7 +87,7 @@ def key_shown(key: ApiKey) -> dict[str, str | None]:
     }
 
 
-def addresses_check(addresses: str) -> None:
+def validate_addresses(addresses: str) -> None:
     """Comma-separated addresses or CIDR ranges, without blanks (platform's page). Raises KeyRefused."""
     if any(character.isspace() for character in addresses):
         raise KeyRefused("Addresses: separate them by commas, without blanks.")
@@ -98,7 +98,7 @@ def addresses_check(addresses: str) -> None:
             raise KeyRefused(f"Addresses: '{part}' is neither an IP address nor a CIDR range.")
 
 
-def address_allowed(key: ApiKey, remote: str) -> bool:
+def is_address_allowed(key: ApiKey, remote: str) -> bool:
     """Whether the caller's address is on the key's list; IPv4 written as IPv6 counts as IPv4."""
     try:
         address = ipaddress.ip_address(remote)

@@ -4,8 +4,8 @@ import hashlib
 from typing import Any
 
 from provisioning.sandbox.models import Record
-from provisioning.sandbox.records import MERCHANT, TENANT, dumped
-from provisioning.sandbox.seed import OWN_TENANT, tenant_ensure
+from provisioning.sandbox.records import MERCHANT, TENANT, dump_json
+from provisioning.sandbox.seed import OWN_TENANT, ensure_tenant
 
 _PLACES = (
     ("Vienna", "AT", "EUR", "Europe/Vienna"),
@@ -32,14 +32,14 @@ _WORDS = (
 )
 
 
-def bulk_seed(*, tenants: int, merchants: int, single: bool) -> list[str]:
+def seed_load_data(*, tenants: int, merchants: int, single: bool) -> list[str]:
     """Make sure the generated tenants and merchants exist; returns the GUIDs of the tenants.
 
     Merchants are dealt out in turn, or all put into the first tenant; without tenants into the own one.
     """
     guids = [_guid("TE", TENANT, index) for index in range(tenants)]
     for index, guid in enumerate(guids):
-        tenant_ensure(guid, OWN_TENANT, f"Generated Tenant {index + 1:03d}")
+        ensure_tenant(guid, OWN_TENANT, f"Generated Tenant {index + 1:03d}")
     owners = (guids or [OWN_TENANT])[: 1 if single else None]
     records = [_merchant(index, owners[index % len(owners)]) for index in range(merchants)]
     Record.objects.bulk_create(records, batch_size=500, ignore_conflicts=True)
@@ -50,7 +50,7 @@ def _merchant(index: int, tenant: str) -> Record:
     guid = _guid("ME", MERCHANT, index)
     # Far behind the positions of merchants created by hand.
     position = 1_000_000 + index
-    document = dumped(_document(index, guid))
+    document = dump_json(_document(index, guid))
     return Record(guid=guid, kind=MERCHANT, parent=tenant, position=position, document=document)
 
 

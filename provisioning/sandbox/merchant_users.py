@@ -11,19 +11,19 @@ from provisioning.sandbox.models import ApiKey, Mail, Record
 from provisioning.sandbox.records import (
     MERCHANT,
     USER,
-    children,
-    document_of,
-    name_taken,
+    add_record,
+    create_record,
+    get_children,
+    get_document,
+    get_private,
+    get_reachable,
+    is_name_taken,
     new_guid,
     plain_now,
-    private_of,
-    reachable,
-    record_add,
-    record_new,
-    record_save,
+    save_record,
 )
-from provisioning.sandbox.validation import body_check
-from provisioning.sandbox.values import moment
+from provisioning.sandbox.validation import validate_body
+from provisioning.sandbox.values import parse_datetime
 
 _WEB_ONLY = ("permissions", "addPermissions", "removePermissions", "sendInitialPassword", "resetPassword")
 _PLAIN = ("username", "email", "firstName", "lastName", "disabled")
@@ -38,16 +38,16 @@ _PASSWORD_NEEDS: tuple[Callable[[str], bool], ...] = (
 _PASSWORD_LENGTH = 12
 
 
-def listed(key: ApiKey, merchantGuid: str) -> JsonObject:  # noqa: N803 - the contract's name
+def list_merchant_users(key: ApiKey, merchantGuid: str) -> JsonObject:  # noqa: N803 - the contract's name
     """The merchant's own users, as a list under the singular key."""
-    merchant = reachable(key, MERCHANT, merchantGuid)
-    return {"success": True, "merchantUser": [_shown(user) for user in children(USER, merchant.guid)]}
+    merchant = get_reachable(key, MERCHANT, merchantGuid)
+    return {"success": True, "merchantUser": [_shown(user) for user in get_children(USER, merchant.guid)]}
 
 
 def create(key: ApiKey, body: JsonObject, merchantGuid: str) -> JsonObject:  # noqa: N803 - the contract's name
     """A new user of the merchant."""
-    body_check("MerchantUserCreate", body)
-    merchant = reachable(key, MERCHANT, merchantGuid)
+    validate_body("MerchantUserCreate", body)
+    merchant = get_reachable(key, MERCHANT, merchantGuid)
     _applicable_check(body, body["type"])
     document: JsonObject = {
         "guid": new_guid(USER),
@@ -62,14 +62,16 @@ def create(key: ApiKey, body: JsonObject, merchantGuid: str) -> JsonObject:  # n
         "apiUserSettings": [],
     }
     private = {"access": [merchant.guid], "password": ""}
-    return _stored(key, body, record_new(kind=USER, parent=merchant.guid, document=document, private=private))
+    return _stored(
+        key, body, create_record(kind=USER, parent=merchant.guid, document=document, private=private)
+    )
 
 
 def update(key: ApiKey, body: JsonObject, merchantUserGuid: str) -> JsonObject:  # noqa: N803 - the contract's name
     """Change the sent fields; permissions and multiMerchantAccess replace, their partners add and remove."""
-    body_check("MerchantUserUpdate", body)
-    record = reachable(key, USER, merchantUserGuid)
-    document = document_of(record)
+    validate_body("MerchantUserUpdate", body)
+    record = get_reachable(key, USER, merchantUserGuid)
+    document = get_document(record)
     if body.get("type", document["type"]) != document["type"]:
         raise field_refusal(Code.NOT_APPLICABLE, ["type"], "the type of a user cannot be changed")
     _applicable_check(body, document["type"])
@@ -79,7 +81,7 @@ def update(key: ApiKey, body: JsonObject, merchantUserGuid: str) -> JsonObject: 
 
 
 def _stored(key: ApiKey, body: JsonObject, record: Record) -> JsonObject:
-    document, private = document_of(record), private_of(record)
+    document, private = get_document(record), get_private(record)
     document |= {field: body[field] for field in _PLAIN if field in body}
     _username_check(document["username"], document["guid"])
     if "validUntil" in body:
@@ -91,17 +93,17 @@ def _stored(key: ApiKey, body: JsonObject, record: Record) -> JsonObject:
     if "password" in body:
         private["password"] = _hashed(body["password"])
     record.unique_name = document["username"].casefold()[:255]
-    record_save(record, document, private)
+    save_record(record, document, private)
     _mail(body, document)
     return {"success": True, "merchantUser": _shown(record)}
 
 
 def _shown(record: Record) -> JsonObject:
     """The user with the names of the merchants it may see, which are read when asked for."""
-    access = private_of(record)["access"]
-    merchants = {found.guid: document_of(found) for found in Record.objects.filter(guid__in=access)}
+    access = get_private(record)["access"]
+    merchants = {found.guid: get_document(found) for found in Record.objects.filter(guid__in=access)}
     links = [{"guid": guid, "name": merchants[guid]["name"]} for guid in access if guid in merchants]
-    return document_of(record) | {"merchantAccess": links}
+    return get_document(record) | {"merchantAccess": links}
 
 
 def _applicable_check(body: JsonObject, user_type: str) -> None:
@@ -112,7 +114,7 @@ def _applicable_check(body: JsonObject, user_type: str) -> None:
 
 def _username_check(username: str, guid: str) -> None:
     """Login names are unique over the whole gateway, whatever their capitals."""
-    if name_taken(USER, username.casefold()[:255], guid):
+    if is_name_taken(USER, username.casefold()[:255], guid):
         raise field_refusal(Code.RULE_BROKEN, ["username"], "already in use")
 
 
@@ -126,7 +128,7 @@ def _access(key: ApiKey, body: JsonObject, stored: list[str], home: str) -> list
     """The merchants a user may see. The home merchant always stays: the published answers carry it too."""
     for field in ("multiMerchantAccess", "addMultiMerchantAccess", "removeMultiMerchantAccess"):
         for guid in body.get(field, []):
-            reachable(key, MERCHANT, guid)
+            get_reachable(key, MERCHANT, guid)
     wanted = list(body.get("multiMerchantAccess", stored)) + body.get("addMultiMerchantAccess", [])
     removed = body.get("removeMultiMerchantAccess", [])
     return list(dict.fromkeys([home, *(guid for guid in wanted if guid not in removed)]))
@@ -143,7 +145,7 @@ def _hashed(password: str) -> str:
 
 
 def _without_offset(text: str) -> str:
-    found = moment(text)
+    found = parse_datetime(text)
     found = found.astimezone(UTC) if found.tzinfo else found
     return f"{found.year:04d}-{found:%m-%d %H:%M:%S}"
 
@@ -164,8 +166,8 @@ def _mail(body: JsonObject, document: JsonObject) -> None:
             )
 
 
-def user_record(*, document: JsonObject, merchant: str, access: list[str]) -> None:
+def add_user_record(*, document: JsonObject, merchant: str, access: list[str]) -> None:
     """Store a user from seed data as given, without a password."""
     private = {"access": access, "password": ""}
     unique = document["username"].casefold()[:255]
-    record_add(kind=USER, parent=merchant, document=document, private=private, unique_name=unique)
+    add_record(kind=USER, parent=merchant, document=document, private=private, unique_name=unique)

@@ -8,17 +8,17 @@ from provisioning.sandbox.records import (
     MERCHANT,
     TENANT,
     USER,
-    children,
-    document_of,
+    add_record,
+    get_children,
+    get_document,
+    get_reachable,
+    get_texts,
     iso_now,
     new_guid,
-    reachable,
-    record_add,
-    record_save,
+    save_record,
     tenant_values,
-    texts_of,
 )
-from provisioning.sandbox.validation import body_check
+from provisioning.sandbox.validation import validate_body
 
 _DEFAULTS: JsonObject = {
     "archived": False,
@@ -29,30 +29,30 @@ _DEFAULTS: JsonObject = {
 }
 
 
-def listed(key: ApiKey, tenantGuid: str) -> str:  # noqa: N803 - the contract's name
+def list_merchants(key: ApiKey, tenantGuid: str) -> str:  # noqa: N803 - the contract's name
     """All merchants of a tenant, disabled and archived ones included, those of sub-tenants not."""
-    tenant = reachable(key, TENANT, tenantGuid)
-    return f'{{"success":true,"merchants":{texts_of(MERCHANT, tenant.guid)}}}'
+    tenant = get_reachable(key, TENANT, tenantGuid)
+    return f'{{"success":true,"merchants":{get_texts(MERCHANT, tenant.guid)}}}'
 
 
 def create(key: ApiKey, body: JsonObject, tenantGuid: str) -> JsonObject:  # noqa: N803 - the contract's name
     """A new merchant. Neither name nor externalId is unique, so sending twice makes two merchants."""
-    body_check("MerchantCreate", body)
-    tenant = reachable(key, TENANT, tenantGuid)
+    validate_body("MerchantCreate", body)
+    tenant = get_reachable(key, TENANT, tenantGuid)
     _mandatory_check(tenant.guid, body)
     start: JsonObject = {"guid": new_guid(MERCHANT), "createdAt": iso_now()}
     document = start | _DEFAULTS | body
     if document["archived"]:
         document["disabled"] = True
-    record_add(kind=MERCHANT, parent=tenant.guid, document=document)
+    add_record(kind=MERCHANT, parent=tenant.guid, document=document)
     return {"success": True, "merchant": document}
 
 
 def update(key: ApiKey, body: JsonObject, merchantGuid: str) -> JsonObject:  # noqa: N803 - the contract's name
     """Change the sent fields; a change of `archived` reaches the merchant's connectors and users."""
-    body_check("MerchantUpdate", body)
-    record = reachable(key, MERCHANT, merchantGuid)
-    before = document_of(record)
+    validate_body("MerchantUpdate", body)
+    record = get_reachable(key, MERCHANT, merchantGuid)
+    before = get_document(record)
     document = before | body
     _mandatory_check(record.parent, document, of=set(body))
     if before["archived"] and document["archived"] and body.get("disabled") is False:
@@ -61,7 +61,7 @@ def update(key: ApiKey, body: JsonObject, merchantGuid: str) -> JsonObject:  # n
         document["disabled"] = True
     if document["archived"] != before["archived"]:
         _pass_on(record.guid, archived=document["archived"])
-    record_save(record, document)
+    save_record(record, document)
     return {"success": True, "merchant": document}
 
 
@@ -75,5 +75,5 @@ def _mandatory_check(tenant: str, document: JsonObject, of: set[str] | None = No
 def _pass_on(merchant: str, *, archived: bool) -> None:
     """Archiving archives and disables; un-archiving leaves everything disabled, because
     the platform's question which of them to restore cannot be asked through the API."""
-    for record in [*children(CONNECTOR, merchant), *children(USER, merchant)]:
-        record_save(record, document_of(record) | {"archived": archived, "disabled": True})
+    for record in [*get_children(CONNECTOR, merchant), *get_children(USER, merchant)]:
+        save_record(record, get_document(record) | {"archived": archived, "disabled": True})

@@ -5,7 +5,7 @@ from django.core.management import call_command
 from django.db import connection
 
 
-def database_prepare() -> None:
+def prepare_database() -> None:
     """Create or migrates the gateway's own database; quick when there is nothing to do."""
     settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
     call_command("migrate", verbosity=0, interactive=False)

@@ -5,7 +5,7 @@ from typing import Any
 from provisioning.sandbox.bodies import JsonObject
 from provisioning.sandbox.error_responses import Code, tree_refusal
 from provisioning.sandbox.models import Record
-from provisioning.sandbox.records import CONNECTOR, children, document_of, private_of, record_save
+from provisioning.sandbox.records import CONNECTOR, get_children, get_document, get_private, save_record
 from provisioning.sandbox.trees import TreeCheck
 
 _KIND = "multiMethodMetaConnector"
@@ -23,18 +23,18 @@ _MOST_RETRIES = 9
 
 def linked_methods(merchant: str) -> list[str]:
     """The methods of the merchant's regular connectors; they link by themselves (manual)."""
-    connectors = [document_of(record) for record in children(CONNECTOR, merchant)]
+    connectors = [get_document(record) for record in get_children(CONNECTOR, merchant)]
     usable = [found for found in connectors if not found["isMetaConnector"] and not found["archived"]]
     return list(dict.fromkeys(found["method"] for found in usable))
 
 
-def blocks_read(record: Record, check: TreeCheck, body: JsonObject) -> dict[str, JsonObject]:
+def read_blocks(record: Record, check: TreeCheck, body: JsonObject) -> dict[str, JsonObject]:
     """The checked blocks by method in canonical spelling. Raises the routing refusals."""
     methods = body.get("methods")
     if not isinstance(methods, list):
         raise tree_refusal(Code.DOCUMENT_UNUSABLE, "methods", "The methods must be a list")
     linked = {method.casefold(): method for method in linked_methods(record.parent)}
-    stored = private_of(record).get("methods", {})
+    stored = get_private(record).get("methods", {})
     blocks: dict[str, JsonObject] = {}
     for index, block in enumerate(methods):
         path = f"methods/{index}"
@@ -53,9 +53,9 @@ def blocks_read(record: Record, check: TreeCheck, body: JsonObject) -> dict[str,
     return blocks
 
 
-def store(record: Record, check: TreeCheck, body: JsonObject, blocks: dict[str, JsonObject]) -> None:
+def store_blocks(record: Record, check: TreeCheck, body: JsonObject, blocks: dict[str, JsonObject]) -> None:
     """Store the blocks over the stored ones and mirrors the three values in the connector itself."""
-    private, document = private_of(record), document_of(record)
+    private, document = get_private(record), get_document(record)
     stored = private.get("methods", {})
     private["methods"] = stored | {name: stored.get(name, {}) | block for name, block in blocks.items()}
     private["ruleIds"] = sorted(check.issued)
@@ -63,12 +63,12 @@ def store(record: Record, check: TreeCheck, body: JsonObject, blocks: dict[str, 
         if body.get(field) is not None:
             private[field] = body[field]
             document[_KIND][own] = min(body[field], _MOST_RETRIES) if own == "retries" else body[field]
-    record_save(record, document, private)
+    save_record(record, document, private)
 
 
 def answer(record: Record) -> JsonObject:
     """The stored document: every linked method, and the three values that were ever set."""
-    private, kind = private_of(record), document_of(record)[_KIND]
+    private, kind = get_private(record), get_document(record)[_KIND]
     methods = private.get("methods", {})
     values = {field: _value(private.get(field), kind.get(own)) for field, own in _MIRRORED.items()}
     routing = {"version": "1"} | {field: value for field, value in values.items() if value is not None}

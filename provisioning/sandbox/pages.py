@@ -15,17 +15,17 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from provisioning.contract import contract_operations
-from provisioning.sandbox.fault_rules import KINDS, FaultUnknown, fault_arm, fault_parse, faults_disarm
+from provisioning.sandbox.fault_rules import KINDS, UnknownFault, arm_fault, disarm_faults, parse_fault
 from provisioning.sandbox.keys import (
     DEFAULT_ADDRESSES,
     SERVICES,
     KeyRefused,
-    key_create,
-    key_delete,
-    key_reset,
+    create_key,
+    delete_key,
+    reset_key,
 )
 from provisioning.sandbox.models import ApiKey, ArmedFault, Mail, Record
-from provisioning.sandbox.records import TENANT, document_of
+from provisioning.sandbox.records import TENANT, get_document
 
 _POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 _OPEN = ("/api/provisioning", "/healthz")
@@ -84,13 +84,13 @@ def api_key_new(request: HttpRequest) -> HttpResponse:
     refusal = ""
     if request.method == "POST":
         try:
-            key, password = key_create(**entered)
+            key, password = create_key(**entered)
         except KeyRefused as refused:
             refusal = str(refused)
         else:
             return _password_shown(request, key, password)
     tenants = [
-        document_of(record) for record in Record.objects.filter(kind=TENANT).order_by("parent", "position")
+        get_document(record) for record in Record.objects.filter(kind=TENANT).order_by("parent", "position")
     ]
     context = {"entered": entered, "refusal": refusal, "services": SERVICES, "tenants": tenants}
     return render(request, "sandbox/api_key_new.html", context, status=422 if refusal else 200)
@@ -100,7 +100,7 @@ def api_key_new(request: HttpRequest) -> HttpResponse:
 def api_key_reset(request: HttpRequest, key: str) -> HttpResponse:
     """A new password for a key; the old one stops working at once."""
     try:
-        found, password = key_reset(key=key)
+        found, password = reset_key(key=key)
     except KeyRefused as refused:
         return HttpResponse(str(refused), status=404, content_type="text/plain; charset=utf-8")
     return _password_shown(request, found, password)
@@ -114,7 +114,7 @@ def api_key_delete(request: HttpRequest, key: str) -> HttpResponse:
         text = f"There is no API key '{key}'."
         return HttpResponse(text, status=404, content_type="text/plain; charset=utf-8")
     if request.method == "POST":
-        key_delete(key=key)
+        delete_key(key=key)
         return redirect("api-keys")
     return render(request, "sandbox/api_key_delete.html", {"key": found})
 
@@ -132,7 +132,7 @@ def faults(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         try:
             _faults_changed(request.POST.dict())
-        except FaultUnknown as unknown:
+        except UnknownFault as unknown:
             refusal = str(unknown)
         else:
             return redirect("faults")
@@ -153,11 +153,11 @@ def faults_control(request: HttpRequest) -> HttpResponse:
     No CSRF token, but only JSON is taken, which another site's form cannot send.
     """
     if request.method == "DELETE":
-        faults_disarm()
+        disarm_faults()
     if request.method == "POST":
         try:
             _faults_ordered(request)
-        except (FaultUnknown, ValueError) as wrong:
+        except (UnknownFault, ValueError) as wrong:
             return JsonResponse({"error": str(wrong)}, status=422)
     armed = ArmedFault.objects.order_by("pk").values("kind", "amount", "operation", "remaining")
     return JsonResponse({"armed": list(armed)})
@@ -182,15 +182,15 @@ def _faults_ordered(request: HttpRequest) -> None:
 
 def _faults_changed(order: dict[str, str]) -> None:
     if order.get("disarm"):
-        faults_disarm()
+        disarm_faults()
         return
     number = order.get("amount", "").strip()
-    fault = fault_parse(order.get("fault", "") + (f"={number}" if number else ""))
+    fault = parse_fault(order.get("fault", "") + (f"={number}" if number else ""))
     try:
         requests = int(order.get("requests") or 1)
     except ValueError:
-        raise FaultUnknown("The number of requests is not a number.") from None
-    fault_arm(fault=fault, requests=requests, operation=order.get("operation", ""))
+        raise UnknownFault("The number of requests is not a number.") from None
+    arm_fault(fault=fault, requests=requests, operation=order.get("operation", ""))
 
 
 def _password_shown(request: HttpRequest, key: ApiKey, password: str) -> HttpResponse:

@@ -4,9 +4,9 @@ import copy
 from typing import Any
 
 from provisioning.contract import document
-from provisioning.sandbox.merchant_users import user_record
+from provisioning.sandbox.merchant_users import add_user_record
 from provisioning.sandbox.models import Record
-from provisioning.sandbox.records import CONNECTOR, MERCHANT, record_add
+from provisioning.sandbox.records import CONNECTOR, MERCHANT, add_record
 
 MERCHANT_A = "ME-1234-1234-1234-1234-1234-1234"
 MERCHANT_B = "ME-4321-4321-4321-4321-4321-4321"
@@ -26,7 +26,7 @@ _TARGETS = (
 )
 
 
-def published_seed(tenant: str) -> None:
+def seed_published_examples(tenant: str) -> None:
     """Store what is missing of the published entities below the published tenant A."""
     merchant = _example("MerchantList")["merchants"][0]
     others = {
@@ -101,18 +101,18 @@ def _rule_ids(value: Any) -> set[str]:
 
 def _merchant(tenant: str, values: dict[str, Any]) -> None:
     if not Record.objects.filter(guid=values["guid"]).exists():
-        record_add(kind=MERCHANT, parent=tenant, document=values)
+        add_record(kind=MERCHANT, parent=tenant, document=values)
 
 
 def _user(values: dict[str, Any], merchant: str) -> None:
     if not Record.objects.filter(guid=values["guid"]).exists():
-        user_record(document=values, merchant=merchant, access=[merchant])
+        add_user_record(document=values, merchant=merchant, access=[merchant])
 
 
 def _connector(values: dict[str, Any], private: dict[str, Any] | None = None) -> None:
     if not Record.objects.filter(guid=values["guid"]).exists():
         parent, name = values["merchantGuid"], values["apiKey"]
-        record_add(kind=CONNECTOR, parent=parent, document=values, private=private, unique_name=name)
+        add_record(kind=CONNECTOR, parent=parent, document=values, private=private, unique_name=name)
 
 
 def _example(name: str) -> dict[str, Any]:

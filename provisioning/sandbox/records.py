@@ -45,24 +45,24 @@ def plain_now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def dumped(value: object) -> str:
+def dump_json(value: object) -> str:
     """JSON as it is stored and sent: compact, UTF-8."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
-def document_of(record: Record) -> JsonObject:
+def get_document(record: Record) -> JsonObject:
     """The entity as the API answers with it."""
     found: JsonObject = json.loads(record.document)
     return found
 
 
-def private_of(record: Record) -> JsonObject:
+def get_private(record: Record) -> JsonObject:
     """Return what belongs to the entity but is never part of an answer."""
     found: JsonObject = json.loads(record.private)
     return found
 
 
-def record_new(
+def create_record(
     *,
     kind: str,
     parent: str,
@@ -78,12 +78,12 @@ def record_new(
         parent=parent,
         position=(last or 0) + 1,
         unique_name=unique_name,
-        document=dumped(document),
-        private=dumped(private or {}),
+        document=dump_json(document),
+        private=dump_json(private or {}),
     )
 
 
-def record_add(
+def add_record(
     *,
     kind: str,
     parent: str,
@@ -92,19 +92,21 @@ def record_add(
     unique_name: str | None = None,
 ) -> None:
     """Store a new entity at the end of its parent's list; the document's guid is its key."""
-    record = record_new(kind=kind, parent=parent, document=document, private=private, unique_name=unique_name)
+    record = create_record(
+        kind=kind, parent=parent, document=document, private=private, unique_name=unique_name
+    )
     record.save(force_insert=True)
 
 
-def record_save(record: Record, document: JsonObject, private: JsonObject | None = None) -> None:
+def save_record(record: Record, document: JsonObject, private: JsonObject | None = None) -> None:
     """Store a changed entity."""
-    record.document = dumped(document)
+    record.document = dump_json(document)
     if private is not None:
-        record.private = dumped(private)
+        record.private = dump_json(private)
     record.save()
 
 
-def texts_of(kind: str, parent: str) -> str:
+def get_texts(kind: str, parent: str) -> str:
     """All children as one JSON array text, in order; joined by SQLite because lists have no paging."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -115,20 +117,20 @@ def texts_of(kind: str, parent: str) -> str:
         return f"[{cursor.fetchone()[0] or ''}]"
 
 
-def children(kind: str, parent: str) -> list[Record]:
+def get_children(kind: str, parent: str) -> list[Record]:
     """All children of a kind, in order."""
     return list(Record.objects.filter(parent=parent, kind=kind).order_by("position"))
 
 
-def reachable(key: ApiKey, kind: str, guid: str, status: int = 422) -> Record:
+def get_reachable(key: ApiKey, kind: str, guid: str, status: int = 422) -> Record:
     """The entity if it lies in the tree of the key's tenant. Raises the 1007 refusal otherwise."""
     record = Record.objects.filter(guid=guid, kind=kind).first()
-    if record is None or key.tenant not in tenants_above(record):
+    if record is None or key.tenant not in get_tenants_above(record):
         raise unknown_entity(_NAMES[kind], guid, status)
     return record
 
 
-def tenants_above(record: Record) -> list[str]:
+def get_tenants_above(record: Record) -> list[str]:
     """GUIDs of the tenant the entity belongs to and of all its parents, nearest first."""
     chain: list[str] = []
     current: Record | None = record
@@ -146,11 +148,11 @@ def tenant_values(guid: str, name: str) -> set[str]:
 
     Kept are "abilities", "mandatoryMerchantFields" and "withheldConditions".
     """
-    records = Record.objects.filter(guid__in=tenants_above(Record.objects.get(guid=guid, kind=TENANT)))
-    return {value for record in records for value in private_of(record).get(name, [])}
+    records = Record.objects.filter(guid__in=get_tenants_above(Record.objects.get(guid=guid, kind=TENANT)))
+    return {value for record in records for value in get_private(record).get(name, [])}
 
 
-def tenants_below(guid: str) -> list[Record]:
+def get_tenants_below(guid: str) -> list[Record]:
     """All sub-tenants of a tenant, deeper levels included, parents before their children."""
     found: list[Record] = []
     level = [guid]
@@ -161,6 +163,6 @@ def tenants_below(guid: str) -> list[Record]:
     return found
 
 
-def name_taken(kind: str, name: str, except_guid: str = "") -> bool:
+def is_name_taken(kind: str, name: str, except_guid: str = "") -> bool:
     """Whether another entity of the kind holds this unique name."""
     return Record.objects.filter(kind=kind, unique_name=name).exclude(guid=except_guid).exists()

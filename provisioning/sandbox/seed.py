@@ -6,10 +6,10 @@ from provisioning.contract import document
 from provisioning.sandbox.connector_values import new_integration_key, new_shared_secret
 from provisioning.sandbox.demo_customers import COMPANY, Customer
 from provisioning.sandbox.enrollments import ABILITY_ACCEPT, ABILITY_CREATE
-from provisioning.sandbox.merchant_users import user_record
+from provisioning.sandbox.merchant_users import add_user_record
 from provisioning.sandbox.models import Record
-from provisioning.sandbox.published_examples import published_seed
-from provisioning.sandbox.records import CONNECTOR, MERCHANT, TENANT, new_guid, record_add
+from provisioning.sandbox.published_examples import seed_published_examples
+from provisioning.sandbox.records import CONNECTOR, MERCHANT, TENANT, add_record, new_guid
 
 JsonObject = dict[str, Any]
 
@@ -32,33 +32,33 @@ _RULES_OF_TENANTS: dict[str, dict[str, list[str]]] = {
 }
 
 
-def root_tenants_ensure() -> None:
+def ensure_root_tenants() -> None:
     """The two root tenants exist; keys are bound to one of them."""
-    tenant_ensure(OWN_TENANT, "", "Demo Payments", abilities=[ABILITY_CREATE])
-    tenant_ensure(FOREIGN_TENANT, "", "Unrelated Payments")
+    ensure_tenant(OWN_TENANT, "", "Demo Payments", abilities=[ABILITY_CREATE])
+    ensure_tenant(FOREIGN_TENANT, "", "Unrelated Payments")
 
 
-def company_seed() -> None:
+def seed_company() -> None:
     """Everything the small demo consists of. Entities that exist already stay as they are."""
-    root_tenants_ensure()
+    ensure_root_tenants()
     tenants = document()["components"]["examples"]["TenantList"]["value"]["tenants"]
     for index, tenant in enumerate(tenants):
         _tenant_store(tenant, OWN_TENANT, {"abilities": [ABILITY_ACCEPT]} if index == 0 else {})
-    published_seed(tenants[0]["guid"])
+    seed_published_examples(tenants[0]["guid"])
     _merchant_ensure(FOREIGN_MERCHANT, FOREIGN_TENANT, {"name": "Out of Reach Ltd"})
     for tenant_guid, tenant_name, customers in COMPANY:
-        tenant_ensure(tenant_guid, OWN_TENANT, tenant_name, **_RULES_OF_TENANTS.get(tenant_guid, {}))
+        ensure_tenant(tenant_guid, OWN_TENANT, tenant_name, **_RULES_OF_TENANTS.get(tenant_guid, {}))
         for customer in customers:
             _customer_seed(tenant_guid, customer)
 
 
-def counts() -> dict[str, int]:
+def count_records() -> dict[str, int]:
     """How many entities there are of each kind."""
     kinds = {"tenants": TENANT, "merchants": MERCHANT, "merchantUsers": "user", "connectors": CONNECTOR}
     return {name: Record.objects.filter(kind=kind).count() for name, kind in kinds.items()}
 
 
-def tenant_ensure(guid: str, parent: str, name: str, **private: list[str]) -> None:
+def ensure_tenant(guid: str, parent: str, name: str, **private: list[str]) -> None:
     """Store a tenant with the usual fields, unless it exists. `private`: see `records.tenant_values`."""
     domain = f"{name.lower().replace(' ', '-').replace('&', 'and')}.example.org"
     values = {
@@ -74,7 +74,7 @@ def tenant_ensure(guid: str, parent: str, name: str, **private: list[str]) -> No
 
 def _tenant_store(values: JsonObject, parent: str, private: dict[str, list[str]]) -> None:
     if not Record.objects.filter(guid=values["guid"]).exists():
-        record_add(kind=TENANT, parent=parent, document=values, private=dict(private))
+        add_record(kind=TENANT, parent=parent, document=values, private=dict(private))
 
 
 def _merchant_ensure(guid: str, tenant: str, values: JsonObject) -> bool:
@@ -91,7 +91,7 @@ def _merchant_ensure(guid: str, tenant: str, values: JsonObject) -> bool:
         "networkTokenizationEnabled": "not_enabled",
         "timezone": "UTC",
     }
-    record_add(kind=MERCHANT, parent=tenant, document=base | values)
+    add_record(kind=MERCHANT, parent=tenant, document=base | values)
     return True
 
 
@@ -152,7 +152,7 @@ def _connector_seed(customer: Customer, method: str, adapter: str) -> None:
         "settings": [],
         "terminals": [],
     }
-    record_add(kind=CONNECTOR, parent=customer.guid, document=values, unique_name=key)
+    add_record(kind=CONNECTOR, parent=customer.guid, document=values, unique_name=key)
 
 
 def _user_seed(customer: Customer, user_type: str) -> None:
@@ -171,4 +171,4 @@ def _user_seed(customer: Customer, user_type: str) -> None:
     }
     if web:
         values |= {"email": f"office@{customer.slug}.example.com", "firstName": "Robin", "lastName": "Office"}
-    user_record(document=values, merchant=customer.guid, access=[customer.guid])
+    add_user_record(document=values, merchant=customer.guid, access=[customer.guid])

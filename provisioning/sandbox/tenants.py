@@ -2,19 +2,19 @@
 
 from provisioning.sandbox.bodies import JsonObject
 from provisioning.sandbox.models import ApiKey
-from provisioning.sandbox.records import TENANT, document_of, reachable, record_save, tenants_below
-from provisioning.sandbox.validation import body_check
+from provisioning.sandbox.records import TENANT, get_document, get_reachable, get_tenants_below, save_record
+from provisioning.sandbox.validation import validate_body
 
 
-def listed(key: ApiKey) -> str:
+def list_tenants(key: ApiKey) -> str:
     """The sub-tenants of the key's tenant, deeper levels included; the own tenant is not among them."""
-    joined = ",".join(tenant.document for tenant in tenants_below(key.tenant))
+    joined = ",".join(tenant.document for tenant in get_tenants_below(key.tenant))
     return f'{{"success":true,"tenants":[{joined}]}}'
 
 
 def update(key: ApiKey, body: JsonObject, tenantGuid: str) -> str:  # noqa: N803 - the contract's name
     """Change the sent fields and answers, as documented, with the list of sub-tenants."""
-    body_check("TenantUpdate", body)
-    record = reachable(key, TENANT, tenantGuid)
-    record_save(record, document_of(record) | body)
-    return listed(key)
+    validate_body("TenantUpdate", body)
+    record = get_reachable(key, TENANT, tenantGuid)
+    save_record(record, get_document(record) | body)
+    return list_tenants(key)

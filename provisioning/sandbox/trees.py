@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from provisioning.sandbox.conditions import parameters_refused
-from provisioning.sandbox.connector_rules import connector_refused
+from provisioning.sandbox.conditions import find_parameter_problem
+from provisioning.sandbox.connector_rules import find_connector_problem
 from provisioning.sandbox.error_responses import Code, tree_refusal
 from provisioning.sandbox.records import new_guid
 
@@ -45,7 +45,7 @@ class TreeCheck:
         """Refuse (1013) a connector the rules may not send transactions to."""
         if not isinstance(guid, str) or not guid:
             raise tree_refusal(Code.DOCUMENT_UNUSABLE, path, "The connector must be a GUID")
-        reason = connector_refused(guid, self.merchant)
+        reason = find_connector_problem(guid, self.merchant)
         if reason:
             raise tree_refusal(Code.CONNECTOR_REFUSED, path, f"Connector '{guid}' {reason}")
 
@@ -93,13 +93,15 @@ class TreeCheck:
         return {"constraint": name, "params": condition["params"]}
 
     def _parameters(self, name: str, parameters: Any, path: str) -> None:
-        reason = parameters_refused(name, parameters)
+        reason = find_parameter_problem(name, parameters)
         if reason:
             text = f"Invalid parameters for constraint '{name}': {reason}"
             raise tree_refusal(Code.CONDITION_PARAMETERS, path, text)
         for key in ("connectorGuid", "valueReference"):
             guid = parameters.get(key, "merchant")
-            if guid != "merchant" and (refused := connector_refused(guid, self.merchant, usable_only=False)):
+            if guid != "merchant" and (
+                refused := find_connector_problem(guid, self.merchant, usable_only=False)
+            ):
                 raise tree_refusal(Code.CONNECTOR_REFUSED, f"{path}/{key}", f"Connector '{guid}' {refused}")
 
     def _leaf(self, node: JsonObject, path: str, leaf: str) -> JsonObject:

@@ -6,9 +6,9 @@ from typing import Any
 
 from provisioning.contract import validator
 from provisioning.sandbox.bodies import JsonObject
-from provisioning.sandbox.character_rules import characters_check
+from provisioning.sandbox.character_rules import check_characters
 from provisioning.sandbox.error_responses import Code, Refusal, field_refusal
-from provisioning.sandbox.values import values_check
+from provisioning.sandbox.values import check_values
 
 # A jsonschema ValidationError. Its attributes are typed as "perhaps unset", which they never are here.
 _Violation = Any
@@ -37,12 +37,12 @@ _KEYWORDS = {
 _CHARACTER_CLASS = re.compile(r"^\^\[.*\]\*\$$")
 
 
-def body_check(schema_name: str, body: JsonObject) -> None:
+def validate_body(schema_name: str, body: JsonObject) -> None:
     """Raise the Refusal of the most basic violation: contract, characters, then value rules."""
     found = [refusal for error in validator(schema_name).iter_errors(body) for refusal in _refusals(error)]
-    found += characters_check(body)
+    found += check_characters(body)
     if not found:
-        found = values_check(body)
+        found = check_values(body)
     if found:
         raise min(found, key=_rank)
 

@@ -36,13 +36,13 @@ _LONGEST = {
 }
 
 
-def values_check(body: dict[str, Any]) -> list[Refusal]:
+def check_values(body: dict[str, Any]) -> list[Refusal]:
     """1002 and 1003 refusals for values that satisfy the schema but cannot be meant."""
     refusals = [_checked(field, value) for field, value in body.items()]
     return [refusal for refusal in refusals if refusal is not None]
 
 
-def moment(text: str) -> datetime:
+def parse_datetime(text: str) -> datetime:
     """A date of either published spelling; without offset it is UTC. Raises ValueError."""
     return datetime.fromisoformat(text)
 
@@ -68,7 +68,7 @@ def _is_url(value: str) -> bool:
 
 def _is_moment(value: str) -> bool:
     try:
-        moment(value)
+        parse_datetime(value)
     except ValueError:
         return False
     return True

@@ -9,13 +9,13 @@ from provisioning.sandbox.keys import (
     DEFAULT_ADDRESSES,
     PROVISIONING,
     KeyRefused,
-    key_create,
-    key_reset,
-    key_shown,
+    create_key,
+    describe_key,
+    reset_key,
 )
-from provisioning.sandbox.migrate import database_prepare
+from provisioning.sandbox.migrate import prepare_database
 from provisioning.sandbox.models import ApiKey
-from provisioning.sandbox.seed import OWN_TENANT, root_tenants_ensure
+from provisioning.sandbox.seed import OWN_TENANT, ensure_root_tenants
 
 
 class Command(BaseCommand):
@@ -37,8 +37,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print one JSON object, for list a JSON array."""
-        database_prepare()
-        root_tenants_ensure()
+        prepare_database()
+        ensure_root_tenants()
         try:
             printed = self._done(options)
         except KeyRefused as refused:
@@ -47,10 +47,10 @@ class Command(BaseCommand):
 
     def _done(self, options: dict[str, Any]) -> object:
         if options["action"] == "list":
-            return [key_shown(key) for key in ApiKey.objects.order_by("created_at", "pk")]
+            return [describe_key(key) for key in ApiKey.objects.order_by("created_at", "pk")]
         if options["action"] == "reset":
-            key, password = key_reset(key=options["key"])
+            key, password = reset_key(key=options["key"])
         else:
             wanted = {name: options[name] for name in ("service", "addresses", "tenant", "name")}
-            key, password = key_create(**wanted)
-        return key_shown(key) | {"password": password}
+            key, password = create_key(**wanted)
+        return describe_key(key) | {"password": password}

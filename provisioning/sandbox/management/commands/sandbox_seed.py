@@ -6,9 +6,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import transaction
 
-from provisioning.sandbox.load_data import bulk_seed
-from provisioning.sandbox.migrate import database_prepare
-from provisioning.sandbox.seed import OWN_TENANT, company_seed, counts
+from provisioning.sandbox.load_data import seed_load_data
+from provisioning.sandbox.migrate import prepare_database
+from provisioning.sandbox.seed import OWN_TENANT, count_records, seed_company
 
 
 class Command(BaseCommand):
@@ -25,10 +25,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Seed in one transaction and prints what there is."""
-        database_prepare()
+        prepare_database()
         with transaction.atomic():
-            company_seed()
-            generated = bulk_seed(
+            seed_company()
+            generated = seed_load_data(
                 tenants=options["tenants"], merchants=options["merchants"], single=options["single_tenant"]
             )
-        self.stdout.write(json.dumps({"ownTenant": OWN_TENANT, "generatedTenants": generated} | counts()))
+        self.stdout.write(
+            json.dumps({"ownTenant": OWN_TENANT, "generatedTenants": generated} | count_records())
+        )

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from provisioning.sandbox.migrate import database_prepare
+from provisioning.sandbox.migrate import prepare_database
 
 
 class Command(BaseCommand):
@@ -35,7 +35,7 @@ class Command(BaseCommand):
         if options["allow_remote"]:
             settings.ALLOWED_HOSTS = ["*"]
         settings.SANDBOX_PAGES_REMOTE = options["allow_remote_pages"]
-        database_prepare()
+        prepare_database()
         from provisioning.sandbox.server import GatewayServer
 
         GatewayServer(host, options["port"]).run()
