@@ -24,7 +24,7 @@ from provisioning.gateway.responses import seal_secrets
 from provisioning.gateway.secrets import Sealed
 
 _SECRET_SETTINGS = {path[1] for path in contract.secret_paths("ConnectorCreate") if path[0] == "settings"}
-_ANOTHER_ROOM = "Meta-connectors and their rules are not edited in this form."
+_OTHER_PAGE = "Meta-connectors and their rules are not edited in this form."
 _GENERATED = "Leave blank to generate one; it is shown once after creation."
 TRANSACTION_TYPES = [
     (name, name.replace("_", " ").capitalize()) for name in contract.schema("TransactionType")["enum"]
@@ -189,7 +189,7 @@ class ConnectorForm(PayloadForm):
             # Typed among secrets, the whole text is treated as one: never drawn again, never remembered.
             self.fields["settings"].widget = forms.PasswordInput()
         # Credentials are kept under settings that the contract does not name: such text is not stored.
-        self.fields["settings"].may_hold_secrets = not _documented(typed)  # type: ignore[attr-defined]
+        self.fields["settings"].may_hold_secrets = not _is_documented(typed)  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         """Refuse values that the documentation of a setting rules out; what is stored already may stay."""
@@ -222,26 +222,26 @@ class ConnectorCreateForm(ConnectorForm):
     """POST createConnector, for regular connectors. Blank secrets are not sent but generated."""
 
     schema = "ConnectorCreate"
-    unsupported = {"routingMetaConnector": _ANOTHER_ROOM, "multiMethodMetaConnector": _ANOTHER_ROOM}
+    unsupported = {"routingMetaConnector": _OTHER_PAGE, "multiMethodMetaConnector": _OTHER_PAGE}
 
     def __init__(self, *args: Any, initial: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         defaults = {"config.testMode": True, "postbackFormat": "inherit"}
         super().__init__(*args, initial={**defaults, **(initial or {})}, **kwargs)
 
     def payload(self) -> dict[str, Any]:
-        """The body, secret settings sealed as well."""
+        """Return the request body, with secret settings sealed too."""
         return seal_secrets(super().payload(), contract.secret_paths(self.schema))
 
 
 class ConnectorEditForm(ConnectorForm):
-    """PUT updateConnector. Settings go as addSettings and removeSettings: none is lost by replacing."""
+    """PUT updateConnector. Settings are sent as addSettings and removeSettings, so that none is lost."""
 
     schema = "ConnectorUpdate"
     editing = True
     by_difference = frozenset({"settings"})
     unsupported = {
-        "routingMetaConnector": _ANOTHER_ROOM,
-        "multiMethodMetaConnector": _ANOTHER_ROOM,
+        "routingMetaConnector": _OTHER_PAGE,
+        "multiMethodMetaConnector": _OTHER_PAGE,
         "addSettings": "Worked out from the settings added or changed.",
         "removeSettings": "Worked out from the settings taken away.",
     }
@@ -256,18 +256,18 @@ class ConnectorEditForm(ConnectorForm):
             self.fields[name].help_text = "A JSON object that replaces the stored one. Enter all of it."
 
     def mark_kept(self, values: Mapping[str, Any]) -> None:
-        """Say at every secret field whether the gateway holds a value that a blank field keeps."""
+        """Mark the secret fields for which the gateway stores a value that a blank field keeps."""
         for name, field in self.fields.items():
             if super().is_secret(name):
                 field.kept = look_up(values, name) is not ABSENT  # type: ignore[attr-defined]
 
     def partner_changes(self, current: Mapping[str, Any]) -> dict[str, Any]:
-        """Settings added or changed, and removed. A secret one is not shown, so its absence keeps it."""
+        """Return the settings to add or change and to remove. A secret that is absent stays stored."""
         if self.is_untouched("settings"):
             return {}
         wanted: dict[str, Any] = self.cleaned_data["settings"]
         stored: Mapping[str, Any] = current.get("settings") or {}
-        added = {key: value for key, value in wanted.items() if not _same(stored.get(key, ABSENT), value)}
+        added = {key: value for key, value in wanted.items() if not _is_same(stored.get(key, ABSENT), value)}
         removed = {
             key: value for key, value in stored.items() if key not in wanted and not isinstance(value, Sealed)
         }
@@ -275,7 +275,7 @@ class ConnectorEditForm(ConnectorForm):
         return seal_secrets(body, contract.secret_paths(self.schema))
 
     def _outgoing(self, name: str, value: Any) -> Any:
-        """Terminals replace the stored ones as a list: each keeps what the form did not draw of it."""
+        """Keep the values of terminals that the form does not show: the whole list is replaced."""
         if name == "terminals":
             value = keep_hidden_values(value or [], self.initial.get(name))
         return super()._outgoing(name, value)
@@ -286,13 +286,13 @@ class ConnectorEditForm(ConnectorForm):
 
 
 def holds_secret_settings(typed: str) -> bool:
-    """Whether text typed as settings may name one that is secret."""
+    """Return whether the text of the settings may contain a secret setting."""
     # A key may be written with escapes, in text that is not JSON yet, so any backslash counts.
     return "\\" in typed or any(key in typed for key in _SECRET_SETTINGS)
 
 
-def _documented(typed: str) -> bool:
-    """Whether typed settings are a JSON object of documented settings, or nothing."""
+def _is_documented(typed: str) -> bool:
+    """Return whether the text is empty or a JSON object of documented settings."""
     try:
         found = json.loads(typed.strip() or "{}")
     except (ValueError, RecursionError):
@@ -302,8 +302,8 @@ def _documented(typed: str) -> bool:
     )
 
 
-def _same(stored: Any, typed: Any) -> bool:
-    """Equal with the same JSON type: 900 and "900" are two spellings, and the typed one is meant."""
+def _is_same(stored: Any, typed: Any) -> bool:
+    """Return whether two settings are equal with the same JSON type: 900 and "900" differ."""
     if isinstance(stored, Sealed):
         return bool(stored == Sealed(typed))
     return type(stored) is type(typed) and bool(stored == typed)

@@ -35,7 +35,7 @@ class ConnectorList(MerchantChildrenListView):
     json_sorts = ("adapter", "apiKey")
 
     def rows(self) -> QuerySet[IndexedEntity]:
-        """Rows in one mode, if one is asked for; what says nothing of a test mode is live."""
+        """Return the rows, of one mode if the address asks for it. Without testMode a connector is live."""
         rows, wanted = super().rows(), query_param(self.request.GET, "mode")
         tested = rows.filter(fields__config__testMode=True)
         if wanted == "test":
@@ -43,7 +43,7 @@ class ConnectorList(MerchantChildrenListView):
         return rows.exclude(pk__in=tested.values("pk")) if wanted == "live" else rows
 
     def page_context(self, context: dict[str, Any]) -> dict[str, Any]:
-        """The drop-down of modes, and the merchants' names."""
+        """Add the drop-down of modes and the merchants' names."""
         chosen = self.choice("mode", "Mode", MODES)
         narrowed = bool(context["narrowed"] or chosen.value)
         return super().page_context(context) | {
@@ -99,11 +99,11 @@ class ConnectorCreate(ConnectionMixin, EntityCreateView):
     template_name = "connectors/create.html"
 
     def form(self, parent: IndexedEntity, **kwargs: Any) -> PayloadForm:
-        """The form, with known adapters and methods to choose from."""
+        """Return the form with known adapters and methods to choose from."""
         return add_suggestions(self.form_class(**kwargs), self.request.user, self.connection)
 
     def next_links(self, parent: IndexedEntity, change: Change) -> list[tuple[str, str]]:
-        """Another one, the other kind, or back to the merchant."""
+        """Return links to add another connector or a user, and to the merchant."""
         place = {"connection": self.connection, "guid": parent.guid}
         links = [("Add another connector", reverse("connectors:create", kwargs=place))]
         if self.may_create("merchant_user"):
@@ -124,14 +124,14 @@ class ConnectorEdit(ConnectionMixin, EntityEditView):
     template_name = "connectors/edit.html"
 
     def form(self, entity: Entity, **kwargs: Any) -> PayloadForm:
-        """The form, saying which secrets are stored."""
+        """Return the form, which shows which secrets are stored."""
         form = self.form_class(**kwargs)
         if isinstance(form, ConnectorEditForm):
             form.mark_kept(entity.values)
         return add_suggestions(form, self.request.user, self.connection)
 
     def render_page(self, entry: IndexedEntity | None, *, status: int = 200, **context: Any) -> HttpResponse:
-        """Say whether the connector is live, as the gateway has it now."""
+        """Show whether the connector is live at the gateway now."""
         live = not Profile(context["entity"].values).test_mode
         return super().render_page(entry, status=status, **context, live=live)
 
@@ -164,7 +164,7 @@ class ConnectorEnable(ConnectionMixin, EntityActionView):
 
 
 def add_suggestions(form: PayloadForm, user: User | AnonymousUser, connection: str) -> PayloadForm:
-    """Offer the adapters and methods of the connectors that the person may know of."""
+    """Offer the adapters and methods of connectors within the user's tenant access."""
     if isinstance(form, ConnectorForm):
         known = visible_entities(user=user, connection=connection, kind="connector")
         found = {name: _distinct(known, name) for name in ("adapter", "method")}

@@ -9,7 +9,7 @@ class DirectoryConfig(AppConfig):
     name = "portal.directory"
 
     def ready(self) -> None:
-        """Have background workers read the lists that are missing."""
+        """Register the background reading of lists."""
         from portal.directory.background import register_tasks
 
         register_tasks()

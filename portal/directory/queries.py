@@ -71,19 +71,19 @@ def find_entity(*, user: User | AnonymousUser, connection: str, kind: str, guid:
     An entity outside the user's tenant access gets the same answer, as slowly, as one that does not exist.
     """
     seen = visible_entities(user=user, connection=connection)
-    found = _known(seen, kind, guid)
+    found = _find_row(seen, kind, guid)
     if found:
         return found
     away = False
     for state in _read_lists(seen, connection, kind):
         away = away or state.away
-        found = _known(seen, kind, guid)
+        found = _find_row(seen, kind, guid)
         if found or away:
             break
     if found is None:
         beyond = None
         if not get_tenant_access(user).everywhere:
-            beyond = _known(IndexedEntity.objects.filter(connection=connection), kind, guid) is not None
+            beyond = _find_row(IndexedEntity.objects.filter(connection=connection), kind, guid) is not None
         raise UnknownEntity(connection=connection, kind=kind, guid=guid, gateway_away=away, beyond=beyond)
     return found
 
@@ -94,7 +94,7 @@ def store_entity(*, connection: str, entity: Entity, tenant_guid: str = "") -> I
     An entity without a parent keeps the parent of its row.
     """
     here = IndexedEntity.objects.filter(connection=connection)
-    known = _known(here, entity.kind, entity.guid)
+    known = _find_row(here, entity.kind, entity.guid)
     parent = entity.parent or (known.parent_guid if known else "")
     tenant = (
         tenant_guid
@@ -115,7 +115,7 @@ def store_entity(*, connection: str, entity: Entity, tenant_guid: str = "") -> I
             refreshed_at__isnull=False,
         ).update(outdated=True)
     _add_facets(row)
-    return _known(here, entity.kind, entity.guid)
+    return _find_row(here, entity.kind, entity.guid)
 
 
 def update_entity(*, entry: IndexedEntity, entity: Entity) -> IndexedEntity:
@@ -188,7 +188,7 @@ def _of_tenants(guids: Collection[str]) -> Q:
     return Q(tenant_guid__in=guids) | Q(kind="tenant", guid__in=guids)
 
 
-def _known(rows: QuerySet[IndexedEntity], kind: str, guid: str) -> IndexedEntity | None:
+def _find_row(rows: QuerySet[IndexedEntity], kind: str, guid: str) -> IndexedEntity | None:
     if database_safe(guid) != guid:
         return None  # No row can have it, and PostgreSQL refuses to look for a NUL.
     return rows.defer("search").filter(kind=kind, guid=guid).first()

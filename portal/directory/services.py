@@ -1,4 +1,4 @@
-"""The public functions of the local index: lists with their age, single rows, search."""
+"""The public functions of the index: lists with their age, single rows, search."""
 
 from portal.directory.list_sync import ListState, refresh_list, refresh_list_if_stale, refresh_stale_lists
 from portal.directory.queries import (

@@ -1,4 +1,4 @@
-"""The page on which an admin says where a person works; here, for the index knows the tenants' names."""
+"""The page where an admin sets a user's tenant access. It needs the tenants' names from the index."""
 
 from functools import partial
 from typing import Any
@@ -23,7 +23,7 @@ Offer = dict[str, list[tuple[TenantRef, str]]]
 
 
 class TenantAccessForm(WhyForm):
-    """Everywhere, or the places that are ticked."""
+    """All tenants, or the selected ones."""
 
     ids = "id_%s"
     field_order = ("where", "places", "reason")
@@ -48,19 +48,19 @@ class TenantAccessForm(WhyForm):
         field.choice_help = {key: place.tenant_guid for key, place in self._known.items()}  # type: ignore[attr-defined]
 
     def chosen(self) -> list[TenantRef] | None:
-        """What a valid form says: places, or None for everywhere."""
+        """Return the tenants of a valid form; None for all."""
         if self.cleaned_data["where"] == "everywhere":
             return None
         return [self._known[key] for key in self.cleaned_data["places"]]
 
 
 class TenantAccessView(PortalView):
-    """/staff/<id>/tenants/ — where the person works."""
+    """`/staff/<id>/tenants/`: the tenant access of a user."""
 
     access = "staff.update"
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The form with what is set now."""
+        """Show the form with the current access."""
         person = get_object_or_404(User, pk=pk)
         held = [_key(_place(scope)) for scope in person.tenant_scopes.all()]
         initial = {"where": "limited" if person.is_limited else "everywhere", "places": held}
@@ -70,7 +70,7 @@ class TenantAccessView(PortalView):
         return self._page(request, person, form)
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Set it, or says what is wrong."""
+        """Set the access, or show what is wrong."""
         person = get_object_or_404(User, pk=pk)
         form = TenantAccessForm(request.POST, offer=list_choices(request, person))
         try:
@@ -96,7 +96,7 @@ class TenantAccessView(PortalView):
 
 
 def list_choices(request: HttpRequest, person: User) -> Offer:
-    """Connection's name → (place, label): all of it, its tenants, and what is set but not known any more."""
+    """Return connection name → (tenant, label): all tenants, each tenant, and set tenants no longer known."""
     offer: Offer = {}
     held = [_place(scope) for scope in person.tenant_scopes.all()]
     for connection in get_connections(request):

@@ -1,4 +1,4 @@
-"""Addresses of the index itself: the global search, and the tenants that a person reaches."""
+"""Addresses of the global search and of the page of a user's tenant access."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""Which merchants a user's access can be given to: what the index knows, by name."""
+"""The merchants that a user can be given access to, from the index."""
 
 from collections.abc import Iterable
 
@@ -21,25 +21,25 @@ def offer_merchants(
 ) -> None:
     """Offer the tenant's merchants, and those already chosen, but not the home merchant.
 
-    Somebody who is limited to some tenants neither sees nor names nor takes away any other merchant.
+    A portal user who is limited to some tenants cannot see, add or remove other merchants.
     """
     field = form.fields["multiMerchantAccess"]
     if isinstance(field, MerchantsField):
         seen = visible_entities(user=user, connection=connection, kind="merchant")
         field.known_alone = not get_tenant_access(user).everywhere
         if field.known_alone:
-            _known_alone(form, seen)
+            _hide_unknown(form, seen)
         chosen = form["multiMerchantAccess"].value() or []
         field.offer(_choices(seen, tenant, home, chosen), lambda name: find_merchants_by_name(seen, name))
 
 
 def find_merchants_by_name(seen: QuerySet[IndexedEntity], name: str) -> list[str]:
-    """Guids of the merchants with exactly this guid or name, whatever the case; three at most."""
+    """Return the GUIDs of merchants with exactly this GUID or name (in any case), at most three."""
     return list(seen.filter(Q(guid=name) | Q(name__iexact=name)).values_list("guid", flat=True)[:3])
 
 
-def _known_alone(form: MerchantUserForm, seen: QuerySet[IndexedEntity]) -> None:
-    """What is not in the form is not touched: an update sends only what was added and removed."""
+def _hide_unknown(form: MerchantUserForm, seen: QuerySet[IndexedEntity]) -> None:
+    """Hide unknown merchants. They stay as they are: an update sends only what was added and removed."""
     held = form.initial.get("multiMerchantAccess") or []
     known = set(seen.filter(guid__in=held).values_list("guid", flat=True))
     form.initial = {**form.initial, "multiMerchantAccess": [guid for guid in held if guid in known]}

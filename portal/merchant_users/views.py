@@ -39,7 +39,7 @@ class MerchantUserList(MerchantChildrenListView):
     json_sorts = ("type", "lastName", "email")
 
     def page_context(self, context: dict[str, Any]) -> dict[str, Any]:
-        """The drop-down of types, and the merchants' names."""
+        """Add the drop-down of types and the merchants' names."""
         chosen = self.choice("type", "Type", [("web", "Web"), ("api", "API")])
         narrowed = bool(context["narrowed"] or chosen.value)
         return super().page_context(context) | {
@@ -48,7 +48,7 @@ class MerchantUserList(MerchantChildrenListView):
         }
 
     def rows(self) -> Any:
-        """Rows of one type, if one is asked for."""
+        """Return the rows, of one type if the address asks for it."""
         rows, wanted = super().rows(), query_param(self.request.GET, "type")
         return rows.filter(fields__type=wanted) if wanted else rows
 
@@ -86,7 +86,7 @@ class MerchantUserCreate(ConnectionMixin, EntityCreateView):
     template_name = "merchant_users/create.html"
 
     def next_links(self, parent: IndexedEntity, change: Change) -> list[tuple[str, str]]:
-        """Another one, the other kind, or back to the merchant."""
+        """Return links to add another user or a connector, and to the merchant."""
         place = {"connection": self.connection, "guid": parent.guid}
         links = [("Add another user", reverse("merchant_users:create", kwargs=place))]
         if self.may_create("connector"):
@@ -94,7 +94,7 @@ class MerchantUserCreate(ConnectionMixin, EntityCreateView):
         return [*links, *super().next_links(parent, change)]
 
     def initial(self, parent: IndexedEntity) -> dict[str, Any]:
-        """The type asked for; a web user is mailed a link and gets no permission unless a preset is named."""
+        """Return the type and, for web users, the permissions of the preset that the address names."""
         if query_param(self.request.GET, "type") == "api":
             return {"type": "api"}
         preset = permissions.get_preset(query_param(self.request.GET, "preset"))
@@ -102,7 +102,7 @@ class MerchantUserCreate(ConnectionMixin, EntityCreateView):
         return {"type": "web", "sendInitialPassword": True, "permissions": ticked}
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        """Create the user; or show the form for the other type, with everything typed but the password."""
+        """Create the user, or show the form for the other type with all input except the password."""
         chosen = request.POST.get("switch_type", "")
         if chosen not in dict(TYPES):
             return super().post(request, **kwargs)
@@ -113,7 +113,7 @@ class MerchantUserCreate(ConnectionMixin, EntityCreateView):
         return self.form_page(parent, self.form(parent, initial=typed.typed_initial()))
 
     def form(self, parent: IndexedEntity, **kwargs: Any) -> PayloadForm:
-        """The form; a submission that names no type is of the one in the address."""
+        """Return the form. If the input names no type, the type of the address counts."""
         data = kwargs.get("data")
         if data is not None and "type" not in data:
             kwargs["data"] = data.copy()
@@ -126,12 +126,12 @@ class MerchantUserCreate(ConnectionMixin, EntityCreateView):
         return form
 
     def page_context(self, entry: IndexedEntity | None) -> dict[str, Any]:
-        """The types to switch between, the presets, and a password for those without JavaScript."""
+        """Return the types, the presets and a generated password for browsers without JavaScript."""
         return {"types": TYPES, "presets": permissions.PRESETS, "proposal": passwords.generate_password()}
 
 
 def _sets_password(request: HttpRequest, **_: Any) -> bool:
-    """Setting or resetting a user's password asks to step up; other edits do not."""
+    """Return whether the request sets or resets a password, which requires re-authentication."""
     return request.method == "POST" and bool(
         request.POST.get("password") or request.POST.get("resetPassword") not in (None, "", "false")
     )
@@ -146,7 +146,7 @@ class MerchantUserEdit(ConnectionMixin, EntityEditView):
     step_up: ClassVar[bool | Callable[..., bool]] = staticmethod(_sets_password)
 
     def form(self, entity: Entity, **kwargs: Any) -> PayloadForm:
-        """The form without the home merchant among the further ones."""
+        """Return the form, without the user's own merchant among the further merchants."""
         form = self.form_class(**kwargs)
         if isinstance(form, MerchantUserEditForm):
             form.in_zone(get_time_zone(getattr(self.request.user, "timezone", "")))
@@ -157,7 +157,7 @@ class MerchantUserEdit(ConnectionMixin, EntityEditView):
         return form
 
     def page_context(self, entry: IndexedEntity | None) -> dict[str, Any]:
-        """A password for those without JavaScript."""
+        """Return a generated password for browsers without JavaScript."""
         return {"proposal": passwords.generate_password()}
 
 
@@ -169,8 +169,8 @@ class MerchantUserPassword(MerchantUserEdit):
     step_up = True
 
     def entity(self, entry: IndexedEntity) -> Entity:
-        """The user, who must be an API user."""
-        return _of_type("api", super().entity(entry))
+        """Return the user. Raises InvalidState unless it is an API user."""
+        return _require_type("api", super().entity(entry))
 
 
 class MerchantUserDisable(ConnectionMixin, EntityActionView):
@@ -203,12 +203,12 @@ class MerchantUserResetPassword(ConnectionMixin, EntityActionView):
     )
 
     def entity(self, entry: IndexedEntity) -> Entity:
-        """The user, who must be a web user."""
-        return _of_type("web", super().entity(entry))
+        """Return the user. Raises InvalidState unless it is a web user."""
+        return _require_type("web", super().entity(entry))
 
 
-def _of_type(wanted: str, entity: Entity) -> Entity:
-    """Raise NotPossible for a user of the other type: the gateway would refuse it (code 1006)."""
+def _require_type(wanted: str, entity: Entity) -> Entity:
+    """Return the user. Raises InvalidState for the other type, which the gateway would refuse (code 1006)."""
     if entity.values.get("type", wanted) != wanted:
         raise InvalidState(
             "Passwords of web users are reset by email, passwords of API users are set here. This does "

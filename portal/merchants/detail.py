@@ -1,4 +1,4 @@
-"""What a merchant's page says: its properties under the form's labels, and what is missing to go live."""
+"""The content of a merchant's page: properties with the form's labels, and what is missing to go live."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ Facts = list[tuple[str, list[tuple[str, Any]]]]
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """How far a merchant is: how many users and connectors it has, None if their list was not read yet.
+    """The set-up of a merchant: numbers of users and connectors, None if their list was never read.
 
     `live` is how many connectors are enabled and not in test mode. The last two count what is disabled.
     """
@@ -33,12 +33,12 @@ class Steps:
 
     @property
     def test_only(self) -> bool:
-        """Whether there are connectors and none of them takes real payments."""
+        """Whether there are connectors but none takes real payments."""
         return bool(self.connectors) and not self.live
 
     @property
     def disabled_words(self) -> str:
-        """What is disabled, such as "2 connectors and 1 user"; "" if nothing is."""
+        """What is disabled, for example "2 connectors and 1 user"; "" if nothing is."""
         counts = (
             (self.connectors_disabled, "connector"), (self.users_disabled, "user"),
         )  # fmt: skip
@@ -56,7 +56,7 @@ class Steps:
 
 
 def merchant_facts(values: Mapping[str, Any]) -> Facts:
-    """Section title → (label, value to show) of every property; codes with their names."""
+    """Return section title → (label, value to show) for all properties, codes with their names."""
     labels = {name: str(field.label or name) for name, field in MerchantEditForm.base_fields.items()}
     facts = [
         (section.title, [(labels[name], _shown(name, values.get(name))) for name in section.fields])
@@ -66,7 +66,7 @@ def merchant_facts(values: Mapping[str, Any]) -> Facts:
 
 
 def next_steps(entry: IndexedEntity, *, look: bool) -> Steps:
-    """Count from the index; a list that was never read, or is known to be wrong, is read first if `look`."""
+    """Count the children in the index. With `look`, first read lists never read or known to be wrong."""
     place = {"connection": entry.connection, "kind__in": _CHILDREN, "parent_guid": entry.guid}
     right = ListSync.objects.filter(**place, refreshed_at__isnull=False)
     loaded = set(right.values_list("kind", flat=True))
