@@ -1,4 +1,4 @@
-"""The merchants' cards of the home page: where to begin, and who cannot take payments yet."""
+"""Dashboard cards: where to start, and merchants that cannot take payments yet."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,35 +11,30 @@ from portal.core.dashboard import CARDS, DashboardCard
 from portal.directory.completeness import get_coverage
 from portal.directory.models import ListSync
 from portal.directory.services import visible_entities
-from provisioning.credentials.models import Connection, Credential
+from provisioning.credentials.models import Credential
 
 SHOWN = 5
 # The most merchants to examine. Further unfinished merchants are found in the list.
-_LOOKED_AT = 100
+_EXAMINED = 100
 
 
-def beginnings(request: HttpRequest) -> Mapping[str, Any]:
-    """`places`: each connection, and in words why no merchant can be made there; "" where one can."""
+def starting_points(request: HttpRequest) -> Mapping[str, Any]:
+    """Return `places`: each connection, and why no merchant can be created there; "" if it can."""
     active = Credential.objects.filter(state=Credential.State.ACTIVE)
     usable = set(active.values_list("connection", flat=True))
-    return {
-        "places": [
-            {"connection": known, "hindrance": _hindrance(known, usable)}
-            for known in get_connections(request)
-        ]
-    }
-
-
-def _hindrance(connection: Connection, usable: set[int]) -> str:
-    if connection.pk not in usable:
-        return "has no credential"
-    return "is paused" if connection.is_paused else ""
+    places = []
+    for connection in get_connections(request):
+        hindrance = "is paused" if connection.is_paused else ""
+        if connection.pk not in usable:
+            hindrance = "has no credential"
+        places.append({"connection": connection, "hindrance": hindrance})
+    return {"places": places}
 
 
 def unfinished_merchants(request: HttpRequest) -> Mapping[str, Any]:
-    """`merchants`: active ones whose list of connectors was read and is empty, the newest first.
+    """Return `merchants`: active merchants whose list of connectors was read and is empty, newest first.
 
-    `unread`: (connection, Coverage) where not every list was read, so that there may be more.
+    `unread`: (connection, Coverage) if some lists were not read, so that there may be more.
     """
     merchants = visible_entities(user=request.user, kind="merchant").filter(disabled=False, archived=False)
     here = {"connection": OuterRef("connection"), "guid": OuterRef("parent_guid")}
@@ -48,7 +43,7 @@ def unfinished_merchants(request: HttpRequest) -> Mapping[str, Any]:
     )
     read = ListSync.objects.filter(Exists(merchants.filter(**here)), ~Exists(connectors), kind="connector")
     lists = read.filter(refreshed_at__isnull=False).values_list("connection", "parent_guid")
-    empty = set(lists[:_LOOKED_AT])
+    empty = set(lists[:_EXAMINED])
     rows = merchants.filter(guid__in={guid for _slug, guid in empty}).defer("search", "fields")
     found = [row for row in rows.order_by("-created_at") if (row.connection, row.guid) in empty]
     covered = [
@@ -67,7 +62,7 @@ def register_dashboard_cards() -> None:
             "merchants/home_start.html",
             access="merchant.view",
             order=20,
-            context=beginnings,
+            context=starting_points,
         ),
     )
     CARDS.register(

@@ -62,7 +62,13 @@ def merchant_facts(values: Mapping[str, Any]) -> Facts:
         (section.title, [(labels[name], _shown(name, values.get(name))) for name in section.fields])
         for section in MerchantEditForm.sections
     ]
-    return [*facts, ("Network tokens", _tokens(values))]
+    # Network tokens are read only here: enrolment is another operation.
+    words = {"enabled": "Enabled", "not_enabled": "Not enabled"}
+    state, trids = values.get("networkTokenizationEnabled"), values.get("trids")
+    tokens = [("Network tokenization", words.get(str(state), state))]
+    if isinstance(trids, Mapping):
+        tokens += [(f"Requestor id {scheme}", value) for scheme, value in trids.items()]
+    return [*facts, ("Network tokens", tokens)]
 
 
 def next_steps(entry: IndexedEntity, *, look: bool) -> Steps:
@@ -91,7 +97,7 @@ def next_steps(entry: IndexedEntity, *, look: bool) -> Steps:
     )
     known = {row["kind"]: row for row in rows}
     nothing = {"number": 0, "off": 0, "tested": 0, "meta": 0}
-    users, connectors = (known.get(kind, nothing) for kind in _CHILDREN)
+    users, connectors = known.get("merchant_user", nothing), known.get("connector", nothing)
     return Steps(
         users=users["number"] if "merchant_user" in loaded else None,
         connectors=connectors["number"] if "connector" in loaded else None,
@@ -122,16 +128,3 @@ def _shown(name: str, value: Any) -> Any:
     if name == "disabledTransactionTypes" and isinstance(value, list):
         return [TRANSACTION_TYPES.get(each, (each, ""))[0] for each in value]
     return bool(value) if name in ("disabled", "archived", "isPciEnabled") else value
-
-
-def _tokens(values: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Read only: enrolment is another operation."""
-    words = {"enabled": "Enabled", "not_enabled": "Not enabled"}
-    state = values.get("networkTokenizationEnabled")
-    trids = values.get("trids")
-    ids = (
-        [(f"Requestor id {scheme}", value) for scheme, value in trids.items()]
-        if isinstance(trids, Mapping)
-        else []
-    )
-    return [("Network tokenization", words.get(str(state), state)), *ids]
