@@ -55,7 +55,7 @@ class ResetView(PortalView):
             "seen": get_connection_digest(subject),
             "form": form or CredentialForm(),
             "waiting": waiting,
-            "kept_until": get_expiry(waiting) if waiting else None,
+            "expires_at": get_expiry(waiting) if waiting else None,
             # A bad paste is about now: what an earlier test found does not stand above it.
             "finding": finding or get_diagnosis(waiting.test_problem if waiting and not form else ""),
             "active": find_version(subject, Credential.State.ACTIVE),

@@ -59,7 +59,7 @@ class ConnectionPage(PortalView):
             "form": form or PauseForm(paused=not found.is_paused),
             "active": find_version(found, Credential.State.ACTIVE),
             "previous": previous,
-            "kept_until": get_expiry(previous) if previous else None,
+            "expires_at": get_expiry(previous) if previous else None,
             "waiting": find_version(found, *Credential.ON_ITS_WAY),
             "history": get_history(connection=found.slug, guid=found.slug, query=request.GET),
         }

@@ -214,12 +214,12 @@ def _read_lists(seen: QuerySet[IndexedEntity], connection: str, kind: str) -> It
 
 def _add_facets(row: IndexedEntity) -> None:
     """Offer a country or currency that is new to the list as a filter at once."""
-    scope = ListSync.objects.filter(
+    sync = ListSync.objects.filter(
         Q(refreshed_at__isnull=False), connection=row.connection, kind=row.kind, parent_guid=row.parent_guid
     ).first()
-    if scope is None:
+    if sync is None:
         return
     wanted = {"country": row.country, "currency": row.currency}
-    facets = {name: sorted({*scope.facets.get(name, []), value} - {""}) for name, value in wanted.items()}
-    if facets != scope.facets:
-        ListSync.objects.filter(pk=scope.pk).update(facets=facets)
+    facets = {name: sorted({*sync.facets.get(name, []), value} - {""}) for name, value in wanted.items()}
+    if facets != sync.facets:
+        ListSync.objects.filter(pk=sync.pk).update(facets=facets)

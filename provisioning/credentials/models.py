@@ -70,13 +70,13 @@ class Connection(models.Model):
     """
 
     class Kind(models.TextChoices):
-        """What is at stake behind it; shown as the environment badge."""
+        """Whether real payments are affected; shown as the environment badge."""
 
         SANDBOX = "sandbox", "Sandbox"
         PRODUCTION = "production", "Production"
 
     class Colour(models.TextChoices):
-        """Of the environment in the top bar. Red is production's, and production is always red."""
+        """Colour of the environment in the top bar. Production is always red, and nothing else is."""
 
         GREEN = "green", "Green"
         BLUE = "blue", "Blue"
@@ -93,12 +93,13 @@ class Connection(models.Model):
     base_url = models.CharField(max_length=300)
     # The key's own tenant: listTenants leaves it out, so it has to be set here (contract README).
     tenant_guid = models.CharField(max_length=40, blank=True, default="", validators=[tenant_form])
-    # From which the portal calls, as the allow-list of the key wants them (addresses.egress_checked).
+    # The addresses from which the portal calls, in the form of the key's allow-list
+    # (addresses.validate_egress_addresses).
     egress_addresses = models.CharField(max_length=EGRESS_LIMIT, blank=True, default="")
-    # The credential's age from which people are reminded to replace it; 0: never.
+    # Age of the credential in days from which users are reminded to replace it; 0: never.
     remind_after_days = models.PositiveIntegerField(default=90, validators=[MaxValueValidator(3650)])
     is_paused = models.BooleanField(default=False)
-    # Until then nothing is sent, because the gateway asked for that (Retry-After).
+    # Nothing is sent before this time, because the gateway asked for that (Retry-After).
     retry_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -109,7 +110,7 @@ class Connection(models.Model):
         return self.name
 
     def clean(self) -> None:
-        """Raise ValidationError for an address that must not get an API key and for what cannot be meant."""
+        """Raise ValidationError for an address that must not receive an API key and other bad values."""
         wrong: dict[str, str] = {}
         for field, check in (
             ("base_url", validate_base_url),
@@ -136,7 +137,7 @@ class Credential(models.Model):
     """
 
     class State(models.TextChoices):
-        """What a version is good for."""
+        """The state of a version."""
 
         NEW = "new", "Not tested"
         TESTED = "tested", "Tested"
@@ -153,7 +154,7 @@ class Credential(models.Model):
     sealed_password = models.TextField(blank=True)
     api_key_fingerprint = models.CharField(max_length=16)
     password_fingerprint = models.CharField(max_length=16)
-    # Names, frozen: they outlive the person.
+    # Names as they were at that time, so that they outlast the user.
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.CharField(max_length=200)
     tested_at = models.DateTimeField(null=True, blank=True)
@@ -199,16 +200,16 @@ class Credential(models.Model):
 
     @property
     def in_use_since(self) -> datetime:
-        """From when its age counts: its first activation, for one that never was active its entry."""
+        """When its age starts: at its first activation, or when it was stored if it was never active."""
         return self.activated_at or self.created_at
 
     @property
     def due_at(self) -> datetime | None:
-        """When the active version should be replaced by; None without such a policy."""
+        """When the active version should be replaced; None if no reminder is set."""
         days = self.connection.remind_after_days
         return self.in_use_since + timedelta(days=days) if self.state == self.State.ACTIVE and days else None
 
     @property
     def is_due(self) -> bool:
-        """Whether people are reminded now."""
+        """Whether users are reminded now."""
         return self.due_at is not None and self.due_at <= timezone.now()
