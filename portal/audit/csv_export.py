@@ -58,10 +58,6 @@ def format_event_line(
     json = _JSON_BEGINS.issuperset([text[:1] for text in documents])
     if quotes or gaps or not json or _formula_begins(plain):
         return format_csv_line([*before, *documents, *after])
-    quoted = ",".join([_quoted(text) if text else "" for text in documents])
+    doubled = [text.replace('"', '""') for text in documents]
+    quoted = ",".join([f'"{text}"' if text else "" for text in doubled])
     return f"{head.replace(_GAP, ',')},{quoted},{tail.replace(_GAP, ',')}\r\n"
-
-
-def _quoted(text: str) -> str:
-    doubled = text.replace('"', '""')
-    return f'"{doubled}"'

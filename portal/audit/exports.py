@@ -122,11 +122,8 @@ def _csv_line(row: Any, separator: str) -> str:
 def _json_lines(export: Export) -> Iterator[str]:
     yield json.dumps({"export": export.facts}, ensure_ascii=False) + "\n"
     for rows in _chunks(export):
-        yield "".join(_json_line(row) for row in rows)
-
-
-def _json_line(row: Any) -> str:
-    return json.dumps(get_event_values((row[0], _time(row.stamp), *row[2:])), ensure_ascii=False) + "\n"
+        values = (get_event_values((row[0], _time(row.stamp), *row[2:])) for row in rows)
+        yield "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values)
 
 
 def _report(export: Export, zone: Any) -> Iterator[str]:

@@ -49,6 +49,9 @@ def get_event_page(wanted: EventFilter, query: QueryDict) -> EventPage:
     all_here = before is None and after is None and onwards is None
     back = _back(found, before, after)
     # A sentence needs neither, and a routing document is long.
+    stopped = None
+    if numbers.reached:
+        stopped = Event.objects.filter(sequence=numbers.reached).values_list("time", flat=True).first()
     events = list(Event.objects.filter(sequence__in=found).defer("request", "answer"))
     attach_results(events)
     return EventPage(
@@ -56,7 +59,7 @@ def get_event_page(wanted: EventFilter, query: QueryDict) -> EventPage:
         older=back if upwards else onwards,
         newer=onwards if upwards else back,
         count=f"{len(found):,}" if all_here else describe_count(selection, at_least=len(found)),
-        looked_until=_time(numbers.reached),
+        looked_until=stopped,
         problems=selection.problems,
     )
 
@@ -77,10 +80,6 @@ def _back(found: list[int], before: int | None, after: int | None) -> int | None
     if after is not None:
         return found[-1] if found else after + 1
     return None
-
-
-def _time(row: int | None) -> datetime | None:
-    return Event.objects.values_list("time", flat=True).filter(sequence=row).first() if row else None
 
 
 def get_known_choices() -> dict[str, list[str]]:

@@ -74,9 +74,6 @@ def run_housekeeping() -> None:
         try:
             function()
         except Exception as error:  # an error in one app must not prevent the recovery of lost runs
-            logger.warning("housekeeping %s failed: %s", _name(function), type(error).__name__)
+            name = getattr(function, "__qualname__", type(function).__name__)
+            logger.warning("housekeeping %s.%s failed: %s", function.__module__, name, type(error).__name__)
             connections.close_all()
-
-
-def _name(function: PeriodicTask) -> str:
-    return f"{function.__module__}.{getattr(function, '__qualname__', type(function).__name__)}"

@@ -1,6 +1,7 @@
 """How the pages show a run: state, colour, progress, link and buttons."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from portal.tasks.models import State, TaskRun
@@ -35,26 +36,19 @@ def build_rows(runs: Iterable[TaskRun]) -> list[Row]:
 
 def build_row(run: TaskRun) -> Row:
     """Return the row of a run."""
-    state = State(run.state)
+    state, link = State(run.state), None
+    if state == State.DONE:
+        with suppress(UnknownKind):
+            link = get_task_type(run.kind).link(run)
+    share = None
+    if state == State.RUNNING and run.total:
+        share = min(100, 100 * run.done // run.total)
     return Row(
         run=run,
         words=state.label,
         colour=_COLOURS[state],
-        share=_share(run),
-        link=_link(run) if state == State.DONE else None,
+        share=share,
+        link=link,
         can_cancel=run.is_open,
         can_retry=state in (State.FAILED, State.CANCELLED),
     )
-
-
-def _share(run: TaskRun) -> int | None:
-    if run.state != State.RUNNING or not run.total:
-        return None
-    return min(100, 100 * run.done // run.total)
-
-
-def _link(run: TaskRun) -> Link | None:
-    try:
-        return get_task_type(run.kind).link(run)
-    except UnknownKind:
-        return None

@@ -75,7 +75,9 @@ class RetryView(PortalView):
         """Enqueue the run again and return to the list. Raises PermissionDenied."""
         run = _get_run(request, pk)
         try:
-            _check_permission(request, run)
+            needed = get_task_type(run.kind).permission
+            if needed and not request.user.has_perm(needed):
+                raise PermissionDenied(f"needs {needed} to start this work again")
             with transaction.atomic():
                 retry_task(run=run)
                 _record_decision(request, run, Decision.RESTARTED)
@@ -95,9 +97,3 @@ def _record_decision(request: HttpRequest, run: TaskRun, decision: Decision) -> 
     """Record the decision. Runs of a kind that no longer exists can be stopped, but not recorded."""
     with suppress(UnknownKind):
         get_task_type(run.kind).decided(run, decision, request)
-
-
-def _check_permission(request: HttpRequest, run: TaskRun) -> None:
-    needed = get_task_type(run.kind).permission
-    if needed and not request.user.has_perm(needed):
-        raise PermissionDenied(f"needs {needed} to start this work again")

@@ -29,7 +29,15 @@ def run_worker(*, batch: bool) -> None:
         run_housekeeping()
     else:
         threading.Thread(target=_look_after_runs, args=(name,), name="recovery", daemon=True).start()
-    _run_backend_worker(name, batch)
+    # The tables and packages of a backend exist only if it is the configured one.
+    if settings.TASKS_BACKEND == "redis":
+        from portal.tasks.redis import work_on_redis
+
+        work_on_redis(name, batch)
+    else:
+        from portal.tasks.database import DatabaseWorker
+
+        DatabaseWorker.made(name, batch).start()
 
 
 def _wait_for_database(batch: bool) -> None:
@@ -49,18 +57,6 @@ def _wait_for_database(batch: bool) -> None:
             logger.warning("waiting for the database: %s", type(error).__name__)
             connections.close_all()
             time.sleep(RECOVER_EVERY)
-
-
-def _run_backend_worker(name: str, batch: bool) -> None:
-    # The tables and packages of a backend exist only if it is the configured one.
-    if settings.TASKS_BACKEND == "redis":
-        from portal.tasks.redis import work_on_redis
-
-        work_on_redis(name, batch)
-    else:
-        from portal.tasks.database import DatabaseWorker
-
-        DatabaseWorker.made(name, batch).start()
 
 
 def _look_after_runs(name: str) -> None:

@@ -75,8 +75,9 @@ def deliver_anchors(*, holder: str) -> list[str]:
     """Send all anchors now; return the receivers that did not accept them, with the reason."""
     problems = []
     for feed in _get_anchor_forwarders():
-        while deliver_batch(feed, holder=holder, at_once=True):
-            pass
+        sent = 1
+        while sent:
+            sent = deliver_batch(feed, holder=holder, at_once=True)
         cursor = Delivery.objects.get(pk=feed.name)
         if cursor.sequence < feed.end():
             problems.append(f"{feed.name}: {cursor.last_error or 'another worker is delivering to it.'}")

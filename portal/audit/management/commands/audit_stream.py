@@ -48,16 +48,13 @@ class Command(AuditCommand):
         self.stderr.write("Forwarding to " + ", ".join(feed.name for feed in feeds))
         holder = f"{socket.gethostname()[:24]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         if options["once"]:
-            _once(holder)
+            sent = 1
+            while sent:
+                sent = deliver_all(holder=holder, at_once=True)
+            if any(backlog.behind for backlog in get_backlogs()):
+                sys.exit(1)
         else:
             _until_ended(holder)
-
-
-def _once(holder: str) -> None:
-    while deliver_all(holder=holder, at_once=True):
-        pass
-    if any(backlog.behind for backlog in get_backlogs()):
-        sys.exit(1)
 
 
 def _ended_by_signal() -> threading.Event:
