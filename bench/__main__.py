@@ -14,7 +14,7 @@ MERCHANTS = 10_000
 
 
 def main() -> None:
-    """Starts the stack, measures one promise after the other, prints a paragraph each."""
+    """Start the stack, measure each promise and print a paragraph about it."""
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     print(f"Machine: {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}")
     print(f"Load averages before the start: {load} (anything but about 0 makes the figures worse)")
@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def measure(stack: Stack) -> None:
-    """All figures, the ones that need a quiet portal first."""
+    """Measure all figures, first those that need an idle portal."""
     figures.start_measure(stack)
     agent = Browser(stack.base)
     agent.sign_in("agent", stack.passphrase)

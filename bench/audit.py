@@ -25,7 +25,7 @@ PROMISES = {"PostgreSQL": (25, 60, 60), "SQLite": (150, 150, 1000)}
 
 
 def audit_measure() -> None:
-    """Prints the figures of each database."""
+    """Print the figures of each database."""
     for title in PROMISES:
         with trail_stack(title, KEEP) as stack:
             if stack is None:
@@ -65,7 +65,7 @@ def _combined_measure(stack: TrailStack, browser: Browser) -> None:
 
 
 def _exports_measure(stack: TrailStack, browser: Browser) -> None:
-    """A span of EXPORTED rows, then all of them: the second shows whether memory grows with the rows."""
+    """Export a span of EXPORTED rows, then all rows, to see whether memory grows with them."""
     before = stack.worker_peak()
     span = timedelta(days=365) * min(1, EXPORTED / EVENTS)
     end = datetime.now(UTC)
@@ -86,7 +86,7 @@ def _exports_measure(stack: TrailStack, browser: Browser) -> None:
 
 
 def _exported(browser: Browser, query: str, form: str) -> tuple[float, int, int]:
-    """(seconds, rows, bytes) of an export, not compressed."""
+    """Return (seconds, rows, bytes) of an uncompressed export."""
     path = f"/audit/export/?{query}"
     token = csrf_token(browser.get(path).text)
     fields = {"form": form, "reason": "measured", "csrfmiddlewaretoken": token}
@@ -114,7 +114,7 @@ def _writers_measure(stack: TrailStack) -> None:
 
 
 def _read(stack: TrailStack, browser: Browser, query: str) -> tuple[list[float], float]:
-    """Milliseconds of each answer, and of CPU that the portal took for one."""
+    """Return the milliseconds of each answer, and the milliseconds of CPU time per answer."""
     path = f"/audit/?{query}"
     for _ in range(3):
         browser.get(path)

@@ -19,17 +19,17 @@ MEMORY_READS = 20_000
 
 
 def report(name: str, figures: str, promise: str, method: str) -> None:
-    """One figure: what, how much, what was promised, how it was measured."""
+    """Print a figure: its name, value, promise and method."""
     print(f"{name}\n  measured  {figures}\n  promised  {promise}\n  method    {method}\n", flush=True)
 
 
 def spread(milliseconds: Sequence[float]) -> str:
-    """The middle and the slow end of some measurements."""
+    """Return median and 95th percentile of some measurements as text."""
     return f"p50 {percentile(milliseconds, 0.5):.1f} ms, p95 {percentile(milliseconds, 0.95):.1f} ms"
 
 
 def start_measure(stack: Stack) -> None:
-    """What somebody waits who types `make run` again."""
+    """Measure how long a second `make run` takes."""
     report(
         "A start with the data of an earlier one",
         f"{stack.start_again():.1f} s",
@@ -58,7 +58,7 @@ def list_measure(agent: Browser, path: str) -> None:
 
 
 def entity_measure(agent: Browser, entities: dict[str, list[str]]) -> None:
-    """The portal's own share of entity pages, from the Server-Timing header of each answer."""
+    """Measure the portal's own share of entity pages, from the Server-Timing header of each answer."""
     answers: list[Answer] = []
     for kind, pages in entities.items():
         read = _read(agent, pages, ENTITY_READS)
@@ -73,7 +73,7 @@ def entity_measure(agent: Browser, entities: dict[str, list[str]]) -> None:
 
 
 def large_tenant_measure(agent: Browser, path: str) -> None:
-    """The same in the large tenant: the API reads no single entity, so 10,000 are fetched and parsed."""
+    """Measure the same in the large tenant, where the API returns all 10,000 entities for each one."""
     answers = _read(agent, links_of(agent, path, "merchants")[:5], LARGE_READS)
     report(
         "Merchant page in the tenant with 10,000 merchants",
@@ -84,7 +84,7 @@ def large_tenant_measure(agent: Browser, path: str) -> None:
 
 
 def weight_measure(stack: Stack) -> None:
-    """Bytes of the first and the repeated page load, compressed, as a browser would fetch them."""
+    """Measure the compressed bytes of the first and the repeated page load, as a browser fetches them."""
     browser = Browser(stack.base)
     browser.sign_in("agent", stack.passphrase)
     page = browser.get("/sandbox/merchants/")
@@ -100,7 +100,7 @@ def weight_measure(stack: Stack) -> None:
 
 
 def readers_measure(stack: Stack, path: str) -> list[Browser]:
-    """Throughput with many signed-in readers at once. Returns the readers."""
+    """Measure the throughput with many signed-in readers at once. Returns the readers."""
     readers = [Browser(stack.base) for _ in range(READERS)]
     for reader in readers:
         reader.sign_in("agent", stack.passphrase)
@@ -120,7 +120,7 @@ def readers_measure(stack: Stack, path: str) -> list[Browser]:
 
 
 def memory_measure(stack: Stack, readers: list[Browser], paths: list[str]) -> None:
-    """Memory of a worker after many requests, and whether it still grows."""
+    """Measure the memory of a worker after many requests, and whether it still grows."""
     half = MEMORY_READS // 2 // len(readers)
     readers_run(readers, paths, half)
     middle = max(stack.worker_memory())

@@ -21,18 +21,18 @@ class Answer:
 
     @property
     def wire_bytes(self) -> int:
-        """Size of the body on the wire."""
+        """Return the size of the body on the wire, in bytes."""
         return len(self.raw)
 
     @property
     def text(self) -> str:
-        """The body, decompressed only if somebody asks: readers under load share the portal's cores."""
+        """Return the body, decompressed on demand: readers under load share the portal's cores."""
         coded = self.headers.get("content-encoding") == "gzip"
         return (gzip.decompress(self.raw) if coded else self.raw).decode()
 
     @property
     def timings(self) -> dict[str, float]:
-        """The Server-Timing header in milliseconds by name."""
+        """Return the times of the Server-Timing header in milliseconds, by name."""
         found = re.findall(r"(\w+);dur=([\d.]+)", self.headers.get("server-timing", ""))
         return {name: float(value) for name, value in found}
 
@@ -49,7 +49,7 @@ class Browser:
         self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
 
     def get(self, path: str) -> Answer:
-        """GETs a page. Raises RuntimeError for any answer but 200."""
+        """Get a page. Raises RuntimeError for any status but 200."""
         headers = {"Accept-Encoding": "gzip"}
         try:
             answer = self._exchange("GET", path, None, dict(headers))
@@ -62,12 +62,12 @@ class Browser:
         return answer
 
     def post(self, path: str, fields: dict[str, str]) -> Answer:
-        """POSTs a form."""
+        """Post a form."""
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Referer": self.base + path}
         return self._exchange("POST", path, urlencode(fields), headers)
 
     def sign_in(self, login: str, password: str) -> None:
-        """Signs in through the form. Raises RuntimeError if that fails."""
+        """Sign in through the form. Raises RuntimeError if that fails."""
         page = self.get("/accounts/login/")
         answer = self.post(
             "/accounts/login/",
@@ -92,19 +92,19 @@ class Browser:
 
 
 def csrf_token(page: str) -> str:
-    """The CSRF token of the first form of a page."""
+    """Return the CSRF token of the first form of a page."""
     found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
     return found.group(1) if found else ""
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value below which `share` (0–1) of the values lie; nearest rank."""
+    """Return the percentile `share` (0–1) of the values, by nearest rank."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 def readers_run(browsers: list[Browser], paths: list[str], requests_each: int) -> tuple[list[float], float]:
-    """All browsers read `paths` in turn, at the same time. Returns milliseconds per answer and requests/s.
+    """Let all browsers read `paths` in turn, in parallel. Returns milliseconds per answer and requests/s.
 
     Raises RuntimeError if an answer was not 200.
     """

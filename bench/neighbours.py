@@ -26,7 +26,7 @@ class Neighbour(threading.Thread):
         self.path, self.taken, self.over = path, list[float](), threading.Event()
 
     def run(self) -> None:
-        """Until `over` is set."""
+        """Read until `over` is set."""
         while not self.over.is_set():
             self.taken.append(self.browser.get(self.path).milliseconds)
             time.sleep(0.02)
@@ -106,7 +106,7 @@ def _line(name: str, taken: list[float], quiet: list[float]) -> float:
 
 
 def main() -> int:
-    """Measure on a stack of its own."""
+    """Measure on a new stack."""
     print(
         f"A tenant with {MERCHANTS:,} merchants beside small ones; promised: p95 +{MOST_DELAY:.0f} ms at most"
     )

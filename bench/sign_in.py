@@ -12,7 +12,7 @@ from bench.stack import Stack
 
 PEOPLE, WAVES, READS, TRIES = 20, 5, 150, 20
 PAGE, LOGIN = "/sandbox/merchants/", "/accounts/login/"
-# Twenty people of their own: nobody signs in twenty times at once.
+# Twenty separate users, because no user signs in twenty times at once.
 _PEOPLE = f"""
 from django.contrib.auth.models import Group
 from portal.staff.models import User
@@ -24,7 +24,7 @@ for number in range({PEOPLE}):
 
 
 def sign_in_measure(stack: Stack) -> None:
-    """Prints three paragraphs."""
+    """Measure sign-ins and print three paragraphs."""
     stack.manage("shell", "-c", _PEOPLE.format(password=stack.passphrase))
     _names_measure(stack)
     reader = Browser(stack.base)
@@ -76,7 +76,7 @@ def _waves(stack: Stack) -> list[float]:
 
 
 def _names_measure(stack: Stack) -> None:
-    """Wrong passwords in turn for names that somebody has and for names that nobody has."""
+    """Send wrong passwords in turn for existing and for unknown user names."""
     taken: dict[str, list[float]] = {"bench": [], "nobody": []}
     for turn in range(TRIES):
         for name, found in taken.items():
@@ -97,7 +97,7 @@ def _at_the_form(stack: Stack) -> tuple[Browser, dict[str, str]]:
 
 
 def _while_reading(reader: Browser, act: Callable[[], list[float]]) -> tuple[list[float], list[float]]:
-    """What `act` returns, and what the reader saw until it returned."""
+    """Return the result of `act`, and the times of a reader while it ran."""
     seen: list[float] = []
     over = threading.Event()
 

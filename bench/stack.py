@@ -1,4 +1,4 @@
-"""Starts what is measured: portal and embedded gateway in a data folder of their own."""
+"""Start the portal and the embedded gateway to measure, with a temporary data folder."""
 
 import json
 import os
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def port_free() -> int:
-    """A port nobody listens on."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -26,19 +26,19 @@ def port_free() -> int:
 
 
 def memory_of(folder: str, name: str) -> list[int]:
-    """A figure of proc(5)'s status, in KiB, of the gunicorn processes of the portal with that data folder."""
+    """Return a field of proc(5) status in KiB, for the gunicorn processes with that data folder."""
     states = [(each / "status").read_text() for each in _processes(folder)]
     return [int(match.group(1)) for state in states if (match := re.search(rf"{name}:\s+(\d+)", state))]
 
 
 def cpu_of(folder: str) -> float:
-    """Seconds of CPU that they have used so far (proc(5): utime and stime)."""
+    """Return the CPU seconds that these processes have used so far (proc(5): utime and stime)."""
     fields = [(each / "stat").read_text().rpartition(")")[2].split() for each in _processes(folder)]
     return sum(int(stat[11]) + int(stat[12]) for stat in fields) / os.sysconf("SC_CLK_TCK")
 
 
 def _processes(folder: str) -> list[Path]:
-    """Their folders in /proc, told from those of other portals by the data folder."""
+    """Return the folders in /proc of the gunicorn processes with that data folder."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
@@ -74,27 +74,27 @@ class Stack:
         self.process = self._begin()
 
     def stop(self) -> None:
-        """Ends everything and removes the data."""
+        """Stop all processes and remove the data."""
         self._end()
         self.folder.cleanup()
 
     def start_again(self) -> float:
-        """Ends everything and types `make run` once more; seconds until the portal is ready."""
+        """Stop all processes and run `make run` again; return the seconds until the portal is ready."""
         self._end()
         start = time.perf_counter()
         self.process = self._begin()
         return time.perf_counter() - start
 
     def worker_memory(self) -> list[int]:
-        """Resident memory of the portal's gunicorn processes, in KiB (VmRSS)."""
+        """Return the resident memory of the portal's gunicorn processes, in KiB (VmRSS)."""
         return memory_of(self.folder.name, "VmRSS")
 
     def portal_cpu(self) -> float:
-        """Seconds of CPU that the portal's gunicorn processes have used so far."""
+        """Return the CPU seconds that the portal's gunicorn processes have used so far."""
         return cpu_of(self.folder.name)
 
     def manage(self, *arguments: str) -> str:
-        """What a command of the stack prints."""
+        """Run a command of manage.py and return its output."""
         command = [sys.executable, "manage.py", *arguments]
         done = subprocess.run(command, cwd=ROOT, env=self.environment, check=True, stdout=subprocess.PIPE)
         return done.stdout.decode()
@@ -111,7 +111,7 @@ class Stack:
         return process
 
     def _end(self) -> None:
-        """As Ctrl-C does."""
+        """Stop the processes as Ctrl-C does."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGINT)
         self.process.wait(timeout=30)

@@ -4,21 +4,21 @@ import re
 
 from bench.load import Browser
 
-# The room of each kind in addresses, by its name in print.
-ROOMS = {"merchant": "merchants", "merchant user": "users", "connector": "connectors"}
+# The path segment of each kind in addresses, by its display name.
+PATHS = {"merchant": "merchants", "merchant user": "users", "connector": "connectors"}
 _PAGES_EACH = 5
 
 
-def links_of(browser: Browser, path: str, room: str) -> list[str]:
-    """Addresses of the entity pages of a room to which the rows of a list lead."""
-    found = re.findall(rf'<a href="(/sandbox/{room}/[^"/?]+/)">', browser.get(path).text)
+def links_of(browser: Browser, path: str, segment: str) -> list[str]:
+    """Return the addresses of the entity pages that a list links to."""
+    found = re.findall(rf'<a href="(/sandbox/{segment}/[^"/?]+/)">', browser.get(path).text)
     return list(dict.fromkeys(found))
 
 
 def entities_find(browser: Browser, *, without: str) -> dict[str, list[str]]:
-    """At most five pages of each kind in tenants of ordinary size. Raises RuntimeError if there are none."""
+    """Find up to five pages of each kind in tenants of normal size. Raises RuntimeError without any."""
     tenants = [page for page in links_of(browser, "/sandbox/tenants/", "tenants") if without not in page]
-    found: dict[str, list[str]] = {kind: [] for kind in ROOMS}
+    found: dict[str, list[str]] = {kind: [] for kind in PATHS}
     for tenant in tenants:
         guid = tenant.rstrip("/").rpartition("/")[2]
         for merchant in links_of(browser, f"/sandbox/merchants/?tenant={guid}", "merchants"):

@@ -23,7 +23,7 @@ from tests.suite import postgresql_url
 
 PASSWORD = "demo-" + secrets.token_hex(12)
 _KEPT = "portal_bench_audit"
-# A manager; made anew each time, with a password of this run.
+# Creates a manager, or sets a new password if the manager exists.
 _PERSON = """
 from django.contrib.auth.models import Group
 from portal.staff.models import User
@@ -44,7 +44,7 @@ class TrailStack:
 
     @property
     def base(self) -> str:
-        """Where gunicorn listens."""
+        """Return the address of gunicorn."""
         return f"http://{self.environment['PORTAL_BIND']}"
 
     def manage(self, *arguments: str) -> str:
@@ -59,7 +59,7 @@ class TrailStack:
         return done.stdout
 
     def seed(self, events: int) -> None:
-        """Makes the trail `events` long; one that is kept is only continued."""
+        """Extend the trail to `events` events."""
         self.manage("migrate", "-v0")
         started = time.perf_counter()
         done = self._run("-m", "bench.audit_events", "--in-all", "--events", str(events))
@@ -67,12 +67,12 @@ class TrailStack:
         self.manage("shell", "-v0", "-c", _PERSON.format(password=PASSWORD))
 
     def worker_peak(self) -> int:
-        """The most memory that a gunicorn process ever held, in MiB (VmHWM)."""
+        """Return the peak memory of a gunicorn process, in MiB (VmHWM)."""
         return max(memory_of(self.folder, "VmHWM")) // 1024
 
     @contextmanager
     def served(self) -> Iterator[Browser]:
-        """A manager's browser, signed in, while gunicorn runs."""
+        """Run gunicorn and yield the browser of a signed-in manager."""
         server = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "-c", "python:portal.serving", "portal.wsgi"],
             cwd=ROOT, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -88,7 +88,7 @@ class TrailStack:
 
 @contextmanager
 def trail_stack(title: str, keep: str) -> Iterator[TrailStack | None]:
-    """On "SQLite" or "PostgreSQL"; None where none answers. `keep`: a folder whose trail stays, or ""."""
+    """Yield a stack on "SQLite" or "PostgreSQL", None if unavailable. `keep` is a folder to reuse, or ""."""
     with ExitStack() as ending:
         folder = keep or ending.enter_context(TemporaryDirectory(prefix="portal-bench-"))
         place = Path(folder, title.lower())
@@ -128,7 +128,7 @@ def _environment(place: Path, database: str) -> dict[str, str]:
 
 
 def _secrets(file: Path) -> dict[str, str]:
-    """The keys of the trail: it verifies with no others."""
+    """Return the keys of the trail, which verifies only with these."""
     if not file.exists():
         key = "demo-1:" + base64.b64encode(secrets.token_bytes(32)).decode()
         made = {"SECRET_KEY": secrets.token_hex(32), "PORTAL_ENCRYPTION_KEYS": key, "PORTAL_AUDIT_KEYS": key}
@@ -149,6 +149,6 @@ def _answering(base: str) -> Browser:
 
 
 def seconds_in(text: str) -> float:
-    """The seconds that a command says it took: "… (12.3 s)"."""
+    """Parse the seconds from the output of a command: "… (12.3 s)"."""
     found = re.search(r"\(([\d.]+) s\)", text)
     return float(found.group(1)) if found else 0.0

@@ -12,7 +12,7 @@ COMMITS = 100
 
 
 def writers_run() -> None:
-    """Prints how many events they recorded in a second, and how many rows of two numbers the disk commits."""
+    """Print how many events per second the threads record, and how many small commits the disk takes."""
     threads = [threading.Thread(target=_write, args=(number,)) for number in range(WRITERS)]
     started = time.perf_counter()
     for thread in threads:
@@ -23,7 +23,7 @@ def writers_run() -> None:
 
 
 def _commits() -> float:
-    """Commits of one small row in a second: each waits for the disk, as each event does."""
+    """Return the commits per second of one small row; each waits for the disk, as an event does."""
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE bench_commits (number integer)")
         started = time.perf_counter()
