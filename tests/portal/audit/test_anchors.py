@@ -69,7 +69,7 @@ def test_an_empty_database_in_its_place_is_found(db, anchor_file):
     assert not verify_trail().whole
 
 
-def test_a_trail_written_anew_with_the_key_is_found(db):
+def test_a_trail_rewritten_with_the_key_is_found(db):
     last = events(3)[-1]
     write_anchor()
     last.reason = "another story"
@@ -153,7 +153,7 @@ def anchored():
     return [anchor.sequence for anchor in read_anchors()]
 
 
-def test_the_age_of_the_last_anchor_in_the_file_decides_whoever_wrote_it(committed_db, quarter, anchor_file):
+def test_the_age_of_the_last_anchor_in_the_file_decides(committed_db, quarter, anchor_file):
     events(3)
     assert anchored() == [1]  # without an anchor, as after an upgrade, one is due at once
     quarter(14)
@@ -255,7 +255,7 @@ def test_the_verdict_names_the_anchors_that_it_was_compared_with(db):
 
 
 @pytest.mark.usefixtures("committed_db")
-def test_a_removed_anchor_file_is_told_everywhere(settings, anchor_file, manager, client_of, capsys):
+def test_a_removed_anchor_file_is_reported_everywhere(settings, anchor_file, manager, client_of, capsys):
     settings.AUDIT_ANCHOR_EVENTS, client = 2, client_of(None)
     events(6)
     assert "audit anchors" not in client.get("/healthz/ready").json()["warnings"]
@@ -275,7 +275,7 @@ def test_a_removed_anchor_file_is_told_everywhere(settings, anchor_file, manager
         assert words in Event.objects.first().message
 
 
-def test_an_anchor_that_was_asked_for_and_is_gone_is_told(db, manager, client_of, anchor_file):
+def test_a_requested_anchor_that_is_missing_is_reported(db, manager, client_of, anchor_file):
     client_of(manager).post("/audit/anchor/")
     assert verify_trail().unanchored == ""
     anchor_file.unlink()

@@ -45,7 +45,7 @@ def test_an_anchor_is_mailed_with_how_to_compare_it(db, by_mail, mailoutbox):
     assert json.loads(line_of(mail))["hash"] == Event.objects.first().hash
 
 
-def test_a_mailed_anchor_finds_a_trail_and_an_anchor_file_made_anew(
+def test_a_mailed_anchor_detects_a_replaced_trail_and_anchor_file(
     db, by_mail, mailoutbox, anchor_file, capsys
 ):
     recorded(2)
@@ -70,7 +70,7 @@ def test_a_line_that_the_portal_did_not_write_proves_nothing(db, capsys):
         assert "not written by this portal" in capsys.readouterr().out
 
 
-def test_mails_come_at_most_hourly_unless_somebody_asks(db, by_mail, mailoutbox, manager, client_of):
+def test_mails_are_sent_at_most_hourly_unless_requested(db, by_mail, mailoutbox, manager, client_of):
     recorded()
     write_anchor()
     assert deliver_all(holder="one") == 1

@@ -103,7 +103,7 @@ def test_a_broken_chain_is_not_archived(shop_events, folder):
     assert not list(folder.glob("*")) and not Event.objects.filter(action="audit.archived").exists()
 
 
-def test_a_folder_that_cannot_be_written_is_said(shop_events, settings, tmp_path):
+def test_an_unwritable_archive_folder_is_reported(shop_events, settings, tmp_path):
     (tmp_path / "file").write_text("")
     settings.AUDIT_ARCHIVE_DIR = str(tmp_path / "file" / "folder")
     with pytest.raises(CommandError, match="cannot be written"):
@@ -149,7 +149,7 @@ def test_the_button_archives_in_the_background(shop_events, manager, admin, clie
     assert Event.objects.get(action="audit.archived").actor_name == "Max Manager"
 
 
-def test_where_there_is_nothing_to_archive_that_is_said(shop_events, manager, client_of, monkeypatch):
+def test_a_run_with_nothing_to_archive_says_so(shop_events, manager, client_of, monkeypatch):
     month = timezone.now() - timedelta(days=1)
     monkeypatch.setattr(background, "get_month_start", lambda: month)
     browser = client_of(manager)
@@ -159,7 +159,7 @@ def test_where_there_is_nothing_to_archive_that_is_said(shop_events, manager, cl
     assert "Nothing to archive: " in browser.get("/audit/archives/").content.decode()
 
 
-def test_an_archive_that_fails_in_the_background_is_said(shop_events, manager, client_of, monkeypatch):
+def test_an_archive_that_fails_in_the_background_is_reported(shop_events, manager, client_of, monkeypatch):
     attacked(lambda: Event.objects.filter(pk=7).update(reason="another"))
     monkeypatch.setattr(background, "get_month_start", lambda: timezone.now() + timedelta(days=1))
     browser = client_of(manager)
@@ -169,7 +169,7 @@ def test_an_archive_that_fails_in_the_background_is_said(shop_events, manager, c
     assert "Row 7 cannot be archived" in text and f"{TaskRun.objects.get().title}: Failed" in text
 
 
-def test_no_row_is_in_two_archives_whoever_is_faster(shop_events, monkeypatch):
+def test_no_row_is_in_two_archives_of_concurrent_runs(shop_events, monkeypatch):
     lines = archives._generate_lines
 
     def overtaken(*arguments):

@@ -119,7 +119,7 @@ def clock(monkeypatch):
     return lambda seconds: passed.append(passed.pop() + seconds)
 
 
-def test_a_trail_that_somebody_keeps_locked_turns_health_red(committed_db, client, monkeypatch):
+def test_a_locked_trail_fails_the_readiness_check(committed_db, client, monkeypatch):
     monkeypatch.setattr(health, "SECONDS_FOR_LOCK", 0.2)
     with head_locked():
         status, verdict, _ = ready(client)
@@ -165,7 +165,7 @@ def disk_full():
         cursor.execute(f"CREATE TRIGGER disk_full BEFORE INSERT ON audit_event {refuse}")
 
 
-def test_whoever_cannot_record_something_turns_health_red_at_once(db, client):
+def test_a_failed_record_fails_the_readiness_check_at_once(db, client):
     assert ready(client)[:2] == (200, "ok")
     disk_full()
     with pytest.raises(AuditUnavailable):

@@ -161,7 +161,7 @@ def test_what_was_left_half_done_is_taken_away(rows, browser, data, monkeypatch)
     assert run.state == State.FAILED and files(data) == []
 
 
-def test_who_has_too_much_under_way_is_told_and_nothing_is_recorded(rows, browser, monkeypatch):
+def test_too_many_open_tasks_are_refused_and_nothing_is_recorded(rows, browser, monkeypatch):
     monkeypatch.setattr(services, "MOST_OPEN", 0)
     page = browser.post("/audit/export/", {"form": "csv", "reason": "x", "background": "on"})
     assert page.status_code == 422 and "tasks running or waiting" in page.content.decode()

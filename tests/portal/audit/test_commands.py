@@ -36,7 +36,7 @@ def ran(database, *arguments, **values):
         ("sqlite:///{}/new.sqlite3", "no such table"),
     ],
 )
-def test_a_database_that_is_away_is_said_in_words(tmp_path, url, why):
+def test_an_unavailable_database_is_explained(tmp_path, url, why):
     for name in [*COMMANDS, "verify_audit"]:
         done = ran(url.format(tmp_path), name, *ARGUMENTS.get(name, []))
         assert done.returncode == (3 if name == "verify_audit" else 1), (name, done.stderr)
@@ -45,7 +45,7 @@ def test_a_database_that_is_away_is_said_in_words(tmp_path, url, why):
 
 @pytest.mark.parametrize("command", ["check", "changes_settle", "verify_audit", "audit_archive"])
 @pytest.mark.parametrize("setting", ["AUDIT_FORWARD_TO", "AUDIT_ANCHOR_FORWARD_TO"])
-def test_a_receiver_that_is_none_is_said_in_one_line(tmp_path, setting, command):
+def test_an_invalid_receiver_is_explained_in_one_line(tmp_path, setting, command):
     done = ran(f"sqlite:///{tmp_path}/x.sqlite3", command, **{setting: "gopher://siem.example/CANARY"})
     said = f"Not started: {setting}: “gopher:” is not a supported receiver of audit events.\n"
     assert (done.returncode, done.stderr) == (3, said)
@@ -98,7 +98,7 @@ def test_arguments_that_make_no_sense_are_refused_in_words(trail, arguments):
 @pytest.mark.parametrize(
     "line", ["[" * 100_000, '{"columns": %s, "format": "portal-audit-archive-1", "first": Infinity}']
 )
-def test_a_file_that_somebody_made_up_is_no_archive(tmp_path, line):
+def test_a_made_up_file_is_not_accepted_as_an_archive(tmp_path, line):
     path = tmp_path / "made-up.jsonl.gz"
     path.write_bytes(gzip.compress(line.replace("%s", json.dumps(COLUMNS)).encode()))
     with pytest.raises(CommandError, match="cannot be read"):

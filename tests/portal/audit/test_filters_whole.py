@@ -87,7 +87,7 @@ def test_many_names_that_match_are_all_found_and_exported(big_shops, browser, qu
         ("words=x", "Enter at least one word with two or more letters instead of “x”"),
     ],
 )
-def test_what_is_not_understood_is_said_and_neither_listed_nor_exported(
+def test_invalid_filters_are_explained_and_neither_listed_nor_exported(
     big_shops, browser, monkeypatch, query, words
 ):
     monkeypatch.setattr(search, "MOST_NAMES", 6)
@@ -286,7 +286,7 @@ def test_local_times_that_come_twice_cover_both(zone, query, since, until):
 
 
 @pytest.mark.parametrize("name", ["from", "to"])
-def test_a_time_that_the_clocks_skip_is_said(name):
+def test_a_time_that_the_clocks_skip_is_explained(name):
     wanted = parse_filters(QueryDict(f"{name}=2026-03-29T02:30"), ZoneInfo("Europe/Vienna"))
     assert "clocks went forward" in wanted.problems[name]
     for text in ("2026-03-29T01:59", "2026-03-29T03:00", "2026-03-29T02:30Z"):

@@ -121,7 +121,7 @@ def test_a_webhook_gets_signed_batches(db, hook):
 
 
 @pytest.mark.parametrize("status", [500, 401, 302, 307])
-def test_what_a_webhook_refuses_is_told_again_after_a_pause_that_grows(db, hook, status, monkeypatch):
+def test_lines_refused_by_a_webhook_are_sent_again_after_growing_pauses(db, hook, status, monkeypatch):
     moment = timezone.now()
     monkeypatch.setattr(timezone, "now", lambda: moment)
     hook.statuses = [status, status]
@@ -212,7 +212,7 @@ def test_syslog_over_udp_sends_one_datagram_for_each_event_and_says_what_is_left
     assert json.loads(large)["left_out"] == ["request"] and json.loads(large)["reason"] == "why"
 
 
-def test_two_workers_tell_a_receiver_each_event_once(committed_db, told, monkeypatch):
+def test_two_workers_send_each_event_once(committed_db, told, monkeypatch):
     monkeypatch.setattr(delivery, "BATCH", 5)
     events(60)
     workers = [threading.Thread(target=_work, args=(str(number),)) for number in range(2)]
@@ -243,7 +243,7 @@ def test_the_command_says_by_its_exit_code_that_something_is_left(db, settings, 
         call_command("audit_stream", "--once")
 
 
-def test_without_receivers_it_waits_where_it_is_told_to(db):
+def test_without_receivers_the_worker_waits_if_asked_to(db):
     """As compose starts it: what ended would not come back after a restart of the host."""
     command = [sys.executable, "manage.py", "audit_stream", "--wait"]
     settings = {"DJANGO_SETTINGS_MODULE": "tests.settings"}
@@ -263,7 +263,7 @@ def test_without_receivers_it_waits_where_it_is_told_to(db):
         "mailto:somebody@example.com", "https://siem.example/" + "x" * 200,
     ],
 )  # fmt: skip
-def test_an_address_that_cannot_be_told_stops_the_start(settings, address):
+def test_an_invalid_receiver_address_prevents_the_start(settings, address):
     settings.AUDIT_FORWARD_SECRET = SECRET
     settings.AUDIT_FORWARD_TO = [address]
     with pytest.raises(ImproperlyConfigured) as caught:

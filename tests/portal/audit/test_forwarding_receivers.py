@@ -20,7 +20,7 @@ def signed(settings):
     return settings
 
 
-def test_webhooks_that_differ_only_in_the_query_are_each_told_everything(db, signed):
+def test_webhooks_that_differ_only_in_the_query_each_get_all_events(db, signed):
     with webhook_receiver() as server:
         place = f"http://127.0.0.1:{server.server_port}/in"
         signed.AUDIT_FORWARD_TO = [f"{place}?token=CANARY-a", f"{place}?token=CANARY-b", place]

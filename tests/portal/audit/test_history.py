@@ -55,7 +55,7 @@ def test_what_bears_a_mere_number_leads_to_itself_alone(admin, agent, client_of)
     assert "1 event matches" in found and "person “Ana”" in found
 
 
-def test_changes_made_elsewhere_are_told_of_only_where_there_can_be_some(admin, agent, client_of):
+def test_changes_outside_the_portal_are_mentioned_only_where_possible(admin, agent, client_of):
     said = "Changes made outside this portal are not listed."
     assert said in drawn(agent, load_entity_history(connection="sandbox", guid="g-1", query=QueryDict()))
     record()
@@ -148,7 +148,7 @@ def test_a_name_longer_than_its_index_is_still_told():
     assert [value.change.new for value in history(f"field={name}").values] == ["b"]
 
 
-def test_what_was_purged_is_said_to_be_missing(purged, admin):
+def test_purged_events_are_said_to_be_missing(purged, admin):
     """24 rows are archived and purged but for the first and the latest of each shop."""
     shown = history(connection="", guid="g-1")
     assert shown.purged == 24 and len(shown.events) == 2

@@ -1,4 +1,4 @@
-"""Archived events go out of the database, and the chain proves that nothing else went."""
+"""Purging deletes archived events, and the chain proves that nothing else was deleted."""
 
 import json
 import os
@@ -78,7 +78,7 @@ def test_what_was_derived_from_the_rows_goes_with_them(purged):
     assert KnownName.objects.filter(kind="object:merchant", guid="g-0").exists()
 
 
-def test_nothing_goes_before_the_stream_told_it(archived, settings, tmp_path):
+def test_rows_are_kept_until_they_are_forwarded(archived, settings, tmp_path):
     settings.AUDIT_FORWARD_TO = [f"file:{tmp_path / 'siem.jsonl'}"]
     with pytest.raises(PurgeRefused, match="until they have been delivered"):
         list(purge_archives(origin=SYSTEM, now=LATER))
@@ -102,24 +102,24 @@ def test_nothing_goes_whose_archive_is_gone_or_another(archived):
     assert find_missing_triggers(connection) == [] and Event.objects.filter(pk__lte=9).count() == 9
 
 
-def test_a_purge_without_a_gravestone_is_found(archived):
+def test_a_purge_without_a_tombstone_is_found(archived):
     problem = attacked(lambda: Event.objects.filter(pk__in=(5, 6, 7)).delete())
     assert (problem.sequence, problem.kind) == (5, "deleted")
 
 
-def test_rows_beside_those_that_a_gravestone_names_are_missed(purged):
+def test_missing_rows_outside_of_tombstones_are_found(purged):
     problem = attacked(lambda: Event.objects.filter(pk=3).delete())
     assert (problem.sequence, problem.kind) == (3, "deleted")
 
 
-def test_a_purged_row_that_somebody_puts_back_is_found(archived):
+def test_a_purged_row_that_is_put_back_is_found(archived):
     row = Event.objects.filter(pk=14).values().get()
     list(purge_archives(origin=SYSTEM, now=LATER))
     problem = attacked(lambda: Event.objects.create(**row))
     assert (problem.sequence, problem.kind) == (14, "inserted")
 
 
-def test_a_gravestone_that_is_edited_or_gone_covers_nothing(purged):
+def test_an_edited_or_missing_tombstone_covers_nothing(purged):
     stone = Event.objects.filter(action="audit.purged").last()
     with transaction.atomic():
         wider = json.dumps(json.loads(stone.request) | {"kept": [], "marks": []})
@@ -176,7 +176,7 @@ def test_the_portals_own_role_cannot_purge(archived, settings):
     assert Event.objects.filter(pk__lte=24).count() == 24
 
 
-def test_pages_do_not_read_the_gravestones(purged, archived):
+def test_pages_do_not_read_the_tombstones(purged, archived):
     """They hold a mark for each row that stayed."""
     gone = next(number for number in range(1, 21) if not Event.objects.filter(pk=number).exists())
     with CaptureQueriesContext(connection) as asked:
@@ -197,7 +197,7 @@ def invented(_chance, count):
         yield {"action": "change.accepted", "actor_name": "Ana"} | about
 
 
-def test_gravestones_are_bounded_however_many_rows_stay(db, monkeypatch):
+def test_tombstones_are_bounded_however_many_rows_are_kept(db, monkeypatch):
     """A whole archive, of which thousands stay: each is the first and the latest of its object."""
     monkeypatch.setattr(audit_events, "invent_events", invented)
     assert list(audit_events.append_batches(count=MOST_ROWS, days=1)) == [MOST_ROWS]
@@ -212,7 +212,7 @@ def test_gravestones_are_bounded_however_many_rows_stay(db, monkeypatch):
     assert attacked(lambda: Event.objects.filter(pk=2000).delete()).sequence == 2000
 
 
-def test_the_largest_gravestone_fits():
+def test_the_largest_tombstone_fits():
     """Of rows with the longest numbers there are."""
     most = tombstones.MOST_KEPT
     numbers = tuple(range(10**18, 10**18 + most))
@@ -226,7 +226,7 @@ def small_stones(monkeypatch):
     monkeypatch.setattr(tombstones, "MOST_KEPT", 2)
 
 
-def test_a_chain_under_several_gravestones_for_one_archive_is_as_safe(small_stones, purged):
+def test_several_tombstones_for_one_archive_are_as_safe(small_stones, purged):
     stones = Event.objects.filter(action="audit.purged")
     assert [len(stone.request_data["kept"]) for stone in stones.order_by("pk")] == [2, 2, 1, 2, 1]
     for first in range(1, 30):

@@ -112,7 +112,7 @@ def test_an_event_joins_the_open_transaction():
 
 
 @pytest.mark.parametrize("table", ["audit_event", "audit_head"])
-def test_without_the_table_nothing_is_recorded_and_the_caller_is_told(table):
+def test_without_the_table_recording_raises(table):
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER TABLE {table} RENAME TO gone")
     with pytest.raises(AuditUnavailable):

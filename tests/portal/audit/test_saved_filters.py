@@ -61,7 +61,7 @@ def test_a_filter_is_saved_from_the_list_and_opened_from_it(manager, admin, clie
         ("outcome=refused", {"name": "x", "role": "Support agent"}, "not one of the available choices"),
     ],
 )
-def test_what_cannot_be_saved_is_said(manager, client_of, query, data, words):
+def test_filters_that_cannot_be_saved_are_explained(manager, client_of, query, data, words):
     if words.startswith("A filter"):
         save(manager, "Taken")
     answer = client_of(manager).post(f"/audit/filters/?{query}", data)

@@ -151,7 +151,7 @@ def test_a_broken_trail_stands_out_until_the_whole_of_it_is_whole(nine_rows, man
     assert "row 5 is the first" not in text.split("Verify the nine_rows")[0] and "notice-green" in text
 
 
-def test_a_trail_that_takes_no_more_rows_is_still_told_broken(nine_rows, manager, client_of, caplog):
+def test_a_broken_trail_that_takes_no_more_rows_is_reported(nine_rows, manager, client_of, caplog):
     browser = client_of(manager)
     browser.post("/audit/verify/", {"scope": "all"})
     remove_triggers(connection)
@@ -172,14 +172,14 @@ def test_the_page_shows_work_under_way_and_asks_once(nine_rows, manager, client_
     assert "data-poll" not in text and "The audit trail is whole" in text
 
 
-def test_an_interrupted_verification_is_told(nine_rows, manager, client_of):
+def test_an_interrupted_verification_is_reported(nine_rows, manager, client_of):
     browser = client_of(manager)
     browser.post("/audit/verify/", {"scope": "all"})
     TaskRun.objects.update(state=State.FAILED, message="It was interrupted 3 times.")
     assert "did not finish" in browser.get("/audit/verify/").content.decode()
 
 
-def test_missing_guards_are_told_by_page_report_and_command(nine_rows, manager, client_of, capsys):
+def test_missing_triggers_are_reported_by_page_report_and_command(nine_rows, manager, client_of, capsys):
     remove_triggers(connection)
     text = verified(client_of(manager), scope="all")
     assert "no longer protects the audit trail" in text and "audit_head_forward" in text

@@ -88,14 +88,14 @@ def test_what_the_page_found_is_over_when_a_timer_finds_all_whole(chain, manager
     assert not shown_red(browser)
 
 
-def test_who_may_not_read_the_trail_is_not_told_of_it(chain, agent, client_of):
+def test_users_without_access_to_the_trail_see_no_finding(chain, agent, client_of):
     edited(5)
     verified_by_timer()
     assert "found broken" not in client_of(agent).get("/").content.decode()
 
 
 @pytest.mark.parametrize(("tampered", "action"), [(False, "audit.verified"), (True, "audit.found_broken")])
-def test_a_verification_that_begins_anew_is_recorded_once(chain, manager, client_of, tampered, action):
+def test_a_restarted_verification_is_recorded_once(chain, manager, client_of, tampered, action):
     client_of(manager).post("/audit/verify/", {"scope": "all"})
     if tampered:
         edited(5)

@@ -57,7 +57,7 @@ def swap(field):
 
 @pytest.mark.parametrize("field", ["sealed_api_key", "sealed_password"])
 @pytest.mark.parametrize("harm", [flip, swap])
-def test_a_harmed_credential_is_said_and_nothing_is_sent(two_gateways, sealed, client_of, harm, field):
+def test_a_damaged_credential_is_reported_and_nothing_is_sent(two_gateways, sealed, client_of, harm, field):
     harm(field)
     page = client_of(sealed.ana).post("/sandbox/merchants/", follow=True)
     assert b"The stored API key cannot be used." in page.content

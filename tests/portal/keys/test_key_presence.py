@@ -87,7 +87,7 @@ def test_a_running_worker_says_what_it_holds_until_it_ends(committed_db, setting
         workers.end()
 
 
-def test_whoever_does_not_want_to_wait_says_why_and_it_is_on_record(capsys, sealed, keys, alpha):
+def test_a_reason_not_to_wait_is_required_and_recorded(capsys, sealed, keys, alpha):
     alpha(timedelta(seconds=40), "a")
     keys("b", "a")
     with pytest.raises(CommandError, match=r"web server on alpha \(seen 4\d seconds ago\)"):
@@ -104,7 +104,7 @@ def test_whoever_does_not_want_to_wait_says_why_and_it_is_on_record(capsys, seal
     ("ago", "held"),
     [(THERE + timedelta(seconds=1), ["a"]), (timedelta(0), ["a", "b"]), (timedelta(0), ["b"])],
 )
-def test_a_server_that_is_gone_or_has_the_key_keeps_nobody_waiting(*, capsys, sealed, keys, alpha, ago, held):
+def test_stopped_servers_and_those_with_the_key_delay_no_rotation(*, capsys, sealed, keys, alpha, ago, held):
     alpha(ago, *held)
     keys("b", "a")
     assert f"{VALUES} values were re-encrypted" in run(capsys, "rotate")
@@ -148,7 +148,7 @@ def test_no_key_is_called_removable_while_a_server_still_seals_with_it(capsys, s
 
 
 @pytest.mark.parametrize(("ago", "held"), [(THERE + timedelta(seconds=1), "ab"), (timedelta(0), "ba")])
-def test_a_key_that_nobody_seals_with_any_more_can_be_removed(*, capsys, sealed, keys, alpha, ago, held):
+def test_a_key_that_no_server_encrypts_with_can_be_removed(*, capsys, sealed, keys, alpha, ago, held):
     alpha(ago, *held)
     keys("b", "a")
     assert "Key “a” encrypts no stored values. You can remove it" in run(capsys, "rotate")

@@ -64,7 +64,7 @@ def test_every_sealed_column_of_every_model_belongs_to_a_place():
     assert found == named
 
 
-def test_whoever_seals_something_is_known_here():
+def test_every_module_that_encrypts_is_known():
     """A module that seals names its place in the `ready` of its app, and then itself here."""
     known = {
         "provisioning/encryption.py": "tries its keys",
@@ -131,7 +131,7 @@ def test_an_interrupted_rotation_loses_nothing_and_goes_on_where_it_stopped(seal
     assert key_ids() == {"b"} and all_opens(sealed, gateway)
 
 
-def test_more_rows_than_fit_one_transaction_are_all_sealed_anew(sealed, keys, monkeypatch):
+def test_more_rows_than_fit_one_transaction_are_all_reencrypted(sealed, keys, monkeypatch):
     monkeypatch.setattr("provisioning.encrypted_fields.BATCH", 1)
     monkeypatch.setattr(services, "PAUSE", 0)
     keys("b", "a")

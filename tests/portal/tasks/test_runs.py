@@ -75,7 +75,7 @@ def test_a_run_is_done_once_however_often_it_is_handed_over(db, tmp_path):
     assert run.owner_name == "Ana Agent" and run.finished_at and run.result_until > timezone.now()
 
 
-def test_a_run_that_is_gone_is_nobodys_work(db):
+def test_a_deleted_run_is_skipped(db):
     attempt(str(uuid.uuid4()))
     assert not TaskRun.objects.exists()
 
@@ -89,7 +89,7 @@ def test_of_one_key_there_is_one_open_run(db):
         retry_task(run=first)
 
 
-def test_nobody_has_more_than_a_bounded_number_under_way(db, monkeypatch):
+def test_the_open_runs_of_an_owner_are_limited(db, monkeypatch):
     monkeypatch.setattr(services, "MOST_OPEN", 2)
     for _ in range(2):
         enqueued()
@@ -98,7 +98,7 @@ def test_nobody_has_more_than_a_bounded_number_under_way(db, monkeypatch):
     assert enqueued(owner=Owner(8, "Max")).owner_id == 8
 
 
-def test_an_error_in_the_program_is_told_without_its_text(db, caplog):
+def test_an_internal_error_is_reported_without_its_text(db, caplog):
     run = enqueued("test.broken")
     attempt(str(run.pk))
     run.refresh_from_db()
@@ -194,7 +194,7 @@ def test_a_lost_run_is_in_line_again_until_it_was_lost_too_often(db):
     assert run.attempts == 1
 
 
-def test_a_worker_that_is_told_to_end_gives_its_work_back(db, tmp_path, monkeypatch):
+def test_a_stopping_worker_returns_its_run(db, tmp_path, monkeypatch):
     monkeypatch.setattr(cancellation, "_stopping", threading.Event())
     run = counting(tmp_path / "log")
     cancellation.stop_worker()

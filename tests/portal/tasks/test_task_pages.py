@@ -64,14 +64,14 @@ def test_progress_and_result_are_shown(agent, client_of, tmp_path):
     assert f"/counted/{run.pk}/" in text and "Available until" in text and "data-poll" not in text
 
 
-def test_the_page_says_when_nobody_works(agent, client_of):
+def test_the_page_says_when_no_worker_is_running(agent, client_of):
     work_of(agent)
     assert "aren’t responding" in shown(client_of(agent))
     record_worker("one")
     assert "aren’t responding" not in shown(client_of(agent))
 
 
-def test_the_ready_check_warns_where_nobody_works(client, db):
+def test_the_readiness_check_warns_without_workers(client, db):
     def warnings():
         answer = client.get("/healthz/ready")
         assert answer.status_code == 200

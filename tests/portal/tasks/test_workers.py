@@ -75,7 +75,7 @@ def test_the_work_of_a_killed_worker_is_done_by_the_next_one(workers, tmp_path) 
     assert lines(log)[0][2] != lines(log)[1][2] and run.attempts == 2
 
 
-def test_a_worker_told_to_end_gives_its_work_back_at_once(workers, tmp_path) -> None:
+def test_a_stopping_worker_returns_its_run_at_once(workers, tmp_path) -> None:
     log = tmp_path / "log"
     first = workers.start()
     run = counting(log, steps=600, pause=0.1)
