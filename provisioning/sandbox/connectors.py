@@ -3,18 +3,13 @@
 Answers carry sharedSecret, config.password and config.apiSecret unencrypted, as documented.
 """
 
+import secrets
+import string
 from typing import Any
 
 from provisioning.sandbox.adapters import get_adapter
 from provisioning.sandbox.bodies import JsonObject
 from provisioning.sandbox.connector_rules import KINDS, check_config, check_kind, check_references
-from provisioning.sandbox.connector_values import (
-    format_terminals,
-    merge_config,
-    merge_settings,
-    new_integration_key,
-    new_shared_secret,
-)
 from provisioning.sandbox.error_responses import Code, field_refusal, unknown_entity
 from provisioning.sandbox.models import ApiKey
 from provisioning.sandbox.records import (
@@ -119,3 +114,42 @@ def _checks(document: dict[str, Any], body: JsonObject) -> None:
         raise field_refusal(Code.RULE_BROKEN, ["apiKey"], "already in use")
     check_config(document, body)
     check_references(document, body)
+
+
+_LETTERS = string.ascii_letters + string.digits
+
+
+def new_shared_secret() -> str:
+    """A generated shared secret: 30 letters and digits, as in the published examples."""
+    return "".join(secrets.choice(_LETTERS) for _ in range(30))
+
+
+def new_integration_key() -> str:
+    """A generated public integration key: 20 letters and digits, as in the published examples."""
+    return "".join(secrets.choice(_LETTERS) for _ in range(20))
+
+
+def merge_config(stored: JsonObject, sent: JsonObject) -> JsonObject:
+    """Field by field, as the published update shows. extraData and vault replace as a whole: their merge
+    is not documented, and replacing is what every other map of the API does. Empty maps become []."""
+    merged = stored | sent
+    for field in ("extraData", "vault"):
+        if field in merged:
+            merged[field] = merged[field] or []
+    return merged
+
+
+def merge_settings(stored: JsonObject | list[object], body: JsonObject) -> JsonObject | list[object]:
+    """`settings` replaces all, then addSettings adds or changes, then removeSettings takes away by key."""
+    settings = dict(body.get("settings", stored) or {})
+    settings |= body.get("addSettings", {})
+    kept = {name: value for name, value in settings.items() if name not in body.get("removeSettings", {})}
+    return kept or []
+
+
+def format_terminals(sent: list[JsonObject]) -> list[JsonObject]:
+    """Terminals replace as a list. STAN and capture reference are taken and never shown again."""
+    return [
+        {"terminalId": terminal.get("terminalId", ""), "disabled": terminal.get("disabled", False)}
+        for terminal in sent
+    ]

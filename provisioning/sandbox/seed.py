@@ -3,7 +3,7 @@
 from typing import Any
 
 from provisioning.contract import document
-from provisioning.sandbox.connector_values import new_integration_key, new_shared_secret
+from provisioning.sandbox.connectors import new_integration_key, new_shared_secret
 from provisioning.sandbox.demo_customers import COMPANY, Customer
 from provisioning.sandbox.enrollments import ABILITY_ACCEPT, ABILITY_CREATE
 from provisioning.sandbox.merchant_users import add_user_record
