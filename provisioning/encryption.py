@@ -1,6 +1,6 @@
 """Seals and unseals what is kept at rest: AES-256-GCM, a key id in every token, the context bound to it.
 
-Whoever keeps a sealed value registers its place with `encrypted_fields`, so that the keys can be changed.
+Anyone who keeps a sealed value registers its place with `encrypted_fields`, so that the keys can be changed.
 """
 
 import base64

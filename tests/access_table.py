@@ -1,7 +1,7 @@
 """THE table: every address × person × method → the status. A URL that is missing fails the tests.
 
 A row is for one URL name. `kwargs` fills its address, with things that do not exist unless said otherwise, so
-that whoever may pass the door gets 404. PUBLIC rows answer everybody; the others send those not signed in to
+that everyone with access gets 404. PUBLIC rows answer everybody; the others send those not signed in to
 the sign-in page (302). Statuses are in the order outsider, agent, manager, admin.
 """
 
@@ -167,7 +167,7 @@ TABLE: dict[str, Row] = {
     # unsent forms: one's own
     "form_drafts:save": Row(get=405, post=409),
     "form_drafts:discard": Row(get=405, post=302, kwargs=CHANGE),
-    # changes: whoever may look reaches the steps; the service asks for the operation's own right
+    # changes: everyone who may view them reaches the steps; the service asks for the operation's own right
     "changes:list": Row(get=only(200, *PEOPLE[1:]), post=only(405, *PEOPLE[1:])),
     "changes:page": looking(CHANGE),
     "changes:send": step(CHANGE, *PEOPLE[1:]),

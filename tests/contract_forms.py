@@ -1,4 +1,4 @@
-"""What every entity form is held to: the contract's request schema. Each room's tests reuse it."""
+"""Compare an entity form with the request schema of the contract; the tests of each entity app use it."""
 
 import re
 from typing import Any

@@ -1,6 +1,7 @@
 """What the portal's own PostgreSQL role may do: work with every table, and only ever add to the trail.
 
-The role that owns the tables migrates and purges; whoever takes over the portal does not get its rights.
+The role that owns the tables migrates and purges. An attacker who takes over the portal does not have its
+rights.
 """
 
 from django.db.backends.base.base import BaseDatabaseWrapper

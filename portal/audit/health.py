@@ -39,8 +39,8 @@ def register_checks() -> None:
 class WritabilityCheck:
     """The verdict on the trail in this process: "" for writable. One thread at a time asks, for all who wait.
 
-    That it is writable is believed for KEPT_SECONDS, unless somebody fails to record something meanwhile;
-    that it is not, only as long as somebody is asking anew.
+    That it is writable is believed for KEPT_SECONDS, unless someone fails to record something meanwhile;
+    that it is not, only as long as someone is asking again.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class WritabilityCheck:
         recent = came - self._answered < KEPT_SECONDS
         if recent and not self._trouble and LastFailure.at < self._answered:
             return ""
-        # Whoever finds the last answer recent does not wait: a flood would take all threads.
+        # Anyone who finds the last answer recent does not wait: a flood would take all threads.
         if not self._asking.acquire(blocking=not (recent and self._trouble)):
             return self._trouble
         try:

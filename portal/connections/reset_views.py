@@ -27,7 +27,7 @@ CHANGED = (
 
 
 class ResetView(PortalView):
-    """A step of the reset. Somebody else being faster leads back to the reset's page, which says so."""
+    """A step of the reset. Someone else being faster leads back to the reset's page, which says so."""
 
     access = "credential.reset"
 

@@ -45,7 +45,7 @@ class SuggestField(KeyField):
 
 
 class SecretTextarea(forms.Textarea):
-    """Room for a long secret that is seen while it is typed, and never drawn again."""
+    """A text area for a long secret: visible while typing, never shown again."""
 
     never_drawn = True
 

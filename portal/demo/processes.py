@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 GRACE = 25.0
-# A child that is started again waits so many seconds, twice as long each time, unless it had run for a while.
+# Seconds before a child is started again. The pause doubles each time, unless the child had run for a while.
 FIRST_PAUSE, LONGEST_PAUSE, A_WHILE = 1.0, 60.0, 30.0
 _PR_SET_PDEATHSIG = 1
 

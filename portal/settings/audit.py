@@ -8,7 +8,7 @@ from portal.settings.environment import DATA_DIR, env
 AUDIT_ANCHOR_FILE = env("AUDIT_ANCHOR_FILE", default=str(DATA_DIR / "audit-anchors.jsonl"))
 AUDIT_ANCHOR_EVENTS = env.int("AUDIT_ANCHOR_EVENTS", default=1000)
 AUDIT_ANCHOR_MINUTES = env.int("AUDIT_ANCHOR_MINUTES", default=15)
-# Up to so many rows an export is streamed at once, for a few seconds; more are written in the background.
+# The largest export that is streamed at once, for a few seconds; larger ones are written in the background.
 AUDIT_EXPORT_INLINE_ROWS = env.int("AUDIT_EXPORT_INLINE_ROWS", old="AUDIT_EXPORT_STREAMED", default=100_000)
 # To whom anchors are sent as well: mailto:, syslog+udp:, syslog+tcp:, syslog+tls:, https:
 AUDIT_ANCHOR_FORWARD_TO = env.list("AUDIT_ANCHOR_FORWARD_TO", old="AUDIT_ANCHOR_SEND", default=[])

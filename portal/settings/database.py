@@ -26,7 +26,7 @@ WEB_LIMITS = "-c statement_timeout=30000 -c idle_in_transaction_session_timeout=
 
 if _database["ENGINE"].endswith("sqlite3"):
     # IMMEDIATE: deferred transactions lose concurrent writes to "database is locked". FULL: an intent is
-    # durable before the first byte is sent. The lock is unfair, so waiting needs room.
+    # durable before the first byte is sent. The lock is unfair, so waiting takes time.
     _database["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 30,

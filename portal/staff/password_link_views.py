@@ -112,7 +112,7 @@ class PasswordSetView(PortalView):
             use_link(origin=origin, link=link, password=form.cleaned_data["password1"])
         except StaffRefused:
             return self._page(request, None, None)
-        if request.user.is_authenticated:  # somebody else was signed in here
+        if request.user.is_authenticated:  # someone else was signed in here
             get_adapter().logout(request)
         request.session.pop(_OPENED, None)
         messages.success(request, f"Your password is set. Sign in as {link.person.username}.")

@@ -1,6 +1,6 @@
 """A sign-in between its two steps: the first step is valid as long as a session begun by it would be.
 
-Whatever ends somebody's sessions (another password, sign out everywhere, disabling) ends this, too.
+Whatever ends someone's sessions (another password, sign out everywhere, disabling) ends this, too.
 """
 
 from allauth.account.internal.stagekit import clear_login, unstash_login

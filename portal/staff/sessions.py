@@ -1,4 +1,4 @@
-"""How long somebody is signed in: marks in the session, checked by the server at each request.
+"""How long someone is signed in: marks in the session, checked by the server at each request.
 
 `began_at` and `seen_at` bound a session; `proved_at` is when the person last gave their password or passkey.
 """
@@ -41,9 +41,9 @@ WHY_ENDED = {
     "limit": "You were signed out because your session reached its maximum length.",
     "ended": "You were signed out. Your session ended, or you or an admin ended it.",
 }
-# When somebody proved who they are at the OpenID provider, noted on the way to a session.
+# When someone proved who they are at the OpenID provider, noted on the way to a session.
 PROVED_ELSEWHERE = "proved_elsewhere_at"
-# What portal.js sends with requests that nobody clicked for: they are no sign that somebody is there.
+# What portal.js sends with requests that nobody clicked for: they are no sign that someone is there.
 POLLED = "X-Portal-Poll"
 # A page writes the session at most this often, in seconds: reading must not queue behind writing.
 _SEEN_STEP = 30

@@ -105,7 +105,7 @@ def set_answer_aside(sociallogin: SocialLogin) -> SocialLogin:
 def _claims(sociallogin: SocialLogin) -> tuple[dict[str, Any], dict[str, Any]]:
     """The identity token, and it with what the userinfo endpoint adds; allauth has checked its signature.
 
-    Raises ProviderRefused for a token that was not made for this journey or is about somebody else.
+    Raises ProviderRefused for a token that was not made for this journey or is about someone else.
     """
     data = sociallogin.provider_answer
     token, info = data.get("id_token") or {}, data.get("userinfo") or {}

@@ -9,7 +9,7 @@ class BackgroundConfig(AppConfig):
     name = "tests.background"
 
     def ready(self) -> None:
-        """As a room does it."""
+        """Register as an app does."""
         from tests.background.kinds import kinds_register
 
         kinds_register()

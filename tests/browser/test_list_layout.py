@@ -21,7 +21,7 @@ MEASURE = """() => {
     hidden: cells.filter(cell => cell.getBoundingClientRect().right > edge).length,
     tall: rows.filter(row => row.getBoundingClientRect().height > 36).length,
     sideways: document.documentElement.scrollWidth - innerWidth,
-    room: Math.floor((900 - rows[0].getBoundingClientRect().top) / rows[0].getBoundingClientRect().height),
+    rows: Math.floor((900 - rows[0].getBoundingClientRect().top) / rows[0].getBoundingClientRect().height),
   }
 }"""
 OVERFLOW = """() => [...document.querySelectorAll('.table-region, .table-responsive')]
@@ -57,7 +57,7 @@ def test_every_column_and_twenty_rows_are_in_sight(agent: Tab) -> None:
         assert seen["hidden"] == 0, path
         assert seen["tall"] == 0, path
         assert seen["sideways"] <= 0, path
-        assert seen["room"] >= 20, (path, seen["room"])
+        assert seen["rows"] >= 20, (path, seen["rows"])
     agent.page.set_viewport_size({"width": 390, "height": 800})
     for path in (*LISTS, "/changes/", "/search/?q=very+long"):
         agent.open(path)

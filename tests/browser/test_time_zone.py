@@ -1,4 +1,4 @@
-"""The browser's time zone is offered once to somebody whose times are shown in UTC."""
+"""The browser's time zone is offered once to someone whose times are shown in UTC."""
 
 from collections.abc import Callable
 

@@ -1,1 +1,1 @@
-"""Linters, types, import rules and house rules, as tests."""
+"""Linters, types, import rules and style rules, as tests."""

@@ -1,4 +1,4 @@
-"""House rules that a machine can see: docstrings, lengths, nothing inline, nothing left open."""
+"""Style rules that a machine can check: docstrings, lengths, nothing inline, nothing left open."""
 
 import ast
 import re
@@ -26,7 +26,7 @@ def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]
 
 
 @pytest.mark.parametrize("name", python_files())
-def test_a_module_keeps_the_house_rules(name: str) -> None:
+def test_a_module_keeps_the_style_rules(name: str) -> None:
     text = text_of(name)
     tree = ast.parse(text)
     docstring = ast.get_docstring(tree)
@@ -43,7 +43,7 @@ def test_a_module_keeps_the_house_rules(name: str) -> None:
 
 
 def test_entities_and_changes_are_read_for_a_person() -> None:
-    """Rows of tenants out of reach stay hidden because nothing reads around these two rooms."""
+    """Rows of inaccessible tenants stay hidden because only these two apps read the tables."""
     around = [
         f"{name}: {word}"
         for word, home in (

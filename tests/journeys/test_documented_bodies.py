@@ -1,4 +1,4 @@
-"""The documented bodies through the forms, as a script sends them, against a twin that got them directly.
+"""The documented bodies through the forms, as a script sends them, against a copy that got them directly.
 
 Whatever the portal does on the way, the gateway must have in the end what the documented request leaves.
 """
@@ -17,7 +17,7 @@ from tests.journeys.example_script import Script
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
-OWN = {"guid", "createdAt", "username", "apiKey"}  # different for each of two twins
+OWN = {"guid", "createdAt", "username", "apiKey"}  # different for each of the two
 SHOP = {"name": "Merchant A", "homepage": "https://www.example.org", "timezone": "UTC"}
 REGULAR = contract.contract_examples("createConnector")["connectorCreateRegular"]
 WEB = contract.contract_examples("createMerchantUser")["merchantUserCreateWeb"]
@@ -77,7 +77,7 @@ def script(live_server: Any, connection: Any, person: Any) -> Script:
 
 
 def alike(left: dict[str, Any], right: dict[str, Any]) -> None:
-    """Both twins are the same but for what must differ."""
+    """Check that both are the same except for what must differ."""
     one, other = ({name: value for name, value in twin.items() if name not in OWN} for twin in (left, right))
     assert one == other
 

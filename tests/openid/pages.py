@@ -49,7 +49,7 @@ def typed(sender, request, user, method, **kwargs):
 
 
 def keys(request):
-    """Its public keys; where somebody is `forged`, another key under the same name, as if it had signed."""
+    """Its public keys; where someone is `forged`, another key under the same name, as if it had signed."""
     answer = jwks(request)
     if any(stated.get("forged") for stated in CLAIMS.values()):
         published = json.loads(answer.content)

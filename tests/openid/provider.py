@@ -57,7 +57,7 @@ class Provider:
         self.process.wait(timeout=60)
 
     def person(self, username: str, *groups: str, **claims: Any) -> str:
-        """Somebody known there, in these groups; their subject."""
+        """Someone known there, in these groups; their subject."""
         stated = {"username": username, "password": PASSWORD, "groups": groups, **claims}
         answer = requests.put(f"{self.url}/people/", json=stated, timeout=60)
         answer.raise_for_status()

@@ -103,7 +103,7 @@ def port_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port that nothing uses right now, below those that the system gives to whoever asks for any."""
+    """A port that nothing uses right now, below those that the system assigns."""
     while True:
         port = 10_000 + secrets.randbelow(20_000)
         with socket.socket() as probe, suppress(OSError):

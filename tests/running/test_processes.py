@@ -13,7 +13,7 @@ from portal.demo.processes import DemoError, ProcessGroup
 
 @pytest.fixture
 def signals_kept() -> Iterator[None]:
-    """A household takes the process's signals for good; the test run wants them back."""
+    """A process group takes over the process's signals; restore them for the test run."""
     taken = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     yield
     for number, handler in taken.items():

@@ -247,7 +247,7 @@ def _get_expected_row(walk: _VerificationCursor, found: int) -> int:
     """Return the number of the next expected row; purged rows are skipped."""
     expected = walk.graves.next_row(walk.last)
     if found > expected:
-        # A purge may have come between the gravestones and this row.
+        # A purge may have come between the tombstones and this row.
         walk.graves = read_tombstones()
         expected = walk.graves.next_row(walk.last)
     return expected

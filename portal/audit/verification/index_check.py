@@ -1,6 +1,6 @@
 """Compares the search index and the known names with the events, and repairs them.
 
-Neither is covered by the chain, so whoever writes the database could hide events from every search.
+Neither is covered by the chain, so someone with write access to the database could hide events from search.
 """
 
 import secrets
@@ -21,9 +21,9 @@ from portal.core.text import fold
 
 # Events are compared in blocks of this size: memory holds a digest of each block, not each entry.
 BLOCK = 1000
-# So many blocks are repaired at once, with all of their entries in memory.
+# The number of blocks that are repaired at once, with all of their entries in memory.
 REPAIRED_AT_ONCE = 20
-# So many names that no event seems to have are looked up; more of them were added by no purge.
+# The number of names without an event that are looked up. A purge never leaves more.
 LOOKED_UP = 500
 REPAIR = "Repair it with manage.py audit_index (on PostgreSQL with DATABASE_OWNER_URL)."
 

@@ -1,4 +1,4 @@
-"""What the tests of archives and purges share: somebody to act, a time long after, an attacker."""
+"""What the tests of archives and purges share: someone to act, a time long after, an attacker."""
 
 from datetime import timedelta
 

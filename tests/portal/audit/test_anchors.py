@@ -29,7 +29,7 @@ SYSTEM = origin_system("tests")
 
 
 def events(count):
-    """So many sign-ins."""
+    """Record a number of sign-ins."""
     return [record_event(action="session.signed_in", origin=SYSTEM) for _ in range(count)]
 
 
@@ -134,7 +134,7 @@ def test_the_first_event_is_anchored_at_once_so_that_wiping_everything_is_found(
 
 @pytest.fixture
 def quarter(settings, monkeypatch, anchor_file):
-    """quarter(minutes) starts another process and has its last anchor be so many minutes old."""
+    """quarter(minutes) starts another process and makes its last anchor that old."""
     settings.AUDIT_ANCHOR_MINUTES = 15
 
     def aged(minutes):

@@ -23,7 +23,7 @@ def by_mail(settings):
 
 
 def recorded(count=1):
-    """So many sign-ins."""
+    """Record a number of sign-ins."""
     for _ in range(count):
         record_event(action="session.signed_in", origin=origin_system("x"))
 

@@ -91,7 +91,7 @@ def test_a_read_only_database_turns_health_red(db, client):
 
 @contextmanager
 def head_locked():
-    """Somebody else writes, and does not end."""
+    """Someone else writes, and does not end."""
     locked, done = threading.Event(), threading.Event()
 
     def lock():

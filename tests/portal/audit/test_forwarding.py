@@ -48,7 +48,7 @@ def hook(settings):
 
 
 def events(count, **values):
-    """So many changes."""
+    """Record a number of changes."""
     about = ObjectRef("merchant", "g-1", "Shöp\n“1”\u2028")
     return [
         record_event(action="change.accepted", origin=SYSTEM, outcome="accepted", object=about, **values)

@@ -222,7 +222,7 @@ def test_the_largest_tombstone_fits():
 
 @pytest.fixture
 def small_stones(monkeypatch):
-    """One gravestone for two rows that stay."""
+    """One tombstone for two rows that stay."""
     monkeypatch.setattr(tombstones, "MOST_KEPT", 2)
 
 

@@ -1,4 +1,4 @@
-"""A thousand random attacks by somebody who owns the database: not one goes unnoticed."""
+"""A thousand random attacks by someone who owns the database: not one goes unnoticed."""
 
 import random
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Whoever touches the recorded rows is found out, whatever they touched."""
+"""Anyone who touches the recorded rows is found out, whatever they touched."""
 
 import base64
 from datetime import UTC, datetime
@@ -133,7 +133,7 @@ def test_rows_inserted_at_either_end_are_named(chain):
 
 
 def test_a_row_taken_from_another_genuine_chain_is_named(chain):
-    """Even somebody with the key cannot exchange a row without breaking the chain."""
+    """Even someone with the key cannot exchange a row without breaking the chain."""
     row = dict(Event.objects.filter(pk=5).values().get(), previous_hash="d" * 64)
     from portal.audit.canonical import row_text
 

@@ -1,4 +1,4 @@
-"""A trail that was found broken stands out until all of it is found whole, whoever finds either, and when."""
+"""A trail that was found broken is reported until a full verification finds it whole."""
 
 from contextlib import suppress
 

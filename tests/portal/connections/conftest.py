@@ -34,7 +34,7 @@ def actions() -> list[tuple[str, str]]:
 
 
 def opened(connection: Connection) -> tuple[str, str]:
-    """The stored pair in clear."""
+    """The stored pair in plain text."""
     return tuple(sealed.reveal() for sealed in decrypt_active_credential(connection=connection))
 
 

@@ -1,4 +1,4 @@
-"""Versions whose time is over: they go nowhere any more, and are destroyed whether somebody looks or not.
+"""Versions whose time is over: they go nowhere any more, and are destroyed whether someone looks or not.
 
 And the age of the one in use.
 """

@@ -84,7 +84,7 @@ NEAR = {
 
 @pytest.fixture
 def surroundings(settings):
-    """A proxy, and a network from which somebody watches."""
+    """A proxy, and a network from which someone watches."""
     settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
     settings.TRUSTED_PROXIES = [ip_network("10.0.0.0/24")]
     settings.HEALTH_NETWORKS = [ip_network("192.0.2.0/24")]

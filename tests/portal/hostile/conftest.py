@@ -145,7 +145,7 @@ class Visitor:
         self._last = f"{kind.__name__}: {str(error)[:200]} at {' < '.join(reversed(place[-3:]))}"
 
     def _come_in(self):
-        """Whoever signed out, or was, comes in again."""
+        """Anyone who signed out, or was, comes in again."""
         self.again += 1
         self.browser.cookies.clear()
         self.browser.force_login(self.admin)

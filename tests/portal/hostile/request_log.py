@@ -1,4 +1,4 @@
-"""What somebody sent, saw and caused, kept so that it can be searched for the secrets they typed."""
+"""What someone sent, saw and caused, kept so that it can be searched for the secrets they typed."""
 
 import io
 import secrets as random

@@ -33,7 +33,7 @@ from tests.portal.staff.test_mfa import code_of, wrong_code_of
 def notebook(*, committed_db, house, admin, person, settings):
     """The admin's, with a passphrase, while everything is logged as in production.
 
-    Somebody also has Django mail them every error, which the portal itself never does.
+    Someone also has Django mail them every error, which the portal itself never does.
     """
     settings.ADMINS = [("Operator", "operator@example.com")]
     admin.set_password(PASSPHRASE)
@@ -152,7 +152,7 @@ SET_UP_AGAIN = "the page that sets up an app, opened anew"
 def second_factor(book, admin):
     """An authenticator app; its secret is on the page that sets it up, for as long as that is open.
 
-    Who types a wrong code sees the same one again, who opens the page anew another one, and who has set the
+    Who types a wrong code sees the same one again, who opens the page again another one, and who has set the
     app up none.
     """
     path = reverse("mfa_activate_totp")

@@ -1,4 +1,4 @@
-"""A house with something in every place where sealed values rest, and keys that can be changed."""
+"""A portal with a value in every encrypted field, and keys that can be changed."""
 
 from types import SimpleNamespace
 

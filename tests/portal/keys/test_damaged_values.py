@@ -1,4 +1,4 @@
-"""Whoever can write to the database opens nothing: a flipped bit, a swapped row, another key are refused."""
+"""Write access to the database opens nothing: a flipped bit, a swapped row or another key is refused."""
 
 import base64
 import secrets
@@ -93,7 +93,7 @@ def app_flip(bob, keys):
 
 
 def app_swap(bob, keys):
-    """Ana's row now stands in Bob's name, and his in hers: whoever has Ana's app wants in as Bob."""
+    """Ana's row now stands in Bob's name, and his in hers: the owner of Ana's app tries to sign in as Bob."""
     Authenticator.objects.filter(type="totp", user=bob).update(type="webauthn")
     Authenticator.objects.filter(type="totp").update(user=bob)
     Authenticator.objects.filter(type="webauthn").update(

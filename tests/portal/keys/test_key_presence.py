@@ -156,7 +156,7 @@ def test_a_key_that_no_server_encrypts_with_can_be_removed(*, capsys, sealed, ke
 
 @pytest.fixture
 def many(sealed):
-    """More changes than one transaction seals anew."""
+    """More changes than one transaction seals again."""
     of_ana = {"operation": "merchant.update", "state": State.PREPARED, "actor": sealed.ana}
     waiting = [Change(connection="sandbox", **of_ana) for _ in range(60)]
     for change in waiting:

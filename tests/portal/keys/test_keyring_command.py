@@ -1,4 +1,4 @@
-"""`manage.py keyring`: what is sealed is counted, sealed anew while it is used, given up on demand only."""
+"""`manage.py keyring`: what is sealed is counted, sealed again while it is used, given up on demand only."""
 
 import ast
 import dataclasses

@@ -70,7 +70,7 @@ class Load:
             thread.join()
 
     def goes_on(self, **least):
-        """Waits until so many more of each have been done."""
+        """Wait until that many more of each have been done."""
         before, limit = self.done.copy(), time.monotonic() + 120
         while any(self.done[name] - before[name] < number for name, number in least.items()):
             assert time.monotonic() < limit and not self.failed, (self.done, self.failed[:3])

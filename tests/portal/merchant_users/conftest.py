@@ -1,4 +1,4 @@
-"""A merchant of its own for every test of the merchant users' pages, and somebody who may work on it."""
+"""A merchant of its own for every test of the merchant users' pages, and someone who may work on it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The merchants' room over real HTTP: create, page and tabs, edit, refusal, conflict, disable, archive."""
+"""The merchants' pages over real HTTP: create, page and tabs, edit, refusal, conflict, disable, archive."""
 
 import re
 import uuid

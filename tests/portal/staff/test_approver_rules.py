@@ -40,7 +40,7 @@ def by(someone):
 
 @pytest.fixture
 def vic(person):
-    """Vic, an admin whose account somebody wants."""
+    """Vic, an admin whose account someone wants."""
     return with_app(person("vic", ADMIN, email="vic@example.com"))
 
 

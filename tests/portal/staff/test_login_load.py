@@ -1,4 +1,4 @@
-"""Signing in costs the same whoever is named, and cannot take the portal away from those who work."""
+"""Signing in costs the same for any username, and cannot take the portal away from those who work."""
 
 import threading
 import time

@@ -50,7 +50,7 @@ def expire():
 
 @pytest.mark.parametrize("name", ["ana", "nobody"])
 def test_of_60_parallel_wrong_passwords_five_are_looked_at(committed_db, ana, monkeypatch, settings, name):
-    """For a name that somebody has and one that nobody has; the login queue would let in one by one."""
+    """For a name that someone has and one that nobody has; the login queue would let in one by one."""
     monkeypatch.setattr("portal.staff.account_urls.LOGIN_QUEUE", ConcurrencyLimit(at_once=60, capacity=60))
     looked_at = []
 

@@ -43,7 +43,7 @@ def secret(ana):
 
 
 def code_of(secret, steps=0):
-    """What the app shows now, or so many half minutes later."""
+    """Return the code of the app now, or a number of half minutes later."""
     return format_hotp_value(hotp_value(secret, int(time.time()) // 30 + steps))
 
 

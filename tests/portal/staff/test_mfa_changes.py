@@ -29,7 +29,7 @@ def ana(person):
 
 @pytest.fixture
 def app(ana):
-    """Her app: app(steps) is the code of so many half minutes later."""
+    """Her app: app(steps) is the code that many half minutes later."""
     secret = generate_totp_secret()
     with unlock_secrets(ana):
         TOTP.activate(ana, secret)

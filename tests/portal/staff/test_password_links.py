@@ -1,4 +1,4 @@
-"""One-time links: used once, in time, by somebody who may come in; mailed, renewed or withdrawn by admins."""
+"""One-time links: used once, in time, by someone who may come in; mailed, renewed or withdrawn by admins."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor

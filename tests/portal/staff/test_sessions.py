@@ -32,7 +32,7 @@ def signed_in(**extra):
 
 
 def moved(browser, **marks):
-    """Puts marks of the session so many seconds into the past."""
+    """Move the session's times into the past by a number of seconds."""
     session = browser.session
     for mark, seconds in marks.items():
         session[mark] = int(time.time()) - seconds

@@ -24,7 +24,7 @@ ORIGIN = origin_system("tests")
 
 @dataclass
 class House:
-    """What there is of one tenant: a guid for each room, and all names in it."""
+    """The entities of one tenant: a guid for each app, and all names in it."""
 
     tenant: str
     merchant: object
@@ -79,7 +79,7 @@ def limited(someone, connection, tenant):
 
 
 def address(name, house):
-    """The address of a page about something of the house."""
+    """Return the address of a page about an entity of the tenant."""
     values = dict(TABLE[name].kwargs)
     values["connection"] = "sandbox"
     if "guid" in values:

@@ -1,4 +1,4 @@
-"""What rooms have workers do regularly: when it is due, and whatever else fails."""
+"""What apps have workers do regularly: when it is due, and what happens if another call fails."""
 
 from datetime import timedelta
 

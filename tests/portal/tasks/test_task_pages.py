@@ -14,7 +14,7 @@ kinds_register()
 
 
 def work_of(person, kind="test.refused", **arguments):
-    """A run of somebody's."""
+    """A run of someone's."""
     return enqueue_task(kind=kind, title="Count the rows", owner=Owner(person.pk, "x"), arguments=arguments)
 
 

@@ -47,7 +47,7 @@ def counting(log: Path, steps: int, pause: float) -> TaskRun:
 
 
 def shortened(run: TaskRun) -> None:
-    """Begun anew it takes no time; what went before had to last until it was ended."""
+    """Begun again it takes no time; what went before had to last until it was ended."""
     TaskRun.objects.filter(pk=run.pk).update(arguments={**run.arguments, "steps": 2})
 
 

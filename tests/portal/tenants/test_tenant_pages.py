@@ -1,4 +1,4 @@
-"""The tenants' room over real HTTP: list, page, history, edit, and what cannot be done."""
+"""The tenants' pages over real HTTP: list, page, history, edit, and what cannot be done."""
 
 import re
 from html import unescape

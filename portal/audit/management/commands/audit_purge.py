@@ -15,7 +15,7 @@ class Command(AuditCommand):
 
     help = (
         "Removes events that are archived and older than AUDIT_RETENTION_MONTHS. The first and the latest "
-        "event of each object stay, and a gravestone keeps the chain verifiable."
+        "event of each object stay, and a tombstone keeps the chain verifiable."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
