@@ -4,11 +4,9 @@ import stat
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from django.db import connection as database
 from django.db import connections
 from django.utils import timezone
 
@@ -18,6 +16,7 @@ from portal.changes.health import check_unknown_outcomes, check_unrecorded_outco
 from portal.changes.models import Change, State
 from portal.core.health import NotReadyError
 from portal.tasks import periodic
+from tests.database_locks import lock_table
 from tests.portal.changes.conftest import actions, only_change
 from tests.portal.changes.test_creating import FIELDS, new
 from tests.portal.changes.test_updating import prepared
@@ -32,31 +31,6 @@ def spool(tmp_path, settings, monkeypatch):
     return tmp_path / "unrecorded-outcomes"
 
 
-@contextmanager
-def changes_locked():
-    """Hold the lock that recording an outcome needs, in another connection."""
-    locked, release = threading.Event(), threading.Event()
-
-    def hold():
-        with connections["default"].cursor() as cursor:
-            cursor.execute("BEGIN IMMEDIATE" if database.vendor == "sqlite" else "BEGIN")
-            if database.vendor != "sqlite":
-                cursor.execute("LOCK TABLE changes_change IN EXCLUSIVE MODE")
-            locked.set()
-            release.wait(60)
-            cursor.execute("ROLLBACK")
-        connections.close_all()
-
-    with ThreadPoolExecutor(1) as pool:
-        done = pool.submit(hold)
-        assert locked.wait(10)
-        try:
-            yield
-        finally:
-            release.set()
-            done.result()
-
-
 @pytest.fixture
 def locked_after_sending(transactional_db, rewriter):
     """Lock the database while the gateway has the write, until the response is returned."""
@@ -67,7 +41,7 @@ def locked_after_sending(transactional_db, rewriter):
             over = threading.Event()
 
             def hold():
-                with changes_locked():
+                with lock_table("changes_change"):
                     held.set()
                     over.wait(60)
 

@@ -1,15 +1,12 @@
 """A session that cannot be saved never replaces the answer to what was done."""
 
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import pytest
 from django.contrib.sessions.models import Session
-from django.db import connection as database
-from django.db import connections
 from django.test.signals import template_rendered
+
+from tests.database_locks import lock_table
 
 PAGE = "/accounts/profile/"
 
@@ -19,33 +16,6 @@ def seen_a_while_ago(browser):
     session = browser.session
     session["seen_at"] = int(time.time()) - 40
     session.save()
-
-
-@contextmanager
-def sessions_locked():
-    """Another connection holds the lock that saving a session needs; reading stays possible."""
-    locked, release = threading.Event(), threading.Event()
-
-    def hold():
-        with connections["default"].cursor() as cursor:
-            if database.vendor == "sqlite":
-                cursor.execute("BEGIN IMMEDIATE")
-            else:
-                cursor.execute("BEGIN")
-                cursor.execute("LOCK TABLE django_session IN EXCLUSIVE MODE")
-            locked.set()
-            release.wait(60)
-            cursor.execute("ROLLBACK")
-        connections.close_all()
-
-    with ThreadPoolExecutor(1) as pool:
-        done = pool.submit(hold)
-        assert locked.wait(10)
-        try:
-            yield
-        finally:
-            release.set()
-            done.result()
 
 
 @pytest.mark.parametrize("loss", ["deleted", "changed key"])
@@ -63,7 +33,7 @@ def test_a_page_is_shown_although_its_session_ended_meanwhile(transactional_db, 
 def test_a_page_is_shown_soon_although_the_database_is_locked(transactional_db, agent, client_of):
     browser = client_of(agent)
     seen_a_while_ago(browser)
-    with sessions_locked():
+    with lock_table("django_session"):
         began = time.monotonic()
         answer = browser.get(PAGE)
         assert answer.status_code == 200
