@@ -1,7 +1,6 @@
-"""Lines of CSV that no spreadsheet takes for formulas, written quickly: exports are long.
+"""CSV lines in which a spreadsheet finds no formula.
 
-Where semicolons or tabs separate cells, a spreadsheet cuts in the middle of a cell too, quoted or not, since
-the quotes are not at the beginning of what it takes for one. So each piece is defused by itself.
+Some spreadsheets split a cell at semicolons or tabs even inside quotes, so each piece is escaped.
 """
 
 import csv
@@ -44,9 +43,9 @@ def format_csv_line(cells: Iterable[Any], separator: str = ",") -> str:
 def format_event_line(
     before: Sequence[str], documents: Sequence[str], after: Sequence[str], separator: str = ","
 ) -> str:
-    """The same line as format_csv_line's, sooner where only `documents`, JSON, need quotes.
+    """Return a line like format_csv_line's, but faster when only the JSON cells in `documents` need quotes.
 
-    Theirs are the same documents without a semicolon: those in their texts are written as JSON's escapes.
+    Semicolons in JSON text are written as \\u003b, which leaves the document unchanged.
     """
     documents = [text.replace(";", r"\u003b") for text in documents]
     if separator != ",":

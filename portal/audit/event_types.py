@@ -93,8 +93,8 @@ ACTIONS: dict[str, str] = {
     "filter.withdrawn": "{actor} withdrew {object}{message}",
 }
 
-# What came of it where the event itself says nothing else: for all others what they say was carried out.
-CAME_TO = {
+# The outcome of an event that states none. Every other action counts as done.
+DEFAULT_OUTCOMES = {
     # Planned, requested or started: a later event has the outcome.
     "change.prepared": "",
     "change.intent": "",
@@ -116,7 +116,7 @@ CAME_TO = {
     "session.step_up_locked": "failed",
 }
 
-# What was planned, asked for or refused: after these nothing is known to have become so.
+# Actions after which the change is not known to have taken effect.
 ATTEMPTS = frozenset(
     f"change.{state}"
     for state in ("prepared", "cancelled", "intent", "refused", "not_sent", "unknown", "conflict")
@@ -126,7 +126,7 @@ ATTEMPTS = frozenset(
 NOT_IN_EFFECT = ("not_sent", "not_found")
 
 # What may become of something: the explorer can be asked for it before it has ever happened.
-OUTCOMES = frozenset({*CAME_TO.values(), "success", "shown", "not_found"} - {""})
+OUTCOMES = frozenset({*DEFAULT_OUTCOMES.values(), "success", "shown", "not_found"} - {""})
 KINDS = {
     **{kind.kind: kind.label for kind in ENTITY_KINDS.values()},
     "routing": "routing",
@@ -159,13 +159,13 @@ _FLAGS = {
     ("archived", False): "restore",
     ("resetPassword", True): "reset the password of",
 }
-# How values begin that may be but a flag: the others need not be read for their verb.
+# JSON prefixes of values that may consist of one flag; only these are parsed to find the verb.
 _FLAG_TEXTS = tuple(f'{{"{key}":' for key, _ in _FLAGS)
 
 
 def outcome_of(action: str) -> str:
     """Return the default outcome of an action: "success", or the one in CAME_TO."""
-    return CAME_TO.get(action, "success")
+    return DEFAULT_OUTCOMES.get(action, "success")
 
 
 # Titles where the words of the code are not those that people use. Stored codes stay as they are.

@@ -1,4 +1,4 @@
-"""Takes any filter of the trail out as CSV, JSON Lines or a report to print: recorded, then streamed."""
+"""Export filtered events as CSV, JSON Lines or a report to print. An export is recorded, then streamed."""
 
 import json
 import math

@@ -48,13 +48,13 @@ class HistoryRow:
 
 @dataclass(frozen=True)
 class History:
-    """Up to PER_PAGE events of an object, newest first, `older` the row below which the next ones lie.
+    """Up to PER_PAGE events of an object, newest first; the next page lies below the row `older`.
 
-    `first` is the oldest one there is, and `purged` the last row up to which events of the object may have
-    been removed after their time. `fields` are those of MOST_READ changes, `fields_older` the row below which
-    the next ones lie. With a `field` the events are its own, and `values` what it became by them. What the
-    gateway keeps is changed `elsewhere`, too, without an event. `rows` are the events, one for each
-    change. `children` says whether what belongs to the object is among them, None if nothing belongs to it.
+    `first` is the oldest event. Events up to the row `purged` may have been removed after their time. `fields`
+    are those of MOST_READ changes; the next ones lie below the row `changes_older`. If `field` is given,
+    `events` holds only events that changed it, and `values` its values over time. `elsewhere` is true for
+    objects that can also be changed outside the portal, without an event. `rows` are the events, one for each
+    change. `children` says whether events of entities below the object are included, None if it has none.
     """
 
     guid: str

@@ -1,4 +1,4 @@
-"""The checks that run before a change is written down or sent: one object each, in `GATES`.
+"""The checks that run before a change is stored or sent: one object each, in `GATES`.
 
 A gate passes by returning. It refuses, or asks for something such as a reason, by raising ChangeStopped; then
 nothing is sent. To add a check, write a class with `stage` and `check` and add it to `GATES`.
@@ -30,8 +30,8 @@ from provisioning.gateway.errors import EntityNotFound, ProvisioningError
 
 LONGEST_REASON = 2000
 
-# Time to go back from the page of a new entity to its form. A repetition after that is intended.
-REMEMBERED_FOR = timedelta(minutes=10)
+# Time to go back from the page of a new entity to its form. A later repetition counts as intended.
+DUPLICATE_WINDOW = timedelta(minutes=10)
 # In every other state the change certainly created nothing.
 _MAY_HAVE_CREATED = (State.ACCEPTED, State.SENDING, State.UNKNOWN, State.NOT_FOUND)
 
@@ -39,7 +39,7 @@ _MAY_HAVE_CREATED = (State.ACCEPTED, State.SENDING, State.UNKNOWN, State.NOT_FOU
 class Stage(Enum):
     """When a gate runs."""
 
-    # Before a change is written down, and again before it is sent. The change may not have its values yet.
+    # Before a change is stored, and again before it is sent. The change may not have its values yet.
     START = auto()
     # When the author confirms a prepared change.
     CONFIRMATION = auto()
@@ -129,7 +129,7 @@ class DuplicateGate:
             actor_id=attempt.person.pk,
             body_digest__in=get_body_digests(change, attempt.payload),
             state__in=_MAY_HAVE_CREATED,
-            created_at__gt=timezone.now() - REMEMBERED_FOR,
+            created_at__gt=timezone.now() - DUPLICATE_WINDOW,
         )
         duplicate = duplicates.exclude(submission=change.submission).first()
         if duplicate:

@@ -69,7 +69,7 @@ class Candidates:
 def read_siblings(change: Change) -> dict[str, Any]:
     """Return the guids that the parent of a create lists now, for its `siblings` column; {} if unreadable.
 
-    A list too long for this is known from the local index instead (see candidates_of).
+    A list too long for this is known from the local index instead (see find_candidates).
     """
     if change.kind not in ENTITY_KINDS:
         return {}

@@ -83,7 +83,7 @@ def submit_change(
     `target` is the parent's guid; `replaces` is explained at prepare_change. The same `submission` is never
     sent twice: a repetition returns the first Change, which may still be "sending". The same body under
     another submission is only sent with `allow_duplicate`. Raises DuplicateChange, PermissionDenied,
-    ConnectionPaused, AuditWriteError, KeyError (operation).
+    ConnectionPaused, InvalidState, NotSent, AuditWriteError, KeyError (operation).
     """
     person = authorise(user=user, permission=get_operation(operation).permission)
     change = _new_change(

@@ -13,7 +13,7 @@ _NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 def get_posted_values(widget: forms.Widget, value: Any) -> Any:
     """Return the data that an untouched control posts for `value`, line ends as "\\n".
 
-    A widget with several controls says so itself, in a method `posted_back`.
+    A widget with several controls defines a method `posted_back` instead.
     """
     own = getattr(widget, "posted_back", None)
     if own is not None:
@@ -30,7 +30,7 @@ def is_untouched(widget: forms.Widget, posted: Any, shown: Any) -> bool:
     """Tell whether `posted` is what the untouched control of a shown value posts.
 
     What was posted is taken as it is: a value that the control does not offer was typed by a script, and is
-    never mistaken for nothing.
+    never treated as no input.
     """
     expected = get_posted_values(widget, shown)
     if posted is None or hasattr(widget, "posted_back") or isinstance(widget, forms.CheckboxInput):

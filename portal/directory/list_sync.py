@@ -24,7 +24,7 @@ FIRST_LOAD_WAIT = 5.0
 # Pages read lists up to this length themselves. Longer ones are read by a background worker.
 PAGE_ROWS = 5000
 PAGE_BYTES = 8 * 1024 * 1024
-# The most rows that could not be read to name for several lists together.
+# The maximum number of unreadable rows that are listed for several lists together.
 UNREADABLE_SHOWN = 50
 _BATCH = 500
 # Seconds between the slices of a long list. SQLite serves writers in no order, so this lets others write.

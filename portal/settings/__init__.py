@@ -130,7 +130,7 @@ LOGGING = {
         "handlers": ["stderr"],
         "level": env.choice("LOG_LEVEL", *LOG_LEVELS, default="INFO" if PRODUCTION else "WARNING"),
     },
-    # Django's own handlers would mail and print what SilentReporter leaves out.
+    # Django's own handlers would mail and print what RedactingReporter leaves out.
     "loggers": {name: {"handlers": [], "propagate": True} for name in ("django", "django.server")},
 }
 

@@ -17,7 +17,7 @@ if not 0 < GATEWAY_TIMEOUT <= 15 or not GATEWAY_TIMEOUT < CHANGE_INTERRUPTED_AFT
     raise ImproperlyConfigured(
         "GATEWAY_TIMEOUT must be at most 15 seconds, and CHANGE_INTERRUPTED_AFTER longer but at most 60."
     )
-# Gateways are on the public internet, or in these networks; the demo's is on this very machine.
+# Gateways are on the public internet, or in these networks; the demo's runs on this machine.
 _LOOPBACK = [] if PRODUCTION else [ip_network("127.0.0.0/8"), ip_network("::1/128")]
 GATEWAY_PRIVATE_NETWORKS = env.networks("GATEWAY_PRIVATE_NETWORKS", default=[]) + _LOOPBACK
 # How long a replaced credential can be gone back to before its value is destroyed, in hours.

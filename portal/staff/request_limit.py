@@ -1,4 +1,4 @@
-"""Bound how fast one signed-in person may ask, so that a runaway script slows nobody else."""
+"""Limit the requests of each signed-in user, so that a runaway script does not slow down others."""
 
 import threading
 import time

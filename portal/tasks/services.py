@@ -2,19 +2,19 @@
 
 An app registers a kind of work in the `ready()` of its AppConfig:
 
-    register_task_type(TaskType("reports.monthly", work=monthly_write, permission="report.view"))
+    register_task_type(TaskType("reports.monthly", work=write_monthly_report, permission="report.view"))
 
 and starts it from a view; the user finds it under /tasks/, with progress, retry and stop:
 
     owner, arguments = owner_of(request), {"month": 5}
-    enqueue_task(kind="reports.monthly", title="Report of May", owner=owner, arguments=arguments)
+    enqueue_task(kind="reports.monthly", title="Report for May", owner=owner, arguments=arguments)
 
-A worker (`manage.py tasks_work`) then calls `monthly_write(run, month=5)`. It works in small steps, each in
+A worker (`manage.py tasks_work`) then calls `write_monthly_report(run, month=5)`. It works in small steps, each in
 its own transaction, reports its progress between them, and returns what it made:
 
     for done, day in enumerate(days):
         report_progress(run=run, done=done, total=len(days))  # outside transactions; may stop here
-        day_write(day)
+        write_day(day)
     return Result({"file": name}, message="31 days", keep=timedelta(hours=24))
 
 It raises TaskFailed to stop with a message for the owner; any other exception is logged and shown as an

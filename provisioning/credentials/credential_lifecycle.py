@@ -1,6 +1,6 @@
 """The versions of a credential: add, test, activate, roll back, revoke.
 
-Called by portal.connections, which records audit events. Each step first locks the row of its connection, so
+Callers record the audit events. Each step first locks the row of its connection, so
 concurrent steps run one after the other. Nothing here calls the gateway.
 """
 

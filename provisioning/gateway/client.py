@@ -1,4 +1,4 @@
-"""The one place that speaks HTTP to the gateway. Called by `provisioning.service` alone.
+"""The one place that speaks HTTP to the gateway. Called only by `provisioning.credentials.sending`.
 
 One base URL, certificates always verified, no redirects, no cookies, nothing from the environment, one
 deadline, a cap on the decoded size. Every failure leaves as an error without request or credential.
@@ -49,7 +49,7 @@ from provisioning.gateway.undeclared import seal_undeclared
 SIZE_CAP = 1024 * 1024
 LIST_SIZE_CAP = 64 * SIZE_CAP
 MESSAGE_CAP = 2000
-# Seconds that a write needs at least: with less it is not begun, for its outcome would probably stay unknown.
+# A write is not started with less time than this (seconds): its outcome would probably be unknown.
 WRITE_NEEDS = 4.0
 # A shorter secret of the call occurs in an answer by chance.
 SHORTEST_SECRET = 6

@@ -1,6 +1,6 @@
 """Masks what an answer holds beside the contract: a gateway may echo a request or debugging data anywhere.
 
-Called by `client` for the answers to writes, which are stored, and by `provisioning.entities`.
+Called by `client` for the answers to writes, which are stored.
 """
 
 from collections.abc import Iterator

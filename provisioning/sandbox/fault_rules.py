@@ -48,7 +48,7 @@ class Fault:
 
 
 def parse_fault(text: str) -> Fault:
-    """Read `<kind>[=<number>]`. Raises FaultUnknown."""
+    """Read `<kind>[=<number>]`. Raises UnknownFault."""
     kind, equals, number = text.strip().partition("=")
     if kind not in KINDS:
         raise UnknownFault(f"Unknown fault. Choose one of: {', '.join(KINDS)}.")
@@ -65,7 +65,7 @@ def parse_fault(text: str) -> Fault:
 
 
 def arm_fault(*, fault: Fault, requests: int = 1, operation: str = "") -> ArmedFault:
-    """Arm a fault for the next requests, of one operation or of any. Raises FaultUnknown."""
+    """Arm a fault for the next requests, of one operation or of any. Raises UnknownFault."""
     if operation and operation not in contract_operations():
         raise UnknownFault(f"'{operation[:60]}' is not an operation.")
     if not 1 <= requests <= MOST_REQUESTS:

@@ -1,4 +1,4 @@
-"""Archiving as background work, for the button on /audit/archives/."""
+"""Archiving as background work: daily, and from the Archives page."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime

@@ -8,7 +8,7 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from portal.changes.gates import REMEMBERED_FOR
+from portal.changes.gates import DUPLICATE_WINDOW
 from portal.changes.models import Change, State
 from tests.portal.changes.conftest import hidden
 from tests.portal.changes.test_creating import FIELDS, new
@@ -56,7 +56,7 @@ def test_another_user_may_create_the_same(browser, admin, client_of, tenant, rel
 
 def test_who_comes_later_means_it(browser, tenant, relay):
     sent(browser, tenant)
-    Change.objects.update(created_at=timezone.now() - REMEMBERED_FOR - timedelta(seconds=1))
+    Change.objects.update(created_at=timezone.now() - DUPLICATE_WINDOW - timedelta(seconds=1))
     assert sent(browser, tenant).status_code == 302
     assert relay.writes == 2
 
