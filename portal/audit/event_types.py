@@ -164,7 +164,7 @@ _FLAG_TEXTS = tuple(f'{{"{key}":' for key, _ in _FLAGS)
 
 
 def outcome_of(action: str) -> str:
-    """Return the default outcome of an action: "success", or the one in CAME_TO."""
+    """Return the default outcome of an action: "success", or the one in DEFAULT_OUTCOMES."""
     return DEFAULT_OUTCOMES.get(action, "success")
 
 

@@ -9,8 +9,8 @@ and starts it from a view; the user finds it under /tasks/, with progress, retry
     owner, arguments = owner_of(request), {"month": 5}
     enqueue_task(kind="reports.monthly", title="Report for May", owner=owner, arguments=arguments)
 
-A worker (`manage.py tasks_work`) then calls `write_monthly_report(run, month=5)`. It works in small steps, each in
-its own transaction, reports its progress between them, and returns what it made:
+A worker (`manage.py tasks_work`) then calls `write_monthly_report(run, month=5)`. It works in small steps,
+each in its own transaction, reports its progress between them, and returns what it made:
 
     for done, day in enumerate(days):
         report_progress(run=run, done=done, total=len(days))  # outside transactions; may stop here

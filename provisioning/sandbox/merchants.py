@@ -1,4 +1,4 @@
-"""listMerchants, createMerchant and updateMerchant, and what archiving a merchant does to its connectors and users."""
+"""Merchants of the embedded gateway, and what archiving one does to its connectors and users."""
 
 from provisioning.sandbox.bodies import JsonObject
 from provisioning.sandbox.error_responses import Code, field_refusal
