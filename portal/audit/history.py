@@ -50,11 +50,11 @@ class HistoryRow:
 class History:
     """Up to PER_PAGE events of an object, newest first; the next page lies below the row `older`.
 
-    `first` is the oldest event. Events up to the row `purged` may have been removed after their
-    time. `fields` are those of MOST_READ changes; the next ones lie below the row `changes_older`. If `field` is given,
-    `events` holds only events that changed it, and `values` its values over time. `elsewhere` is true for
-    objects that can also be changed outside the portal, without an event. `rows` are the events, one for each
-    change. `children` says whether events of entities below the object are included, None if it has none.
+    `first` is the oldest event. Events up to the row `purged` may have been removed after their time.
+    `fields` are those of MOST_READ changes; the next ones lie below the row `changes_older`. If `field` is
+    given, `events` holds only events that changed it, and `values` its values over time. `elsewhere` is true
+    for objects that can also be changed outside the portal, without an event. `rows` are the events, one for
+    each change. `children` says whether events of entities below the object are included, None if it has none.
     """
 
     guid: str

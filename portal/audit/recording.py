@@ -106,8 +106,8 @@ def record_event(
 ) -> Event:
     """Append an event to the chain and return it. Uses the open transaction, if there is one.
 
-    Without an outcome it has that of its action (portal.audit.event_types.DEFAULT_OUTCOMES). `group` is the id
-    of the group of changes that the event belongs to, "" for none.
+    Without an outcome it has that of its action (portal.audit.event_types.DEFAULT_OUTCOMES). `group` is
+    the id of the group of changes that the event belongs to, "" for none.
     Sealed values are masked, and characters that a database refuses are replaced. Raises UnknownAction, and
     AuditUnavailable if the row cannot be written: the action must then not happen.
     """
