@@ -54,7 +54,7 @@ class History:
     `fields` are those of MOST_READ changes; the next ones lie below the row `changes_older`. If `field` is
     given, `events` holds only events that changed it, and `values` its values over time. `elsewhere` is true
     for objects that can also be changed outside the portal, without an event. `rows` are the events, one for
-    each change. `children` says whether events of entities below the object are included, None if it has none.
+    each change. `children` says whether events of entities below it are included, None if it has none.
     """
 
     guid: str
