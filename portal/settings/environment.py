@@ -229,14 +229,16 @@ def _line_parse(path: Path, number: int, line: str) -> tuple[str, str]:
 def read_env_file() -> dict[str, str]:
     """Read the file that PORTAL_ENV_FILE names, or portal.env in the data folder if there is one.
 
-    `/dev/null` stands for no file. Raises ImproperlyConfigured if the named file is missing.
+    `/dev/null` stands for no file. Raises ImproperlyConfigured if the named file is missing
+    or is not a file.
     """
     named = os.environ.get("PORTAL_ENV_FILE")
     path = Path(named or DATA_DIR / "portal.env")
     if path.is_file():
         return read_file(path)
     if named and named != os.devnull:
-        raise ImproperlyConfigured("PORTAL_ENV_FILE names a file that does not exist.")
+        wrong = "is not a file" if path.exists() else "names a file that does not exist"
+        raise ImproperlyConfigured(f"PORTAL_ENV_FILE {wrong}.")
     return {}
 
 

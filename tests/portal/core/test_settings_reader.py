@@ -77,9 +77,12 @@ def test_a_file_that_others_can_read_or_that_is_not_text_is_refused(tmp_path) ->
         read_file(written(tmp_path, "NAME=ä", "utf-16"))
 
 
-def test_a_named_file_that_is_missing_is_refused(tmp_path, monkeypatch) -> None:
+def test_a_named_file_that_is_missing_or_a_folder_is_refused(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("PORTAL_ENV_FILE", str(tmp_path / "absent.env"))
     with pytest.raises(ImproperlyConfigured, match="PORTAL_ENV_FILE names a file that does not exist"):
+        read_env_file()
+    monkeypatch.setenv("PORTAL_ENV_FILE", str(tmp_path))
+    with pytest.raises(ImproperlyConfigured, match="PORTAL_ENV_FILE is not a file"):
         read_env_file()
     monkeypatch.setenv("PORTAL_ENV_FILE", os.devnull)
     assert read_env_file() == {}
