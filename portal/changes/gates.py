@@ -18,6 +18,7 @@ from portal.changes.errors import (
     DuplicateChange,
     EntityDrifted,
     EntityUnreadable,
+    InvalidState,
     ReasonRequired,
 )
 from portal.changes.models import Change, State
@@ -26,7 +27,7 @@ from portal.staff.models import User
 from provisioning import service
 from provisioning.credentials.models import Connection
 from provisioning.danger import Danger
-from provisioning.gateway.errors import EntityNotFound, ProvisioningError
+from provisioning.gateway.errors import EntityNotFound, NotSent, ProvisioningError
 
 LONGEST_REASON = 2000
 
@@ -110,6 +111,27 @@ class ConfirmationGate:
             raise ReasonRequired(f"This is production: please type the name “{required.words}” to confirm.")
 
 
+class AddressGate:
+    """A change goes to the address that its author saw when it was prepared."""
+
+    stage = Stage.RECORD
+
+    def check(self, attempt: Attempt) -> None:
+        """Raise InvalidState if the connection would send the prepared request to another address."""
+        change = attempt.change
+        try:
+            present = service.preview_request(
+                change.operation, connection=change.connection, target=change.target, payload={}
+            )
+        except NotSent:
+            return  # Sending it gives the same answer, and records it.
+        if change.request.get("url") != database_safe(present["url"]):
+            raise InvalidState(
+                "The address of this connection has changed since this change was prepared. "
+                "Prepare the change again from its form."
+            )
+
+
 class DuplicateGate:
     """The same person does not create the same entity twice by accident."""
 
@@ -168,7 +190,7 @@ class DriftGate:
             )
 
 
-GATES: list[Gate] = [PauseGate(), ConfirmationGate(), DuplicateGate(), DriftGate()]
+GATES: list[Gate] = [PauseGate(), ConfirmationGate(), AddressGate(), DuplicateGate(), DriftGate()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ from provisioning.operations import get_operation
 # The columns that a retry takes over from the change that was not carried out.
 _RETRIED_COLUMNS = (
     "connection", "target", "object_guid", "object_name", "parent_guid", "parent_name", "tenant_guid",
-    "operation", "request", "before", "base", "rows", "typed", "form_path", "dangerous", "reason",
+    "operation", "before", "base", "rows", "typed", "form_path", "dangerous", "reason",
     "body_digest",
 )  # fmt: skip
 
@@ -233,7 +233,7 @@ def retry_change(*, user: Person, origin: Origin, change: Change, confirmed: boo
     )
     for name in _RETRIED_COLUMNS:
         setattr(retry, name, getattr(change, name))
-    retry.sealed_payload = seal_payload(retry, payload)
+    _set_payload(retry, payload)
     attempt = Attempt(retry, person, payload=payload, allow_duplicate=True)
     if change.is_create and not is_production(change.connection):
         retry = _send_create(attempt, origin)
