@@ -46,8 +46,12 @@ class ConnectionMixin(View):
         super().setup(request, *args, **kwargs)
         slug = kwargs["connection"]
         if slug not in {known.slug for known in get_connections(request)}:
+            hidden = is_connection_hidden(request, slug)
+            limited = hidden is not None
             raise NotFound(
-                f"There is no connection “{slug}”.",
+                f"The connection “{slug}” does not exist, or it is outside your tenant access."
+                if limited
+                else f"There is no connection “{slug}”.",
                 advice="The first part of an address names the connection. Choose one from the menu.",
-                beyond=is_connection_hidden(request, slug),
+                beyond=hidden,
             )

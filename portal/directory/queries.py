@@ -35,21 +35,31 @@ _ABSENT = (
     "Check the ID for typing errors, and whether it belongs to another connection. If it was just created "
     "elsewhere, refresh the list it belongs to.",
 )
+# For users limited to some tenants: the same words whether it exists outside of them or not at all.
+_ABSENT_OR_HIDDEN = (
+    "It does not exist, or it is outside your tenant access.",
+    "Check the ID for typing errors. If it was just created elsewhere, refresh the list it belongs to. "
+    "If you need access to its tenant, ask an admin.",
+)
 
 
 class UnknownEntity(NotFound):
     """No such entity is known, and the gateway does not list it. `gateway_away`: it could not be read.
 
-    Also raised for an entity outside the user's tenant access. `beyond` tells the middleware to record that.
+    Also raised for an entity outside the user's tenant access. `beyond` tells the middleware to record that;
+    it is None for users with access to all tenants.
     """
 
     def __init__(
         self, *, connection: str, kind: str, guid: str, gateway_away: bool, beyond: bool | None = None
     ) -> None:
         self.kind, self.guid, self.gateway_away = kind, guid, gateway_away
-        reason, advice = _AWAY if gateway_away else _ABSENT
+        limited = beyond is not None
+        absent = _ABSENT_OR_HIDDEN if limited else _ABSENT
+        reason, advice = _AWAY if gateway_away else absent
+        where = "was found within your tenant access" if limited else "is known"
         super().__init__(
-            f"No {ENTITY_KINDS[kind].label} with the ID {guid} is known. {reason.format(connection)}",
+            f"No {ENTITY_KINDS[kind].label} with the ID {guid} {where}. {reason.format(connection)}",
             advice=advice,
             worth_retrying=gateway_away,
             beyond=beyond,

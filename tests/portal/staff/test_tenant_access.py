@@ -108,8 +108,44 @@ def test_every_page_about_an_entity_is_there_for_own_tenants_and_not_for_others(
 def test_an_unknown_id_and_a_foreign_one_are_missed_in_the_same_words(browser, houses):
     foreign = browser.get(address("merchants:page", houses[1])).content.decode()
     unknown = browser.get(reverse("merchants:page", args=["sandbox", "ME-NOBODY"])).content.decode()
-    assert "is known" in foreign
+    assert "It does not exist, or it is outside your tenant access." in foreign
+    assert "does not list it" not in foreign
     assert _words(foreign, houses[1].merchant.guid) == _words(unknown, "ME-NOBODY")
+
+
+def test_an_unreadable_gateway_is_told_in_the_same_words_for_a_foreign_id(browser, houses, connection):
+    connection.base_url = "http://127.0.0.1:9/api/provisioning"
+    connection.save()
+    foreign = browser.get(address("merchants:page", houses[1]))
+    unknown = browser.get(reverse("merchants:page", args=["sandbox", "ME-NOBODY"]))
+    assert foreign.status_code == unknown.status_code == 404
+    words = _words(foreign.content.decode(), houses[1].merchant.guid)
+    assert "was found within your tenant access" in words and "is known" not in words
+    assert words == _words(unknown.content.decode(), "ME-NOBODY")
+
+
+def test_a_hidden_connection_or_change_is_not_said_to_be_missing(browser, houses, agent, client_of):
+    create_connection(slug="live", name="Live gateway", base_url="https://live.example", tenant_guid="TE-1")
+    pages = [browser.get(f"/{slug}/merchants/") for slug in ("live", "nowhere")]
+    assert [page.status_code for page in pages] == [404, 404]
+    words = [
+        _words(page.content.decode(), slug) for page, slug in zip(pages, ("live", "nowhere"), strict=True)
+    ]
+    assert words[0] == words[1]
+    assert "The connection “…” does not exist, or it is outside your tenant access." in words[0]
+    path = reverse("changes:page", args=[uuid.uuid4()])
+    outside = "It may also be outside your tenant access."
+    assert outside in browser.get(path).content.decode()
+    assert outside not in client_of(agent).get(path).content.decode()
+
+
+def test_empty_pages_say_that_they_cover_only_the_tenants_within_reach(browser, lia, houses):
+    words = "the tenants that you have access to"
+    assert words in browser.get("/search/", {"q": houses[1].merchant.guid}).content.decode()
+    TenantScope.objects.update(tenant_guid="TE-GONE")
+    for path in ("/sandbox/tenants/", "/sandbox/merchants/"):
+        page = browser.get(path).content.decode()
+        assert words in page and "The API key’s tenant" not in page
 
 
 def _words(page, guid):
