@@ -23,6 +23,7 @@ from django.utils import timezone
 
 from portal.audit.keys import compute_digest, get_audit_keys, get_current_key_id
 from portal.audit.models import AccessSeal, Event
+from portal.audit.recording import ObjectRef
 from portal.audit.verification.chain import COMPARISONS
 from portal.core.health import WARNINGS, NotReadyError
 from portal.core.permissions import PERMISSIONS
@@ -137,6 +138,20 @@ def accept_rows(person: User) -> list[str]:
     seal, parts = AccessSeal.objects.filter(pk=subject).first(), _compute_parts([subject])[subject]
     _store_seal(subject, parts)
     return _find_differences(seal, parts)
+
+
+def accept_deletion(subject: str) -> ObjectRef | None:
+    """Remove the seal of a row that was deleted in the database. Return what it was, None for anything else.
+
+    `subject` is spelled as find_disagreements() lists it: "person:12".
+    """
+    seal = AccessSeal.objects.filter(pk=subject).exclude(pk=PENDING).first()
+    if seal is None or subject in _compute_parts([subject]):
+        return None
+    seal.delete()
+    kind, _, number = subject.partition(":")
+    events = Event.objects.filter(object_kind=kind, object_guid=number).order_by("-sequence")
+    return ObjectRef(kind, number, events.values_list("object_name", flat=True).first() or subject)
 
 
 def _before(sender: type[Model], instance: Any, **signal: Any) -> None:

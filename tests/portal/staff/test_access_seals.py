@@ -146,6 +146,32 @@ def test_a_later_change_by_the_portal_vouches_for_nothing(ana, admin):
     assert find_disagreements() == [] and Event.objects.first().action == "staff.rights_accepted"
 
 
+def test_the_deletion_of_a_row_is_accepted_by_its_number_and_recorded(ana, admin):
+    role = create_role(by=admin, origin=SYSTEM, name="Reader", rights=["merchant.view"])
+    subjects = [f"person:{ana.pk}", f"role:{role.pk}"]
+    for subject in subjects:
+        with pytest.raises(CommandError, match="There is no person with this username"):
+            call_command("access_seal", accept=subject, reason="it is still there")
+    # What a direct edit does: no signal is sent.
+    User.groups.through.objects.filter(user=ana)._raw_delete("default")
+    User.objects.filter(pk=ana.pk)._raw_delete("default")
+    Group.permissions.through.objects.filter(group=role)._raw_delete("default")
+    Group.objects.filter(pk=role.pk)._raw_delete("default")
+    assert find_disagreements() == [f"{subject} was deleted" for subject in subjects]
+    for subject, name in zip(subjects, ("ana", "Reader"), strict=True):
+        with pytest.raises(CommandError, match="reason"):
+            call_command("access_seal", accept=subject)
+        call_command("access_seal", accept=subject, reason="a duplicate, removed by us")
+        event = Event.objects.order_by("-sequence").first()
+        assert (event.action, event.object_name) == ("staff.rights_accepted", name)
+        assert f"{event.object_kind}:{event.object_guid}" == subject
+        assert event.message == "row deleted in the database"
+    assert find_disagreements() == []
+    for subject in (*subjects, "pending", "nobody"):
+        with pytest.raises(CommandError, match="There is no person with this username"):
+            call_command("access_seal", accept=subject, reason="again")
+
+
 def test_an_older_copy_that_is_put_back_with_its_seal_is_reported(ana, admin, monkeypatch):
     rows = AccessSeal.objects.get(pk=f"person:{ana.pk}"), Group.objects.get(name="Support agent")
     old = AccessSeal.objects.filter(pk=rows[0].pk).values().get()

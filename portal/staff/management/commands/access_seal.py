@@ -8,7 +8,7 @@ from django.db import transaction
 
 from portal.audit.base_command import AuditCommand
 from portal.audit.recording import origin_system, record_event
-from portal.staff.access_seals import accept_rows, find_disagreements
+from portal.staff.access_seals import accept_deletion, accept_rows, find_disagreements
 from portal.staff.identity import person_ref
 from portal.staff.models import User
 
@@ -24,7 +24,9 @@ class Command(AuditCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Whom to accept, and why."""
         parser.add_argument(
-            "--accept", metavar="USERNAME", help="accept what is stored about this person, by username"
+            "--accept",
+            metavar="USERNAME",
+            help="accept what is stored about this person, or the deletion that is listed as person:NUMBER",
         )
         parser.add_argument("--reason", default="", help="the reason; required with --accept, and recorded")
 
@@ -42,13 +44,19 @@ class Command(AuditCommand):
             raise CommandError("Give a reason with --reason. It is recorded.")
         with transaction.atomic():
             person = User.objects.filter(username=username).first()
-            if person is None:
-                raise CommandError("There is no person with this username.")
-            parts = ", ".join(accept_rows(person)) or "nothing was changed"
+            subject = person_ref(person) if person else accept_deletion(username)
+            if subject is None:
+                raise CommandError(
+                    "There is no person with this username. "
+                    "For a deleted person or role, enter what the list shows, such as person:12."
+                )
+            parts = "row deleted in the database"
+            if person:
+                parts = ", ".join(accept_rows(person)) or "nothing was changed"
             record_event(
                 action="staff.rights_accepted",
                 origin=origin_system("manage.py access_seal"),
-                object=person_ref(person),
+                object=subject,
                 reason=reason,
                 message=parts,
             )
