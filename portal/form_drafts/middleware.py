@@ -5,7 +5,7 @@ from collections.abc import Callable
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 
-from portal.form_drafts.services import TOKEN, close_draft, save_posted
+from portal.form_drafts.services import TOKEN, close_draft, is_autosave, save_posted
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -22,18 +22,15 @@ class FormDraftMiddleware:
         # What was not read as a form is not read now: it may be what was refused.
         if request.method != "POST" or not hasattr(request, "_post") or TOKEN not in request.POST:
             return response
+        if is_autosave(request):
+            return response
         if response.status_code >= 400:
             # A view that knows what became of the form has saved it already. After a failure the portal may
             # have sent it.
             save_posted(request, uncertain=response.status_code >= 500)
-        elif not hasattr(request, "_saved_draft") and not _is_autosave(request):
+        elif not hasattr(request, "_saved_draft"):
             try:
                 close_draft(request)
             except DatabaseError:
                 return response
         return response
-
-
-def _is_autosave(request: HttpRequest) -> bool:
-    match = request.resolver_match
-    return match is not None and match.namespace == "form_drafts"

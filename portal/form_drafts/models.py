@@ -1,4 +1,7 @@
-"""FormDraft: a form that was typed and not sent, sealed, of one person and one address."""
+"""FormDraft: a form that was typed and not sent, sealed, of one person and one address.
+
+ClosedForm: a form that was sent.
+"""
 
 import uuid
 
@@ -36,3 +39,19 @@ class FormDraft(models.Model):
     def context(self, column: str) -> str:
         """Return what an encrypted column is bound to, so that no other row or user can decrypt it."""
         return f"form-draft:{self.pk}:{self.user_id}:{column}"
+
+
+class ClosedForm(models.Model):
+    """A form that was accepted or may have been sent: an autosave with its token's `nonce` saves nothing."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="closed_forms")
+    nonce = models.CharField(max_length=32)
+    closed_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        """One row for each form that was shown."""
+
+        constraints = [models.UniqueConstraint(fields=["user", "nonce"], name="form_closed_once")]
+
+    def __str__(self) -> str:
+        return f"closed form {self.pk}"

@@ -20,8 +20,9 @@ from django.core import signing
 from django.db import DatabaseError, transaction
 from django.http import HttpRequest, QueryDict
 from django.utils import timezone
+from django.utils.crypto import get_random_string
 
-from portal.form_drafts.models import FormDraft
+from portal.form_drafts.models import ClosedForm, FormDraft
 from provisioning import encryption
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ MOST_DRAFTS = 20
 MOST_CHARACTERS = 300_000
 # Nobody is signed in while these are saved, so they are few.
 MOST_SIGNED_OUT_SAVES = 20
+NONCE_LENGTH = 22
 TOKEN, DRAFT, WAIVED, TYPED_SECRETS = "draft_token", "draft", "leave_secret", "draft_secrets"
 _SALT = "portal.form_drafts"
 # Belong to one page or one submission; a draft gets new ones.
@@ -43,12 +45,16 @@ _secret_texts: dict[str, Callable[[str], bool]] = {}
 
 @dataclass(frozen=True, slots=True)
 class FormToken:
-    """The content of a form's token: its user, address, title and the names of its secret fields."""
+    """The content of a form's token: its user, address, title and the names of its secret fields.
+
+    `nonce` is different each time a form is shown; a form without one never counts as closed.
+    """
 
     user_id: int
     path: str
     title: str
     secrets: list[str]
+    nonce: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,8 @@ def form_path(request: HttpRequest) -> str:
 
 def issue_token(user_id: Any, path: str, title: str, secrets: Iterable[str]) -> str:
     """Return the token for the form at `path`, for one user."""
-    return signing.dumps([user_id, path, title[:200], sorted(secrets)], salt=_SALT)
+    content = [user_id, path, title[:200], sorted(secrets), get_random_string(NONCE_LENGTH)]
+    return signing.dumps(content, salt=_SALT)
 
 
 def read_token(text: str) -> FormToken | None:
@@ -122,16 +129,25 @@ def save_posted(
         if token is not None:
             posted = request.POST if data is None else data
             request._saved_draft = _saved(  # type: ignore[attr-defined]
-                request, token, posted, with_secrets=True, uncertain=uncertain
+                request, token, posted, with_secrets=not is_autosave(request), uncertain=uncertain
             )
     saved: OpenDraft | None = request._saved_draft  # type: ignore[attr-defined]
     return saved
 
 
 def autosave(request: HttpRequest) -> OpenDraft | None:
-    """Keep what a page sends while the user types: no secrets, only which of them were typed."""
+    """Keep what a page sends while the user types: no secrets, only which of them were typed.
+
+    None for a form that was accepted, or may have been sent, in between: an autosave can arrive late.
+    """
     token = posted_token(request)
     return _saved(request, token, request.POST, with_secrets=False) if token else None
+
+
+def is_autosave(request: HttpRequest) -> bool:
+    """Return whether the request saves or discards a draft, and sends no form."""
+    match = request.resolver_match
+    return match is not None and match.namespace == "form_drafts"
 
 
 def posted_token(request: HttpRequest) -> FormToken | None:
@@ -180,15 +196,22 @@ def discard_draft(user_id: Any, draft_id: uuid.UUID) -> str:
 
 
 def close_draft(request: HttpRequest) -> None:
-    """Delete the draft of a form that was taken."""
+    """Delete the draft of a form that was accepted; later autosaves of the form save nothing."""
     token = posted_token(request)
-    if token is not None:
+    if token is None:
+        return
+    with transaction.atomic():
+        # An autosave at the same time takes the same lock: it ends before, or finds the form closed.
+        get_user_model().objects.select_for_update().filter(pk=token.user_id).first()
+        _record_closed(token)
         FormDraft.objects.filter(user_id=token.user_id, path=token.path).delete()
 
 
 def remove_expired() -> None:
-    """Delete drafts after a day, and their secrets after some minutes."""
+    """Delete drafts after a day, their secrets after some minutes, closed forms once their tokens expired."""
     now = timezone.now()
+    token_age = timedelta(seconds=settings.SESSION_COOKIE_AGE)
+    ClosedForm.objects.filter(closed_at__lte=now - token_age).delete()
     FormDraft.objects.filter(updated_at__lte=now - KEPT_FOR).delete()
     late = FormDraft.objects.filter(secrets_until__lte=now).exclude(sealed_secrets="")
     late.update(sealed_secrets="")
@@ -232,7 +255,7 @@ def _saved(
 def _store(
     token: FormToken, posted: QueryDict, *, with_secrets: bool, signed_in: bool, uncertain: bool
 ) -> OpenDraft | None:
-    """Write the row of this person and form. None if it is too large, or nobody may write it."""
+    """Write the row of this person and form. None if it is too large, closed, or nobody may write it."""
     plain, secret = _split(posted, token.secrets)
     if len(token.path) > 1000 or len(json.dumps([plain, secret])) > MOST_CHARACTERS:
         return None
@@ -242,6 +265,10 @@ def _store(
         person = get_user_model().objects.select_for_update().filter(pk=token.user_id, is_active=True).first()
         if person is None:
             return None
+        if not with_secrets and ClosedForm.objects.filter(user=person, nonce=token.nonce).exists():
+            return None
+        if uncertain:
+            _record_closed(token)
         row, _ = FormDraft.objects.get_or_create(
             user_id=token.user_id, path=token.path, defaults={"updated_at": now}
         )
@@ -274,6 +301,13 @@ def _store(
         old = FormDraft.objects.filter(user_id=token.user_id).order_by("-updated_at")[MOST_DRAFTS:]
         FormDraft.objects.filter(pk__in=list(old.values_list("pk", flat=True))).delete()
     return _opened(row)
+
+
+def _record_closed(token: FormToken) -> None:
+    if token.nonce:
+        ClosedForm.objects.get_or_create(
+            user_id=token.user_id, nonce=token.nonce, defaults={"closed_at": timezone.now()}
+        )
 
 
 def _split(posted: QueryDict, secrets: list[str]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
