@@ -17,7 +17,7 @@ class ChangesConfig(AppConfig):
     name = "portal.changes"
 
     def ready(self) -> None:
-        """Register the card, the encrypted fields, the warnings and the periodic tasks.
+        """Register the card, the encrypted fields, the warnings, the drafts' check and the periodic tasks.
 
         An interrupted change gets an unknown outcome within a minute: CHANGE_INTERRUPTED_AFTER and 10 s.
         """
@@ -26,10 +26,13 @@ class ChangesConfig(AppConfig):
         from portal.changes.health import register_checks
         from portal.changes.models import Change
         from portal.changes.outcomes import record_spooled_outcomes_soon
+        from portal.changes.permissions import may_open_form
         from portal.changes.stale_changes import settle_stale_changes
+        from portal.form_drafts.services import PAGE_CHECKS
 
         register_home_card()
         register_checks()
+        PAGE_CHECKS.register("changes and entities", may_open_form)
         register_housekeeping(settle_stale_changes, every=timedelta(seconds=10))
         request_started.connect(record_spooled_outcomes_soon, dispatch_uid="portal.changes.outcomes")
         columns = {"sealed_payload": payload_context, "sealed_secrets": secrets_context}

@@ -11,8 +11,10 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
+from django.http import QueryDict
+from django.urls import ResolverMatch
 
-from portal.changes.models import Change
+from portal.changes.models import Change, State
 from portal.core.errors import HiddenNotFound
 from portal.core.permissions import describe_permission
 from portal.directory.services import find_visible_guids, refresh_list
@@ -73,6 +75,29 @@ def authorise_draft(*, user: User, change: Change, payload: Mapping[str, Any]) -
         visible = find_visible_guids(user=user, connection=change.connection, guids=wanted)
     if wanted - visible:
         raise PermissionDenied(BEYOND)
+
+
+def may_open_form(user: Person, match: ResolverMatch, query: QueryDict) -> bool:
+    """Return whether a page has a form for this user: it is of a change or an entity that the user may see.
+
+    `match` and `query` are those of the page's address. Other pages are open as far as this check knows.
+    """
+    if match.namespace == "changes" and "pk" in match.kwargs:
+        change = visible_changes(user).filter(pk=match.kwargs["pk"]).first()
+        if change is None or not user.has_perm(change.spec.permission):
+            return False
+        if change.state == State.PREPARED:
+            return bool(change.actor_id == user.pk)
+        closable = change.state in (State.UNKNOWN, State.NOT_FOUND)
+        return closable or (change.state == State.ACCEPTED and bool(change.inquiry))
+    connection = match.kwargs.get("connection")
+    access = get_tenant_access(user)
+    if connection is None or access.everywhere:
+        return True
+    guids = {guid for guid in (match.kwargs.get("guid"), query.get("tenant")) if guid}
+    return access.has_connection(connection) and guids == find_visible_guids(
+        user=user, connection=connection, guids=guids
+    )
 
 
 def _find_references(value: Any, names: Collection[str]) -> Iterator[str]:

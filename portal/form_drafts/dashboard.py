@@ -11,7 +11,7 @@ from portal.form_drafts.services import list_drafts
 
 def unsent_forms(request: HttpRequest) -> Mapping[str, Any] | None:
     """`drafts`: what the person typed and did not send; None without any."""
-    drafts = list_drafts(request.user.pk)
+    drafts = list_drafts(request.user)
     return {"drafts": drafts} if drafts else None
 
 

@@ -19,9 +19,13 @@ from django.contrib.auth import get_user_model
 from django.core import signing
 from django.db import DatabaseError, transaction
 from django.http import HttpRequest, QueryDict
+from django.urls import Resolver404, ResolverMatch, resolve
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
+from portal.core.permissions import PERMISSIONS
+from portal.core.registry import Registry
+from portal.core.view_access import PUBLIC, SIGNED_IN, get_access
 from portal.form_drafts.models import ClosedForm, FormDraft
 from provisioning import encryption
 
@@ -39,6 +43,8 @@ _SALT = "portal.form_drafts"
 # Belong to one page or one submission; a draft gets new ones.
 _NOT_KEPT = {"csrfmiddlewaretoken", "submission", "again", TOKEN, DRAFT, WAIVED, TYPED_SECRETS}
 _NOT_IN_PATH = {DRAFT, "change"}
+# Each returns whether the page of a form is open to a user; given the user, the page's address and its query.
+PAGE_CHECKS: Registry[Callable[[Any, ResolverMatch, QueryDict], bool]] = Registry("checks of forms' pages")
 # Field name → whether a text typed into it has to be treated as a secret.
 _secret_texts: dict[str, Callable[[str], bool]] = {}
 
@@ -180,10 +186,26 @@ def drafts_of(user_id: Any) -> Any:
     return FormDraft.objects.filter(user_id=user_id, updated_at__gt=timezone.now() - KEPT_FOR)
 
 
-def list_drafts(user_id: Any) -> list[OpenDraft]:
-    """Return the drafts of a user, newest first."""
-    found = [_opened(row) for row in drafts_of(user_id)[:MOST_DRAFTS]]
+def list_drafts(user: Any) -> list[OpenDraft]:
+    """Return the drafts of a user whose pages are still open to them, newest first.
+
+    The title of a draft may name an entity, which the user may have lost access to.
+    """
+    found = [_opened(row) for row in drafts_of(user.pk)[:MOST_DRAFTS] if _may_open(user, row.path)]
     return [draft for draft in found if draft]
+
+
+def _may_open(user: Any, path: str) -> bool:
+    """Return whether the page of a form still shows the form to this user."""
+    try:
+        match = resolve(urlsplit(path).path)
+    except Resolver404:
+        return False
+    needed = get_access(match.func)
+    if needed not in (PUBLIC, SIGNED_IN) and not (needed in PERMISSIONS and user.has_perm(str(needed))):
+        return False
+    query = QueryDict(urlsplit(path).query)
+    return all(is_open(user, match, query) for is_open in PAGE_CHECKS.values())
 
 
 def discard_draft(user_id: Any, draft_id: uuid.UUID) -> str:

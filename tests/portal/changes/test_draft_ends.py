@@ -6,8 +6,12 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from portal.directory.models import IndexedEntity
+from portal.directory.services import refresh_list
 from portal.form_drafts.models import ClosedForm, FormDraft
 from portal.form_drafts.services import remove_expired
+from portal.staff.models import TenantScope
+from tests.portal.changes.conftest import merchant_made
 from tests.portal.changes.test_form_drafts import TYPED, typed_into
 
 
@@ -63,3 +67,28 @@ def test_closed_forms_are_remembered_while_their_tokens_are_valid(browser, conne
     ClosedForm.objects.update(closed_at=timezone.now() - timedelta(seconds=settings.SESSION_COOKIE_AGE))
     remove_expired()
     assert not ClosedForm.objects.exists()
+
+
+@pytest.mark.parametrize("lost", ["tenant", "permission"])
+def test_home_offers_only_drafts_whose_page_is_open(browser, agent, merchant, lost):
+    refresh_list(connection="sandbox", kind="tenant")
+    tenants = IndexedEntity.objects.filter(kind="tenant").exclude(guid=merchant.parent)
+    other = merchant_made(tenants.first().guid)
+    for each in (merchant, other):
+        edit = f"/sandbox/merchants/{each.guid}/edit/"
+        typed = {"name": each.name, "homepage": "https://limit.example", "timezone": "UTC"}
+        review = browser.post(edit, typed_into(browser.get(edit), **typed))["Location"]
+        pages = [edit, f"/sandbox/merchants/new/?tenant={each.parent}", review]
+        pages += [f"/sandbox/merchants/{each.guid}/{page}/" for page in ("disable", "connectors/new")]
+        for page in pages:
+            saved = browser.post("/drafts/save/", typed_into(browser.get(page), reason="x", name="y"))
+            assert saved.status_code == 200, page
+    assert browser.get("/").content.decode().count(">Continue<") == 10
+    if lost == "tenant":
+        type(agent).objects.filter(pk=agent.pk).update(is_limited=True)
+        TenantScope.objects.create(user=agent, connection="sandbox", tenant_guid=merchant.parent)
+    else:
+        agent.groups.clear()
+    home = browser.get("/").content.decode()
+    assert home.count(">Continue<") == (5 if lost == "tenant" else 0)
+    assert other.name not in home and (merchant.name in home) == (lost == "tenant")
