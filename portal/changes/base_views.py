@@ -30,7 +30,14 @@ from portal.core.views import PortalView
 from portal.directory.models import IndexedEntity
 from portal.directory.services import get_parents
 from portal.form_drafts.forms import note_secrets, require_secrets, secret_names
-from portal.form_drafts.services import KeptSecrets, OpenDraft, fill_secrets, open_draft, save_posted
+from portal.form_drafts.services import (
+    KeptSecrets,
+    OpenDraft,
+    draft_at,
+    fill_secrets,
+    open_draft,
+    save_posted,
+)
 from provisioning.gateway.error_codes import describe_refusal, get_read_advice
 from provisioning.gateway.errors import EntityNotFound, NotAuthorised, ProvisioningError
 from provisioning.operations import Operation, get_operation
@@ -199,6 +206,12 @@ class WriteView(GatewayView):
         if form is None:
             return workflow.FormState(path)
         return workflow.FormState(path, get_form_data(form), get_labels(form))
+
+    def review_url(self, change: Change) -> str:
+        """Return the address of a change, filled in with the reason typed at the review that it replaces."""
+        url = change_url(change)
+        draft = draft_at(self.request.user.pk, url)
+        return draft.url if draft else url
 
     def get_resumed_change(self) -> Change | None:
         """Return the author's own change of this form, named in `?change=`, in the form or in its draft.

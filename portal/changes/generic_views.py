@@ -159,7 +159,7 @@ class EntityCreateView(WriteView):
         if change.state == State.REFUSED:
             show_refusal(form, change)
             return self.form_page(parent, form, status=422, change=change)
-        return redirect(change_url(change))
+        return redirect(self.review_url(change))
 
     def duplicate_page(self, parent: IndexedEntity, form: PayloadForm, stop: DuplicateChange) -> HttpResponse:
         """Show the form as typed, the outcome of the one sent before, and a box to tick."""
@@ -237,7 +237,7 @@ class UpdateView(WriteView):
             form_state=self.form_state(form),
             replaces=self.get_resumed_change(),
         )
-        return redirect(change_url(change))
+        return redirect(self.review_url(change))
 
 
 class EntityEditView(UpdateView):

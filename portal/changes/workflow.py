@@ -7,11 +7,13 @@ portal.changes.reconciliation.
 
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
+from django.urls import reverse
 from django.utils import timezone
 
 from portal.audit.recording import Origin
@@ -28,6 +30,7 @@ from portal.changes.reconciliation import check_change
 from portal.changes.review_rows import build_rows
 from portal.changes.stale_changes import settle_stale_changes
 from portal.core.text import database_safe
+from portal.form_drafts.services import close_drafts, move_draft
 from portal.staff.models import User
 from provisioning import service
 from provisioning.encryption import KeyringError
@@ -189,6 +192,10 @@ def send_change(
             execution.carry_out_change(change=change, payload=payload, origin=origin)
     if change.is_recorded:
         change.refresh_from_db()
+        if change.state != State.PREPARED:
+            # The outcome is recorded. Home does not offer a draft that could not be deleted.
+            with suppress(DatabaseError):
+                close_drafts(_get_review_path(change))
     return change
 
 
@@ -341,7 +348,7 @@ def _write_draft(attempt: Attempt, origin: Origin, replaces: Change | None = Non
             "change.prepared", change, origin, before=get_old_values(change), after=change.changed_values
         )
         if replaces and _get_form_key(replaces) == _get_form_key(change):
-            _discard_draft(replaces, origin)
+            _discard_draft(replaces, origin, successor=change)
     return change
 
 
@@ -355,12 +362,24 @@ def _insert_change(change: Change) -> Change | None:
     return None
 
 
-def _discard_draft(change: Change, origin: Origin) -> None:
-    """Discard a change that is still unsent, inside the caller's transaction."""
+def _discard_draft(change: Change, origin: Origin, *, successor: Change | None = None) -> None:
+    """Discard a change that is still unsent, inside the caller's transaction.
+
+    The reason typed at its review, but not the confirmation, is offered at the review of its `successor`.
+    """
     drafts = Change.objects.filter(pk=change.pk, state=State.PREPARED)
     discarded = drafts.update(state=State.CANCELLED, finished_at=timezone.now(), sealed_payload="")
     if discarded:
         record_change_event("change.cancelled", change, origin, outcome=State.CANCELLED.value)
+        path = _get_review_path(change)
+        if successor:
+            review = _get_review_path(successor)
+            move_draft(change.actor_id, path, review, title=successor.title, names=["reason"])
+        close_drafts(path)
+
+
+def _get_review_path(change: Change) -> str:
+    return reverse("changes:page", args=[change.pk])
 
 
 def _get_form_key(change: Change) -> tuple[Any, ...]:

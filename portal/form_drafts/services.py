@@ -144,7 +144,8 @@ def save_posted(
 def autosave(request: HttpRequest) -> OpenDraft | None:
     """Keep what a page sends while the user types: no secrets, only which of them were typed.
 
-    None for a form that was accepted, or may have been sent, in between: an autosave can arrive late.
+    None for a form that was accepted, or may have been sent, in between: an autosave can arrive late. None if
+    the form's page is no longer open to the user.
     """
     token = posted_token(request)
     return _saved(request, token, request.POST, with_secrets=False) if token else None
@@ -177,7 +178,12 @@ def open_draft(request: HttpRequest) -> OpenDraft | None:
 
 def draft_for(request: HttpRequest) -> OpenDraft | None:
     """Return the draft to offer on the form's page."""
-    row = drafts_of(request.user.pk).filter(path=form_path(request)).first()
+    return draft_at(request.user.pk, form_path(request))
+
+
+def draft_at(user_id: Any, path: str) -> OpenDraft | None:
+    """Return the user's draft of the form at an address."""
+    row = drafts_of(user_id).filter(path=path).first()
     return _opened(row) if row else None
 
 
@@ -227,6 +233,25 @@ def close_draft(request: HttpRequest) -> None:
         get_user_model().objects.select_for_update().filter(pk=token.user_id).first()
         _record_closed(token)
         FormDraft.objects.filter(user_id=token.user_id, path=token.path).delete()
+
+
+def close_drafts(path: str) -> None:
+    """Delete the drafts of the form at an address, of all users: the form is gone."""
+    FormDraft.objects.filter(path=path).delete()
+
+
+def move_draft(user_id: Any, path: str, to: str, *, title: str, names: Iterable[str]) -> None:
+    """Offer what a user typed into the fields `names` of one form in another form, which has no draft yet."""
+    row = drafts_of(user_id).filter(path=path).first()
+    draft = _opened(row) if row else None
+    if row is None or draft is None:
+        return
+    fields = {name: draft.fields.getlist(name) for name in names if draft.fields.get(name)}
+    if fields:
+        content = {"title": title, "fields": fields, "secrets": [], "uncertain": draft.uncertain}
+        row.path, row.sealed_secrets = to, ""
+        row.sealed_fields = encryption.seal(json.dumps(content), context=row.context("sealed_fields"))
+        row.save()
 
 
 def remove_expired() -> None:
@@ -287,7 +312,8 @@ def _store(
         person = get_user_model().objects.select_for_update().filter(pk=token.user_id, is_active=True).first()
         if person is None:
             return None
-        if not with_secrets and ClosedForm.objects.filter(user=person, nonce=token.nonce).exists():
+        closed = ClosedForm.objects.filter(user=person, nonce=token.nonce)
+        if not with_secrets and (closed.exists() or not _may_open(person, token.path)):
             return None
         if uncertain:
             _record_closed(token)

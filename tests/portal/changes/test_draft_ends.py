@@ -92,3 +92,38 @@ def test_home_offers_only_drafts_whose_page_is_open(browser, agent, merchant, lo
     home = browser.get("/").content.decode()
     assert home.count(">Continue<") == (5 if lost == "tenant" else 0)
     assert other.name not in home and (merchant.name in home) == (lost == "tenant")
+
+
+def reviewed(browser, merchant, address="", **typed):
+    """Prepare an edit of the merchant; return the address of its review."""
+    edit = address or f"/sandbox/merchants/{merchant.guid}/edit/"
+    form = {"name": merchant.name, "homepage": "https://shop.example", "timezone": "UTC"}
+    answer = browser.post(edit, typed_into(browser.get(edit), **form | typed))
+    assert answer.status_code == 302, answer.content.decode()
+    return answer["Location"]
+
+
+def test_a_reason_typed_before_going_back_to_edit_is_in_the_new_review(browser, merchant):
+    old = reviewed(browser, merchant, city="Linz")
+    typed = {"reason": "Ticket 88", "confirmation": "typed for the old values"}
+    browser.post("/drafts/save/", typed_into(browser.get(old), **typed))
+    back = f"/sandbox/merchants/{merchant.guid}/edit/?change={old.split('/')[2]}"
+    new = reviewed(browser, merchant, back, city="Wels", change=old.split("/")[2])
+    page = browser.get(new).content.decode()
+    assert "Ticket 88" in page and "Nothing was sent" in page and "for the old values" not in page
+    draft = FormDraft.objects.get()
+    home = browser.get("/").content.decode()
+    assert home.count(">Continue<") == 1 and draft.path == new.partition("?")[0] and old not in home
+    browser.post(f"{draft.path}send/", typed_into(browser.get(new), reason="Ticket 88"))
+    assert not FormDraft.objects.exists()
+
+
+@pytest.mark.parametrize("end", ["cancel", "send"])
+def test_a_change_that_ends_elsewhere_closes_the_drafts_of_its_review(browser, merchant, end):
+    review = reviewed(browser, merchant, city="Linz")
+    typed = typed_into(browser.get(review), reason="Ticket 88")
+    browser.post("/drafts/save/", typed)
+    browser.post(f"{review}{end}/", {"reason": "From another tab"})
+    assert "Unsaved drafts" not in browser.get("/").content.decode()
+    assert not FormDraft.objects.exists()
+    assert browser.post("/drafts/save/", typed).status_code == 409
