@@ -174,9 +174,9 @@ def test_a_preview_shows_the_exact_request_with_secrets_masked(connection, gatew
 
 
 def test_reads_and_writes_are_not_mistaken_for_each_other(connection):
-    with pytest.raises(ValueError, match="reads"):
+    with pytest.raises(ValueError, match="not a write"):
         service.perform("merchant.list", connection="sandbox", target="TE-1", payload={})
-    with pytest.raises(ValueError, match="writes"):
+    with pytest.raises(ValueError, match="is a write"):
         service.read_document("merchant.create", connection="sandbox", target="TE-1")
     with pytest.raises(KeyError):
         service.perform("merchant.destroy", connection="sandbox", target="TE-1", payload={})
