@@ -35,7 +35,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory, openid: Provider) -> Iterator
     """What `make run` starts, on ports and in a folder of its own."""
     if not chromium_path():
         pytest.skip(INSTRUCTION)
-    settings = {"PORTAL_DEMO_PASSPHRASE": PASSPHRASE, "PORT": str(openid.portal_port), **openid.settings}
+    # A provider is configured, so the demo starts only if it is called one.
+    own = {"PORTAL_ENV": "demo", "PORTAL_DEMO_PASSPHRASE": PASSPHRASE, "PORT": str(openid.portal_port)}
+    settings = own | openid.settings
     started = demo_started(tmp_path_factory.mktemp("demo") / "var", **settings)
     yield started
     started.end()

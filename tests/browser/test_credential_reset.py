@@ -72,7 +72,7 @@ def test_an_admin_resets_the_key_while_an_agent_works(
     the_right_one_is_found(admin, agent, pair)
     each_worker_reads(demo)
     assert agent.open(EDIT) == 200
-    assert "does not accept" not in agent.text
+    assert "has rejected" not in agent.text
     going_back_is_tried(admin, gateway)
     assert agent.open(EDIT) == 200
 
@@ -85,7 +85,7 @@ def everybody_is_told(admin: Tab, agent: Tab) -> None:
     assert agent.open("/sandbox/merchants/") == 200
     agent.check()
     admin.open("/")
-    assert "Sandbox does not accept the stored API key" in admin.text
+    assert "Sandbox has rejected the stored API key" in admin.text
     admin.check()
     admin.open(PAGE)
     assert "The gateway has rejected version" in admin.text
@@ -99,7 +99,7 @@ def the_right_one_is_found(admin: Tab, agent: Tab, pair: tuple[str, str]) -> Non
     enter(admin, pair)
     assert agent.open(EDIT) == 503
     admin.open("/")
-    admin.follow("go on with the reset of Sandbox")
+    admin.follow("continue the reset of Sandbox")
     admin.page.get_by_role("button", name="Activate version").click()
     admin.page.get_by_text("is now active").wait_for()
     admin.check()
@@ -118,7 +118,7 @@ def going_back_is_tried(admin: Tab, gateway: Tab) -> None:
     admin.page.get_by_role("link", name="Revoke version").click()
     admin.check()
     admin.page.get_by_role("button", name="Revoke version").click()
-    admin.page.get_by_text("its value is deleted").wait_for()
+    admin.page.get_by_text("Its value was deleted").wait_for()
     assert back.count() == 0
     admin.check()
 
@@ -137,7 +137,7 @@ def each_worker_reads(demo: Demo) -> None:
         finally:
             for pid in others:
                 os.kill(pid, signal.SIGCONT)
-        assert "does not accept" not in page and "could not be read" not in page
+        assert "has rejected" not in page and "could not be read" not in page
 
 
 def read_alone(session: requests.Session, address: str) -> str:
