@@ -55,7 +55,7 @@ def test_a_401_in_daily_work_is_told_once_to_everybody_who_has_to_know(
     client_of(admin).post(f"{PAGE}reset/", pair)
     client_of(admin).post(f"{PAGE}2/activate/")
     recovered = browser.post("/staging/tenants/", follow=True).content.decode()
-    assert "does not accept" not in recovered
+    assert "has rejected" not in recovered
     assert len(mail.outbox) == 1
 
 
