@@ -1,7 +1,4 @@
-"""FormDraft: a form that was typed and not sent, sealed, of one person and one address.
-
-ClosedForm: a form that was sent.
-"""
+"""FormDraft: an unsent form of one user at one address, encrypted. ClosedForm: a form that was sent."""
 
 import uuid
 
@@ -49,7 +46,7 @@ class ClosedForm(models.Model):
     closed_at = models.DateTimeField(db_index=True)
 
     class Meta:
-        """One row for each form that was shown."""
+        """A form is closed once."""
 
         constraints = [models.UniqueConstraint(fields=["user", "nonce"], name="form_closed_once")]
 
