@@ -85,7 +85,8 @@ def test_the_warning_itself_does_not_keep_the_session_alive(tab_of: Callable[...
     with tab.page.expect_response(SAVE):
         tab.field("username").press_sequentially(".again")
         tab.page.clock.run_for(3_000)
-    tab.page.wait_for_function("Date.now() - localStorage.getItem('portal-seen') < 3000")
+    while not tab.page.evaluate("Date.now() - localStorage.getItem('portal-seen') < 3000"):
+        tab.page.wait_for_timeout(50)  # the answer is noted a moment after it arrives
     before = seen_at(tab.page)
     tab.page.clock.run_for(12 * MINUTE)
     with tab.page.expect_response(SAVE) as answer:

@@ -7,6 +7,7 @@ from portal.directory.models import IndexedEntity, ListSync
 from portal.directory.services import refresh_list_if_stale
 from portal.tasks.models import TaskRun, Worker
 from portal.tasks.runner import attempt
+from tests.gateway import gateway_started
 from tests.portal.directory.conftest import away, made
 
 WORDS_OF_NONE = (
@@ -16,6 +17,14 @@ WORDS_OF_NONE = (
     "Nothing matches",
     "Nothing is known",
 )
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    """A gateway of its own: other tests make more merchants than one page reads at once."""
+    started = gateway_started(tmp_path_factory.mktemp("gateway"))
+    yield started
+    started.stop()
 
 
 @pytest.fixture
