@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from portal.directory.list_sync import refresh_list
@@ -52,10 +52,13 @@ def enqueue_reading(
 ) -> bool:
     """Have a worker read the missing lists of a connection; with `kind`, read all lists of that kind again.
 
-    Return whether a worker is running. While a reading is under way, a second one is not enqueued.
+    Return whether a worker is running. While a reading is under way, a second one is not enqueued: it would
+    only take turns with the first one, and delay other background work. `turn` above 0 continues a reading.
     """
     if not is_worker_running():
         return False
+    if turn == 0 and _open_readings(_key(connection, kind, parent)).exists():
+        return True
     before = before or (timezone.now().isoformat() if kind else "")
     arguments = {"connection": connection, "kind": kind, "parent": parent, "before": before, "turn": turn}
     key = f"{_key(connection, kind, parent)}:{turn}"
@@ -78,12 +81,17 @@ def enqueue_large_lists(*, connection: str) -> None:
         enqueue_reading(connection=connection, kind=kind, parent=parent)
 
 
-def get_reading_progress(*, connection: str, kind: str, parent: str = "") -> TaskRun | None:
-    """Return the reading of these lists that is under way, with `done` and `total`; None if there is none."""
-    wanted = Q()
-    for start in {_key(connection, kind, parent), _key(connection, kind, ""), _key(connection, "", "")}:
-        wanted |= Q(key__startswith=f"{start}:")
-    return TaskRun.objects.filter(wanted, kind=KIND, state__in=OPEN).order_by("-key").first()
+def get_reading_progress(
+    *, connection: str, kind: str, parent: str = "", missing: bool = True
+) -> TaskRun | None:
+    """Return the reading of these lists that is under way, with `done` and `total`; None if there is none.
+
+    The reading of all missing lists of the connection counts only for lists that are `missing`.
+    """
+    keys = {_key(connection, kind, parent), _key(connection, kind, "")}
+    if missing:
+        keys.add(_key(connection, "", ""))
+    return _open_readings(*keys).order_by("-key").first()
 
 
 def read_lists(
@@ -114,6 +122,14 @@ def read_lists(
 
 def _key(connection: str, kind: str, parent: str) -> str:
     return f"directory:{connection}:{kind}:{parent}"[:200]
+
+
+def _open_readings(*keys: str) -> QuerySet[TaskRun]:
+    """Return the waiting and running turns of the readings with these keys."""
+    wanted = Q()
+    for key in keys:
+        wanted |= Q(key__startswith=f"{key}:")
+    return TaskRun.objects.filter(wanted, kind=KIND, state__in=OPEN)
 
 
 def _due_lists(

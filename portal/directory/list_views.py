@@ -192,7 +192,7 @@ class EntityListView(ConnectionMixin, PortalView):
         context = {
             "page": self.page(rows, q),
             "state": state,
-            "progress": self.progress() if under_way else None,
+            "progress": self.progress(state) if under_way else None,
             "q": q,
             "filters": filters,
             "sort": self.sort,
@@ -253,9 +253,11 @@ class EntityListView(ConnectionMixin, PortalView):
         lists = lists.filter(parent_guid=self.parent) if self.parent else lists
         return lists.exclude(size=ListSync.Size.ORDINARY).exists()
 
-    def progress(self) -> Any:
+    def progress(self, state: ListState) -> Any:
         """Return the background reading of this list that is under way, if any."""
-        return get_reading_progress(connection=self.connection, kind=self.kind, parent=self.parent)
+        return get_reading_progress(
+            connection=self.connection, kind=self.kind, parent=self.parent, missing=not state.complete
+        )
 
     def rows(self) -> QuerySet[IndexedEntity]:
         """Return the rows within the user's tenant access, before search and filters."""

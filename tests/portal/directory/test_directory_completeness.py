@@ -198,3 +198,27 @@ def test_a_list_beyond_the_size_limit_says_the_true_reason(browser, connection, 
     assert "Try again in a moment" not in text
     background.enqueue_missing_lists()
     assert not TaskRun.objects.filter(state="waiting").exists()
+
+
+def test_one_reading_of_missing_lists_is_under_way_at_a_time(connection, worker, monkeypatch):
+    monkeypatch.setattr(background, "TURN", -1.0)
+    background.enqueue_missing_lists()
+    attempt(str(TaskRun.objects.get().pk))  # its turn is over, so it enqueued the next one
+    waiting = TaskRun.objects.get(state="waiting")
+    assert waiting.arguments["turn"] == 1
+    background.enqueue_missing_lists()
+    assert background.enqueue_reading(connection="sandbox")
+    assert TaskRun.objects.get(state="waiting") == waiting
+
+
+def test_a_long_list_that_was_read_does_not_wait_for_other_lists(browser, connection, worker, monkeypatch):
+    monkeypatch.setattr("portal.directory.list_sync.PAGE_ROWS", 0)
+    address = f"/sandbox/merchants/?tenant={connection.tenant_guid}"
+    browser.get(address)
+    work()
+    assert browser.get(address).context["state"].large
+    ListSync.objects.filter(kind="connector").update(refreshed_at=None)
+    background.enqueue_missing_lists()
+    assert TaskRun.objects.filter(state="waiting").exists()
+    assert "Reading" not in browser.get(address).content.decode()
+    assert "Reading" in browser.get("/sandbox/connectors/").content.decode()
