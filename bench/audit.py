@@ -14,7 +14,6 @@ from urllib.parse import urlencode
 from bench.load import Browser, csrf_token, percentile
 from bench.stack import cpu_of
 from bench.trail_stack import TrailStack, seconds_in, trail_stack
-from portal import serving
 
 EVENTS = int(os.environ.get("BENCH_AUDIT_EVENTS", "1000000"))
 KEEP = os.environ.get("BENCH_AUDIT_KEEP", "")
@@ -32,9 +31,9 @@ def audit_measure() -> None:
                 print(f"Audit trail on {title}: SKIPPED, none answers\n")
                 continue
             stack.seed(EVENTS)
-            served = f"{serving.workers} × {serving.threads}"
             seeded = f"seeded in {stack.seeding:.0f} s" if stack.seeding else "kept from an earlier run"
-            print(f"Audit trail of {EVENTS:,} events on {title} ({seeded}), gunicorn {served}", flush=True)
+            served = f"gunicorn {stack.describe_server()}"
+            print(f"Audit trail of {EVENTS:,} events on {title} ({seeded}), {served}", flush=True)
             with stack.served() as browser:
                 _pages_measure(title, stack, browser)
                 _combined_measure(stack, browser)

@@ -66,6 +66,11 @@ class TrailStack:
         self.seeding = 0 if done.startswith("0 ") else time.perf_counter() - started
         self.manage("shell", "-v0", "-c", _PERSON.format(password=PASSWORD))
 
+    def describe_server(self) -> str:
+        """Return how gunicorn serves this stack: "processes × threads"."""
+        source = "from portal import serving; print(serving.workers, '×', serving.threads)"
+        return self._run("-c", source).strip()
+
     def worker_peak(self) -> int:
         """Return the peak memory of a gunicorn process, in MiB (VmHWM)."""
         return max(memory_of(self.folder, "VmHWM")) // 1024

@@ -1,4 +1,4 @@
-"""Django's own checks, under production settings, and migrations that match the models of both projects."""
+"""Django's own checks, under production settings, migrations that match the models, and starts without settings."""
 
 import os
 import subprocess
@@ -30,4 +30,11 @@ def test_the_gateways_migrations_match_its_models(tmp_path) -> None:
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "provisioning.sandbox.settings"}
     environment |= {"PORTAL_DATA_DIR": str(tmp_path), "PORTAL_ENV": "demo"}
     done = manage("makemigrations", "--check", "--dry-run", environment=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_bench_starts_without_settings(tmp_path) -> None:
+    names = {"PORTAL_DATA_DIR": str(tmp_path), "PORTAL_ENV_FILE": os.devnull, "PATH": os.environ["PATH"]}
+    command = [sys.executable, "-c", "import bench.__main__, bench.neighbours, bench.code_figures"]
+    done = subprocess.run(command, cwd=CHECKOUT, env=names, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
