@@ -1,4 +1,4 @@
-"""Django's own checks, under production settings, migrations that match the models, and starts without settings."""
+"""Django's own checks, under production settings; migrations that match the models; starts of the bench."""
 
 import os
 import subprocess
