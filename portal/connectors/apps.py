@@ -13,10 +13,13 @@ class ConnectorsConfig(AppConfig):
 
     def ready(self) -> None:
         """Have drafts keep settings like a secret if one of them is."""
+        from portal.connectors.columns import COLUMNS
         from portal.connectors.forms import holds_secret_settings
+        from portal.directory.list_views import LIST_COLUMNS
         from portal.form_drafts.services import register_secret_text
 
         register_secret_text("settings", holds_secret_settings)
+        LIST_COLUMNS.register("connector", COLUMNS)
         NAVIGATION.register(
             "connectors",
             NavItem("Connectors", "connectors:list", "route", Section.CONNECTION, "connector.view"),

@@ -14,12 +14,12 @@ from portal.changes.one_time_secrets import find_change_with_secrets
 from portal.connectors.detail import Profile
 from portal.connectors.forms import ConnectorCreateForm, ConnectorEditForm, ConnectorForm
 from portal.core.forms import PayloadForm
-from portal.core.text import query_param
+from portal.core.tables import Filter
 from portal.core.views import ConnectionMixin
 from portal.directory.detail import EntityDetailView, EntityOverview, EntityReading
 from portal.directory.list_views import MerchantChildrenListView
 from portal.directory.models import IndexedEntity
-from portal.directory.services import visible_entities
+from portal.directory.services import ListState, visible_entities
 from portal.staff.models import User
 from provisioning.entities import Entity
 
@@ -32,24 +32,21 @@ class ConnectorList(MerchantChildrenListView):
     access = "connector.view"
     kind = "connector"
     template_name = "connectors/list.html"
-    json_sorts = ("adapter", "apiKey")
+    table_label = "Connectors"
+    search_label = "Name, API key, adapter, GUID"
 
-    def rows(self) -> QuerySet[IndexedEntity]:
-        """Return the rows, of one mode if the address asks for it. Without testMode a connector is live."""
-        rows, wanted = super().rows(), query_param(self.request.GET, "mode")
-        tested = rows.filter(fields__config__testMode=True)
+    def filters(self, state: ListState) -> list[Filter]:
+        """Return filters by status and by mode."""
+        return [*super().filters(state), self.choice("mode", "Mode", MODES)]
+
+    def filter_rows(self, rows: QuerySet[IndexedEntity], chosen: dict[str, str]) -> QuerySet[IndexedEntity]:
+        """Return the rows that match. A connector without testMode is live."""
+        wanted, tested = chosen.get("mode"), rows.filter(fields__config__testMode=True)
         if wanted == "test":
-            return tested
-        return rows.exclude(pk__in=tested.values("pk")) if wanted == "live" else rows
-
-    def page_context(self, context: dict[str, Any]) -> dict[str, Any]:
-        """Add the drop-down of modes and the merchants' names."""
-        chosen = self.choice("mode", "Mode", MODES)
-        narrowed = bool(context["narrowed"] or chosen.value)
-        return super().page_context(context) | {
-            "filters": [*context["filters"], chosen],
-            "narrowed": narrowed,
-        }
+            rows = tested
+        elif wanted == "live":
+            rows = rows.exclude(pk__in=tested.values("pk"))
+        return super().filter_rows(rows, {**chosen, "mode": ""})
 
 
 class ConnectorDetail(EntityDetailView):

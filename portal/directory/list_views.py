@@ -1,8 +1,6 @@
 """Lists of entities from the local index: search, filters, sorting, pages, refresh."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import tzinfo
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -17,8 +15,9 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from portal.core.datetimes import format_datetime, get_time_zone
 from portal.core.links import URL_NAMESPACES
+from portal.core.registry import Registry
+from portal.core.tables import Column, Filter, FilterBar, Table
 from portal.core.templatetags.portal import badge
 from portal.core.text import query_param
 from portal.core.views import ConnectionMixin, PortalView
@@ -62,14 +61,9 @@ _BADGES = {status: badge(status) for status in ("active", "disabled", "archived"
 _COLUMN_OF = {"tenant": "parent_guid"}
 
 
-@dataclass(frozen=True, slots=True)
-class ListFilter:
-    """One drop-down of a list: its parameter in the address, label, values on offer and the one chosen."""
-
-    name: str
-    label: str
-    options: list[tuple[str, str]]
-    value: str
+# The columns of the lists of each kind of entity; each app registers its own in `AppConfig.ready`. A value
+# is a row as `prepare_row` returns it.
+LIST_COLUMNS: Registry[tuple[Column, ...]] = Registry("columns of entity lists")
 
 
 def filter_rows(rows: QuerySet[IndexedEntity], chosen: Mapping[str, str]) -> QuerySet[IndexedEntity]:
@@ -112,14 +106,13 @@ def join_page_address(prefix: str, guid: str) -> str:
     return f"{prefix}{quote(guid, safe='')}/"
 
 
-def prepare_row(row: Mapping[str, Any], prefix: str, zone: tzinfo) -> dict[str, Any]:
-    """Prepare a row for the template: template tags for fifty rows would cost more than the query."""
+def prepare_row(row: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Return a row with what its columns show: the address of its page, its status and the badge."""
     status = effective_status(get_status(row), row.get("parent_status", ""))
     extras = {
         "url": join_page_address(prefix, row["guid"]),
         "status": status,
         "badge": _badge(status, row["fields"].get("unreadable")),
-        "created": format_datetime(row["created_at"], zone),
     }
     return {**row, **extras}
 
@@ -155,14 +148,18 @@ def get_status(row: Mapping[str, Any]) -> str:
 class EntityListView(ConnectionMixin, PortalView):
     """A list from the index: search `q`, filters, `sort`, `page` in the address; POST reads the gateway now.
 
-    A subclass declares `access`, `kind` and `template_name`. `json_sorts` are properties that the list can
-    be ordered by besides the columns in `sorts`. Archived rows are hidden unless the address asks for them.
-    Template context: page (rows as dicts with url, status, badge, created), state (ListState), progress
-    (Run or None), q, filters, sort, narrowed, archived_hidden, archived_shown, unit, connection_slug.
+    A subclass declares `access`, `kind`, `template_name`, `table_label` and `search_label`. Its columns are
+    those of LIST_COLUMNS without the `hidden_columns`. A column whose `sort` is not in `sorts` sorts by the
+    entity's property of that name. Archived rows are hidden unless the address asks for them.
+    Template context: page (rows as dicts with url, status, badge), table, filter_bar, state (ListState),
+    progress (Run or None), narrowed, archived_hidden, archived_shown, unit, connection_slug.
     """
 
     kind: ClassVar[str] = ""
     template_name: ClassVar[str] = ""
+    table_label: ClassVar[str] = ""
+    search_label: ClassVar[str] = "Search"
+    hidden_columns: ClassVar[frozenset[str]] = frozenset()
     unit: ClassVar[str] = "lists"
     sorts: ClassVar[dict[str, tuple[str, ...]]] = {
         "": ("archived", "sort_key"),
@@ -172,7 +169,6 @@ class EntityListView(ConnectionMixin, PortalView):
         "status": ("archived", "disabled", "sort_key"),
         "-status": ("-archived", "-disabled", "sort_key"),
     }
-    json_sorts: ClassVar[tuple[str, ...]] = ()
 
     def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """Show the list."""
@@ -182,27 +178,37 @@ class EntityListView(ConnectionMixin, PortalView):
         filters = self.filters(state)
         q = query_param(request.GET, "q")
         chosen = {each.name: each.value for each in filters}
-        rows = filter_by_text(filter_rows(self.rows(), chosen), q)
+        rows = filter_by_text(self.filter_rows(self.rows(), chosen), q)
         archived_shown = query_param(request.GET, "archived") == "1"
         archived_hidden = 0
         if not (archived_shown or q or chosen.get("status")):
             archived_hidden = rows.filter(archived=True).count()
             rows = rows.filter(archived=False)
         under_way = state.large or state.loading or not state.complete or state.stale
+        page, narrowed = self.page(rows, q), bool(q or any(chosen.values()))
+        kept = (("archived", "1" if archived_shown else ""), ("sort", self.sort))
         context = {
-            "page": self.page(rows, q),
+            "page": page,
+            "filter_bar": FilterBar(
+                label="This list",
+                filters=[Filter(name="q", label=self.search_label, type="search", value=q), *filters],
+                hidden=[(name, value) for name, value in kept if value],
+                is_narrowed=narrowed,
+            ),
             "state": state,
             "progress": self.progress(state) if under_way else None,
-            "q": q,
-            "filters": filters,
-            "sort": self.sort,
-            "narrowed": bool(q or any(chosen.values())),
+            "narrowed": narrowed,
             "archived_hidden": archived_hidden,
             "archived_shown": archived_shown,
             "unit": self.unit,
             "connection_slug": self.connection,
+            **self.page_context(page),
         }
-        return render(request, self.template_name, context | self.page_context(context))
+        context["table"] = Table(
+            request, self.columns(), page.object_list, label=self.table_label, sort=self.sort,
+            css="table-vcenter table-dense",
+        )  # fmt: skip
+        return render(request, self.template_name, context)
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponseRedirect:
         """Read the list from the gateway and redirect to it with the result as a message."""
@@ -236,8 +242,18 @@ class EntityListView(ConnectionMixin, PortalView):
     def sort(self) -> str:
         """The requested order; "" (by name) if it is unknown."""
         wanted = query_param(self.request.GET, "sort")
-        known = wanted in self.sorts or wanted.removeprefix("-") in self.json_sorts
+        known = wanted in self.sorts or wanted.removeprefix("-") in self.property_sorts
         return wanted if known else ""
+
+    @property
+    def property_sorts(self) -> set[str]:
+        """The properties of the entity that a column sorts by."""
+        named = {column.sort for column in self.columns()}
+        return {name for name in named if name and f"-{name}" not in self.sorts}
+
+    def columns(self) -> list[Column]:
+        """Return the columns of this list."""
+        return [column for column in LIST_COLUMNS.get(self.kind) if column.label not in self.hidden_columns]
 
     def ensure(self) -> ListState:
         """Read the list if it is stale."""
@@ -264,20 +280,24 @@ class EntityListView(ConnectionMixin, PortalView):
         rows = visible_entities(user=self.request.user, connection=self.connection, kind=self.kind)
         return rows.filter(parent_guid=self.parent) if self.parent else rows
 
-    def filters(self, state: ListState) -> list[ListFilter]:
+    def filters(self, state: ListState) -> list[Filter]:
         """Return the drop-downs; by default one for the status."""
         return [self.choice("status", "Status", list(STATUSES))]
 
-    def choice(self, name: str, label: str, options: list[tuple[str, str]]) -> ListFilter:
+    def filter_rows(self, rows: QuerySet[IndexedEntity], chosen: dict[str, str]) -> QuerySet[IndexedEntity]:
+        """Return the rows that match the values of the filters by name; "" matches all."""
+        return filter_rows(rows, chosen)
+
+    def choice(self, name: str, label: str, options: list[tuple[str, str]]) -> Filter:
         """Return a drop-down with the value from the address; an unknown value stays selected."""
         value = query_param(self.request.GET, name)
         offered = options if value in {"", *(code for code, _ in options)} else [*options, (value, value)]
-        return ListFilter(name, label, offered, value)
+        return Filter(name=name, label=label, options=offered, value=value)
 
     def page(self, rows: QuerySet[IndexedEntity], q: str = "") -> KeysetPage:
         """Return one page of rows as dicts. Rows whose name is the search text come first."""
         name = self.sort.removeprefix("-")
-        if name in self.json_sorts:
+        if name in self.property_sorts:
             rows = rows.annotate(sort_value=Lower(KT(f"fields__{name}")))
             columns = [f"{'-' if self.sort.startswith('-') else ''}sort_value", "sort_key"]
         else:
@@ -288,16 +308,15 @@ class EntityListView(ConnectionMixin, PortalView):
         wanted = dict.fromkeys([*_COLUMNS, *(column.removeprefix("-") for column in columns)])
         page = keyset_page(rows.values(*wanted), [*columns, "guid"], size=PAGE_SIZE, query=self.request.GET)
         prefix = get_page_prefix(self.kind, self.connection)
-        zone = get_time_zone(getattr(self.request.user, "timezone", ""))
         places = [(self.connection, row["parent_guid"]) for row in page.object_list]
         merchants = get_merchant_statuses(places) if self.kind in CHILD_KINDS else {}
         for row in page.object_list:
             row["parent_status"] = merchants.get((self.connection, row["parent_guid"]), "")
-        page.object_list = [prepare_row(row, prefix, zone) for row in page.object_list]
+        page.object_list = [prepare_row(row, prefix) for row in page.object_list]
         return page
 
-    def page_context(self, context: dict[str, Any]) -> dict[str, Any]:
-        """Return what the template needs besides."""
+    def page_context(self, page: KeysetPage) -> dict[str, Any]:
+        """Return what the template needs besides. May add to the rows of the page."""
         return {}
 
 
@@ -362,13 +381,13 @@ class MerchantChildrenListView(EntityListView):
             rows = rows.annotate(merchant_key=Subquery(merchants.values("sort_key")[:1]))
         return rows
 
-    def filters(self, state: ListState) -> list[ListFilter]:
+    def filters(self, state: ListState) -> list[Filter]:
         """Return a filter by effective status."""
         return [self.choice("status", "Status", list(CHILD_STATUSES))]
 
-    def page_context(self, context: dict[str, Any]) -> dict[str, Any]:
+    def page_context(self, page: KeysetPage) -> dict[str, Any]:
         """Add the names and addresses of the merchants on this page, in one query."""
-        rows = context["page"].object_list
+        rows = page.object_list
         guids = [row["parent_guid"] for row in rows] + [self.parent]
         names = get_merchant_names(self.request.user, self.connection, guids)
         for row in rows:

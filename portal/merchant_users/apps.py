@@ -13,6 +13,10 @@ class MerchantUsersConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the permissions of merchant users and their page in the sidebar."""
+        from portal.directory.list_views import LIST_COLUMNS
+        from portal.merchant_users.columns import COLUMNS
+
+        LIST_COLUMNS.register("merchant_user", COLUMNS)
         NAVIGATION.register(
             "merchant_users",
             NavItem("Users", "merchant_users:list", "user-circle", Section.CONNECTION, "merchant_user.view"),

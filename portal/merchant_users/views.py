@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
@@ -12,11 +13,13 @@ from portal.changes.history_views import EntityHistoryView
 from portal.changes.models import Change
 from portal.core.datetimes import get_time_zone
 from portal.core.forms import PayloadForm
+from portal.core.tables import Filter
 from portal.core.text import query_param
 from portal.core.views import ConnectionMixin
 from portal.directory.detail import EntityDetailView, EntityOverview, EntityReading
 from portal.directory.list_views import MerchantChildrenListView
 from portal.directory.models import IndexedEntity
+from portal.directory.services import ListState
 from portal.merchant_users import passwords, permissions
 from portal.merchant_users.detail import Profile
 from portal.merchant_users.forms import (
@@ -36,21 +39,17 @@ class MerchantUserList(MerchantChildrenListView):
     access = "merchant_user.view"
     kind = "merchant_user"
     template_name = "merchant_users/list.html"
-    json_sorts = ("type", "lastName", "email")
+    table_label = "Merchant users"
+    search_label = "Username, name, email, GUID"
 
-    def page_context(self, context: dict[str, Any]) -> dict[str, Any]:
-        """Add the drop-down of types and the merchants' names."""
-        chosen = self.choice("type", "Type", [("web", "Web"), ("api", "API")])
-        narrowed = bool(context["narrowed"] or chosen.value)
-        return super().page_context(context) | {
-            "filters": [*context["filters"], chosen],
-            "narrowed": narrowed,
-        }
+    def filters(self, state: ListState) -> list[Filter]:
+        """Return filters by status and by type."""
+        return [*super().filters(state), self.choice("type", "Type", [("web", "Web"), ("api", "API")])]
 
-    def rows(self) -> Any:
-        """Return the rows, of one type if the address asks for it."""
-        rows, wanted = super().rows(), query_param(self.request.GET, "type")
-        return rows.filter(fields__type=wanted) if wanted else rows
+    def filter_rows(self, rows: QuerySet[IndexedEntity], chosen: dict[str, str]) -> QuerySet[IndexedEntity]:
+        """Return the rows that match."""
+        rows = rows.filter(fields__type=chosen["type"]) if chosen["type"] else rows
+        return super().filter_rows(rows, {**chosen, "type": ""})
 
 
 class MerchantUserDetail(EntityDetailView):

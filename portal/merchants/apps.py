@@ -13,9 +13,12 @@ class MerchantsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the permissions of merchants, their page in the sidebar and their dashboard cards."""
+        from portal.directory.list_views import LIST_COLUMNS
+        from portal.merchants.columns import COLUMNS
         from portal.merchants.dashboard import register_dashboard_cards
 
         register_dashboard_cards()
+        LIST_COLUMNS.register("merchant", COLUMNS)
         NAVIGATION.register(
             "merchants",
             NavItem("Merchants", "merchants:list", "building-store", Section.CONNECTION, "merchant.view"),

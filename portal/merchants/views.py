@@ -11,11 +11,13 @@ from portal.changes.generic_views import EntityActionView, EntityCreateView, Ent
 from portal.changes.history_views import EntityHistoryView
 from portal.changes.models import Change
 from portal.core.choices import country_choices, currency_choices
+from portal.core.tables import Column, Filter
 from portal.core.text import query_param
 from portal.core.views import ConnectionMixin, PortalView
 from portal.directory.detail import EntityDetailView, EntityOverview, EntityReading
-from portal.directory.list_views import STATUSES, EntityListView, ListFilter, label_options
+from portal.directory.list_views import STATUSES, EntityListView, label_options
 from portal.directory.models import IndexedEntity
+from portal.directory.paging import KeysetPage
 from portal.directory.services import (
     ListState,
     refresh_list,
@@ -47,6 +49,8 @@ class MerchantListView(EntityListView):
     access = "merchant.view"
     kind = "merchant"
     template_name = "merchants/list.html"
+    table_label = "Merchants"
+    search_label = "Name, GUID, website …"
     unit = "tenants"
     sorts = EntityListView.sorts | {
         "country": ("country", "sort_key"),
@@ -54,7 +58,6 @@ class MerchantListView(EntityListView):
         "currency": ("currency", "sort_key"),
         "-currency": ("-currency", "sort_key"),
     }
-    json_sorts = ("externalId",)
 
     @cached_property
     def tenants(self) -> dict[str, str]:
@@ -101,7 +104,7 @@ class MerchantListView(EntityListView):
             max_age=0,
         )
 
-    def filters(self, state: ListState) -> list[ListFilter]:
+    def filters(self, state: ListState) -> list[Filter]:
         """Return filters by tenant, status, country and currency. Only values that occur are offered."""
         facets = state.facets or {}
         return [
@@ -113,9 +116,13 @@ class MerchantListView(EntityListView):
             ),
         ]
 
-    def page_context(self, context: dict[str, Any]) -> dict[str, Any]:
+    def columns(self) -> list[Column]:
+        """Leave out the tenant if all rows have the same."""
+        return [column for column in super().columns() if column.label != "Tenant" or not self.tenant]
+
+    def page_context(self, page: KeysetPage) -> dict[str, Any]:
         """Add the tenant's name to every row."""
-        for row in context["page"].object_list:
+        for row in page.object_list:
             row["tenant"] = self.tenants.get(row["tenant_guid"], row["tenant_guid"])
         return {"tenant": self.tenant, "tenant_name": self.tenants.get(self.tenant, "")}
 
@@ -154,6 +161,8 @@ class MerchantHistory(MerchantDetail, EntityHistoryView):
 class MerchantChildren(EntityListView, MerchantDetail):
     """A tab that lists the children of a merchant of one kind."""
 
+    hidden_columns = frozenset({"Merchant"})
+
     def ensure(self) -> ListState:
         """Read this merchant's list if it is old. Raises UnknownEntity (404)."""
         return refresh_list_if_stale(connection=self.connection, kind=self.kind, parent=self.entry.guid)
@@ -162,7 +171,7 @@ class MerchantChildren(EntityListView, MerchantDetail):
         """Read this merchant's list. Raises UnknownEntity (404)."""
         return refresh_list(connection=self.connection, kind=self.kind, parent=self.entry.guid)
 
-    def page_context(self, context: dict[str, Any]) -> dict[str, Any]:
+    def page_context(self, page: KeysetPage) -> dict[str, Any]:
         """Return what every tab of the merchant shows."""
         return self.get_base_context()
 
@@ -174,6 +183,8 @@ class MerchantUsers(MerchantChildren):
     kind = "merchant_user"
     tab = "users"
     template_name = "merchants/users.html"
+    table_label = "Users"
+    search_label = "Username, name, email, GUID"
 
 
 class MerchantConnectors(MerchantChildren):
@@ -183,6 +194,8 @@ class MerchantConnectors(MerchantChildren):
     kind = "connector"
     tab = "connectors"
     template_name = "merchants/connectors.html"
+    table_label = "Connectors"
+    search_label = "Name, API key, adapter, GUID"
 
 
 class MerchantCreate(ConnectionMixin, EntityCreateView):

@@ -13,6 +13,10 @@ class TenantsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the permissions of tenants and their page in the sidebar."""
+        from portal.directory.list_views import LIST_COLUMNS
+        from portal.tenants.columns import COLUMNS
+
+        LIST_COLUMNS.register("tenant", COLUMNS)
         NAVIGATION.register(
             "tenants", NavItem("Tenants", "tenants:list", "building-bank", Section.CONNECTION, "tenant.view")
         )

@@ -1,15 +1,20 @@
 """Pages of tenants: list, overview, history, edit. The API has no operation that creates one."""
 
 from typing import Any
+from urllib.parse import urlencode
+
+from django.urls import reverse
 
 from portal.changes.errors import InvalidState
 from portal.changes.generic_views import EntityEditView
 from portal.changes.history_views import EntityHistoryView
 from portal.core.choices import currency_choices
+from portal.core.tables import Filter
 from portal.core.views import ConnectionMixin
 from portal.directory.detail import EntityDetailView, EntityOverview, EntityReading
-from portal.directory.list_views import EntityListView, ListFilter
+from portal.directory.list_views import EntityListView
 from portal.directory.models import IndexedEntity
+from portal.directory.paging import KeysetPage
 from portal.directory.services import ListState, refresh_list_if_stale, visible_entities
 from portal.tenants.forms import TenantEditForm
 
@@ -25,14 +30,23 @@ class TenantListView(EntityListView):
     access = "tenant.view"
     kind = "tenant"
     template_name = "tenants/list.html"
+    table_label = "Tenants"
+    search_label = "Name or GUID"
     sorts = EntityListView.sorts | {
         "currency": ("currency", "sort_key"),
         "-currency": ("-currency", "sort_key"),
     }
 
-    def filters(self, state: ListState) -> list[ListFilter]:
+    def filters(self, state: ListState) -> list[Filter]:
         """Offer no filters: there are few tenants, and they cannot be disabled or archived."""
         return []
+
+    def page_context(self, page: KeysetPage) -> dict[str, Any]:
+        """Add the address of the list of its merchants to every tenant."""
+        prefix = reverse("merchants:list", args=[self.connection])
+        for row in page.object_list:
+            row["merchants_url"] = f"{prefix}?{urlencode({'tenant': row['guid']})}"
+        return {}
 
 
 class TenantDetail(EntityDetailView):
