@@ -115,6 +115,21 @@ class Connector(Entity):
         )
 
 
+class RoutingDocument(Entity):
+    """The rules of one meta-connector, whose GUID it has; its parent is the merchant.
+
+    It is read and written as a whole and never listed, so it is not one of `ENTITY_KINDS`.
+    """
+
+    __slots__ = ()
+    kind = "routing"
+
+    @property
+    def name(self) -> str:
+        """Return the GUID of the connector: a document has no name."""
+        return self.guid
+
+
 @dataclass(frozen=True, slots=True)
 class EntityKind:
     """What the portal knows of one kind of entity.
@@ -183,6 +198,7 @@ __all__ = [
     "EntityKind",
     "Merchant",
     "MerchantUser",
+    "RoutingDocument",
     "Tenant",
     "parse_datetime",
 ]

@@ -1,6 +1,7 @@
 """The 19 operations of the contract as data; permissions, the client and the change flow derive from it.
 
-Source: provisioning/contract/openapi.yaml, `paths`. A test compares this table with the contract.
+Source: provisioning/contract/openapi.yaml. A test compares this table with the contract's `paths`; the
+properties below read the schemas.
 """
 
 from dataclasses import dataclass
@@ -28,6 +29,21 @@ class Operation:
     dangerous: bool = False
 
     @property
+    def creates(self) -> bool:
+        """Whether the write makes something whose GUID is only known from the answer."""
+        return self.name.endswith(".create")
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the operation reads the list of all entities of a parent."""
+        return self.name.endswith(".list")
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether a list shows what the write did, so that an entity can be looked for there."""
+        return bool(self.reader) and OPERATIONS[self.reader].is_list
+
+    @property
     def spec(self) -> contract.ContractOperation:
         """The operation as the contract states it: method, path, schemas, traits."""
         return contract.contract_operations()[self.operation_id]
@@ -48,6 +64,43 @@ class Operation:
     def response_secrets(self) -> frozenset[tuple[str, ...]]:
         """Paths of the secrets in the answer, array levels as "*"."""
         return contract.secret_paths(self.spec.response_schema)
+
+    @property
+    def request_properties(self) -> dict[str, contract.Schema]:
+        """Top-level properties of the request body with their schemas."""
+        name = self.spec.request_schema
+        return {} if name is None else contract.schema(name)["properties"]
+
+    @property
+    def partial_updates(self) -> dict[str, tuple[str, str]]:
+        """Property of the request → what it does ("add", "remove") to which property of the entity."""
+        found = {}
+        for name, described in self.request_properties.items():
+            action = described.get("x-update-semantics")
+            if action in ("add", "remove"):
+                concerned = name.removeprefix(action)
+                found[name] = (action, concerned[0].lower() + concerned[1:])
+        return found
+
+    @property
+    def replaced_maps(self) -> frozenset[str]:
+        """Maps of the request that replace the stored one as a whole: a key that is not sent is removed."""
+        return frozenset(
+            name
+            for name, described in self.request_properties.items()
+            if described.get("x-update-semantics") == "overwrite"
+            and contract.resolve(described).get("type") == "object"
+        )
+
+    @property
+    def unshown_properties(self) -> frozenset[str]:
+        """Properties of the request that the reader never shows, such as passwords."""
+        if not self.reader:
+            return frozenset()
+        reader = OPERATIONS[self.reader]
+        shown = contract.resolve(contract.schema(reader.spec.response_schema)["properties"][reader.result])
+        shown = contract.resolve(shown.get("items", shown))
+        return frozenset(self.request_properties) - frozenset(shown["properties"]) - set(self.partial_updates)
 
 
 def _read(name: str, operation_id: str, result: str) -> Operation:

@@ -6,12 +6,13 @@ most twice. Reads raise the errors of `gateway.errors`; writes return exactly on
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from provisioning.credentials.models import Credential
 from provisioning.credentials.sending import get_request_url, send_call, send_test_call
 from provisioning.credentials.services import get_connection
-from provisioning.entities import ENTITY_KINDS, Entity, Tenant
+from provisioning.entities import ENTITY_KINDS, Entity, RoutingDocument, Tenant
 from provisioning.gateway.errors import (
     EntityNotFound,
     NotAuthorised,
@@ -107,6 +108,25 @@ def read_entity(*, connection: str, kind: str, parent: str, guid: str) -> Entity
     return found[0]
 
 
+def read_result(operation: str, *, connection: str, parent: str, guid: str) -> Entity:
+    """Read what a write of `operation` concerns as it is now, with the operation's reader.
+
+    Returns the entity, or the routing document of the connector `guid`. Raises ProvisioningError,
+    EntityNotFound, and ValueError for an operation without a reader.
+    """
+    described = get_operation(operation)
+    if described.is_listed:
+        return read_entity(connection=connection, kind=described.kind, parent=parent, guid=guid)
+    if not described.reader:
+        raise ValueError(f"nothing shows the result of {operation}")
+    reader = get_operation(described.reader)
+    answer = send_call(_build_call(reader, target=guid), connection=connection)
+    document = answer.body.get(reader.result)
+    if not isinstance(document, dict):
+        raise _unreadable_answer(f"“{reader.result}” is not an object", answer)
+    return RoutingDocument(guid=guid, parent=parent, values=MappingProxyType(document))
+
+
 def read_document(operation: str, *, connection: str, target: str = "", second: str = "") -> dict[str, Any]:
     """Return the answer of a reading operation, secrets sealed. Raises ProvisioningError, ValueError."""
     described = get_operation(operation)
@@ -200,7 +220,7 @@ def _build_call(
         secrets=operation.response_secrets,
         result=operation.result,
         fields=get_payload_fields(operation),
-        large=operation.name.endswith(".list"),
+        large=operation.is_list,
         schema=spec.response_schema,
         operation=operation.name,
         size_cap=size_cap,
@@ -263,7 +283,9 @@ def _find_entity(operation: Operation, answer: Answer, target: str, parent: str)
     """Return the entity that was written. updateTenant returns the whole list (contract README, 3)."""
     entity_kind = ENTITY_KINDS.get(operation.kind)
     shown = answer.body.get(operation.result)
-    creates = operation.name.endswith(".create")
+    creates = operation.creates
+    if operation.reader and not operation.is_listed and isinstance(shown, dict):
+        return RoutingDocument(guid=target, parent=parent, values=MappingProxyType(shown))
     for item in shown if isinstance(shown, list) else [shown]:
         if entity_kind is None or not isinstance(item, dict) or not isinstance(item.get("guid"), str):
             continue
@@ -297,6 +319,7 @@ __all__ = [
     "read_adapter_settings",
     "read_document",
     "read_entity",
+    "read_result",
     "reset_gateway_time",
     "time_limit",
 ]

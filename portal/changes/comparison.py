@@ -16,23 +16,17 @@ from portal.core.text import database_safe
 from provisioning import encryption
 from provisioning.entities import Entity, parse_datetime
 from provisioning.gateway.secrets import MASK, Sealed, mask, reveal_all
+from provisioning.operations import OPERATIONS
 
 DIGEST = "$digest"
 _SALT = "portal.changes.base"
 _MISSING = object()
-# Property of an update → what it does to which property of the entity. A test compares it with the contract.
+# "addPermissions" → ("add", "permissions")
 PARTNERS = {
-    "addPermissions": ("add", "permissions"),
-    "removePermissions": ("remove", "permissions"),
-    "addMultiMerchantAccess": ("add", "multiMerchantAccess"),
-    "removeMultiMerchantAccess": ("remove", "multiMerchantAccess"),
-    "addSettings": ("add", "settings"),
-    "removeSettings": ("remove", "settings"),
+    name: effect for operation in OPERATIONS.values() for name, effect in operation.partial_updates.items()
 }
-# These only tell the gateway to do something, or are never shown.
-WRITE_ONLY = frozenset({"password", "resetPassword", "sendInitialPassword"})
-# Maps that an update replaces as a whole, so that a key which was not sent must be gone.
-REPLACED_MAPS = frozenset({"settings"})
+_UNSHOWN = frozenset[str]().union(*(operation.unshown_properties for operation in OPERATIONS.values()))
+_REPLACED_MAPS = frozenset[str]().union(*(operation.replaced_maps for operation in OPERATIONS.values()))
 _EMPTY_VALUES: tuple[Any, ...] = (None, "", False, [], {})
 
 
@@ -156,15 +150,15 @@ def compare(sent: Mapping[str, Any], shown: Mapping[str, Any], *, home: str = ""
     values = {**shown, "multiMerchantAccess": _get_accessible_merchants(shown)}
     found: list[Comparison] = []
     for name, value in sent.items():
-        if name in WRITE_ONLY:
+        if name == "multiMerchantAccess":  # shown as merchantAccess
+            granted = [guid for guid in values[name] if guid != home]
+            wanted = [guid for guid in value or [] if guid != home]
+            found.append(_make_comparison(name, value, values[name], sorted(granted) == sorted(wanted)))
+        elif name in _UNSHOWN:
             found.append(_make_comparison(name, value, None, None))
         elif name in PARTNERS:
             action, concerned = PARTNERS[name]
             found += _compare_partner(name, action, value, values.get(concerned))
-        elif name == "multiMerchantAccess":
-            granted = [guid for guid in values[name] if guid != home]
-            wanted = [guid for guid in value or [] if guid != home]
-            found.append(_make_comparison(name, value, values[name], sorted(granted) == sorted(wanted)))
         else:
             found += _compare_value(name, value, values.get(name))
     return found
@@ -194,7 +188,11 @@ def is_equivalent(sent: Any, shown: Any) -> bool:
     if sent in _EMPTY_VALUES and shown in _EMPTY_VALUES:
         agrees = True
     elif isinstance(sent, Mapping) and isinstance(shown, Mapping):
-        agrees = all(is_equivalent(value, shown[key]) for key, value in sent.items() if key in shown)
+        agrees = all(
+            is_equivalent(value, shown[key])
+            for key, value in sent.items()
+            if key in shown and not _is_issued(key, value)
+        )
     elif isinstance(sent, (list, tuple)) and isinstance(shown, (list, tuple)):
         if all(isinstance(item, str) for item in (*sent, *shown)):
             agrees = sorted(sent) == sorted(shown)
@@ -230,14 +228,20 @@ def _compare_value(name: str, sent: Any, shown: Any) -> Iterator[Comparison]:
     if isinstance(sent, Mapping):
         held = shown if isinstance(shown, Mapping) else {}
         for key, value in sent.items():
-            yield from _compare_value(f"{name}.{key}", value, held.get(key))
+            if not _is_issued(key, value):
+                yield from _compare_value(f"{name}.{key}", value, held.get(key))
         extra = {key: value for key, value in held.items() if key not in sent}
-        if name in REPLACED_MAPS and extra:
+        if name in _REPLACED_MAPS and extra:
             yield _make_comparison(name, sent, held, False)
     elif isinstance(sent, Sealed) or sent == MASK or isinstance(shown, Sealed):
         yield _make_comparison(name, sent, shown, _compare_secrets(sent, shown))
     else:
         yield _make_comparison(name, sent, shown, is_equivalent(sent, shown))
+
+
+def _is_issued(key: str, sent: Any) -> bool:
+    """Return whether the gateway issues this value: a new rule of a routing document is sent without id."""
+    return key == "id" and sent is None
 
 
 def _compare_secrets(sent: Any, shown: Any) -> bool | None:

@@ -148,7 +148,9 @@ def carry_out_change(*, change: Change, payload: dict[str, Any], origin: Origin)
 
 
 def update_index(change: Change, entity: Entity) -> bool:
-    """Store the result of a change in the local index; return whether that worked. A failure is no error."""
+    """Store the result of a change in the local index; return False if that failed, which is no error."""
+    if not change.spec.is_listed:  # the index holds what lists show
+        return True
     try:
         stored = store_entity(connection=change.connection, entity=entity, tenant_guid=change.tenant_guid)
     except Exception as error:

@@ -169,9 +169,9 @@ class DriftGate:
         if not change.base:
             return
         try:
-            entity = service.read_entity(
+            entity = service.read_result(
+                change.operation,
                 connection=change.connection,
-                kind=change.kind,
                 parent=change.parent_guid,
                 guid=change.object_guid,
             )

@@ -151,7 +151,7 @@ class Change(models.Model):
     @property
     def is_create(self) -> bool:
         """Whether the change creates an entity."""
-        return self.operation.endswith(".create")
+        return self.spec.creates
 
     @property
     def is_open(self) -> bool:

@@ -71,7 +71,7 @@ def read_siblings(change: Change) -> dict[str, Any]:
 
     A list too long for this is known from the local index instead (see find_candidates).
     """
-    if change.kind not in ENTITY_KINDS:
+    if not change.spec.is_listed:
         return {}
     try:
         guids = service.list_guids(
@@ -87,9 +87,9 @@ def find_candidates(change: Change) -> Candidates:
 
     Candidates are new in the list and not made by another change. Without a complete list from before the
     request, only entities similar to the sent values are candidates. Raises ProvisioningError, and
-    InvalidState for a kind without a list.
+    InvalidState if no list shows what the operation creates.
     """
-    if change.kind not in ENTITY_KINDS:
+    if not change.spec.is_listed:
         raise InvalidState("The portal cannot look for this in a list. Check at the gateway yourself.")
     complete = "guids" in change.siblings
     if complete:
@@ -186,7 +186,7 @@ class Verified:
 
 def verify_answer(change: Change, entity: Entity | None, payload: Mapping[str, Any]) -> Verified:
     """Compare the entity in an accepted answer with the body, and read it again if they differ."""
-    if change.kind not in ENTITY_KINDS:
+    if not change.spec.reader:
         return Verified(entity)
     existed = False
     if entity is not None and change.is_create:
@@ -280,9 +280,9 @@ def _find_created(change: Change, words: str) -> Verified:
 def _read_entity(change: Change, entity: Entity | None) -> Entity | None:
     """Return the entity as it is now; None if it cannot be read, or the page has no time left for it."""
     try:
-        return service.read_entity(
+        return service.read_result(
+            change.operation,
             connection=change.connection,
-            kind=change.kind,
             parent=change.target if change.is_create else change.parent_guid,
             guid=entity.guid if entity else change.object_guid,
         )

@@ -105,8 +105,8 @@ def seconds_to_wait(change: Change) -> int:
 
 def _check_update(change: Change, origin: Origin) -> Change:
     """Compare the values sent by an update with what the gateway shows now."""
-    entity = service.read_entity(
-        connection=change.connection, kind=change.kind, parent=change.parent_guid, guid=change.object_guid
+    entity = service.read_result(
+        change.operation, connection=change.connection, parent=change.parent_guid, guid=change.object_guid
     )
     compared = _compare_changed(change, entity)
     there = [each for each in compared if each.agrees]

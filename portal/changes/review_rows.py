@@ -1,14 +1,12 @@
 """The rows of the review table: one per property that is sent, old → new, secrets only as "changed"."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from portal.changes.comparison import is_same, iterate_leaves
+from portal.changes.comparison import PARTNERS, is_same, iterate_leaves
 from provisioning.contract.connector_settings import get_setting_note
 from provisioning.gateway.secrets import MASK
 
-_PARTNER = re.compile(r"^(add|remove)([A-Z]\w*)(\..+)?$")
 _ACRONYMS = {"api": "API", "url": "URL", "guid": "GUID", "pci": "PCI", "id": "id", "vt": "VT", "ui": "UI"}
 # Labels of the forms for properties whose API names would read differently.
 _PLAIN_LABELS = {"homepage": "Website", "timezone": "Time zone"}
@@ -24,12 +22,23 @@ def build_rows(
     """
     old_values, rows = dict(iterate_leaves(before)), []
     for field, new in iterate_leaves(body):
-        partner = _PARTNER.match(field)
-        if partner:
-            rows.append(_partner_row(partner, labels, old_values, new))
-            continue
-        old = None if create else old_values.get(field)
-        rows.append(_row(field, labels.get(field) or get_label(field), old, new))
+        name, dot, key = field.partition(".")
+        if name in PARTNERS:
+            # Under the label of the property that it changes.
+            action, concerned = PARTNERS[name]
+            label = labels.get(f"{concerned}{dot}{key}") or get_label(field)
+            if isinstance(new, list):
+                row = _row(field, label, [], new)
+                if action == "remove":
+                    row |= {"added": [], "removed": new}
+            elif action == "add":
+                row = _row(field, label, old_values.get(f"{concerned}{dot}{key}"), new)
+            else:
+                row = _row(field, label, new, None)
+        else:
+            old = None if create else old_values.get(field)
+            row = _row(field, labels.get(field) or get_label(field), old, new)
+        rows.append(row)
     return rows
 
 
@@ -44,19 +53,6 @@ def get_label(field: str) -> str:
         parts.append(" ".join(_ACRONYMS.get(word, word) for word in words))
     text = ": ".join(parts)
     return text[:1].upper() + text[1:]
-
-
-def _partner_row(
-    partner: re.Match[str], labels: Mapping[str, str], old_values: Mapping[str, Any], new: Any
-) -> dict[str, Any]:
-    """Return the row of an add… or remove… property, under the label of the property that it changes."""
-    field, adds = partner[0], partner[1] == "add"
-    concerned = partner[2][0].lower() + partner[2][1:] + (partner[3] or "")
-    label = labels.get(concerned) or get_label(field)
-    if isinstance(new, list):
-        row = _row(field, label, [], new)
-        return row if adds else {**row, "added": [], "removed": new}
-    return _row(field, label, old_values.get(concerned), new) if adds else _row(field, label, new, None)
 
 
 def _row(field: str, label: str, old: Any, new: Any) -> dict[str, Any]:

@@ -70,3 +70,27 @@ def test_an_unknown_operation_is_an_error():
 )
 def test_what_refers_to_another_entity_is_known_from_the_contract(name, names):
     assert OPERATIONS[name].request_references == names
+
+
+def test_what_an_update_adds_and_removes_is_known_from_the_contract():
+    found = {name: effect for each in OPERATIONS.values() for name, effect in each.partial_updates.items()}
+    assert found == {
+        "addPermissions": ("add", "permissions"),
+        "removePermissions": ("remove", "permissions"),
+        "addMultiMerchantAccess": ("add", "multiMerchantAccess"),
+        "removeMultiMerchantAccess": ("remove", "multiMerchantAccess"),
+        "addSettings": ("add", "settings"),
+        "removeSettings": ("remove", "settings"),
+    }
+
+
+def test_what_is_never_shown_or_replaced_as_a_whole_is_known_from_the_contract():
+    unshown = {name: set(each.unshown_properties) for name, each in OPERATIONS.items()}
+    only_sent = {"password", "sendInitialPassword", "multiMerchantAccess"}  # the last is merchantAccess there
+    assert {name: names for name, names in unshown.items() if names} == {
+        "merchant_user.create": only_sent,
+        "merchant_user.update": only_sent | {"resetPassword"},
+    }
+    assert {name: set(each.replaced_maps) for name, each in OPERATIONS.items() if each.replaced_maps} == {
+        "connector.update": {"settings"}
+    }

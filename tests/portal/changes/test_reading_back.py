@@ -7,43 +7,19 @@ import pytest
 
 from portal.audit.models import Event
 from portal.changes import reconciliation, workflow
-from portal.changes.comparison import PARTNERS, WRITE_ONLY, compare
+from portal.changes.comparison import compare
 from portal.changes.models import Change, State
+from portal.core import permissions
+from portal.core.permissions import Permission
 from portal.directory.services import store_entity
+from portal.staff import access_seals, backends, roles
 from provisioning import contract, service
 from provisioning.gateway.secrets import Sealed
 from tests.portal.changes.conftest import ORIGIN, edited, hidden, merchant_now
 from tests.portal.changes.test_creating import new
 from tests.portal.changes.test_updating import prepared
-
-
-def test_the_partners_are_those_of_the_contract():
-    marked = {
-        name: (semantics, name.removeprefix(semantics))
-        for schema in ("MerchantUpdate", "MerchantUserUpdate", "ConnectorUpdate", "TenantUpdate")
-        for name, described in contract.schema(schema)["properties"].items()
-        if (semantics := described.get("x-update-semantics")) in ("add", "remove")
-    }
-    assert {
-        name: (action, f"{concerned[0].upper()}{concerned[1:]}")
-        for name, (action, concerned) in PARTNERS.items()
-    } == marked
-
-
-def test_every_property_that_is_shown_again_is_compared():
-    shown = {
-        "Merchant": "Merchant",
-        "MerchantUser": "MerchantUser",
-        "Connector": "Connector",
-        "Tenant": "Tenant",
-    }
-    for kind, answer in shown.items():
-        properties = contract.schema(f"{kind}Update")["properties"]
-        known = set(contract.schema(answer)["properties"]) | set(PARTNERS) | {"multiMerchantAccess"}
-        assert set(properties) - known <= WRITE_ONLY, kind
-        assert {name for name in properties if name.startswith(("add", "remove"))} - set(PARTNERS) <= {
-            "address"
-        }
+from tests.provisioning.sandbox.conftest import MERCHANT_A, ROUTING_CONNECTOR
+from tests.registries import registry_of
 
 
 @pytest.mark.parametrize(
@@ -343,3 +319,63 @@ def test_permissions_of_a_user_are_compared(agent, merchant, rewriter):
     )
     reconciliation.check_change(user=agent, origin=ORIGIN, change=change)
     assert change.state == State.ACCEPTED
+
+
+TARGETS = ("CO-1234-1234-1234-1234-1234-1234", "CO-5678-5678-5678-5678-5678-5678")
+
+
+@pytest.fixture
+def routed(agent, connection, monkeypatch):
+    """Return a function that prepares a routing document which leads to a connector, for the agent."""
+    routing = {"routing.replace": Permission("replace routing", within_tenants=True)}
+    for module in (permissions, roles, backends, access_seals):
+        monkeypatch.setattr(module, "PERMISSIONS", registry_of(routing, permissions.PERMISSIONS))
+    roles.sync_roles()
+
+    def prepare(target):
+        stored = service.read_result(
+            "routing.replace", connection="sandbox", parent=MERCHANT_A, guid=ROUTING_CONNECTOR
+        )
+        rule = {"id": None, "route": {"connector": target}}
+        return workflow.prepare_change(
+            user=agent,
+            origin=ORIGIN,
+            operation="routing.replace",
+            connection="sandbox",
+            entity=stored,
+            payload={"version": "1", "tree": rule},
+            reason="Move the traffic",
+        )
+
+    return prepare
+
+
+def test_an_accepted_routing_document_is_read_back(agent, routed):
+    for target in TARGETS:
+        change = workflow.send_change(user=agent, origin=ORIGIN, change=routed(target))
+        assert (change.state, change.inquiry, change.explanation) == (State.ACCEPTED, {}, "")
+
+
+def test_a_routing_document_that_changed_in_between_is_a_conflict(agent, routed):
+    workflow.send_change(user=agent, origin=ORIGIN, change=routed(TARGETS[0]))
+    first, second = routed(TARGETS[1]), routed(TARGETS[1])
+    assert workflow.send_change(user=agent, origin=ORIGIN, change=first).state == State.ACCEPTED
+    assert workflow.send_change(user=agent, origin=ORIGIN, change=second).state == State.CONFLICT
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_an_unanswered_routing_document_is_settled_by_reading_it(agent, routed, rewriter, arrives):
+    workflow.send_change(user=agent, origin=ORIGIN, change=routed(TARGETS[0]))
+
+    def lose(body, send):
+        if arrives:
+            send(body)
+
+    change = routed(TARGETS[1])
+    rewriter.rules = {"setConnectorRouting": lose}
+    assert workflow.send_change(user=agent, origin=ORIGIN, change=change).state == State.UNKNOWN
+    Change.objects.filter(pk=change.pk).update(intent_at=change.intent_at - timedelta(seconds=61))
+    change.refresh_from_db()
+    rewriter.rules = {}
+    settled = reconciliation.check_change(user=agent, origin=ORIGIN, change=change)
+    assert settled.state == (State.ACCEPTED if arrives else State.NOT_FOUND)
