@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from provisioning import contract
-from provisioning.gateway.responses import TOO_DEEP
+from provisioning.gateway.responses import TOO_DEEP, count_levels
 from provisioning.gateway.secrets import Sealed
 
 MAX_TEXT = 65_535
@@ -57,7 +57,7 @@ def coerce_values(schema: str, values: Mapping[str, Any]) -> tuple[dict[str, Any
     Undeclared values are sealed, because they may be secrets. null counts as absent.
     """
     problems: list[str] = []
-    return _object(values, _expected(schema), "", problems), tuple(problems[:MAX_PROBLEMS])
+    return _fit_object(values, _expected(schema), "", problems), tuple(problems[:MAX_PROBLEMS])
 
 
 def validate_guid(guid: Any) -> str:
@@ -82,7 +82,9 @@ def parse_datetime(value: object) -> datetime | None:
         return None
 
 
-def _object(values: Mapping[str, Any], expected: Expected, path: str, problems: list[str]) -> dict[str, Any]:
+def _fit_object(
+    values: Mapping[str, Any], expected: Expected, path: str, problems: list[str]
+) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in values.items():
         wanted = expected.properties.get(key)
@@ -105,37 +107,32 @@ def _fit(value: Any, wanted: Expected, path: str, problems: list[str]) -> Any:
         return None
     if isinstance(value, Sealed) and not wanted.secret:
         raise UnfitError(_unfit(kinds))
-    if value == TOO_DEEP or (isinstance(value, dict | list) and _levels(value) > MAX_LEVELS):
+    if value == TOO_DEEP or (isinstance(value, dict | list) and count_levels(value, MAX_LEVELS) > MAX_LEVELS):
         raise UnfitError("nested too deeply")
     if not kinds or isinstance(value, Sealed):
         return value
     if isinstance(value, list) and not value and "object" in kinds:
         return {}
     if isinstance(value, dict) and "object" in kinds:
-        return _object(value, wanted, f"{path}.", problems) if wanted.properties else value
+        return _fit_object(value, wanted, f"{path}.", problems) if wanted.properties else value
     if isinstance(value, dict) and "array" in kinds and all(str(key).isdigit() for key in value):
         value = list(value.values())  # how a list with gaps is written by some programs
-    if isinstance(value, list) and "array" in kinds:
-        return _list(value, wanted.items, path, problems)
-    return _scalar(value, wanted)
-
-
-def _list(values: list[Any], items: Expected | None, path: str, problems: list[str]) -> list[Any]:
-    if items is None:
-        return values
+    if not isinstance(value, list) or "array" not in kinds:
+        return _fit_scalar(value, wanted)
     found = []
-    for number, value in enumerate(values, start=1):
+    for number, item in enumerate(value, start=1):
         try:
-            fit = _fit(value, items, f"{path}.{number}", problems)
+            fit = _fit(item, wanted.items, f"{path}.{number}", problems) if wanted.items else item
         except UnfitError as error:
             problems.append(f"{path}.{number}: {error}")
             continue
-        if fit is not None:
+        if fit is not None or wanted.items is None:
             found.append(fit)
     return found
 
 
-def _scalar(value: Any, wanted: Expected) -> Any:
+def _fit_scalar(value: Any, wanted: Expected) -> Any:
+    """Return a text, number or truth value in one of the wanted types. Raises UnfitError."""
     kinds = wanted.kinds
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -166,16 +163,6 @@ def _unfit(kinds: Iterable[str]) -> str:
 
 def _short(text: str) -> bool:
     return len(text) <= MAX_TEXT and text != TOO_DEEP
-
-
-def _levels(value: Any) -> int:
-    """Return how deep objects and lists are nested, at most MAX_LEVELS + 1."""
-    level, depth = [value], 0
-    while level and depth <= MAX_LEVELS:
-        groups = (node.values() if isinstance(node, dict) else node for node in level)
-        level = [child for group in groups for child in group if isinstance(child, dict | list)]
-        depth += 1
-    return depth
 
 
 @cache

@@ -6,7 +6,6 @@ deadline, a cap on the decoded size. Every failure leaves as an error without re
 
 import base64
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from http.cookiejar import DefaultCookiePolicy
@@ -92,20 +91,34 @@ class GatewayClient:
             if left is not None and left < (min(WRITE_NEEDS, self.deadline) if call.writes else 0.1):
                 raise NotSent(_NO_TIME_LEFT, "timeout")
             with transport.deadline(seconds), transport.use_network_policy(self.reach):
-                return self._exchange_once(call, started)
+                return self._exchange(call, started)
         except ProvisioningError as error:
             problem = error
         except Exception as error:
             # After sending, an error of this program must not hide that the gateway may have acted.
             problem = _describe_failure(error)
-        _complete(problem, call, started)
-        # Raised outside of the except block, so that no traceback contains the Authorization header.
+        problem.duration_ms = _milliseconds(started)
+        # Say what the failure means for this call.
+        if isinstance(problem, OutcomeUnknown):
+            meaning = _MEANING_OF_SIZE if isinstance(problem, AnswerTooLarge) else _MEANING_OF_READ
+            problem.explanation += _MEANING_OF_WRITE if call.writes else meaning
+        elif isinstance(problem, NotSent):
+            problem.explanation += " Nothing was sent."
+        elif not call.writes:
+            problem.explanation = problem.explanation.removesuffix(" Nothing was changed.")
+        if problem.retry_at:
+            problem.explanation = problem.explanation.removesuffix(" Try again in a moment.")
+            problem.explanation += f" {retry_after.words(problem.retry_at, longer=problem.longer)}"
+        # Raised outside of the except block and without its history, because tracebacks and chained
+        # exceptions could contain the request with its Authorization header.
+        problem.__traceback__ = problem.__context__ = problem.__cause__ = None
         raise problem
 
-    def _exchange_once(self, call: Call, started: float) -> Answer:
+    def _exchange(self, call: Call, started: float) -> Answer:
+        """Send the request, read the response and judge it. Secrets are masked in answers and errors."""
         url, data = call.address(self.base_url), call.body()
         with measure_gateway_time():
-            status, headers, raw = self._exchange(call, url, data)
+            status, headers, raw = self._request(call, url, data)
         request_id = self._scrubber().text(str(headers.get("X-Request-Id", "")))[:100]
         request_id = request_id if request_id.isprintable() else ""
         try:
@@ -115,45 +128,69 @@ class GatewayClient:
             error.http_status, error.request_id = status, request_id
             wait = retry_after.parse(status, str(headers.get("Retry-After", "")))
             error.retry_at, error.longer = wait
-            self._scrub_error(error, call)
+            # The gateway may quote secrets of the request in its message.
+            scrubber = self._scrubber(call.payload)
+            error.gateway_message = scrubber.text(error.gateway_message)[:MESSAGE_CAP]
+            error.field, error.detail = scrubber.text(error.field), scrubber.text(error.detail)
+            error.request_id = scrubber.text(error.request_id)
+            if isinstance(error.code, str):
+                error.code = scrubber.text(error.code)
             raise
         return Answer(self._scrub_answer(body, raw, call), status, request_id, _milliseconds(started))
 
-    def _exchange(self, call: Call, url: str, data: bytes | None) -> tuple[int, Any, bytes]:
-        """Return status, headers and decoded body. Raises NotSent or OutcomeUnknown."""
+    def _request(self, call: Call, url: str, data: bytes | None) -> tuple[int, Any, bytes]:
+        """Return status, headers and decoded body; repeat a read whose pooled connection was stale.
+
+        Raises NotSent or OutcomeUnknown.
+        """
         if call.writes:
             session = _session(self.ca_file)
             try:
-                return self._once(session, call, url, data)
+                return self._request_once(session, call, url, data)
             finally:
                 session.close()
         session = _pooled(self.base_url, self.ca_file)
         try:
-            return self._once(session, call, url, data)
+            return self._request_once(session, call, url, data)
         except (NotSent, OutcomeUnknown) as first:
             stale = isinstance(first, NotSent) or first.detail == _STALE_DETAIL
             if not stale or transport.time_is_up():
                 raise
             try:
-                return self._once(session, call, url, data)
+                return self._request_once(session, call, url, data)
             except NotSent:
                 # The repetition may have failed only because no time was left, so report the first failure.
                 raise first from None
 
-    def _once(
+    def _request_once(
         self, session: requests.Session, call: Call, url: str, data: bytes | None
     ) -> tuple[int, Any, bytes]:
         cap = call.size_cap or (LIST_SIZE_CAP if call.large else SIZE_CAP)
+        own_headers = {
+            "Authorization": "Basic " + self._token(),
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+            "User-Agent": "provisioning-portal",
+        }
+        if call.writes:
+            own_headers |= {"Content-Type": "application/json", "Connection": "close"}
         try:
-            request = requests.Request(call.method, url, headers=self._headers(call), data=data).prepare()
+            request = requests.Request(call.method, url, headers=own_headers, data=data).prepare()
             with session.send(request, stream=True, allow_redirects=False, timeout=self.deadline) as response:
                 status = response.status_code
                 if 300 <= status < 400:
                     raise OutcomeUnknown(_REDIRECT, REDIRECTED, http_status=status)
                 try:
-                    return status, response.headers, _read_body(response, cap)
-                except UnreadableError as error:
-                    raise _describe_unreadable(error, status, call) from None
+                    coding = response.headers.get("Content-Encoding", "")
+                    raw = decode_body(response.raw, coding=coding, cap=cap)
+                except Exception as error:
+                    if status == UNAUTHORISED:
+                        raw = b""  # this status is enough to know the outcome
+                    elif isinstance(error, UnreadableError):
+                        raise _describe_unreadable(error, status, call) from None
+                    else:
+                        raise
+                return status, response.headers, raw
         except ProvisioningError:
             raise
         except transport.NeverSentError as error:
@@ -165,16 +202,6 @@ class GatewayClient:
         """Return a scrubber for the credential, also as encoded, and for the texts sealed in `more`."""
         return Scrubber(self.api_key, self.password, Sealed(self._pair()), Sealed(self._token()), *more)
 
-    def _scrub_error(self, error: ProvisioningError, call: Call) -> None:
-        """Mask the secrets that the gateway quotes in its message."""
-        scrubber = self._scrubber(call.payload)
-        error.gateway_message = scrubber.text(error.gateway_message)[:MESSAGE_CAP]
-        error.field = scrubber.text(error.field)
-        error.detail = scrubber.text(error.detail)
-        error.request_id = scrubber.text(error.request_id)
-        if isinstance(error.code, str):
-            error.code = scrubber.text(error.code)
-
     def _scrub_answer(self, body: dict[str, Any], raw: bytes, call: Call) -> dict[str, Any]:
         """Mask the call's secrets in an accepted answer, and in a write's answer all undeclared values."""
         if not call.writes:
@@ -183,7 +210,13 @@ class GatewayClient:
         body = seal_undeclared(apply_aliases(body), contract.schema(call.schema)) if call.schema else body
         # A text that was also sent unencrypted is visible in the change, so masking it would hide nothing.
         clear = "\n".join(clear_texts(call.payload))
-        texts = [*sealed_texts(call.payload), *_find_generated(body, call)]
+        texts = list(sealed_texts(call.payload))
+        for path in call.secrets:  # what the gateway itself generated
+            node: Any = body
+            for name in path:
+                node = node.get(name) if isinstance(node, dict) else None
+            if isinstance(node, Sealed) and isinstance(node.reveal(), str):
+                texts.append(node.reveal())
         secrets = [Sealed(text) for text in texts if len(text) >= SHORTEST_SECRET and text not in clear]
         return dict(self._scrubber(*secrets).value(body))
 
@@ -193,17 +226,6 @@ class GatewayClient:
     def _token(self) -> str:
         # RFC 7617 with UTF-8; requests' own basic auth would encode as Latin-1.
         return base64.b64encode(self._pair().encode()).decode("ascii")
-
-    def _headers(self, call: Call) -> dict[str, str]:
-        headers = {
-            "Authorization": "Basic " + self._token(),
-            "Accept": "application/json",
-            "Accept-Encoding": "gzip",
-            "User-Agent": "provisioning-portal",
-        }
-        if call.writes:
-            headers |= {"Content-Type": "application/json", "Connection": "close"}
-        return headers
 
 
 class _Adapter(HTTPAdapter):
@@ -249,52 +271,20 @@ def _pooled(base_url: str, ca_file: str) -> requests.Session:
     return _session(ca_file)
 
 
-def _complete(error: ProvisioningError, call: Call, started: float) -> None:
-    """Add the duration and what the failure means for this call; drop what could contain the request."""
-    error.duration_ms = _milliseconds(started)
-    if isinstance(error, OutcomeUnknown):
-        meaning = _MEANING_OF_SIZE if isinstance(error, AnswerTooLarge) else _MEANING_OF_READ
-        error.explanation += _MEANING_OF_WRITE if call.writes else meaning
-    elif isinstance(error, NotSent):
-        error.explanation += " Nothing was sent."
-    elif not call.writes:
-        error.explanation = error.explanation.removesuffix(" Nothing was changed.")
-    if error.retry_at:
-        error.explanation = error.explanation.removesuffix(" Try again in a moment.")
-        error.explanation += f" {retry_after.words(error.retry_at, longer=error.longer)}"
-    error.__traceback__ = error.__context__ = error.__cause__ = None
-
-
 def _describe_failure(error: Exception) -> OutcomeUnknown:
     """Return the outcome for an exception. Only class names are used: the texts may quote the request."""
-    chain = list(_chain(error))
+    chain: list[BaseException] = []
+    todo: list[Any] = [error]
+    while todo:
+        link = todo.pop(0)
+        if isinstance(link, BaseException) and link not in chain:
+            chain.append(link)
+            todo += [*link.args, getattr(link, "reason", None), link.__cause__, link.__context__]
     if any(isinstance(link, TimeoutError) for link in chain):
         return OutcomeUnknown(_TOO_LATE, TIMED_OUT)
     if any(isinstance(link, _STALE) for link in chain):
         return OutcomeUnknown(_BROKEN, _STALE_DETAIL)
     return OutcomeUnknown(_BROKEN, " < ".join(dict.fromkeys(type(link).__name__ for link in chain)))
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    found: list[BaseException] = []
-    todo: list[Any] = [error]
-    while todo:
-        link = todo.pop(0)
-        if isinstance(link, BaseException) and link not in found:
-            found.append(link)
-            todo += [*link.args, getattr(link, "reason", None), link.__cause__, link.__context__]
-            yield link
-
-
-def _read_body(response: requests.Response, cap: int) -> bytes:
-    coding = response.headers.get("Content-Encoding", "")
-    try:
-        return decode_body(response.raw, coding=coding, cap=cap)
-    except Exception:
-        # This status is enough to know the outcome.
-        if response.status_code == UNAUTHORISED:
-            return b""
-        raise
 
 
 def _parse_body(raw: bytes, status: int, call: Call) -> dict[str, Any]:
@@ -318,16 +308,6 @@ def _describe_unreadable(error: UnreadableError, status: int, call: Call) -> Out
     return OutcomeUnknown(
         STATUS_CAUSES.get(status, _UNREADABLE), f"HTTP {status}: {error}", http_status=status
     )
-
-
-def _find_generated(body: dict[str, Any], call: Call) -> Iterator[str]:
-    """Yield the texts of an answer that the contract declares as secrets."""
-    for path in call.secrets:
-        node: Any = body
-        for name in path:
-            node = node.get(name) if isinstance(node, dict) else None
-        if isinstance(node, Sealed) and isinstance(node.reveal(), str):
-            yield node.reveal()
 
 
 def _milliseconds(started: float) -> int:

@@ -41,7 +41,10 @@ class NetworkPolicy:
     def allows(self, address: Address) -> bool:
         """Whether an API key may go there. One that carries another is judged by that alone."""
         inner = carried_by(address)
-        return any(inner in network for network in self.networks) or _is_public(inner)
+        if any(inner in network for network in self.networks):
+            return True
+        special = inner.is_multicast or any(inner in network for network in _SPECIAL)
+        return inner.is_global and not special
 
 
 def carried_by(address: Address) -> Address:
@@ -51,10 +54,6 @@ def carried_by(address: Address) -> Address:
     if address in _TRANSLATED:
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour or address
-
-
-def _is_public(address: Address) -> bool:
-    return address.is_global and not address.is_multicast and not any(address in known for known in _SPECIAL)
 
 
 PUBLIC = NetworkPolicy()

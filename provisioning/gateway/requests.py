@@ -44,8 +44,12 @@ class Call:
         path = self.path
         for value in (self.target, self.second):
             head, brace, rest = path.partition("{")
-            if brace:
-                path = head + _segment(value) + rest.partition("}")[2]
+            if not brace:
+                break
+            bad = not value or len(value) > 200 or any(mark in value for mark in "/\\?#% ")
+            if bad or value.strip(".") == "" or not value.isprintable():
+                raise NotSent("The identifier cannot stand in an address.")
+            path = head + quote(value, safe="") + rest.partition("}")[2]
         return base_url + path
 
     def body(self) -> bytes | None:
@@ -55,10 +59,3 @@ class Call:
         with suppress(ValueError, TypeError, RecursionError):  # NaN, a lone surrogate, not JSON
             return json.dumps(reveal_all(self.payload), ensure_ascii=False, allow_nan=False).encode("utf-8")
         raise NotSent("A value cannot be written as JSON.")
-
-
-def _segment(value: str) -> str:
-    bad = not value or len(value) > 200 or value.strip(".") == "" or any(mark in value for mark in "/\\?#%")
-    if bad or not value.isprintable() or " " in value:
-        raise NotSent("The identifier cannot stand in an address.")
-    return quote(value, safe="")

@@ -46,7 +46,7 @@ _TURNED_DOWN = (
 )
 UNAUTHORISED = 401
 
-# Bounds on what is parsed: a short text may stand for very many objects.
+# Bounds on what is parsed.
 MAX_ROWS = 100_000
 MAX_NODES = 2_500_000
 MAX_NODES_SMALL = 100_000
@@ -77,7 +77,10 @@ def parse_body(body: bytes, *, strict: bool = False, large: bool = True) -> dict
     are none) and one nested so deeply that recording it would fail. In other answers what is too deep is
     replaced by TOO_DEEP, so that the rest can be read. Raises UnreadableError, TooLargeError.
     """
-    _check_count(body, large=large)
+    # A short body may stand for very many objects, so its values are counted before they are parsed.
+    limit = MAX_NODES if large else MAX_NODES_SMALL
+    if body.count(b",") + body.count(b"[") + body.count(b"{") > limit:
+        raise TooLargeError(f"more than {limit:,} values")
     text = body.decode("utf-8-sig", "replace")
     if not strict and _may_be_deep(body):
         text = _cut_depths(text)
@@ -92,14 +95,14 @@ def parse_body(body: bytes, *, strict: bool = False, large: bool = True) -> dict
             raise UnreadableError(_DEEP) from None
     if not isinstance(value, dict):
         raise UnreadableError("the answer is JSON but not an object")
-    if strict and _is_too_deep(value):
+    if strict and count_levels(value, _LEVELS) > _LEVELS:
         raise UnreadableError(_DEEP)
     if any(isinstance(each, list) and len(each) > MAX_ROWS for each in value.values()):
         raise TooLargeError(f"more than {MAX_ROWS:,} rows")
     return dict(_replace_surrogates(value)) if _UNSTORABLE.search(text) or "\x00" in text else value
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Build one object of a long answer. As a Python function it lets other threads run in between."""
     return dict(pairs)
 
@@ -135,7 +138,7 @@ def classify_response(
 
     `result` is the key of the answer's content, `fields` the properties that were sent.
     """
-    code, success = _code(body.get("errorCode")), body.get("success")
+    code, success = _parse_code(body.get("errorCode")), body.get("success")
     if status >= 500 or code == 9999:
         words = STATUS_CAUSES.get(status, ERROR_CODES["9999"].cause)
         raise OutcomeUnknown(words, f"HTTP {status}, code {code}", code, gateway_message=_message(body))
@@ -150,29 +153,18 @@ def classify_response(
         words = STATUS_CAUSES.get(status, _NO_VERDICT)
         raise OutcomeUnknown(words, f"HTTP {status} without a verdict", gateway_message=_message(body))
     # One published 401 carries the code 1001 (contract README, 11): the status says it as well.
-    raise _refusal(1000 if status == UNAUTHORISED else code, _message(body), fields, status)
+    code = 1000 if status == UNAUTHORISED else code
+    message = _message(body)
+    # The message ends with a path of a routing document, or begins with the name of a property.
+    at_end, at_start = _ROUTING_PATH.search(message), _FIELD.match(message)
+    field = at_end[1] if at_end else ""
+    if at_start and not at_end and re.split(r"[.\[:]", at_start[1])[0] in fields:
+        field = at_start[1]
+    kind = NotAuthorised if code == 1000 else EntityNotFound if code == 1007 else Refused
+    raise kind(get_refusal_cause(code, status), code=code, field=field, gateway_message=message)
 
 
-def _refusal(code: int | str | None, message: str, fields: Collection[str], status: int) -> Refused:
-    kind = (
-        {1000: NotAuthorised, 1007: EntityNotFound}.get(code, Refused) if isinstance(code, int) else Refused
-    )
-    explanation = get_refusal_cause(code, status)
-    return kind(explanation, code=code, field=_field(message, fields), gateway_message=message)
-
-
-def _field(message: str, fields: Collection[str]) -> str:
-    """Return the property or, for routing documents, the path that the message names; "" if none."""
-    at_end = _ROUTING_PATH.search(message)
-    if at_end:
-        return at_end[1]
-    leading = _FIELD.match(message)
-    if leading and re.split(r"[.\[:]", leading[1])[0] in fields:
-        return leading[1]
-    return ""
-
-
-def _code(value: object) -> int | str | None:
+def _parse_code(value: object) -> int | str | None:
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
         value = int(value)
     if value in _NO_CODE or isinstance(value, bool):
@@ -187,11 +179,15 @@ def _message(body: dict[str, Any]) -> str:
 
 
 def _load_json(text: str, *, strict: bool) -> Any:
-    hook: Callable[[list[tuple[str, Any]]], dict[str, Any]] | None = _reject_two_verdicts if strict else None
-    if hook is None and len(text) > _LONG:
-        hook = _object
+    hook: Callable[[list[tuple[str, Any]]], dict[str, Any]] | None = None
+    if strict:
+        hook = _reject_two_verdicts
+    elif len(text) > _LONG:
+        hook = _build_object
     try:
-        return json.loads(text, parse_constant=_nothing, parse_float=_parse_finite, object_pairs_hook=hook)
+        return json.loads(
+            text, parse_constant=lambda _: None, parse_float=_parse_finite, object_pairs_hook=hook
+        )
     except ValueError:
         raise UnreadableError("the answer is not valid JSON") from None
 
@@ -223,13 +219,6 @@ def _cut_depths(text: str) -> str:
     return "".join([*kept, text[start:]]) if depth <= _LEVELS else text
 
 
-def _check_count(body: bytes, *, large: bool) -> None:
-    """Raise TooLargeError for a body of too many values, before they are parsed."""
-    limit = MAX_NODES if large else MAX_NODES_SMALL
-    if body.count(b",") + body.count(b"[") + body.count(b"{") > limit:
-        raise TooLargeError(f"more than {limit:,} values")
-
-
 def _reject_two_verdicts(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
@@ -239,21 +228,19 @@ def _reject_two_verdicts(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _is_too_deep(value: dict[str, Any]) -> bool:
-    level: list[Any] = [value]
-    for _ in range(_LEVELS):
-        children = (node.values() if isinstance(node, dict) else node for node in level)
-        level = [child for group in children for child in group if isinstance(child, dict | list)]
-    return bool(level)
-
-
-def _nothing(_: str) -> None:
-    return None
-
-
 def _parse_finite(text: str) -> float | None:
     number = float(text)
     return number if math.isfinite(number) else None
+
+
+def count_levels(value: Any, limit: int) -> int:
+    """Return how deep objects and lists are nested in a JSON value, at most `limit` + 1."""
+    level, depth = [value], 0
+    while level and depth <= limit:
+        groups = (node.values() if isinstance(node, dict) else node for node in level)
+        level = [child for group in groups for child in group if isinstance(child, dict | list)]
+        depth += 1
+    return depth
 
 
 def _replace_surrogates(value: Any) -> Any:

@@ -193,13 +193,10 @@ def _spellings(secret: str) -> Iterator[str]:
     yield from (html.escape(secret), html.escape(secret, quote=False))
     # Without padding: what follows it in the text stays.
     yield from (coded(data).decode().rstrip("=") for coded in (base64.b64encode, base64.urlsafe_b64encode))
-    if len(data) >= _LONG_ENOUGH:
-        yield from (data.hex(), data.hex().upper())
-        yield from _within_base64(data)
-
-
-def _within_base64(data: bytes) -> Iterator[str]:
-    """Yield what each base64 text of bytes that contain `data` contains, one for each position modulo 3."""
+    if len(data) < _LONG_ENOUGH:
+        return
+    yield from (data.hex(), data.hex().upper())
+    # Base64 of a longer text that contains the secret, one form for each position modulo 3.
     for before in range(3):
         bits = (before + len(data)) * 8
         for coded in (base64.b64encode, base64.urlsafe_b64encode):

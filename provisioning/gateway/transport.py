@@ -123,7 +123,18 @@ class _Connecting:
     port: int
 
     def _new_conn(self) -> socket.socket:
-        return open_socket(_reachable(resolve_host(self.host, self.port)))
+        reach = _reach.get()
+        allowed = [
+            entry
+            for entry in resolve_host(self.host, self.port)
+            if reach is None or reach.allows(ipaddress.ip_address(str(entry[4][0]).partition("%")[0]))
+        ]
+        # Whoever owns the gateway's name can point it into the portal's own network.
+        if not allowed:
+            raise NeverSentError(
+                "The gateway's name leads to an address inside a private network.", "private"
+            )
+        return open_socket(allowed)
 
 
 class DeadlineHTTPConnection(_Connecting, HTTPConnection):
@@ -180,11 +191,9 @@ def resolve_host(host: str, port: int) -> list[Found]:
     try:
         ipaddress.ip_address(host)
     except ValueError:
-        return _looked_up(host, port)
-    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-
-
-def _looked_up(host: str, port: int) -> list[Found]:
+        pass  # a name, looked up below
+    else:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     # getaddrinfo knows no timeout, so it runs aside and is left behind when time is up.
     results: queue.SimpleQueue[list[Found] | OSError | UnicodeError] = queue.SimpleQueue()
 
@@ -206,19 +215,6 @@ def _looked_up(host: str, port: int) -> list[Found]:
     if isinstance(found, list) and found:
         return found
     raise NeverSentError("The gateway's name was not found.", "name") from None
-
-
-def _reachable(found: list[Found]) -> list[Found]:
-    """Those that a gateway may have: a name is free to lead into the portal's own network."""
-    reach = _reach.get()
-    allowed = [
-        entry
-        for entry in found
-        if reach is None or reach.allows(ipaddress.ip_address(str(entry[4][0]).partition("%")[0]))
-    ]
-    if not allowed:
-        raise NeverSentError("The gateway's name leads to an address inside a private network.", "private")
-    return allowed
 
 
 def open_socket(addresses: list[Found]) -> socket.socket:

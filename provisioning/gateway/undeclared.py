@@ -17,7 +17,9 @@ def seal_undeclared(value: Any, schema: contract.Schema) -> Any:
     """
     alternatives = list(_alternatives(schema))
     if isinstance(value, dict):
-        declared = _properties(alternatives)
+        declared: dict[str, contract.Schema] = {}
+        for each in alternatives:
+            declared |= each.get("properties", {})
         if not declared and any(_allows(each, "object") for each in alternatives):
             return value  # a free map, such as the parameters of a routing condition
         for key, child in value.items():
@@ -39,13 +41,6 @@ def _alternatives(schema: contract.Schema) -> Iterator[contract.Schema]:
     for word in ("anyOf", "oneOf", "allOf"):
         for each in node.get(word, ()):
             yield from _alternatives(each)
-
-
-def _properties(alternatives: list[contract.Schema]) -> dict[str, contract.Schema]:
-    found: dict[str, contract.Schema] = {}
-    for each in alternatives:
-        found |= each.get("properties", {})
-    return found
 
 
 def _allows(schema: contract.Schema, kind: str) -> bool:
