@@ -96,35 +96,32 @@ def _fingerprint(key: bytes, secret: str) -> str:
 
 
 def _keys() -> dict[str, bytes]:
-    return _parsed(str(getattr(settings, "PORTAL_ENCRYPTION_KEYS", "") or ""))
+    return _parse_keys(str(getattr(settings, "PORTAL_ENCRYPTION_KEYS", "") or ""))
 
 
 @lru_cache(maxsize=4)
-def _parsed(text: str) -> dict[str, bytes]:
+def _parse_keys(text: str) -> dict[str, bytes]:
     keys: dict[str, bytes] = {}
     for entry in filter(None, (part.strip() for part in text.split(","))):
-        key_id, key = _key(entry)
+        key_id, _, encoded = entry.partition(":")
+        if not _KEY_ID.fullmatch(key_id) or not encoded:
+            raise KeyringError(
+                "PORTAL_ENCRYPTION_KEYS must read “id:base64,id:base64”, ids of letters, digits, - and _."
+            )
+        try:
+            key = base64.b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError):
+            raise KeyringError(f"Key “{key_id}” in PORTAL_ENCRYPTION_KEYS is not base64.") from None
+        if len(key) != 32:
+            raise KeyringError(
+                f"Key “{key_id}” in PORTAL_ENCRYPTION_KEYS has {len(key)} bytes instead of 32."
+            )
         if key_id in keys:
             raise KeyringError(f"PORTAL_ENCRYPTION_KEYS names key “{key_id}” twice.")
         keys[key_id] = key
     if not keys:
         raise KeyringError("PORTAL_ENCRYPTION_KEYS is empty: no key to seal with.")
     return keys
-
-
-def _key(entry: str) -> tuple[str, bytes]:
-    key_id, _, encoded = entry.partition(":")
-    if not _KEY_ID.fullmatch(key_id) or not encoded:
-        raise KeyringError(
-            "PORTAL_ENCRYPTION_KEYS must read “id:base64,id:base64”, ids of letters, digits, - and _."
-        )
-    try:
-        key = base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError):
-        raise KeyringError(f"Key “{key_id}” in PORTAL_ENCRYPTION_KEYS is not base64.") from None
-    if len(key) != 32:
-        raise KeyringError(f"Key “{key_id}” in PORTAL_ENCRYPTION_KEYS has {len(key)} bytes instead of 32.")
-    return key_id, key
 
 
 def _parts(token: str) -> tuple[str, bytes, bytes]:

@@ -45,7 +45,7 @@ def validate_payload(operation: Operation, payload: Payload, *, stored: Payload 
     except RecursionError:
         raise NotSent("The request is nested too deeply. Nothing was sent.") from None
     if problem is not None:
-        field, said = _said(problem)
+        field, said = _describe_problem(problem)
         raise NotSent(f"“{field or 'The request'}” {said}. Nothing was sent.", f"{name}: {said}", field=field)
 
 
@@ -70,18 +70,18 @@ def _is_stored(error: ValidationError, stored: Payload) -> bool:
         # An object of a list may have moved to another row.
         holder = _at(stored, path[:-1])
         places = holder if isinstance(holder, list) else [_at(stored, path)]
-        return any(isinstance(place, Mapping) and _has_shown(place, further) for place in places)
+        # Of what was sealed, only its mask is left to compare.
+        return any(
+            isinstance(place, Mapping)
+            and all(key in place and place[key] in (value, MASK) for key, value in further.items())
+            for place in places
+        )
     if error.validator not in _ABOUT_ONE_VALUE or not path:
         return False
     place, last = _at(stored, path[:-1]), path[-1]
     if isinstance(place, list):
         return instance in place
     return isinstance(place, Mapping) and last in place and bool(place[last] == instance)
-
-
-def _has_shown(place: Mapping[str, Any], further: Mapping[str, Any]) -> bool:
-    """Tell whether `place` holds these values; of what was sealed, only its mask is left to compare."""
-    return all(key in place and place[key] in (value, MASK) for key, value in further.items())
 
 
 def _at(values: Any, path: list[Any]) -> Any:
@@ -91,7 +91,8 @@ def _at(values: Any, path: list[Any]) -> Any:
     return values
 
 
-def _said(problem: ValidationError) -> tuple[str, str]:
+def _describe_problem(problem: ValidationError) -> tuple[str, str]:
+    """Return the property and what is wrong with it, without quoting the value."""
     path = [str(part) for part in problem.absolute_path]
     rule: Any = problem.validator
     instance: Any = problem.instance

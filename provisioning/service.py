@@ -250,20 +250,16 @@ def _parse_entities(entity_class: type[AnyEntity], items: list[Any], parent: str
             if entity.guid in seen:
                 raise ValueError("its GUID is listed twice")
         except (ValueError, RecursionError) as error:
-            unreadable.append(f"row {number}{_guid_shown(item)}: {error}")
+            guid = item.get("guid") if isinstance(item, dict) else None
+            shown = "".join(sign if sign.isprintable() else "\ufffd" for sign in str(guid)[:60])
+            named = f" (GUID “{shown}”)" if isinstance(guid, str) and guid else ""
+            unreadable.append(f"row {number}{named}: {error}")
             continue
         seen.add(entity.guid)
         found.append(entity)
     more = len(unreadable) - MAX_UNREADABLE
     found.unreadable = (*unreadable[:MAX_UNREADABLE], *([f"{more:,} more rows"] if more > 0 else []))
     return found
-
-
-def _guid_shown(item: Any) -> str:
-    guid = item.get("guid") if isinstance(item, dict) else None
-    if not isinstance(guid, str) or not guid:
-        return ""
-    return " (GUID “" + "".join(sign if sign.isprintable() else "\ufffd" for sign in guid[:60]) + "”)"
 
 
 def _unreadable_answer(detail: str, answer: Answer | None = None) -> OutcomeUnknown:

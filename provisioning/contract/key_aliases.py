@@ -28,13 +28,12 @@ def apply_aliases(values: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in values.items():  # tens of thousands of times per list: plain values cost one look-up
         name = _SPELLINGS.get(key, key)
-        found[name] = _nested(name, value) if type(value) in _NESTED else value
+        if type(value) not in _NESTED:
+            found[name] = value
+        elif isinstance(value, dict):
+            found[name] = apply_aliases(value)
+        elif not value and name in _MAPS:
+            found[name] = {}
+        else:
+            found[name] = [apply_aliases(item) if isinstance(item, dict) else item for item in value]
     return found
-
-
-def _nested(name: str, value: Any) -> Any:
-    if isinstance(value, dict):
-        return apply_aliases(value)
-    if not value and name in _MAPS:
-        return {}
-    return [apply_aliases(item) if isinstance(item, dict) else item for item in value]

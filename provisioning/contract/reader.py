@@ -57,11 +57,21 @@ def validator(name: str) -> Draft202012Validator:
 @cache
 def contract_operations() -> dict[str, ContractOperation]:
     """All operations of the contract by operationId."""
-    return {
-        spec["operationId"]: _operation(path, method, spec)
-        for path, methods in document()["paths"].items()
-        for method, spec in methods.items()
-    }
+    found: dict[str, ContractOperation] = {}
+    for path, methods in document()["paths"].items():
+        for method, spec in methods.items():
+            request = spec.get("requestBody")
+            found[spec["operationId"]] = ContractOperation(
+                operation_id=spec["operationId"],
+                method=method.upper(),
+                path=path,
+                request_schema=_schema_name(request) if request else None,
+                response_schema=_schema_name(spec["responses"]["200"]),
+                idempotent=bool(spec.get("x-idempotent", False)),
+                returns_secrets=bool(spec.get("x-returns-secrets", False)),
+                side_effects=spec.get("x-side-effects", ""),
+            )
+    return found
 
 
 @cache
@@ -119,20 +129,6 @@ def _spec(operation_id: str) -> dict[str, Any]:
     return spec
 
 
-def _operation(path: str, method: str, spec: dict[str, Any]) -> ContractOperation:
-    request = spec.get("requestBody")
-    return ContractOperation(
-        operation_id=spec["operationId"],
-        method=method.upper(),
-        path=path,
-        request_schema=_schema_name(request) if request else None,
-        response_schema=_schema_name(spec["responses"]["200"]),
-        idempotent=bool(spec.get("x-idempotent", False)),
-        returns_secrets=bool(spec.get("x-returns-secrets", False)),
-        side_effects=spec.get("x-side-effects", ""),
-    )
-
-
 def _schema_name(part: dict[str, Any]) -> str:
     reference: str = part["content"]["application/json"]["schema"]["$ref"]
     return reference.rsplit("/", 1)[1]
@@ -148,16 +144,12 @@ def _references(node: Any, seen: set[str]) -> Iterator[str]:
         seen.add(reference)
         yield from _references(resolve(node), seen)
     for key, child in node.items():
-        if key == "properties":
-            yield from (name for name, described in child.items() if _refers(name, resolve(described)))
+        for name, described in child.items() if key == "properties" else ():
+            declared = resolve(described)
+            prefix = resolve(declared.get("items", declared)).get("x-guid-prefix")
+            if prefix in _ENTITIES or (not prefix and name.lower().endswith("guid")):
+                yield name
         yield from _references(child, seen)
-
-
-def _refers(name: str, described: Schema) -> bool:
-    prefix = resolve(described.get("items", described)).get("x-guid-prefix")
-    if prefix:
-        return prefix in _ENTITIES
-    return name.lower().endswith("guid")
 
 
 def _secrets(node: Schema, path: tuple[str, ...], seen: frozenset[str]) -> list[tuple[str, ...]]:

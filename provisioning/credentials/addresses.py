@@ -1,6 +1,6 @@
 """Which base URLs may get an API key, and the portal's own addresses as the gateway's allow-list wants them.
 
-Called by Connection, before it is saved, and by `channel`, which checks again before each call.
+Called by Connection, before it is saved, and by `sending`, which checks again before each call.
 """
 
 import ipaddress
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from provisioning.gateway.network_policy import Address, Network, NetworkPolicy
+from provisioning.gateway.network_policy import NetworkPolicy
 
 # A name whose last part looks like this is taken for an IPv4 address, in the old spellings of inet_aton.
 _NUMBER = re.compile(r"\d+|0x[0-9a-f]*", re.ASCII)
@@ -30,11 +30,21 @@ def validate_base_url(url: str) -> str:
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         raise ValueError("This is not a complete address.") from None
-    if not _plain(host) or parts.scheme not in {"http", "https"}:
+    # As the look-up of names reads it: letters in their plain form, no dot at the end.
+    name = unicodedata.normalize("NFKC", host).replace("\u3002", ".").rstrip(".").lower()
+    if not name or parts.scheme not in {"http", "https"}:
         raise ValueError("Enter a complete address beginning with https://.")
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise ValueError("The address must not contain a username, a password, “?” or “#”.")
-    address = _literal(host)
+    try:
+        address = ipaddress.ip_address("127.0.0.1" if name == "localhost" else name)
+    except ValueError:
+        # Some resolvers take a number, or several, for an address and others do not.
+        if _NUMBER.fullmatch(name.rpartition(".")[2]):
+            raise ValueError(
+                "Enter an IPv4 address as four numbers up to 255, such as 198.51.100.7."
+            ) from None
+        address = None
     if parts.scheme == "http" and (settings.PRODUCTION or not (address and address.is_loopback)):
         raise ValueError(
             "The address must begin with https://. Otherwise the API key would be sent unencrypted."
@@ -57,41 +67,22 @@ def validate_egress_addresses(text: str) -> str:
 
     Lines, blanks and commas separate what was typed; each address counts once. Raises ValueError, in words.
     """
-    found = dict.fromkeys(str(_network(part)) for part in text.replace(",", " ").split())
+    found: dict[str, None] = {}
+    for part in text.replace(",", " ").split():
+        try:
+            network = ipaddress.ip_network(part, strict=False)
+        except ValueError:
+            raise ValueError(
+                f"“{part[:60]}” is not an IP address or a range such as 203.0.113.0/28."
+            ) from None
+        if "/" in part and ipaddress.ip_interface(part).ip != network.network_address:
+            raise ValueError(
+                f"“{part}” is inside the range {network}. Enter the range or the single address."
+            )
+        if network.prefixlen == 0:
+            raise ValueError(f"“{part}” is the whole internet. Enter the IP addresses of this portal.")
+        found[str(network)] = None
     listed = ",".join(found)
     if len(listed) > EGRESS_LIMIT:
         raise ValueError(f"The addresses are longer than {EGRESS_LIMIT} characters in total.")
     return listed
-
-
-def _network(part: str) -> Network:
-    try:
-        network = ipaddress.ip_network(part, strict=False)
-    except ValueError:
-        raise ValueError(f"“{part[:60]}” is not an IP address or a range such as 203.0.113.0/28.") from None
-    if "/" in part and ipaddress.ip_interface(part).ip != network.network_address:
-        raise ValueError(f"“{part}” is inside the range {network}. Enter the range or the single address.")
-    if network.prefixlen == 0:
-        raise ValueError(f"“{part}” is the whole internet. Enter the IP addresses of this portal.")
-    return network
-
-
-def _literal(host: str) -> Address | None:
-    """Return the address if `host` is one; None if it is a name to look up.
-
-    Raises ValueError for a number, or several, that some resolvers take for an address and others do not.
-    """
-    name = _plain(host)
-    try:
-        return ipaddress.ip_address("127.0.0.1" if name == "localhost" else name)
-    except ValueError:
-        if _NUMBER.fullmatch(name.rpartition(".")[2]):
-            raise ValueError(
-                "Enter an IPv4 address as four numbers up to 255, such as 198.51.100.7."
-            ) from None
-        return None
-
-
-def _plain(host: str) -> str:
-    """As the look-up of names reads it: letters in their plain form, no dot at the end."""
-    return unicodedata.normalize("NFKC", host).replace("\u3002", ".").rstrip(".").lower()

@@ -43,7 +43,13 @@ def send_call(call: Call, *, connection: str) -> Answer:
     for, nothing is sent.
     """
     with _log_call(call, connection) as line:
-        credential = _get_credential(connection)
+        try:
+            credential = get_active_credential(slug=connection)
+        except CredentialMissingError:
+            raise NotSent("No API key is stored for this connection. Nothing was sent.") from None
+        except DatabaseError as error:
+            reason = "The stored API key could not be read. Nothing was sent."
+            raise NotSent(reason, type(error).__name__) from None
         if call.writes and credential.connection.is_paused:
             raise NotSent(
                 f"The connection “{credential.connection.name}” is paused: it is read-only. Nothing was sent."
@@ -126,7 +132,7 @@ def _log_call(call: Call, connection: str) -> Iterator[_LogRecord]:
 
 
 def _send(call: Call, credential: Credential) -> Answer:
-    """Make one exchange unless the gateway has asked to wait, and store such a request."""
+    """Decrypt the credential and send `call`, unless the gateway has asked to wait."""
     connection = credential.connection
     if connection.retry_at and connection.retry_at > timezone.now():
         words = retry_after.words(connection.retry_at, longer=False)
@@ -136,46 +142,27 @@ def _send(call: Call, credential: Credential) -> Answer:
             retry_at=connection.retry_at,
         )
     try:
-        return _create_client(credential).send(call)
-    except ProvisioningError as error:
-        if error.retry_at:
-            _store_wait(connection, error)
-        raise
-
-
-def _store_wait(connection: Connection, error: ProvisioningError) -> None:
-    # Stored in the database, so that all processes wait. A failure here must not hide the outcome of the
-    # call.
-    try:
-        Connection.objects.filter(pk=connection.pk).update(retry_at=error.retry_at)
-    except Exception as failure:
-        logger.warning("could not note when to call the gateway again: %s", type(failure).__name__)
-
-
-def _get_credential(slug: str) -> Credential:
-    try:
-        return get_active_credential(slug=slug)
-    except CredentialMissingError:
-        raise NotSent("No API key is stored for this connection. Nothing was sent.") from None
-    except DatabaseError as error:
-        raise NotSent(
-            "The stored API key could not be read. Nothing was sent.", type(error).__name__
-        ) from None
-
-
-def _create_client(credential: Credential) -> GatewayClient:
-    try:
         api_key, password = decrypt_credential(credential)
     except KeyringError as error:
         raise NotSent(f"The stored API key cannot be used. {error} Nothing was sent.") from None
-    return GatewayClient(
-        _base_url(credential.connection),
+    client = GatewayClient(
+        _base_url(connection),
         api_key,
         password,
         deadline=settings.GATEWAY_TIMEOUT,
         ca_file=settings.GATEWAY_CA_FILE,
         reach=get_network_policy(),
     )
+    try:
+        return client.send(call)
+    except ProvisioningError as error:
+        if error.retry_at:
+            # Stored in the database, so that all processes wait. A failure here must not hide the outcome.
+            try:
+                Connection.objects.filter(pk=connection.pk).update(retry_at=error.retry_at)
+            except Exception as failure:
+                logger.warning("could not note when to call the gateway again: %s", type(failure).__name__)
+        raise
 
 
 def _base_url(connection: Connection) -> str:
