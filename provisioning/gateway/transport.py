@@ -129,7 +129,7 @@ class _Connecting:
             for entry in resolve_host(self.host, self.port)
             if reach is None or reach.allows(ipaddress.ip_address(str(entry[4][0]).partition("%")[0]))
         ]
-        # Whoever owns the gateway's name can point it into the portal's own network.
+        # The owner of the gateway's name can point it into the portal's own network.
         if not allowed:
             raise NeverSentError(
                 "The gateway's name leads to an address inside a private network.", "private"

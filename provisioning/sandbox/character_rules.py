@@ -27,22 +27,14 @@ Path = tuple[object, ...]
 
 def check_characters(body: object) -> list[Refusal]:
     """A 1004 refusal for every text of the body that holds a character it may not."""
-    return [
-        field_refusal(
-            Code.INVALID_CHARACTERS, map(_printable, path), f"{_printable(path[-1])}Invalid characters"
-        )
-        for path, text in _texts(body, ())
-        if _invalid(path, text)
-    ]
-
-
-def _invalid(path: Path, text: str) -> bool:
-    if _UNUSABLE.search(text):
-        return True
-    if path[0] not in _MULTI_LINE and _LINE_BREAKS.search(text):
-        return True
-    rule = _RULES.get(str(path[0])) if len(path) == 1 else None
-    return bool(rule and rule.search(text))
+    found = []
+    for path, text in _texts(body, ()):
+        rule = _RULES.get(str(path[0])) if len(path) == 1 else None
+        broken = _LINE_BREAKS.search(text) and path[0] not in _MULTI_LINE
+        if broken or _UNUSABLE.search(text) or (rule and rule.search(text)):
+            words = f"{_printable(path[-1])}Invalid characters"
+            found.append(field_refusal(Code.INVALID_CHARACTERS, map(_printable, path), words))
+    return found
 
 
 def _texts(value: object, path: Path) -> Iterator[tuple[Path, str]]:

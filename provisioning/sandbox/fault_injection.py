@@ -12,7 +12,6 @@ from io import BytesIO
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from provisioning.sandbox import alternative_answers
 from provisioning.sandbox.error_responses import Code, Refusal
 from provisioning.sandbox.fault_rules import Fault, UnknownFault, parse_fault, take_fault
 
@@ -59,6 +58,23 @@ _ANSWERS: dict[str, tuple[str, str, bytes]] = {
     "garbage": ("200 OK", _JSON, b'{"success": true, "merchants": [{"guid": '),
     "redirect": ("302 Found", "text/plain", b"Moved"),
 }
+# Values and properties that no page lists. Readers must keep them (/api/forward-compatibility).
+FUTURE_TRANSACTION_TYPE = "incremental_authorization"
+FUTURE_PERMISSION = "frontend.disputes.show"
+FUTURE_SETTING = "tx:future-option"
+_FUTURE_LISTS = {"disabledTransactionTypes": FUTURE_TRANSACTION_TYPE, "permissions": FUTURE_PERMISSION}
+_FUTURE_TEXTS = {"postbackFormat": "4-512", "networkTokenizationEnabled": "suspended"}
+_FUTURE_PROPERTY = {"regulatoryProfile": {"scheme": "PSD3", "level": 2}}
+_FUTURE_OF_TERMINALS = {"softwareVersion": "7.1"}
+# Source: README of the contract, contradiction 1.
+_SLIPS = {
+    "adapter": "Adapter",
+    "apiKey": "APIKey",
+    "apiSecret": "APISecret",
+    "merchantGuid": "MerchantGUID",
+    "postbackFormat": "PostbackFormat",
+    "scheduleApiAvailable": "scheduleAPIAvailable",
+}
 
 
 class FaultyApplication:
@@ -89,113 +105,89 @@ class FaultyApplication:
             elif fault.kind == "redirect":
                 headers = [("Location", "/healthz?redirected=1")]
             return _send(start, *_ANSWERS[fault.kind], headers)
-        commit: dict[str, Callable[[Fault, WSGIEnvironment, StartResponse], Iterable[bytes]]] = {
-            "latency": self._delay,
-            "future": self._answer_as_newer_gateway,
-            "misspelt": self._misspell,
-            "reset": _reset,
-            "hang": _hang,
-            "truncated": self._truncate,
-            "drip": self._drip,
-            "huge": _send_huge,
-            "commit-then-drop": self._commit_then_drop,
-        }
-        return commit[fault.kind](fault, environ, start)
+        if fault.kind in ("latency", "hang", "reset", "huge"):
+            return self._disturb(fault, environ, start)
+        return self._spoil_answer(fault, environ, start)
 
-    def _delay(self, fault: Fault, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
-        _wait(environ, fault.amount)
+    def _disturb(self, fault: Fault, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        """Disturb the request before anything is carried out; only after a latency it is."""
+        connection: socket.socket = environ["gunicorn.socket"]
+        if fault.kind == "reset":
+            # With lingering switched off, closing sends RST. gunicorn would send FIN before it closes, so the
+            # connection is closed here, by putting another socket in its place for gunicorn to close.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            stand_in, other_end = socket.socketpair()
+            with stand_in, other_end:
+                os.dup2(stand_in.fileno(), connection.fileno())
+            raise _connection_closed()
+        if fault.kind == "huge":
+
+            def send_padding() -> Iterator[bytes]:
+                yield b'{"success":true,"padding":"'
+                for _ in range(int(fault.amount)):
+                    yield b"x" * _MEBIBYTE
+                yield b'"}'
+
+            start("200 OK", [("Content-Type", _JSON)])
+            return send_padding()
+        # Wait, but no longer than the client does, so that no thread is held for a client that left.
+        _drain(environ)
+        end = time.monotonic() + fault.amount
+        while (left := end - time.monotonic()) > 0:
+            readable, _, _ = select.select([connection], [], [], min(left, 0.5))
+            if readable and not connection.recv(1, socket.MSG_PEEK):
+                raise _connection_closed()
+            if readable:
+                time.sleep(min(left, 0.05))
+        if fault.kind == "hang":
+            raise _connection_closed()
         return self._application(environ, start)
 
-    def _truncate(self, fault: Fault, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
-        body = self._carry_out(environ, start)
+    def _spoil_answer(self, fault: Fault, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        """Carry out the operation, then rewrite its answer, slow it down, cut it off or drop it."""
+        if fault.kind == "future" and environ.get("REQUEST_METHOD") == "POST":
+            # A newer gateway would accept the future values.
+            _drain(environ)
+            sent = _rewrite(environ["wsgi.input"].read(), _remove_future)
+            environ["wsgi.input"], environ["CONTENT_LENGTH"] = BytesIO(sent), str(len(sent))
+        caught: list[Any] = []
+
+        def catch_start(status: str, headers: Any, exc_info: Any = None, /) -> Callable[[bytes], object]:
+            caught[:] = [status, headers]
+            return BytesIO().write
+
+        answer = self._application(environ, catch_start)
+        try:
+            body = b"".join(answer)
+        finally:
+            close = getattr(answer, "close", None)
+            if close:
+                close()
+        if fault.kind == "commit-then-drop":
+            raise _connection_closed()
+        status, headers = caught
+        if fault.kind in ("future", "misspelt"):
+            body = _rewrite(body, _add_future if fault.kind == "future" else _misspell)
+            headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
+            start(status, [*headers, ("Content-Length", str(len(body)))])
+            return [body]
+        start(status, headers)
 
         def send_half() -> Iterator[bytes]:
             yield body[: len(body) // 2]
             raise _connection_closed()
 
-        return send_half()
-
-    def _drip(self, fault: Fault, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
-        body = self._carry_out(environ, start)
-        pause = fault.amount / max(len(body), 1)
-
         def send_slowly() -> Iterator[bytes]:
             for position in range(len(body)):
-                time.sleep(pause)
+                time.sleep(fault.amount / len(body))
                 yield body[position : position + 1]
 
-        return send_slowly()
-
-    def _commit_then_drop(
-        self, fault: Fault, environ: WSGIEnvironment, start: StartResponse
-    ) -> Iterable[bytes]:
-        self._carry_out(environ, _catch_start([]))
-        raise _connection_closed()
-
-    def _answer_as_newer_gateway(
-        self, fault: Fault, environ: WSGIEnvironment, start: StartResponse
-    ) -> Iterable[bytes]:
-        """Carry out the request without the future values, which a newer gateway would accept."""
-        if environ.get("REQUEST_METHOD") == "POST":
-            _drain(environ)
-            body = alternative_answers.without_future_values(environ["wsgi.input"].read())
-            environ["wsgi.input"], environ["CONTENT_LENGTH"] = BytesIO(body), str(len(body))
-        return self._rewrite(environ, start, alternative_answers.with_future_values)
-
-    def _misspell(self, fault: Fault, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
-        return self._rewrite(environ, start, alternative_answers.misspelt)
-
-    def _rewrite(
-        self, environ: WSGIEnvironment, start: StartResponse, rewrite: Callable[[bytes], bytes]
-    ) -> Iterable[bytes]:
-        caught: list[Any] = []
-        body = rewrite(self._carry_out(environ, _catch_start(caught)))
-        status, headers = caught
-        other = [(name, value) for name, value in headers if name.lower() != "content-length"]
-        start(status, [*other, ("Content-Length", str(len(body)))])
-        return [body]
-
-    def _carry_out(self, environ: WSGIEnvironment, start: StartResponse) -> bytes:
-        """Carry out the operation and return the body of its answer."""
-        answer = self._application(environ, start)
-        try:
-            return b"".join(answer)
-        finally:
-            close = getattr(answer, "close", None)
-            if close:
-                close()
+        return send_half() if fault.kind == "truncated" else send_slowly()
 
 
 def _connection_closed() -> OSError:
     """Return the error on which gunicorn closes the connection silently, as if the client had left."""
     return OSError(errno.EPIPE, "closed as ordered by a fault")
-
-
-def _reset(fault: Fault, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
-    connection: socket.socket = environ["gunicorn.socket"]
-    # With lingering switched off, closing sends RST. gunicorn would send FIN before it closes, so the
-    # connection is closed here, by putting another socket in its place for gunicorn to close.
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    stand_in, other_end = socket.socketpair()
-    with stand_in, other_end:
-        os.dup2(stand_in.fileno(), connection.fileno())
-    raise _connection_closed()
-
-
-def _hang(fault: Fault, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
-    _wait(environ, fault.amount)
-    raise _connection_closed()
-
-
-def _send_huge(fault: Fault, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
-    def send_padding() -> Iterator[bytes]:
-        yield b'{"success":true,"padding":"'
-        for _ in range(int(fault.amount)):
-            yield b"x" * _MEBIBYTE
-        yield b'"}'
-
-    start("200 OK", [("Content-Type", _JSON)])
-    return send_padding()
 
 
 def _send(
@@ -205,30 +197,58 @@ def _send(
     return [body]
 
 
-def _catch_start(caught: list[Any]) -> StartResponse:
-    """Return a start_response that puts status and headers into `caught` instead of sending them."""
-
-    def start(status: str, headers: Any, exc_info: Any = None, /) -> Callable[[bytes], object]:
-        caught[:] = [status, headers]
-        return BytesIO().write
-
-    return start
-
-
-def _wait(environ: WSGIEnvironment, seconds: float) -> None:
-    """Wait, but no longer than the client does, so that no thread is held for a client that left."""
-    _drain(environ)
-    connection: socket.socket = environ["gunicorn.socket"]
-    end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0:
-        readable, _, _ = select.select([connection], [], [], min(left, 0.5))
-        if readable and not connection.recv(1, socket.MSG_PEEK):
-            raise _connection_closed()
-        if readable:
-            time.sleep(min(left, 0.05))
-
-
 def _drain(environ: WSGIEnvironment) -> None:
     """Read the request body, so that a socket that becomes readable later means that the client left."""
     length = int(environ.get("CONTENT_LENGTH") or 0)
     environ["wsgi.input"] = BytesIO(environ["wsgi.input"].read(length))
+
+
+def _rewrite(body: bytes, change: Callable[[Any], Any]) -> bytes:
+    """Return a JSON body with `change` made to its value; a body that is not JSON as it is."""
+    try:
+        return json.dumps(change(json.loads(body)), ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return body
+
+
+def _add_future(value: Any) -> Any:
+    """Add values newer than the contract to each entity of an answer."""
+    if isinstance(value, list):
+        return [_add_future(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    found = {name: _add_future(item) for name, item in value.items()}
+    for name, future in _FUTURE_LISTS.items():
+        if isinstance(found.get(name), list):
+            found[name] = [*found[name], future]
+    found |= {name: future for name, future in _FUTURE_TEXTS.items() if name in found}
+    if "settings" in found:
+        found["settings"] = {**(found["settings"] or {}), FUTURE_SETTING: "1"}
+    if "terminalId" in found:
+        found |= _FUTURE_OF_TERMINALS
+    return found | _FUTURE_PROPERTY if "guid" in found and "name" in found else found
+
+
+def _remove_future(value: Any) -> Any:
+    """Remove those values from a request."""
+    if not isinstance(value, dict):
+        return value
+    future = _FUTURE_TEXTS | _FUTURE_OF_TERMINALS
+    found = {name: item for name, item in value.items() if name not in future or item != future[name]}
+    for name, item in value.items():
+        if isinstance(item, list):
+            kept = [each for each in item if each not in _FUTURE_LISTS.values()]
+            found[name] = [_remove_future(each) for each in kept]
+    return found
+
+
+def _misspell(value: Any) -> Any:
+    """Spell properties as the published examples do, permissions as one text (contradictions 1 and 5)."""
+    if isinstance(value, list):
+        return [_misspell(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    found = {_SLIPS.get(name, name): _misspell(item) for name, item in value.items()}
+    if isinstance(found.get("permissions"), list):
+        found["permissions"] = " ".join(found["permissions"])
+    return found

@@ -1,4 +1,4 @@
-"""API keys: create, reset, verify. Called by the System Setup page, sandbox_key and `access`."""
+"""API keys: create, reset, verify. Called by the System Setup page, sandbox_key and `api`."""
 
 import hashlib
 import hmac
@@ -32,9 +32,11 @@ def create_key(
         raise KeyRefused(f"Tenant '{tenant}' does not exist.")
     password = _new_password()
     salt = secrets.token_hex(16)
+    digits = secrets.token_hex(16)
     key = ApiKey.objects.create(
         guid=new_guid("key"),
-        key=_new_key(),
+        # The published shape: 8-4-4-16 hexadecimal digits.
+        key="-".join((digits[:8], digits[8:12], digits[12:16], digits[16:])),
         name=name.strip()[:100],
         salt=salt,
         password_hash=_hashed(salt, password),
@@ -126,12 +128,6 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
     if mapped is None or network.prefixlen < _MAPPED_BITS:
         return network
     return ipaddress.IPv4Network((mapped, network.prefixlen - _MAPPED_BITS))
-
-
-def _new_key() -> str:
-    """Return a key of the published shape: 8-4-4-16 hexadecimal digits."""
-    digits = secrets.token_hex(16)
-    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:]))
 
 
 def _new_password() -> str:

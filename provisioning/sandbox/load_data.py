@@ -41,25 +41,31 @@ def seed_load_data(*, tenants: int, merchants: int, single: bool) -> list[str]:
     for index, guid in enumerate(guids):
         ensure_tenant(guid, OWN_TENANT, f"Generated Tenant {index + 1:03d}")
     owners = (guids or [OWN_TENANT])[: 1 if single else None]
-    records = [_merchant(index, owners[index % len(owners)]) for index in range(merchants)]
+    records = []
+    for index in range(merchants):
+        document = _describe_merchant(index)
+        # Far behind the positions of merchants created by hand.
+        position = 1_000_000 + index
+        records.append(
+            Record(
+                guid=document["guid"],
+                kind=MERCHANT,
+                parent=owners[index % len(owners)],
+                position=position,
+                document=dump_json(document),
+            )
+        )
     Record.objects.bulk_create(records, batch_size=500, ignore_conflicts=True)
     return guids
 
 
-def _merchant(index: int, tenant: str) -> Record:
-    guid = _guid("ME", MERCHANT, index)
-    # Far behind the positions of merchants created by hand.
-    position = 1_000_000 + index
-    document = dump_json(_document(index, guid))
-    return Record(guid=guid, kind=MERCHANT, parent=tenant, position=position, document=document)
-
-
-def _document(index: int, guid: str) -> dict[str, Any]:
+def _describe_merchant(index: int) -> dict[str, Any]:
+    """Return the document of a generated merchant."""
     city, country, currency, timezone = _PLACES[index % len(_PLACES)]
     word, trade = _WORDS[index % len(_WORDS)], _TRADES[index // len(_WORDS) % len(_TRADES)]
     host = f"shop{index:05d}.example.com"
     return {
-        "guid": guid,
+        "guid": _guid("ME", MERCHANT, index),
         "name": f"{word} {trade} {index + 1:05d}",
         "address": f"Main Street {index % 200 + 1}",
         "administrativeEmail": f"office@{host}",

@@ -5,12 +5,12 @@ import secrets
 from collections.abc import Callable
 from datetime import UTC
 
-from provisioning.sandbox.bodies import JsonObject
 from provisioning.sandbox.error_responses import Code, field_refusal
 from provisioning.sandbox.models import ApiKey, Mail, Record
 from provisioning.sandbox.records import (
     MERCHANT,
     USER,
+    JsonObject,
     add_record,
     create_record,
     get_children,
@@ -22,8 +22,7 @@ from provisioning.sandbox.records import (
     plain_now,
     save_record,
 )
-from provisioning.sandbox.validation import validate_body
-from provisioning.sandbox.values import parse_datetime
+from provisioning.sandbox.validation import parse_datetime, validate_body
 
 _WEB_ONLY = ("permissions", "addPermissions", "removePermissions", "sendInitialPassword", "resetPassword")
 _PLAIN = ("username", "email", "firstName", "lastName", "disabled")
@@ -36,6 +35,14 @@ _PASSWORD_NEEDS: tuple[Callable[[str], bool], ...] = (
     lambda character: not character.isalnum() and not character.isspace(),
 )
 _PASSWORD_LENGTH = 12
+# Field that asks for a mail → its subject and text.
+_MAILS = {
+    "sendInitialPassword": (
+        "Your new account",
+        "Set your password with the link in this mail. Valid for 7 days.",
+    ),
+    "resetPassword": ("Reset your password", "Choose a new password with this link. Valid for 24 hours."),
+}
 
 
 def list_merchant_users(key: ApiKey, merchantGuid: str) -> JsonObject:  # noqa: N803 - the contract's name
@@ -62,9 +69,8 @@ def create(key: ApiKey, body: JsonObject, merchantGuid: str) -> JsonObject:  # n
         "apiUserSettings": [],
     }
     private = {"access": [merchant.guid], "password": ""}
-    return _stored(
-        key, body, create_record(kind=USER, parent=merchant.guid, document=document, private=private)
-    )
+    record = create_record(kind=USER, parent=merchant.guid, document=document, private=private)
+    return _store(key, body, record)
 
 
 def update(key: ApiKey, body: JsonObject, merchantUserGuid: str) -> JsonObject:  # noqa: N803 - the contract's name
@@ -77,24 +83,44 @@ def update(key: ApiKey, body: JsonObject, merchantUserGuid: str) -> JsonObject: 
     _applicable_check(body, document["type"])
     if document["archived"] and body.get("disabled") is False:
         raise field_refusal(Code.NOT_APPLICABLE, ["disabled"], "an archived user stays disabled")
-    return _stored(key, body, record)
+    return _store(key, body, record)
 
 
-def _stored(key: ApiKey, body: JsonObject, record: Record) -> JsonObject:
+def _store(key: ApiKey, body: JsonObject, record: Record) -> JsonObject:
+    """Apply the sent fields to a new or stored user, save it, and return the answer."""
     document, private = get_document(record), get_private(record)
     document |= {field: body[field] for field in _PLAIN if field in body}
-    _username_check(document["username"], document["guid"])
+    # Login names are unique over the whole gateway, whatever their capitals.
+    unique = document["username"].casefold()[:255]
+    if is_name_taken(USER, unique, document["guid"]):
+        raise field_refusal(Code.RULE_BROKEN, ["username"], "already in use")
     if "validUntil" in body:
-        document["validUntil"] = _without_offset(body["validUntil"])
+        found = parse_datetime(body["validUntil"])
+        found = found.astimezone(UTC) if found.tzinfo else found
+        document["validUntil"] = f"{found.year:04d}-{found:%m-%d %H:%M:%S}"
     if "apiUserSettings" in body:
         document["apiUserSettings"] = body["apiUserSettings"] or []
-    document["permissions"] = _permissions(body, document["permissions"])
-    private["access"] = _access(key, body, private["access"], record.parent)
+    permissions = list(body.get("permissions", document["permissions"])) + body.get("addPermissions", [])
+    revoked = body.get("removePermissions", [])
+    document["permissions"] = [name for name in dict.fromkeys(permissions) if name not in revoked]
+    for field in ("multiMerchantAccess", "addMultiMerchantAccess", "removeMultiMerchantAccess"):
+        for guid in body.get(field, []):
+            get_reachable(key, MERCHANT, guid)
+    # The home merchant always stays: the published answers contain it too.
+    access = list(body.get("multiMerchantAccess", private["access"])) + body.get("addMultiMerchantAccess", [])
+    removed = body.get("removeMultiMerchantAccess", [])
+    kept = [guid for guid in access if guid not in removed]
+    private["access"] = list(dict.fromkeys([record.parent, *kept]))
     if "password" in body:
-        private["password"] = _hashed(body["password"])
-    record.unique_name = document["username"].casefold()[:255]
+        private["password"] = _hash_password(body["password"])
+    record.unique_name = unique
     save_record(record, document, private)
-    _mail(body, document)
+    # What the gateway would mail goes to the outbox page instead.
+    for field, (subject, text) in _MAILS.items():
+        if body.get(field):
+            Mail.objects.create(
+                recipient=document["email"], user_guid=document["guid"], subject=subject, body=text
+            )
     return {"success": True, "merchantUser": _shown(record)}
 
 
@@ -112,58 +138,14 @@ def _applicable_check(body: JsonObject, user_type: str) -> None:
             raise field_refusal(Code.NOT_APPLICABLE, [field], "not applicable to an api user")
 
 
-def _username_check(username: str, guid: str) -> None:
-    """Login names are unique over the whole gateway, whatever their capitals."""
-    if is_name_taken(USER, username.casefold()[:255], guid):
-        raise field_refusal(Code.RULE_BROKEN, ["username"], "already in use")
-
-
-def _permissions(body: JsonObject, stored: list[str]) -> list[str]:
-    permissions = list(body.get("permissions", stored))
-    permissions += [name for name in body.get("addPermissions", []) if name not in permissions]
-    return [name for name in dict.fromkeys(permissions) if name not in body.get("removePermissions", [])]
-
-
-def _access(key: ApiKey, body: JsonObject, stored: list[str], home: str) -> list[str]:
-    """The merchants a user may see. The home merchant always stays: the published answers carry it too."""
-    for field in ("multiMerchantAccess", "addMultiMerchantAccess", "removeMultiMerchantAccess"):
-        for guid in body.get(field, []):
-            get_reachable(key, MERCHANT, guid)
-    wanted = list(body.get("multiMerchantAccess", stored)) + body.get("addMultiMerchantAccess", [])
-    removed = body.get("removeMultiMerchantAccess", [])
-    return list(dict.fromkeys([home, *(guid for guid in wanted if guid not in removed)]))
-
-
-def _hashed(password: str) -> str:
-    """Check the password policy and returns salt and scrypt hash. Raises the 1002 refusal."""
+def _hash_password(password: str) -> str:
+    """Check the password policy and return salt and scrypt hash. Raises the 1002 refusal."""
     missing = [need for need in _PASSWORD_NEEDS if not any(need(character) for character in password)]
     if len(password) < _PASSWORD_LENGTH or missing:
         text = "at least 12 characters with lower case, upper case and a special character"
         raise field_refusal(Code.RULE_BROKEN, ["password"], text)
     salt = secrets.token_bytes(16)
     return f"{salt.hex()}${hashlib.scrypt(password.encode(), salt=salt, n=2**12, r=8, p=1).hex()}"
-
-
-def _without_offset(text: str) -> str:
-    found = parse_datetime(text)
-    found = found.astimezone(UTC) if found.tzinfo else found
-    return f"{found.year:04d}-{found:%m-%d %H:%M:%S}"
-
-
-def _mail(body: JsonObject, document: JsonObject) -> None:
-    """What sendInitialPassword and resetPassword would mail goes to the outbox page instead."""
-    letters = {
-        "sendInitialPassword": (
-            "Your new account",
-            "Set your password with the link in this mail. Valid for 7 days.",
-        ),
-        "resetPassword": ("Reset your password", "Choose a new password with this link. Valid for 24 hours."),
-    }
-    for field, (subject, text) in letters.items():
-        if body.get(field):
-            Mail.objects.create(
-                recipient=document["email"], user_guid=document["guid"], subject=subject, body=text
-            )
 
 
 def add_user_record(*, document: JsonObject, merchant: str, access: list[str]) -> None:

@@ -1,13 +1,17 @@
-"""Merchants of the embedded gateway, and what archiving one does to its connectors and users."""
+"""Merchants: list, create, update with what archiving does to connectors and users, and enrollments.
 
-from provisioning.sandbox.bodies import JsonObject
-from provisioning.sandbox.error_responses import Code, field_refusal
+createNtEnrollment: network tokenization is asked for here and decided elsewhere.
+"""
+
+from provisioning.sandbox.error_responses import Code, Refusal, field_refusal
 from provisioning.sandbox.models import ApiKey
 from provisioning.sandbox.records import (
     CONNECTOR,
+    ENROLLMENT,
     MERCHANT,
     TENANT,
     USER,
+    JsonObject,
     add_record,
     get_children,
     get_document,
@@ -20,6 +24,8 @@ from provisioning.sandbox.records import (
 )
 from provisioning.sandbox.validation import validate_body
 
+ABILITY_CREATE = "tokenization.network-tokenization.enrollment.create"
+ABILITY_ACCEPT = "tokenization.network-tokenization.enrollment.auto-accept-via-provisioning-api"
 _DEFAULTS: JsonObject = {
     "archived": False,
     "disabled": False,
@@ -60,7 +66,11 @@ def update(key: ApiKey, body: JsonObject, merchantGuid: str) -> JsonObject:  # n
     if document["archived"] and not before["archived"]:
         document["disabled"] = True
     if document["archived"] != before["archived"]:
-        _pass_on(record.guid, archived=document["archived"])
+        # Un-archiving leaves everything disabled, because the platform's question which of them to restore
+        # cannot be asked through the API.
+        for child in [*get_children(CONNECTOR, record.guid), *get_children(USER, record.guid)]:
+            inherited = {"archived": document["archived"], "disabled": True}
+            save_record(child, get_document(child) | inherited)
     save_record(record, document)
     return {"success": True, "merchant": document}
 
@@ -72,8 +82,21 @@ def _mandatory_check(tenant: str, document: JsonObject, of: set[str] | None = No
             raise field_refusal(Code.MANDATORY_MISSING, [name], "mandatory, but missing")
 
 
-def _pass_on(merchant: str, *, archived: bool) -> None:
-    """Archiving archives and disables; un-archiving leaves everything disabled, because
-    the platform's question which of them to restore cannot be asked through the API."""
-    for record in [*get_children(CONNECTOR, merchant), *get_children(USER, merchant)]:
-        save_record(record, get_document(record) | {"archived": archived, "disabled": True})
+def create_enrollment(key: ApiKey, body: JsonObject) -> JsonObject:
+    """Record the request. It stays pending unless the tenant may accept by itself."""
+    abilities = tenant_values(key.tenant, "abilities")
+    if ABILITY_CREATE not in abilities:
+        # The page names NOT_ALLOWED, but neither field nor status; the contract puts it into errorCode.
+        raise Refusal("NOT_ALLOWED", "The tenant may not request network tokenization")
+    validate_body("NtEnrollmentCreate", body)
+    merchant = get_reachable(key, MERCHANT, body["merchantGuid"])
+    get_reachable(key, USER, body["userGuid"])
+    accepted = ABILITY_ACCEPT in abilities
+    guid = new_guid(ENROLLMENT)
+    document = {"guid": guid, "state": "accepted" if accepted else "pending", "request": body}
+    add_record(kind=ENROLLMENT, parent=merchant.guid, document=document)
+    if accepted:
+        trids = {"visa": "40010005027", "mastercard": "51234567890"}
+        enabled = {"networkTokenizationEnabled": "enabled", "trids": trids}
+        save_record(merchant, get_document(merchant) | enabled)
+    return {"success": True, "enrollmentId": guid}

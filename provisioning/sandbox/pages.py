@@ -42,7 +42,11 @@ class PageProtection:
         """Refuse page requests from elsewhere with 403, unless the server was started to allow them."""
         if request.path.startswith(_OPEN):
             return self._get_response(request)
-        if not getattr(settings, "SANDBOX_PAGES_REMOTE", False) and not _from_here(request):
+        try:
+            local = ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
+        except ValueError:
+            local = False
+        if not local and not getattr(settings, "SANDBOX_PAGES_REMOTE", False):
             return HttpResponseForbidden("These pages answer on the gateway's own machine only.")
         response = self._get_response(request)
         response["Content-Security-Policy"] = _POLICY
@@ -127,11 +131,11 @@ def outbox(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def faults(request: HttpRequest) -> HttpResponse:
-    """Arm and disarms faults for people; programs use the header or `faults_control`."""
+    """Arm and disarm faults for people; programs use the header or `faults_control`."""
     refusal = ""
     if request.method == "POST":
         try:
-            _faults_changed(request.POST.dict())
+            _change_faults(request.POST.dict())
         except UnknownFault as unknown:
             refusal = str(unknown)
         else:
@@ -156,7 +160,12 @@ def faults_control(request: HttpRequest) -> HttpResponse:
         disarm_faults()
     if request.method == "POST":
         try:
-            _faults_ordered(request)
+            if request.content_type != "application/json":
+                raise ValueError("Send JSON with the content type application/json.")
+            order = json.loads(request.body)
+            if not isinstance(order, dict):
+                raise ValueError("Send a JSON object.")
+            _change_faults({name: str(value) for name, value in order.items()})
         except (UnknownFault, ValueError) as wrong:
             return JsonResponse({"error": str(wrong)}, status=422)
     armed = ArmedFault.objects.order_by("pk").values("kind", "amount", "operation", "remaining")
@@ -171,16 +180,8 @@ def stylesheet(request: HttpRequest) -> FileResponse:
     )
 
 
-def _faults_ordered(request: HttpRequest) -> None:
-    if request.content_type != "application/json":
-        raise ValueError("Send JSON with the content type application/json.")
-    order = json.loads(request.body)
-    if not isinstance(order, dict):
-        raise ValueError("Send a JSON object.")
-    _faults_changed({name: str(value) for name, value in order.items()})
-
-
-def _faults_changed(order: dict[str, str]) -> None:
+def _change_faults(order: dict[str, str]) -> None:
+    """Disarm all faults or arm one, as ordered by a form or a program. Raises UnknownFault."""
     if order.get("disarm"):
         disarm_faults()
         return
@@ -195,10 +196,3 @@ def _faults_changed(order: dict[str, str]) -> None:
 
 def _password_shown(request: HttpRequest, key: ApiKey, password: str) -> HttpResponse:
     return render(request, "sandbox/api_key_password.html", {"key": key, "password": password})
-
-
-def _from_here(request: HttpRequest) -> bool:
-    try:
-        return ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
-    except ValueError:
-        return False

@@ -41,11 +41,6 @@ def seed_published_examples(tenant: str) -> None:
         _merchant(
             tenant, values | {"networkTokenizationEnabled": "not_enabled", "disabledTransactionTypes": []}
         )
-    _users()
-    _connectors()
-
-
-def _users() -> None:
     published = _example("MerchantUserListRealistic")["merchantUser"][0]
     published.pop("merchantAccess")
     _user(published | {"apiUserSettings": []}, MERCHANT_A)
@@ -53,9 +48,11 @@ def _users() -> None:
     _user(
         published | alex | {"email": "alex.smith@example.org", "apiUserSettings": []}, MERCHANT_OF_ENROLLMENT
     )
+    _seed_connectors()
 
 
-def _connectors() -> None:
+def _seed_connectors() -> None:
+    """Store the published connector, the targets of the routing documents, and both meta-connectors."""
     published = _example("ConnectorListRealistic")["connectors"][0]
     _connector(published)
     for guid, method in _TARGETS:
@@ -64,11 +61,6 @@ def _connectors() -> None:
         _connector(published | named | own)
     plain = {"adapter": "MetaConnector", "method": "MetaConnector", "isMetaConnector": True, "terminals": []}
     meta = published | plain | {"settings": [], "config": {}, "disabledTransactionTypes": []}
-    _routing_connector(meta)
-    _multi_method_connector(meta)
-
-
-def _routing_connector(meta: dict[str, Any]) -> None:
     stored = _example("RoutingStored")["routing"]
     kind = {
         "defaultConnector": stored["default"]["connector"],
@@ -77,9 +69,6 @@ def _routing_connector(meta: dict[str, Any]) -> None:
     named = {"guid": ROUTING_CONNECTOR, "name": "Routing example", "apiKey": "routing-example"}
     private = {"tree": stored["tree"], "ruleIds": sorted(_rule_ids(stored))}
     _connector(meta | named | {"routingMetaConnector": kind}, private)
-
-
-def _multi_method_connector(meta: dict[str, Any]) -> None:
     stored = _example("MultiMethodStored")["routing"]
     kind = {"defaultActionDisableConnector": False, "retries": 3, "expiry": 24}
     named = {"guid": MULTI_METHOD_CONNECTOR, "name": "Multi-method example", "apiKey": "multi-method-example"}

@@ -1,23 +1,37 @@
-"""The five routing operations; what is special to multi-method documents is in `multi_method`."""
+"""The five routing operations: documents of routing and of multi-method meta-connectors.
+
+A document of a multi-method meta-connector has one block per payment method of the merchant.
+"""
+
+from typing import Any
 
 from provisioning.contract import validator
-from provisioning.sandbox import multi_method
-from provisioning.sandbox.bodies import JsonObject
 from provisioning.sandbox.character_rules import check_characters
-from provisioning.sandbox.conditions import catalogue, multi_method_subset
 from provisioning.sandbox.error_responses import Code, Refusal, tree_refusal
 from provisioning.sandbox.models import ApiKey, Record
 from provisioning.sandbox.records import (
     CONNECTOR,
+    JsonObject,
+    get_children,
     get_document,
     get_private,
     get_reachable,
     save_record,
     tenant_values,
 )
-from provisioning.sandbox.trees import TreeCheck
+from provisioning.sandbox.routing_rules import TreeCheck, catalogue, multi_method_subset, refuse_unknown
 
 ROUTING, MULTI_METHOD = "routingMetaConnector", "multiMethodMetaConnector"
+# Document field → field of the connector that is taken for the same value.
+_MIRRORED = {
+    "defaultActionDisable": "defaultActionDisableConnector",
+    "paymentSelectionMaxRetries": "retries",
+    "paymentSelectionExpiryHours": "expiry",
+}
+_SWITCHES = ("disabled", "rerouteRecurring", "convertDebitToPreauth")
+_TREES = {"availability": "action", "routing": "route"}
+# The connector's own field documents this limit, the routing document none.
+_MOST_RETRIES = 9
 
 
 def list_constraints(key: ApiKey) -> JsonObject:
@@ -50,7 +64,7 @@ def replace(key: ApiKey, body: JsonObject, connectorGuid: str) -> JsonObject:  #
 
 def read_multi_method(key: ApiKey, connectorGuid: str) -> JsonObject:  # noqa: N803 - the contract's name
     """The stored document of a multi-method meta-connector. Refusals: 404/1007, 1016, 1017."""
-    return multi_method.answer(_addressed(key, connectorGuid, MULTI_METHOD))
+    return describe_multi_method(_addressed(key, connectorGuid, MULTI_METHOD))
 
 
 def change_multi_method(key: ApiKey, body: JsonObject, connectorGuid: str) -> JsonObject:  # noqa: N803 - as above
@@ -60,17 +74,15 @@ def change_multi_method(key: ApiKey, body: JsonObject, connectorGuid: str) -> Js
     check_document(body, known | {"methods"})
     available = _available(key) & multi_method_subset()
     check = TreeCheck(merchant=record.parent, issued=_issued(record), available=available)
-    blocks = multi_method.read_blocks(record, check, body)
+    blocks = read_blocks(record, check, body)
     check_schema("MultiMethodRoutingDocument", body)
-    multi_method.store_blocks(record, check, body, blocks)
-    return multi_method.answer(record)
+    store_blocks(record, check, body, blocks)
+    return describe_multi_method(record)
 
 
 def check_document(body: JsonObject, known: set[str]) -> None:
     """Unknown fields and versions, unusable characters: 1010."""
-    unknown = sorted(set(body) - known)
-    if unknown:
-        raise tree_refusal(Code.DOCUMENT_UNUSABLE, unknown[0], "Unknown field")
+    refuse_unknown(body, known, "")
     if check_characters(body):
         raise tree_refusal(Code.DOCUMENT_UNUSABLE, "", "The document holds characters that cannot be stored")
     if body.get("version") != "1":
@@ -125,3 +137,100 @@ def _answer(record: Record) -> JsonObject:
         "tree": get_private(record).get("tree"),
     }
     return {"success": True, "routing": routing}
+
+
+def linked_methods(merchant: str) -> list[str]:
+    """The methods of the merchant's regular connectors; they link by themselves (manual)."""
+    connectors = [get_document(record) for record in get_children(CONNECTOR, merchant)]
+    usable = [found for found in connectors if not found["isMetaConnector"] and not found["archived"]]
+    return list(dict.fromkeys(found["method"] for found in usable))
+
+
+def read_blocks(record: Record, check: TreeCheck, body: JsonObject) -> dict[str, JsonObject]:
+    """The checked blocks by method in canonical spelling. Raises the routing refusals."""
+    methods = body.get("methods")
+    if not isinstance(methods, list):
+        raise tree_refusal(Code.DOCUMENT_UNUSABLE, "methods", "The methods must be a list")
+    linked = {method.casefold(): method for method in linked_methods(record.parent)}
+    stored = get_private(record).get("methods", {})
+    blocks: dict[str, JsonObject] = {}
+    for index, block in enumerate(methods):
+        path = f"methods/{index}"
+        name = block.get("method") if isinstance(block, dict) else None
+        method = linked.get(name.casefold()) if isinstance(name, str) else None
+        if method is None or method in blocks:
+            text = "The method occurs twice" if method else "The method is not linked to this connector"
+            raise tree_refusal(Code.DOCUMENT_UNUSABLE, f"{path}/method", text)
+        blocks[method] = _read_block(check, block, path)
+        default = blocks[method].get("defaultConnector") or stored.get(method, {}).get("defaultConnector")
+        enabling = _enable_leaf(blocks[method].get("availability"), f"{path}/availability")
+        if enabling and not default:
+            # The rule is documented, its code is not: 1014 is assumed.
+            text = "Action 'enable' requires a default connector of the method"
+            raise tree_refusal(Code.TREE_MALFORMED, enabling, text)
+    return blocks
+
+
+def store_blocks(record: Record, check: TreeCheck, body: JsonObject, blocks: dict[str, JsonObject]) -> None:
+    """Store the blocks over the stored ones and mirrors the three values in the connector itself."""
+    private, document = get_private(record), get_document(record)
+    stored = private.get("methods", {})
+    private["methods"] = stored | {name: stored.get(name, {}) | block for name, block in blocks.items()}
+    private["ruleIds"] = sorted(check.issued)
+    for field, own in _MIRRORED.items():
+        if body.get(field) is not None:
+            private[field] = body[field]
+            document[MULTI_METHOD][own] = min(body[field], _MOST_RETRIES) if own == "retries" else body[field]
+    save_record(record, document, private)
+
+
+def _read_block(check: TreeCheck, block: JsonObject, path: str) -> JsonObject:
+    """Return a checked block. It resets left-out switches; left-out trees and default connectors stay."""
+    read: JsonObject = {switch: block.get(switch, False) for switch in _SWITCHES}
+    default = block.get("defaultConnector")
+    if default is not None:
+        if not isinstance(default, dict) or set(default) != {"connector"}:
+            raise tree_refusal(
+                Code.DOCUMENT_UNUSABLE, f"{path}/defaultConnector", "It must name its connector"
+            )
+        check.reference(default["connector"], f"{path}/defaultConnector/connector")
+        read["defaultConnector"] = default
+    for field, leaf in _TREES.items():
+        rules, place = block.get(field), f"{path}/{field}"
+        if rules is not None and (not isinstance(rules, dict) or "tree" not in rules):
+            raise tree_refusal(Code.DOCUMENT_UNUSABLE, place, "Rules must be an object with a tree")
+        if field in block:
+            tree = check.tree(rules["tree"], f"{place}/tree", leaf) if rules else None
+            read[field] = {"tree": tree} if tree else None
+    return read
+
+
+def _enable_leaf(node: Any, path: str) -> str:
+    """Return the path of the first `enable` leaf below a node; empty if there is none."""
+    if not isinstance(node, dict):
+        return ""
+    if node.get("action") == "enable":
+        return f"{path}/action"
+    below = (_enable_leaf(node.get(name), f"{path}/{name}") for name in ("tree", "then", "else"))
+    return next((found for found in below if found), "")
+
+
+def describe_multi_method(record: Record) -> JsonObject:
+    """Return the stored document: every linked method, and the three values that were ever set."""
+    private, kind = get_private(record), get_document(record)[MULTI_METHOD]
+    routing: JsonObject = {"version": "1"}
+    for field, name in _MIRRORED.items():
+        value, own = private.get(field), kind.get(name)
+        # The connector's value wins; retries beyond its limit are in the document only.
+        beyond = isinstance(value, int) and value > _MOST_RETRIES and own == _MOST_RETRIES
+        if not beyond and own is not None:
+            value = own
+        if value is not None:
+            routing[field] = value
+    methods = []
+    for method in linked_methods(record.parent):
+        empty = {"method": method, "defaultConnector": None, **dict.fromkeys(_SWITCHES, False)}
+        empty |= {"availability": None, "routing": None}
+        # A method that is not configured is off (manual: they appear disabled).
+        methods.append(empty | private.get("methods", {}).get(method, {"disabled": True}))
+    return {"success": True, "routing": routing | {"methods": methods}}

@@ -5,8 +5,8 @@ from typing import Any
 from provisioning.contract import document
 from provisioning.sandbox.connectors import new_integration_key, new_shared_secret
 from provisioning.sandbox.demo_customers import COMPANY, Customer
-from provisioning.sandbox.enrollments import ABILITY_ACCEPT, ABILITY_CREATE
 from provisioning.sandbox.merchant_users import add_user_record
+from provisioning.sandbox.merchants import ABILITY_ACCEPT, ABILITY_CREATE
 from provisioning.sandbox.models import Record
 from provisioning.sandbox.published_examples import seed_published_examples
 from provisioning.sandbox.records import CONNECTOR, MERCHANT, TENANT, add_record, new_guid

@@ -1,8 +1,14 @@
 """listTenants and updateTenant. The API cannot create, disable or archive a tenant."""
 
-from provisioning.sandbox.bodies import JsonObject
 from provisioning.sandbox.models import ApiKey
-from provisioning.sandbox.records import TENANT, get_document, get_reachable, get_tenants_below, save_record
+from provisioning.sandbox.records import (
+    TENANT,
+    JsonObject,
+    get_document,
+    get_reachable,
+    get_tenants_below,
+    save_record,
+)
 from provisioning.sandbox.validation import validate_body
 
 

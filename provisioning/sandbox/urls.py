@@ -2,7 +2,7 @@
 
 import re
 
-from django.urls import URLPattern, path, re_path
+from django.urls import path, re_path
 
 from provisioning.contract import contract_operations
 from provisioning.sandbox import api, pages
@@ -10,13 +10,16 @@ from provisioning.sandbox import api, pages
 BASE = "api/provisioning"
 
 
-def _operation_pattern(operation_id: str, template: str) -> URLPattern:
-    route = re.sub(r"\{(\w+)\}", r"<str:\1>", template)
-    return path(f"{BASE}{route}", api.operation_view, {"operation_id": operation_id}, name=operation_id)
-
-
 urlpatterns = [
-    *(_operation_pattern(spec.operation_id, spec.path) for spec in contract_operations().values()),
+    *(
+        path(
+            BASE + re.sub(r"\{(\w+)\}", r"<str:\1>", spec.path),
+            api.operation_view,
+            {"operation_id": spec.operation_id},
+            name=spec.operation_id,
+        )
+        for spec in contract_operations().values()
+    ),
     re_path(rf"^{BASE}(?:/.*)?$", api.unknown_path_view),
     path("healthz", pages.health, name="health"),
     path("", pages.home, name="home"),

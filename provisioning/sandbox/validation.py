@@ -1,14 +1,21 @@
-"""Checks a body against the contract and maps every violation to a documented code, field first."""
+"""Check a body against the contract and map every violation to a documented code, field first.
+
+Then check value rules that the schemas leave open: real dates, codes, addresses and URLs that can be used.
+"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 from provisioning.contract import validator
-from provisioning.sandbox.bodies import JsonObject
 from provisioning.sandbox.character_rules import check_characters
+from provisioning.sandbox.codes import COUNTRIES, CURRENCIES
 from provisioning.sandbox.error_responses import Code, Refusal, field_refusal
-from provisioning.sandbox.values import check_values
+from provisioning.sandbox.records import JsonObject
 
 # A jsonschema ValidationError. Its attributes are typed as "perhaps unset", which they never are here.
 _Violation = Any
@@ -36,6 +43,30 @@ _KEYWORDS = {
 # Patterns that only name permitted (or forbidden) characters: breaking them is "invalid characters".
 _CHARACTER_CLASS = re.compile(r"^\^\[.*\]\*\$$")
 
+_EMAIL = re.compile(
+    r"^(?=.{3,254}$)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+    r"@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]{0,61}[A-Za-z0-9]$"
+)
+_LARGEST_INTEGER = 2**63 - 1
+_MAILS = (
+    "email",
+    "riskAlertEmail",
+    "schedulerAlertEmail",
+    "technicalEmail",
+    "mailSenderAddress",
+    "contactEmail",
+)
+_URLS = ("homepage", "eventNotificationUrl", "websiteUrl")
+_COUNTRIES = ("country", "businessCountry", "companyCountryCode")
+# The transaction API limits a connector's API key; names get a limit that is not reached by accident.
+_LONGEST = {
+    "apiKey": 50,
+    "publicIntegrationKey": 50,
+    "name": 255,
+    "username": 255,
+    "administrativeEmail": 254,
+}
+
 
 def validate_body(schema_name: str, body: JsonObject) -> None:
     """Raise the Refusal of the most basic violation: contract, characters, then value rules."""
@@ -44,18 +75,14 @@ def validate_body(schema_name: str, body: JsonObject) -> None:
     if not found:
         found = check_values(body)
     if found:
-        raise min(found, key=_rank)
-
-
-def _rank(refusal: Refusal) -> int:
-    return _ORDER.index(refusal.code) if refusal.code in _ORDER else len(_ORDER)
+        raise min(found, key=lambda each: _ORDER.index(each.code) if each.code in _ORDER else len(_ORDER))
 
 
 def _refusals(error: _Violation) -> Iterator[Refusal]:
     """One violation of the schema as refusals; choices (oneOf, anyOf) report the branch that was meant."""
     keyword = str(error.validator)
     if keyword in ("anyOf", "oneOf"):
-        yield from _meant(error)
+        yield from _refusals_of_branch(error)
     elif keyword == "additionalProperties" and error.validator_value is False:
         for name in sorted(set(error.instance) - set(error.schema.get("properties", {}))):
             yield field_refusal(Code.REQUEST_INVALID, [*error.absolute_path, name], "unknown field")
@@ -69,10 +96,14 @@ def _refusals(error: _Violation) -> Iterator[Refusal]:
         field = error.validator_value["required"][-1]
         yield field_refusal(Code.NOT_APPLICABLE, [field], "one kind of meta-connector, not both")
     else:
-        yield _refusal(error, keyword)
+        code = _KEYWORDS.get(keyword, Code.RULE_BROKEN)
+        if keyword == "pattern" and _CHARACTER_CLASS.match(str(error.validator_value)):
+            code = Code.INVALID_CHARACTERS
+        yield field_refusal(code, error.absolute_path, _describe_violation(error, code))
 
 
-def _meant(error: _Violation) -> Iterator[Refusal]:
+def _refusals_of_branch(error: _Violation) -> Iterator[Refusal]:
+    """Yield the refusals of the first alternative that has the type of the value."""
     branches: dict[Any, list[_Violation]] = {}
     for cause in error.context or []:
         branches.setdefault(cause.relative_schema_path[0], []).append(cause)
@@ -88,15 +119,9 @@ def _meant(error: _Violation) -> Iterator[Refusal]:
         yield from _refusals(cause)
 
 
-def _refusal(error: _Violation, keyword: str) -> Refusal:
-    code = _KEYWORDS.get(keyword, Code.RULE_BROKEN)
-    if keyword == "pattern" and _CHARACTER_CLASS.match(str(error.validator_value)):
-        code = Code.INVALID_CHARACTERS
-    return field_refusal(code, error.absolute_path, _text(error, keyword, code))
-
-
-def _text(error: _Violation, keyword: str, code: Code) -> str:
-    """Our own words: jsonschema's message would repeat the value, which may be a secret."""
+def _describe_violation(error: _Violation, code: Code) -> str:
+    """Return our own words: jsonschema's message would repeat the value, which may be a secret."""
+    keyword = str(error.validator)
     if keyword == "type":
         kinds = error.validator_value
         return f"must be {kinds if isinstance(kinds, str) else ' or '.join(kinds)}"
@@ -113,3 +138,55 @@ def _text(error: _Violation, keyword: str, code: Code) -> str:
     }
     fallback = {Code.WRONG_FORMAT: "wrong format", Code.INVALID_CHARACTERS: "Invalid characters"}
     return texts.get(keyword) or fallback.get(code, "breaks a rule")
+
+
+def check_values(body: JsonObject) -> list[Refusal]:
+    """Return 1002 and 1003 refusals for values that satisfy the schema but cannot be meant."""
+    found = []
+    for field, value in body.items():
+        if isinstance(value, str) and len(value) > _LONGEST.get(field, _LARGEST_INTEGER):
+            found.append(field_refusal(Code.RULE_BROKEN, [field], f"at most {_LONGEST[field]} characters"))
+        elif isinstance(value, int) and abs(value) > _LARGEST_INTEGER:
+            found.append(field_refusal(Code.RULE_BROKEN, [field], "does not fit into 64 bits"))
+        elif isinstance(value, str):
+            broken = (rule for rule in _VALUE_RULES if field in rule[0] and not rule[1](value))
+            found += [field_refusal(code, [field], text) for _, _, code, text in broken]
+    return found
+
+
+def parse_datetime(text: str) -> datetime:
+    """Return a date in either published format; without offset it is UTC. Raises ValueError."""
+    return datetime.fromisoformat(text)
+
+
+def _is_url(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def _is_datetime(value: str) -> bool:
+    try:
+        parse_datetime(value)
+    except ValueError:
+        return False
+    return True
+
+
+_time_zones = cache(available_timezones)
+_PREDEFINED = "not one of the predefined values"
+_VALUE_RULES: tuple[tuple[tuple[str, ...], Callable[[str], bool], Code, str], ...] = (
+    (
+        _MAILS,
+        lambda value: bool(_EMAIL.match(value)),
+        Code.WRONG_FORMAT,
+        "wrong format, not an e-mail address",
+    ),
+    (_URLS, _is_url, Code.WRONG_FORMAT, "wrong format, not a web address (https://…)"),
+    (("validUntil",), _is_datetime, Code.WRONG_FORMAT, "wrong format, not a date"),
+    (("defaultCurrency",), lambda value: value in CURRENCIES, Code.RULE_BROKEN, _PREDEFINED),
+    (_COUNTRIES, lambda value: value in COUNTRIES, Code.RULE_BROKEN, _PREDEFINED),
+    (("timezone",), lambda value: value in _time_zones(), Code.RULE_BROKEN, _PREDEFINED),
+)

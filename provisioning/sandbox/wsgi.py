@@ -13,7 +13,7 @@ from django.core.wsgi import get_wsgi_application
 os.environ["DJANGO_SETTINGS_MODULE"] = "provisioning.sandbox.settings"
 _django = get_wsgi_application()
 
-from provisioning.sandbox.bodies import LARGEST_BODY  # noqa: E402 - models need Django to be set up
+from provisioning.sandbox.api import LARGEST_BODY  # noqa: E402 - models need Django to be set up
 from provisioning.sandbox.fault_injection import FaultyApplication  # noqa: E402 - as above
 
 

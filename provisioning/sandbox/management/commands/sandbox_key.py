@@ -39,18 +39,16 @@ class Command(BaseCommand):
         """Print one JSON object, for list a JSON array."""
         prepare_database()
         ensure_root_tenants()
+        if options["action"] == "list":
+            keys = [describe_key(key) for key in ApiKey.objects.order_by("created_at", "pk")]
+            self.stdout.write(json.dumps(keys))
+            return
         try:
-            printed = self._done(options)
+            if options["action"] == "reset":
+                key, password = reset_key(key=options["key"])
+            else:
+                wanted = {name: options[name] for name in ("service", "addresses", "tenant", "name")}
+                key, password = create_key(**wanted)
         except KeyRefused as refused:
             raise CommandError(str(refused)) from None
-        self.stdout.write(json.dumps(printed))
-
-    def _done(self, options: dict[str, Any]) -> object:
-        if options["action"] == "list":
-            return [describe_key(key) for key in ApiKey.objects.order_by("created_at", "pk")]
-        if options["action"] == "reset":
-            key, password = reset_key(key=options["key"])
-        else:
-            wanted = {name: options[name] for name in ("service", "addresses", "tenant", "name")}
-            key, password = create_key(**wanted)
-        return describe_key(key) | {"password": password}
+        self.stdout.write(json.dumps(describe_key(key) | {"password": password}))
