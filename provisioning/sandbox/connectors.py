@@ -63,10 +63,10 @@ def create(key: ApiKey, body: JsonObject, merchantGuid: str) -> JsonObject:  # n
     validate_body("ConnectorCreate", body)
     merchant = get_reachable(key, MERCHANT, merchantGuid)
     start = {"guid": new_guid(CONNECTOR), "createdAt": iso_now(), "merchantGuid": merchant.guid} | _DEFAULTS
-    document = _changed(start, body | {"sharedSecret": body.get("sharedSecret", "")})
+    document = _apply(start, body | {"sharedSecret": body.get("sharedSecret", "")})
     document["publicIntegrationKey"] = body.get("publicIntegrationKey") or new_integration_key()
     check_kind(document, body)
-    _checks(document, body)
+    _check_rules(document, body)
     add_record(kind=CONNECTOR, parent=merchant.guid, document=document, unique_name=document["apiKey"])
     return {"success": True, "connector": document}
 
@@ -78,10 +78,10 @@ def update(key: ApiKey, body: JsonObject, connectorGuid: str) -> JsonObject:  # 
     before = get_document(record)
     if before["archived"] and body.get("disabled") is False:
         raise field_refusal(Code.NOT_APPLICABLE, ["disabled"], "an archived connector stays disabled")
-    document = _changed(before, body)
+    document = _apply(before, body)
     document["publicIntegrationKey"] = document["publicIntegrationKey"] or new_integration_key()
     check_kind(document, body, before)
-    _checks(document, body)
+    _check_rules(document, body)
     record.unique_name = document["apiKey"]
     save_record(record, document)
     return {"success": True, "connector": document}
@@ -103,7 +103,7 @@ def read_vault_settings(key: ApiKey, adapterId: str, merchantGuid: str) -> JsonO
     return answer | {"vaultConfig": adapter.vault if adapter else {}}
 
 
-def _changed(document: JsonObject, body: JsonObject) -> JsonObject:
+def _apply(document: JsonObject, body: JsonObject) -> JsonObject:
     changed = document | {field: value for field, value in body.items() if field not in _BY_RULE}
     changed["config"] = merge_config(document["config"], body.get("config", {}))
     changed["settings"] = merge_settings(document["settings"], body)
@@ -117,7 +117,7 @@ def _changed(document: JsonObject, body: JsonObject) -> JsonObject:
     return changed
 
 
-def _checks(document: dict[str, Any], body: JsonObject) -> None:
+def _check_rules(document: dict[str, Any], body: JsonObject) -> None:
     if "apiKey" in body and not body["apiKey"]:
         raise field_refusal(Code.RULE_BROKEN, ["apiKey"], "at least 1 character")
     if is_name_taken(CONNECTOR, document["apiKey"], document["guid"]):
@@ -198,7 +198,7 @@ def check_config(document: JsonObject, body: JsonObject) -> None:
     config = body.get("config", {})
     for field, published in (("extraData", adapter.base), ("vault", adapter.vault)) if adapter else ():
         if isinstance(config.get(field), dict):
-            _fields_check(descriptor_list(published), config[field], ("config", field))
+            _check_fields(descriptor_list(published), config[field], ("config", field))
 
 
 def check_references(document: JsonObject, body: JsonObject) -> None:
@@ -231,14 +231,14 @@ def find_connector_problem(guid: str, merchant: str, usable_only: bool = True) -
     return next((reason for reason, holds in reasons.items() if holds), "")
 
 
-def _fields_check(descriptors: list[Descriptor], values: dict[str, Any], path: tuple[object, ...]) -> None:
+def _check_fields(descriptors: list[Descriptor], values: dict[str, Any], path: tuple[object, ...]) -> None:
     known = {descriptor["name"]: descriptor for descriptor in descriptors if "name" in descriptor}
     for name, value in values.items():
         if name in known:
-            _field_check(known[name], value, (*path, name))
+            _check_field(known[name], value, (*path, name))
 
 
-def _field_check(descriptor: Descriptor, value: object, path: tuple[object, ...]) -> None:
+def _check_field(descriptor: Descriptor, value: object, path: tuple[object, ...]) -> None:
     """Check one value. null counts as not set, as on the 3-D Secure page. Raises Refusal."""
     if value is None:
         return
@@ -248,7 +248,7 @@ def _field_check(descriptor: Descriptor, value: object, path: tuple[object, ...]
     if isinstance(choices, list) and value not in choices:
         raise field_refusal(Code.RULE_BROKEN, path, _PREDEFINED)
     if isinstance(value, dict):
-        _fields_check(descriptor.get("properties", []), value, path)
+        _check_fields(descriptor.get("properties", []), value, path)
     if isinstance(value, list) and "items" in descriptor:
         for index, item in enumerate(value):
-            _field_check(descriptor["items"], item, (*path, index))
+            _check_field(descriptor["items"], item, (*path, index))

@@ -55,7 +55,7 @@ def create(key: ApiKey, body: JsonObject, merchantGuid: str) -> JsonObject:  # n
     """A new user of the merchant."""
     validate_body("MerchantUserCreate", body)
     merchant = get_reachable(key, MERCHANT, merchantGuid)
-    _applicable_check(body, body["type"])
+    _check_applicable(body, body["type"])
     document: JsonObject = {
         "guid": new_guid(USER),
         "username": body.get("username") or body.get("email") or f"api-{secrets.token_hex(4)}",
@@ -80,7 +80,7 @@ def update(key: ApiKey, body: JsonObject, merchantUserGuid: str) -> JsonObject: 
     document = get_document(record)
     if body.get("type", document["type"]) != document["type"]:
         raise field_refusal(Code.NOT_APPLICABLE, ["type"], "the type of a user cannot be changed")
-    _applicable_check(body, document["type"])
+    _check_applicable(body, document["type"])
     if document["archived"] and body.get("disabled") is False:
         raise field_refusal(Code.NOT_APPLICABLE, ["disabled"], "an archived user stays disabled")
     return _store(key, body, record)
@@ -100,14 +100,16 @@ def _store(key: ApiKey, body: JsonObject, record: Record) -> JsonObject:
         document["validUntil"] = f"{found.year:04d}-{found:%m-%d %H:%M:%S}"
     if "apiUserSettings" in body:
         document["apiUserSettings"] = body["apiUserSettings"] or []
-    permissions = list(body.get("permissions", document["permissions"])) + body.get("addPermissions", [])
+    granted: list[str] = document["permissions"]
+    permissions = list(body.get("permissions", granted)) + body.get("addPermissions", [])
     revoked = body.get("removePermissions", [])
     document["permissions"] = [name for name in dict.fromkeys(permissions) if name not in revoked]
     for field in ("multiMerchantAccess", "addMultiMerchantAccess", "removeMultiMerchantAccess"):
         for guid in body.get(field, []):
             get_reachable(key, MERCHANT, guid)
     # The home merchant always stays: the published answers contain it too.
-    access = list(body.get("multiMerchantAccess", private["access"])) + body.get("addMultiMerchantAccess", [])
+    visible: list[str] = private["access"]
+    access = list(body.get("multiMerchantAccess", visible)) + body.get("addMultiMerchantAccess", [])
     removed = body.get("removeMultiMerchantAccess", [])
     kept = [guid for guid in access if guid not in removed]
     private["access"] = list(dict.fromkeys([record.parent, *kept]))
@@ -132,7 +134,7 @@ def _shown(record: Record) -> JsonObject:
     return get_document(record) | {"merchantAccess": links}
 
 
-def _applicable_check(body: JsonObject, user_type: str) -> None:
+def _check_applicable(body: JsonObject, user_type: str) -> None:
     for field in _WEB_ONLY if user_type == "api" else ():
         if field in body:
             raise field_refusal(Code.NOT_APPLICABLE, [field], "not applicable to an api user")

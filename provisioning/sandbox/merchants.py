@@ -45,7 +45,7 @@ def create(key: ApiKey, body: JsonObject, tenantGuid: str) -> JsonObject:  # noq
     """A new merchant. Neither name nor externalId is unique, so sending twice makes two merchants."""
     validate_body("MerchantCreate", body)
     tenant = get_reachable(key, TENANT, tenantGuid)
-    _mandatory_check(tenant.guid, body)
+    _check_mandatory(tenant.guid, body)
     start: JsonObject = {"guid": new_guid(MERCHANT), "createdAt": iso_now()}
     document = start | _DEFAULTS | body
     if document["archived"]:
@@ -60,7 +60,7 @@ def update(key: ApiKey, body: JsonObject, merchantGuid: str) -> JsonObject:  # n
     record = get_reachable(key, MERCHANT, merchantGuid)
     before = get_document(record)
     document = before | body
-    _mandatory_check(record.parent, document, of=set(body))
+    _check_mandatory(record.parent, document, of=set(body))
     if before["archived"] and document["archived"] and body.get("disabled") is False:
         raise field_refusal(Code.NOT_APPLICABLE, ["disabled"], "an archived merchant stays disabled")
     if document["archived"] and not before["archived"]:
@@ -75,7 +75,7 @@ def update(key: ApiKey, body: JsonObject, merchantGuid: str) -> JsonObject:  # n
     return {"success": True, "merchant": document}
 
 
-def _mandatory_check(tenant: str, document: JsonObject, of: set[str] | None = None) -> None:
+def _check_mandatory(tenant: str, document: JsonObject, of: set[str] | None = None) -> None:
     """Refuse (1005) a merchant without a field its tenant makes mandatory; `of` limits it to fields sent."""
     for name in sorted(tenant_values(tenant, "mandatoryMerchantFields")):
         if not document.get(name) and (of is None or name in of):

@@ -43,13 +43,13 @@ def seed_company() -> None:
     ensure_root_tenants()
     tenants = document()["components"]["examples"]["TenantList"]["value"]["tenants"]
     for index, tenant in enumerate(tenants):
-        _tenant_store(tenant, OWN_TENANT, {"abilities": [ABILITY_ACCEPT]} if index == 0 else {})
+        _store_tenant(tenant, OWN_TENANT, {"abilities": [ABILITY_ACCEPT]} if index == 0 else {})
     seed_published_examples(tenants[0]["guid"])
-    _merchant_ensure(FOREIGN_MERCHANT, FOREIGN_TENANT, {"name": "Out of Reach Ltd"})
+    _ensure_merchant(FOREIGN_MERCHANT, FOREIGN_TENANT, {"name": "Out of Reach Ltd"})
     for tenant_guid, tenant_name, customers in COMPANY:
         ensure_tenant(tenant_guid, OWN_TENANT, tenant_name, **_RULES_OF_TENANTS.get(tenant_guid, {}))
         for customer in customers:
-            _customer_seed(tenant_guid, customer)
+            _seed_customer(tenant_guid, customer)
 
 
 def count_records() -> dict[str, int]:
@@ -69,15 +69,15 @@ def ensure_tenant(guid: str, parent: str, name: str, **private: list[str]) -> No
         "mailSenderAddress": f"noreply@{domain}",
         "domain": domain,
     }
-    _tenant_store(values, parent, private)
+    _store_tenant(values, parent, private)
 
 
-def _tenant_store(values: JsonObject, parent: str, private: dict[str, list[str]]) -> None:
+def _store_tenant(values: JsonObject, parent: str, private: dict[str, list[str]]) -> None:
     if not Record.objects.filter(guid=values["guid"]).exists():
         add_record(kind=TENANT, parent=parent, document=values, private=dict(private))
 
 
-def _merchant_ensure(guid: str, tenant: str, values: JsonObject) -> bool:
+def _ensure_merchant(guid: str, tenant: str, values: JsonObject) -> bool:
     if Record.objects.filter(guid=guid).exists():
         return False
     base: JsonObject = {
@@ -95,7 +95,8 @@ def _merchant_ensure(guid: str, tenant: str, values: JsonObject) -> bool:
     return True
 
 
-def _customer_seed(tenant: str, customer: Customer) -> None:
+def _seed_customer(tenant: str, customer: Customer) -> None:
+    """Store a merchant with its connectors and two users, unless it exists."""
     host = f"{customer.slug}.example.com"
     values = {
         "name": customer.name,
@@ -111,15 +112,15 @@ def _customer_seed(tenant: str, customer: Customer) -> None:
         "timezone": customer.timezone,
         "zipCode": customer.zip_code,
     }
-    if not _merchant_ensure(customer.guid, tenant, values):
+    if not _ensure_merchant(customer.guid, tenant, values):
         return
     for method, adapter in customer.connectors:
-        _connector_seed(customer, method, adapter)
-    _user_seed(customer, "web")
-    _user_seed(customer, "api")
+        _seed_connector(customer, method, adapter)
+    _seed_user(customer, "web")
+    _seed_user(customer, "api")
 
 
-def _connector_seed(customer: Customer, method: str, adapter: str) -> None:
+def _seed_connector(customer: Customer, method: str, adapter: str) -> None:
     name = f"{customer.name} {customer.country} {method} {adapter}"
     key = f"{customer.slug}-{method}-{adapter}".lower()
     values: JsonObject = {
@@ -155,7 +156,7 @@ def _connector_seed(customer: Customer, method: str, adapter: str) -> None:
     add_record(kind=CONNECTOR, parent=customer.guid, document=values, unique_name=key)
 
 
-def _user_seed(customer: Customer, user_type: str) -> None:
+def _seed_user(customer: Customer, user_type: str) -> None:
     web = user_type == "web"
     values: JsonObject = {
         "guid": new_guid("user"),
