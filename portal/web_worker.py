@@ -115,7 +115,7 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]
         conn.sock.setblocking(False)
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._read, request))
         if conn.parser and (ahead := conn.parser.unreader.take_buffered()):
-            self._received(request, ahead)
+            self._receive(request, ahead)
         else:
             self._read(request, None)
 
@@ -149,27 +149,28 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]
         except OSError:
             data = b""
         if data:
-            self._received(request, data)
+            self._receive(request, data)
         else:
             self._refuse(request, 0)
 
-    def _received(self, request: Waiting, data: bytes) -> None:
+    def _receive(self, request: Waiting, data: bytes) -> None:
+        """Add what came to a request; refuse it, or hand it to a thread once it is whole."""
         try:
             refused = request.take(data)
         except OSError:
-            return self._refuse(request, 0)
+            self._refuse(request, 0)
+            return
         except Exception:  # no request may end the worker, and with it those of everybody else
             self.log.exception("a request was not understood")
-            return self._refuse(request, 400)
+            refused = 400
         if not refused and len(request.data) > MAX_HEAD and not request.is_whole:
             large = sum(len(each.data) for each in self.waiting.values() if len(each.data) > MAX_HEAD)
             refused = 503 if large > MAX_BUFFERED else 0
         if refused:
-            return self._refuse(request, refused)
-        return self._dispatch(request) if request.is_whole else None
-
-    def _dispatch(self, request: Waiting) -> None:
-        """Hand the whole request to a thread."""
+            self._refuse(request, refused)
+            return
+        if not request.is_whole:
+            return
         conn = request.conn
         self._forget(request)
         conn.data_ready = True

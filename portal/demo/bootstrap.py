@@ -32,33 +32,25 @@ def ensure_environment() -> Path:
             )
     if os.environ.get("PORTAL_ENV", "demo") == "demo" and not path.exists():
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write_owned(path, "".join(f"{name}={value}\n" for name, value in _settings().items()))
+        _write_settings(path)
     return path
 
 
-def _settings() -> dict[str, str]:
-    """Fresh keys for this one demo. Their ids say demo, so that production refuses them."""
-    return {
+def _write_settings(path: Path) -> None:
+    """Write fresh keys for this one demo. Their IDs say demo, so that production refuses them."""
+    encryption, audit = (base64.b64encode(secrets.token_bytes(32)).decode() for _ in range(2))
+    passphrase = os.environ.get("PORTAL_DEMO_PASSPHRASE") or PASSPHRASE
+    if not passphrase.replace("-", "").isalnum():
+        passphrase = "'" + passphrase.replace("'", r"\'") + "'"
+    values = {
         "PORTAL_ENV": "demo",
         "SECRET_KEY": "demo-" + secrets.token_urlsafe(50),
-        "PORTAL_ENCRYPTION_KEYS": "demo-1:" + _key(),
-        "PORTAL_AUDIT_KEYS": "demo-1:" + _key(),
-        "PORTAL_DEMO_PASSPHRASE": _quoted(os.environ.get("PORTAL_DEMO_PASSPHRASE") or PASSPHRASE),
+        "PORTAL_ENCRYPTION_KEYS": f"demo-1:{encryption}",
+        "PORTAL_AUDIT_KEYS": f"demo-1:{audit}",
+        "PORTAL_DEMO_PASSPHRASE": passphrase,
     }
-
-
-def _key() -> str:
-    return base64.b64encode(secrets.token_bytes(32)).decode()
-
-
-def _quoted(value: str) -> str:
-    """Return a value in single quotes for the settings file."""
-    return value if value.replace("-", "").isalnum() else "'" + value.replace("'", r"\'") + "'"
-
-
-def _write_owned(path: Path, text: str) -> None:
-    """Writes in one step and never readable by others, so that an interrupted start leaves no half file."""
+    # In one step and never readable by others, so that an interrupted start leaves no half file.
     draft = path.with_suffix(f".{secrets.token_hex(4)}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
+        file.write("".join(f"{name}={value}\n" for name, value in values.items()))
     draft.rename(path)

@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import FrameType
 
 GRACE = 25.0
 # Seconds before a child is started again. The pause doubles each time, unless the child had run for a while.
@@ -45,13 +44,24 @@ class ProcessGroup:
 
     def __enter__(self) -> "ProcessGroup":
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, _interrupt)
+            # Every polite signal ends the demo in the one way that Ctrl-C does: KeyboardInterrupt.
+            signal.signal(number, signal.default_int_handler)
         return self
 
     def __exit__(self, *_: object) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
-        self._end()
+        # Ask every child to end, the last started first, and kill the group of one that does not.
+        started = [child.process for child in reversed(self.children.values())]
+        for process in started:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+        limit = time.monotonic() + GRACE
+        for process in started:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.1, limit - time.monotonic()))
+            _kill_group(process)
+            process.wait()
 
     def start(
         self,
@@ -66,13 +76,18 @@ class ProcessGroup:
         If it ends by itself, the rest ends too; one to be started `again` is, and the rest goes on.
         """
         command, own = [sys.executable, *arguments], dict(environment)
-        process = _record_start(command, own, quiet)
+        process = _start_process(command, own, quiet)
         self.children[name] = Child(command, own, quiet, again, process, time.monotonic())
 
     def wait_for(self, name: str, port: int, path: str, *, seconds: float = 60.0) -> None:
-        """Returns when `path` is answered below 400. DemoError if the child ends or is too slow."""
+        """Return when `path` is answered below 400. Raises DemoError if the child ends or is too slow."""
         limit = time.monotonic() + seconds
-        while not _answers(port, path):
+        while True:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+                connection.request("GET", path)
+                if connection.getresponse().status < 400:
+                    return
             if self.children[name].process.poll() is not None:
                 raise DemoError(f"{name} did not start; what it printed above says why.")
             if time.monotonic() > limit:
@@ -80,32 +95,19 @@ class ProcessGroup:
             time.sleep(0.05)
 
     def watch(self) -> None:
-        """Waits for Ctrl-C or SIGTERM (KeyboardInterrupt). DemoError if a child ends that all need."""
+        """Wait for Ctrl-C or SIGTERM (KeyboardInterrupt). Raises DemoError if a child ends that all need."""
         while True:
             for name, child in self.children.items():
                 if child.process.poll() is None:
                     continue
                 if not child.again:
                     raise DemoError(f"{_has_ended(name, child)}; the rest ends too.")
-                _handle_exit(name, child)
+                _restart(name, child)
             time.sleep(0.2)
 
-    def _end(self) -> None:
-        """Ask every child to end, last started first, and kill the group of one that does not."""
-        started = [child.process for child in reversed(self.children.values())]
-        for process in started:
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-        limit = time.monotonic() + GRACE
-        for process in started:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(max(0.1, limit - time.monotonic()))
-            _kill_group(process)
-            process.wait()
 
-
-def _record_start(command: list[str], environment: dict[str, str], quiet: bool) -> subprocess.Popen[bytes]:
-    """In a session of its own, so that Ctrl-C reaches it through us alone."""
+def _start_process(command: list[str], environment: dict[str, str], quiet: bool) -> subprocess.Popen[bytes]:
+    """Start a process in its own session, so that Ctrl-C reaches it only through this program."""
     return subprocess.Popen(  # noqa: S603 - our own programs
         command,
         env=environment,
@@ -116,7 +118,7 @@ def _record_start(command: list[str], environment: dict[str, str], quiet: bool) 
     )
 
 
-def _handle_exit(name: str, child: Child) -> None:
+def _restart(name: str, child: Child) -> None:
     """Start an ended child again after its pause."""
     now = time.monotonic()
     if child.due is None:
@@ -126,7 +128,7 @@ def _handle_exit(name: str, child: Child) -> None:
         _kill_group(child.process)
         sys.stderr.write(f"{_has_ended(name, child)}; it starts again in {child.pause:.0f} s.\n")
     elif now >= child.due:
-        child.process = _record_start(child.command, child.environment, child.quiet)
+        child.process = _start_process(child.command, child.environment, child.quiet)
         child.started, child.due = now, None
 
 
@@ -150,22 +152,6 @@ def check_port(port: int, variable: str) -> None:
             raise DemoError(
                 f"Port {port} is taken, perhaps by another demo. Choose one: make run {variable}=…"
             ) from None
-
-
-def _answers(port: int, path: str) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status < 400
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Every polite signal ends the demo in the one way that Ctrl-C does."""
-    raise KeyboardInterrupt
 
 
 def _die_with_parent() -> None:  # pragma: no cover - runs between fork and exec

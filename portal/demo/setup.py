@@ -24,9 +24,9 @@ from provisioning.credentials.models import Connection, Credential
 from provisioning.credentials.services import create_connection
 
 PEOPLE = {
-    "agent": (AGENT, "Alex", "Agent"),
-    "manager": (MANAGER, "Mara", "Manager"),
-    "admin": (ADMIN, "Adam", "Admin"),
+    "agent": {"role": AGENT, "first_name": "Alex", "last_name": "Agent"},
+    "manager": {"role": MANAGER, "first_name": "Mara", "last_name": "Manager"},
+    "admin": {"role": ADMIN, "first_name": "Adam", "last_name": "Admin"},
 }
 SLUG = "sandbox"
 ORIGIN = origin_system("make run")
@@ -52,14 +52,20 @@ def get_gateway_environment() -> dict[str, str]:
 
 
 def ensure_database() -> None:
-    """Tables of the portal as the code wants them."""
+    """Create or migrate the tables of the portal."""
     call_command("migrate", verbosity=0, interactive=False)
     call_command("createcachetable", verbosity=0)
 
 
 def ensure_static() -> None:
     """Collect and compress the static files if one of them has changed."""
-    state, stamp = _static_state(), Path(settings.DATA_DIR) / "static.stamp"
+    found = sorted(
+        (name, storage.size(name), storage.get_modified_time(name).isoformat())
+        for finder in get_finders()
+        for name, storage in finder.list(None)
+    )
+    state = hashlib.sha256(json.dumps([str(settings.STATIC_ROOT), *found]).encode()).hexdigest()
+    stamp = Path(settings.DATA_DIR) / "static.stamp"
     if not stamp.is_file() or stamp.read_text() != state or not Path(settings.STATIC_ROOT).is_dir():
         call_command("collectstatic", verbosity=0, interactive=False, clear=True)
         stamp.write_text(state)
@@ -67,7 +73,15 @@ def ensure_static() -> None:
 
 def ensure_gateway(*, base_url: str) -> None:
     """Load the data of the gateway and store a key for it in the portal, without showing the password."""
-    connection = _ensure_connection(base_url)
+    connection = Connection.objects.filter(slug=SLUG).first()
+    if connection is None:
+        connection = create_connection(
+            slug=SLUG, name="Sandbox", base_url=base_url, colour="green", egress_addresses="127.0.0.1,::1"
+        )
+        record_event(action="connection.created", origin=ORIGIN, connection=SLUG, object=_ref(connection))
+    elif connection.base_url != base_url:
+        connection.base_url = base_url
+        connection.save(update_fields=["base_url"])
     fresh = not (Path(settings.DATA_DIR) / "sandbox.sqlite3").exists()
     if not fresh and Credential.objects.filter(connection=connection, state="active").exists():
         return
@@ -81,20 +95,22 @@ def ensure_gateway(*, base_url: str) -> None:
 
 
 def ensure_people() -> None:
-    """One person for each role, all with the demo's passphrase, and refused by every production portal."""
+    """Create a user for each role, all with the demo's passphrase. Every production portal refuses them."""
     stamp = Path(settings.DATA_DIR) / "people.stamp"
     if stamp.is_file() and stamp.read_text() == _people_state():
         return
-    for username, (role, first_name, last_name) in PEOPLE.items():
-        person = User.objects.filter(username=username).first() or create_user(
-            by=None,
-            origin=ORIGIN,
-            username=username,
-            role=role,
-            first_name=first_name,
-            last_name=last_name,
-            is_demo=True,
-        )
+    for username, values in PEOPLE.items():
+        person = User.objects.filter(username=username).first()
+        if person is None:
+            person = create_user(
+                by=None,
+                origin=ORIGIN,
+                username=username,
+                role=values["role"],
+                first_name=values["first_name"],
+                last_name=values["last_name"],
+                is_demo=True,
+            )
         if person.is_demo and not person.check_password(get_passphrase()):
             set_password(origin=ORIGIN, person=person, password=get_passphrase())
     stamp.write_text(_people_state())
@@ -106,20 +122,6 @@ def _people_state() -> str:
     return salted_hmac(
         "portal.demo.people", json.dumps([get_passphrase(), *stored]), algorithm="sha256"
     ).hexdigest()
-
-
-def _ensure_connection(base_url: str) -> Connection:
-    """Create or update the connection with the current address of the gateway."""
-    connection = Connection.objects.filter(slug=SLUG).first()
-    if connection is None:
-        connection = create_connection(
-            slug=SLUG, name="Sandbox", base_url=base_url, colour="green", egress_addresses="127.0.0.1,::1"
-        )
-        record_event(action="connection.created", origin=ORIGIN, connection=SLUG, object=_ref(connection))
-    elif connection.base_url != base_url:
-        connection.base_url = base_url
-        connection.save(update_fields=["base_url"])
-    return connection
 
 
 def _ref(connection: Connection) -> ObjectRef:
@@ -134,13 +136,3 @@ def _gateway_command(*arguments: str) -> dict[str, Any]:
         raise DemoError(f"{arguments[0]} failed: {done.stderr.strip()[-500:]}")
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
-
-
-def _static_state() -> str:
-    """Changes whenever a static file does."""
-    found = sorted(
-        (name, storage.size(name), storage.get_modified_time(name).isoformat())
-        for finder in get_finders()
-        for name, storage in finder.list(None)
-    )
-    return hashlib.sha256(json.dumps([str(settings.STATIC_ROOT), *found]).encode()).hexdigest()

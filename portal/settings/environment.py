@@ -194,14 +194,14 @@ def read_file(path: Path) -> dict[str, str]:
     for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        name, value = _line_parse(path, number, line)
+        name, value = _parse_line(path, number, line)
         if name in found:
             raise ImproperlyConfigured(f"{path}: line {number} sets {name} a second time.")
         found[name] = value
     return found
 
 
-def _line_parse(path: Path, number: int, line: str) -> tuple[str, str]:
+def _parse_line(path: Path, number: int, line: str) -> tuple[str, str]:
     """Return name and value of one line."""
     match = _LINE.fullmatch(line.rstrip(" \t"))
     if match is None:

@@ -7,7 +7,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator, Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,8 +36,7 @@ _WIDEST = {4: 2**24, 6: 2**80}  # addresses in a network of proxies or of health
 
 def production_check(settings: Settings) -> None:
     """Raise ImproperlyConfigured with a sentence for each setting below the minimum."""
-    rules = (_demo, _keys, _hosts, _sign_in, _networks, _transport, _trail)
-    problems = [sentence for rule in rules for sentence in rule(settings)]
+    problems = [*_check_secrets(settings), *_check_access(settings), *_check_network(settings)]
     if problems:
         raise ImproperlyConfigured(" ".join(problems))
 
@@ -52,27 +51,24 @@ def demo_check(settings: Settings) -> None:
         )
 
 
-def _demo(settings: Settings) -> Iterator[str]:
+def _check_secrets(settings: Settings) -> Iterator[str]:
     if settings["DEBUG"]:
         yield "DEBUG must be off in production."
     secrets = settings["SECRET_KEY"] + settings["PORTAL_ENCRYPTION_KEYS"] + settings["PORTAL_AUDIT_KEYS"]
     if settings["PORTAL_DEMO_PASSPHRASE"] or "demo-" in secrets:
         yield "Demo credentials are refused in production: make keys of your own."
-
-
-def _keys(settings: Settings) -> Iterator[str]:
     if len(settings["SECRET_KEY"]) < 50 or len(set(settings["SECRET_KEY"])) < 10:
         yield "SECRET_KEY must be at least 50 random characters (`openssl rand -base64 48`)."
     decoded = {}
     for name in ("PORTAL_ENCRYPTION_KEYS", "PORTAL_AUDIT_KEYS"):
-        decoded[name] = [_key(entry) for entry in settings[name].split(",") if entry.strip()]
+        decoded[name] = [_decode_key(entry) for entry in settings[name].split(",") if entry.strip()]
         if not all(decoded[name]):
             yield f"{name} must read id:base64 with 32 random bytes (`openssl rand -base64 32`)."
     if set(decoded["PORTAL_ENCRYPTION_KEYS"]) & set(decoded["PORTAL_AUDIT_KEYS"]) - {b""}:
         yield "PORTAL_ENCRYPTION_KEYS and PORTAL_AUDIT_KEYS must be different keys."
 
 
-def _key(entry: str) -> bytes:
+def _decode_key(entry: str) -> bytes:
     """Return the key of `id:base64`, or b"" for one that is malformed, short or not random."""
     try:
         key = base64.b64decode(entry.strip().partition(":")[2], validate=True)
@@ -82,7 +78,8 @@ def _key(entry: str) -> bytes:
     return key if len(key) >= 32 and len(set(key)) >= 16 else b""
 
 
-def _hosts(settings: Settings) -> Iterator[str]:
+def _check_access(settings: Settings) -> Iterator[str]:
+    """Yield what is wrong with the portal's own names and with sign-in."""
     hosts = settings["ALLOWED_HOSTS"]
     if not hosts or "*" in hosts:
         # One-time links are made for the host that was asked for: it must be one of ours.
@@ -91,6 +88,13 @@ def _hosts(settings: Settings) -> Iterator[str]:
         yield "ALLOWED_HOSTS must be whole host names, without wildcard, scheme or port."
     if any(not re.fullmatch(r"https://[^/*\s]+", origin) for origin in settings["CSRF_TRUSTED_ORIGINS"]):
         yield "CSRF_TRUSTED_ORIGINS must be origins such as https://portal.example.com, without wildcard."
+    for name, (lowest, highest) in _BOUNDS.items():
+        if not lowest <= settings[name] <= highest:
+            yield f"{_NAMES.get(name, name)} must be from {lowest} to {highest} in production."
+    if not settings["PERSON_REQUESTS_PER_MINUTE"]:
+        yield "PERSON_REQUESTS_PER_MINUTE must not be 0 in production."
+    if not {"*", "Admin"} & set(settings["MFA_ROLES"]):
+        yield "MFA_ROLES must be *, or name Admin among the roles, in production."
 
 
 def _is_address(host: str) -> bool:
@@ -101,38 +105,24 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _sign_in(settings: Settings) -> Iterator[str]:
-    for name, (lowest, highest) in _BOUNDS.items():
-        if not lowest <= settings[name] <= highest:
-            yield f"{_NAMES.get(name, name)} must be from {lowest} to {highest} in production."
-    if not settings["PERSON_REQUESTS_PER_MINUTE"]:
-        yield "PERSON_REQUESTS_PER_MINUTE must not be 0 in production."
-    if not {"*", "Admin"} & set(settings["MFA_ROLES"]):
-        yield "MFA_ROLES must be *, or name Admin among the roles, in production."
-
-
-def _networks(settings: Settings) -> Iterator[str]:
+def _check_network(settings: Settings) -> Iterator[str]:
+    """Yield what is wrong with networks, and what would leave this machine unencrypted."""
     for name in ("TRUSTED_PROXIES", "HEALTH_NETWORKS"):
         if any(network.num_addresses > _WIDEST[network.version] for network in settings[name]):
             yield f"{name} names a network that is too large; name the proxies' or monitors' own network."
-    if any(not _is_internal(network) for network in settings["GATEWAY_PRIVATE_NETWORKS"]):
-        yield "GATEWAY_PRIVATE_NETWORKS may hold private networks only, without link-local addresses."
-
-
-def _is_internal(network: IPv4Network | IPv6Network) -> bool:
-    return (
-        network.is_private and not network.is_link_local and network.num_addresses <= _WIDEST[network.version]
-    )
-
-
-def _transport(settings: Settings) -> Iterator[str]:
-    """Passwords, one-time links and the trail leave this machine encrypted only."""
+    for network in settings["GATEWAY_PRIVATE_NETWORKS"]:
+        too_large = network.num_addresses > _WIDEST[network.version]
+        if too_large or network.is_link_local or not network.is_private:
+            yield "GATEWAY_PRIVATE_NETWORKS may hold private networks only, without link-local addresses."
+            break
     encrypted = settings.get("EMAIL_USE_TLS") or settings.get("EMAIL_USE_SSL")
     if settings["EMAIL_URL"] and not encrypted and settings.get("EMAIL_HOST") not in _THIS_MACHINE:
         yield "EMAIL_URL must begin with smtp+tls:// or smtp+ssl:// in production: mails hold one-time links."
     for name in ("AUDIT_FORWARD_TO", "AUDIT_ANCHOR_FORWARD_TO"):
         if any(_is_plain(address) for address in settings[name]):
             yield f"{name} must use syslog+tls: or https:, unless the receiver is on this machine."
+    if not settings["AUDIT_ANCHOR_EVENTS"] and not settings["AUDIT_ANCHOR_MINUTES"]:
+        yield "AUDIT_ANCHOR_EVENTS and AUDIT_ANCHOR_MINUTES must not both be 0 in production."
 
 
 def _is_plain(address: str) -> bool:
@@ -141,8 +131,3 @@ def _is_plain(address: str) -> bool:
     except ValueError:
         return False  # the trail itself refuses an address that cannot be read
     return parts.scheme in ("syslog+udp", "syslog+tcp", "http") and parts.hostname not in _THIS_MACHINE
-
-
-def _trail(settings: Settings) -> Iterator[str]:
-    if not settings["AUDIT_ANCHOR_EVENTS"] and not settings["AUDIT_ANCHOR_MINUTES"]:
-        yield "AUDIT_ANCHOR_EVENTS and AUDIT_ANCHOR_MINUTES must not both be 0 in production."

@@ -50,27 +50,34 @@ class Command(BaseCommand):
         self.stdout.write("Preparing the demo …")
         setup.ensure_database()
         setup.ensure_gateway(base_url=f"http://127.0.0.1:{sandbox_port}/api/provisioning")
-        self._start_gateway(processes, sandbox_port)
+        processes.start(
+            "The embedded gateway",
+            *(str(settings.BASE_DIR / "manage.py"), "sandbox_serve", "--port", str(sandbox_port)),
+            environment=setup.get_gateway_environment(),
+            quiet=True,
+        )
         setup.ensure_people()
         setup.ensure_static()
         connections.close_all()
         self._start_portal(processes, port)
         processes.wait_for("The embedded gateway", sandbox_port, "/")
         processes.wait_for("The portal", port, "/healthz/ready")
-        self._start_worker(processes)
-        self._welcome(port, sandbox_port)
-        processes.watch()
-
-    def _start_gateway(self, processes: ProcessGroup, port: int) -> None:
         processes.start(
-            "The embedded gateway",
-            str(settings.BASE_DIR / "manage.py"),
-            "sandbox_serve",
-            "--port",
-            str(port),
-            environment=setup.get_gateway_environment(),
-            quiet=True,
+            "The worker",
+            *(str(settings.BASE_DIR / "manage.py"), "tasks_work"),
+            environment=dict(os.environ),
+            again=True,
         )
+        welcome = WELCOME.format(
+            portal=f"http://127.0.0.1:{port}/",
+            people=", ".join(setup.PEOPLE),
+            passphrase=setup.get_passphrase(),
+            gateway=f"http://127.0.0.1:{sandbox_port}/",
+            data=settings.DATA_DIR,
+        )
+        self.stdout.write(welcome)
+        self.stdout.flush()
+        processes.watch()
 
     def _start_portal(self, processes: ProcessGroup, port: int) -> None:
         own = {"PORTAL_BIND": f"127.0.0.1:{port}", "DJANGO_SETTINGS_MODULE": "portal.settings"}
@@ -86,25 +93,6 @@ class Command(BaseCommand):
                 environment={**os.environ, **own},
                 again=True,
             )
-
-    def _start_worker(self, processes: ProcessGroup) -> None:
-        processes.start(
-            "The worker",
-            *(str(settings.BASE_DIR / "manage.py"), "tasks_work"),
-            environment=dict(os.environ),
-            again=True,
-        )
-
-    def _welcome(self, port: int, sandbox_port: int) -> None:
-        text = WELCOME.format(
-            portal=f"http://127.0.0.1:{port}/",
-            people=", ".join(setup.PEOPLE),
-            passphrase=setup.get_passphrase(),
-            gateway=f"http://127.0.0.1:{sandbox_port}/",
-            data=settings.DATA_DIR,
-        )
-        self.stdout.write(text)
-        self.stdout.flush()
 
 
 def _port(variable: str, default: int) -> int:
