@@ -18,7 +18,7 @@ _CHARSET = re.compile(r";\s*charset\*?\d*\*?\s*=[^;]*", re.IGNORECASE)
 from portal.core.checks import settings_warnings  # noqa: E402 - models need the line above
 from portal.demo.checks import require_no_demo  # noqa: E402
 from portal.keys.checks import ensure_keys  # noqa: E402
-from portal.staff.mfa_policy import require_known_roles  # noqa: E402
+from portal.staff.mfa import require_known_roles  # noqa: E402
 
 for _text in settings_warnings():
     logging.getLogger(__name__).warning("%s", _text)

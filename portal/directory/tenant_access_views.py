@@ -14,10 +14,11 @@ from portal.core.views import PortalView
 from portal.directory.services import refresh_list_if_stale, visible_entities
 from portal.form_drafts.forms import drafted
 from portal.staff.forms import WhyForm
+from portal.staff.identity import get_user
 from portal.staff.models import User
 from portal.staff.services import StaffRefused
 from portal.staff.tenant_access import TenantRef, change_tenant_access
-from portal.staff.user_page import describe_refusal, get_user
+from portal.staff.user_page import describe_refusal
 
 Offer = dict[str, list[tuple[TenantRef, str]]]
 

@@ -43,8 +43,8 @@ MFA_ROLES = env.list("MFA_ROLES", old="SECOND_FACTOR_ROLES", default=["*"] if PR
 # Days after which the next access review is due; 0 for no reminders.
 ACCESS_REVIEW_DAYS = env.int("ACCESS_REVIEW_DAYS", default=92)
 ACCOUNT_FORMS = {
-    "login": "portal.staff.password_forms.SignInForm",
-    "reauthenticate": "portal.staff.password_forms.PasswordAgainForm",
+    "login": "portal.staff.forms.SignInForm",
+    "reauthenticate": "portal.staff.forms.PasswordAgainForm",
 }
 MFA_ADAPTER = "portal.staff.mfa.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]

@@ -36,6 +36,20 @@ _PERSON_FIELDS = {
     "password": ("password",),
 }
 _SEALED_FIELDS = {field for fields in _PERSON_FIELDS.values() for field in fields}
+# Parts of a user's seal in other tables: the table, its column with the user, and the sealed columns.
+_RELATED: tuple[tuple[str, Any, str, tuple[str, ...]], ...] = (
+    ("role", User.groups.through, "user_id", ("group__name",)),
+    (
+        "rights",
+        User.user_permissions.through,
+        "user_id",
+        ("permission__content_type__app_label", "permission__codename"),
+    ),
+    ("tenants", TenantScope, "user_id", ("connection", "tenant_guid")),
+    ("factors", Authenticator, "user_id", ("pk", "type", "data")),
+    ("links", PasswordLink, "person_id", ("digest", "expires_at")),
+    ("accounts", SocialAccount, "user_id", ("provider", "uid")),
+)
 WORDS = {
     "status": "status, username or email address",
     "password": "password",
@@ -101,9 +115,13 @@ def check_seals() -> None:
 
 def find_disagreements() -> list[str]:
     """Describe each person and each role whose rows differ from what the portal sealed."""
-    parts, names = _compute_parts(), _get_names()
-    seals = AccessSeal.objects.in_bulk()
-    written = _get_last_writes()
+    parts, seals = _compute_parts(), AccessSeal.objects.in_bulk()
+    names = {f"person:{pk}": f"“{name}”" for pk, name in User.objects.values_list("pk", "username")}
+    names |= {f"role:{pk}": f"role “{name}”" for pk, name in Group.objects.values_list("pk", "name")}
+    # When the trail last says that each user's rows were written.
+    events = Event.objects.filter(action__in=_WRITTEN_BY, object_kind="person").order_by()
+    times = events.values("object_guid").annotate(last=Max("time")).values_list("object_guid", "last")
+    written = {f"person:{guid}": last for guid, last in times}
     found = []
     for subject in sorted({*parts, *seals}):
         name, seal = names.get(subject, subject), seals.get(subject)
@@ -115,7 +133,14 @@ def find_disagreements() -> list[str]:
             found.append(f"{name}: {', '.join(wrong)}")
         elif (last := written.get(subject)) and seal.sealed_at + _ROUNDING < last <= timezone.now():
             found.append(f"{name}: an older copy was restored")
-    return found + [f"role “{name}”: permissions" for name in _find_altered_roles()]
+    # Built-in roles have no seal: the code says which permissions they have.
+    held: dict[str, set[str]] = {role: set() for role in BUILT_IN_ROLES}
+    columns = ("name", "permissions__content_type__app_label", "permissions__codename")
+    for role, app, codename in Group.objects.filter(name__in=BUILT_IN_ROLES).values_list(*columns):
+        held[role] |= {f"{app}.{codename}"} if codename else set()
+    intended = get_built_in_roles()
+    altered = [role for role, rights in held.items() if rights & frozenset(PERMISSIONS) != intended[role]]
+    return found + [f"role “{role}”: permissions" for role in altered]
 
 
 def seal_all() -> None:
@@ -262,65 +287,26 @@ def _compute_parts(subjects: list[str] | None = None) -> dict[str, Parts]:
     people = User.objects.all() if subjects is None else User.objects.filter(pk__in=asked["person"])
     roles = Group.objects.exclude(name__in=BUILT_IN_ROLES)
     roles = roles if subjects is None else roles.filter(pk__in=asked["role"])
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, dict[str, list[Any]]] = {}
     for row in people.order_by().values("pk", *_SEALED_FIELDS):
-        found[f"person:{row['pk']}"] = {
-            part: [str(row[field]) for field in fields] for part, fields in _PERSON_FIELDS.items()
-        } | {part: [] for part in ("role", "rights", "tenants", "factors", "links", "accounts")}
-    if found:
-        _add_related_rows(found, None if subjects is None else asked["person"])
+        own = {part: [str(row[field]) for field in fields] for part, fields in _PERSON_FIELDS.items()}
+        found[f"person:{row['pk']}"] = own | {part: [] for part, *_ in _RELATED}
+    for part, model, owner, columns in _RELATED if found else ():
+        rows = model._default_manager.order_by()
+        rows = rows if subjects is None else rows.filter(**{f"{owner}__in": asked["person"]})
+        for number, *values in rows.values_list(owner, *columns):
+            # Secrets of authenticators are left out: they are encrypted and bound to their user.
+            encrypted = part == "factors" and values[1] != Authenticator.Type.WEBAUTHN
+            if f"person:{number}" in found:
+                found[f"person:{number}"][part].append(values[:2] if encrypted else values)
     rights = ("pk", "name", "permissions__content_type__app_label", "permissions__codename")
     for pk, name, app, codename in roles.order_by().values_list(*rights):
         held = found.setdefault(f"role:{pk}", {"status": [name], "rights": []})
         held["rights"] += [f"{app}.{codename}"] if codename else []
-    return {
-        subject: {part: _hash_part(subject, part, values) for part, values in parts.items()}
-        for subject, parts in found.items()
-    }
-
-
-def _add_related_rows(found: dict[str, dict[str, Any]], people: list[str] | None) -> None:
-    """Add rows of other tables about users, without encrypted secrets, which are bound to their user."""
-    label = ("permission__content_type__app_label", "permission__codename")
-    sources: tuple[tuple[str, Any, str, tuple[str, ...]], ...] = (
-        ("role", User.groups.through, "user_id", ("group__name",)),
-        ("rights", User.user_permissions.through, "user_id", label),
-        ("tenants", TenantScope, "user_id", ("connection", "tenant_guid")),
-        ("factors", Authenticator, "user_id", ("pk", "type", "data")),
-        ("links", PasswordLink, "person_id", ("digest", "expires_at")),
-        ("accounts", SocialAccount, "user_id", ("provider", "uid")),
-    )
-    for part, model, owner, columns in sources:
-        rows = model._default_manager.order_by()
-        rows = rows if people is None else rows.filter(**{f"{owner}__in": people})
-        for number, *values in rows.values_list(owner, *columns):
-            sealed_already = part == "factors" and values[1] != Authenticator.Type.WEBAUTHN
-            if f"person:{number}" in found:
-                found[f"person:{number}"][part].append(values[:2] if sealed_already else values)
-
-
-def _hash_part(subject: str, part: str, values: list[Any]) -> str:
-    rows = sorted(json.dumps(value, sort_keys=True, default=str) for value in values)
-    return hashlib.sha256(json.dumps([subject, part, rows]).encode()).hexdigest()
-
-
-def _get_names() -> dict[str, str]:
-    people = {f"person:{pk}": f"“{name}”" for pk, name in User.objects.values_list("pk", "username")}
-    return people | {f"role:{pk}": f"role “{name}”" for pk, name in Group.objects.values_list("pk", "name")}
-
-
-def _find_altered_roles() -> list[str]:
-    """Return the built-in roles with other permissions than the code gives them."""
-    held: dict[str, set[str]] = {role: set() for role in BUILT_IN_ROLES}
-    columns = ("name", "permissions__content_type__app_label", "permissions__codename")
-    for name, app, codename in Group.objects.filter(name__in=BUILT_IN_ROLES).values_list(*columns):
-        held[name] |= {f"{app}.{codename}"} if codename else set()
-    intended = get_built_in_roles()
-    return [role for role, rights in held.items() if rights & frozenset(PERMISSIONS) != intended[role]]
-
-
-def _get_last_writes() -> dict[str, Any]:
-    """Return when the trail last says that each user's rows were written."""
-    events = Event.objects.filter(action__in=_WRITTEN_BY, object_kind="person").order_by()
-    times = events.values("object_guid").annotate(last=Max("time")).values_list("object_guid", "last")
-    return {f"person:{guid}": last for guid, last in times}
+    digests: dict[str, Parts] = defaultdict(dict)
+    for subject, parts in found.items():
+        for part, values in parts.items():
+            texts = sorted(json.dumps(value, sort_keys=True, default=str) for value in values)
+            content = json.dumps([subject, part, texts])
+            digests[subject][part] = hashlib.sha256(content.encode()).hexdigest()
+    return dict(digests)

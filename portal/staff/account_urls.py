@@ -3,18 +3,21 @@
 from typing import Any
 
 from allauth.account import views
+from allauth.mfa.base.views import index
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import include, path
+from django.views.decorators.http import require_http_methods
 
 from portal.core.trusted_proxies import get_address
 from portal.core.view_access import PUBLIC, SIGNED_IN, allow
-from portal.staff.idp_mfa import signs_in_elsewhere
+from portal.staff import mfa_views
+from portal.staff.forms import OwnPasswordForm
+from portal.staff.identity import signs_in_elsewhere
 from portal.staff.login_queue import LOGIN_QUEUE, TooBusy
 from portal.staff.login_throttle import address_slot, are_attempts_used_up
-from portal.staff.password_confirmation import OwnPasswordForm
 from portal.staff.pending_login import cancel_invalid_login
 from portal.staff.sessions import ENDED_COOKIE, PASSWORD_AGAIN, WHY_ENDED, record_proof, record_step_up
 
@@ -72,7 +75,10 @@ class PasswordChangePage(views.PasswordChangeView):  # type: ignore[misc]
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Refuse users without a password: the first password takes a one-time link."""
         if request.user.is_authenticated and not request.user.has_usable_password():
-            messages.warning(request, _passwordless(request))
+            why = "You have no password. Ask an admin for a one-time link to set one."
+            if signs_in_elsewhere(request.user):
+                why = f"You have no password here: you sign in through {settings.OIDC_NAME}."
+            messages.warning(request, why)
             return redirect("staff:profile")
         response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
         return response
@@ -89,14 +95,46 @@ class ConfirmPage(views.ReauthenticateView):  # type: ignore[misc]
         return response
 
 
-def _passwordless(request: HttpRequest) -> str:
-    if signs_in_elsewhere(request.user):
-        return f"You have no password here: you sign in through {settings.OIDC_NAME}."
-    return "You have no password. Ask an admin for a one-time link to set one."
+_forms = require_http_methods(["GET", "HEAD", "POST"])  # Django's form views would take PUT and DELETE, too
 
 
+def _enrolling(view: Any) -> Any:
+    """Open a page also to users who still have to set up a second factor."""
+    return allow(SIGNED_IN, step_up=True, unenrolled=True)(_forms(mfa_views.require_proofs(view)))
+
+
+def _owning(view: Any) -> Any:
+    """Open a page to users who have a second factor if they must."""
+    return allow(SIGNED_IN, step_up=True)(_forms(mfa_views.require_proofs(view)))
+
+
+# The names are those that allauth looks up.
+_mfa_urls = [
+    path("", allow(SIGNED_IN, unenrolled=True)(index), name="mfa_index"),
+    path("code/", allow(PUBLIC)(_forms(mfa_views.CodePage.as_view())), name="mfa_authenticate"),
+    path(
+        "confirm/",
+        allow(SIGNED_IN)(_forms(mfa_views.FactorConfirmPage.as_view())),
+        name="second_factor_confirm",
+    ),
+    path("app/", _enrolling(mfa_views.AppAddPage.as_view()), name="mfa_activate_totp"),
+    path("app/remove/", _owning(mfa_views.AppRemovePage.as_view()), name="mfa_deactivate_totp"),
+    path("recovery/", _enrolling(mfa_views.RecoveryCodesShownPage.as_view()), name="mfa_view_recovery_codes"),
+    path("recovery/new/", _owning(mfa_views.RecoveryCodesPage.as_view()), name="mfa_generate_recovery_codes"),
+    path("passkeys/add/", _enrolling(mfa_views.PasskeyAddPage.as_view()), name="mfa_add_webauthn"),
+    path(
+        "passkeys/<int:pk>/remove/",
+        _owning(mfa_views.PasskeyRemovePage.as_view()),
+        name="mfa_remove_webauthn",
+    ),
+    path(
+        "passkeys/confirm/",
+        allow(SIGNED_IN, unenrolled=True)(_forms(mfa_views.PasskeyConfirmPage.as_view())),
+        name="mfa_reauthenticate_webauthn",
+    ),
+]
 urlpatterns = [
-    path("second-factor/", include("portal.staff.mfa_urls")),
+    path("second-factor/", include(_mfa_urls)),
     path("login/", allow(PUBLIC)(SignInPage.as_view()), name="account_login"),
     path("logout/", allow(PUBLIC)(SignOutPage.as_view()), name="account_logout"),
     path("confirm/", allow(SIGNED_IN, unenrolled=True)(ConfirmPage.as_view()), name="account_reauthenticate"),

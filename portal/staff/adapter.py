@@ -18,12 +18,10 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from portal.audit.recording import AuditUnavailable, ObjectRef, origin_of, record_event
 from portal.core.trusted_proxies import get_address
 from portal.staff.backends import StaffBackend
-from portal.staff.identity import find_person, origin_as, person_ref
-from portal.staff.idp_mfa import signs_in_elsewhere
-from portal.staff.login_throttle import address_slot, limit_attempts, name_slot
+from portal.staff.identity import find_person, origin_as, person_ref, signs_in_elsewhere
+from portal.staff.login_throttle import address_slot, limit_attempts, name_slot, own_password_slot
 from portal.staff.mfa import describe_factors_used
 from portal.staff.models import User
-from portal.staff.password_confirmation import check_own_password
 from portal.staff.pending_login import (
     OVER,
     end_pending_login,
@@ -121,11 +119,13 @@ class StaffAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
         Raises ValidationError if the limit of the name or the address is used up.
         """
+        meant = find_person(credentials["username"])
         with limit_attempts(
             request,
             slot=name_slot(credentials["username"]),
             address=address_slot(get_address(request)),
-            target=_ref_of_name(credentials["username"]),
+            # An unknown name is not recorded: people type passwords into the wrong field.
+            target=person_ref(meant) if meant else ObjectRef("unknown_person", "", ""),
             failed="session.sign_in_failed",
             locked="session.sign_in_locked",
         ) as attempt:
@@ -134,8 +134,20 @@ class StaffAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return person
 
     def reauthenticate(self, user: User, password: str) -> bool:
-        """Return whether it is the password of the user, who is signed in. Counted apart from sign-ins."""
-        return check_own_password(request=self.request, person=user, password=password)
+        """Return whether it is the password of the user, who is signed in.
+
+        Wrong ones are counted apart from those at the sign-in page: a stranger who locks a name there must
+        not stop its owner. Raises ValidationError after LOGIN_ATTEMPTS wrong ones.
+        """
+        with limit_attempts(
+            self.request,
+            slot=own_password_slot(user),
+            target=person_ref(user),
+            failed="session.step_up_failed",
+            locked="session.step_up_locked",
+        ) as attempt:
+            attempt.accepted = user.check_password(password)
+        return attempt.accepted
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
         """Return whether allauth asks again; the middleware has normally asked already."""
@@ -169,9 +181,3 @@ class StaffAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """Add a message of allauth unless the page shows the same."""
         if message_template not in _SILENT:
             super().add_message(request, level, message_template, message_context, extra_tags, message)
-
-
-def _ref_of_name(username: str) -> ObjectRef:
-    """Return who failed. An unknown name is not recorded: people type passwords into the wrong field."""
-    person = find_person(username)
-    return person_ref(person) if person else ObjectRef("unknown_person", "", "")

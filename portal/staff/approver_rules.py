@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db.models import Q
 
 from portal.audit.models import Event
-from portal.staff.idp_mfa import signs_in_elsewhere
+from portal.staff.identity import signs_in_elsewhere
 from portal.staff.mfa import FACTORS, needs_second_factor
 from portal.staff.models import SecondFactorReset, User
 from portal.staff.services import StaffRefused
@@ -50,7 +50,10 @@ def require_independence(by: User, asked: SecondFactorReset) -> None:
             f"In the {LOOKED_BACK.days} days before the request, {asked.asked_by.called} created or "
             "changed your account, or an account that changed yours. An independent admin must approve it."
         )
-    if not _has_own_second_factor(by, asked.asked_at):
+    enrolled = Authenticator.objects.filter(user=by, type__in=FACTORS)
+    at_provider = settings.OIDC_TRUST_SECOND_FACTOR and signs_in_elsewhere(by)
+    had_one = enrolled.filter(created_at__lt=asked.asked_at).exists() or at_provider
+    if not had_one and (enrolled.exists() or needs_second_factor(by)):
         raise StaffRefused(
             "To approve this, you need a second factor that you set up before it was requested. "
             "Another admin must approve it."
@@ -88,13 +91,3 @@ def _find_holding_events(person: int, since: datetime) -> Iterator[Event]:
     for event in events.filter(to_person | to_role, time__gte=since):
         if CONSENT not in (event.before_data or {}).get("rights", ()):
             yield event
-
-
-def _has_own_second_factor(by: User, asked_at: datetime) -> bool:
-    """Return whether `by` had a second factor before the request, if one exists or is required."""
-    enrolled = Authenticator.objects.filter(user=by, type__in=FACTORS)
-    if enrolled.filter(created_at__lt=asked_at).exists():
-        return True
-    if settings.OIDC_TRUST_SECOND_FACTOR and signs_in_elsewhere(by):
-        return True
-    return not enrolled.exists() and not needs_second_factor(by)

@@ -22,7 +22,7 @@ class StaffConfig(AppConfig):
         """Register pages, permissions, cards and encrypted fields; store the roles after every migrate."""
         from django.contrib.auth.signals import user_logged_in
 
-        from portal.staff import access_seals, access_views, mfa_policy, mfa_reset_mail, security_notices  # noqa: F401 - registers its check
+        from portal.staff import access_review, access_seals, mfa_resets, security_notices
         from portal.staff.mfa import SecondFactors, may_read_trail
         from portal.staff.sessions import delete_expired_sessions, start_session
 
@@ -30,9 +30,9 @@ class StaffConfig(AppConfig):
         access_seals.connect_signals()
         user_logged_in.connect(start_session, dispatch_uid="portal.staff.sessions.began")
         register_encrypted_field(SecondFactors())
-        access_views.register_card()
+        access_review.register_card()
         register_housekeeping(delete_expired_sessions, every=timedelta(hours=1))
-        mfa_reset_mail.register_card()
+        mfa_resets.register_card()
         security_notices.register_card()
         post_migrate.connect(sync_roles, sender=self, dispatch_uid="portal.staff.roles")
         post_migrate.connect(

@@ -1,7 +1,9 @@
-"""Forms about users: create, change the role, disable, review, and one's own profile."""
+"""Forms about users and their roles, one's own profile, and forms of allauth with passwords."""
 
 from typing import Any, ClassVar
 
+from allauth.account.adapter import get_adapter
+from allauth.account.forms import ChangePasswordForm, LoginForm, ReauthenticateForm, ResetPasswordKeyForm
 from django import forms
 
 from portal.core.choices import timezone_choices, timezone_synonyms
@@ -11,6 +13,13 @@ from portal.core.permissions import PERMISSIONS, describe_permission, permission
 from portal.staff.models import User
 from portal.staff.roles import AGENT, get_roles
 from portal.staff.services import ValuesRefused, check_username_free
+
+_LABELS = {
+    "login": "Username",
+    "oldpassword": "Current password",
+    "password1": "New password",
+    "password2": "Confirm new password",
+}
 
 
 def _roles() -> list[tuple[str, str]]:
@@ -183,3 +192,47 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
 
         model = User
         fields = ("timezone",)
+
+
+class PlainForm(forms.Form):
+    """A form of allauth with the portal's labels."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            field.label = _LABELS.get(name, field.label)
+            field.widget.attrs.pop("placeholder", None)
+
+
+class SignInForm(PlainForm, LoginForm):  # type: ignore[misc]
+    """Username and password."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Phones capitalise and correct names that they do not know.
+        self.fields["login"].widget.attrs |= {
+            "autocapitalize": "none",
+            "autocorrect": "off",
+            "spellcheck": "false",
+            "autofocus": True,
+        }
+
+
+class PasswordAgainForm(PlainForm, ReauthenticateForm):  # type: ignore[misc]
+    """The password for step-up."""
+
+
+class PasswordSetForm(PlainForm, ResetPasswordKeyForm):  # type: ignore[misc]
+    """A password behind a one-time link."""
+
+
+class OwnPasswordForm(PlainForm, ChangePasswordForm):  # type: ignore[misc]
+    """Another password for a signed-in user, with the attempt limit on the old one."""
+
+    def clean_oldpassword(self) -> str:
+        """Raise ValidationError if it is wrong, or after too many wrong ones."""
+        password: str = self.cleaned_data["oldpassword"]
+        is_right = get_adapter().reauthenticate(self.user, password)
+        if not is_right:
+            raise get_adapter().validation_error("enter_current_password")
+        return password

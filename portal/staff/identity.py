@@ -1,7 +1,16 @@
-"""Users as the audit trail names them: no two users may have names that read alike."""
+"""Who a user is: by username, by account at the OpenID provider, and as the audit trail names them.
 
+No two users may have names that read alike.
+"""
+
+import hashlib
 import unicodedata
 from dataclasses import replace
+from typing import Any
+
+from allauth.socialaccount.models import SocialAccount
+from django.conf import settings
+from django.http import HttpRequest
 
 from portal.audit.canonical import clean_text
 from portal.audit.recording import ObjectRef, Origin
@@ -9,6 +18,12 @@ from portal.core.text import same_reading
 from portal.staff.models import User
 
 _LONGEST_NAME = User._meta.get_field("username").max_length or 150
+
+
+def get_user(request: HttpRequest) -> User:
+    """Return the user who is signed in."""
+    assert isinstance(request.user, User)  # noqa: S101 - the middleware refuses anonymous users
+    return request.user
 
 
 def person_ref(person: User) -> ObjectRef:
@@ -46,6 +61,17 @@ def find_namesake(person: User) -> User | None:
     """Return another user with a name or username that reads like one of `person`."""
     names = _names(person)
     return next((other for other in User.objects.exclude(pk=person.pk) if names & _names(other)), None)
+
+
+def provider_id() -> str:
+    """Return the provider's id in the database: subjects of another provider are other users."""
+    return "oidc-" + hashlib.sha256(settings.OIDC_SERVER_URL.encode()).hexdigest()[:16]
+
+
+def signs_in_elsewhere(person: Any) -> bool:
+    """Return whether the user signs in through the configured provider, without a password here."""
+    rows = SocialAccount.objects.filter(user_id=person.pk, provider=provider_id())
+    return bool(settings.OIDC_SERVER_URL) and rows.exists()
 
 
 def _names(person: User) -> set[str]:

@@ -50,10 +50,15 @@ def decode_token(*, token: Any, metadata: dict[str, Any], keys: Any, client_id: 
     """Return the claims of an identity token that was issued for this portal. Raise OAuth2Error otherwise."""
     try:
         header = jwt.get_unverified_header(token)
-        algorithm = _algorithm(header, metadata)
+        algorithm = header.get("alg")
+        announced = metadata.get("id_token_signing_alg_values_supported", ["RS256"])
+        if not isinstance(announced, list) or algorithm not in announced or algorithm not in ALGORITHMS:
+            raise OAuth2Error("The id_token is signed with an algorithm that the provider did not announce.")
+        if str(header.get("typ", "JWT")).upper() != "JWT":
+            raise OAuth2Error("This is a different kind of token.")
         claims: dict[str, Any] = jwt.decode(
             token,
-            key=_key(keys, header.get("kid"), algorithm),
+            key=_find_key(keys, header.get("kid"), algorithm),
             algorithms=[algorithm],
             audience=client_id,
             issuer=metadata["issuer"],
@@ -62,7 +67,11 @@ def decode_token(*, token: Any, metadata: dict[str, Any], keys: Any, client_id: 
         )
     except jwt.PyJWTError as error:
         raise OAuth2Error("Invalid id_token") from error
-    _check_parties(claims, client_id)
+    # A token for several clients names the one that it was issued to.
+    several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
+    authorised = claims.get("azp")
+    if (authorised is not None or several) and authorised != client_id:
+        raise OAuth2Error("The id_token was issued to a different client.")
     check_subject(claims)
     verify_jti(claims)
     return claims
@@ -76,47 +85,27 @@ def check_subject(claims: Any) -> None:
         raise OAuth2Error("The provider's ID for this person cannot be stored.")
 
 
-def _algorithm(header: dict[str, Any], metadata: dict[str, Any]) -> str:
-    """Return the token's algorithm if the provider announced it and the portal accepts it."""
-    algorithm = header.get("alg")
-    announced = metadata.get("id_token_signing_alg_values_supported", ["RS256"])
-    if not isinstance(announced, list) or algorithm not in announced or algorithm not in ALGORITHMS:
-        raise OAuth2Error("The id_token is signed with an algorithm that the provider did not announce.")
-    if str(header.get("typ", "JWT")).upper() != "JWT":
-        raise OAuth2Error("This is a different kind of token.")
-    return str(algorithm)
-
-
-def _key(keys: Any, kid: Any, algorithm: str) -> Any:
+def _find_key(keys: Any, kid: Any, algorithm: str) -> Any:
     """Return the published key with the right name, type, curve, purpose and strength."""
+    kind, curve = ALGORITHMS[algorithm]
     published = keys.get("keys") if isinstance(keys, dict) else None
-    found = [
-        key for key in published or [] if isinstance(key, dict) and _may_have_signed(key, kid, algorithm)
-    ]
+    found = []
+    for key in published or []:
+        if not isinstance(key, dict):
+            continue
+        operations = key.get("key_ops")
+        if (
+            (kid is None or key.get("kid") == kid)
+            and key.get("kty") == kind
+            and (not curve or key.get("crv") == curve)
+            and key.get("use", "sig") == "sig"
+            and key.get("alg", algorithm) == algorithm
+            and (operations is None or (isinstance(operations, list) and "verify" in operations))
+        ):
+            found.append(key)
     if len(found) != 1:
         raise OAuth2Error("The provider does not publish exactly one key for this id_token.")
     key = jwt.PyJWK(found[0], algorithm=algorithm).key
-    if getattr(key, "key_size", _SHORTEST_RSA_KEY) < _SHORTEST_RSA_KEY and ALGORITHMS[algorithm][0] == "RSA":
+    if getattr(key, "key_size", _SHORTEST_RSA_KEY) < _SHORTEST_RSA_KEY and kind == "RSA":
         raise OAuth2Error("The provider's key is too short.")
     return key
-
-
-def _may_have_signed(key: dict[str, Any], kid: Any, algorithm: str) -> bool:
-    kind, curve = ALGORITHMS[algorithm]
-    operations = key.get("key_ops")
-    return bool(
-        (kid is None or key.get("kid") == kid)
-        and key.get("kty") == kind
-        and (not curve or key.get("crv") == curve)
-        and key.get("use", "sig") == "sig"
-        and key.get("alg", algorithm) == algorithm
-        and (operations is None or (isinstance(operations, list) and "verify" in operations))
-    )
-
-
-def _check_parties(claims: dict[str, Any], client_id: str) -> None:
-    """Raise OAuth2Error for a token for another client, or for several without the authorised one."""
-    several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
-    authorised = claims.get("azp")
-    if (authorised is not None or several) and authorised != client_id:
-        raise OAuth2Error("The id_token was issued to a different client.")

@@ -50,7 +50,10 @@ class ConcurrencyLimit:
     def wait_for_turn(self, address: str = "") -> Iterator[None]:
         """Wait for a turn. Raise TooBusy if there is no place, or after LONGEST_WAIT seconds."""
         with self._changed:
-            ticket = self._enter(address)
+            if self.left <= 0:
+                self._evict_for(address)
+            ticket = _Ticket(address)
+            self._waiting.setdefault(address, deque()).append(ticket)
             self._admit()
             turn = self._changed.wait_for(lambda: ticket.admitted or ticket.evicted, LONGEST_WAIT)
             if not ticket.admitted:
@@ -64,15 +67,11 @@ class ConcurrencyLimit:
                 self._admitted.remove(ticket)
                 self._admit()
 
-    def _enter(self, address: str) -> _Ticket:
-        if self.left <= 0:
-            self._evict_for(address)
-        ticket = _Ticket(address)
-        self._waiting.setdefault(address, deque()).append(ticket)
-        return ticket
-
     def _evict_for(self, address: str) -> None:
-        """Take a place from the address that has most of them, if it has more than `address` would have."""
+        """Take a place from the address that has most of them, if it has more than `address` would have.
+
+        Raises TooBusy otherwise.
+        """
         crowded = max(self._waiting, key=lambda one: len(self._waiting[one]), default=None)
         mine = len(self._waiting.get(address, ()))
         if crowded is None or crowded == address or len(self._waiting[crowded]) <= mine + 1:

@@ -1,7 +1,11 @@
-"""Second factors: who must have one, how secrets are encrypted, and that a code works once."""
+"""Two-factor authentication (MFA): who must have it, how secrets are encrypted, and that a code works once.
+
+Users set up second factors: an authenticator app or passkeys. MFA_ROLES is the policy; a provider that is
+trusted to ask for a second factor counts, too.
+"""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -14,14 +18,16 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.conf import settings
-from django.db import transaction
+from django.contrib.auth.models import Group
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from portal.core.permissions import needs_step_up
-from portal.staff.idp_mfa import provider_vouches, vouched
 from portal.staff.models import User
-from portal.staff.roles import get_built_in_roles
+from portal.staff.roles import BUILT_IN_ROLES, get_built_in_roles
 from provisioning.encrypted_fields import EncryptedField, EncryptedValue
 from provisioning.encryption import KeyringError, seal, unseal
 
@@ -29,6 +35,8 @@ WORDS = {"totp": "authenticator app", "webauthn": "passkey", "recovery_codes": "
 FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
 # The portal stores only the public key of a passkey, so there is nothing to encrypt.
 _SECRET = [Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES]
+# Whether the sign-in that is being completed counts as one with a second factor.
+vouched: ContextVar[bool] = ContextVar("vouched", default=False)
 _owner: ContextVar[int | None] = ContextVar("_owner", default=None)
 
 
@@ -71,7 +79,11 @@ def is_second_factor_missing(request: HttpRequest) -> bool:
         or Authenticator.objects.filter(user_id=person.pk, type__in=FACTORS).exists()
     ):
         return False
-    return not provider_vouches(request)
+    if not settings.OIDC_TRUST_SECOND_FACTOR:
+        return True
+    # The session may have begun at a provider that is trusted to ask for a second factor.
+    records = get_authentication_records(request, person)
+    return not any(record["method"] == "socialaccount" for record in records)
 
 
 def may_read_trail(request: HttpRequest) -> bool:
@@ -94,6 +106,34 @@ def needs_second_factor(person: User) -> bool:
     held = person.get_all_permissions()
     plain = frozenset().union(*(rights for role, rights in built_in.items() if role not in named))
     return bool(held - plain) or any(needs_step_up(name) for name in held)
+
+
+def require_known_roles() -> None:
+    """Raise ImproperlyConfigured for an unknown role in MFA_ROLES, which would bind nobody without notice.
+
+    Called when the portal starts.
+    """
+    try:
+        unknown = _find_unknown_roles()
+    except DatabaseError as error:
+        raise ImproperlyConfigured("MFA_ROLES cannot be checked without the database.") from error
+    if unknown:
+        raise ImproperlyConfigured(f"MFA_ROLES names no role: {', '.join(unknown)}.")
+
+
+@register(Tags.database)
+def policy_names_roles(*, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Report unknown roles in `check --database default`, once the database is migrated."""
+    try:
+        unknown = _find_unknown_roles() if databases else []
+    except DatabaseError:
+        return []
+    return [Error(f"MFA_ROLES names no role: {', '.join(unknown)}.", id="portal.E003")] if unknown else []
+
+
+def _find_unknown_roles() -> list[str]:
+    own = set(settings.MFA_ROLES) - {*BUILT_IN_ROLES, "*"}
+    return sorted(own - set(Group.objects.filter(name__in=own).values_list("name", flat=True))) if own else []
 
 
 def describe_factors_used(request: HttpRequest, person: User) -> str:
@@ -121,12 +161,14 @@ def use_code(person: User, code: str) -> Authenticator | None:
 
     Raises KeyringError if none does and one of them does not open.
     """
-    kinds = _SECRET
     with transaction.atomic(), unlock_secrets(person):
         broken: KeyringError | None = None
-        for one in Authenticator.objects.filter(user=person, type__in=kinds).order_by("-type"):
+        for one in Authenticator.objects.filter(user=person, type__in=_SECRET).order_by("-type"):
             try:
-                accepted = _accepted(person, one, code)
+                if one.type == Authenticator.Type.TOTP:
+                    accepted = use_totp_step(person, wrap_secret(one), code)
+                else:
+                    accepted = bool(one.wrap().validate_code(code))
             except KeyringError as error:  # the others of the person may still open
                 broken, accepted = error, False
             if accepted:
@@ -143,13 +185,6 @@ def use_totp_step(person: User, secret: str, code: str) -> bool:
     if not compare_user_code(actual=code, expected=format_hotp_value(hotp_value(secret, step))):
         return False
     return User.objects.filter(pk=person.pk, totp_step__lt=step).update(totp_step=step) == 1
-
-
-def _accepted(person: User, one: Authenticator, code: str) -> bool:
-    wrapped = one.wrap()
-    if one.type == Authenticator.Type.TOTP:
-        return use_totp_step(person, wrap_secret(one), code)
-    return bool(wrapped.validate_code(code))
 
 
 def wrap_secret(one: Authenticator) -> str:

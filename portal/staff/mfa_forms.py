@@ -72,7 +72,7 @@ class CodeForm(AuthenticateForm):  # type: ignore[misc]
 
 
 class AppForm(forms.Form):
-    """Set up an authenticator app with the secret on the page."""
+    """Set up an authenticator app with the secret on the page, which the session keeps encrypted."""
 
     code = forms.CharField(
         max_length=32,
@@ -83,7 +83,17 @@ class AppForm(forms.Form):
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.user = user
-        self.secret = self._secret()
+        session, adapter = context.request.session, get_adapter()
+        self.secret = ""
+        with unlock_secrets(user):
+            try:
+                if self.is_bound and session.get(_NEW_SECRET):
+                    self.secret = str(adapter.decrypt(session[_NEW_SECRET]))
+            except KeyringError:
+                pass  # the keys have changed: the user scans a new one
+            if not self.secret:
+                self.secret = generate_totp_secret()
+                session[_NEW_SECRET] = adapter.encrypt(self.secret)
 
     def clean_code(self) -> str:
         """Use the code up. Raises ValidationError if it is wrong, or after too many wrong ones."""
@@ -94,19 +104,6 @@ class AppForm(forms.Form):
             raise get_adapter().validation_error("incorrect_code")
         context.request.session.pop(_NEW_SECRET, None)
         return code
-
-    def _secret(self) -> str:
-        """Return the secret of the page that was sent, or a new one. The session keeps it encrypted."""
-        session, adapter = context.request.session, get_adapter()
-        with unlock_secrets(self.user):
-            try:
-                if self.is_bound and session.get(_NEW_SECRET):
-                    return str(adapter.decrypt(session[_NEW_SECRET]))
-            except KeyringError:
-                pass  # the keys have changed: the user scans a new one
-            secret: str = generate_totp_secret()
-            session[_NEW_SECRET] = adapter.encrypt(secret)
-        return secret
 
 
 class _AnswerDecoder(json.JSONDecoder):

@@ -1,26 +1,70 @@
 """Remove a user's second factor: one admin requests it, another approves; both are recorded.
 
-An admin who could do both could take over any account with a one-time link. Without a second admin, use
-`manage.py second_factor_reset` on the server.
+An admin who could do both could take over any account with a one-time link. The owner and every admin are
+notified by mail and on the dashboard. Without a second admin, use `manage.py second_factor_reset` on the
+server.
 """
 
+import logging
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from allauth.mfa.models import Authenticator
 from django.conf import settings
+from django.core.mail import send_mail
 from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.utils import timezone
 
 from portal.audit.recording import Origin, record_event
+from portal.core.dashboard import CARDS, DashboardCard
 from portal.staff.approver_rules import is_independent, require_independence
 from portal.staff.identity import person_ref
 from portal.staff.mfa import get_second_factors
-from portal.staff.mfa_reset_mail import get_approvers, get_open_resets, send_reset_mail
 from portal.staff.models import SecondFactorReset, User
-from portal.staff.security_notices import notify_sign_in_change
+from portal.staff.security_notices import get_admins, notify_sign_in_change
 from portal.staff.services import StaffRefused, authorise_change, lock_staff
 from portal.staff.sessions import end_all_sessions
+
+logger = logging.getLogger(__name__)
+
+
+def get_open_resets() -> QuerySet[SecondFactorReset]:
+    """Return the requests that wait for a second admin, the oldest first."""
+    rows = SecondFactorReset.objects.select_related("person", "asked_by")
+    return rows.filter(expires_at__gt=timezone.now())
+
+
+def send_reset_mail(asked: SecondFactorReset) -> None:
+    """Mail the owner and every other admin who has an address, if mail is set up."""
+    if not settings.MAIL_ON:
+        return
+    for reader in {asked.person, *get_admins()} - {asked.asked_by}:
+        if not reader.email:
+            continue
+        context = {"reader": reader, "reset": asked, "person": asked.person}
+        text = render_to_string("staff/reset_mail.txt", context)
+        try:
+            send_mail("Somebody asked to remove a second factor", text, None, [reader.email])
+        except OSError:  # smtplib's errors are OSErrors, too
+            logger.exception("A notice of a second factor's reset could not be mailed.")
+
+
+def resets_to_tell(request: HttpRequest) -> Mapping[str, Any]:
+    """Return `resets` for the dashboard card: the reader's, or all for those who may approve them."""
+    mine = Q() if request.user.has_perm("staff.update") else Q(person_id=request.user.pk)
+    return {"resets": get_open_resets().filter(mine), "reader": request.user}
+
+
+def register_card() -> None:
+    """Register the dashboard card."""
+    CARDS.register(
+        "second-factor-resets", DashboardCard("staff/home_resets.html", order=4, context=resets_to_tell)
+    )
 
 
 def request_mfa_reset(*, by: User, origin: Origin, person: User, reason: str) -> None:
@@ -33,7 +77,9 @@ def request_mfa_reset(*, by: User, origin: Origin, person: User, reason: str) ->
             raise StaffRefused("This person has no second factor.")
         if get_open_resets().filter(person=person).exists():
             raise StaffRefused("The removal has already been requested. Another admin can approve it.")
-        if not _may_approve(by, person):
+        planned = SecondFactorReset(person=person, asked_by=by, asked_at=now)
+        others = [one for one in get_admins() if one not in (by, person)]
+        if not any(is_independent(one, planned) for one in others):
             raise StaffRefused(
                 "There is no other admin who can approve this. "
                 f"Run on the server: manage.py second_factor_reset --username {person.username}"
@@ -104,8 +150,3 @@ def _asked(person: User) -> SecondFactorReset:
     if asked is None:
         raise StaffRefused("There is no open request. It was approved, withdrawn or declined, or it expired.")
     return asked
-
-
-def _may_approve(by: User, person: User) -> bool:
-    asked = SecondFactorReset(person=person, asked_by=by, asked_at=timezone.now())
-    return any(is_independent(other, asked) for other in get_approvers() if other not in (by, person))

@@ -1,5 +1,6 @@
 """Pages of allauth about second factors. Each change is recorded in the same transaction."""
 
+from functools import wraps
 from typing import Any
 
 from allauth.account.adapter import get_adapter
@@ -11,6 +12,7 @@ from allauth.mfa.utils import is_mfa_enabled
 from allauth.mfa.webauthn.internal.auth import get_credentials
 from allauth.mfa.webauthn.views import AddWebAuthnView, ReauthenticateWebAuthnView, RemoveWebAuthnView
 from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -20,13 +22,12 @@ from django.utils.http import urlencode
 from django.views.generic import FormView
 
 from portal.audit.recording import origin_of, record_event
-from portal.staff.idp_mfa import signs_in_elsewhere
+from portal.staff.identity import get_user, signs_in_elsewhere
 from portal.staff.mfa import WORDS, get_second_factors
 from portal.staff.mfa_forms import CodeForm
 from portal.staff.pending_login import cancel_invalid_login, restart_login
 from portal.staff.security_notices import notify_sign_in_change
 from portal.staff.sessions import FACTOR_AGAIN, PASSWORD_AGAIN, is_proof_fresh, record_proof, record_step_up
-from portal.staff.user_page import get_user
 from provisioning.encryption import KeyringError
 
 
@@ -167,16 +168,24 @@ class FactorConfirmPage(FormView):  # type: ignore[type-arg]
         return wanted if get_adapter().is_safe_url(wanted) else reverse("mfa_index")
 
 
-def proof_missing(request: HttpRequest) -> str:
-    """Return the page that asks for a missing proof before second factors are changed, or "".
+def require_proofs(view: Any) -> Any:
+    """Ask for password and an existing second factor first, then open the page that was wanted.
 
-    That is the password, or the provider's, and one of the factors, both given again for this. Who has no
-    factor yet has only the password to give, which the step-up before this page has asked for.
+    Both are given again for this; the password may be the provider's. Users without a second factor yet have
+    only the password to give, which the step-up before this page has asked for.
     """
-    person = get_user(request)
-    if not get_second_factors(person):
-        return ""
-    has_password = person.has_usable_password() or signs_in_elsewhere(person)
-    if has_password and not is_proof_fresh(request, PASSWORD_AGAIN):
-        return reverse("account_reauthenticate")
-    return "" if is_proof_fresh(request, FACTOR_AGAIN) else reverse("second_factor_confirm")
+
+    @wraps(view)
+    def proved(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        person, page = get_user(request), ""
+        if get_second_factors(person):
+            has_password = person.has_usable_password() or signs_in_elsewhere(person)
+            if has_password and not is_proof_fresh(request, PASSWORD_AGAIN):
+                page = "account_reauthenticate"
+            elif not is_proof_fresh(request, FACTOR_AGAIN):
+                page = "second_factor_confirm"
+        if page:
+            return redirect_to_login(request.get_full_path(), reverse(page))
+        return view(request, *args, **kwargs)
+
+    return proved

@@ -31,10 +31,18 @@ class AccessMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Record what was refused while the request was handled."""
+        """Record what was refused while the request was handled.
+
+        For a limited user, a thing that does not exist takes as long as one outside of their tenants, so that
+        neither the time nor an unwritable trail tells the two apart.
+        """
         response = self.get_response(request)
+        refusal = get_refusal(request)
         try:
-            _record_refusal(request)
+            if refusal and refusal.why:
+                record_denial(request, refusal.code, refusal.why)
+            elif refusal:
+                check_recording()
         except AuditUnavailable:
             return unrecordable(request)
         return response
@@ -47,15 +55,16 @@ class AccessMiddleware:
         if needed == PUBLIC:
             return None
         if not request.user.is_authenticated:
-            return _to_sign_in(request)
+            return redirect_to_login(_wanted(request))
         if not getattr(view, "unenrolled", False) and is_second_factor_missing(request):
             return redirect("mfa_index")
         if needed is None and isinstance(getattr(view, "access", None), dict):
             return HttpResponseNotAllowed(sorted(view.access))  # type: ignore[attr-defined]
-        if needed == SIGNED_IN or (needed in PERMISSIONS and request.user.has_perm(str(needed))):
-            asked = needs_step_up(str(needed)) or asks_step_up(view, request, kwargs)
-            return _step_up_first(request) if asked else None
-        return deny_access(request, needed)
+        if needed != SIGNED_IN and not (needed in PERMISSIONS and request.user.has_perm(str(needed))):
+            return deny_access(request, needed)
+        asked = needs_step_up(str(needed)) or asks_step_up(view, request, kwargs)
+        is_stale = asked and not is_step_up_fresh(request)
+        return redirect_to_login(_wanted(request), reverse("account_reauthenticate")) if is_stale else None
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Set the refusal of a service, which portal.core.errors shows as 403 or 404.
@@ -83,19 +92,6 @@ def deny_access(request: HttpRequest, needed: str | None) -> HttpResponse:
     return render(request, "staff/denied.html", context, status=403)
 
 
-def _record_refusal(request: HttpRequest) -> None:
-    """Record the refusal that was set while the request was handled. Raises AuditUnavailable.
-
-    For a limited user, a thing that does not exist takes as long as one outside of their tenants, so that
-    neither the time nor an unwritable trail tells the two apart.
-    """
-    noted = get_refusal(request)
-    if noted and noted.why:
-        record_denial(request, noted.code, noted.why)
-    elif noted:
-        check_recording()
-
-
 def record_denial(request: HttpRequest, code: str, why: str) -> None:
     """Record the denial in the audit trail. Raises AuditUnavailable."""
     match = request.resolver_match
@@ -112,15 +108,11 @@ def record_denial(request: HttpRequest, code: str, why: str) -> None:
         check_recording()  # takes as long as the event that the first ones got
 
 
-def _step_up_first(request: HttpRequest) -> HttpResponse | None:
-    """Redirect to step-up if the last one was too long ago."""
-    if is_step_up_fresh(request):
-        return None
-    return redirect_to_login(_wanted(request), reverse("account_reauthenticate"))
-
-
 def _wanted(request: HttpRequest) -> str:
-    """Return the page to come back to: the form that was sent, filled in if it keeps drafts."""
+    """Return the page to come back to: the form that was sent, filled in if it keeps drafts.
+
+    A form is not sent again after signing in.
+    """
     if request.method in ("GET", "HEAD"):
         return request.get_full_path()
     draft = save_posted(request) if request.method == "POST" else None
@@ -128,8 +120,3 @@ def _wanted(request: HttpRequest) -> str:
         return draft.url
     origin, _, path = request.META.get("HTTP_REFERER", "").partition(request.get_host())
     return path if origin == f"{request.scheme}://" and path.startswith("/") else "/"
-
-
-def _to_sign_in(request: HttpRequest) -> HttpResponse:
-    """Redirect to sign-in and then to the wanted page. A form that was sent is not sent again."""
-    return redirect_to_login(_wanted(request))

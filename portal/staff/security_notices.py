@@ -20,7 +20,6 @@ from django.utils import timezone
 
 from portal.audit.models import Event
 from portal.core.dashboard import CARDS, DashboardCard
-from portal.staff.mfa_reset_mail import get_approvers
 from portal.staff.models import User
 
 logger = logging.getLogger(__name__)
@@ -39,6 +38,11 @@ def notify_sign_in_change(*, person: User, what: str, by: str, also_to: str = ""
     """
     if settings.MAIL_ON:
         transaction.on_commit(partial(_mail_all, person, what, by, also_to), robust=True)
+
+
+def get_admins() -> list[User]:
+    """Return the users who may change users, and so approve the removal of second factors."""
+    return [one for one in User.objects.filter(is_active=True) if one.has_perm("staff.update")]
 
 
 def recent_changes(request: HttpRequest) -> Mapping[str, Any]:
@@ -62,7 +66,7 @@ def register_card() -> None:
 
 
 def _mail_all(person: User, what: str, by: str, also_to: str) -> None:
-    readers = {one.email: one for one in [*get_approvers(), person] if one.email}
+    readers = {one.email: one for one in [*get_admins(), person] if one.email}
     if also_to:
         readers[also_to] = person
     for address, reader in readers.items():

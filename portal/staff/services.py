@@ -1,4 +1,4 @@
-"""Manage users: create, change the role, disable, enable, unlock, sign out. Everything is audited."""
+"""Manage users: create, change details and role, disable, enable, unlock, sign out. Everything is audited."""
 
 from django.conf import settings
 from django.contrib.auth.models import Group
@@ -7,8 +7,7 @@ from django.db import transaction
 
 from portal.audit.recording import Origin, record_event
 from portal.core.permissions import describe_permission, within_tenants
-from portal.staff.identity import find_namesake, find_person, person_ref
-from portal.staff.idp_mfa import signs_in_elsewhere
+from portal.staff.identity import find_namesake, find_person, person_ref, signs_in_elsewhere
 from portal.staff.login_throttle import forget_failures
 from portal.staff.models import PasswordLink, User
 from portal.staff.roles import ADMIN, BUILT_IN_ROLES, get_roles
@@ -47,7 +46,13 @@ def create_user(
         kept = {"username": username, "email": email, "is_demo": is_demo, "is_limited": is_limited}
         person = User(first_name=first_name, last_name=last_name, **kept)
         person.set_unusable_password()
-        _check_names(person)
+        try:
+            person.clean_fields(exclude=["password"])
+        except ValidationError as error:
+            raise ValuesRefused(" ".join(error.messages)) from error
+        # After the check above: a NUL in a query would raise another error.
+        check_username_free(username)
+        refuse_namesake(person)
         group = _get_role(by, role)
         person.save()
         person.groups.set([group])
@@ -59,6 +64,39 @@ def create_user(
             message=role,
         )
     return person
+
+
+def change_details(*, by: User, origin: Origin, person: User, **details: str) -> None:
+    """Store `first_name`, `last_name`, `email`, and notify a replaced address.
+
+    Raises StaffRefused, AuditUnavailable.
+    """
+    with transaction.atomic():
+        lock_staff()
+        person = authorise_change(by, person)
+        before = {name: getattr(person, name) for name in details}
+        if details == before:
+            return
+        for name, value in details.items():
+            setattr(person, name, value)
+        try:
+            person.clean_fields(exclude=["password"])
+        except ValidationError as error:
+            raise StaffRefused(" ".join(error.messages)) from error
+        if {"first_name", "last_name"} & {name for name in details if details[name] != before[name]}:
+            refuse_namesake(person)
+        person.save(update_fields=sorted(details))
+        record_event(
+            action="staff.details_changed",
+            origin=origin,
+            object=person_ref(person),
+            before=before,
+            after=dict(details),
+        )
+        old = before.get("email", "")
+        if "email" in details and old != person.email:
+            what = f"email address changed to {person.email or 'none'}"
+            notify_sign_in_change(person=person, what=what, by=by.called, also_to=old)
 
 
 def change_role(*, by: User | None, origin: Origin, person: User, role: str, reason: str = "") -> None:
@@ -140,16 +178,6 @@ def set_password(*, origin: Origin, person: User, password: str) -> None:
             notify_sign_in_change(person=person, what="new password", by=origin.actor_name)
 
 
-def _check_names(person: User) -> None:
-    try:
-        person.clean_fields(exclude=["password"])
-    except ValidationError as error:
-        raise ValuesRefused(" ".join(error.messages)) from error
-    # After the check above: a NUL in a query would raise another error.
-    check_username_free(person.username)
-    refuse_namesake(person)
-
-
 def check_username_free(username: str) -> None:
     """Raise ValuesRefused if the username is taken, in any case of its letters."""
     if known := find_person(username):
@@ -199,16 +227,14 @@ def get_permissions(person: User) -> frozenset[str]:
 
 
 def require_another_admin(person: User) -> None:
-    """Raise StaffRefused unless another admin remains who can sign in and is not limited."""
+    """Raise StaffRefused unless another admin remains who can sign in and is not limited.
+
+    That takes a password or an account at the provider: the invited with an open link cannot sign in yet.
+    """
     others = User.objects.filter(groups__name=ADMIN, is_active=True, is_limited=False).exclude(pk=person.pk)
     others = others.exclude(is_demo=True) if settings.PRODUCTION else others
-    if person.is_active and not any(_can_sign_in(other) for other in others):
+    if person.is_active and not any(one.has_usable_password() or signs_in_elsewhere(one) for one in others):
         raise StaffRefused("This is the last active admin who can sign in. Add another admin first.")
-
-
-def _can_sign_in(person: User) -> bool:
-    """Return whether the user has a password or an account at the provider, unlike an open invitation."""
-    return person.has_usable_password() or signs_in_elsewhere(person)
 
 
 def _set_active(person: User, active: bool, action: str, origin: Origin, reason: str = "") -> None:

@@ -1,12 +1,13 @@
 """How long someone is signed in: marks in the session, checked by the server at each request.
 
-`began_at` and `seen_at` bound a session; `proved_at` is when the person last gave their password or passkey.
+`began_at` and `seen_at` bound a session; `proved_at` is when the user last gave their password or passkey.
+The pages are one's own list of sessions, and the request that keeps an open form alive.
 """
 
 import logging
 import time
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from datetime import timedelta
 from importlib import import_module
 from typing import Any
@@ -15,18 +16,22 @@ from allauth.account.authentication import get_authentication_records
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.db import transaction
 from django.db.models import F
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import resolve_url
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.middleware.csrf import get_token
+from django.shortcuts import redirect, render, resolve_url
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 
 from portal.audit.recording import Origin, origin_of, record_event, session_digest
 from portal.core.database import lock_timeout
-from portal.staff.identity import person_ref
+from portal.core.view_access import SIGNED_IN
+from portal.core.views import PortalView
+from portal.staff.identity import get_user, person_ref
 from portal.staff.models import User
 
 logger = logging.getLogger(__name__)
@@ -60,7 +65,8 @@ class SessionSavingMiddleware(SessionMiddleware):
         Signing in depends on it: the browser must not be told of a session that does not exist.
         """
         try:
-            with _lock_timeout_if_saving(request):
+            saving = getattr(request.session, "modified", False)
+            with lock_timeout(_SAVE_WAIT) if saving else nullcontext():
                 saved: HttpResponse = super().process_response(request, response)
             return saved
         except Exception as error:
@@ -99,11 +105,6 @@ def _say_why(response: HttpResponse, why: str) -> HttpResponse:
     return response
 
 
-def _lock_timeout_if_saving(request: HttpRequest) -> AbstractContextManager[None]:
-    """Limit the wait for a locked database while the session is saved."""
-    return lock_timeout(_SAVE_WAIT) if getattr(request.session, "modified", False) else nullcontext()
-
-
 def is_session_over(request: HttpRequest) -> bool:
     """Return whether it was idle for SESSION_IDLE_SECONDS or began SESSION_COOKIE_AGE seconds ago."""
     now = time.time()
@@ -132,7 +133,12 @@ def start_session(*, request: HttpRequest, user: User, **_: Any) -> None:
     # 0 from a provider that does not say when it asked: this counts as never.
     proved = request.session.pop(PROVED_ELSEWHERE, None)
     if proved is None:
-        proved = _proved_on_the_way(request, user) or now
+        given = [
+            int(record["at"])
+            for record in get_authentication_records(request, user)
+            if record["method"] == "password" or record.get("type") == Authenticator.Type.WEBAUTHN
+        ]
+        proved = max(given, default=0) or now
     request.session.update({BEGAN: now, SEEN: now, PROVED: proved})
 
 
@@ -199,11 +205,66 @@ def end_all_sessions(*, origin: Origin, person: User) -> int:
     return ended
 
 
-def _proved_on_the_way(request: HttpRequest, person: User) -> int:
-    """Return when the user gave password or passkey in this sign-in, by allauth's records; 0 if never."""
-    given = [
-        record["at"]
-        for record in get_authentication_records(request, person)
-        if record["method"] == "password" or record.get("type") == Authenticator.Type.WEBAUTHN
-    ]
-    return int(max(given, default=0))
+# Names of browsers and systems in a User-Agent; the first one found counts.
+_BROWSERS = {"Edg": "Edge", "OPR": "Opera", "Firefox": "Firefox", "Chrome": "Chrome", "Safari": "Safari"}
+_SYSTEMS = {
+    "Android": "Android",
+    "iPhone": "iPhone",
+    "iPad": "iPad",
+    "Windows": "Windows",
+    "Mac OS": "macOS",
+    "Linux": "Linux",
+}
+
+
+def browser_words(agent: str) -> str:
+    """Return a User-Agent in short: “Firefox on Windows”; unchanged if it names neither."""
+    browser = next((name for mark, name in _BROWSERS.items() if mark in agent), "")
+    system = next((name for mark, name in _SYSTEMS.items() if mark in agent), "")
+    return " on ".join(filter(None, (browser, system))) or agent
+
+
+class SessionsView(PortalView):
+    """/accounts/sessions/: where the user is signed in."""
+
+    access = SIGNED_IN
+    unenrolled = True
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Show the list."""
+        context = {
+            "rows": [(one, browser_words(one.user_agent)) for one in get_sessions(get_user(request))],
+            "idle_minutes": settings.SESSION_IDLE_SECONDS // 60,
+        }
+        return render(request, "usersessions/list.html", context)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """End one session (`session`, its number) or all others (`others`), never the current one."""
+        chosen = [one for one in get_sessions(get_user(request)) if not one.is_current()]
+        if "others" not in request.POST:
+            chosen = [one for one in chosen if str(one.pk) == request.POST.get("session")]
+        with transaction.atomic():
+            ended = end_sessions(origin=origin_of(request), person=get_user(request), sessions=chosen)
+        messages.success(request, f"{ended} signed out." if ended else "That session had already ended.")
+        return redirect("staff:sessions")
+
+
+class KeepAliveView(PortalView):
+    """/accounts/keep-alive/: for portal.js, while the user is active; returns a fresh form token.
+
+    After signing in again in another tab the token of a form is an old one; what was typed stays.
+    """
+
+    access = SIGNED_IN
+    unenrolled = True
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Count as activity. `user` lets a page stay hidden from another user."""
+        request.session[SEEN] = int(time.time())  # at once, however recent the last click was
+        return JsonResponse(
+            {
+                "token": get_token(request),
+                "seconds": settings.SESSION_IDLE_SECONDS,
+                "user": str(get_user(request).pk),
+            }
+        )

@@ -47,7 +47,7 @@ def get_person_from_claims(
         raise ProviderRefused("You are not in a group that has access to this portal.", "no_group", 403)
     try:
         if person is None:
-            return _create_person(account, claims, role)
+            return _create_user(account, claims, role)
         change_role(by=None, origin=origin_system(_SYSTEM), person=person, role=role)
         return User.objects.get(pk=person.pk)
     except StaffRefused as refusal:
@@ -68,19 +68,32 @@ def get_role_from_claims(claims: dict[str, Any]) -> str:
     return next((role for group, role in roles.items() if group in held), "")
 
 
-def _create_person(account: SocialAccount, claims: dict[str, Any], role: str) -> User:
+def _create_user(account: SocialAccount, claims: dict[str, Any], role: str) -> User:
     """Create a user with the names of the claims, made distinct from those of other users."""
-    username = _find_free_username(_text(claims, "preferred_username"))
+    wanted = re.sub(r"[^\w.@+-]", "", _text(claims, "preferred_username"), flags=re.ASCII)[:140] or "person"
+    similar = User.objects.filter(username__istartswith=wanted)
+    taken = {known.lower() for known in similar.values_list("username", flat=True)}
+    number, username = 1, wanted
+    while username.lower() in taken:
+        number += 1
+        username = f"{wanted}.{number}"
     first, last = _text(claims, "given_name"), _text(claims, "family_name")
     if find_namesake(User(username=username, first_name=first, last_name=last)):
         last = f"{last[: 147 - len(username)]} ({username})".strip()
+    # Only an address that the provider says it has verified. 1 == True, so `in` would not do.
+    verified = claims.get("email_verified")
+    email = _text(claims, "email") if verified is True or verified == "true" else ""
+    try:
+        validate_email(email)
+    except ValidationError:
+        email = ""
     try:
         with transaction.atomic():
             person = create_user(
                 by=None,
                 origin=origin_system(_SYSTEM),
                 role=role,
-                email=_address(claims),
+                email=email,
                 username=username,
                 first_name=first,
                 last_name=last,
@@ -94,35 +107,8 @@ def _create_person(account: SocialAccount, claims: dict[str, Any], role: str) ->
         ) from error
 
 
-def _find_free_username(wanted: str) -> str:
-    """Return a username like the one at the provider, with a number if it is taken."""
-    name = re.sub(r"[^\w.@+-]", "", wanted, flags=re.ASCII)[:140] or "person"
-    taken = {
-        known.lower()
-        for known in User.objects.filter(username__istartswith=name).values_list("username", flat=True)
-    }
-    number, free = 1, name
-    while free.lower() in taken:
-        number += 1
-        free = f"{name}.{number}"
-    return free
-
-
 def _text(claims: dict[str, Any], name: str) -> str:
     value = claims.get(name)
     return (
         "".join(sign for sign in value if sign.isprintable())[:150].strip() if isinstance(value, str) else ""
     )
-
-
-def _address(claims: dict[str, Any]) -> str:
-    """Return the mail address if the provider says that it has verified it, otherwise ""."""
-    value = _text(claims, "email")
-    verified = claims.get("email_verified")
-    if verified is not True and verified != "true":  # 1 == True
-        return ""
-    try:
-        validate_email(value)
-    except ValidationError:
-        return ""
-    return value

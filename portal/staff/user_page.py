@@ -1,32 +1,43 @@
-"""The page of a user, and how each button returns to it."""
+"""The page of a user, and what each of its buttons does."""
 
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 
 from portal.audit.history import get_history
 from portal.audit.recording import origin_of
 from portal.core.permissions import describe_permissions
 from portal.core.view_access import set_refusal
-from portal.staff.forms import DisableForm, ReasonForm, RoleForm
-from portal.staff.idp_mfa import signs_in_elsewhere
+from portal.core.views import PortalView
+from portal.form_drafts.forms import drafted
+from portal.staff.forms import DetailsForm, DisableForm, ReasonForm, RoleForm
+from portal.staff.identity import get_user, signs_in_elsewhere
 from portal.staff.login_throttle import get_locks
 from portal.staff.mfa import get_second_factors
-from portal.staff.mfa_reset_mail import get_open_resets
+from portal.staff.mfa_resets import (
+    approve_mfa_reset,
+    get_open_resets,
+    request_mfa_reset,
+    withdraw_mfa_reset,
+)
 from portal.staff.models import PasswordLink, User
-from portal.staff.password_links import get_link_terms
-from portal.staff.services import StaffRefused, ValuesRefused, get_permissions
+from portal.staff.services import (
+    StaffRefused,
+    ValuesRefused,
+    change_details,
+    change_role,
+    disable_user,
+    enable_user,
+    get_permissions,
+    sign_out_user,
+    unlock_user,
+)
 from portal.staff.sessions import get_sessions
 from portal.staff.tenant_access import describe_tenant_access
-
-
-def get_user(request: HttpRequest) -> User:
-    """Return the user who is signed in."""
-    assert isinstance(request.user, User)  # noqa: S101 - the middleware refuses anonymous users
-    return request.user
 
 
 def render_person_page(
@@ -34,22 +45,34 @@ def render_person_page(
 ) -> HttpResponse:
     """Render the page. `forms` are those with errors: form, reason_form or disable_form."""
     reader = get_user(request)
-    may_change = reader.pk != person.pk and reader.has_perm("staff.update")
-    context = {
+    is_self = reader.pk == person.pk
+    context: dict[str, Any] = {
         "person": person,
         "link": PasswordLink.objects.filter(person=person).first(),
         "second_factors": get_second_factors(person),
         "locks": get_locks(person),
-        "is_self": reader.pk == person.pk,
-        "may_change": may_change,
+        "is_self": is_self,
+        "may_change": not is_self and reader.has_perm("staff.update"),
         "rights": describe_permissions(get_permissions(person)),
         "places": describe_tenant_access(person),
         "history": get_history(connection="", guid=str(person.pk), kind="person", query=request.GET)
         if reader.has_perm("audit.view")
         else None,
         "provider": settings.OIDC_NAME if signs_in_elsewhere(person) else "",
-        **(_steps(reader, person) | forms if may_change else {}),
     }
+    if context["may_change"]:  # the buttons of an admin
+        reset = get_open_resets().filter(person=person).first()
+        context |= {
+            "form": RoleForm(initial={"role": person.role}),
+            "reason_form": ReasonForm(),
+            "disable_form": DisableForm(),
+            "reset": reset,
+            "reset_is_mine": reset is not None and reset.asked_by_id == reader.pk,
+            "sessions": len(get_sessions(person)),
+            "reset_hours": settings.MFA_RESET_HOURS,
+            "hours": settings.ONE_TIME_LINK_HOURS,
+            **forms,
+        }
     return render(request, "staff/page.html", context, status=status)
 
 
@@ -78,16 +101,139 @@ def describe_refusal(request: HttpRequest, refusal: StaffRefused) -> str:
     return str(refusal)
 
 
-def _steps(reader: User, person: User) -> dict[str, Any]:
-    """Return the context of the actions of an admin."""
-    reset = get_open_resets().filter(person=person).first()
-    return {
-        "form": RoleForm(initial={"role": person.role}),
-        "reason_form": ReasonForm(),
-        "disable_form": DisableForm(),
-        "reset": reset,
-        "reset_is_mine": reset is not None and reset.asked_by_id == reader.pk,
-        "sessions": len(get_sessions(person)),
-        "reset_hours": settings.MFA_RESET_HOURS,
-        **get_link_terms(),
-    }
+class PersonView(PortalView):
+    """/staff/<id>/: one user, with the actions of an admin."""
+
+    access = "staff.view"
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Show the page."""
+        return render_person_page(request, get_object_or_404(User, pk=pk))
+
+
+class DetailsView(PortalView):
+    """/staff/<id>/details/: the name and email of another user; the username stays."""
+
+    access = "staff.update"
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Show the form."""
+        person = get_object_or_404(User, pk=pk)
+        return self._page(request, person, drafted(request, partial(DetailsForm, instance=person)))
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Store the values, or show the form again."""
+        person = get_object_or_404(User, pk=pk)
+        form = DetailsForm(request.POST, instance=User.objects.get(pk=pk))
+        if not form.is_valid():
+            return self._page(request, person, form, 422)
+        return finish_step(request, person, change_details, "Name and email saved.", **form.cleaned_data)
+
+    def _page(self, request: HttpRequest, person: User, form: DetailsForm, status: int = 200) -> HttpResponse:
+        return render(request, "staff/user_details.html", {"person": person, "form": form}, status=status)
+
+
+class RoleView(PortalView):
+    """/staff/<id>/role/: give the user another role."""
+
+    access = "staff.update"
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Change the role, or show the form again."""
+        person, form = get_object_or_404(User, pk=pk), RoleForm(request.POST)
+        if not form.is_valid():
+            return render_person_page(request, person, status=422, form=form)
+        return finish_step(
+            request, person, change_role, f"Role of {person.called} changed.", **form.cleaned_data
+        )
+
+
+class DisableView(PortalView):
+    """/staff/<id>/disable/: disable the user."""
+
+    access = "staff.update"
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Disable the user, or ask for the reason."""
+        person, form = get_object_or_404(User, pk=pk), DisableForm(request.POST)
+        if not form.is_valid():
+            return render_person_page(request, person, status=422, disable_form=form)
+        said = f"{person.called} was disabled and signed out."
+        return finish_step(request, person, disable_user, said, **form.cleaned_data)
+
+
+class EnableView(PortalView):
+    """/staff/<id>/enable/: let the user sign in again."""
+
+    access = "staff.update"
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Enable the user."""
+        person = get_object_or_404(User, pk=pk)
+        return finish_step(request, person, enable_user, f"{person.called} can sign in again.")
+
+
+class UnlockView(PortalView):
+    """/staff/<id>/unlock/: reset failed sign-in attempts."""
+
+    access = "staff.update"
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Unlock sign-in."""
+        person = get_object_or_404(User, pk=pk)
+        return finish_step(
+            request, person, unlock_user, f"{person.called} is unlocked and can try to sign in again."
+        )
+
+
+class SignOutView(PortalView):
+    """/staff/<id>/sign-out/: end every session of the user."""
+
+    access = "staff.update"
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Sign the user out everywhere."""
+        person = get_object_or_404(User, pk=pk)
+        return finish_step(request, person, sign_out_user, f"{person.called} was signed out everywhere.")
+
+
+class ResetAskView(PortalView):
+    """/staff/<id>/second-factor/: for users who lost their phone or key."""
+
+    access = "staff.update"
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Ask a second admin, with the reason."""
+        person, form = get_object_or_404(User, pk=pk), ReasonForm(request.POST)
+        if not form.is_valid():
+            return render_person_page(request, person, status=422, reason_form=form)
+        said = "Request sent. Another admin can approve it on this page."
+        return finish_step(request, person, request_mfa_reset, said, **form.cleaned_data)
+
+
+class ResetApproveView(PortalView):
+    """/staff/<id>/second-factor/approve/: for another admin than the one who asked."""
+
+    access = "staff.update"
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Remove every second factor of the user."""
+        person = get_object_or_404(User, pk=pk)
+        said = f"The second factor of {person.called} was removed. They were signed out."
+        return finish_step(request, person, approve_mfa_reset, said)
+
+
+class ResetWithdrawView(PortalView):
+    """/staff/<id>/second-factor/withdraw/: withdraw or decline the request."""
+
+    access = "staff.update"
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Withdraw the request; the second factors stay."""
+        person = get_object_or_404(User, pk=pk)
+        return finish_step(
+            request,
+            person,
+            withdraw_mfa_reset,
+            "The request was withdrawn. The second factor was not removed.",
+        )

@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from portal.audit.models import Event
 from portal.audit.recording import origin_system
-from portal.staff import access_matrix
-from portal.staff.access_matrix import (
+from portal.staff import access_review
+from portal.staff.access_review import (
     compute_access_digest,
     get_access_rows,
     get_review_status,
@@ -90,7 +90,7 @@ def test_a_review_that_is_due_is_said_on_the_home_page(manager, agent, client_of
     )
     assert not get_review_status().overdue and b"Access review" not in browser.get("/").content
     later = timezone.now() + timedelta(days=93)
-    monkeypatch.setattr(access_matrix.timezone, "now", lambda: later)
+    monkeypatch.setattr(access_review.timezone, "now", lambda: later)
     assert get_review_status().overdue
     settings.ACCESS_REVIEW_DAYS = 365
     assert not get_review_status().overdue

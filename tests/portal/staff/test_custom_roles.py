@@ -13,7 +13,7 @@ from portal.core.permissions import PERMISSIONS, Permission
 from portal.staff import access_seals, backends, roles
 from portal.staff.access_seals import find_disagreements
 from portal.staff.custom_roles import create_role, delete_role, update_role
-from portal.staff.idp_mfa import provider_id
+from portal.staff.identity import provider_id
 from portal.staff.models import User
 from portal.staff.password_links import make_password_link
 from portal.staff.roles import ADMIN, AGENT, MANAGER, get_roles, get_roles_with, sync_roles

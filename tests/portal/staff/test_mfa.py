@@ -16,8 +16,13 @@ from django.test import Client
 from django.urls import reverse
 
 from portal.audit.models import Event
-from portal.staff.mfa import get_second_factors, unlock_secrets, wrap_secret
-from portal.staff.mfa_policy import policy_names_roles, require_known_roles
+from portal.staff.mfa import (
+    get_second_factors,
+    policy_names_roles,
+    require_known_roles,
+    unlock_secrets,
+    wrap_secret,
+)
 from portal.staff.models import User
 from provisioning.encryption import KeyringError
 from tests.conftest import PASSPHRASE

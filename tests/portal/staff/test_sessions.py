@@ -10,8 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from portal.audit.models import Event
-from portal.staff.session_views import browser_words
-from portal.staff.sessions import delete_expired_sessions
+from portal.staff.sessions import browser_words, delete_expired_sessions
 from portal.tasks import periodic
 from tests.conftest import PASSPHRASE
 

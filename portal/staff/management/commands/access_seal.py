@@ -32,14 +32,12 @@ class Command(AuditCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Raise CommandError while a row does not fit its seal, and for an unknown user."""
-        if options["accept"]:
-            self._accept(options["accept"], options["reason"].strip())
-        elif found := find_disagreements():
-            raise CommandError("\n".join(["Changed directly in the database:", *found]))
-        else:
+        username, reason = options["accept"], options["reason"].strip()
+        if not username:
+            if found := find_disagreements():
+                raise CommandError("\n".join(["Changed directly in the database:", *found]))
             self.stdout.write("All permissions and sign-in data match what the portal stored.")
-
-    def _accept(self, username: str, reason: str) -> None:
+            return
         if not reason:
             raise CommandError("Give a reason with --reason. It is recorded.")
         with transaction.atomic():

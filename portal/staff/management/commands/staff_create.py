@@ -9,7 +9,6 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from portal.audit.recording import origin_system
-from portal.staff.models import User
 from portal.staff.password_links import make_password_link
 from portal.staff.services import StaffRefused, create_user, set_password
 
@@ -40,14 +39,10 @@ class Command(BaseCommand):
             with transaction.atomic():
                 person = create_user(by=None, origin=origin, is_demo=options["demo"], **names)
                 if options["passphrase_stdin"]:
-                    set_password(origin=origin, person=person, password=_passphrase(person))
+                    passphrase = sys.stdin.readline().rstrip("\r\n")
+                    validate_password(passphrase, person)
+                    set_password(origin=origin, person=person, password=passphrase)
                     return
                 self.stdout.write(make_password_link(by=None, origin=origin, person=person))
         except (StaffRefused, ValidationError) as error:
             raise CommandError(" ".join(getattr(error, "messages", [str(error)]))) from error
-
-
-def _passphrase(person: User) -> str:
-    passphrase = sys.stdin.readline().rstrip("\r\n")
-    validate_password(passphrase, person)
-    return passphrase

@@ -1,0 +1,212 @@
+"""The access matrix, who may do what where, as a page and as CSV, and its regular review.
+
+Reviewers sign the digest of the table that they saw.
+"""
+
+import csv
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+
+from portal.audit.csv_export import defuse_cell
+from portal.audit.models import Event
+from portal.audit.recording import Origin, origin_of, record_event
+from portal.core.dashboard import CARDS, DashboardCard
+from portal.core.permissions import PERMISSIONS, describe_permissions, permissions_by_area, within_tenants
+from portal.core.views import PortalView
+from portal.form_drafts.forms import drafted
+from portal.staff.access_seals import describe_disagreements
+from portal.staff.forms import ReviewForm
+from portal.staff.identity import get_user
+from portal.staff.models import User
+from portal.staff.roles import get_roles
+from portal.staff.services import StaffRefused, authorise
+from portal.staff.tenant_access import describe_tenant_access
+from portal.staff.user_page import describe_refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A user who can sign in: role, tenants in full and in short, and permissions."""
+
+    person: User
+    role: str
+    places: list[str]
+    where: list[str]
+    rights: frozenset[str]
+
+    @property
+    def cells(self) -> list[tuple[str, list[str]]]:
+        """Return (area, words) for each area with a permission, in the order of `get_areas`."""
+        return describe_permissions(self.rights)
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewStatus:
+    """The last review, if any, and the next. `due_at` is None if reviews are switched off."""
+
+    last: Event | None
+    due_at: datetime | None
+
+    @property
+    def overdue(self) -> bool:
+        """Whether the next review is late."""
+        return self.due_at is not None and self.due_at < timezone.now()
+
+    @property
+    def digest(self) -> str:
+        """The digest of the table at the last review, "" if there was none."""
+        after = self.last.after_data if self.last else None
+        return str(after.get("digest", "")) if isinstance(after, dict) else ""
+
+
+def get_areas() -> list[str]:
+    """Return the headings of all permissions."""
+    return list(permissions_by_area(list(PERMISSIONS)))
+
+
+def get_access_rows() -> list[Row]:
+    """Return the users who can sign in, by username, with five queries."""
+    known = get_roles()
+    people = User.objects.filter(is_active=True).prefetch_related("groups", "tenant_scopes")
+    rows = []
+    for person in people.order_by("username"):
+        role = next((group.name for group in person.groups.all()), "")
+        held = known.get(role, frozenset())
+        rights = within_tenants(held) if person.is_limited else held
+        rows.append(
+            Row(
+                person,
+                role,
+                describe_tenant_access(person),
+                describe_tenant_access(person, short=True),
+                rights,
+            )
+        )
+    return rows
+
+
+def compute_access_digest(rows: Sequence[Row]) -> str:
+    """Return 64 hex digits that change with any permission, role or tenant in the table."""
+    told = [[row.person.username, row.role, row.places, sorted(row.rights)] for row in rows]
+    return hashlib.sha256(json.dumps(told, ensure_ascii=False).encode()).hexdigest()
+
+
+def get_review_status() -> ReviewStatus:
+    """Return the last review and when the next is due: ACCESS_REVIEW_DAYS later, or at once."""
+    last = Event.objects.filter(action="staff.access_reviewed").order_by("-sequence").first()
+    days = settings.ACCESS_REVIEW_DAYS
+    if not days:
+        return ReviewStatus(last, None)
+    return ReviewStatus(
+        last, last.time + timedelta(days=days) if last else timezone.now() - timedelta(days=1)
+    )
+
+
+def record_access_review(*, by: User, origin: Origin, note: str, seen: str) -> None:
+    """Record the sign-off of the table with the digest `seen`. Raises StaffRefused, AuditUnavailable."""
+    with transaction.atomic():
+        authorise(by, "access.review")
+        rows = get_access_rows()
+        digest = compute_access_digest(rows)
+        if digest != seen:
+            raise StaffRefused("Permissions changed while you were reviewing. Check the table again.")
+        record_event(
+            action="staff.access_reviewed",
+            origin=origin,
+            reason=note,
+            after={"people": len(rows), "digest": digest},
+            message=f"{len(rows)} {'person' if len(rows) == 1 else 'people'}",
+        )
+
+
+class AccessView(PortalView):
+    """/staff/access/: who may do what where."""
+
+    access = "staff.view"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Show the table and the state of the reviews."""
+        return render(request, "staff/access.html", get_matrix())
+
+
+class AccessReviewView(PortalView):
+    """/staff/access/review/: the same table, to sign off."""
+
+    access = "access.review"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Show the table with the form."""
+        context = get_matrix()
+        form = drafted(request, partial(ReviewForm, initial={"seen": context["digest"]}))
+        return render(request, "staff/access.html", context | {"form": form})
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Record the review, or show the table again if it has changed."""
+        form = ReviewForm(request.POST)
+        try:
+            if form.is_valid():
+                record_access_review(by=get_user(request), origin=origin_of(request), **form.cleaned_data)
+                messages.success(request, "Your review is recorded in the audit trail.")
+                return redirect("staff:access")
+        except StaffRefused as refusal:
+            form = ReviewForm({**request.POST.dict(), "seen": compute_access_digest(get_access_rows())})
+            form.add_error(None, describe_refusal(request, refusal))
+        return render(request, "staff/access.html", get_matrix() | {"form": form}, status=422)
+
+
+class AccessFileView(PortalView):
+    """/staff/access/file/: the table as CSV, a row for each user."""
+
+    access = "staff.view"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Return the file, with formulas defused."""
+        response = HttpResponse(content_type="text/csv; charset=utf-8")
+        response["Content-Disposition"] = f'attachment; filename="access-{timezone.now():%Y-%m-%d}.csv"'
+        writer = csv.writer(response)
+        writer.writerow(["Username", "Name", "Role", "Where", "Last sign-in (UTC)", *get_areas()])
+        for row in get_access_rows():
+            signed_in = row.person.last_login.strftime("%Y-%m-%d %H:%M") if row.person.last_login else ""
+            told = [row.person.username, row.person.called, row.role, "; ".join(row.places), signed_in]
+            may = dict(row.cells)
+            cells = ["; ".join(may.get(area, ())) for area in get_areas()]
+            writer.writerow([defuse_cell(text) for text in [*told, *cells]])
+        return response
+
+
+def get_matrix() -> dict[str, Any]:
+    """Return the template context of the table."""
+    rows = get_access_rows()
+    return {
+        "rows": rows,
+        "digest": compute_access_digest(rows),
+        "standing": get_review_status(),
+        "disabled": User.objects.filter(is_active=False).order_by("username"),
+        "now": timezone.now(),
+        "past_the_portal": describe_disagreements(),
+    }
+
+
+def review_due(request: HttpRequest) -> Mapping[str, Any]:
+    """Return `standing`, the state of the reviews, for the dashboard card."""
+    return {"standing": get_review_status()}
+
+
+def register_card() -> None:
+    """Register the card that reminds of a due review."""
+    template = "staff/home_review.html"
+    CARDS.register(
+        "access-review", DashboardCard(template, access="access.review", order=15, context=review_due)
+    )
