@@ -40,10 +40,10 @@ from provisioning.gateway.responses import (
     credential_rejected,
     parse_body,
     seal_body,
+    seal_undeclared,
 )
 from provisioning.gateway.secrets import Scrubber, Sealed, clear_texts, sealed_texts
 from provisioning.gateway.timing import get_time_left, measure_gateway_time
-from provisioning.gateway.undeclared import seal_undeclared
 
 SIZE_CAP = 1024 * 1024
 LIST_SIZE_CAP = 64 * SIZE_CAP

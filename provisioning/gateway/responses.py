@@ -6,7 +6,7 @@ DOMAIN.md of the contract: decide on `errorCode`, and look at `success` and the 
 import json
 import math
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from provisioning import contract
 from provisioning.contract.key_aliases import apply_aliases
 from provisioning.gateway.error_codes import ERROR_CODES, STATUS_CAUSES, get_refusal_cause
 from provisioning.gateway.errors import UNUSUAL, EntityNotFound, NotAuthorised, OutcomeUnknown, Refused
-from provisioning.gateway.secrets import Path, seal_paths, seal_unknown
+from provisioning.gateway.secrets import Path, Sealed, seal_paths, seal_unknown
 
 # What PostgreSQL and UTF-8 refuse: NUL and lone surrogates, as JSON escapes. Pairs match as well and survive.
 _UNSTORABLE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
@@ -124,6 +124,57 @@ def seal_secrets(body: dict[str, Any], paths: Collection[Path]) -> dict[str, Any
             seal_unknown(body, (*holder, name), contract.schema(schema)["properties"].keys())
     seal_paths(body, paths)
     return body
+
+
+def seal_undeclared(value: Any, schema: contract.Schema) -> Any:
+    """Seal what `schema` does not declare: unknown keys, and texts where it announces an object. Return it.
+
+    For the answers to writes, which are stored: a gateway may echo a request or debugging data anywhere.
+    Objects and lists are changed in place. Booleans and numbers of a wrong type stay: they hold no secret.
+    """
+    alternatives = list(_collect_alternatives(schema))
+    if isinstance(value, dict):
+        declared: dict[str, contract.Schema] = {}
+        for each in alternatives:
+            declared |= each.get("properties", {})
+        if not declared and any(_allows_type(each, "object") for each in alternatives):
+            return value  # a free map, such as the parameters of a routing condition
+        for key, child in value.items():
+            value[key] = seal_undeclared(child, declared[key]) if key in declared else _seal_value(child)
+        return value
+    if isinstance(value, list):
+        # One object instead of a list, and a list instead of one object, are published slips.
+        items = next((each["items"] for each in alternatives if "items" in each), schema)
+        value[:] = [seal_undeclared(child, items) for child in value]
+        return value
+    if isinstance(value, str) and not any(_allows_type(each, "string") for each in alternatives):
+        return _seal_value(value)
+    return value
+
+
+def _collect_alternatives(schema: contract.Schema) -> Iterator[contract.Schema]:
+    """Yield the schema itself and, at any depth, its alternatives."""
+    node = contract.resolve(schema)
+    yield node
+    for word in ("anyOf", "oneOf", "allOf"):
+        for each in node.get(word, ()):
+            yield from _collect_alternatives(each)
+
+
+def _allows_type(schema: contract.Schema, kind: str) -> bool:
+    kinds = schema.get("type")
+    if isinstance(kinds, list):
+        return kind in kinds
+    if kinds is None and "enum" in schema:
+        return kind == "string" and any(isinstance(each, str) for each in schema["enum"])
+    if kinds is None and "properties" in schema:
+        return kind == "object"
+    # Without a type anything is allowed, unless the alternatives say more: they are looked at as well.
+    return kinds == kind if kinds else not {"anyOf", "oneOf", "allOf"} & schema.keys()
+
+
+def _seal_value(value: Any) -> Any:
+    return value if value in (None, "", [], {}) or isinstance(value, bool | Sealed) else Sealed(value)
 
 
 def credential_rejected() -> NotAuthorised:
