@@ -5,7 +5,7 @@ import time
 
 from django.db import connection, connections
 
-from portal.audit.recording import origin_system, record_event
+from portal.audit.recording import get_system_origin, record_event
 
 WRITERS, EACH = 8, 50
 COMMITS = 100
@@ -36,5 +36,7 @@ def _commits() -> float:
 
 def _write(number: int) -> None:
     for turn in range(EACH):
-        record_event(action="session.signed_in", origin=origin_system(f"writer {number}"), message=str(turn))
+        record_event(
+            action="session.signed_in", origin=get_system_origin(f"writer {number}"), message=str(turn)
+        )
     connections.close_all()

@@ -74,9 +74,12 @@ def origin_of(request: HttpRequest) -> Origin:
     )
 
 
-def origin_system(name: str) -> Origin:
+def get_system_origin(name: str) -> Origin:
     """Return the origin of the portal's own actions, by the name of the task."""
     return Origin(None, name, "system", "", "", "")
+
+
+origin_system = get_system_origin  # the former name, until the last use is gone
 
 
 def session_digest(session_key: str | None) -> str:
@@ -158,7 +161,7 @@ def _fit_column(name: str, value: Any) -> Any:
 
 def check_recording() -> None:
     """Record an event and roll it back. Raises AuditUnavailable if events cannot be recorded."""
-    origin, about = origin_system("health"), ObjectRef("page", "-", "-", "-", "-")
+    origin, about = get_system_origin("health"), ObjectRef("page", "-", "-", "-", "-")
     values = dict.fromkeys(HASHED_FIELDS, "") | _origin_values(origin) | _object_values(about)
     _append_event(values | {"action": "audit.verified", "message": "-", "duration_ms": 0}, stays=False)
 

@@ -11,7 +11,7 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from portal.audit.history import History, get_history
-from portal.audit.recording import origin_system
+from portal.audit.recording import get_system_origin
 from portal.changes.audit_events import durable_record, get_old_values, record_change_event
 from portal.changes.errors import AuditWriteError
 from portal.changes.form_input import CORRECTABLE
@@ -79,7 +79,7 @@ def _settle(change: Change) -> int:
             record_change_event(
                 f"change.{state.value}",
                 change,
-                origin_system("changes_settle"),
+                get_system_origin("changes_settle"),
                 outcome=str(state),
                 message=words,
                 **details,

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import transaction
 
-from portal.audit.recording import AuditUnavailable, Origin, origin_system, record_event
+from portal.audit.recording import AuditUnavailable, Origin, get_system_origin, record_event
 from portal.changes.permissions import Person, authorise
 from portal.connections.credential_diagnosis import Diagnosis, diagnose
 from portal.connections.optimistic_lock import get_connection_ref, lock_connection
@@ -20,7 +20,7 @@ from provisioning.service import NotSent, OutcomeUnknown, ProvisioningError, pro
 
 RIGHT = "credential.reset"
 _ONE_KEPT = "only the last replaced version is kept"
-TIME_IS_OVER = origin_system("The time limit of replaced credentials")
+TIME_IS_OVER = get_system_origin("The time limit of replaced credentials")
 
 
 def store_credential(

@@ -5,7 +5,7 @@ import logging
 from django.conf import settings
 from django.core.mail import send_mail
 
-from portal.audit.recording import origin_system, record_event
+from portal.audit.recording import get_system_origin, record_event
 from portal.connections.credential_actions import RIGHT
 from portal.connections.optimistic_lock import get_connection_ref
 from portal.staff.models import User
@@ -60,7 +60,7 @@ def _record(action: str, credential: Credential, words: str) -> None:
     connection = credential.connection
     record_event(
         action=action,
-        origin=origin_system("The portal"),
+        origin=get_system_origin("The portal"),
         connection=connection.slug,
         object=get_connection_ref(connection),
         after={"version": credential.version},

@@ -13,7 +13,7 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.utils.crypto import salted_hmac
 
-from portal.audit.recording import ObjectRef, origin_system, record_event
+from portal.audit.recording import ObjectRef, get_system_origin, record_event
 from portal.demo.bootstrap import PASSPHRASE
 from portal.demo.processes import DemoError
 from portal.staff.models import User
@@ -29,7 +29,7 @@ PEOPLE = {
     "admin": {"role": ADMIN, "first_name": "Adam", "last_name": "Admin"},
 }
 SLUG = "sandbox"
-ORIGIN = origin_system("make run")
+ORIGIN = get_system_origin("make run")
 # The gateway's process has no business with the portal's keys and database.
 _PORTALS_OWN = {
     "DJANGO_SETTINGS_MODULE",

@@ -30,7 +30,7 @@ _RECORDED = 20
 
 
 @dataclass(slots=True)
-class Attempt:
+class SecretAttempt:
     """An attempt that was reserved. Set `accepted` if the secret is right."""
 
     accepted: bool = False
@@ -39,7 +39,7 @@ class Attempt:
 @contextmanager
 def limit_attempts(
     request: HttpRequest, *, slot: str, target: ObjectRef, failed: str, locked: str, address: str = ""
-) -> Iterator[Attempt]:
+) -> Iterator[SecretAttempt]:
     """Reserve an attempt of a slot, and of an address if given, before the block checks a secret.
 
     An accepted attempt resets the slot. Any other stays counted, also after an exception, and is recorded
@@ -65,7 +65,7 @@ def limit_attempts(
             record(failed, "too_many_attempts")
         raise get_adapter().validation_error("too_many_login_attempts")
 
-    attempt = Attempt()
+    attempt = SecretAttempt()
     yield attempt
     if attempt.accepted:
         with transaction.atomic():

@@ -20,7 +20,7 @@ from django.core.exceptions import ValidationError
 from portal.audit.recording import origin_of, record_event
 from portal.core.field_types import TextField
 from portal.staff.identity import person_ref
-from portal.staff.login_throttle import Attempt, code_slot, limit_attempts
+from portal.staff.login_throttle import SecretAttempt, code_slot, limit_attempts
 from portal.staff.mfa import unlock_secrets, use_code, use_totp_step
 from portal.staff.models import User
 from provisioning.encryption import KeyringError
@@ -172,7 +172,7 @@ class PasskeyAddForm(AddWebAuthnForm):  # type: ignore[misc]
             raise get_adapter().validation_error("incorrect_code") from error
 
 
-def _limit_codes(person: User) -> AbstractContextManager[Attempt]:
+def _limit_codes(person: User) -> AbstractContextManager[SecretAttempt]:
     return limit_attempts(
         context.request,
         slot=code_slot(person),

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
-from portal.audit.recording import Origin, origin_system
+from portal.audit.recording import Origin, get_system_origin
 from portal.staff.backends import StaffBackend
 from portal.staff.identity import find_namesake
 from portal.staff.models import User
@@ -41,14 +41,14 @@ def get_person_from_claims(
     if not role:
         if person is not None:
             with transaction.atomic():
-                end_all_sessions(origin=origin_system(_SYSTEM), person=person)
+                end_all_sessions(origin=get_system_origin(_SYSTEM), person=person)
                 with suppress(StaffRefused):  # the last admin keeps the role
-                    withdraw_role(origin=origin_system(_SYSTEM), person=person)
+                    withdraw_role(origin=get_system_origin(_SYSTEM), person=person)
         raise ProviderRefused("You are not in a group that has access to this portal.", "no_group", 403)
     try:
         if person is None:
             return _create_user(account, claims, role)
-        change_role(by=None, origin=origin_system(_SYSTEM), person=person, role=role)
+        change_role(by=None, origin=get_system_origin(_SYSTEM), person=person, role=role)
         return User.objects.get(pk=person.pk)
     except StaffRefused as refusal:
         raise ProviderRefused(str(refusal), "role", 403) from refusal
@@ -91,7 +91,7 @@ def _create_user(account: SocialAccount, claims: dict[str, Any], role: str) -> U
         with transaction.atomic():
             person = create_user(
                 by=None,
-                origin=origin_system(_SYSTEM),
+                origin=get_system_origin(_SYSTEM),
                 role=role,
                 email=email,
                 username=username,

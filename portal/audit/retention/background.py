@@ -7,7 +7,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils import timezone
 
-from portal.audit.recording import AuditUnavailable, Origin, origin_system
+from portal.audit.recording import AuditUnavailable, Origin, get_system_origin
 from portal.audit.retention.archives import ArchiveRefused, write_archives
 from portal.tasks.models import TaskRun
 from portal.tasks.registry import Link, Result, TaskType, register_task_type
@@ -29,7 +29,7 @@ def start_archiving(*, owner: Owner, origin: Origin) -> TaskRun:
 
 def start_daily_archiving() -> TaskRun:
     """Archive in the name of the portal. Started daily, it has work to do once a month."""
-    owner, origin = Owner(None, "Provisioning Portal"), origin_system("daily archiving")
+    owner, origin = Owner(None, "Provisioning Portal"), get_system_origin("daily archiving")
     return start_archiving(owner=owner, origin=origin)
 
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from portal.audit.filters import parse_filters
 from portal.audit.models import ChainHead, Event
-from portal.audit.recording import AuditUnavailable, ObjectRef, Origin, origin_system, record_event
+from portal.audit.recording import AuditUnavailable, ObjectRef, Origin, get_system_origin, record_event
 from portal.audit.verification.chain import verify_trail
 from portal.audit.verification.report import Report, describe_verdict, describe_warnings
 from portal.tasks.models import State, TaskRun
@@ -69,7 +69,7 @@ def start_verification(*, extent: Extent, owner: Owner, origin: Origin) -> TaskR
 
 def start_daily_verification() -> TaskRun:
     """Verify the whole trail in the name of the portal itself; workers start it once a day."""
-    owner, origin = Owner(None, "Provisioning Portal"), origin_system("daily verification")
+    owner, origin = Owner(None, "Provisioning Portal"), get_system_origin("daily verification")
     return start_verification(extent=Extent(), owner=owner, origin=origin)
 
 

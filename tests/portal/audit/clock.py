@@ -5,11 +5,11 @@ from datetime import timedelta
 from django.db import connection
 from django.utils import timezone
 
-from portal.audit.recording import origin_system
+from portal.audit.recording import get_system_origin
 from portal.audit.triggers import install_triggers, remove_triggers
 from portal.audit.verification.chain import verify_trail
 
-SYSTEM = origin_system("tests")
+SYSTEM = get_system_origin("tests")
 LATER = timezone.now() + timedelta(days=500)
 
 

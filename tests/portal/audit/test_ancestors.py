@@ -13,7 +13,7 @@ from portal.audit import canonical
 from portal.audit.canonical import HASHED_FIELDS, row_text
 from portal.audit.filters import parse_filters
 from portal.audit.models import Event
-from portal.audit.recording import ObjectRef, origin_system, record_event
+from portal.audit.recording import ObjectRef, get_system_origin, record_event
 from portal.audit.retention.archives import ArchiveBroken, _seal, check_archive
 from portal.audit.search import select_events
 from portal.audit.triggers import remove_triggers
@@ -60,7 +60,7 @@ def test_any_number_of_empty_optional_columns_at_the_end_is_left_out(monkeypatch
 @pytest.mark.parametrize(("ancestors", "forged"), [((), "TE-9"), (("TE-1",), ""), (("TE-1",), "TE-9")])
 def test_ancestors_that_were_edited_are_found(db, ancestors, forged):
     about = ObjectRef("connector", "CO-1", "Visa", "ME-1", "Shop", ancestors)
-    event = record_event(action="change.accepted", origin=origin_system("x"), object=about)
+    event = record_event(action="change.accepted", origin=get_system_origin("x"), object=about)
     assert event.ancestors == " ".join(ancestors) and verify_trail().whole
     remove_triggers(database)
     Event.objects.update(ancestors=forged)

@@ -19,13 +19,13 @@ from portal.audit.canonical import HASHED_FIELDS, row_text
 from portal.audit.chain_head import compute_head_seal
 from portal.audit.keys import compute_digest
 from portal.audit.models import ChainHead, Event, Term
-from portal.audit.recording import origin_system, record_event
+from portal.audit.recording import get_system_origin, record_event
 from portal.audit.triggers import install_triggers, remove_triggers
 from portal.audit.verification.chain import verify_trail
 from portal.audit.verification.report import describe_verdict
 from tests.background.workers import worked_off
 
-SYSTEM = origin_system("tests")
+SYSTEM = get_system_origin("tests")
 
 
 def events(count):

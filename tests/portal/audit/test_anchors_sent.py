@@ -11,7 +11,7 @@ from receivers import tcp_receiver
 from portal.audit.anchors import write_anchor
 from portal.audit.forwarding.delivery import deliver_all, get_forwarders
 from portal.audit.models import Delivery, Event
-from portal.audit.recording import origin_system, record_event
+from portal.audit.recording import get_system_origin, record_event
 from portal.audit.triggers import install_triggers, remove_triggers
 
 
@@ -25,7 +25,7 @@ def by_mail(settings):
 def recorded(count=1):
     """Record a number of sign-ins."""
     for _ in range(count):
-        record_event(action="session.signed_in", origin=origin_system("x"))
+        record_event(action="session.signed_in", origin=get_system_origin("x"))
 
 
 def line_of(mail):

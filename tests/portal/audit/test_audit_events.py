@@ -11,7 +11,7 @@ from django.http import QueryDict
 from bench import audit_events
 from portal.audit.filters import parse_filters
 from portal.audit.models import ChainHead, Event
-from portal.audit.recording import origin_system, record_event
+from portal.audit.recording import get_system_origin, record_event
 from portal.audit.search import select_events
 from portal.audit.verification.chain import verify_trail
 from tests.checks.tree import CHECKOUT
@@ -20,9 +20,9 @@ from tests.running.production import production_environment
 
 def test_invented_events_continue_the_chain_and_are_found(db, monkeypatch, capsys):
     monkeypatch.setattr(audit_events, "BATCH", 100)
-    record_event(action="staff.created", origin=origin_system("tests"))
+    record_event(action="staff.created", origin=get_system_origin("tests"))
     audit_events.main(["--events", "250", "--days", "30"])
-    record_event(action="staff.created", origin=origin_system("tests"))
+    record_event(action="staff.created", origin=get_system_origin("tests"))
     assert verify_trail().whole and Event.objects.count() == 252
     assert select_events(parse_filters(QueryDict("words=review"), UTC)).events().exists()
     assert "250 events appended" in capsys.readouterr().out

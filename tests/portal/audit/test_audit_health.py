@@ -11,7 +11,7 @@ from django.db import connection, connections, transaction
 
 from portal.audit import health, recording
 from portal.audit.models import ChainHead, Event
-from portal.audit.recording import AuditUnavailable, origin_system, record_event
+from portal.audit.recording import AuditUnavailable, get_system_origin, record_event
 from portal.audit.triggers import find_missing_triggers, install_triggers, remove_triggers
 
 
@@ -22,7 +22,7 @@ def ready(client):
 
 
 def test_asking_leaves_no_row_and_moves_no_head(db, client):
-    record_event(action="session.signed_in", origin=origin_system("x"))
+    record_event(action="session.signed_in", origin=get_system_origin("x"))
     before = list(ChainHead.objects.values())
     assert ready(client)[:2] == (200, "ok")
     assert Event.objects.count() == 1 and list(ChainHead.objects.values()) == before
@@ -47,7 +47,7 @@ def test_a_trail_without_its_head_turns_health_red(db, client):
 
 def test_a_forged_end_turns_health_red(db, client):
     for _ in range(3):
-        record_event(action="session.signed_in", origin=origin_system("x"))
+        record_event(action="session.signed_in", origin=get_system_origin("x"))
     remove_triggers(connection)
     Event.objects.filter(pk__gt=1).delete()
     ChainHead.objects.update(sequence=1, count=1, hash=Event.objects.get().hash, seal="0" * 64)
@@ -58,7 +58,7 @@ def test_a_forged_end_turns_health_red(db, client):
 
 @pytest.mark.parametrize("place", [2, -5])
 def test_a_row_in_the_place_of_the_next_one_turns_health_red(db, client, place):
-    last = record_event(action="session.signed_in", origin=origin_system("x"))
+    last = record_event(action="session.signed_in", origin=get_system_origin("x"))
     row = Event.objects.values().get()
     Event.objects.create(**row | {"sequence": place, "previous_hash": last.hash, "hash": "f" * 64})
     status, verdict, _ = ready(client)
@@ -169,7 +169,7 @@ def test_a_failed_record_fails_the_readiness_check_at_once(db, client):
     assert ready(client)[:2] == (200, "ok")
     disk_full()
     with pytest.raises(AuditUnavailable):
-        record_event(action="session.signed_in", origin=origin_system("x"))
+        record_event(action="session.signed_in", origin=get_system_origin("x"))
     status, verdict, _ = ready(client)
     assert status == 503 and "cannot be written" in verdict
 
@@ -259,12 +259,12 @@ def test_a_clock_that_jumped_forward_is_warned_of_until_its_time_has_come(db, cl
         def now(cls, tz=None):
             return datetime.now(tz) + timedelta(minutes=150, seconds=30)
 
-    record_event(action="session.signed_in", origin=origin_system("x"))
+    record_event(action="session.signed_in", origin=get_system_origin("x"))
     assert "audit clock" not in ready(client)[2]
     monkeypatch.setattr(recording, "datetime", Ahead)
-    jumped = record_event(action="session.signed_in", origin=origin_system("x"))
+    jumped = record_event(action="session.signed_in", origin=get_system_origin("x"))
     monkeypatch.undo()
-    later = record_event(action="session.signed_in", origin=origin_system("x"))
+    later = record_event(action="session.signed_in", origin=get_system_origin("x"))
     assert later.time == jumped.time
     status, verdict, warnings = ready(client)
     assert (status, verdict) == (200, "ok") and "150 minutes in the future" in warnings["audit clock"]
@@ -272,7 +272,7 @@ def test_a_clock_that_jumped_forward_is_warned_of_until_its_time_has_come(db, cl
 
 def test_the_time_of_the_head_sets_no_clock(db, client):
     """Its seal does not cover the time, so no event bears it."""
-    record_event(action="session.signed_in", origin=origin_system("x"))
+    record_event(action="session.signed_in", origin=get_system_origin("x"))
     remove_triggers(connection)
     ChainHead.objects.update(updated_at=datetime.now(UTC) + timedelta(days=400))
     assert "audit clock" not in ready(client)[2]

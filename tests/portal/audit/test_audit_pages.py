@@ -6,7 +6,7 @@ import pytest
 
 from portal.audit.diffs import get_field_changes
 from portal.audit.pagination import PER_PAGE
-from portal.audit.recording import ObjectRef, Origin, origin_system, record_event
+from portal.audit.recording import ObjectRef, Origin, get_system_origin, record_event
 from provisioning.gateway.secrets import Sealed
 
 ANA = Origin(7, "Ana <b>", "Support agent", "abcd", "192.0.2.1", "r-1")
@@ -72,7 +72,7 @@ def test_the_list_is_bounded_and_pages_by_sequence(browser):
 def test_filters_are_in_the_address(browser, query, found):
     record()
     record(action="secret.revealed", change_id="c-7")
-    record_event(action="staff.created", origin=origin_system("x"))
+    record_event(action="staff.created", origin=get_system_origin("x"))
     assert len(browser.get(f"/audit/?{query}").context["events"]) == found
 
 
@@ -114,7 +114,7 @@ def test_one_event_shows_who_what_why_and_the_exact_request(browser):
 
 
 def test_a_bare_event_has_a_page_too(browser):
-    event = record_event(action="session.signed_in", origin=origin_system("x"))
+    event = record_event(action="session.signed_in", origin=get_system_origin("x"))
     assert browser.get(f"/audit/{event.sequence}/").status_code == 200
     assert browser.get("/audit/999/").status_code == 404
 
@@ -140,7 +140,7 @@ def test_the_diff_is_field_by_field():
 
 def test_the_list_can_be_narrowed_to_one_change(client_of, manager) -> None:
     for change_id in ("change-one", "change-two"):
-        record_event(action="change.intent", origin=origin_system("tests"), change_id=change_id)
+        record_event(action="change.intent", origin=get_system_origin("tests"), change_id=change_id)
     page = client_of(manager).get("/audit/?change=change-one")
     assert [event.change_id for event in page.context["events"]] == ["change-one"]
     assert 'name="change" value="change-one"' in page.content.decode()

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from portal.audit import background_exports
 from portal.audit.models import ChainHead, Event
-from portal.audit.recording import origin_system, record_event
+from portal.audit.recording import get_system_origin, record_event
 from portal.tasks import services
 from portal.tasks.models import State, TaskRun
 from portal.tasks.recovery import recover_runs
@@ -35,7 +35,7 @@ def browser(manager, client_of):
 def rows(db):
     """Five events."""
     for number in range(5):
-        record_event(action="session.signed_in", origin=origin_system("x"), message=str(number))
+        record_event(action="session.signed_in", origin=get_system_origin("x"), message=str(number))
 
 
 def asked(browser, query="", **values):
@@ -143,7 +143,7 @@ def test_many_rows_go_to_the_background_by_themselves(rows, browser, settings):
 
 def test_later_events_and_a_second_attempt_change_nothing(rows, browser, data):
     run = asked(browser)
-    record_event(action="session.signed_in", origin=origin_system("late"))
+    record_event(action="session.signed_in", origin=get_system_origin("late"))
     attempt(str(run.pk))
     before = files(data)[0].read_bytes()
     assert b"late" not in before

@@ -20,7 +20,7 @@ from portal.audit.daily_review import (
 )
 from portal.audit.event_types import ACTIONS
 from portal.audit.models import Event
-from portal.audit.recording import ObjectRef, Origin, origin_system, record_event
+from portal.audit.recording import ObjectRef, Origin, get_system_origin, record_event
 from portal.audit.review_rules import LOOKS, ROUTINE
 from portal.audit.triggers import install_triggers, remove_triggers
 from provisioning.credentials.models import Connection
@@ -223,7 +223,7 @@ def test_older_days_are_a_page_away(manager, client_of):
 def test_every_look_says_what_it_is_for():
     for name, look in LOOKS.items():
         assert look.name == name and look.title and look.why.endswith(".")
-    record_event(action="session.signed_in", origin=origin_system("tests"))
+    record_event(action="session.signed_in", origin=get_system_origin("tests"))
     assert not found(timezone.now().astimezone(UTC).date())
 
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from portal.audit.database_roles import RIGHTS
 from portal.audit.models import Event
-from portal.audit.recording import origin_system, record_event
+from portal.audit.recording import get_system_origin, record_event
 from provisioning import contract
 from tests.access_table import TABLE
 
@@ -89,9 +89,9 @@ def test_every_page_opens_and_a_change_reaches_the_gateway(as_portal, admin, con
     ],
 )
 def test_the_portals_role_cannot_touch_what_was_recorded(as_portal, statement):
-    record_event(action="session.signed_in", origin=origin_system("x"))
+    record_event(action="session.signed_in", origin=get_system_origin("x"))
     as_portal()
-    record_event(action="session.signed_in", origin=origin_system("x"))
+    record_event(action="session.signed_in", origin=get_system_origin("x"))
     with pytest.raises(Error) as caught, transaction.atomic():
         run(statement)
     assert "permission denied" in str(caught.value) or "must be owner" in str(caught.value), caught.value

@@ -14,7 +14,7 @@ from portal.audit.canonical import HASHED_FIELDS, row_text
 from portal.audit.chain_head import compute_head_seal
 from portal.audit.keys import compute_digest
 from portal.audit.models import GENESIS, ChainHead, Event
-from portal.audit.recording import ObjectRef, origin_system, record_event
+from portal.audit.recording import ObjectRef, get_system_origin, record_event
 from portal.audit.triggers import find_missing_triggers
 from portal.audit.verification.chain import verify_trail
 
@@ -63,7 +63,7 @@ def earlier_trail(db, settings):
 def test_a_trail_of_an_earlier_version_verifies_and_goes_on(earlier_trail):
     report = verify_trail()
     assert (report.whole, report.rows) == (True, 3), report.problems
-    record_event(action="session.signed_in", origin=origin_system("x"))
+    record_event(action="session.signed_in", origin=get_system_origin("x"))
     report = verify_trail()
     assert (report.whole, report.rows) == (True, 4), report.problems
     assert find_missing_triggers(connection) == []
@@ -72,7 +72,7 @@ def test_a_trail_of_an_earlier_version_verifies_and_goes_on(earlier_trail):
 @pytest.mark.parametrize("ancestors", [(), ("TE-1", "TE-2")])
 def test_a_stored_event_hashes_without_its_empty_trailing_columns(db, ancestors):
     about = ObjectRef("connector", "CO-1", "Visa", "ME-1", "Shop", ancestors)
-    record_event(action="change.accepted", origin=origin_system("x"), object=about, after={"name": "B"})
+    record_event(action="change.accepted", origin=get_system_origin("x"), object=about, after={"name": "B"})
     stored = Event.objects.get()
     values = [getattr(stored, name) for name in REQUIRED[2:]] + [" ".join(ancestors)] * bool(ancestors)
     time = stored.time.astimezone(UTC).isoformat(timespec="microseconds")

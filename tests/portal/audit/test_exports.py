@@ -18,9 +18,9 @@ from portal.audit.csv_export import defuse_cell, format_csv_line, format_event_l
 from portal.audit.exports import generate_export, prepare_export, record_export
 from portal.audit.filters import parse_filters
 from portal.audit.models import ChainHead, Event
-from portal.audit.recording import AuditUnavailable, ObjectRef, origin_system, record_event
+from portal.audit.recording import AuditUnavailable, ObjectRef, get_system_origin, record_event
 
-SYSTEM = origin_system("tests")
+SYSTEM = get_system_origin("tests")
 
 
 @pytest.fixture

@@ -21,12 +21,12 @@ from portal.audit.forwarding.backlog import get_backlogs
 from portal.audit.forwarding.delivery import deliver_all, get_forwarders
 from portal.audit.forwarding.webhook import signature_of
 from portal.audit.models import Delivery, Event
-from portal.audit.recording import ObjectRef, origin_system, record_event
+from portal.audit.recording import ObjectRef, get_system_origin, record_event
 from provisioning.gateway.secrets import Sealed
 from tests.checks.tree import CHECKOUT
 from tests.provisioning.gateway.wire import certificate
 
-SYSTEM = origin_system("tests")
+SYSTEM = get_system_origin("tests")
 SECRET = "a secret to sign with"
 
 

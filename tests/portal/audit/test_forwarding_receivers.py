@@ -8,7 +8,7 @@ from portal.audit.forwarding.addresses import LONGEST
 from portal.audit.forwarding.backlog import get_backlogs
 from portal.audit.forwarding.delivery import deliver_all, get_forwarders
 from portal.audit.models import Delivery
-from portal.audit.recording import origin_system, record_event
+from portal.audit.recording import get_system_origin, record_event
 
 LONG = "https://siem.example/" + (LONGEST - len("https://siem.example/?a")) * "x" + "?a"
 
@@ -25,7 +25,7 @@ def test_webhooks_that_differ_only_in_the_query_each_get_all_events(db, signed):
         place = f"http://127.0.0.1:{server.server_port}/in"
         signed.AUDIT_FORWARD_TO = [f"{place}?token=CANARY-a", f"{place}?token=CANARY-b", place]
         for _ in range(2):
-            record_event(action="session.signed_in", origin=origin_system("x"))
+            record_event(action="session.signed_in", origin=get_system_origin("x"))
         while deliver_all(holder="one", at_once=True):
             pass
     assert [path for path, *_ in server.received] == ["/in?token=CANARY-a", "/in?token=CANARY-b", "/in"]

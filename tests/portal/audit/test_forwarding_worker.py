@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from portal.audit.models import Delivery
-from portal.audit.recording import origin_system, record_event
+from portal.audit.recording import get_system_origin, record_event
 from tests.background.workers import database_url, until
 from tests.checks.tree import CHECKOUT
 
@@ -37,7 +37,7 @@ def worker(committed_db, tmp_path):
 
 def test_a_worker_tells_what_happens_and_nothing_is_lost_when_it_is_killed(worker, tmp_path):
     def record():
-        record_event(action="session.signed_in", origin=origin_system("x"))
+        record_event(action="session.signed_in", origin=get_system_origin("x"))
 
     def told(count):
         file = tmp_path / "siem.jsonl"

@@ -10,11 +10,11 @@ from django.http import QueryDict
 from portal.audit.exports import generate_export, prepare_export
 from portal.audit.filters import parse_filters
 from portal.audit.models import Event
-from portal.audit.recording import origin_system, record_event
+from portal.audit.recording import get_system_origin, record_event
 from portal.audit.triggers import remove_triggers
 from portal.audit.verification.chain import verify_trail
 
-SYSTEM = origin_system("tests")
+SYSTEM = get_system_origin("tests")
 GROUP = "0d5c5b0e-6f2f-4c57-9c55-6f4d2f6f1a11"
 
 

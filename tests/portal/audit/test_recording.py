@@ -15,8 +15,8 @@ from portal.audit.recording import (
     ObjectRef,
     Origin,
     UnknownAction,
+    get_system_origin,
     origin_of,
-    origin_system,
     record_event,
 )
 from provisioning.gateway.secrets import MASK, Sealed
@@ -195,7 +195,7 @@ def test_the_sentence_says_what_was_done(values, sentence):
 
 
 def test_a_sentence_does_without_what_is_not_known():
-    event = record_event(action="change.refused", origin=origin_system(""), code="1005")
+    event = record_event(action="change.refused", origin=get_system_origin(""), code="1005")
     assert event.sentence == "Someone (system) tried to change something, and the gateway refused (code 1005)"
     assert event_types.describe_object("merchant", "", "g-1") == "merchant “g-1”"
     event.action = "long.gone"

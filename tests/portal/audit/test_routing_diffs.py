@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from portal.audit.recording import ObjectRef, origin_system, record_event
+from portal.audit.recording import ObjectRef, get_system_origin, record_event
 from portal.audit.routing_diffs import get_routing_changes
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +42,7 @@ def changes(before, after, operation="routing.replace"):
     """(kind, where, old, new) of the event with these documents."""
     event = record_event(
         action="change.accepted",
-        origin=origin_system("tests"),
+        origin=get_system_origin("tests"),
         operation=operation,
         object=ObjectRef("routing", "CO-0", "Router"),
         before={"routing": before},
@@ -130,5 +130,5 @@ def test_the_event_page_tells_it_instead_of_json_lines(manager, client_of):
 
 
 def test_other_events_have_no_such_difference():
-    event = record_event(action="session.signed_in", origin=origin_system("tests"))
+    event = record_event(action="session.signed_in", origin=get_system_origin("tests"))
     assert get_routing_changes(event) == []

@@ -11,7 +11,7 @@ from django.utils import timezone
 from portal.audit.filters import parse_filters
 from portal.audit.models import ChainHead, Event, KnownName, Term
 from portal.audit.pagination import get_event_page
-from portal.audit.recording import ObjectRef, origin_system, record_event
+from portal.audit.recording import ObjectRef, get_system_origin, record_event
 from portal.audit.triggers import find_missing_triggers, install_triggers, remove_triggers
 from portal.audit.verification.chain import verify_trail
 
@@ -41,7 +41,7 @@ def trail():
     for number in range(ROWS):
         record_event(
             action="change.accepted",
-            origin=origin_system(f"person{number}"),
+            origin=get_system_origin(f"person{number}"),
             object=ObjectRef("merchant", f"g-{number}", f"Shop {number}", f"t-{number}", f"Tenant {number}"),
             before={"name": "old"},
             after={"name": number},
@@ -94,7 +94,7 @@ def test_a_whole_second_has_one_spelling_too(monkeypatch):
             return datetime.now(tz).replace(microsecond=0) + timedelta(seconds=1)
 
     monkeypatch.setattr(recording, "datetime", Whole)
-    record_event(action="session.signed_in", origin=origin_system("x"))
+    record_event(action="session.signed_in", origin=get_system_origin("x"))
     assert verify_trail().whole
     execute("UPDATE audit_event SET time = time || '.000000' WHERE sequence = 7")
     assert not verify_trail().whole
@@ -130,7 +130,7 @@ def test_the_trail_takes_its_time_from_the_last_sealed_row():
         if connection.vendor == "sqlite":
             later = f"strftime('%Y-%m-%d %H:%M:%S.000000', 'now', '{offset}')"
         execute(f"UPDATE audit_head SET updated_at = {later}")  # noqa: S608
-        event = record_event(action="session.signed_in", origin=origin_system("x"))
+        event = record_event(action="session.signed_in", origin=get_system_origin("x"))
         assert abs(event.time - timezone.now()) < timedelta(minutes=1)
     assert verify_trail().whole
 
@@ -139,7 +139,7 @@ def test_a_last_row_whose_time_was_moved_sets_no_clock():
     """The next row would bear that time, and be genuine."""
     time = Event.objects.get(pk=ROWS).time
     execute("UPDATE audit_event SET time = %s WHERE sequence = %s", time + timedelta(hours=9), ROWS)
-    event = record_event(action="staff.created", origin=origin_system("night"))
+    event = record_event(action="staff.created", origin=get_system_origin("night"))
     assert abs(event.time - timezone.now()) < timedelta(minutes=1)
     assert verify_trail().problems[0].sequence == ROWS
 
@@ -150,7 +150,7 @@ def test_a_chain_whose_times_go_back_is_found():
     from portal.audit.chain_head import compute_head_seal
     from portal.audit.keys import compute_digest
 
-    last = record_event(action="staff.created", origin=origin_system("night"))
+    last = record_event(action="staff.created", origin=get_system_origin("night"))
     last.time -= timedelta(hours=3)
     last.hash = compute_digest(last.key_id, row_text([getattr(last, name) for name in HASHED_FIELDS]))
     seal = compute_head_seal(last.key_id, last.sequence, last.sequence, last.hash)

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from portal.audit.anchors import write_anchor
 from portal.audit.canonical import HASHED_FIELDS
 from portal.audit.models import ChainHead, Event
-from portal.audit.recording import AuditUnavailable, ObjectRef, origin_system, record_event
+from portal.audit.recording import AuditUnavailable, ObjectRef, get_system_origin, record_event
 from portal.audit.triggers import remove_triggers
 from portal.audit.verification.chain import verify_trail
 
@@ -30,7 +30,7 @@ def heads(db):
     for number in range(ROWS):
         record_event(
             action="change.accepted",
-            origin=origin_system("x"),
+            origin=get_system_origin("x"),
             object=ObjectRef("merchant", f"g-{number}", f"Shop {number}"),
             after={"name": number},
             duration_ms=number,
@@ -126,13 +126,13 @@ def _cut(kind, one, two, heads):
     if kind == "restore and go on":
         # The portal itself goes on writing, with its key, until the chain is longer than it was.
         for _ in range(ROWS + 2 - one):
-            record_event(action="session.signed_in", origin=origin_system("x"))
+            record_event(action="session.signed_in", origin=get_system_origin("x"))
 
 
 def _refused():
     """The portal appends nothing to an end that it did not write: its own seal would vouch for the cut."""
     with pytest.raises(AuditUnavailable, match="tampered with"):
-        record_event(action="session.signed_in", origin=origin_system("x"))
+        record_event(action="session.signed_in", origin=get_system_origin("x"))
 
 
 def _edit(sequence, **values):

@@ -6,7 +6,7 @@ from django.core.management import call_command
 from django.db import Error, connection, transaction
 
 from portal.audit.models import ChainHead, Event, KnownName, Term
-from portal.audit.recording import origin_system, record_event
+from portal.audit.recording import get_system_origin, record_event
 from portal.audit.triggers import install_triggers, remove_triggers
 
 pytestmark = pytest.mark.django_db
@@ -16,7 +16,7 @@ COLUMNS = ", ".join(f'"{field.column}"' for field in Event._meta.concrete_fields
 @pytest.fixture(autouse=True)
 def events():
     """Two rows to attack."""
-    return [record_event(action="session.signed_in", origin=origin_system("ana")) for _ in range(2)]
+    return [record_event(action="session.signed_in", origin=get_system_origin("ana")) for _ in range(2)]
 
 
 def refused(statement):

@@ -10,7 +10,7 @@ from django.db import connection
 from portal.audit.canonical import HASHED_FIELDS
 from portal.audit.keys import compute_digest, get_audit_keys
 from portal.audit.models import ChainHead, Event
-from portal.audit.recording import ObjectRef, origin_system, record_event
+from portal.audit.recording import ObjectRef, get_system_origin, record_event
 from portal.audit.triggers import install_triggers, remove_triggers
 from portal.audit.verification.chain import verify_trail
 from portal.audit.verification.report import MOST_PROBLEMS
@@ -25,7 +25,7 @@ def chain():
     for number in range(ROWS):
         record_event(
             action="change.accepted",
-            origin=origin_system("x"),
+            origin=get_system_origin("x"),
             object=ObjectRef("merchant", f"g-{number}", f"Shop {number}"),
             after={"name": number},
             duration_ms=number,
@@ -165,7 +165,7 @@ def test_a_value_that_cannot_be_read_is_named(chain):
 
 def test_no_more_problems_are_kept_than_a_person_reads(chain):
     for _ in range(2 * MOST_PROBLEMS):
-        record_event(action="session.signed_in", origin=origin_system("x"))
+        record_event(action="session.signed_in", origin=get_system_origin("x"))
     Event.objects.update(message="x")
     assert len(verify_trail().problems) == MOST_PROBLEMS
 
@@ -174,7 +174,7 @@ def test_a_row_of_a_lost_key_is_named_and_a_rotated_key_is_not(chain, settings):
     old = settings.PORTAL_AUDIT_KEYS
     settings.PORTAL_AUDIT_KEYS = f"{key('new', 1)},{old}"
     install_triggers(connection)
-    record_event(action="session.signed_in", origin=origin_system("x"))
+    record_event(action="session.signed_in", origin=get_system_origin("x"))
     assert Event.objects.first().key_id == "new" and verify_trail().whole
     settings.PORTAL_AUDIT_KEYS = key("new", 1)
     found(1, "wrong key")

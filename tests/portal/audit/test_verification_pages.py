@@ -7,7 +7,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 
 from portal.audit.models import ChainHead, Event
-from portal.audit.recording import origin_system, record_event
+from portal.audit.recording import get_system_origin, record_event
 from portal.audit.triggers import install_triggers, remove_triggers
 from portal.audit.verification import chain
 from portal.audit.verification.chain import verify_trail
@@ -22,7 +22,7 @@ ROWS = 9
 def nine_rows(db):
     """Rows 1 to 9."""
     for number in range(ROWS):
-        record_event(action="session.signed_in", origin=origin_system("x"), message=str(number))
+        record_event(action="session.signed_in", origin=get_system_origin("x"), message=str(number))
 
 
 def edited(*rows, **values):

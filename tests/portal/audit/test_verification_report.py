@@ -7,7 +7,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from portal.audit.models import Event
-from portal.audit.recording import origin_system, record_event
+from portal.audit.recording import get_system_origin, record_event
 from portal.audit.triggers import install_triggers, remove_triggers
 from portal.audit.verification.chain import verify_trail
 from portal.audit.verification.jobs import record_verification
@@ -19,7 +19,7 @@ from tests.background.workers import worked_off
 def chain(db):
     """Rows 1 to 9."""
     for number in range(9):
-        record_event(action="session.signed_in", origin=origin_system("x"), message=str(number))
+        record_event(action="session.signed_in", origin=get_system_origin("x"), message=str(number))
 
 
 def edited(row, message="x"):
@@ -67,7 +67,7 @@ def test_what_a_timer_found_stands_on_every_page_until_all_is_whole(chain, manag
     assert shown_red(browser) and "Row 5: it was edited" in browser.get("/").content.decode()
     for _ in range(51):
         audited = verify_trail(first=7, last=8)
-        record_verification(audited, origin_system("x"))
+        record_verification(audited, get_system_origin("x"))
     verified(browser, scope="part", first="7", last="8")
     TaskRun.objects.all().delete()
     assert shown_red(browser)

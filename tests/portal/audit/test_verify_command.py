@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from portal.audit.models import Event
-from portal.audit.recording import origin_system, record_event
+from portal.audit.recording import get_system_origin, record_event
 from portal.audit.triggers import install_triggers, remove_triggers
 
 pytestmark = pytest.mark.django_db
@@ -19,7 +19,7 @@ ROWS = 8
 def chain():
     """Rows to verify, with the guards off."""
     for _ in range(ROWS):
-        record_event(action="session.signed_in", origin=origin_system("x"))
+        record_event(action="session.signed_in", origin=get_system_origin("x"))
     remove_triggers(connection)
 
 
@@ -46,7 +46,7 @@ def test_the_command_answers_a_shell_with_its_exit_code(tmp_path):
         "call('migrate', verbosity=0);"
         "from portal.audit.recording import *; from portal.audit.triggers import *;"
         "from portal.audit.models import Event;"
-        "record_event(action='session.signed_in', origin=origin_system('x'));"
+        "record_event(action='session.signed_in', origin=get_system_origin('x'));"
         "remove_triggers(connection); Event.objects.update(message='x') if {} else None;"
         "install_triggers(connection);"
         "call('verify_audit')"

@@ -6,7 +6,7 @@ import time
 from django.db import connections
 
 from portal.audit.models import Event
-from portal.audit.recording import origin_system, record_event
+from portal.audit.recording import get_system_origin, record_event
 from portal.audit.verification.chain import verify_trail
 
 WRITERS, EACH = 8, 25
@@ -16,7 +16,7 @@ def _write(number, failures):
     try:
         for turn in range(EACH):
             record_event(
-                action="session.signed_in", origin=origin_system(f"writer {number}"), message=str(turn)
+                action="session.signed_in", origin=get_system_origin(f"writer {number}"), message=str(turn)
             )
     except Exception as failure:
         failures.append(failure)
@@ -40,7 +40,7 @@ def test_eight_writers_make_one_chain(committed_db):
 
 def test_real_commits_do_not_leak_into_the_next_test(committed_db, agent):
     assert not Event.objects.exists()
-    assert record_event(action="session.signed_in", origin=origin_system("x")).sequence == 1
+    assert record_event(action="session.signed_in", origin=get_system_origin("x")).sequence == 1
 
 
 def test_the_cast_is_there_with_real_commits_too(committed_db, agent, admin):

@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from portal.audit.models import Event
-from portal.audit.recording import origin_system
+from portal.audit.recording import get_system_origin
 from portal.connections.optimistic_lock import get_connection_digest
 from portal.connections.services import update_connection
 from portal.staff.custom_roles import create_role
@@ -144,7 +144,7 @@ def test_no_stored_key_follows_a_connection_to_another_address(staging, admin, c
 
 
 def test_who_may_not_reset_credentials_does_not_move_a_connection(staging, admin, person, client_of) -> None:
-    origin = origin_system("tests")
+    origin = get_system_origin("tests")
     create_role(by=admin, origin=origin, name="Keeper", rights=["connection.view", "connection.update"])
     keeper = person("kim", "Keeper")
     form = client_of(keeper).get(EDIT)

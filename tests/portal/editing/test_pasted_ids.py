@@ -8,7 +8,7 @@ from django.http import QueryDict
 
 from portal.audit.filters import parse_filters
 from portal.audit.models import Event
-from portal.audit.recording import ObjectRef, origin_system, record_event
+from portal.audit.recording import ObjectRef, get_system_origin, record_event
 from portal.audit.search import select_events
 from tests.factories import merchant_made
 
@@ -36,7 +36,7 @@ def test_a_pasted_id_is_found_by_search_lists_and_the_audit_trail(browser, conne
     browser.get("/sandbox/merchants/")
     record_event(
         action="change.accepted",
-        origin=origin_system("test"),
+        origin=get_system_origin("test"),
         object=ObjectRef("merchant", shop.guid, shop.name),
         connection="sandbox",
         outcome="accepted",

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from portal.audit.models import Event
-from portal.audit.recording import origin_system
+from portal.audit.recording import get_system_origin
 from portal.staff import access_review
 from portal.staff.access_review import (
     compute_access_digest,
@@ -19,7 +19,7 @@ from portal.staff.access_review import (
 from portal.staff.services import StaffRefused, change_role, disable_user
 from portal.staff.tenant_access import TenantRef, change_tenant_access
 
-ORIGIN = origin_system("tests")
+ORIGIN = get_system_origin("tests")
 REVIEW = "/staff/access/review/"
 
 

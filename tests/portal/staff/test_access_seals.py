@@ -11,7 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from portal.audit.models import AccessSeal, Event
-from portal.audit.recording import origin_system
+from portal.audit.recording import get_system_origin
 from portal.audit.verification.chain import verify_trail
 from portal.staff.access_seals import find_disagreements, seal_after_upgrade
 from portal.staff.custom_roles import create_role, update_role
@@ -21,7 +21,7 @@ from portal.staff.services import change_role, create_user, disable_user, enable
 from portal.staff.tenant_access import TenantRef, change_tenant_access
 
 pytestmark = pytest.mark.django_db
-SYSTEM = origin_system("tests")
+SYSTEM = get_system_origin("tests")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from django.core import mail
 from django.utils import timezone
 
 from portal.audit.models import Event
-from portal.audit.recording import origin_system
+from portal.audit.recording import get_system_origin
 from portal.core.permissions import PERMISSIONS
 from portal.staff.approver_rules import LOOKED_BACK
 from portal.staff.custom_roles import create_role, update_role
@@ -22,7 +22,7 @@ from portal.staff.services import change_role, create_user
 from portal.staff.tenant_access import change_tenant_access
 from tests.conftest import PASSPHRASE
 
-ORIGIN = origin_system("tests")
+ORIGIN = get_system_origin("tests")
 WHY = {"reason": "He called from his desk phone."}
 
 

@@ -7,7 +7,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.urls import reverse
 
 from portal.audit.models import Event
-from portal.audit.recording import origin_system
+from portal.audit.recording import get_system_origin
 from portal.core import permissions
 from portal.core.permissions import PERMISSIONS, Permission
 from portal.staff import access_seals, backends, roles
@@ -28,7 +28,7 @@ from portal.staff.services import (
 from tests.conftest import PASSPHRASE
 from tests.registries import registry_of
 
-ORIGIN = origin_system("tests")
+ORIGIN = get_system_origin("tests")
 READING = ["merchant.view", "connector.view"]
 LEADING = [*READING, "staff.view", "staff.create", "staff.update", "role.update"]
 

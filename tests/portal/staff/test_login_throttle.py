@@ -9,7 +9,7 @@ from django.db import connections
 from django.test import Client
 
 from portal.audit.models import Event
-from portal.audit.recording import origin_system
+from portal.audit.recording import get_system_origin
 from portal.staff import login_throttle
 from portal.staff.identity import person_ref
 from portal.staff.login_queue import ConcurrencyLimit
@@ -178,8 +178,8 @@ def test_there_is_nothing_to_record_where_nothing_was_locked(ana, admin, client_
 
 def test_a_new_password_through_a_one_time_link_ends_the_lock(ana):
     [tried() for _ in range(5)]
-    make_password_link(by=None, origin=origin_system("tests"), person=ana)
-    set_password(origin=origin_system("tests"), person=ana, password="another long passphrase")
+    make_password_link(by=None, origin=get_system_origin("tests"), person=ana)
+    set_password(origin=get_system_origin("tests"), person=ana, password="another long passphrase")
     assert tried(passphrase="another long passphrase")
 
 

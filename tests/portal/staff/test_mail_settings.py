@@ -11,7 +11,7 @@ import pytest
 from django.core.management import call_command
 
 from portal.audit.models import Event
-from portal.audit.recording import origin_system, record_event
+from portal.audit.recording import get_system_origin, record_event
 
 _PRINT = (
     "import json, portal.settings as s;"
@@ -60,7 +60,7 @@ def test_the_invitation_of_a_demo_lies_in_its_data_folder(demo, admin, client_of
 
 def test_the_anchor_of_a_demo_lies_there_too(demo, db, settings):
     settings.AUDIT_ANCHOR_FORWARD_TO = ["mailto:auditor@example.com"]
-    record_event(action="session.signed_in", origin=origin_system("tests"))
+    record_event(action="session.signed_in", origin=get_system_origin("tests"))
     call_command("audit_anchor")
     assert Event.objects.first().hash in written(demo).get_content()
 

@@ -13,12 +13,12 @@ from django.test import Client
 from django.utils import timezone
 
 from portal.audit.models import Event
-from portal.audit.recording import origin_system
+from portal.audit.recording import get_system_origin
 from portal.staff.models import PasswordLink, User
 from portal.staff.password_links import make_password_link
 from tests.conftest import PASSPHRASE
 
-ORIGIN = origin_system("tests")
+ORIGIN = get_system_origin("tests")
 FORM = "/accounts/password/set/"
 NEW = "a new and long passphrase"
 INVITED = {"username": "nia", "first_name": "Nia", "last_name": "", "email": "nia@example.com",

@@ -5,7 +5,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 
 from portal.audit.models import Event
-from portal.audit.recording import origin_system
+from portal.audit.recording import get_system_origin
 from portal.staff.mfa import unlock_secrets
 from portal.staff.mfa_forms import CodeForm
 from portal.staff.mfa_resets import remove_second_factor
@@ -15,7 +15,7 @@ from portal.staff.services import disable_user, enable_user, set_password, sign_
 from tests.conftest import PASSPHRASE
 from tests.portal.staff.test_mfa import CODE, code_of, is_in, past_the_password, still  # noqa: F401
 
-ORIGIN = origin_system("an admin")
+ORIGIN = get_system_origin("an admin")
 ENDED = {
     "a new link": lambda ana: make_password_link(by=None, origin=ORIGIN, person=ana),
     "signed out everywhere": lambda ana: sign_out_user(by=None, origin=ORIGIN, person=ana),

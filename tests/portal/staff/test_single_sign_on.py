@@ -10,7 +10,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 
 from portal.audit.models import Event
-from portal.audit.recording import origin_system
+from portal.audit.recording import get_system_origin
 from portal.staff.mfa import unlock_secrets
 from portal.staff.models import User
 from portal.staff.services import StaffRefused, disable_user, withdraw_role
@@ -19,7 +19,7 @@ from tests.openid.provider import Visitor
 
 START, CALLBACK = "/accounts/sso/", "/accounts/sso/callback/"
 CODE = "/accounts/second-factor/code/"
-ORIGIN = origin_system("tests")
+ORIGIN = get_system_origin("tests")
 NORA = {"email": "nora@example.com", "first_name": "Nora", "last_name": "Nowak"}
 
 

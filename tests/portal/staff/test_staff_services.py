@@ -6,14 +6,14 @@ import pytest
 from django.db import connection, connections
 
 from portal.audit.models import Event
-from portal.audit.recording import AuditUnavailable, origin_system
+from portal.audit.recording import AuditUnavailable, get_system_origin
 from portal.staff import password_links, services
 from portal.staff.models import User
 from portal.staff.roles import ADMIN, AGENT, MANAGER
 from portal.staff.services import StaffRefused
 from tests.conftest import PASSPHRASE
 
-ORIGIN = origin_system("tests")
+ORIGIN = get_system_origin("tests")
 
 
 def change(by, person, role=AGENT):

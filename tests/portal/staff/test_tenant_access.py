@@ -8,7 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.urls import reverse
 
 from portal.audit.models import Event
-from portal.audit.recording import origin_system
+from portal.audit.recording import get_system_origin
 from portal.changes.models import Change, State
 from portal.changes.workflow import prepare_change, send_change, submit_change
 from portal.core.permissions import PERMISSIONS, within_tenants
@@ -19,7 +19,7 @@ from provisioning.credentials.services import create_connection
 from tests.access_table import TABLE
 from tests.factories import connector_made, merchant_made, read, unique, user_made
 
-ORIGIN = origin_system("tests")
+ORIGIN = get_system_origin("tests")
 
 
 @dataclass

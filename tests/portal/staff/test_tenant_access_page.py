@@ -3,7 +3,7 @@
 import pytest
 
 from portal.audit.models import Event
-from portal.audit.recording import AuditUnavailable, origin_system
+from portal.audit.recording import AuditUnavailable, get_system_origin
 from portal.directory.models import IndexedEntity
 from portal.staff.models import TenantScope, User
 from portal.staff.roles import ADMIN
@@ -11,7 +11,7 @@ from portal.staff.services import StaffRefused
 from portal.staff.tenant_access import TenantRef, change_tenant_access
 from tests.conftest import PASSPHRASE
 
-ORIGIN = origin_system("tests")
+ORIGIN = get_system_origin("tests")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from django.core.management.base import CommandError
 from portal.audit.anchors import AnchorUnavailable, get_anchor_file
 from portal.audit.base_command import AuditCommand
 from portal.audit.forwarding.delivery import deliver_anchors
-from portal.audit.recording import origin_system
+from portal.audit.recording import get_system_origin
 from portal.audit.verification.views import record_anchor
 
 
@@ -20,7 +20,7 @@ class Command(AuditCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Write and send an anchor. Raises CommandError if the file or a receiver refuses it."""
         try:
-            sequence = record_anchor(origin_system("audit_anchor"))
+            sequence = record_anchor(get_system_origin("audit_anchor"))
         except AnchorUnavailable as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"Row {sequence} is anchored in {get_anchor_file()}")

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from portal.audit.base_command import AuditCommand
-from portal.audit.recording import origin_system
+from portal.audit.recording import get_system_origin
 from portal.audit.retention.archives import ArchiveBroken, ArchiveRefused, check_archive, write_archives
 from portal.audit.retention.background import get_month_start
 
@@ -41,7 +41,7 @@ class Command(AuditCommand):
         self.stdout.write(f"{path.name} is whole: {rows}")
 
     def _write(self, until: datetime) -> None:
-        for kept in write_archives(until=until, origin=origin_system("audit_archive")):
+        for kept in write_archives(until=until, origin=get_system_origin("audit_archive")):
             self.stdout.write(f"Rows {kept.first} to {kept.last} are in {kept.path}")
         self.stdout.write(f"Everything before {until:%Y-%m-%d} is archived.")
 

@@ -6,7 +6,7 @@ from django.core.management.base import CommandError
 from django.db import ProgrammingError
 
 from portal.audit.base_command import AuditCommand
-from portal.audit.recording import origin_system, record_event
+from portal.audit.recording import get_system_origin, record_event
 from portal.audit.verification.index_check import repair_index
 
 # PostgreSQL's insufficient_privilege.
@@ -35,7 +35,7 @@ class Command(AuditCommand):
             said = [f"{missing:,} entries were missing"] if missing or not wrong else []
             record_event(
                 action="audit.index_mended",
-                origin=origin_system("manage.py audit_index"),
+                origin=get_system_origin("manage.py audit_index"),
                 outcome="success",
                 message=", ".join([*said, *([f"{wrong:,} were wrong"] if wrong else [])]),
             )

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from portal.audit.base_command import AuditCommand
-from portal.audit.recording import origin_system
+from portal.audit.recording import get_system_origin
 from portal.audit.retention.purging import PurgeRefused, get_guaranteed_since, purge_archives
 
 
@@ -34,7 +34,7 @@ class Command(AuditCommand):
             )
         count = 0
         try:
-            for kept, gone in purge_archives(origin=origin_system("audit_purge")):
+            for kept, gone in purge_archives(origin=get_system_origin("audit_purge")):
                 count += gone
                 self.stdout.write(f"Rows {kept.first} to {kept.last}: {gone} removed, {kept.file} has them")
         except PurgeRefused as problem:

@@ -10,7 +10,7 @@ from django.core.management.base import CommandError
 
 from portal.audit.anchors import parse_anchor
 from portal.audit.base_command import AuditCommand
-from portal.audit.recording import origin_system
+from portal.audit.recording import get_system_origin
 from portal.audit.verification.chain import Progress, verify_trail
 from portal.audit.verification.jobs import Extent, NoSuchRows, parse_extent, record_verification
 from portal.audit.verification.report import Report, describe_verdict, describe_warnings
@@ -50,7 +50,7 @@ class Command(AuditCommand):
             progress=self._progress(),
         )
         seconds = time.monotonic() - started
-        record_verification(report, origin_system("verify_audit"))
+        record_verification(report, get_system_origin("verify_audit"))
         self._print(report, seconds)
         if not report.whole:
             sys.exit(1)

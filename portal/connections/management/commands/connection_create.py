@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from portal.audit.recording import AuditUnavailable, ObjectRef, origin_system, record_event
+from portal.audit.recording import AuditUnavailable, ObjectRef, get_system_origin, record_event
 from provisioning.credentials.models import Connection
 from provisioning.credentials.services import create_connection
 
@@ -49,7 +49,7 @@ def _created(options: dict[str, Any]) -> Connection:
     )
     record_event(
         action="connection.created",
-        origin=origin_system("manage.py connection_create"),
+        origin=get_system_origin("manage.py connection_create"),
         connection=made.slug,
         object=ObjectRef("connection", made.slug, made.name),
         after={"base_url": made.base_url, "kind": made.kind, "tenant_guid": made.tenant_guid},

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from portal.audit.recording import AuditUnavailable, origin_system
+from portal.audit.recording import AuditUnavailable, get_system_origin
 from portal.keys.background import start_rotation
 from portal.keys.key_presence import (
     describe_holders,
@@ -24,7 +24,7 @@ from portal.keys.services import (
 from portal.tasks.services import TaskNotPossible
 from provisioning.encryption import KeyringError, key_ids
 
-ORIGIN = origin_system("manage.py keyring")
+ORIGIN = get_system_origin("manage.py keyring")
 
 
 class Command(BaseCommand):

@@ -7,7 +7,7 @@ from django.core.management.base import CommandError
 from django.db import transaction
 
 from portal.audit.base_command import AuditCommand
-from portal.audit.recording import origin_system, record_event
+from portal.audit.recording import get_system_origin, record_event
 from portal.staff.access_seals import accept_deletion, accept_rows, find_disagreements
 from portal.staff.identity import person_ref
 from portal.staff.models import User
@@ -53,7 +53,7 @@ class Command(AuditCommand):
                 parts = ", ".join(accept_rows(person)) or "nothing was changed"
             record_event(
                 action="staff.rights_accepted",
-                origin=origin_system("manage.py access_seal"),
+                origin=get_system_origin("manage.py access_seal"),
                 object=subject,
                 reason=reason,
                 message=parts,

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from portal.audit.recording import origin_system
+from portal.audit.recording import get_system_origin
 from portal.staff.identity import find_person
 from portal.staff.mfa import get_second_factors
 from portal.staff.mfa_resets import remove_second_factor
@@ -30,6 +30,6 @@ class Command(BaseCommand):
         if not options["reason"].strip():
             raise CommandError("Give a reason. It is recorded in the audit trail.")
         removed = remove_second_factor(
-            origin=origin_system("second_factor_reset"), person=person, reason=options["reason"].strip()
+            origin=get_system_origin("second_factor_reset"), person=person, reason=options["reason"].strip()
         )
         self.stdout.write(f"Removed: {', '.join(removed)}.")

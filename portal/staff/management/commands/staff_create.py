@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from portal.audit.recording import origin_system
+from portal.audit.recording import get_system_origin
 from portal.staff.password_links import make_password_link
 from portal.staff.services import StaffRefused, create_user, set_password
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Create the user. Raises CommandError if it is not possible."""
-        origin = origin_system("staff_create")
+        origin = get_system_origin("staff_create")
         names = {name: options[name] for name in ("username", "role", "first_name", "last_name", "email")}
         try:
             with transaction.atomic():
