@@ -36,7 +36,7 @@ from portal.changes.errors import (
 from portal.changes.form_input import drop_digests, get_labels, merge_initial
 from portal.changes.gates import clean_reason, is_production
 from portal.changes.models import Change, State
-from portal.changes.review_rows import get_label
+from portal.changes.review import get_label
 from portal.core.forms import PayloadForm
 from portal.core.links import entity_url, notice_with_links
 from portal.directory.models import IndexedEntity

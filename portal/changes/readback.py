@@ -13,7 +13,7 @@ from django.utils import timezone
 from portal.changes.comparison import Comparison, compare
 from portal.changes.errors import InvalidState
 from portal.changes.models import Change, State
-from portal.changes.review_rows import get_label
+from portal.changes.review import get_label
 from portal.core.text import database_safe
 from portal.directory.services import find_guids_read_before
 from provisioning import service

@@ -17,7 +17,7 @@ from portal.changes.gates import get_confirmation, is_production
 from portal.changes.models import Change, State
 from portal.changes.permissions import get_change, visible_changes
 from portal.changes.reconciliation import seconds_to_wait
-from portal.changes.review_rows import get_label
+from portal.changes.review import get_label, get_review_renderer
 from portal.core.context_processors import show_environment
 from portal.core.links import entity_url, parent_url
 from portal.form_drafts.services import open_draft
@@ -84,14 +84,15 @@ class ChangeView(GatewayView):
     def page_context(self, change: Change) -> dict[str, Any]:
         """Return the template variables."""
         labels = {row["field"]: row["label"] for row in change.rows}
+        renderer = get_review_renderer(change.operation)
         compared: list[dict[str, Any]] = change.inquiry.get("rows") or []
         may_act = self.request.user.has_perm(change.spec.permission)
         own = change.actor_id == self.request.user.pk
         return {
             "change": change,
             "state_template": f"changes/states/{change.state}.html",
-            "rows": [row for row in change.rows if not row["unchanged"]],
-            "sent_unchanged": [row for row in change.rows if row["unchanged"]],
+            "review_template": renderer.template,
+            **renderer.context(change),
             "entity_url": entity_url(change.kind, change.connection, change.object_guid),
             "parent_url": parent_url(change.kind, change.connection, change.parent_guid),
             "edit_url": _get_resume_url(change) if own else "",

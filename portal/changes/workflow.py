@@ -27,7 +27,7 @@ from portal.changes.models import Change, State
 from portal.changes.permissions import Person, authorise, authorise_change, authorise_draft
 from portal.changes.readback import read_siblings
 from portal.changes.reconciliation import check_change
-from portal.changes.review_rows import build_rows
+from portal.changes.review import build_rows
 from portal.changes.stale_changes import settle_stale_changes
 from portal.core.text import database_safe
 from portal.form_drafts.services import close_drafts, move_draft

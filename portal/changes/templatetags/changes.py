@@ -6,7 +6,7 @@ from django import template
 from django.template.context import Context
 
 from portal.changes.one_time_secrets import find_change_with_secrets
-from portal.changes.review_rows import get_label
+from portal.changes.review import get_label
 
 register = template.Library()
 

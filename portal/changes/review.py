@@ -1,15 +1,58 @@
-"""The rows of the review table: one per property that is sent, old → new, secrets only as "changed"."""
+"""What the review page says will change: by default one row per property, old → new.
 
-from collections.abc import Mapping
+An app whose values are better explained in another way, such as routing rules, registers a ReviewRenderer for
+its operation in `AppConfig.ready`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from portal.changes.comparison import PARTNERS, is_same, iterate_leaves
+from portal.changes.models import Change
+from portal.core.registry import Registry
 from provisioning.contract.connector_settings import get_setting_note
 from provisioning.gateway.secrets import MASK
+from provisioning.operations import get_operation
 
 _ACRONYMS = {"api": "API", "url": "URL", "guid": "GUID", "pci": "PCI", "id": "id", "vt": "VT", "ui": "UI"}
 # Labels of the forms for properties whose API names would read differently.
 _PLAIN_LABELS = {"homepage": "Website", "timezone": "Time zone"}
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRenderer:
+    """What the page of a change shows: a template, which draws a whole `.card`, and its variables.
+
+    The template also has `change` and what else ChangeView.page_context returns.
+    """
+
+    template: str
+    context: Callable[[Change], Mapping[str, Any]]
+
+
+_RENDERERS: Registry[ReviewRenderer] = Registry("review renderers")
+
+
+def register_review_renderer(operation: str, renderer: ReviewRenderer) -> None:
+    """Show changes of an operation with this renderer. Raise KeyError if there is no such operation."""
+    _RENDERERS.register(get_operation(operation).name, renderer)
+
+
+def get_review_renderer(operation: str) -> ReviewRenderer:
+    """Return the renderer of an operation, the table of rows if it has no other."""
+    return _RENDERERS.get(operation) if operation in _RENDERERS else _ROW_TABLE
+
+
+def get_row_context(change: Change) -> Mapping[str, Any]:
+    """Return `rows` that change, and `sent_unchanged`: rows that are sent although nothing changes."""
+    return {
+        "rows": [row for row in change.rows if not row["unchanged"]],
+        "sent_unchanged": [row for row in change.rows if row["unchanged"]],
+    }
+
+
+_ROW_TABLE = ReviewRenderer("changes/partials/rows.html", get_row_context)
 
 
 def build_rows(
