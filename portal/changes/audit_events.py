@@ -30,6 +30,7 @@ def record_change_event(action: str, change: Change, origin: Origin, **details: 
         ),
         operation=change.operation,
         change_id=str(change.pk),
+        group=change.group_id,
         reason=change.reason,
         **details,
     )

@@ -40,6 +40,8 @@ class Change(models.Model):
     - `siblings` is what the parent of a create listed just before: {"guids": […]}, or {} if unreadable.
     - `inquiry` is the result of the last check at the gateway.
     - `dismissed_at` is when its author took it off the home page.
+    - `group_id` is shared by the changes of one case, import or bulk action; "" for none. Their audit events
+      have it as well.
 
     NOT_FOUND means: sent without an answer, and not there when it was checked; it may still turn up.
     """
@@ -70,6 +72,7 @@ class Change(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="changes"
     )
     actor_name = models.CharField(max_length=255)
+    group_id = models.CharField(max_length=64, blank=True, default="", db_default="")
     reason = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     claimed_at = models.DateTimeField(null=True)
@@ -108,6 +111,7 @@ class Change(models.Model):
             models.Index(fields=["state", "claimed_at"], name="change_state"),
             models.Index(fields=["connection", "object_guid", "-created_at"], name="change_entity"),
             models.Index(fields=["actor", "body_digest"], name="change_twin"),
+            models.Index(fields=["group_id", "-created_at"], name="change_group"),
         ]
 
     # Set by the request that sends: whether the outcome is recorded and the entity stored in the index.

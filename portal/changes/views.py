@@ -4,7 +4,6 @@ import uuid
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -20,6 +19,7 @@ from portal.changes.reconciliation import seconds_to_wait
 from portal.changes.review import get_label, get_review_renderer
 from portal.core.context_processors import show_environment
 from portal.core.links import entity_url, parent_url
+from portal.core.text import query_param
 from portal.form_drafts.services import open_draft
 from provisioning.gateway.error_codes import get_advice, get_meaning, is_correctable
 
@@ -30,7 +30,7 @@ _REFRESH = "2"
 
 
 class ChangeList(GatewayView):
-    """/changes/: newest first, by state (?state=) and mine (?mine=1)."""
+    """/changes/: newest first, by state (?state=), mine (?mine=1) and group (?group=)."""
 
     access = "change.view"
 
@@ -40,16 +40,15 @@ class ChangeList(GatewayView):
         state = request.GET.get("state", "")
         state = state if state in State.values else ""
         mine = request.GET.get("mine") == "1"
-        page = Paginator(self.changes(state, mine)[:_NEWEST], _PER_PAGE).get_page(request.GET.get("page"))
-        context = {"page": page, "states": State.choices, "state": state, "mine": mine}
-        return render(request, "changes/list.html", context)
-
-    def changes(self, state: str, mine: bool) -> QuerySet[Change]:
-        """Return the requested rows without their large columns."""
+        group = query_param(request.GET, "group")
         large = ("sealed_payload", "request", "before", "base", "typed", "inquiry")
-        rows = visible_changes(self.request.user).defer(*large)
+        rows = visible_changes(request.user).defer(*large)
         rows = rows.filter(state=state) if state else rows
-        return rows.filter(actor_id=self.request.user.pk) if mine else rows
+        rows = rows.filter(actor_id=request.user.pk) if mine else rows
+        rows = rows.filter(group_id=group) if group else rows
+        page = Paginator(rows[:_NEWEST], _PER_PAGE).get_page(request.GET.get("page"))
+        context = {"page": page, "states": State.choices, "state": state, "mine": mine, "group": group}
+        return render(request, "changes/list.html", context)
 
 
 class ChangeView(GatewayView):

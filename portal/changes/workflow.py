@@ -42,7 +42,7 @@ from provisioning.operations import get_operation
 _RETRIED_COLUMNS = (
     "connection", "target", "object_guid", "object_name", "parent_guid", "parent_name", "tenant_guid",
     "operation", "before", "base", "rows", "typed", "form_path", "dangerous", "reason",
-    "body_digest",
+    "body_digest", "group_id",
 )  # fmt: skip
 
 
@@ -79,6 +79,7 @@ def submit_change(
     form_state: FormState = _NO_FORM,
     allow_duplicate: bool = False,
     replaces: Change | None = None,
+    group: str = "",
 ) -> Change:
     """Create an entity: record the intent, send one request, record the outcome. Return the Change.
 
@@ -101,6 +102,7 @@ def submit_change(
         parent_name=database_safe(parent_name)[:400],
         tenant_guid=tenant_guid,
         submission=submission,
+        group_id=group,
     )
     run_gates(Stage.START, Attempt(change, person))
     _set_payload(change, payload)
@@ -127,6 +129,7 @@ def prepare_change(
     reason: str = "",
     form_state: FormState = _NO_FORM,
     replaces: Change | None = None,
+    group: str = "",
 ) -> Change:
     """Write down an update for review; nothing is sent. `entity` is the fresh read on which it was decided.
 
@@ -147,6 +150,7 @@ def prepare_change(
         parent_guid=entity.parent,
         parent_name=database_safe(parent_name)[:400],
         tenant_guid=tenant_guid,
+        group_id=group,
     )
     run_gates(Stage.START, Attempt(change, person))
     _set_payload(change, payload)
