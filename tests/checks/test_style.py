@@ -70,6 +70,22 @@ def test_a_template_is_short_and_has_nothing_inline(name: str) -> None:
     assert [label for label, pattern in INLINE.items() if pattern.search(text)] == []
 
 
+@pytest.mark.parametrize("name", templates())
+def test_a_block_uses_no_variable_of_another_block(name: str) -> None:
+    """What `{% url … as name %}` sets in one block is unknown in the others: a link would be empty."""
+    blocks = re.findall(r"{% block (\w+) %}(.*?){% endblock", text_of(name), flags=re.S)
+    lost = [
+        f"{variable} of {block} in {other}"
+        for block, text in blocks
+        for variable in re.findall(r" as (\w+) %}", text)
+        for other, content in blocks
+        if other != block
+        and re.search(rf"{{[{{%][^}}]*\b{variable}\b", content)
+        and f" as {variable} %}}" not in content
+    ]
+    assert lost == []
+
+
 def test_nothing_is_left_open() -> None:
     endings = (".py", ".html", ".js", ".css", ".md", ".toml", ".yaml", "Makefile", "Dockerfile", ".ci/run")
     own = [name for name in project_files() if name.endswith(endings) and "/vendor/" not in name]

@@ -190,3 +190,16 @@ def test_people_set_their_own_time_zone_and_nothing_else(agent, client_of):
 
 def test_somebody_without_a_role_is_told_so(outsider, client_of):
     assert b"Ask an admin for a role" in client_of(outsider).get("/accounts/profile/").content
+
+
+def test_cancel_leads_back(admin, agent, client_of):
+    back = {
+        "/staff/new/": "/staff/",
+        f"/staff/{agent.pk}/details/": f"/staff/{agent.pk}/",
+        f"/staff/{agent.pk}/link/": f"/staff/{agent.pk}/",
+        f"/staff/{agent.pk}/tenants/": f"/staff/{agent.pk}/",
+        "/staff/roles/new/": "/staff/roles/",
+    }
+    for address, wanted in back.items():
+        page = client_of(admin).get(address).content.decode()
+        assert re.findall(r'<a class="btn" href="([^"]*)">Cancel</a>', page) == [wanted], address
