@@ -1,12 +1,31 @@
-"""Single sign-on: a provider for the tests of one worker, and a portal that is set up for it."""
+"""Ana, a user with an authenticator app, and an OpenID provider with a portal that is set up for it."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.test import Client
 
+from portal.staff.mfa import unlock_secrets
+from portal.staff.models import User
+from tests.conftest import PASSPHRASE
 from tests.openid.provider import Provider, Visitor
+
+
+@pytest.fixture
+def ana(person: Callable[..., User]) -> User:
+    """Ana, with a passphrase."""
+    return person("ana", "Support agent", PASSPHRASE)
+
+
+@pytest.fixture
+def secret(ana: User) -> str:
+    """The secret of Ana's authenticator app."""
+    made: str = generate_totp_secret()
+    with unlock_secrets(ana):
+        TOTP.activate(ana, made)
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -20,12 +20,6 @@ def browser(client_of):
     return client_of(None)
 
 
-@pytest.fixture
-def ana(person):
-    """Ana, with a passphrase."""
-    return person("ana", "Support agent", PASSPHRASE)
-
-
 def sign_in(browser, name="ana", passphrase=PASSPHRASE, **more):
     """Sends the sign-in form."""
     return browser.post(LOGIN, {"login": name, "password": passphrase}, **more)

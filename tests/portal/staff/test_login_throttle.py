@@ -22,12 +22,6 @@ LOGIN = "/accounts/login/"
 WRONG = "wrong"
 
 
-@pytest.fixture
-def ana(person):
-    """Ana, with a passphrase."""
-    return person("ana", "Support agent", PASSPHRASE)
-
-
 def tried(name="ana", passphrase=WRONG, **extra):
     """One try in a browser of its own; whether it got in."""
     return Client().post(LOGIN, {"login": name, "password": passphrase}, **extra).status_code == 302

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
-from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.contrib.auth.models import Group
 from django.contrib.sessions.models import Session
 from django.core.exceptions import ImproperlyConfigured
@@ -30,21 +30,6 @@ from tests.conftest import PASSPHRASE
 CODE = "/accounts/second-factor/code/"
 APP = "/accounts/second-factor/app/"
 INDEX = "/accounts/second-factor/"
-
-
-@pytest.fixture
-def ana(person):
-    """Ana, with a passphrase."""
-    return person("ana", "Support agent", PASSPHRASE)
-
-
-@pytest.fixture
-def secret(ana):
-    """Ana's authenticator app."""
-    made = generate_totp_secret()
-    with unlock_secrets(ana):
-        TOTP.activate(ana, made)
-    return made
 
 
 def code_of(secret, steps=0):

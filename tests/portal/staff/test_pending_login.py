@@ -2,11 +2,9 @@
 
 import pytest
 from allauth.mfa.models import Authenticator
-from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 
 from portal.audit.models import Event
 from portal.audit.recording import get_system_origin
-from portal.staff.mfa import unlock_secrets
 from portal.staff.mfa_forms import CodeForm
 from portal.staff.mfa_resets import remove_second_factor
 from portal.staff.models import User
@@ -26,21 +24,6 @@ ENDED = {
         step(by=None, origin=ORIGIN, person=ana) for step in (disable_user, enable_user)
     ],
 }
-
-
-@pytest.fixture
-def ana(person):
-    """Ana, with a passphrase."""
-    return person("ana", "Support agent", PASSPHRASE)
-
-
-@pytest.fixture
-def secret(ana):
-    """Her authenticator app."""
-    made = generate_totp_secret()
-    with unlock_secrets(ana):
-        TOTP.activate(ana, made)
-    return made
 
 
 @pytest.mark.parametrize("ended", ENDED)

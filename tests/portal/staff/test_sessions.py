@@ -17,12 +17,6 @@ from tests.conftest import PASSPHRASE
 PAGE = "/accounts/profile/"
 
 
-@pytest.fixture
-def ana(person):
-    """Ana, with a passphrase."""
-    return person("ana", "Support agent", PASSPHRASE)
-
-
 def signed_in(**extra):
     """Ana's browser, through the form."""
     browser = Client(**extra)
