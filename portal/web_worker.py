@@ -220,7 +220,8 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]
             self._close(conn)
 
     def _close(self, conn: TConn) -> None:
-        if self.lingering.pop(conn, None):
+        lingered = self.lingering.pop(conn, None)
+        if lingered:
             self.poller.unregister(conn.sock)
         self.nr_conns -= 1
         conn.close()

@@ -54,7 +54,8 @@ class WritabilityCheck:
         if recent and not self._trouble and LastFailure.at < self._answered:
             return ""
         # Anyone who finds the last answer recent does not wait: a flood would take all threads.
-        if not self._asking.acquire(blocking=not (recent and self._trouble)):
+        is_my_turn = self._asking.acquire(blocking=not (recent and self._trouble))
+        if not is_my_turn:
             return self._trouble
         try:
             if self._answered < came:

@@ -162,7 +162,8 @@ class WriteView(GatewayView):
 
     def get_lost_secrets(self, form: PayloadForm) -> list[str]:
         """Return the typed secrets that are not stored, because the form came without a draft token."""
-        if save_posted(self.request, self.posted_data):
+        saved = save_posted(self.request, self.posted_data)
+        if saved:
             return []
         return [name for name in secret_names(form) if self.request.POST.get(name)]
 

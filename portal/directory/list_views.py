@@ -213,7 +213,8 @@ class EntityListView(ConnectionMixin, PortalView):
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponseRedirect:
         """Read the list from the gateway and redirect to it with the result as a message."""
         place: dict[str, Any] = {"connection": self.connection, "kind": self.kind, "parent": self.parent}
-        if self.refresh_by_worker() and enqueue_reading(**place):
+        enqueued = enqueue_reading(**place) if self.needs_worker() else False
+        if enqueued:
             messages.info(request, "This list is being read again in the background.")
             return redirect(request.get_full_path())
         state = self.refresh()
@@ -263,7 +264,7 @@ class EntityListView(ConnectionMixin, PortalView):
         """Read the list, however old it is."""
         return refresh_list(connection=self.connection, kind=self.kind, parent=self.parent)
 
-    def refresh_by_worker(self) -> bool:
+    def needs_worker(self) -> bool:
         """Return whether the list is too long for a page to read."""
         lists = ListSync.objects.filter(connection=self.connection, kind=self.kind)
         lists = lists.filter(parent_guid=self.parent) if self.parent else lists
@@ -359,10 +360,10 @@ class MerchantChildrenListView(EntityListView):
             return refresh_list(connection=self.connection, kind=self.kind, parent=self.parent)
         return self._read(refresh=True)
 
-    def refresh_by_worker(self) -> bool:
+    def needs_worker(self) -> bool:
         """Return whether there are many lists, or a long one, which a worker reads."""
         known = visible_merchants(user=self.request.user, connection=self.connection)
-        return super().refresh_by_worker() or (not self.parent and known.count() > READ_AT_ONCE)
+        return super().needs_worker() or (not self.parent and known.count() > READ_AT_ONCE)
 
     def _read(self, *, refresh: bool) -> ListState:
         place: dict[str, Any] = {"user": self.request.user, "connection": self.connection}

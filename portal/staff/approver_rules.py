@@ -74,9 +74,8 @@ def _find_holders(person: int, since: datetime) -> set[int]:
     found: set[int] = set()
     waiting = [person]
     while waiting:
-        new = {
-            event.actor_id for event in _find_holding_events(waiting.pop(), since) if event.actor_id
-        } - found
+        events = _find_holding_events(waiting.pop(), since)
+        new = {event.actor_id for event in events if event.actor_id} - found
         found |= new
         waiting.extend(new)
     return found

@@ -117,7 +117,8 @@ def withdraw_password_link(*, by: User | None, origin: Origin, person: User) -> 
     with transaction.atomic():
         lock_staff()
         person = authorise_change(by, person)
-        if not PasswordLink.objects.filter(person=person).delete()[0]:
+        deleted, _ = PasswordLink.objects.filter(person=person).delete()
+        if not deleted:
             raise StaffRefused("There is no open link. It has already been used or withdrawn.")
         record_event(action="staff.password_link_withdrawn", origin=origin, object=person_ref(person))
 
@@ -137,7 +138,8 @@ def use_link(*, origin: Origin, link: PasswordLink, password: str) -> None:
     with transaction.atomic():
         lock_staff()
         current = find_link(link.digest)
-        if current is None or not PasswordLink.objects.filter(digest=link.digest).delete()[0]:
+        deleted, _ = PasswordLink.objects.filter(digest=link.digest).delete()
+        if current is None or not deleted:
             raise StaffRefused("This link no longer works. Ask an admin for a new one.")
         set_password(origin=origin, person=current.person, password=password)
 
@@ -260,7 +262,10 @@ def deliver_link(request: HttpRequest, person: User, *, by_mail: bool) -> HttpRe
     """
     path = make_password_link(by=get_user(request), origin=origin_of(request), person=person)
     link = request.build_absolute_uri(path)
-    if by_mail and mail_link(by=get_user(request), origin=origin_of(request), person=person, link=link):
+    sent = False
+    if by_mail:
+        sent = mail_link(by=get_user(request), origin=origin_of(request), person=person, link=link)
+    if sent:
         messages.success(request, f"A one-time link was emailed to {person.email}.")
         return redirect("reach" if _is_nowhere(request, person) else "staff:page", pk=person.pk)
     context = {"mail_failed": by_mail, "choose_places": _is_nowhere(request, person), **get_link_terms()}

@@ -156,7 +156,8 @@ def unlock_user(*, by: User | None, origin: Origin, person: User) -> None:
     """Let `person` try to sign in again at once. Raises StaffRefused, AuditUnavailable."""
     with transaction.atomic():
         person = authorise_change(by, person)
-        if forget_failures(person):
+        had_failures = forget_failures(person)
+        if had_failures:
             record_event(action="staff.unlocked", origin=origin, object=person_ref(person))
 
 
