@@ -16,23 +16,23 @@ class AuditConfig(AppConfig):
 
     def ready(self) -> None:
         """Check the receivers and register checks, cards, tasks, permissions and navigation."""
-        from portal.audit import background_exports
+        from portal.audit import exports
         from portal.audit.anchors import write_due_anchor
         from portal.audit.dashboard import register_cards
         from portal.audit.denials import record_denial_sums
         from portal.audit.forwarding.delivery import get_forwarders
         from portal.audit.health import register_checks
-        from portal.audit.retention import background as archiving
+        from portal.audit.retention import archives
         from portal.audit.verification import jobs
 
         get_forwarders()
         register_checks()
         register_cards()
         jobs.register_tasks()
-        background_exports.register_tasks()
-        archiving.register_tasks()
+        exports.register_tasks()
+        archives.register_tasks()
         register_periodic("audit.verify", jobs.start_daily_verification, every=timedelta(days=1))
-        register_periodic("audit.archive", archiving.start_daily_archiving, every=timedelta(days=1))
+        register_periodic("audit.archive", archives.start_daily_archiving, every=timedelta(days=1))
         register_housekeeping(record_denial_sums, every=timedelta(minutes=1))
         register_housekeeping(write_due_anchor, every=timedelta(seconds=30))
         NAVIGATION.register(

@@ -6,21 +6,31 @@ A day is one of UTC, the same for everybody. It can be signed off once it is ove
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
+from django import forms
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.utils import timezone
 
-from portal.audit.filters import EventFilter
+from portal.audit.filters import EventFilter, format_bound
 from portal.audit.models import ChainHead, Event
 from portal.audit.pagination import describe_count
-from portal.audit.recording import ObjectRef, Origin, record_event
+from portal.audit.recording import ObjectRef, Origin, origin_of, record_event
 from portal.audit.review_rules import LOOKS, ReviewRule
 from portal.audit.search import select_events
 from portal.audit.timeline import get_totals_by_day
+from portal.core.field_types import TextField
+from portal.core.view_access import sends_form
+from portal.core.views import PortalView
 
 SIGNED_OFF = "audit.reviewed"
 SHOWN = 10  # newest events of each look
+DAYS_LISTED = 30
+EARLIEST = date(2000, 1, 1)
 
 
 class ReviewRefused(Exception):  # noqa: N818 - reads as what happened
@@ -85,7 +95,8 @@ def list_days(*, until: date, count: int) -> list[Day]:
     """Return up to `count` days until `until`, newest first, none from before the trail began."""
     begin = min(get_first_day() or until, until)
     days = [until - timedelta(days=ago) for ago in range(count) if until - timedelta(days=ago) >= begin]
-    signed = _get_sign_offs(days)
+    named = Event.objects.filter(connection="", object_guid__in=[str(day) for day in days])
+    signed = {event.object_guid: event for event in named.filter(object_kind="day", action=SIGNED_OFF)}
     begin, end = Day(days[-1], None).since, Day(days[0], None).until
     totals = get_totals_by_day(since=begin, until=end)
     return [Day(day, signed.get(str(day)), totals.get(day, 0)) for day in days]
@@ -93,7 +104,15 @@ def list_days(*, until: date, count: int) -> list[Day]:
 
 def get_sections(day: Day) -> list[Section]:
     """Return the findings of every review rule for a day, in the order of the registry."""
-    return [_get_section(day, look) for look in LOOKS.values()]
+    sections = []
+    for look in LOOKS.values():
+        query = {"look": look.name, "from": format_bound(day.since), "to": format_bound(day.until)}
+        selection = select_events(EventFilter(query, day.since, day.until))
+        numbers = selection.numbers(SHOWN)
+        events = list(Event.objects.filter(sequence__in=numbers.found))
+        count = describe_count(selection, at_least=len(events))
+        sections.append(Section(look, count, events, query, left_off=numbers.reached is not None))
+    return sections
 
 
 def sign_off_day(*, by: Any, origin: Origin, day: date, note: str) -> Event:
@@ -121,20 +140,90 @@ def sign_off_day(*, by: Any, origin: Origin, day: date, note: str) -> Event:
         return record_event(action=SIGNED_OFF, origin=origin, object=about, reason=note, message=seen)
 
 
-def _get_section(day: Day, look: ReviewRule) -> Section:
-    query = {"look": look.name, "from": _stamp(day.since), "to": _stamp(day.until)}
-    selection = select_events(EventFilter(query, day.since, day.until))
-    numbers = selection.numbers(SHOWN)
-    events = list(Event.objects.filter(sequence__in=numbers.found))
-    count = describe_count(selection, at_least=len(events))
-    return Section(look, count, events, query, left_off=numbers.reached is not None)
+class SignOffForm(forms.Form):
+    """What was looked at and found."""
+
+    note = TextField(
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        label="Findings",
+        help_text="For example, “nothing unusual”. Recorded in the audit trail.",
+    )
 
 
-def _get_sign_offs(days: list[date]) -> dict[str, Event]:
-    """Return the sign-offs by day."""
-    named = Event.objects.filter(connection="", object_guid__in=[str(day) for day in days])
-    return {event.object_guid: event for event in named.filter(object_kind="day", action=SIGNED_OFF)}
+class ReviewListView(PortalView):
+    """/audit/review/ — the days, newest first, with those that still need a sign-off marked."""
+
+    access = "audit.view"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Show DAYS_LISTED days, until `until` in the address if it is set."""
+        today = timezone.now().astimezone(UTC).date()
+        until = min(_parse_day(request.GET.get("until", "")) or today, today)
+        days = list_days(until=until, count=DAYS_LISTED)
+        context = {
+            "tab": "review",
+            "rows": [(day, day.events) for day in days],
+            "due": sum(day.due for day in days),
+            "over": sum(day.over for day in days),
+            "earlier": until - timedelta(days=DAYS_LISTED) if len(days) == DAYS_LISTED else None,
+            "later": until < today,
+        }
+        return render(request, "audit/review.html", context)
 
 
-def _stamp(when: datetime) -> str:
-    return f"{when:%Y-%m-%dT%H:%MZ}"
+class ReviewDayView(PortalView):
+    """/audit/review/<day>/ — one day of UTC, and its sign-off."""
+
+    access = {"GET": "audit.view", "POST": "audit.review"}
+    step_up = staticmethod(sends_form)
+
+    def get(self, request: HttpRequest, day: str) -> HttpResponse:
+        """Show the findings of the day."""
+        return self._page(request, _day_or_404(day), SignOffForm(), 200)
+
+    def post(self, request: HttpRequest, day: str) -> HttpResponse:
+        """Sign the day off; 422 without a note, 409 if that is not possible."""
+        wanted, form = _day_or_404(day), SignOffForm(request.POST)
+        if not form.is_valid():
+            return self._page(request, wanted, form, 422)
+        try:
+            note = form.cleaned_data["note"]
+            sign_off_day(by=request.user, origin=origin_of(request), day=wanted, note=note)
+        except ReviewRefused as refusal:
+            messages.error(request, str(refusal))
+            return self._page(request, wanted, form, 409)
+        messages.success(request, f"{wanted} signed off.")
+        return redirect("audit:review")
+
+    def _page(self, request: HttpRequest, wanted: date, form: SignOffForm, status: int) -> HttpResponse:
+        day = get_day(wanted)
+        found, before = get_sections(day), wanted - timedelta(days=1)
+        sections = [section for section in found if section.events or section.left_off]
+        context = {
+            "tab": "review",
+            "day": day,
+            "form": form,
+            "sections": [(section, urlencode(section.query)) for section in sections],
+            "calm": [section.look for section in found if section not in sections],
+            "before": before if before >= (get_first_day() or wanted) else None,
+            "after": wanted + timedelta(days=1) if day.over else None,
+        }
+        return render(request, "audit/review_day.html", context, status=status)
+
+
+def _parse_day(text: str) -> date | None:
+    """Parse a day of this millennium; None for any other text."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if day > EARLIEST and str(day) == text else None
+
+
+def _day_or_404(text: str) -> date:
+    """Parse a day. Raises Http404 if it is invalid, before the beginning of the trail or in the future."""
+    day, today = _parse_day(text), timezone.now().astimezone(UTC).date()
+    if day is None or not (get_first_day() or today) <= day <= today:
+        raise Http404
+    return day

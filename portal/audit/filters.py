@@ -1,15 +1,17 @@
-"""What the address of the explorer asks for: parsed once, also as words. See portal.audit.search."""
+"""The filters of the explorer: parsed from its address, and described in words. See portal.audit.search."""
 
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Any
+from urllib.parse import urlencode
 
-from django.http import QueryDict
+from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 
 from portal.audit.models import Event
 from portal.audit.review_rules import LOOKS
-from portal.core.datetimes import find_time_zone
+from portal.core.datetimes import find_time_zone, get_time_zone
 from portal.core.text import search_text
 
 TIMES = ("when", "from", "to")
@@ -49,12 +51,29 @@ class EventFilter:
     @property
     def said(self) -> str:
         """Return the filter as it was entered: "When: Last 7 days; Outcome: refused"."""
-        return "; ".join(f"{NAMES[name]}: {_called(name, value)}" for name, value in self.values.items())
+        parts = []
+        for name, value in self.values.items():
+            shown = value
+            if name == "when":
+                shown = PRESETS.get(value, value)
+            elif name == "look" and value in LOOKS:
+                shown = LOOKS[value].title
+            elif name == "person":
+                shown = describe_account(value)
+            parts.append(f"{NAMES[name]}: {shown}")
+        return "; ".join(parts)
+
+    @property
+    def query(self) -> str:
+        """Return the filters as a query string, for links to other views of the same events."""
+        return urlencode(self.values)
 
 
 def parse_filters(query: QueryDict, zone: tzinfo) -> EventFilter:
-    """The filters in `query`; days are those of the zone it names, else of `zone`. Times and zones that
-    cannot be read are `problems`."""
+    """Return the filters in `query`; days are those of the zone it names, else of `zone`.
+
+    Times and zones that cannot be read are `problems`.
+    """
     asked = {name: query.get(name, "").replace("\0", "").strip()[:200] for name in NAMES}
     asked |= {name: search_text(asked[name]) for name in _TYPED}
     values = {name: value for name, value in asked.items() if value}
@@ -64,43 +83,53 @@ def parse_filters(query: QueryDict, zone: tzinfo) -> EventFilter:
     if found is None:
         return EventFilter(values, problems={"zone": f"“{values['zone']}” is not a time zone."})
     zone = found
-    if "when" not in values:
-        return _between(values, zone)
-    if values["when"] not in PRESETS:
-        return EventFilter(values, problems={"when": f"“{values['when']}” is not a known period."})
-    for name in ("from", "to"):
-        values.pop(name, None)
-    return EventFilter(values, *_preset(values["when"], zone))
-
-
-def _preset(name: str, zone: tzinfo) -> tuple[datetime, datetime | None]:
-    today = timezone.now().astimezone(zone).date()
-    if name == "yesterday":
-        return _midnight(today - timedelta(days=1), zone), _midnight(today, zone)
-    days = 0 if name == "today" else int(name) - 1
-    return _midnight(today - timedelta(days=days), zone), None
-
-
-def _between(values: dict[str, str], zone: tzinfo) -> EventFilter:
-    """Return the filter between two bounds; a day as the end includes all its hours."""
-    since, until = (_bound(values.get(name, ""), zone, days) for name, days in (("from", 0), ("to", 1)))
+    if "when" in values:
+        if values["when"] not in PRESETS:
+            return EventFilter(values, problems={"when": f"“{values['when']}” is not a known period."})
+        for name in ("from", "to"):
+            values.pop(name, None)
+        today = timezone.now().astimezone(zone).date()
+        if values["when"] == "yesterday":
+            return EventFilter(values, _midnight(today - timedelta(days=1), zone), _midnight(today, zone))
+        days = 0 if values["when"] == "today" else int(values["when"]) - 1
+        return EventFilter(values, _midnight(today - timedelta(days=days), zone))
+    # A day as the end includes all its hours.
+    since = _parse_bound(values.get("from", ""), zone, 0)
+    until = _parse_bound(values.get("to", ""), zone, 1)
     problems = {
         name: _SKIPPED if _is_skipped(values[name], zone) else f"“{values[name]}” is not a date. {_EXAMPLE}"
-        for name, found in (("from", since), ("to", until))
-        if name in values and found is None
+        for name, bound in (("from", since), ("to", until))
+        if name in values and bound is None
     }
     if since and until and since >= until:
         problems["to"] = "“To” must be later than “From”."
     return EventFilter(values, since, until, problems)
 
 
-def _bound(text: str, zone: tzinfo, days: int) -> datetime | None:
+def get_user_zone(user: Any) -> tzinfo:
+    """Return the time zone in which a user reads and enters times."""
+    return get_time_zone(getattr(user, "timezone", ""))
+
+
+def read_filters(request: HttpRequest) -> EventFilter:
+    """Return the filters in the address of a request; days are those of the user's time zone."""
+    return parse_filters(request.GET, get_user_zone(request.user))
+
+
+def _parse_bound(text: str, zone: tzinfo, days: int) -> datetime | None:
     """Return the time that is meant; None for an invalid date and for a time that the clocks skip.
 
-    A time that comes twice, when clocks are put back, counts from its first to its second coming.
+    A day may be given as 2026-11-24, 24 Nov 2026 or 24 November 2026; `days` are added to it. A time that
+    comes twice, when clocks are put back, counts from its first to its second coming.
     """
+    day = None
     try:
-        if (day := _day(text)) is not None:
+        for form in ("%d %b %Y", "%d %B %Y"):
+            with suppress(ValueError):
+                day = datetime.strptime(text, form).date()  # noqa: DTZ007 - a day of whatever zone
+        if day is None and len(text) <= 10:
+            day = date.fromisoformat(text)
+        if day is not None:
             return _midnight(day + timedelta(days=days), zone)
         found = datetime.fromisoformat(text)
         if found.tzinfo is None:
@@ -110,14 +139,6 @@ def _bound(text: str, zone: tzinfo, days: int) -> datetime | None:
         return found.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-
-
-def _day(text: str) -> date | None:
-    """Parse a day such as 2026-11-24, 24 Nov 2026 or 24 November 2026; None for a time. Raises ValueError."""
-    for form in ("%d %b %Y", "%d %B %Y"):
-        with suppress(ValueError):
-            return datetime.strptime(text, form).date()  # noqa: DTZ007 - a day of whatever zone
-    return date.fromisoformat(text) if len(text) <= 10 else None
 
 
 def _is_skipped(text: str, zone: tzinfo) -> bool:
@@ -136,14 +157,6 @@ def _midnight(day: date, zone: tzinfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
-def _called(name: str, value: str) -> str:
-    if name == "look" and value in LOOKS:
-        return LOOKS[value].title
-    if name == "person":
-        return describe_account(value)
-    return PRESETS.get(value, value) if name == "when" else value
-
-
 def describe_account(number: str) -> str:
     """Return the number of an account with the latest name that it acted under."""
     events = Event.objects.filter(actor_id=number) if is_number(number) else Event.objects.none()
@@ -154,6 +167,11 @@ def describe_account(number: str) -> str:
 def is_number(text: str) -> bool:
     """Return whether the databases can compare the text with the number of an account."""
     return text.isascii() and text.isdigit() and len(text) < 19
+
+
+def format_bound(when: datetime) -> str:
+    """Return a time as the filters `from` and `to` take it."""
+    return f"{when.astimezone(UTC):%Y-%m-%dT%H:%MZ}"
 
 
 def _stamp(when: datetime | None) -> str:

@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from portal.audit.anchors import find_anchor_problem
-from portal.audit.forwarding.backlog import get_backlogs
+from portal.audit.forwarding.delivery import get_backlogs
 from portal.audit.models import ChainHead, Event
 from portal.audit.recording import AuditUnavailable, LastFailure, check_recording
 from portal.audit.triggers import EVENT, find_missing_triggers

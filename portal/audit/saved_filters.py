@@ -1,21 +1,25 @@
-"""Saved filters of the explorer: a person's own, and those that a manager shares with everybody of a role."""
+"""Saved filters of the explorer: a person's own, those shared with everyone of a role, and their page."""
 
 from dataclasses import replace
 from datetime import UTC
 from typing import Any
 
+from django import forms
+from django.contrib import messages
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
-from django.http import QueryDict
-from django.utils.http import urlencode
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
 
-from portal.audit.filters import TIMES, EventFilter, parse_filters
+from portal.audit.filters import TIMES, EventFilter, get_user_zone, parse_filters, read_filters
+from portal.audit.history import get_history
 from portal.audit.models import SavedFilter
-from portal.audit.recording import ObjectRef, Origin, record_event
+from portal.audit.recording import ObjectRef, Origin, origin_of, record_event
 from portal.audit.search import select_events
-from portal.core.datetimes import get_time_zone
+from portal.core.field_types import TextField
+from portal.core.views import PortalView
 
 MOST = 50  # of one person, and shared with one role
 
@@ -38,15 +42,14 @@ def get_roles_to_share_with() -> list[str]:
 
 def describe_filter(saved: SavedFilter) -> str:
     """Return the filter in words."""
-    return _wanted(saved.query).said
+    return parse_filters(QueryDict(saved.query[:4000]), UTC).said
 
 
 def with_time_zone(wanted: EventFilter, by: Any) -> EventFilter:
     """Return the filter with its time zone, so that users in other zones find the same events."""
     if not wanted.values.keys() & set(TIMES) or "zone" in wanted.values:
         return wanted
-    zone = str(get_time_zone(getattr(by, "timezone", "")))
-    return replace(wanted, values={**wanted.values, "zone": zone})
+    return replace(wanted, values={**wanted.values, "zone": str(get_user_zone(by))})
 
 
 def save_filter(*, by: Any, origin: Origin, name: str, query: str, role: str = "") -> SavedFilter:
@@ -54,16 +57,15 @@ def save_filter(*, by: Any, origin: Origin, name: str, query: str, role: str = "
 
     Raises FilterRefused, PermissionDenied for sharing without the right, AuditUnavailable.
     """
-    wanted = with_time_zone(_wanted(query), by)
-    asked = wanted.values
-    if not asked:
+    wanted = with_time_zone(parse_filters(QueryDict(query[:4000]), UTC), by)
+    if not wanted.values:
         raise FilterRefused("There is no filter to save. Choose a filter first, then give it a name.")
     if problems := select_events(wanted).problems:
         raise FilterRefused(f"This filter has errors: {' '.join(problems.values())}")
     if SavedFilter.objects.filter(owner=by).count() >= MOST:
         raise FilterRefused(f"You already have {MOST} saved filters. Delete one first.")
     with transaction.atomic():
-        saved = _save_unique(SavedFilter(owner=by, name=name, query=urlencode(asked)))
+        saved = _save_unique(SavedFilter(owner=by, name=name, query=wanted.query))
         if role:
             share_filter(by=by, origin=origin, saved=saved, role=role)
     return saved
@@ -141,5 +143,122 @@ def _record(action: str, origin: Origin, saved: SavedFilter, role: str, *, was: 
     )
 
 
-def _wanted(query: str) -> EventFilter:
-    return parse_filters(QueryDict(query[:4000]), UTC)
+class SaveForm(forms.Form):
+    """A name, and for those who may share, with which role."""
+
+    name = TextField(max_length=80, label="Name", help_text="For example, “Refused in production”.")
+    role = forms.ChoiceField(required=False, label="Share with")
+
+    def __init__(self, *args: Any, may_share: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if may_share:
+            self.fields["role"].choices = _role_choices()  # type: ignore[attr-defined]
+        else:
+            del self.fields["role"]
+
+
+class SavedFiltersView(PortalView):
+    """/audit/filters/ — my filters and those shared with my role; with a filter in the address, saves it."""
+
+    access = "audit.view"
+
+    @staticmethod
+    def step_up(request: HttpRequest, **_: Any) -> bool:
+        """Return whether the filter is saved for a whole role, which requires step-up."""
+        return request.method == "POST" and bool(request.POST.get("role"))
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Show the list, and the form if there is a filter to save."""
+        return self._page(request, SaveForm(may_share=_may_share(request)), 200)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Save the filter in the address; 422 without a name, for a name in use, or without a filter."""
+        form = SaveForm(request.POST, may_share=_may_share(request))
+        if not form.is_valid():
+            return self._page(request, form, 422)
+        query = read_filters(request).query
+        try:
+            save_filter(by=request.user, origin=origin_of(request), query=query, **form.cleaned_data)
+        except FilterRefused as refusal:
+            form.add_error("name", str(refusal))
+            return self._page(request, form, 422)
+        messages.success(request, f"“{form.cleaned_data['name']}” saved.")
+        return redirect("audit:filters")
+
+    def _page(self, request: HttpRequest, form: SaveForm, status: int) -> HttpResponse:
+        wanted = read_filters(request)
+        context = {
+            "tab": "filters",
+            "rows": [_row(request, saved) for saved in get_filters(request.user)],
+            "form": form if wanted.values else None,
+            "filter_words": with_time_zone(wanted, request.user).said,
+            "roles": _role_choices() if _may_share(request) else [],
+        }
+        return render(request, "audit/filters.html", context, status=status)
+
+
+class SavedFilterView(PortalView):
+    """/audit/filters/<id>/: what happened to it; rename, share or delete. Whose it is decides the service."""
+
+    access = "audit.view"
+
+    @staticmethod
+    def step_up(request: HttpRequest, **_: Any) -> bool:
+        """Return whether the filter is shared or withdrawn, which requires step-up."""
+        return request.method == "POST" and request.POST.get("do") == "share"
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Show the filter and its history; 404 if the user may not open it."""
+        saved = get_object_or_404(get_filters(request.user), pk=pk)
+        context = {
+            "row": _row(request, saved),
+            "roles": _role_choices() if _may_share(request) else [],
+            "history": get_history(connection="", guid=str(pk), kind="filter", query=request.GET),
+        }
+        return render(request, "audit/filter.html", context)
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Rename, share or delete the filter, as `do` says; 404 if the user may not open it."""
+        saved = get_object_or_404(get_filters(request.user), pk=pk)
+        acting: dict[str, Any] = {"by": request.user, "origin": origin_of(request), "saved": saved}
+        do, name = request.POST.get("do", ""), saved.name
+        new = request.POST.get("name", "").replace("\0", "").strip()[:80]
+        try:
+            if do == "delete":
+                delete_filter(**acting)
+                said = f"“{name}” deleted."
+            elif do == "share":
+                share_filter(**acting, role=request.POST.get("role", ""))
+                shared = f"everyone with the role {saved.role}" if saved.role else "no one now"
+                said = f"“{name}” is shared with {shared}."
+            elif do == "rename" and new:
+                rename_filter(**acting, name=new)
+                said = f"“{name}” was renamed to “{new}”."
+            else:
+                raise FilterRefused("Give the filter a name.")
+            messages.success(request, said)
+        except FilterRefused as refusal:
+            messages.error(request, str(refusal))
+        return redirect("audit:filters")
+
+
+def _row(request: HttpRequest, saved: SavedFilter) -> dict[str, Any]:
+    """Return a filter for the page: described, with its owner and whether the user may change it."""
+    mine = saved.owner_id == request.user.pk
+    return {
+        "saved": saved,
+        "words": describe_filter(saved),
+        "mine": mine,
+        "may_change": _may_share(request) if saved.role else mine,
+    }
+
+
+def _may_share(request: HttpRequest) -> bool:
+    return request.user.has_perm("audit.share_filter")
+
+
+def _role_choices() -> list[tuple[str, str]]:
+    return [
+        ("", "No one (personal)"),
+        *((role, f"Everyone with the role {role}") for role in get_roles_to_share_with()),
+    ]

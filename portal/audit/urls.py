@@ -2,13 +2,11 @@
 
 from django.urls import path
 
-from portal.audit.archive_views import ArchiveListView
-from portal.audit.export_views import ExportFileView, ExportView
-from portal.audit.forwarding_views import StreamView
-from portal.audit.review_views import ReviewDayView, ReviewListView
-from portal.audit.saved_filter_views import SavedFiltersView, SavedFilterView
+from portal.audit.daily_review import ReviewDayView, ReviewListView
+from portal.audit.exports import ExportFileView, ExportView
+from portal.audit.saved_filters import SavedFiltersView, SavedFilterView
 from portal.audit.verification.views import AnchorView, VerifyView
-from portal.audit.views import EventListView, EventView, TimelineView
+from portal.audit.views import ArchiveListView, EventListView, EventView, StreamView, TimelineView
 
 app_name = "audit"
 urlpatterns = [

@@ -1,32 +1,58 @@
-"""The audit trail's pages: the explorer as list and as timeline, and one event in full."""
+"""The pages of the audit trail: the explorer, one event in full, archives and receivers."""
 
 import json
-from datetime import tzinfo
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import NoReverseMatch, reverse
 
-from portal.audit.charts import build_chart
-from portal.audit.diffs import get_field_changes
+from portal.audit.diffs import DOCUMENT, get_field_changes, get_routing_changes
 from portal.audit.event_types import KINDS, action_title
-from portal.audit.filters import PRESETS, EventFilter, describe_account, parse_filters
-from portal.audit.links import get_event_links
-from portal.audit.models import Event
+from portal.audit.filters import PRESETS, EventFilter, describe_account, get_user_zone, read_filters
+from portal.audit.forwarding.delivery import get_backlogs
+from portal.audit.models import ChainHead, Event
 from portal.audit.pagination import get_action_groups, get_event_page, get_known_choices
-from portal.audit.retention.purging import find_archive_of_purged
+from portal.audit.recording import origin_of
+from portal.audit.retention.archives import (
+    KIND,
+    get_archive_folder,
+    get_archives,
+    get_month_start,
+    start_archiving,
+)
+from portal.audit.retention.purging import find_archive_of_purged, get_guaranteed_since, get_purged_ranges
 from portal.audit.review_rules import LOOKS
-from portal.audit.routing_diffs import DOCUMENT, get_routing_changes
 from portal.audit.saved_filters import get_filters
-from portal.audit.timeline import build_timeline
+from portal.audit.timeline import build_chart, build_timeline
 from portal.core.context_processors import show_environment
-from portal.core.datetimes import get_time_zone
 from portal.core.errors import NotFound
+from portal.core.links import entity_url, parent_url
 from portal.core.views import PortalView
+from portal.tasks.presentation import build_rows
+from portal.tasks.recovery import is_worker_running
+from portal.tasks.services import TaskNotPossible, get_runs_of_kind, owner_of
 
 SAVED_SHOWN = 12
+ARCHIVES_SHOWN = 100
+# What the explorer can be narrowed to from an event: the link's name, its filter and the event's column.
+_NARROWED = (
+    ("address_events", "address", "address"),
+    ("request_events", "change", "request_id"),
+    ("group_events", "group", "group_id"),
+    ("connection_events", "connection", "connection"),
+)
+# Of objects that are no entities of a gateway: the kind, its page, and the right to open that.
+_OBJECT_PAGES = {
+    "person": ("staff:page", "staff.view"),
+    "role": ("staff:own_role", "role.update"),
+    "connection": ("connections:page", "connection.view"),
+    "day": ("audit:review_day", "audit.view"),
+}
 
 
 class EventListView(PortalView):
@@ -36,7 +62,7 @@ class EventListView(PortalView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show a page of events."""
-        wanted = parse_filters(request.GET, zone_of(request))
+        wanted = read_filters(request)
         page = get_event_page(wanted, request.GET)
         context = {
             "page": page,
@@ -44,7 +70,7 @@ class EventListView(PortalView):
             "problems": page.problems,
             "is_first": not {"before", "after"} & request.GET.keys(),
         }
-        return render(request, "audit/list.html", _explorer(request, "events", wanted) | context)
+        return render(request, "audit/list.html", _get_explorer_context(request, "events", wanted) | context)
 
 
 class TimelineView(PortalView):
@@ -54,15 +80,16 @@ class TimelineView(PortalView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show the chart and its table."""
-        zone = zone_of(request)
-        wanted = parse_filters(request.GET, zone)
+        zone, wanted = get_user_zone(request.user), read_filters(request)
         timeline = build_timeline(wanted, zone)
         context = {
             "timeline": timeline,
             "chart": build_chart(timeline, wanted, zone),
             "problems": timeline.problems,
         }
-        return render(request, "audit/timeline.html", _explorer(request, "timeline", wanted) | context)
+        return render(
+            request, "audit/timeline.html", _get_explorer_context(request, "timeline", wanted) | context
+        )
 
 
 class EventView(PortalView):
@@ -74,7 +101,13 @@ class EventView(PortalView):
         """Show an event with its changes and the other events of the same change."""
         event = Event.objects.filter(pk=sequence).first()
         if event is None:
-            raise _gone(sequence)
+            archive = find_archive_of_purged(sequence)
+            if archive is None:
+                raise NotFound(f"There is no event {sequence} in the audit trail.")
+            raise NotFound(
+                f"Row {sequence} was removed from the database after the retention period.",
+                advice=f"It is in the sealed archive {archive.file}. Ask the portal’s operator for it.",
+            )
         show_environment(request, event.connection)
         related = Event.objects.filter(change_id=event.change_id) if event.change_id else Event.objects.none()
         routing = get_routing_changes(event)
@@ -83,34 +116,112 @@ class EventView(PortalView):
             "action_title": action_title(event.action),
             "kind_words": KINDS.get(event.object_kind, event.object_kind),
             "links": get_event_links(event, request),
-            "accounts": _accounts(event),
+            "accounts": _get_account_names(event),
             "routing": routing,
             "changes": get_field_changes(event, without=DOCUMENT if routing else ""),
-            "request_text": _readable(event.request_data),
-            "answer_text": _readable(event.answer_data),
+            "request_text": _format_json(event.request_data),
+            "answer_text": _format_json(event.answer_data),
             "related": related.order_by("sequence")[:100],
         }
         return render(request, "audit/page.html", context)
 
 
-def zone_of(request: HttpRequest) -> tzinfo:
-    """Return the time zone of the user."""
-    return get_time_zone(getattr(request.user, "timezone", ""))
+class ArchiveListView(PortalView):
+    """/audit/archives/ — how long events are kept, the sealed files and what was purged, newest first."""
+
+    access = "audit.verify"
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Archive the events before this month, in the background."""
+        try:
+            start_archiving(owner=owner_of(request), origin=origin_of(request))
+        except TaskNotPossible as refusal:
+            messages.error(request, str(refusal))
+        return redirect("audit:archives")
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Show which rows are archived, purged and still to archive, and how the archiving runs."""
+        kept, purged = get_archives(), get_purged_ranges()
+        rows = [
+            {"archive": one, "there": one.path.is_file(), "purged": (one.first, one.last) in purged}
+            for one in kept[: -ARCHIVES_SHOWN - 1 : -1]
+        ]
+        runs = get_runs_of_kind(KIND, limit=5)
+        under_way = [run for run in runs if run.is_open]
+        context = {
+            "rows": rows,
+            "count": len(kept),
+            "archived_up_to": kept[-1].last if kept else 0,
+            "head": ChainHead.objects.filter(pk=1).first(),
+            "months": settings.AUDIT_RETENTION_MONTHS,
+            "since": get_guaranteed_since(),
+            "folder": get_archive_folder(),
+            "month": get_month_start(),
+            "under_way": build_rows(under_way),
+            "no_worker": bool(under_way) and not is_worker_running(),
+            "ended": build_rows(run for run in runs[:1] if not run.is_open),
+        }
+        return render(request, "audit/archives.html", context)
 
 
-def filter_query(wanted: EventFilter) -> str:
-    """Return the filters as a query string, for links to other views of the same events."""
-    return urlencode(wanted.values)
+class StreamView(PortalView):
+    """/audit/stream/ — where events are forwarded, and how far behind each receiver is."""
+
+    access = "audit.verify"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Show the receivers in the settings."""
+        context = {"backlogs": get_backlogs(), "head": ChainHead.objects.filter(pk=1).first()}
+        return render(request, "audit/forwarding.html", context)
 
 
-def _explorer(request: HttpRequest, tab: str, wanted: EventFilter) -> dict[str, Any]:
+def get_event_links(event: Event, request: HttpRequest) -> dict[str, str]:
+    """Return the addresses of everything that an event names, by name; "" for what has no page.
+
+    These are its actor, object, parent, connection and change, and the explorer narrowed to each. A page
+    that the user may not open is "" as well.
+    """
+    may = request.user.has_perm
+    links = {
+        "actor": _page_url("staff:page", event.actor_id) if may("staff.view") else "",
+        "object": entity_url(event.object_kind, event.connection, event.object_guid),
+        "parent": parent_url(event.object_kind, event.connection, event.parent_guid),
+        "connection": _page_url("connections:page", event.connection) if may("connection.view") else "",
+        "change": _page_url("changes:page", event.change_id) if may("change.view") else "",
+    }
+    if event.object_kind in _OBJECT_PAGES:
+        page, right = _OBJECT_PAGES[event.object_kind]
+        links["object"] = _page_url(page, event.object_guid) if may(right) else ""
+    for name, asked, column in _NARROWED:
+        links[name] = _explorer_url({asked: getattr(event, column)})
+    actor = {"person": event.actor_id} if event.actor_id else {"actor": event.actor_name}
+    links["actor_events"] = _explorer_url(actor)
+    # At a gateway a guid also finds what belongs to the object. The portal's own objects have numbers,
+    # which are unique only within their kind.
+    place = {"connection": event.connection} if event.connection else {"kind": event.object_kind}
+    links["object_events"] = _explorer_url({"guid": event.object_guid, **place}) if event.object_guid else ""
+    return links
+
+
+def _explorer_url(asked: dict[str, Any]) -> str:
+    return f"{reverse('audit:list')}?{urlencode(asked)}" if all(asked.values()) else ""
+
+
+def _page_url(name: str, key: Any) -> str:
+    try:
+        return reverse(name, args=[key]) if key else ""
+    except NoReverseMatch:
+        return ""
+
+
+def _get_explorer_context(request: HttpRequest, tab: str, wanted: EventFilter) -> dict[str, Any]:
     """Return the context of audit/explorer.html."""
     return {
         "tab": tab,
         "wanted": wanted.values,
         "account": describe_account(wanted.values.get("person", "")),
         "filtered": wanted.values,
-        "filter_query": filter_query(wanted),
+        "filter_query": wanted.query,
         "presets": PRESETS.items(),
         "groups": get_action_groups(),
         "looks": [(look.name, look.title) for look in LOOKS.values()],
@@ -119,32 +230,20 @@ def _explorer(request: HttpRequest, tab: str, wanted: EventFilter) -> dict[str, 
     }
 
 
-def _accounts(event: Event) -> dict[str, str]:
+def _get_account_names(event: Event) -> dict[str, str]:
     """Return the user names of actor and object, "" for users that are not in the database.
 
     Two users may have had the same name at different times; user names do not change.
     """
-    is_number = (
+    is_account = (
         event.object_kind == "person" and event.object_guid.isdecimal() and len(event.object_guid) < 19
     )
-    about = event.object_guid if is_number else ""
-    numbers = {"actor": str(event.actor_id or ""), "object": about}
+    numbers = {"actor": str(event.actor_id or ""), "object": event.object_guid if is_account else ""}
     known = get_user_model().objects.filter(pk__in=[number for number in numbers.values() if number])
     names = {str(pk): name for pk, name in known.values_list("pk", "username")}
     return {who: names.get(number, "") for who, number in numbers.items()}
 
 
-def _readable(data: Any) -> str:
+def _format_json(data: Any) -> str:
     """Return indented JSON; "" for none."""
     return "" if data is None else json.dumps(data, ensure_ascii=False, indent=2)
-
-
-def _gone(sequence: int) -> NotFound:
-    """Say where a missing event is."""
-    archive = find_archive_of_purged(sequence)
-    if archive is None:
-        return NotFound(f"There is no event {sequence} in the audit trail.")
-    return NotFound(
-        f"Row {sequence} was removed from the database after the retention period.",
-        advice=f"It is in the sealed archive {archive.file}. Ask the portal’s operator for it.",
-    )

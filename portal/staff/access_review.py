@@ -19,7 +19,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
-from portal.audit.csv_export import defuse_cell
+from portal.audit.csv_lines import defuse_cell
 from portal.audit.models import Event
 from portal.audit.recording import Origin, origin_of, record_event
 from portal.core.dashboard import CARDS, DashboardCard

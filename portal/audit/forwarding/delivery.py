@@ -14,9 +14,15 @@ from django.utils import timezone
 
 from portal.audit.anchors import Anchor, AnchorUnavailable, read_anchors
 from portal.audit.event_json import COLUMNS, SCHEMA, build_event, get_event_values
-from portal.audit.forwarding.addresses import parse_receiver
-from portal.audit.forwarding.mail import Mail
-from portal.audit.forwarding.receivers import DEADLINE, Line, Receiver, Undelivered, deliver_lines
+from portal.audit.forwarding.receivers import (
+    DEADLINE,
+    Line,
+    Mail,
+    Receiver,
+    Undelivered,
+    deliver_lines,
+    parse_receiver,
+)
 from portal.audit.models import ChainHead, Delivery, Event
 
 BATCH = 500
@@ -25,6 +31,8 @@ LEASE = timedelta(seconds=4 * DEADLINE)
 LONGEST_PAUSE = 300
 # A mail for each anchor would soon be ignored.
 MAIL_PAUSE = timedelta(hours=1)
+# Longer behind than this, or failing, and people are warned.
+PATIENCE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -42,10 +50,42 @@ class Forwarder:
         return self.after is get_events_after
 
 
+@dataclass(frozen=True)
+class ForwarderLag:
+    """One receiver: what it has and what it lacks. `oldest` is when the first thing it lacks happened."""
+
+    name: str
+    sequence: int
+    behind: int
+    oldest: datetime | None
+    delivered_at: datetime | None
+    last_error: str
+    retry_at: datetime | None
+
+    @property
+    def late(self) -> bool:
+        """Return whether the receiver refuses events or has not been sent any for a while."""
+        waiting = self.oldest is not None and timezone.now() - self.oldest > PATIENCE
+        paused = self.retry_at is not None and not self.last_error
+        return bool(self.last_error) or (waiting and not paused)
+
+    @property
+    def state(self) -> str:
+        """Return the state in a word or two."""
+        if self.last_error:
+            return "Failing"
+        return "Late" if self.late else "Behind" if self.behind else "Up to date"
+
+    @property
+    def colour(self) -> str:
+        """Return the colour of the state."""
+        return {"Failing": "red", "Late": "amber", "Behind": "blue"}.get(self.state, "green")
+
+
 def get_forwarders() -> list[Forwarder]:
     """Return the forwarders of all receivers in the settings. Raises ImproperlyConfigured."""
     events = [
-        _build_forwarder("", receiver, get_events_after, _head)
+        Forwarder(receiver.name, receiver, get_events_after, _get_last_event_row)
         for receiver in _get_receivers("AUDIT_FORWARD_TO")
     ]
     if any(isinstance(feed.receiver, Mail) for feed in events):
@@ -58,6 +98,27 @@ def get_forwarders() -> list[Forwarder]:
         if names.count(name) > 1:
             raise ImproperlyConfigured(f"The audit receiver {name} is listed twice. List each receiver once.")
     return feeds
+
+
+def get_backlogs() -> list[ForwarderLag]:
+    """Return how far behind each receiver in the settings is, in their order."""
+    known, backlogs = {cursor.receiver: cursor for cursor in Delivery.objects.all()}, []
+    for feed in get_forwarders():
+        cursor = known.get(feed.name) or Delivery(receiver=feed.name)
+        oldest = next(iter(feed.after(cursor.sequence)), None)
+        backlogs.append(
+            ForwarderLag(
+                name=feed.name,
+                sequence=cursor.sequence,
+                # Rows are counted by their numbers; a mail without a new anchor lacks nothing.
+                behind=max(feed.end() - cursor.sequence, 0) if oldest else 0,
+                oldest=oldest.time if oldest else None,
+                delivered_at=cursor.delivered_at,
+                last_error=cursor.last_error,
+                retry_at=cursor.retry_at,
+            )
+        )
+    return backlogs
 
 
 def deliver_all(*, holder: str, at_once: bool = False) -> int:
@@ -89,18 +150,39 @@ def deliver_batch(feed: Forwarder, *, holder: str, at_once: bool = False) -> int
     cursor, _ = Delivery.objects.get_or_create(receiver=feed.name)
     if cursor.sequence >= feed.end():
         return 0
-    claimed = _claim_receiver(feed, holder, at_once)
+    now = timezone.now()
+    free = Delivery.objects.filter(Q(held_until=None) | Q(held_until__lt=now), receiver=feed.name)
+    if not at_once:
+        free = free.filter(Q(retry_at=None) | Q(retry_at__lte=now))
+    # The lease is claimed in one statement, so that only one of two workers gets it.
+    claimed = free.update(holder=holder, held_until=now + LEASE)
     if not claimed:
         return 0
     # Read again: another worker may have sent lines in the meantime.
     lines = _take_batch(feed.after(Delivery.objects.get(pk=feed.name).sequence))
+    held = Delivery.objects.filter(receiver=feed.name, holder=holder)
     try:
         if lines:
             deliver_lines(feed.receiver, lines)
     except Undelivered as problem:
-        _record_failure(feed, holder, str(problem))
+        # The pause doubles with each failure, up to LONGEST_PAUSE seconds.
+        failures = Delivery.objects.get(pk=feed.name).failures + 1
+        held.update(
+            failures=failures,
+            last_error=str(problem)[:300],
+            retry_at=timezone.now() + timedelta(seconds=min(2 ** min(failures, 16), LONGEST_PAUSE)),
+            held_until=None,
+        )
         return 0
-    _record_delivery(feed, holder, lines)
+    now = timezone.now()
+    progress = {"sequence": lines[-1].sequence, "delivered_at": now} if lines else {}
+    held.update(
+        **progress,
+        failures=0,
+        last_error="",
+        retry_at=now + MAIL_PAUSE if isinstance(feed.receiver, Mail) else None,
+        held_until=None,
+    )
     return len(lines)
 
 
@@ -115,21 +197,15 @@ def get_events_after(sequence: int) -> Iterator[Line]:
 
 def get_anchors_after(sequence: int) -> Iterator[Line]:
     """Yield the genuine anchors of later rows."""
-    for anchor in _anchors():
+    for anchor in _get_genuine_anchors():
         if anchor.sequence > sequence:
             moment = datetime.fromisoformat(anchor.time)
             yield Line(anchor.sequence, moment, "audit.anchor", "", anchor.values)
 
 
-def _build_forwarder(
-    prefix: str, receiver: Receiver, after: Callable[[int], Iterator[Line]], end: Callable[[], int]
-) -> Forwarder:
-    return Forwarder(prefix + receiver.name, receiver, after, end)
-
-
 def _get_anchor_forwarders() -> list[Forwarder]:
     return [
-        _build_forwarder("anchors to ", receiver, get_anchors_after, _last_anchor)
+        Forwarder(f"anchors to {receiver.name}", receiver, get_anchors_after, _get_last_anchor_row)
         for receiver in _get_receivers("AUDIT_ANCHOR_FORWARD_TO")
     ]
 
@@ -142,20 +218,20 @@ def _get_receivers(setting: str) -> list[Receiver]:
         raise ImproperlyConfigured(f"{setting}: {problem}") from None
 
 
-def _head() -> int:
+def _get_last_event_row() -> int:
     return ChainHead.objects.filter(pk=1).values_list("sequence", flat=True).first() or 0
 
 
-def _anchors() -> list[Anchor]:
+def _get_last_anchor_row() -> int:
+    return max((anchor.sequence for anchor in _get_genuine_anchors()), default=0)
+
+
+def _get_genuine_anchors() -> list[Anchor]:
     try:
         genuine = [anchor for anchor in read_anchors() if anchor.genuine]
         return sorted(genuine, key=lambda anchor: anchor.sequence)
     except AnchorUnavailable:
         return []
-
-
-def _last_anchor() -> int:
-    return max((anchor.sequence for anchor in _anchors()), default=0)
 
 
 def _take_batch(lines: Iterator[Line]) -> list[Line]:
@@ -168,35 +244,3 @@ def _take_batch(lines: Iterator[Line]) -> list[Line]:
             break
         batch.append(line)
     return batch
-
-
-def _claim_receiver(feed: Forwarder, holder: str, at_once: bool) -> bool:
-    """Claim the lease in one statement, so that only one of two workers gets it."""
-    now = timezone.now()
-    free = Delivery.objects.filter(Q(held_until=None) | Q(held_until__lt=now), receiver=feed.name)
-    if not at_once:
-        free = free.filter(Q(retry_at=None) | Q(retry_at__lte=now))
-    return bool(free.update(holder=holder, held_until=now + LEASE))
-
-
-def _record_delivery(feed: Forwarder, holder: str, lines: list[Line]) -> None:
-    now = timezone.now()
-    progress = {"sequence": lines[-1].sequence, "delivered_at": now} if lines else {}
-    Delivery.objects.filter(receiver=feed.name, holder=holder).update(
-        **progress,
-        failures=0,
-        last_error="",
-        retry_at=now + MAIL_PAUSE if isinstance(feed.receiver, Mail) else None,
-        held_until=None,
-    )
-
-
-def _record_failure(feed: Forwarder, holder: str, problem: str) -> None:
-    """Record the problem and pause longer after each failure, up to LONGEST_PAUSE seconds."""
-    failures = Delivery.objects.get(pk=feed.name).failures + 1
-    Delivery.objects.filter(receiver=feed.name, holder=holder).update(
-        failures=failures,
-        last_error=problem[:300],
-        retry_at=timezone.now() + timedelta(seconds=min(2 ** min(failures, 16), LONGEST_PAUSE)),
-        held_until=None,
-    )

@@ -1,6 +1,7 @@
-"""Sealed files of consecutive rows: written once, checked with nothing but the audit key.
+"""Archives: sealed files of consecutive rows, written once and checked with nothing but the audit key.
 
-Gzipped JSON lines: a header, each row as it is in the database, and a seal over all of it.
+Gzipped JSON lines: a header, each row as it is in the database, and a seal over all of it. Workers archive
+past months in the background, daily and when the Archives page asks for it.
 """
 
 import gzip
@@ -9,22 +10,28 @@ import json
 import os
 import uuid
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone
 
 from portal.audit.canonical import HASHED_FIELDS, OPTIONAL_FIELDS, is_genuine_row
 from portal.audit.event_json import COLUMNS, format_utc
 from portal.audit.keys import compute_digest, get_audit_keys, get_current_key_id
 from portal.audit.models import GENESIS, ChainHead, Event
-from portal.audit.recording import Origin, record_event
+from portal.audit.recording import AuditUnavailable, Origin, get_system_origin, record_event
+from portal.tasks.models import TaskRun
+from portal.tasks.registry import Link, Result, TaskType, register_task_type
+from portal.tasks.services import Owner, TaskFailed, enqueue_task, report_progress
 
+KIND = "audit.archive"
 FORMAT = "portal-audit-archive-1"
 MOST_ROWS = 10_000
 # Errors that reading a made-up file may raise.
@@ -130,9 +137,70 @@ def check_archive(path: Path) -> Archive:
         raise ArchiveBroken(f"{path.name} cannot be read ({type(error).__name__}).") from None
 
 
+def register_tasks() -> None:
+    """Register archiving as background work."""
+    register_task_type(
+        TaskType(
+            KIND,
+            _archive_past_months,
+            permission="audit.verify",
+            link=lambda run: Link("View archives", reverse("audit:archives"), "archive"),
+        )
+    )
+
+
+def start_archiving(*, owner: Owner, origin: Origin) -> TaskRun:
+    """Start archiving in the background, unless it is under way."""
+    title = f"Archive the audit trail before {get_month_start():%Y-%m-%d}"
+    return enqueue_task(kind=KIND, title=title, owner=owner, arguments={"origin": asdict(origin)}, key=KIND)
+
+
+def start_daily_archiving() -> TaskRun:
+    """Archive in the name of the portal. Started daily, it has work to do once a month."""
+    owner, origin = Owner(None, "Provisioning Portal"), get_system_origin("daily archiving")
+    return start_archiving(owner=owner, origin=origin)
+
+
+def get_month_start() -> datetime:
+    """Return the beginning of this month in UTC; earlier events are archived."""
+    return timezone.now().astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def _archive_past_months(run: TaskRun, origin: dict[str, Any]) -> Result:
+    """Write the archives; started again, continue after the last recorded one."""
+    count, rows = 0, 0
+    try:
+        for kept in write_archives(until=get_month_start(), origin=Origin(**origin)):
+            count, rows = count + 1, rows + kept.last - kept.first + 1
+            report_progress(run=run, done=rows)
+    except (ArchiveRefused, AuditUnavailable) as problem:
+        raise TaskFailed(str(problem)) from None
+    if not count:
+        return Result(message="Nothing to archive: all events before this month are already archived.")
+    return Result(
+        message=f"{rows:,} row{'' if rows == 1 else 's'} in {count} file{'' if count == 1 else 's'}"
+    )
+
+
 def _write_archive(archive: Archive, last: int, origin: Origin) -> ArchiveRecord:
+    """Write the file in one step, complete and flushed to disk or not at all, then record it."""
     name = f"audit-{archive.first:010}-{last:010}.jsonl.gz"
-    _write_file(get_archive_folder() / name, lambda: _generate_lines(archive, last))
+    path = get_archive_folder() / name
+    draft = path.with_suffix(f".{uuid.uuid4().hex}.part")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as raw:
+            with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
+                for line in _generate_lines(archive, last):
+                    packed.write(line.encode())
+            raw.flush()
+            os.fsync(raw.fileno())
+        draft.rename(path)
+    except OSError as error:
+        raise ArchiveRefused(f"{path} cannot be written: {error.strerror}.") from None
+    finally:
+        with suppress(OSError):
+            draft.unlink()
     record: dict[str, Any] = {
         "first": archive.first, "last": archive.last, "file": name, "sha256": archive.sha256,
         "last_hash": archive.last_hash, "until": format_utc(archive.until),
@@ -172,31 +240,14 @@ def _generate_lines(archive: Archive, last: int) -> Iterator[str]:
     yield line({"sha256": archive.sha256, "key_id": key_id, "seal": _seal(key_id, archive.sha256)})
 
 
-def _write_file(path: Path, lines: Callable[[], Iterator[str]]) -> None:
-    """Write the file in one step: complete and flushed to disk, or not at all."""
-    draft = path.with_suffix(f".{uuid.uuid4().hex}.part")
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as raw:
-            with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
-                for line in lines():
-                    packed.write(line.encode())
-            raw.flush()
-            os.fsync(raw.fileno())
-        draft.rename(path)
-    except OSError as error:
-        raise ArchiveRefused(f"{path} cannot be written: {error.strerror}.") from None
-    finally:
-        with suppress(OSError):
-            draft.unlink()
-
-
 def _check_lines(lines: Iterator[str]) -> Archive:
     digest = hashlib.sha256()
     text = next(lines, "")
     header = json.loads(text)
+    # An archive from before optional columns were added lacks the last ones.
     missing = len(COLUMNS) - len(header["columns"])
-    if header["format"] != FORMAT or header["columns"] not in _known_columns():
+    columns = [*HASHED_FIELDS[: len(HASHED_FIELDS) - missing], "hash"]
+    if header["format"] != FORMAT or header["columns"] != columns or not 0 <= missing <= len(OPTIONAL_FIELDS):
         raise ArchiveBroken("This is not an archive of this portal.")
     archive = Archive(int(header["first"]), previous_hash=str(header["previous_hash"]))
     while True:
@@ -217,12 +268,6 @@ def _check_lines(lines: Iterator[str]) -> Archive:
     if archive.last != header["last"]:
         raise ArchiveBroken(f"Rows after {archive.last} are missing.")
     return archive
-
-
-def _known_columns() -> list[list[str]]:
-    """Return the columns of this version's archives, and of those before each optional column was added."""
-    end = len(HASHED_FIELDS)
-    return [[*HASHED_FIELDS[: end - missing], "hash"] for missing in range(len(OPTIONAL_FIELDS) + 1)]
 
 
 def _seal(key_id: str, sha256: str) -> str:

@@ -6,7 +6,6 @@ On PostgreSQL only the owner of the tables can do it: the guards are off within 
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 from django.conf import settings
 from django.db import Error as DatabaseFailure
@@ -24,7 +23,7 @@ from portal.audit.retention.archives import (
     check_archive,
     get_archives,
 )
-from portal.audit.retention.tombstones import Tombstone, cut_tombstones
+from portal.audit.retention.tombstones import cut_tombstones
 from portal.audit.search_index import get_known_names
 from portal.audit.triggers import install_triggers, remove_triggers
 from portal.audit.verification.report import find_broken_event
@@ -63,15 +62,30 @@ def find_archive_of_purged(sequence: int) -> ArchiveRecord | None:
 
 
 def purge_archives(*, origin: Origin, now: datetime | None = None) -> Iterator[tuple[ArchiveRecord, int]]:
-    """Purge one archive after the other; yield each with the number of deleted rows. Raises PurgeRefused."""
+    """Purge one archive after the other; yield each with the number of deleted rows. Raises PurgeRefused.
+
+    Each archive is read to its end again, and all of its events must have been delivered to all receivers.
+    """
     limit, done = get_guaranteed_since(now), get_purged_ranges()
     for kept in get_archives():
         if (kept.first, kept.last) in done:
             continue
-        archive = _read_archive(kept)
+        try:
+            archive = check_archive(kept.path)
+        except ArchiveBroken as problem:
+            raise PurgeRefused(f"Rows {kept.first} to {kept.last} were kept: {problem}") from None
+        if (archive.sha256, archive.first, archive.last) != (kept.sha256, kept.first, kept.last):
+            raise PurgeRefused(
+                f"Rows {kept.first} to {kept.last} were kept: {kept.file} is a different archive."
+            )
         if archive.until is None or archive.until >= limit:
             return
-        _check_delivered(archive)
+        for feed in get_forwarders():
+            told = Delivery.objects.filter(receiver=feed.name).values_list("sequence", flat=True).first() or 0
+            if feed.tells_events and told < archive.last:
+                raise PurgeRefused(
+                    f"Rows after {told} are kept until they have been delivered to {feed.name}."
+                )
         try:
             yield kept, _purge_archive(archive, origin)
         except DatabaseFailure as failure:
@@ -81,27 +95,8 @@ def purge_archives(*, origin: Origin, now: datetime | None = None) -> Iterator[t
             ) from failure
 
 
-def _read_archive(kept: ArchiveRecord) -> Archive:
-    """Read an archive to its end again. Raises PurgeRefused if it is missing or was changed."""
-    try:
-        archive = check_archive(kept.path)
-    except ArchiveBroken as problem:
-        raise PurgeRefused(f"Rows {kept.first} to {kept.last} were kept: {problem}") from None
-    if (archive.sha256, archive.first, archive.last) != (kept.sha256, kept.first, kept.last):
-        raise PurgeRefused(f"Rows {kept.first} to {kept.last} were kept: {kept.file} is a different archive.")
-    return archive
-
-
-def _check_delivered(archive: Archive) -> None:
-    """Raise PurgeRefused while a receiver still lacks one of the rows."""
-    for feed in get_forwarders():
-        told = Delivery.objects.filter(receiver=feed.name).values_list("sequence", flat=True).first() or 0
-        if feed.tells_events and told < archive.last:
-            raise PurgeRefused(f"Rows after {told} are kept until they have been delivered to {feed.name}.")
-
-
 def _purge_archive(archive: Archive, origin: Origin) -> int:
-    """Delete the rows of an archive and record their tombstone, in one transaction."""
+    """Delete the rows of an archive and record their tombstones, in one transaction."""
     rows = Event.objects.filter(sequence__gte=archive.first, sequence__lte=archive.last).order_by("sequence")
     with transaction.atomic():
         ChainHead.objects.select_for_update().get(pk=1)
@@ -117,18 +112,14 @@ def _purge_archive(archive: Archive, origin: Origin) -> int:
         _delete_rows(gone)
         install_triggers(connection)
         for stone in cut_tombstones(archive, kept):
-            _record_tombstone(stone, archive, origin)
+            staying = len(stone.kept)
+            going = stone.last - stone.first + 1 - staying
+            # get_purged_ranges parses this message.
+            words = f"{going} of the rows {archive.first} to {archive.last}, {staying} stay"
+            if (stone.first, stone.last) != (archive.first, archive.last):
+                words += f" (here those from {stone.first} to {stone.last})"
+            record_event(action="audit.purged", origin=origin, message=words, request=stone.request)
     return len(gone)
-
-
-def _record_tombstone(stone: Tombstone, archive: Archive, origin: Origin) -> None:
-    """Record the tombstone as an event. get_purged_ranges parses its message."""
-    stay = len(stone.kept)
-    gone = stone.last - stone.first + 1 - stay
-    words = f"{gone} of the rows {archive.first} to {archive.last}, {stay} stay"
-    if (stone.first, stone.last) != (archive.first, archive.last):
-        words += f" (here those from {stone.first} to {stone.last})"
-    record_event(action="audit.purged", origin=origin, message=words, request=stone.request)
 
 
 def _select_kept(rows: QuerySet[Event]) -> QuerySet[Event]:
@@ -161,16 +152,14 @@ def _delete_rows(gone: list[int]) -> None:
 
 def is_name_used(kind: str, place: str, guid: str, name: str) -> bool:
     """Return whether an event still has a known name; a name that was cut is compared by its beginning."""
-    return _find_uses(kind, place, guid, name).exists()
-
-
-def _find_uses(kind: str, place: str, guid: str, name: str) -> QuerySet[Any]:
     if kind == "field":
-        return Term.objects.filter(term=f"f:{name}")
+        return Term.objects.filter(term=f"f:{name}").exists()
     columns = {"actor": "actor_name", "role": "actor_role", "outcome": "outcome", "kind": "object_kind"}
     if kind in columns:
-        return Event.objects.filter(**{f"{columns[kind]}__startswith": name})
-    if kind == "object:":
-        return Event.objects.filter(connection=place, parent_guid=guid, parent_name__startswith=name)
-    named = Event.objects.filter(connection=place, object_name__startswith=name)
-    return named.filter(Q(object_guid=guid) | Q(object_guid=""))
+        uses = Event.objects.filter(**{f"{columns[kind]}__startswith": name})
+    elif kind == "object:":
+        uses = Event.objects.filter(connection=place, parent_guid=guid, parent_name__startswith=name)
+    else:
+        named = Event.objects.filter(connection=place, object_name__startswith=name)
+        uses = named.filter(Q(object_guid=guid) | Q(object_guid=""))
+    return uses.exists()

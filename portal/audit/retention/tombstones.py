@@ -100,9 +100,10 @@ class Tombstones:
 def read_tombstones() -> Tombstones:
     """Read the genuine tombstones of the chain; others prove nothing."""
     rows = Event.objects.filter(action="audit.purged").order_by("sequence").values_list(*COLUMNS)
-    return Tombstones([_parse_tombstone(row) for row in rows if is_genuine_row(row)])
-
-
-def _parse_tombstone(row: Sequence[Any]) -> Tombstone:
-    said = build_event(row).request_data
-    return Tombstone(**said | {"kept": tuple(said["kept"]), "marks": tuple(said["marks"])})
+    records = [build_event(row).request_data for row in rows if is_genuine_row(row)]
+    return Tombstones(
+        [
+            Tombstone(**record | {"kept": tuple(record["kept"]), "marks": tuple(record["marks"])})
+            for record in records
+        ]
+    )

@@ -13,6 +13,7 @@ from portal.audit.anchors import (
     read_anchors,
     write_anchor,
 )
+from portal.audit.filters import get_user_zone
 from portal.audit.forwarding.delivery import end_mail_pauses
 from portal.audit.models import ChainHead
 from portal.audit.recording import Origin, origin_of, record_event
@@ -27,7 +28,6 @@ from portal.audit.verification.jobs import (
     start_verification,
 )
 from portal.audit.verification.report import find_broken_event
-from portal.audit.views import zone_of
 from portal.core.views import PortalView
 from portal.tasks.models import State
 from portal.tasks.presentation import build_rows
@@ -105,7 +105,7 @@ def _extent(request: HttpRequest, form: PartForm) -> Extent:
     if request.POST.get("scope") != "part":
         return Extent(since_anchor=request.POST.get("scope") == "anchor")
     asked = form.cleaned_data
-    return parse_extent(asked.get("first", ""), asked.get("last", ""), zone_of(request))
+    return parse_extent(asked.get("first", ""), asked.get("last", ""), get_user_zone(request.user))
 
 
 def _context() -> dict[str, object]:

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from portal.audit.models import Event
-from portal.audit.retention import archives, background
+from portal.audit.retention import archives
 from portal.audit.retention.archives import ArchiveBroken, ArchiveRefused, check_archive, write_archives
 from portal.audit.retention.purging import PurgeRefused, purge_archives
 from portal.audit.verification.chain import verify_trail
@@ -132,7 +132,7 @@ def test_the_page_shows_what_is_sealed_gone_and_missing(purged, archived, manage
 
 def test_the_button_archives_in_the_background(shop_events, manager, admin, client_of, monkeypatch):
     month = timezone.now() + timedelta(days=1)
-    monkeypatch.setattr(background, "get_month_start", lambda: month)
+    monkeypatch.setattr(archives, "get_month_start", lambda: month)
     browser = client_of(manager)
     assert browser.post("/audit/archives/").url == browser.post("/audit/archives/").url == "/audit/archives/"
     assert "before" in browser.get("/audit/archives/").content.decode()
@@ -151,7 +151,7 @@ def test_the_button_archives_in_the_background(shop_events, manager, admin, clie
 
 def test_a_run_with_nothing_to_archive_says_so(shop_events, manager, client_of, monkeypatch):
     month = timezone.now() - timedelta(days=1)
-    monkeypatch.setattr(background, "get_month_start", lambda: month)
+    monkeypatch.setattr(archives, "get_month_start", lambda: month)
     browser = client_of(manager)
     browser.post("/audit/archives/")
     worked_off()
@@ -161,7 +161,7 @@ def test_a_run_with_nothing_to_archive_says_so(shop_events, manager, client_of, 
 
 def test_an_archive_that_fails_in_the_background_is_reported(shop_events, manager, client_of, monkeypatch):
     attacked(lambda: Event.objects.filter(pk=7).update(reason="another"))
-    monkeypatch.setattr(background, "get_month_start", lambda: timezone.now() + timedelta(days=1))
+    monkeypatch.setattr(archives, "get_month_start", lambda: timezone.now() + timedelta(days=1))
     browser = client_of(manager)
     browser.post("/audit/archives/")
     worked_off()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from portal.audit import background_exports
+from portal.audit import exports
 from portal.audit.models import ChainHead, Event
 from portal.audit.recording import get_system_origin, record_event
 from portal.tasks import services
@@ -154,7 +154,7 @@ def test_later_events_and_a_second_attempt_change_nothing(rows, browser, data):
 
 
 def test_what_was_left_half_done_is_taken_away(rows, browser, data, monkeypatch):
-    monkeypatch.setattr(background_exports, "generate_export", lambda *_: iter(["half", None]))
+    monkeypatch.setattr(exports, "generate_export", lambda *_: iter(["half", None]))
     run = asked(browser)
     attempt(str(run.pk))
     run.refresh_from_db()

@@ -13,8 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bench import audit_events
-from portal.audit import export_views, exports
-from portal.audit.csv_export import defuse_cell, format_csv_line, format_event_line
+from portal.audit import exports
+from portal.audit.csv_lines import defuse_cell, format_csv_line, format_event_line
 from portal.audit.exports import generate_export, prepare_export, record_export
 from portal.audit.filters import parse_filters
 from portal.audit.models import ChainHead, Event
@@ -76,9 +76,9 @@ def test_without_record_there_is_no_export(db, monkeypatch):
 def test_rows_are_counted_before_the_transaction_that_records_the_export(browser, monkeypatch):
     shop(1)
     outside, depths = len(database.savepoint_ids), []
-    prepare = export_views.prepare_export
+    prepare = exports.prepare_export
     monkeypatch.setattr(
-        export_views,
+        exports,
         "prepare_export",
         lambda **asked: depths.append(len(database.savepoint_ids)) or prepare(**asked),
     )

@@ -12,11 +12,11 @@ from django.http import QueryDict
 
 from portal.audit import recording, search
 from portal.audit.filters import parse_filters
-from portal.audit.links import get_event_links
 from portal.audit.models import Event, KnownName, SavedFilter, Term
 from portal.audit.recording import ObjectRef, Origin, record_event
 from portal.audit.search import Rows, select_events
 from portal.audit.triggers import find_missing_triggers, install_triggers, remove_triggers
+from portal.audit.views import get_event_links
 from tests.historical_models import historical_apps
 
 pytestmark = pytest.mark.django_db

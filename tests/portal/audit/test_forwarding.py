@@ -16,10 +16,8 @@ from django.utils import timezone
 from receivers import tcp_receiver, udp_receiver, webhook_receiver
 
 from portal.audit.forwarding import delivery
-from portal.audit.forwarding.addresses import parse_receiver
-from portal.audit.forwarding.backlog import get_backlogs
-from portal.audit.forwarding.delivery import deliver_all, get_forwarders
-from portal.audit.forwarding.webhook import signature_of
+from portal.audit.forwarding.delivery import deliver_all, get_backlogs, get_forwarders
+from portal.audit.forwarding.receivers import parse_receiver, signature_of
 from portal.audit.models import Delivery, Event
 from portal.audit.recording import ObjectRef, get_system_origin, record_event
 from provisioning.gateway.secrets import Sealed

@@ -4,13 +4,12 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from receivers import webhook_receiver
 
-from portal.audit.forwarding.addresses import LONGEST
-from portal.audit.forwarding.backlog import get_backlogs
-from portal.audit.forwarding.delivery import deliver_all, get_forwarders
+from portal.audit.forwarding.delivery import deliver_all, get_backlogs, get_forwarders
+from portal.audit.forwarding.receivers import LONGEST_ADDRESS
 from portal.audit.models import Delivery
 from portal.audit.recording import get_system_origin, record_event
 
-LONG = "https://siem.example/" + (LONGEST - len("https://siem.example/?a")) * "x" + "?a"
+LONG = "https://siem.example/" + (LONGEST_ADDRESS - len("https://siem.example/?a")) * "x" + "?a"
 
 
 @pytest.fixture
@@ -58,3 +57,12 @@ def test_a_receiver_named_twice_stops_the_start(signed, setting, addresses):
     with pytest.raises(ImproperlyConfigured, match="twice") as caught:
         get_forwarders()
     assert "CANARY" not in str(caught.value)
+
+
+def test_https_in_capitals_is_still_encrypted(db, signed):
+    """Nothing may reach a receiver that has no certificate."""
+    with webhook_receiver() as server:
+        signed.AUDIT_FORWARD_TO = [f"HTTPS://127.0.0.1:{server.server_port}/in"]
+        record_event(action="session.signed_in", origin=get_system_origin("x"))
+        assert deliver_all(holder="one", at_once=True) == 0
+    assert server.received == []

@@ -4,8 +4,8 @@ import copy
 
 import pytest
 
+from portal.audit.diffs import get_routing_changes
 from portal.audit.recording import ObjectRef, get_system_origin, record_event
-from portal.audit.routing_diffs import get_routing_changes
 
 pytestmark = pytest.mark.django_db
 EUR = {"constraint": "Currency", "params": {"currency": "EUR"}}

@@ -11,7 +11,7 @@ from django.db import connections
 from django.test import Client
 from django.urls import get_resolver
 
-from portal.audit.background_exports import KIND as EXPORT_KIND
+from portal.audit.exports import KIND as EXPORT_KIND
 from portal.audit.models import Event
 from portal.audit.verification.jobs import KIND as VERIFICATION_KIND
 from portal.core.permissions import PERMISSIONS, needs_step_up

@@ -9,8 +9,13 @@ from django.core.management.base import CommandError
 
 from portal.audit.base_command import AuditCommand
 from portal.audit.recording import get_system_origin
-from portal.audit.retention.archives import ArchiveBroken, ArchiveRefused, check_archive, write_archives
-from portal.audit.retention.background import get_month_start
+from portal.audit.retention.archives import (
+    ArchiveBroken,
+    ArchiveRefused,
+    check_archive,
+    get_month_start,
+    write_archives,
+)
 
 
 class Command(AuditCommand):
@@ -27,30 +32,20 @@ class Command(AuditCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Write or check archives. Raises CommandError for an altered file or altered rows."""
+        until = get_month_start()
+        if options["until"] is not None:
+            try:
+                until = datetime.strptime(options["until"], "%Y-%m-%d").replace(tzinfo=UTC)
+            except ValueError:
+                raise CommandError(f"“{options['until']}” is not a day such as 2026-11-30.") from None
         try:
             if options["check"]:
-                self._check(options["check"])
-            else:
-                self._write(_day(options["until"]))
+                archive = check_archive(options["check"])
+                rows = f"rows {archive.first} to {archive.last}, {archive.since} to {archive.until}"
+                self.stdout.write(f"{options['check'].name} is whole: {rows}")
+                return
+            for kept in write_archives(until=until, origin=get_system_origin("audit_archive")):
+                self.stdout.write(f"Rows {kept.first} to {kept.last} are in {kept.path}")
         except (ArchiveBroken, ArchiveRefused) as problem:
             raise CommandError(str(problem)) from None
-
-    def _check(self, path: Path) -> None:
-        archive = check_archive(path)
-        rows = f"rows {archive.first} to {archive.last}, {archive.since} to {archive.until}"
-        self.stdout.write(f"{path.name} is whole: {rows}")
-
-    def _write(self, until: datetime) -> None:
-        for kept in write_archives(until=until, origin=get_system_origin("audit_archive")):
-            self.stdout.write(f"Rows {kept.first} to {kept.last} are in {kept.path}")
         self.stdout.write(f"Everything before {until:%Y-%m-%d} is archived.")
-
-
-def _day(text: str | None) -> datetime:
-    """Return midnight of a day, by default the beginning of this month. Raises CommandError."""
-    if text is None:
-        return get_month_start()
-    try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        raise CommandError(f"“{text}” is not a day such as 2026-11-30.") from None

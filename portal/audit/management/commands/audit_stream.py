@@ -14,8 +14,7 @@ from django.db import Error as DatabaseFailure
 from django.db import close_old_connections
 
 from portal.audit.base_command import AuditCommand
-from portal.audit.forwarding.backlog import get_backlogs
-from portal.audit.forwarding.delivery import deliver_all, get_forwarders
+from portal.audit.forwarding.delivery import deliver_all, get_backlogs, get_forwarders
 
 logger = logging.getLogger(__name__)
 PAUSE, PAUSE_WITHOUT_DATABASE = 1.0, 10.0
