@@ -86,22 +86,20 @@ class _Walk:
                     self.through(getattr(node, name, None) or ())
 
     def _read(self, text: str) -> None:
+        """Follow the markup in a piece of text to the position at its end."""
         place = 0
         while place < len(text):
             found = (_WITHIN_TAG if self.in_tag else _MARKUP).search(text, place)
             if found is None:
                 return
-            place = found.end()
-            if self.in_tag:
-                self._read_in_tag(found[0])
-            elif not found[0].startswith("<!--"):
-                self.in_tag = True
-                self.plain = "" if found["end"] else found["plain"] or self.plain
-
-    def _read_in_tag(self, sign: str) -> None:
-        if sign == ">":
-            self.in_tag = bool(self.quote)
-        elif not self.quote:
-            self.quote = sign
-        elif self.quote == sign:
-            self.quote = ""
+            place, sign = found.end(), found[0]
+            if not self.in_tag:
+                if not sign.startswith("<!--"):
+                    self.in_tag = True
+                    self.plain = "" if found["end"] else found["plain"] or self.plain
+            elif sign == ">":
+                self.in_tag = bool(self.quote)
+            elif not self.quote:
+                self.quote = sign
+            elif self.quote == sign:
+                self.quote = ""

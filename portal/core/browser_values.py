@@ -23,7 +23,15 @@ def get_posted_values(widget: forms.Widget, value: Any) -> Any:
     if isinstance(widget, forms.Select | forms.CheckboxSelectMultiple | forms.RadioSelect):
         return _chosen(widget, value)
     text = "" if value is None else str(value).replace("\r\n", "\n").replace("\r", "\n")
-    return text if isinstance(widget, forms.Textarea) else _single_line(widget, text)
+    if isinstance(widget, forms.Textarea):
+        return text
+    # A one-line input posts no line breaks, and "" for a value that its type does not allow.
+    text = text.replace("\n", "")
+    kind: Any = getattr(widget, "attrs", {}).get("type") or getattr(widget, "input_type", "text")
+    if kind in ("email", "url"):
+        return text.strip(" \t\f")
+    pattern = {"number": _NUMBER, "datetime-local": _LOCAL_TIME}.get(kind)
+    return text if pattern is None or pattern.fullmatch(text) else ""
 
 
 def is_untouched(widget: forms.Widget, posted: Any, shown: Any) -> bool:
@@ -58,16 +66,3 @@ def _values(choices: Iterable[Any]) -> Iterable[str]:
             yield from _values(label)
         else:
             yield "" if value is None else str(value)
-
-
-def _single_line(widget: forms.Widget, text: str) -> str:
-    """Return the value as a one-line input posts it: without line breaks, and "" if its type is wrong."""
-    text = text.replace("\n", "")
-    kind = getattr(widget, "attrs", {}).get("type") or getattr(widget, "input_type", "text")
-    if kind in ("email", "url"):
-        return text.strip(" \t\f")
-    if kind == "number":
-        return text if _NUMBER.fullmatch(text) else ""
-    if kind == "datetime-local":
-        return text if _LOCAL_TIME.fullmatch(text) else ""
-    return text

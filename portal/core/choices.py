@@ -124,14 +124,11 @@ def _timezones(day: date) -> GroupedChoices:
     for name in sorted(available_timezones()):
         region = name.partition("/")[0]
         if region in _REGIONS and "/" in name:
-            regions[region].append((name, f"{name.replace('_', ' ')} ({_offset(name, noon)})"))
+            offset = noon.astimezone(ZoneInfo(name)).strftime("%z")
+            label = f"{name.replace('_', ' ')} (UTC{offset[:3]}:{offset[3:5]})"
+            regions[region].append((name, label))
     groups = ((region, tuple(regions[region])) for region in _REGIONS if regions[region])
     return (NOTHING, ("UTC", "UTC (UTC+00:00)"), *groups)
-
-
-def _offset(name: str, when: datetime) -> str:
-    stamp = when.astimezone(ZoneInfo(name)).strftime("%z")
-    return f"UTC{stamp[:3]}:{stamp[3:5]}"
 
 
 def _named(names: dict[str, str]) -> Choices:

@@ -26,7 +26,7 @@ def layout_context(request: HttpRequest) -> dict[str, Any]:
         "connection": lambda: get_connection(request),
         "environment": lambda: get_environment(request),
         "standing": lambda: get_page_status(request),
-        "navigation": lambda: _get_navigation(request),
+        "navigation": lambda: get_page_navigation(request),
         "version": VERSION,
         "idle_seconds": settings.SESSION_IDLE_SECONDS,
     }
@@ -76,7 +76,7 @@ def get_environment(request: HttpRequest) -> Connection | None:
     return get_connection(request) or (known[0] if len(known) == 1 else None)
 
 
-def _get_navigation(request: HttpRequest) -> list[NavGroup]:
+def get_page_navigation(request: HttpRequest) -> list[NavGroup]:
     """Return the sidebar. On pages without a connection its links lead to the last one that was visited."""
     if not _is_signed_in(request):
         return []

@@ -62,7 +62,9 @@ def format_age(value: object) -> SafeString | str:
     if when is None:
         return "never"
     seconds = (timezone.now() - when).total_seconds()
-    return _element(when, f"in {_span(-seconds)}" if seconds < -1 else _ago(seconds))
+    if seconds < -1:
+        return _element(when, f"in {_span(-seconds)}")
+    return _element(when, "just now" if seconds < 10 else f"{_span(seconds)} ago")
 
 
 @lru_cache(maxsize=2048)  # lists show the same fifty times again and again
@@ -72,10 +74,6 @@ def _dated(when: datetime, zone: tzinfo) -> SafeString:
     except OverflowError:  # the last and the first day that there are, in a zone far from UTC
         local, suffix = when.astimezone(UTC), " UTC"
     return _element(when, f"{local.day} {local:%b %Y, %H:%M}{suffix}")
-
-
-def _ago(seconds: float) -> str:
-    return "just now" if seconds < 10 else f"{_span(seconds)} ago"
 
 
 def _span(seconds: float) -> str:

@@ -68,7 +68,16 @@ class PayloadForm(forms.Form):
         super().__init__(*args, **kwargs)
         for name, field in self.nested.items():
             self.fields[name] = copy.deepcopy(field)
-        self._offer_stored_choices()
+        for name, field in self.fields.items():
+            if not isinstance(field, forms.ChoiceField):
+                continue
+            # A stored value that the list does not have can stay selected.
+            stored = self.initial.get(name)
+            values = stored if isinstance(stored, list) else [stored] if stored else []
+            missing = [value for value in values if not field.valid_value(value)]
+            if missing:
+                known = list(field.choices)  # type: ignore[arg-type]
+                field.choices = known + [(value, f"{value} (as stored)") for value in missing]
 
     @property
     def left_blank(self) -> list[str]:
@@ -199,18 +208,6 @@ class PayloadForm(forms.Form):
         except ValidationError:
             return stored
 
-    def _offer_stored_choices(self) -> None:
-        """Add stored values that a list does not have to its choices, so that they can stay selected."""
-        for name, field in self.fields.items():
-            if not isinstance(field, forms.ChoiceField):
-                continue
-            stored = self.initial.get(name)
-            values = stored if isinstance(stored, list) else [stored] if stored else []
-            missing = [value for value in values if not field.valid_value(value)]
-            if missing:
-                known = list(field.choices)  # type: ignore[arg-type]
-                field.choices = known + [(value, f"{value} (as stored)") for value in missing]
-
     def _describe_unknown_fields(self) -> list[str]:
         """Return a message for each posted name that no field takes, unless the entity has its value."""
         messages = []
@@ -234,6 +231,7 @@ class PayloadForm(forms.Form):
         return messages
 
     def _may_be_empty(self, name: str) -> bool:
+        """Return whether the contract allows a body with this field empty. Forms override it."""
         body: dict[str, Any] = {}
         place(body, name, [] if isinstance(self.initial.get(name), list) else "")
         path = name.split(".")

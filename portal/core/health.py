@@ -93,7 +93,10 @@ class HealthMiddleware:
             return live(request)
         if probed == "/healthz/ready":
             report = request.health = _get_report()  # type: ignore[attr-defined]
-            if not report.is_ready or is_near(request) or not _may_be_signed_in(request):
+            has_session = False
+            with suppress(DisallowedHost):  # the session is read only for a valid Host header
+                has_session = bool(request.get_host()) and settings.SESSION_COOKIE_NAME in request.COOKIES
+            if not report.is_ready or is_near(request) or not has_session:
                 return _answer(report, told=is_near in DETAIL_READERS and is_near(request))
         return self.get_response(request)
 
@@ -107,7 +110,11 @@ def live(request: HttpRequest) -> JsonResponse:
 @allow(PUBLIC)
 def ready(request: HttpRequest) -> JsonResponse:
     """Return 200 if every check passes, otherwise 503, with the results for DETAIL_READERS."""
-    return _answer(getattr(request, "health", None) or _get_report(), told=_may_read_details(request))
+    report = getattr(request, "health", None) or _get_report()
+    told = False
+    with suppress(DatabaseError):  # nobody is known as a reader while the database is away
+        told = any(knows(request) for knows in DETAIL_READERS)
+    return _answer(report, told=told)
 
 
 def _answer(report: Report, *, told: bool) -> JsonResponse:
@@ -123,7 +130,10 @@ _latest: Report | None = None
 
 
 def _get_report() -> Report:
-    """Return current results, after SECONDS at the latest. Callers during a round share its results."""
+    """Return current results, after SECONDS at the latest, and log the verdict when it changes.
+
+    Callers during a round share its results.
+    """
     global _latest  # noqa: PLW0603 - one round at a time: a hanging check holds one thread, not all
     if is_draining():
         report = Report(checks={"server": "this server is shutting down"})
@@ -137,7 +147,19 @@ def _get_report() -> Report:
                 threading.Thread(target=_fill_in_thread, args=(_latest,), name="health", daemon=True).start()
             report = _latest
         report.done.wait(max(0.1, report.began + SECONDS - time.monotonic()))
-    _log_change(report)
+    # The last verdict is that of this server. Names of checks count, not the numbers that they state.
+    failed = {name: verdict for name, verdict in report.checks.items() if verdict != "ok"}
+    concerns = failed or report.found
+    names = f"{bool(failed)} {sorted(concerns)}".encode()
+    changed = replace_verdict(hashlib.blake2b(names, digest_size=16).digest() if concerns else _HEALTHY)
+    if changed:
+        said = "; ".join(f"{name}: {verdict}" for name, verdict in concerns.items())
+        if failed:
+            logger.error("ready answers 503: %s", said)
+        elif concerns:
+            logger.warning("ready, with warnings: %s", said)
+        else:
+            logger.info("ready, without warnings")
     return report
 
 
@@ -147,37 +169,6 @@ def _fill_in_thread(report: Report) -> None:
     finally:
         report.done.set()
         connections.close_all()
-
-
-def _log_change(report: Report) -> None:
-    """Log the verdict when it differs from the last one of this server: names count, not their numbers."""
-    failed = {name: verdict for name, verdict in report.checks.items() if verdict != "ok"}
-    concerns = failed or report.found
-    names = f"{bool(failed)} {sorted(concerns)}".encode()
-    if not replace_verdict(hashlib.blake2b(names, digest_size=16).digest() if concerns else _HEALTHY):
-        return
-    said = "; ".join(f"{name}: {verdict}" for name, verdict in concerns.items())
-    if failed:
-        logger.error("ready answers 503: %s", said)
-    elif concerns:
-        logger.warning("ready, with warnings: %s", said)
-    else:
-        logger.info("ready, without warnings")
-
-
-def _may_be_signed_in(request: HttpRequest) -> bool:
-    """Return whether the request has a session cookie and a valid Host header."""
-    with suppress(DisallowedHost):
-        return bool(settings.SESSION_COOKIE_NAME in request.COOKIES and request.get_host())
-    return False
-
-
-def _may_read_details(request: HttpRequest) -> bool:
-    """Return whether the caller may see the results; no, if the database is away."""
-    try:
-        return any(knows(request) for knows in DETAIL_READERS)
-    except DatabaseError:
-        return False
 
 
 def _run_check(check: Check) -> str:
@@ -190,7 +181,8 @@ def _run_check(check: Check) -> str:
     return "ok"
 
 
-def _check_database() -> None:
+def check_database() -> None:
+    """Raise DatabaseError if the database does not answer."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
 
@@ -198,7 +190,7 @@ def _check_database() -> None:
 _migrated: set[str] = set()
 
 
-def _check_migrations() -> None:
+def check_migrations() -> None:
     """Raise NotReadyError if migrations are missing. A process looks only until it has seen all applied."""
     if connection.alias in _migrated:
         return
@@ -208,7 +200,8 @@ def _check_migrations() -> None:
     _migrated.add(connection.alias)
 
 
-def _check_audit_keys() -> None:
+def check_audit_keys() -> None:
+    """Raise NotReadyError, or ValueError, if an audit key is too short or is not base64."""
     for pair in settings.PORTAL_AUDIT_KEYS.split(","):
         name, _, key = pair.strip().partition(":")
         if not name or len(base64.b64decode(key, validate=True)) < 32:
@@ -222,10 +215,10 @@ def check_proxies() -> None:
         raise NotReadyError(f"X-Forwarded-… from {peers} is ignored: TRUSTED_PROXIES does not name it.")
 
 
-CHECKS.register("database", _check_database)
-CHECKS.register("migrations", _check_migrations)
+CHECKS.register("database", check_database)
+CHECKS.register("migrations", check_migrations)
 CHECKS.register("encryption keys", validate_keys)
-CHECKS.register("audit keys", _check_audit_keys)
+CHECKS.register("audit keys", check_audit_keys)
 WARNINGS.register("proxies", check_proxies)
 
 # A caller for whom one of these returns true sees the results and warnings.

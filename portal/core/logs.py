@@ -29,12 +29,21 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as JSON text, without secrets."""
+        # Libraries quote exceptions, requests and addresses in their messages: those are cut out.
+        library = record.name.split(".")[0]
+        text = str(record.msg) if library == "rq" else record.getMessage()
+        if library in ("rq", "gunicorn"):
+            text = (text.splitlines() or [""])[0]
+        if library == "gunicorn":
+            text = re.sub(r"\?\S*", "", re.sub(r"^(Invalid request from ip=\S+): .*", r"\1", text))
+        # Django logs refusals after the middleware: the record itself knows their request.
+        request = getattr(record, "request", None)
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": _message(record),
-            "request_id": current_request_id.get() or _request_id(record),
+            "message": text,
+            "request_id": current_request_id.get() or str(getattr(request, "request_id", "")),
         }
         line.update({name: getattr(record, name) for name in EXTRAS if hasattr(record, name)})
         if record.exc_info and record.exc_info[1]:
@@ -45,22 +54,6 @@ class JsonFormatter(logging.Formatter):
 def mask_keys(text: str) -> str:
     """Return the text without keys of one-time links, for whatever keeps an address."""
     return _ONE_TIME_KEY.sub(r"\1***", text)
-
-
-def _message(record: logging.LogRecord) -> str:
-    """Return the message without exceptions, requests and addresses that libraries quote."""
-    if record.name.split(".")[0] == "rq":
-        return (str(record.msg).splitlines() or [""])[0]
-    text = record.getMessage()
-    if record.name.startswith("gunicorn"):
-        first = (text.splitlines() or [""])[0]
-        return re.sub(r"\?\S*", "", re.sub(r"^(Invalid request from ip=\S+): .*", r"\1", first))
-    return text
-
-
-def _request_id(record: logging.LogRecord) -> str:
-    """Return the request id from the record: Django logs refusals after the middleware."""
-    return str(getattr(getattr(record, "request", None), "request_id", ""))
 
 
 def exception_chain(error: BaseException | None) -> list[dict[str, Any]]:

@@ -59,7 +59,16 @@ class RequestIdMiddleware:
         try:
             response = self.get_response(request)
             response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
-            _log(request, response, began)
+            # The path without the query: searches and one-time tokens stay out of logs.
+            logger.info(
+                "request",
+                extra={
+                    "method": request.method,
+                    "path": request.path,
+                    "status": response.status_code,
+                    "milliseconds": round((time.monotonic() - began) * 1000, 1),
+                },
+            )
         finally:
             current_request_id.reset(mark)
         return response
@@ -147,19 +156,6 @@ class NoStoreMiddleware:
         response = self.get_response(request)
         response["Cache-Control"] = "no-store"
         return response
-
-
-def _log(request: HttpRequest, response: HttpResponse, began: float) -> None:
-    # The path without the query: searches and one-time tokens stay out of logs.
-    logger.info(
-        "request",
-        extra={
-            "method": request.method,
-            "path": request.path,
-            "status": response.status_code,
-            "milliseconds": round((time.monotonic() - began) * 1000, 1),
-        },
-    )
 
 
 class RefuseFiles(FileUploadHandler):

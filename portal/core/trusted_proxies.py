@@ -32,23 +32,20 @@ class ProxyMiddleware:
         found = [name for name in request.META if _FORWARDED.fullmatch(name)]
         request.passed_on = bool(found) or _VIA in request.META  # type: ignore[attr-defined]
         peer = request.META.get("REMOTE_ADDR", "")
-        believed = BELIEVED if _trusted(peer) else ()
-        if found and not believed:
-            _notice_unknown_proxy(peer)
+        address = _parsed(peer)
+        # A peer without an address came through a socket of this machine.
+        is_trusted = not peer if address is None else any(address in one for one in settings.TRUSTED_PROXIES)
+        believed = BELIEVED if is_trusted else ()
+        is_unknown = bool(found) and not is_trusted and peer not in unknown_proxies
+        if is_unknown and len(unknown_proxies) < _UNKNOWN_PROXIES_KEPT:
+            # Behind such a proxy every page redirects to itself, because nothing says that the browser used
+            # https. Logged once per process and peer, and for a few peers at most.
+            unknown_proxies.append(peer)
+            _log.warning("X-Forwarded-… from %s, which TRUSTED_PROXIES does not name, is ignored.", peer)
         for name in found:
             if name not in believed:
                 del request.META[name]
         return self.get_response(request)
-
-
-def _notice_unknown_proxy(peer: str) -> None:
-    """Log a peer that forwards requests but is not in TRUSTED_PROXIES, once per process and a few at most.
-
-    Behind such a proxy every page redirects to itself, because nothing says that the browser used https.
-    """
-    if peer not in unknown_proxies and len(unknown_proxies) < _UNKNOWN_PROXIES_KEPT:
-        unknown_proxies.append(peer)
-        _log.warning("X-Forwarded-… from %s, which TRUSTED_PROXIES does not name, is ignored.", peer)
 
 
 def get_address(request: HttpRequest) -> str:
@@ -77,14 +74,6 @@ def _forwarded_for(request: HttpRequest) -> str:
     proxies: int = getattr(settings, "ALLAUTH_TRUSTED_PROXY_COUNT", 0)
     hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
     return str(hops[-proxies]) if proxies and len(hops) >= proxies else ""
-
-
-def _trusted(peer: str) -> bool:
-    """Return whether the peer is trusted; one without an address came through a socket of this machine."""
-    address = _parsed(peer)
-    if address is None:
-        return not peer
-    return any(address in network for network in settings.TRUSTED_PROXIES)
 
 
 def _parsed(text: str) -> IPv4Address | IPv6Address | None:

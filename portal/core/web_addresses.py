@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import quote, urlsplit
 
 import idna
 
@@ -33,15 +33,27 @@ def web_address(text: str) -> str:
         raise ValueError(f"A web address can’t contain a username, password or “@”. {EXAMPLE}")
     if parts.netloc.endswith(":"):
         raise ValueError(EXAMPLE)
-    port = _port(parts)
     try:
-        host = _host(host)
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise ValueError("The port after “:” must be a number from 1 to 65535.")
+    try:
+        host = _check_host(host)
     except ValueError as error:
         raise ValueError(f"{error} {EXAMPLE}") from None
     # Without "http://", one word such as "none" or "http" is no address of a site.
     if not host or (not scheme and "." not in host) or host in ("http", "https"):
         raise ValueError(EXAMPLE)
-    return _composed(parts, host, port)
+    # ASCII parts stay as typed.
+    typed_host = parts.netloc if parts.netloc.isascii() else f"{host}{'' if port is None else f':{port}'}"
+    end = "".join(
+        f"{mark}{quote(part, safe=_PLAIN)}"
+        for mark, part in (("", parts.path), ("?", parts.query), ("#", parts.fragment))
+        if part
+    )
+    return f"{parts.scheme}://{typed_host}{end}"
 
 
 def encode_domain(domain: str) -> str:
@@ -67,7 +79,8 @@ def encode_domain(domain: str) -> str:
     return name
 
 
-def _host(host: str) -> str:
+def _check_host(host: str) -> str:
+    """Return the host in ASCII. Raises ValueError if it cannot exist."""
     if ":" in host:
         return f"[{ipaddress.ip_address(host)}]"
     name = encode_domain(host) if host else ""
@@ -77,24 +90,3 @@ def _host(host: str) -> str:
         except ValueError:
             raise ValueError("An IPv4 address has four numbers up to 255.") from None
     return name
-
-
-def _port(parts: SplitResult) -> int | None:
-    try:
-        port = parts.port
-    except ValueError:
-        port = 0
-    if port == 0:
-        raise ValueError("The port after “:” must be a number from 1 to 65535.")
-    return port
-
-
-def _composed(parts: SplitResult, host: str, port: int | None) -> str:
-    """Return the address with path and query in ASCII; ASCII parts stay as typed."""
-    typed_host = parts.netloc if parts.netloc.isascii() else f"{host}{'' if port is None else f':{port}'}"
-    end = "".join(
-        f"{mark}{quote(part, safe=_PLAIN)}"
-        for mark, part in (("", parts.path), ("?", parts.query), ("#", parts.fragment))
-        if part
-    )
-    return f"{parts.scheme}://{typed_host}{end}"
