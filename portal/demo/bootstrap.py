@@ -13,9 +13,9 @@ PASSPHRASE = "demo-passphrase-for-all"  # noqa: S105 - the demo's, printed at ev
 
 
 def ensure_environment() -> Path:
-    """Write the demo's settings, readable by the owner only, unless they exist; return their path.
+    """Write the demo's settings with fresh keys, readable by the owner only, unless they exist.
 
-    Nothing is written where PORTAL_ENV names another kind of portal.
+    Nothing is written where PORTAL_ENV names another kind of portal. Return the path of the settings.
     """
     os.umask(0o077)
     data = Path(os.environ.get("PORTAL_DATA_DIR") or CHECKOUT / "var").resolve()
@@ -30,14 +30,9 @@ def ensure_environment() -> Path:
                 f"Not started: {', '.join(configured)} is set, so this is not a place for a demo. "
                 "Set PORTAL_ENV=demo if it is one."
             )
-    if os.environ.get("PORTAL_ENV", "demo") == "demo" and not path.exists():
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write_settings(path)
-    return path
-
-
-def _write_settings(path: Path) -> None:
-    """Write fresh keys for this one demo. Their IDs say demo, so that production refuses them."""
+    if os.environ.get("PORTAL_ENV", "demo") != "demo" or path.exists():
+        return path
+    # The IDs of the keys say demo, so that production refuses them.
     encryption, audit = (base64.b64encode(secrets.token_bytes(32)).decode() for _ in range(2))
     passphrase = os.environ.get("PORTAL_DEMO_PASSPHRASE") or PASSPHRASE
     if not passphrase.replace("-", "").isalnum():
@@ -49,8 +44,10 @@ def _write_settings(path: Path) -> None:
         "PORTAL_AUDIT_KEYS": f"demo-1:{audit}",
         "PORTAL_DEMO_PASSPHRASE": passphrase,
     }
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     # In one step and never readable by others, so that an interrupted start leaves no half file.
     draft = path.with_suffix(f".{secrets.token_hex(4)}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write("".join(f"{name}={value}\n" for name, value in values.items()))
     draft.rename(path)
+    return path

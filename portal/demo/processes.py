@@ -102,7 +102,17 @@ class ProcessGroup:
                     continue
                 if not child.again:
                     raise DemoError(f"{_has_ended(name, child)}; the rest ends too.")
-                _restart(name, child)
+                # Start it again after a pause.
+                now = time.monotonic()
+                if child.due is None:
+                    steady = not child.pause or now - child.started > A_WHILE
+                    child.pause = FIRST_PAUSE if steady else min(2 * child.pause, LONGEST_PAUSE)
+                    child.due = now + child.pause
+                    _kill_group(child.process)
+                    sys.stderr.write(f"{_has_ended(name, child)}; it starts again in {child.pause:.0f} s.\n")
+                elif now >= child.due:
+                    child.process = _start_process(child.command, child.environment, child.quiet)
+                    child.started, child.due = now, None
             time.sleep(0.2)
 
 
@@ -116,20 +126,6 @@ def _start_process(command: list[str], environment: dict[str, str], quiet: bool)
         stdout=subprocess.DEVNULL if quiet else None,
         preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - one thread here
     )
-
-
-def _restart(name: str, child: Child) -> None:
-    """Start an ended child again after its pause."""
-    now = time.monotonic()
-    if child.due is None:
-        steady = not child.pause or now - child.started > A_WHILE
-        child.pause = FIRST_PAUSE if steady else min(2 * child.pause, LONGEST_PAUSE)
-        child.due = now + child.pause
-        _kill_group(child.process)
-        sys.stderr.write(f"{_has_ended(name, child)}; it starts again in {child.pause:.0f} s.\n")
-    elif now >= child.due:
-        child.process = _start_process(child.command, child.environment, child.quiet)
-        child.started, child.due = now, None
 
 
 def _has_ended(name: str, child: Child) -> str:

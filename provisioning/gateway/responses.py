@@ -189,7 +189,13 @@ def classify_response(
 
     `result` is the key of the answer's content, `fields` the properties that were sent.
     """
-    code, success = _parse_code(body.get("errorCode")), body.get("success")
+    code, success = body.get("errorCode"), body.get("success")
+    if isinstance(code, str) and code.isascii() and code.isdigit() and len(code) < 10:
+        code = int(code)
+    if code in _NO_CODE or isinstance(code, bool):
+        code = None
+    elif not isinstance(code, int):
+        code = str(code)[:50]
     if status >= 500 or code == 9999:
         words = STATUS_CAUSES.get(status, ERROR_CODES["9999"].cause)
         raise OutcomeUnknown(words, f"HTTP {status}, code {code}", code, gateway_message=_message(body))
@@ -213,14 +219,6 @@ def classify_response(
         field = at_start[1]
     kind = NotAuthorised if code == 1000 else EntityNotFound if code == 1007 else Refused
     raise kind(get_refusal_cause(code, status), code=code, field=field, gateway_message=message)
-
-
-def _parse_code(value: object) -> int | str | None:
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
-        value = int(value)
-    if value in _NO_CODE or isinstance(value, bool):
-        return None
-    return value if isinstance(value, int) else str(value)[:50]
 
 
 def _message(body: dict[str, Any]) -> str:

@@ -82,7 +82,21 @@ def _refusals(error: _Violation) -> Iterator[Refusal]:
     """One violation of the schema as refusals; choices (oneOf, anyOf) report the branch that was meant."""
     keyword = str(error.validator)
     if keyword in ("anyOf", "oneOf"):
-        yield from _refusals_of_branch(error)
+        branches: dict[Any, list[_Violation]] = {}
+        for cause in error.context or []:
+            branches.setdefault(cause.relative_schema_path[0], []).append(cause)
+        # The branch that was meant is the first one that has the type of the value.
+        fitting = [
+            causes
+            for causes in branches.values()
+            if not any(
+                cause.validator == "type" and cause.absolute_path == error.absolute_path for cause in causes
+            )
+        ]
+        if not fitting:
+            yield field_refusal(Code.REQUEST_INVALID, error.absolute_path, "wrong type")
+        for cause in fitting[0] if fitting else []:
+            yield from _refusals(cause)
     elif keyword == "additionalProperties" and error.validator_value is False:
         for name in sorted(set(error.instance) - set(error.schema.get("properties", {}))):
             yield field_refusal(Code.REQUEST_INVALID, [*error.absolute_path, name], "unknown field")
@@ -100,23 +114,6 @@ def _refusals(error: _Violation) -> Iterator[Refusal]:
         if keyword == "pattern" and _CHARACTER_CLASS.match(str(error.validator_value)):
             code = Code.INVALID_CHARACTERS
         yield field_refusal(code, error.absolute_path, _describe_violation(error, code))
-
-
-def _refusals_of_branch(error: _Violation) -> Iterator[Refusal]:
-    """Yield the refusals of the first alternative that has the type of the value."""
-    branches: dict[Any, list[_Violation]] = {}
-    for cause in error.context or []:
-        branches.setdefault(cause.relative_schema_path[0], []).append(cause)
-    here = error.absolute_path
-    fitting = [
-        causes
-        for causes in branches.values()
-        if not any(cause.validator == "type" and cause.absolute_path == here for cause in causes)
-    ]
-    if not fitting:
-        yield field_refusal(Code.REQUEST_INVALID, here, "wrong type")
-    for cause in fitting[0] if fitting else []:
-        yield from _refusals(cause)
 
 
 def _describe_violation(error: _Violation, code: Code) -> str:

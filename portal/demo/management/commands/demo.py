@@ -45,6 +45,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
 
     def _run(self, processes: ProcessGroup, port: int, sandbox_port: int) -> None:
+        manage = str(settings.BASE_DIR / "manage.py")
         check_port(port, "PORT")
         check_port(sandbox_port, "SANDBOX_PORT")
         self.stdout.write("Preparing the demo …")
@@ -52,22 +53,35 @@ class Command(BaseCommand):
         setup.ensure_gateway(base_url=f"http://127.0.0.1:{sandbox_port}/api/provisioning")
         processes.start(
             "The embedded gateway",
-            *(str(settings.BASE_DIR / "manage.py"), "sandbox_serve", "--port", str(sandbox_port)),
+            manage,
+            "sandbox_serve",
+            "--port",
+            str(sandbox_port),
             environment=setup.get_gateway_environment(),
             quiet=True,
         )
         setup.ensure_people()
         setup.ensure_static()
         connections.close_all()
-        self._start_portal(processes, port)
+        environment = {
+            **os.environ,
+            "PORTAL_BIND": f"127.0.0.1:{port}",
+            "DJANGO_SETTINGS_MODULE": "portal.settings",
+        }
+        processes.start(
+            "The portal",
+            "-m",
+            "gunicorn",
+            "-c",
+            "python:portal.serving",
+            "portal.wsgi",
+            environment={**environment, "WEB_LOG_LEVEL": "warning", "WEB_DRAIN_SECONDS": "0"},
+        )
+        if settings.AUDIT_FORWARD_TO or settings.AUDIT_ANCHOR_FORWARD_TO:
+            processes.start("The audit stream", manage, "audit_stream", environment=environment, again=True)
         processes.wait_for("The embedded gateway", sandbox_port, "/")
         processes.wait_for("The portal", port, "/healthz/ready")
-        processes.start(
-            "The worker",
-            *(str(settings.BASE_DIR / "manage.py"), "tasks_work"),
-            environment=dict(os.environ),
-            again=True,
-        )
+        processes.start("The worker", manage, "tasks_work", environment=os.environ, again=True)
         welcome = WELCOME.format(
             portal=f"http://127.0.0.1:{port}/",
             people=", ".join(setup.PEOPLE),
@@ -78,21 +92,6 @@ class Command(BaseCommand):
         self.stdout.write(welcome)
         self.stdout.flush()
         processes.watch()
-
-    def _start_portal(self, processes: ProcessGroup, port: int) -> None:
-        own = {"PORTAL_BIND": f"127.0.0.1:{port}", "DJANGO_SETTINGS_MODULE": "portal.settings"}
-        processes.start(
-            "The portal",
-            *("-m", "gunicorn", "-c", "python:portal.serving", "portal.wsgi"),
-            environment={**os.environ, "WEB_LOG_LEVEL": "warning", "WEB_DRAIN_SECONDS": "0", **own},
-        )
-        if settings.AUDIT_FORWARD_TO or settings.AUDIT_ANCHOR_FORWARD_TO:
-            processes.start(
-                "The audit stream",
-                *(str(settings.BASE_DIR / "manage.py"), "audit_stream"),
-                environment={**os.environ, **own},
-                again=True,
-            )
 
 
 def _port(variable: str, default: int) -> int:
