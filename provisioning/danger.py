@@ -31,7 +31,7 @@ class Danger:
     reason_everywhere: bool = False
 
     def applies(self, operation: str, changes: Mapping[str, Any]) -> bool:
-        """Whether a write of these properties does this."""
+        """Return whether a write of these properties does this."""
         if operation not in self.operations or (self.unless and changes.get(self.unless) is True):
             return False
         return not self.fields or any(

@@ -61,12 +61,12 @@ def validate_keys() -> None:
 
 
 def current_key_id() -> str:
-    """The id of the key that seals new values: the first one configured."""
+    """Return the id of the key that seals new values: the first one configured."""
     return next(iter(_keys()))
 
 
 def key_ids() -> list[str]:
-    """The ids of all configured keys, the current one first."""
+    """Return the ids of all configured keys, the current one first."""
     return list(_keys())
 
 
@@ -76,17 +76,17 @@ def get_key_id(token: str) -> str:
 
 
 def fingerprint(secret: str) -> str:
-    """16 hex digits that tell secrets apart without revealing them; keyed, so guessing does not help."""
+    """Return 16 hex digits that tell secrets apart. They are keyed, so guessing does not help."""
     return fingerprints(secret)[0]
 
 
 def fingerprints(secret: str) -> list[str]:
-    """The fingerprint under each configured key, the current one first: an older one still matches."""
+    """Return the fingerprint under each configured key, the current one first: an older one still matches."""
     return [_fingerprint(key, secret) for key in _keys().values()]
 
 
 def key_marks() -> list[str]:
-    """16 hex digits for each configured key, the current one first: the same wherever the same key is."""
+    """Return 16 hex digits for each configured key, the current one first. Equal keys have equal marks."""
     return [_fingerprint(key, "which key this is") for key in _keys().values()]
 
 

@@ -26,7 +26,7 @@ _RULES = {
 
 
 def seal_payload(operation: Operation, payload: Payload) -> dict[str, Any]:
-    """A copy of `payload` in which every secret is sealed, whether it came sealed or not."""
+    """Return a copy of `payload` in which every secret is sealed, whether it came sealed or not."""
     return seal_secrets(sealed_copy(dict(payload)), operation.request_secrets)
 
 
@@ -50,7 +50,7 @@ def validate_payload(operation: Operation, payload: Payload, *, stored: Payload 
 
 
 def get_payload_fields(operation: Operation) -> frozenset[str]:
-    """The properties a request of this operation may hold: what a refusal's message may name."""
+    """Return the properties of a request of this operation: what a refusal's message may name."""
     name = operation.spec.request_schema
     return frozenset(contract.schema(name).get("properties", {})) if name else frozenset()
 
@@ -85,7 +85,7 @@ def _is_stored(error: ValidationError, stored: Payload) -> bool:
 
 
 def _at(values: Any, path: list[Any]) -> Any:
-    """The value at a path through objects; None if there is none."""
+    """Return the value at a path through objects; None if there is none."""
     for part in path:
         values = values.get(part) if isinstance(values, Mapping) else None
     return values

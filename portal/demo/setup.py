@@ -117,7 +117,7 @@ def ensure_people() -> None:
 
 
 def _people_state() -> str:
-    """Changes whenever a demo password or the passphrase does. Checking three passwords takes a second."""
+    """Return a digest of the passphrase and the stored passwords: checking three passwords takes a second."""
     stored = User.objects.filter(username__in=PEOPLE).order_by("username").values_list("username", "password")
     return salted_hmac(
         "portal.demo.people", json.dumps([get_passphrase(), *stored]), algorithm="sha256"

@@ -26,7 +26,7 @@ if AUDIT_RETENTION_MONTHS < 12:
 
 
 def _span(name: str, text: str, lowest: int, highest: int) -> tuple[int, int]:
-    """ "7-19" as (7, 19)."""
+    """Return "7-19" as (7, 19)."""
     first, _, last = text.partition("-")
     if not (first.isdigit() and last.isdigit() and lowest <= int(first) <= int(last) <= highest):
         raise ImproperlyConfigured(f"{name} must be two numbers like “3-5”, from {lowest} to {highest}.")

@@ -38,7 +38,7 @@ def find_setting_problem(key: str, value: object) -> str:
 
 @cache
 def _documented() -> dict[str, str]:
-    """Key → the documented kind of value ("" where it is not documented)."""
+    """Return key → the documented kind of value ("" where it is not documented)."""
     return {
         key: str(each.get("x-values", "")) for key, each in schema("ConnectorSettings")["properties"].items()
     }

@@ -24,7 +24,7 @@ _NESTED = frozenset({dict, list})
 
 
 def apply_aliases(values: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of an answer object, and of the objects and lists in it, under the contract's names."""
+    """Return a copy of an answer object, and of the objects and lists in it, under the contract's names."""
     found: dict[str, Any] = {}
     for key, value in values.items():  # tens of thousands of times per list: plain values cost one look-up
         name = _SPELLINGS.get(key, key)

@@ -35,20 +35,20 @@ class ContractOperation:
 
 @cache
 def document() -> dict[str, Any]:
-    """The whole contract as parsed YAML. Treat it as read-only: it is shared by the process."""
+    """Return the whole contract as parsed YAML. Treat it as read-only: it is shared by the process."""
     loaded: dict[str, Any] = yaml.load(CONTRACT_FILE.read_bytes(), Loader=_Loader)  # noqa: S506 - safe loader
     return loaded
 
 
 def schema(name: str) -> Schema:
-    """The component schema `name`, references unresolved. Raises KeyError for an unknown name."""
+    """Return the component schema `name`, references unresolved. Raises KeyError for an unknown name."""
     found: Schema = document()["components"]["schemas"][name]
     return found
 
 
 @cache
 def validator(name: str) -> Draft202012Validator:
-    """A JSON Schema 2020-12 validator of the component schema `name`, formats asserted."""
+    """Return a JSON Schema 2020-12 validator of the component schema `name`, formats asserted."""
     schema(name)
     reference = {"$ref": f"{_BASE_URI}#/components/schemas/{name}"}
     return Draft202012Validator(reference, registry=_registry(), format_checker=FormatChecker())
@@ -56,7 +56,7 @@ def validator(name: str) -> Draft202012Validator:
 
 @cache
 def contract_operations() -> dict[str, ContractOperation]:
-    """All operations of the contract by operationId."""
+    """Return all operations of the contract by operationId."""
     found: dict[str, ContractOperation] = {}
     for path, methods in document()["paths"].items():
         for method, spec in methods.items():
@@ -76,7 +76,7 @@ def contract_operations() -> dict[str, ContractOperation]:
 
 @cache
 def secret_paths(name: str) -> frozenset[tuple[str, ...]]:
-    """Paths of the secret properties of schema `name` (x-secret), for example ("config", "password").
+    """Return the paths of the secret properties of a schema (x-secret), such as ("config", "password").
 
     Array levels are written "*". A secret object or map is named itself: everything below it is secret.
     """
@@ -85,23 +85,23 @@ def secret_paths(name: str) -> frozenset[tuple[str, ...]]:
 
 @cache
 def reference_names(name: str) -> frozenset[str]:
-    """The properties, at any depth of schema `name`, that hold GUIDs of entities; text that may is none."""
+    """Return the properties, at any depth of schema `name`, that hold GUIDs of entities."""
     return frozenset(_references(schema(name), set()))
 
 
 def enum_descriptions(name: str) -> dict[str, str]:
-    """Value → description of an enum schema (x-enum-descriptions), in the contract's order."""
+    """Return value → description of an enum schema (x-enum-descriptions), in the contract's order."""
     return dict(schema(name).get("x-enum-descriptions", {}))
 
 
 def contract_examples(operation_id: str) -> dict[str, Any]:
-    """Request examples of an operation by name: bodies that satisfy the request schema."""
+    """Return request examples of an operation by name: bodies that satisfy the request schema."""
     content = _spec(operation_id).get("requestBody", {}).get("content", {}).get("application/json", {})
     return {key: resolve(example)["value"] for key, example in content.get("examples", {}).items()}
 
 
 def published_examples(operation_id: str) -> dict[str, Any]:
-    """Request bodies as published although they contradict the schema (x-as-published-examples)."""
+    """Return request bodies as published that contradict the schema (x-as-published-examples)."""
     content = _spec(operation_id).get("requestBody", {}).get("content", {}).get("application/json", {})
     return {key: example["value"] for key, example in content.get("x-as-published-examples", {}).items()}
 

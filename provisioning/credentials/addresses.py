@@ -18,7 +18,7 @@ EGRESS_LIMIT = 1000  # characters; what the gateway's page takes
 
 
 def validate_base_url(url: str) -> str:
-    """`url` without a trailing slash. Raises ValueError, in words for people, if it must not be used.
+    """Return `url` without a trailing slash. Raises ValueError, in words for people, if it must not be used.
 
     Plain http is for this very machine, outside production (the embedded gateway of a demo). Names are
     looked up with each connection: what they lead to is checked there.
@@ -58,12 +58,12 @@ def validate_base_url(url: str) -> str:
 
 
 def get_network_policy() -> NetworkPolicy:
-    """Where gateways may be: the public internet, and the networks that the settings name."""
+    """Return where gateways may be: the public internet, and the networks that the settings name."""
     return NetworkPolicy(tuple(settings.GATEWAY_PRIVATE_NETWORKS))
 
 
 def validate_egress_addresses(text: str) -> str:
-    """Addresses and CIDR ranges as the gateway's allow-list wants them: comma-separated, no blanks, CIDR.
+    """Return addresses and CIDR ranges as the gateway's allow-list wants them: separated by commas.
 
     Lines, blanks and commas separate what was typed; each address counts once. Raises ValueError, in words.
     """

@@ -12,7 +12,7 @@ class ConnectionsConfig(AppConfig):
     label = "connections"  # as stored data calls it
 
     def ready(self) -> None:
-        """Names what is sealed here."""
+        """Register the encrypted fields of this app."""
         from provisioning.credentials.models import Credential
 
         columns = {

@@ -25,7 +25,7 @@ class InvalidCredentialState(Exception):  # noqa: N818 - reads as what happened
 
 
 def _ignore(_: Credential) -> None:
-    """For programs that record no audit events."""
+    """Do nothing: for programs that record no audit events."""
 
 
 def validate_credential(*, api_key: str, password: str) -> None:

@@ -191,7 +191,7 @@ class Credential(models.Model):
         return f"{self.connection.slug} v{self.version} ({self.state})"
 
     def context(self, part: str) -> str:
-        """What the sealed `part` ("api_key", "password") is bound to: connection's slug, version and part.
+        """Return what a sealed `part` ("api_key", "password") is bound to: slug, version and part.
 
         Moved to another row, version or field, it does not open. All three stay as they are for the life of
         a row, whatever its state: encrypting it with another key uses the same context.

@@ -39,7 +39,7 @@ class NetworkPolicy:
     networks: tuple[Network, ...] = ()
 
     def allows(self, address: Address) -> bool:
-        """Whether an API key may go there. One that carries another is judged by that alone."""
+        """Return whether an API key may go there. An address that contains another is judged by that one."""
         inner = carried_by(address)
         if any(inner in network for network in self.networks):
             return True
@@ -48,7 +48,7 @@ class NetworkPolicy:
 
 
 def carried_by(address: Address) -> Address:
-    """The IPv4 address inside one that is mapped, of 6to4 or of NAT64; any other address itself."""
+    """Return the IPv4 address inside one that is mapped, of 6to4 or of NAT64; any other address itself."""
     if not isinstance(address, ipaddress.IPv6Address):
         return address
     if address in _TRANSLATED:

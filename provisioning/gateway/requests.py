@@ -40,7 +40,7 @@ class Call:
         return self.method != "GET"
 
     def address(self, base_url: str) -> str:
-        """The full URL. Raises NotSent if a path parameter cannot stand in a path."""
+        """Return the full URL. Raises NotSent if a path parameter cannot stand in a path."""
         path = self.path
         for value in (self.target, self.second):
             head, brace, rest = path.partition("{")
@@ -53,7 +53,7 @@ class Call:
         return base_url + path
 
     def body(self) -> bytes | None:
-        """The request body, sealed values opened. Raises NotSent if it cannot be written as JSON."""
+        """Return the request body, sealed values opened. Raises NotSent if it cannot be written as JSON."""
         if self.payload is None:
             return None
         with suppress(ValueError, TypeError, RecursionError):  # NaN, a lone surrogate, not JSON

@@ -71,7 +71,7 @@ class Answer:
 
 
 def parse_body(body: bytes, *, strict: bool = False, large: bool = True) -> dict[str, Any]:
-    """The JSON object in `body`; NaN and infinities read as null, NUL and lone surrogates as U+FFFD.
+    """Return the JSON object in `body`; NaN and infinities read as null, NUL and lone surrogates as U+FFFD.
 
     `strict`, for answers to writes, refuses a body that states `success` or `errorCode` twice (two verdicts
     are none) and one nested so deeply that recording it would fail. In other answers what is too deep is

@@ -75,7 +75,7 @@ def seal_unknown(body: Any, path: Path, known: Collection[str]) -> Any:
 
 
 def sealed_copy(value: Any) -> Any:
-    """A copy of a JSON value that shares nothing but the Sealed in it."""
+    """Return a copy of a JSON value that shares nothing but the Sealed in it."""
     if isinstance(value, dict):
         return {key: sealed_copy(child) for key, child in value.items()}
     return [sealed_copy(child) for child in value] if isinstance(value, list) else value
@@ -94,11 +94,11 @@ class Scrubber:
         self._pattern = re.compile("|".join(map(re.escape, self._spellings))) if found else None
 
     def text(self, text: str) -> str:
-        """`text` with every secret replaced by the mask."""
+        """Return `text` with every secret replaced by the mask."""
         return self._pattern.sub(MASK, text) if self._pattern else text
 
     def value(self, value: Any) -> Any:
-        """A copy of a JSON value, its texts and keys scrubbed; Sealed values stay as they are."""
+        """Return a copy of a JSON value, its texts and keys scrubbed; Sealed values stay as they are."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
@@ -106,18 +106,18 @@ class Scrubber:
         return [self.value(child) for child in value] if isinstance(value, list) else value
 
     def suspects(self, body: bytes) -> bool:
-        """Whether a JSON text may quote a secret: a fast test that saves walking through a long list."""
+        """Return whether a JSON text may quote a secret. Saves the walk through a long list."""
         text = _NEEDLESS_ESCAPE.sub(lambda found: chr(int(found[1], 16)), body.decode("utf-8", "replace"))
         return any(spelling in text for spelling in self._spellings)
 
 
 def scrub(text: str, *secrets: Any) -> str:
-    """`text` without the texts sealed anywhere in `secrets`: a gateway may quote what it refuses."""
+    """Return `text` without the texts sealed anywhere in `secrets`: a gateway may quote what it refuses."""
     return Scrubber(*secrets).text(text)
 
 
 def mask(value: Any) -> Any:
-    """A copy of a JSON value with every Sealed replaced by the mask: safe for pages, logs and audit rows."""
+    """Return a copy of a JSON value with every Sealed masked, for pages, logs and audit rows."""
     if isinstance(value, Sealed):
         return MASK
     if isinstance(value, dict):
@@ -128,7 +128,7 @@ def mask(value: Any) -> Any:
 
 
 def reveal_all(value: Any) -> Any:
-    """A copy of a JSON value with every Sealed opened: for the request body on its way out, nowhere else."""
+    """Return a copy of a JSON value with every Sealed opened. Only for the request body on its way out."""
     if isinstance(value, Sealed):
         return value.reveal()
     if isinstance(value, dict):
@@ -173,7 +173,7 @@ def sealed_texts(value: Any) -> Iterator[str]:
 
 
 def clear_texts(value: Any) -> Iterator[str]:
-    """The texts of a JSON value that are not sealed."""
+    """Yield the texts of a JSON value that are not sealed."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list):

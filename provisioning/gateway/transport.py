@@ -44,7 +44,7 @@ _reach: ContextVar[NetworkPolicy | None] = ContextVar("where a gateway may be", 
 
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """Everything on the network inside must be over within `seconds`; later operations raise TimeoutError."""
+    """Limit everything on the network inside to `seconds`; later operations raise TimeoutError."""
     token = _deadline.set(time.monotonic() + seconds)
     try:
         yield
@@ -54,7 +54,7 @@ def deadline(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def use_network_policy(reach: NetworkPolicy) -> Iterator[None]:
-    """New connections inside stay in `reach`; others raise NeverSentError."""
+    """Restrict new connections inside to `reach`; others raise NeverSentError."""
     token = _reach.set(reach)
     try:
         yield
@@ -63,12 +63,12 @@ def use_network_policy(reach: NetworkPolicy) -> Iterator[None]:
 
 
 def time_is_up() -> bool:
-    """Whether nothing is left of the deadline."""
+    """Return whether nothing is left of the deadline."""
     return _deadline.get() <= time.monotonic()
 
 
 def seconds_left() -> float:
-    """What is left of the deadline. Raises TimeoutError when nothing is."""
+    """Return what is left of the deadline. Raises TimeoutError when nothing is."""
     left = _deadline.get() - time.monotonic()
     if left <= 0:
         raise TimeoutError("deadline passed")
@@ -218,7 +218,7 @@ def resolve_host(host: str, port: int) -> list[Found]:
 
 
 def open_socket(addresses: list[Found]) -> socket.socket:
-    """The first address that answers. Raises NeverSentError only if each of them refused."""
+    """Connect to the first address that answers. Raises NeverSentError only if each of them refused."""
     problem: OSError | None = None
     for family, kind, protocol, _, address in addresses:
         sock = DeadlineSocket(family, kind, protocol)

@@ -28,14 +28,14 @@ def descriptor_list(published: list[Descriptor] | Descriptor) -> list[Descriptor
 
 
 def get_adapter(name: str) -> Adapter | None:
-    """The adapter, or None. Names are case-sensitive."""
+    """Return the adapter, or None. Names are case-sensitive."""
     return _ADAPTERS.get(name)
 
 
 def describe_settings(
     name: str, kind: str, text: str, required: bool = False, choices: list[str] | None = None, **more: Any
 ) -> Descriptor:
-    """One configuration field in the published shape."""
+    """Return one configuration field in the published shape."""
     chosen = {"enum": choices} if choices else {}
     return {"name": name, "type": kind, "required": required, "description": text} | chosen | more
 

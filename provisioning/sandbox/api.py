@@ -78,7 +78,7 @@ def operation_view(request: HttpRequest, operation_id: str, **parameters: str) -
 
 @csrf_exempt
 def unknown_path_view(request: HttpRequest) -> HttpResponse:
-    """Any other path below the API's base: the contract does not say, so 404 with the error envelope."""
+    """Answer any other path with 404 and the error envelope: the contract does not say."""
     return _refused(Refusal(Code.REQUEST_INVALID, "Request invalid: no such operation", status=404))
 
 

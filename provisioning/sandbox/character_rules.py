@@ -26,7 +26,7 @@ Path = tuple[object, ...]
 
 
 def check_characters(body: object) -> list[Refusal]:
-    """A 1004 refusal for every text of the body that holds a character it may not."""
+    """Return a 1004 refusal for every text of the body that holds a character it may not."""
     found = []
     for path, text in _texts(body, ()):
         rule = _RULES.get(str(path[0])) if len(path) == 1 else None
@@ -38,7 +38,7 @@ def check_characters(body: object) -> list[Refusal]:
 
 
 def _texts(value: object, path: Path) -> Iterator[tuple[Path, str]]:
-    """Every text with its path; the names of fields count as texts too, since maps have free names."""
+    """Yield every text with its path; the names of fields count as texts too, since maps have free names."""
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, dict):

@@ -59,7 +59,7 @@ def list_connectors(key: ApiKey, merchantGuid: str) -> str:  # noqa: N803 - the 
 
 
 def create(key: ApiKey, body: JsonObject, merchantGuid: str) -> JsonObject:  # noqa: N803 - the contract's name
-    """A new connector; shared secret and public integration key are generated when empty or absent."""
+    """Create a connector; shared secret and public integration key are generated if empty or absent."""
     validate_body("ConnectorCreate", body)
     merchant = get_reachable(key, MERCHANT, merchantGuid)
     start = {"guid": new_guid(CONNECTOR), "createdAt": iso_now(), "merchantGuid": merchant.guid} | _DEFAULTS
@@ -88,7 +88,7 @@ def update(key: ApiKey, body: JsonObject, connectorGuid: str) -> JsonObject:  # 
 
 
 def read_settings(key: ApiKey, adapterId: str) -> JsonObject:  # noqa: N803 - the contract's name
-    """The fields of config.extraData, in whichever of the published shapes the adapter has."""
+    """Return the fields of config.extraData, in whichever of the published shapes the adapter has."""
     adapter = get_adapter(adapterId)
     if adapter is None:
         raise unknown_entity("Adapter", adapterId)
@@ -96,7 +96,7 @@ def read_settings(key: ApiKey, adapterId: str) -> JsonObject:  # noqa: N803 - th
 
 
 def read_vault_settings(key: ApiKey, adapterId: str, merchantGuid: str) -> JsonObject:  # noqa: N803 - as above
-    """The fields of config.extraData and config.vault; {} where there are none."""
+    """Return the fields of config.extraData and config.vault; {} where there are none."""
     answer = read_settings(key, adapterId)
     get_reachable(key, MERCHANT, merchantGuid)
     adapter = get_adapter(adapterId)
@@ -130,18 +130,21 @@ _LETTERS = string.ascii_letters + string.digits
 
 
 def new_shared_secret() -> str:
-    """A generated shared secret: 30 letters and digits, as in the published examples."""
+    """Return a generated shared secret: 30 letters and digits, as in the published examples."""
     return "".join(secrets.choice(_LETTERS) for _ in range(30))
 
 
 def new_integration_key() -> str:
-    """A generated public integration key: 20 letters and digits, as in the published examples."""
+    """Return a generated public integration key: 20 letters and digits, as in the published examples."""
     return "".join(secrets.choice(_LETTERS) for _ in range(20))
 
 
 def merge_config(stored: JsonObject, sent: JsonObject) -> JsonObject:
-    """Field by field, as the published update shows. extraData and vault replace as a whole: their merge
-    is not documented, and replacing is what every other map of the API does. Empty maps become []."""
+    """Merge field by field, as the published update shows. Empty maps become [].
+
+    extraData and vault replace as a whole: their merge is not documented, and replacing is what every other
+    map of the API does.
+    """
     merged = stored | sent
     for field in ("extraData", "vault"):
         if field in merged:
@@ -150,7 +153,7 @@ def merge_config(stored: JsonObject, sent: JsonObject) -> JsonObject:
 
 
 def merge_settings(stored: JsonObject | list[object], body: JsonObject) -> JsonObject | list[object]:
-    """`settings` replaces all, then addSettings adds or changes, then removeSettings takes away by key."""
+    """Replace all by `settings`, then add or change by addSettings, then remove keys by removeSettings."""
     settings = dict(body.get("settings", stored) or {})
     settings |= body.get("addSettings", {})
     kept = {name: value for name, value in settings.items() if name not in body.get("removeSettings", {})}
@@ -202,7 +205,7 @@ def check_config(document: JsonObject, body: JsonObject) -> None:
 
 
 def check_references(document: JsonObject, body: JsonObject) -> None:
-    """The default connector of a routing meta-connector is an enabled regular one of the same merchant."""
+    """Refuse a default connector that is not an enabled regular one of the same merchant."""
     target = body.get("routingMetaConnector", {}).get("defaultConnector")
     if target is None:
         return

@@ -54,10 +54,10 @@ def field_refusal(code: Code, path: Iterable[object], text: str) -> Refusal:
 
 
 def tree_refusal(code: Code, path: str, text: str) -> Refusal:
-    """A refusal about a part of a routing document, whose path ends the message."""
+    """Return a refusal about a part of a routing document, whose path ends the message."""
     return Refusal(code, f"{text} at '{path}'" if path else text)
 
 
 def unknown_entity(kind: str, guid: str, status: int = 422) -> Refusal:
-    """Unknown, or outside what the API key may see: the same answer, so that nothing is given away."""
+    """Return one refusal for unknown and for inaccessible entities, so that nothing is given away."""
     return Refusal(Code.UNKNOWN_ENTITY, f"{kind} '{guid}' does not exist", status)

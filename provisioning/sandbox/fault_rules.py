@@ -76,7 +76,7 @@ def arm_fault(*, fault: Fault, requests: int = 1, operation: str = "") -> ArmedF
 
 
 def take_fault(operation: str) -> Fault | None:
-    """The armed fault that meets a request of this operation, counted down; None when nothing is armed."""
+    """Take the armed fault for a request of this operation and count it down; None if nothing is armed."""
     if not ArmedFault.objects.exists():
         return None
     with transaction.atomic():

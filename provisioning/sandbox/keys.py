@@ -24,7 +24,7 @@ class KeyRefused(ValueError):  # noqa: N818 - the domain word
 def create_key(
     *, service: str = PROVISIONING, addresses: str = DEFAULT_ADDRESSES, tenant: str, name: str = ""
 ) -> tuple[ApiKey, str]:
-    """A new key and its password, which is not kept and cannot be read again. Raises KeyRefused."""
+    """Create a key. Return it with its password, which is not kept. Raises KeyRefused."""
     if service not in SERVICES:
         raise KeyRefused(f"'{service}' is not a service. Choose one of: {', '.join(SERVICES)}.")
     validate_addresses(addresses)
@@ -48,7 +48,7 @@ def create_key(
 
 
 def reset_key(*, key: str) -> tuple[ApiKey, str]:
-    """Replace the password of a key and returns the new one once. Raises KeyRefused for an unknown key."""
+    """Replace the password of a key and return the new one. Raises KeyRefused for an unknown key."""
     found = ApiKey.objects.filter(key=key).first()
     if found is None:
         raise KeyRefused(f"There is no API key '{key}'.")
@@ -68,7 +68,7 @@ def delete_key(*, key: str) -> None:
 
 
 def verify_key(*, key: str, password: str) -> ApiKey | None:
-    """The key if the password is right, else None; unknown keys cost as much as wrong passwords."""
+    """Return the key if the password is right, else None; unknown keys cost as much as wrong passwords."""
     found = ApiKey.objects.filter(key=key).first()
     salt, expected = (found.salt, found.password_hash) if found else ("", "")
     right = hmac.compare_digest(_hashed(salt, password), expected)
@@ -76,7 +76,7 @@ def verify_key(*, key: str, password: str) -> ApiKey | None:
 
 
 def describe_key(key: ApiKey) -> dict[str, str | None]:
-    """What may be shown of a key at any time: everything but the password."""
+    """Return what may be shown of a key at any time: everything but the password."""
     return {
         "guid": key.guid,
         "name": key.name,
@@ -90,7 +90,7 @@ def describe_key(key: ApiKey) -> dict[str, str | None]:
 
 
 def validate_addresses(addresses: str) -> None:
-    """Comma-separated addresses or CIDR ranges, without blanks (platform's page). Raises KeyRefused."""
+    """Check comma-separated addresses or CIDR ranges, without blanks. Raises KeyRefused."""
     if any(character.isspace() for character in addresses):
         raise KeyRefused("Addresses: separate them by commas, without blanks.")
     if len(addresses) > 1000:
@@ -101,7 +101,7 @@ def validate_addresses(addresses: str) -> None:
 
 
 def is_address_allowed(key: ApiKey, remote: str) -> bool:
-    """Whether the caller's address is on the key's list; IPv4 written as IPv6 counts as IPv4."""
+    """Return whether the caller's address is on the key's list; IPv4 written as IPv6 counts as IPv4."""
     try:
         address = ipaddress.ip_address(remote)
     except ValueError:
@@ -136,6 +136,9 @@ def _new_password() -> str:
 
 
 def _hashed(salt: str, password: str) -> str:
-    """Salted SHA-256. A slow hash protects guessable passwords; these have 128 random bits, and every
-    request carries one, so a slow hash would only limit the gateway to a few dozen requests a second."""
+    """Return a salted SHA-256.
+
+    A slow hash protects guessable passwords. These have 128 random bits, and every request carries one, so a
+    slow hash would only limit the gateway to a few dozen requests a second.
+    """
     return hashlib.sha256(f"{salt}:{password}".encode("utf-8", "surrogatepass")).hexdigest()

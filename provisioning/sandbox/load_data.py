@@ -33,7 +33,7 @@ _WORDS = (
 
 
 def seed_load_data(*, tenants: int, merchants: int, single: bool) -> list[str]:
-    """Make sure the generated tenants and merchants exist; returns the GUIDs of the tenants.
+    """Make sure the generated tenants and merchants exist. Return the GUIDs of the tenants.
 
     Merchants are dealt out in turn, or all put into the first tenant; without tenants into the own one.
     """

@@ -46,13 +46,13 @@ _MAILS = {
 
 
 def list_merchant_users(key: ApiKey, merchantGuid: str) -> JsonObject:  # noqa: N803 - the contract's name
-    """The merchant's own users, as a list under the singular key."""
+    """Return the merchant's own users, as a list under the singular key."""
     merchant = get_reachable(key, MERCHANT, merchantGuid)
     return {"success": True, "merchantUser": [_shown(user) for user in get_children(USER, merchant.guid)]}
 
 
 def create(key: ApiKey, body: JsonObject, merchantGuid: str) -> JsonObject:  # noqa: N803 - the contract's name
-    """A new user of the merchant."""
+    """Create a user of the merchant."""
     validate_body("MerchantUserCreate", body)
     merchant = get_reachable(key, MERCHANT, merchantGuid)
     _check_applicable(body, body["type"])
@@ -127,7 +127,7 @@ def _store(key: ApiKey, body: JsonObject, record: Record) -> JsonObject:
 
 
 def _shown(record: Record) -> JsonObject:
-    """The user with the names of the merchants it may see, which are read when asked for."""
+    """Return the user with the names of the merchants it may see, which are read when asked for."""
     access = get_private(record)["access"]
     merchants = {found.guid: get_document(found) for found in Record.objects.filter(guid__in=access)}
     links = [{"guid": guid, "name": merchants[guid]["name"]} for guid in access if guid in merchants]

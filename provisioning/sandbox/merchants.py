@@ -36,13 +36,13 @@ _DEFAULTS: JsonObject = {
 
 
 def list_merchants(key: ApiKey, tenantGuid: str) -> str:  # noqa: N803 - the contract's name
-    """All merchants of a tenant, disabled and archived ones included, those of sub-tenants not."""
+    """Return all merchants of a tenant, disabled and archived ones included, those of sub-tenants not."""
     tenant = get_reachable(key, TENANT, tenantGuid)
     return f'{{"success":true,"merchants":{get_texts(MERCHANT, tenant.guid)}}}'
 
 
 def create(key: ApiKey, body: JsonObject, tenantGuid: str) -> JsonObject:  # noqa: N803 - the contract's name
-    """A new merchant. Neither name nor externalId is unique, so sending twice makes two merchants."""
+    """Create a merchant. Neither name nor externalId is unique, so sending twice makes two merchants."""
     validate_body("MerchantCreate", body)
     tenant = get_reachable(key, TENANT, tenantGuid)
     _check_mandatory(tenant.guid, body)

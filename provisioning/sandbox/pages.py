@@ -59,7 +59,7 @@ class PageProtection:
 
 @require_GET
 def health(request: HttpRequest) -> HttpResponse:
-    """200 when the gateway can reach its database."""
+    """Answer 200 if the gateway can reach its database."""
     ApiKey.objects.exists()
     return JsonResponse({"status": "ok"})
 
@@ -78,7 +78,7 @@ def api_keys(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def api_key_new(request: HttpRequest) -> HttpResponse:
-    """+ New API Key: choose the service, enter addresses, Create. The answer shows the password once."""
+    """Ask for service and addresses, then create a key. The answer shows the password once."""
     entered = {
         "name": request.POST.get("name", ""),
         "service": request.POST.get("service", SERVICES[0]),
@@ -102,7 +102,7 @@ def api_key_new(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def api_key_reset(request: HttpRequest, key: str) -> HttpResponse:
-    """A new password for a key; the old one stops working at once."""
+    """Make a new password for a key; the old one stops working at once."""
     try:
         found, password = reset_key(key=key)
     except KeyRefused as refused:
@@ -125,7 +125,7 @@ def api_key_delete(request: HttpRequest, key: str) -> HttpResponse:
 
 @require_GET
 def outbox(request: HttpRequest) -> HttpResponse:
-    """The mails the platform would have sent, newest first."""
+    """Show the mails the platform would have sent, newest first."""
     return render(request, "sandbox/outbox.html", {"mails": Mail.objects.order_by("-pk")[:_MAILS_SHOWN]})
 
 
@@ -152,7 +152,9 @@ def faults(request: HttpRequest) -> HttpResponse:
 @csrf_exempt
 @require_http_methods(["GET", "POST", "DELETE"])
 def faults_control(request: HttpRequest) -> HttpResponse:
-    """The same for programs: POST {"fault": "latency=2", "requests": 3, "operation": ""}, GET, DELETE.
+    """Show (GET), arm (POST) and disarm (DELETE) faults for programs.
+
+    POST takes {"fault": "latency=2", "requests": 3, "operation": ""}.
 
     No CSRF token, but only JSON is taken, which another site's form cannot send.
     """
@@ -174,7 +176,7 @@ def faults_control(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def stylesheet(request: HttpRequest) -> FileResponse:
-    """The one stylesheet of these pages."""
+    """Return the one stylesheet of these pages."""
     return FileResponse(
         Path(__file__).with_name("sandbox.css").open("rb"), content_type="text/css; charset=utf-8"
     )

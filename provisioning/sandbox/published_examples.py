@@ -105,6 +105,6 @@ def _connector(values: dict[str, Any], private: dict[str, Any] | None = None) ->
 
 
 def _example(name: str) -> dict[str, Any]:
-    """A copy: the contract's own document is shared by the process."""
+    """Return a copy: the contract's own document is shared by the process."""
     found: dict[str, Any] = copy.deepcopy(document()["components"]["examples"][name]["value"])
     return found

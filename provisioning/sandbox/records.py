@@ -29,29 +29,29 @@ _DEEPEST = 20
 
 
 def new_guid(kind: str) -> str:
-    """A GUID of the published shape: prefix and six groups of four hexadecimal digits."""
+    """Return a new GUID of the published shape: prefix and six groups of four hexadecimal digits."""
     digits = secrets.token_hex(12)
     digits = digits.upper() if kind == "rule" else digits
     return "-".join([_PREFIXES[kind], *(digits[start : start + 4] for start in range(0, 24, 4))])
 
 
 def iso_now() -> str:
-    """This moment as merchants and connectors write it: 2020-12-18T13:53:07+00:00."""
+    """Return the time as merchants and connectors write it: 2020-12-18T13:53:07+00:00."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S+00:00")
 
 
 def plain_now() -> str:
-    """This moment as merchant users write it, without offset: 2020-12-18 14:04:55."""
+    """Return the time as merchant users write it, without offset: 2020-12-18 14:04:55."""
     return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def dump_json(value: object) -> str:
-    """JSON as it is stored and sent: compact, UTF-8."""
+    """Return JSON as it is stored and sent: compact, UTF-8."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def get_document(record: Record) -> JsonObject:
-    """The entity as the API answers with it."""
+    """Return the entity as the API answers with it."""
     found: JsonObject = json.loads(record.document)
     return found
 
@@ -70,7 +70,7 @@ def create_record(
     private: JsonObject | None = None,
     unique_name: str | None = None,
 ) -> Record:
-    """An entity not stored yet, with its place at the end of its parent's list."""
+    """Build an entity, not stored yet, with its place at the end of its parent's list."""
     last = Record.objects.filter(parent=parent, kind=kind).aggregate(last=Max("position"))["last"]
     return Record(
         guid=document["guid"],
@@ -107,7 +107,7 @@ def save_record(record: Record, document: JsonObject, private: JsonObject | None
 
 
 def get_texts(kind: str, parent: str) -> str:
-    """All children as one JSON array text, in order; joined by SQLite because lists have no paging."""
+    """Return all children as one JSON array, in order; joined by SQLite because lists have no paging."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT group_concat(document, ',') FROM (SELECT document FROM sandbox_record"
@@ -118,12 +118,12 @@ def get_texts(kind: str, parent: str) -> str:
 
 
 def get_children(kind: str, parent: str) -> list[Record]:
-    """All children of a kind, in order."""
+    """Return all children of a kind, in order."""
     return list(Record.objects.filter(parent=parent, kind=kind).order_by("position"))
 
 
 def get_reachable(key: ApiKey, kind: str, guid: str, status: int = 422) -> Record:
-    """The entity if it lies in the tree of the key's tenant. Raises the 1007 refusal otherwise."""
+    """Return the entity if it lies in the tree of the key's tenant. Raises the 1007 refusal otherwise."""
     record = Record.objects.filter(guid=guid, kind=kind).first()
     if record is None or key.tenant not in get_tenants_above(record):
         raise unknown_entity(_NAMES[kind], guid, status)
@@ -131,7 +131,7 @@ def get_reachable(key: ApiKey, kind: str, guid: str, status: int = 422) -> Recor
 
 
 def get_tenants_above(record: Record) -> list[str]:
-    """GUIDs of the tenant the entity belongs to and of all its parents, nearest first."""
+    """Return the GUIDs of the tenant of the entity and of all its parents, nearest first."""
     chain: list[str] = []
     current: Record | None = record
     for _ in range(_DEEPEST):
@@ -153,7 +153,7 @@ def tenant_values(guid: str, name: str) -> set[str]:
 
 
 def get_tenants_below(guid: str) -> list[Record]:
-    """All sub-tenants of a tenant, deeper levels included, parents before their children."""
+    """Return all sub-tenants of a tenant, deeper levels included, parents before their children."""
     found: list[Record] = []
     level = [guid]
     while level:
@@ -164,5 +164,5 @@ def get_tenants_below(guid: str) -> list[Record]:
 
 
 def is_name_taken(kind: str, name: str, except_guid: str = "") -> bool:
-    """Whether another entity of the kind holds this unique name."""
+    """Return whether another entity of the kind holds this unique name."""
     return Record.objects.filter(kind=kind, unique_name=name).exclude(guid=except_guid).exists()

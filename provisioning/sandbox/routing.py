@@ -35,13 +35,13 @@ _MOST_RETRIES = 9
 
 
 def list_constraints(key: ApiKey) -> JsonObject:
-    """The conditions that are activated for the key's tenant, in the contract's order."""
+    """Return the conditions that are activated for the key's tenant, in the contract's order."""
     available = _available(key)
     return {"success": True, "constraints": [catalogue()[name] for name in catalogue() if name in available]}
 
 
 def read(key: ApiKey, connectorGuid: str) -> JsonObject:  # noqa: N803 - the contract's name
-    """The stored document of a routing meta-connector. Refusals: 404/1007, 1016, 1018."""
+    """Return the stored document of a routing meta-connector. Refusals: 404/1007, 1016, 1018."""
     return _answer(_addressed(key, connectorGuid, ROUTING))
 
 
@@ -63,7 +63,7 @@ def replace(key: ApiKey, body: JsonObject, connectorGuid: str) -> JsonObject:  #
 
 
 def read_multi_method(key: ApiKey, connectorGuid: str) -> JsonObject:  # noqa: N803 - the contract's name
-    """The stored document of a multi-method meta-connector. Refusals: 404/1007, 1016, 1017."""
+    """Return the stored document of a multi-method meta-connector. Refusals: 404/1007, 1016, 1017."""
     return describe_multi_method(_addressed(key, connectorGuid, MULTI_METHOD))
 
 
@@ -81,7 +81,7 @@ def change_multi_method(key: ApiKey, body: JsonObject, connectorGuid: str) -> Js
 
 
 def check_document(body: JsonObject, known: set[str]) -> None:
-    """Unknown fields and versions, unusable characters: 1010."""
+    """Refuse (1010) unknown fields and versions, and unusable characters."""
     refuse_unknown(body, known, "")
     if check_characters(body):
         raise tree_refusal(Code.DOCUMENT_UNUSABLE, "", "The document holds characters that cannot be stored")
@@ -90,14 +90,14 @@ def check_document(body: JsonObject, known: set[str]) -> None:
 
 
 def check_schema(name: str, body: JsonObject) -> None:
-    """Whatever the walk through the trees did not look at must still satisfy the contract: 1010."""
+    """Refuse (1010) what the check of the trees has not looked at and the contract does not allow."""
     for error in validator(name).iter_errors(body):
         path = "/".join(str(part) for part in error.absolute_path)
         raise tree_refusal(Code.DOCUMENT_UNUSABLE, path, "The document does not have the documented form")
 
 
 def read_default(check: TreeCheck, sent: object, path: str) -> str:
-    """GUID of a default connector, empty for null or absent."""
+    """Return the GUID of a default connector, empty for null or absent."""
     if sent is None:
         return ""
     if not isinstance(sent, dict) or set(sent) != {"connector"}:
@@ -140,14 +140,14 @@ def _answer(record: Record) -> JsonObject:
 
 
 def linked_methods(merchant: str) -> list[str]:
-    """The methods of the merchant's regular connectors; they link by themselves (manual)."""
+    """Return the methods of the merchant's regular connectors; they link by themselves (manual)."""
     connectors = [get_document(record) for record in get_children(CONNECTOR, merchant)]
     usable = [found for found in connectors if not found["isMetaConnector"] and not found["archived"]]
     return list(dict.fromkeys(found["method"] for found in usable))
 
 
 def read_blocks(record: Record, check: TreeCheck, body: JsonObject) -> dict[str, JsonObject]:
-    """The checked blocks by method in canonical spelling. Raises the routing refusals."""
+    """Return the checked blocks by method in canonical spelling. Raises the routing refusals."""
     methods = body.get("methods")
     if not isinstance(methods, list):
         raise tree_refusal(Code.DOCUMENT_UNUSABLE, "methods", "The methods must be a list")
@@ -172,7 +172,7 @@ def read_blocks(record: Record, check: TreeCheck, body: JsonObject) -> dict[str,
 
 
 def store_blocks(record: Record, check: TreeCheck, body: JsonObject, blocks: dict[str, JsonObject]) -> None:
-    """Store the blocks over the stored ones and mirrors the three values in the connector itself."""
+    """Store the blocks over the stored ones and mirror the three values in the connector itself."""
     private, document = get_private(record), get_document(record)
     stored = private.get("methods", {})
     private["methods"] = stored | {name: stored.get(name, {}) | block for name, block in blocks.items()}

@@ -33,13 +33,13 @@ _RULES_OF_TENANTS: dict[str, dict[str, list[str]]] = {
 
 
 def ensure_root_tenants() -> None:
-    """The two root tenants exist; keys are bound to one of them."""
+    """Store the two root tenants unless they exist; keys are bound to one of them."""
     ensure_tenant(OWN_TENANT, "", "Demo Payments", abilities=[ABILITY_CREATE])
     ensure_tenant(FOREIGN_TENANT, "", "Unrelated Payments")
 
 
 def seed_company() -> None:
-    """Everything the small demo consists of. Entities that exist already stay as they are."""
+    """Store everything the small demo consists of. Entities that exist already stay as they are."""
     ensure_root_tenants()
     tenants = document()["components"]["examples"]["TenantList"]["value"]["tenants"]
     for index, tenant in enumerate(tenants):
@@ -53,7 +53,7 @@ def seed_company() -> None:
 
 
 def count_records() -> dict[str, int]:
-    """How many entities there are of each kind."""
+    """Return how many entities there are of each kind."""
     kinds = {"tenants": TENANT, "merchants": MERCHANT, "merchantUsers": "user", "connectors": CONNECTOR}
     return {name: Record.objects.filter(kind=kind).count() for name, kind in kinds.items()}
 

@@ -79,7 +79,7 @@ def validate_body(schema_name: str, body: JsonObject) -> None:
 
 
 def _refusals(error: _Violation) -> Iterator[Refusal]:
-    """One violation of the schema as refusals; choices (oneOf, anyOf) report the branch that was meant."""
+    """Yield the refusals of one violation; choices (oneOf, anyOf) report the branch that was meant."""
     keyword = str(error.validator)
     if keyword in ("anyOf", "oneOf"):
         branches: dict[Any, list[_Violation]] = {}

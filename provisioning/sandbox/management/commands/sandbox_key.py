@@ -25,7 +25,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """One sub-command each for create, reset and list."""
+        """Add one sub-command each for create, reset and list."""
         commands = parser.add_subparsers(dest="action", required=True)
         create = commands.add_parser("create")
         create.add_argument("--name", default="")

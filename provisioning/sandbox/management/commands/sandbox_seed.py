@@ -18,13 +18,13 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Numbers are totals of generated entities, beside the small company."""
+        """Add the numbers: totals of generated entities, beside the small company."""
         parser.add_argument("--tenants", type=int, default=0, help="generated sub-tenants")
         parser.add_argument("--merchants", type=int, default=0, help="generated merchants in total")
         parser.add_argument("--single-tenant", action="store_true", help="put all merchants into one tenant")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Seed in one transaction and prints what there is."""
+        """Seed in one transaction and print what there is."""
         prepare_database()
         with transaction.atomic():
             seed_company()

@@ -21,7 +21,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """--port 0 takes any free port; the line printed names it."""
+        """Add the options. --port 0 takes any free port; the line printed names it."""
         parser.add_argument("--port", type=int, default=8001)
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--allow-remote", action="store_true", help="serve the API to other machines")
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Refuse addresses other machines reach, unless that is wanted."""
+        """Run the gateway. Refuse an address that other machines reach, unless that is wanted."""
         host = "127.0.0.1" if options["host"] == "localhost" else options["host"]
         try:
             local = ipaddress.ip_address(host).is_loopback
@@ -77,7 +77,7 @@ class GatewayServer(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        """The application; loaded in the worker."""
+        """Return the application; called by gunicorn in the worker."""
         from provisioning.sandbox.wsgi import application
 
         return application
