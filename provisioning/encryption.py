@@ -33,18 +33,18 @@ def seal(plaintext: str, *, context: str) -> str:
     """
     key_id = current_key_id()
     nonce = os.urandom(_NONCE_BYTES)
-    box = AESGCM(_keys()[key_id]).encrypt(nonce, plaintext.encode("utf-8"), _bound(key_id, context))
-    return ".".join((_VERSION, key_id, _packed(nonce), _packed(box)))
+    box = AESGCM(_get_keys()[key_id]).encrypt(nonce, plaintext.encode("utf-8"), _bind(key_id, context))
+    return ".".join((_VERSION, key_id, _encode(nonce), _encode(box)))
 
 
 def unseal(token: str, *, context: str) -> Sealed:
     """Open a token of `seal`. Raises KeyringError if it was altered, moved, or sealed with another key."""
-    key_id, nonce, box = _parts(token)
-    key = _keys().get(key_id)
+    key_id, nonce, box = _split_token(token)
+    key = _get_keys().get(key_id)
     if key is None:
         raise KeyringError(f"The stored secret was sealed with key “{key_id}”, which is not configured here.")
     try:
-        return Sealed(AESGCM(key).decrypt(nonce, box, _bound(key_id, context)).decode("utf-8"))
+        return Sealed(AESGCM(key).decrypt(nonce, box, _bind(key_id, context)).decode("utf-8"))
     except (InvalidTag, ValueError):
         raise KeyringError(
             "The stored secret does not open: it was altered, belongs to another row, or the key is wrong."
@@ -62,17 +62,17 @@ def validate_keys() -> None:
 
 def current_key_id() -> str:
     """Return the id of the key that seals new values: the first one configured."""
-    return next(iter(_keys()))
+    return next(iter(_get_keys()))
 
 
 def key_ids() -> list[str]:
     """Return the ids of all configured keys, the current one first."""
-    return list(_keys())
+    return list(_get_keys())
 
 
 def get_key_id(token: str) -> str:
     """Return the ID of the key that encrypted `token`, configured or not. Raises KeyringError."""
-    return _parts(token)[0]
+    return _split_token(token)[0]
 
 
 def fingerprint(secret: str) -> str:
@@ -82,20 +82,20 @@ def fingerprint(secret: str) -> str:
 
 def fingerprints(secret: str) -> list[str]:
     """Return the fingerprint under each configured key, the current one first: an older one still matches."""
-    return [_fingerprint(key, secret) for key in _keys().values()]
+    return [_compute_fingerprint(key, secret) for key in _get_keys().values()]
 
 
 def key_marks() -> list[str]:
     """Return 16 hex digits for each configured key, the current one first. Equal keys have equal marks."""
-    return [_fingerprint(key, "which key this is") for key in _keys().values()]
+    return [_compute_fingerprint(key, "which key this is") for key in _get_keys().values()]
 
 
-def _fingerprint(key: bytes, secret: str) -> str:
+def _compute_fingerprint(key: bytes, secret: str) -> str:
     derived = hmac.digest(key, b"fingerprint", hashlib.sha256)
     return hmac.new(derived, secret.encode("utf-8"), hashlib.sha256).hexdigest()[:16]
 
 
-def _keys() -> dict[str, bytes]:
+def _get_keys() -> dict[str, bytes]:
     return _parse_keys(str(getattr(settings, "PORTAL_ENCRYPTION_KEYS", "") or ""))
 
 
@@ -124,10 +124,10 @@ def _parse_keys(text: str) -> dict[str, bytes]:
     return keys
 
 
-def _parts(token: str) -> tuple[str, bytes, bytes]:
+def _split_token(token: str) -> tuple[str, bytes, bytes]:
     try:
         version, key_id, nonce, box = token.split(".")
-        found = key_id, _unpacked(nonce), _unpacked(box)
+        found = key_id, _decode(nonce), _decode(box)
     except (ValueError, AttributeError):
         raise KeyringError("The stored secret is not in the form the keyring writes.") from None
     if version != _VERSION or len(found[1]) != _NONCE_BYTES or not _KEY_ID.fullmatch(key_id):
@@ -135,16 +135,16 @@ def _parts(token: str) -> tuple[str, bytes, bytes]:
     return found
 
 
-def _bound(key_id: str, context: str) -> bytes:
+def _bind(key_id: str, context: str) -> bytes:
     return f"{_VERSION}|{key_id}|{context}".encode()
 
 
-def _packed(data: bytes) -> str:
+def _encode(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode("ascii").rstrip("=")
 
 
-def _unpacked(text: str) -> bytes:
+def _decode(text: str) -> bytes:
     data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    if _packed(data) != text:  # Spare bits are set: the same bytes in another form, so the text was altered.
+    if _encode(data) != text:  # Spare bits are set: the same bytes in another form, so the text was altered.
         raise ValueError
     return data

@@ -57,7 +57,7 @@ def coerce_values(schema: str, values: Mapping[str, Any]) -> tuple[dict[str, Any
     Undeclared values are sealed, because they may be secrets. null counts as absent.
     """
     problems: list[str] = []
-    return _fit_object(values, _expected(schema), "", problems), tuple(problems[:MAX_PROBLEMS])
+    return _fit_object(values, _get_expected(schema), "", problems), tuple(problems[:MAX_PROBLEMS])
 
 
 def validate_guid(guid: Any) -> str:
@@ -90,7 +90,7 @@ def _fit_object(
         wanted = expected.properties.get(key)
         if wanted is None:
             found[key] = value if value in ("", [], {}) or isinstance(value, bool | Sealed) else Sealed(value)
-        elif type(value) in wanted.plain and (type(value) is not str or _short(value)):
+        elif type(value) in wanted.plain and (type(value) is not str or _is_short(value)):
             found[key] = value  # most values of a long list
         else:
             try:
@@ -106,7 +106,7 @@ def _fit(value: Any, wanted: Expected, path: str, problems: list[str]) -> Any:
     if value is None or (value == "" and wanted.date):
         return None
     if isinstance(value, Sealed) and not wanted.secret:
-        raise UnfitError(_unfit(kinds))
+        raise UnfitError(_describe_misfit(kinds))
     if value == TOO_DEEP or (isinstance(value, dict | list) and count_levels(value, MAX_LEVELS) > MAX_LEVELS):
         raise UnfitError("nested too deeply")
     if not kinds or isinstance(value, Sealed):
@@ -149,28 +149,28 @@ def _fit_scalar(value: Any, wanted: Expected) -> Any:
         return value
     if "string" in kinds and isinstance(value, int | float | str) and not isinstance(value, bool):
         text = str(value)
-        if not _short(text):
+        if not _is_short(text):
             raise UnfitError(f"longer than {MAX_TEXT:,} characters")
         if wanted.date and parse_datetime(text) is None:
             raise UnfitError("not a date, or out of range")
         return text
-    raise UnfitError(_unfit(kinds))
+    raise UnfitError(_describe_misfit(kinds))
 
 
-def _unfit(kinds: Iterable[str]) -> str:
+def _describe_misfit(kinds: Iterable[str]) -> str:
     return ", ".join(sorted(_WORDS[kind] for kind in kinds)) or "of a kind that is not expected"
 
 
-def _short(text: str) -> bool:
+def _is_short(text: str) -> bool:
     return len(text) <= MAX_TEXT and text != TOO_DEEP
 
 
 @cache
-def _expected(schema: str) -> Expected:
-    return _described(contract.schema(schema))
+def _get_expected(schema: str) -> Expected:
+    return _describe_schema(contract.schema(schema))
 
 
-def _described(schema: contract.Schema) -> Expected:
+def _describe_schema(schema: contract.Schema) -> Expected:
     """Merge what the contract says of a value and of its alternatives."""
     found = Expected(date=schema.get("$ref", "").endswith("/IxoDateTime"))
     node = contract.resolve(schema)
@@ -179,10 +179,10 @@ def _described(schema: contract.Schema) -> Expected:
     found.kinds |= {kinds} if isinstance(kinds, str) else set(kinds) - {"null"}
     if node.get("maxItems") == 0:  # how the gateway writes an empty object
         found.kinds -= {"array"}
-    found.properties = {name: _described(each) for name, each in node.get("properties", {}).items()}
-    found.items = _described(node["items"]) if "items" in node else None
+    found.properties = {name: _describe_schema(each) for name, each in node.get("properties", {}).items()}
+    found.items = _describe_schema(node["items"]) if "items" in node else None
     for each in [*node.get("anyOf", ()), *node.get("oneOf", ()), *node.get("allOf", ())]:
-        other = _described(each)
+        other = _describe_schema(each)
         found.kinds |= other.kinds
         found.properties |= other.properties
         found.items = found.items or other.items

@@ -68,8 +68,8 @@ def _is_stored(error: ValidationError, stored: Payload) -> bool:
         known = error.schema.get("properties", {})
         further = {key: value for key, value in instance.items() if key not in known}
         # An object of a list may have moved to another row.
-        holder = _at(stored, path[:-1])
-        places = holder if isinstance(holder, list) else [_at(stored, path)]
+        holder = _get_at(stored, path[:-1])
+        places = holder if isinstance(holder, list) else [_get_at(stored, path)]
         # Of what was sealed, only its mask is left to compare.
         return any(
             isinstance(place, Mapping)
@@ -78,13 +78,13 @@ def _is_stored(error: ValidationError, stored: Payload) -> bool:
         )
     if error.validator not in _ABOUT_ONE_VALUE or not path:
         return False
-    place, last = _at(stored, path[:-1]), path[-1]
+    place, last = _get_at(stored, path[:-1]), path[-1]
     if isinstance(place, list):
         return instance in place
     return isinstance(place, Mapping) and last in place and bool(place[last] == instance)
 
 
-def _at(values: Any, path: list[Any]) -> Any:
+def _get_at(values: Any, path: list[Any]) -> Any:
     """Return the value at a path through objects; None if there is none."""
     for part in path:
         values = values.get(part) if isinstance(values, Mapping) else None

@@ -1,6 +1,6 @@
 """Reads the vendored contract (openapi.yaml): schemas, validators, examples and which paths are secret.
 
-Called by `operations`, `entities`, `gateway` and the sandbox. Knows nothing of HTTP or Django.
+Called by `operations`, `entities`, `gateway` and the embedded gateway. Knows nothing of HTTP or Django.
 """
 
 from provisioning.contract.reader import (

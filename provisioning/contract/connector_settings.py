@@ -15,7 +15,7 @@ _WHOLE = re.compile(r"\d{1,18}", re.ASCII)
 
 def get_setting_note(key: str) -> str:
     """Return words about a setting that is not documented, with the one that was probably meant; or ""."""
-    known = _documented()
+    known = _get_documented()
     if key in known:
         return ""
     alike = {name.casefold(): name for name in known}
@@ -28,7 +28,7 @@ def get_setting_note(key: str) -> str:
 
 def find_setting_problem(key: str, value: object) -> str:
     """Return what is wrong with the value of a documented setting, without quoting the value; or ""."""
-    allowed = _documented().get(key, "")
+    allowed = _get_documented().get(key, "")
     if allowed not in _RULES:
         return ""
     fits, words = _RULES[allowed]
@@ -37,27 +37,27 @@ def find_setting_problem(key: str, value: object) -> str:
 
 
 @cache
-def _documented() -> dict[str, str]:
+def _get_documented() -> dict[str, str]:
     """Return key → the documented kind of value ("" where it is not documented)."""
     return {
         key: str(each.get("x-values", "")) for key, each in schema("ConnectorSettings")["properties"].items()
     }
 
 
-def _number(least: int) -> Callable[[str], bool]:
+def _is_number(least: int) -> Callable[[str], bool]:
     return lambda text: bool(_WHOLE.fullmatch(text)) and int(text) >= least
 
 
-def _one_of(*values: str) -> Callable[[str], bool]:
+def _is_one_of(*values: str) -> Callable[[str], bool]:
     return values.__contains__
 
 
 # The documented kinds of values that can be checked; for all others the gateway decides.
 _RULES: dict[str, tuple[Callable[[str], bool], str]] = {
-    "1": (_one_of("0", "1"), "1 (on) or 0 (off)"),
-    "0 or 1": (_one_of("0", "1"), "0 or 1"),
-    "number": (_number(0), "a whole number, 0 or more"),
-    "number >= 5": (_number(5), "a whole number, 5 or more"),
+    "1": (_is_one_of("0", "1"), "1 (on) or 0 (off)"),
+    "0 or 1": (_is_one_of("0", "1"), "0 or 1"),
+    "number": (_is_number(0), "a whole number, 0 or more"),
+    "number >= 5": (_is_number(5), "a whole number, 5 or more"),
     "HH:MM": (lambda text: bool(_TIME.fullmatch(text)), "a time such as 23:30"),
     "e-mail address": (
         lambda text: "@" in text and FormatChecker().conforms(text, "email"),
@@ -67,6 +67,6 @@ _RULES: dict[str, tuple[Callable[[str], bool], str]] = {
         lambda text: bool(re.fullmatch("[A-Z]{2}", text)),
         "a two-letter country code such as AT",
     ),
-    "iframe or fullpage": (_one_of("iframe", "fullpage"), "“iframe” or “fullpage”"),
+    "iframe or fullpage": (_is_one_of("iframe", "fullpage"), "“iframe” or “fullpage”"),
     "connector GUID": (lambda text: bool(re.fullmatch(r"[!-~]+", text)), "the GUID of a connector"),
 }

@@ -51,7 +51,7 @@ def validator(name: str) -> Draft202012Validator:
     """Return a JSON Schema 2020-12 validator of the component schema `name`, formats asserted."""
     schema(name)
     reference = {"$ref": f"{_BASE_URI}#/components/schemas/{name}"}
-    return Draft202012Validator(reference, registry=_registry(), format_checker=FormatChecker())
+    return Draft202012Validator(reference, registry=_get_registry(), format_checker=FormatChecker())
 
 
 @cache
@@ -65,8 +65,8 @@ def contract_operations() -> dict[str, ContractOperation]:
                 operation_id=spec["operationId"],
                 method=method.upper(),
                 path=path,
-                request_schema=_schema_name(request) if request else None,
-                response_schema=_schema_name(spec["responses"]["200"]),
+                request_schema=_get_schema_name(request) if request else None,
+                response_schema=_get_schema_name(spec["responses"]["200"]),
                 idempotent=bool(spec.get("x-idempotent", False)),
                 returns_secrets=bool(spec.get("x-returns-secrets", False)),
                 side_effects=spec.get("x-side-effects", ""),
@@ -80,13 +80,13 @@ def secret_paths(name: str) -> frozenset[tuple[str, ...]]:
 
     Array levels are written "*". A secret object or map is named itself: everything below it is secret.
     """
-    return frozenset(_secrets(schema(name), (), frozenset()))
+    return frozenset(_find_secrets(schema(name), (), frozenset()))
 
 
 @cache
 def reference_names(name: str) -> frozenset[str]:
     """Return the properties, at any depth of schema `name`, that hold GUIDs of entities."""
-    return frozenset(_references(schema(name), set()))
+    return frozenset(_find_references(schema(name), set()))
 
 
 def enum_descriptions(name: str) -> dict[str, str]:
@@ -96,13 +96,13 @@ def enum_descriptions(name: str) -> dict[str, str]:
 
 def contract_examples(operation_id: str) -> dict[str, Any]:
     """Return request examples of an operation by name: bodies that satisfy the request schema."""
-    content = _spec(operation_id).get("requestBody", {}).get("content", {}).get("application/json", {})
+    content = _get_spec(operation_id).get("requestBody", {}).get("content", {}).get("application/json", {})
     return {key: resolve(example)["value"] for key, example in content.get("examples", {}).items()}
 
 
 def published_examples(operation_id: str) -> dict[str, Any]:
     """Return request bodies as published that contradict the schema (x-as-published-examples)."""
-    content = _spec(operation_id).get("requestBody", {}).get("content", {}).get("application/json", {})
+    content = _get_spec(operation_id).get("requestBody", {}).get("content", {}).get("application/json", {})
     return {key: example["value"] for key, example in content.get("x-as-published-examples", {}).items()}
 
 
@@ -117,42 +117,42 @@ def resolve(node: dict[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def _registry() -> Registry[Any]:
+def _get_registry() -> Registry[Any]:
     resource = Resource.from_contents(document(), default_specification=DRAFT202012)
     registry: Registry[Any] = Registry().with_resource(_BASE_URI, resource)
     return registry
 
 
-def _spec(operation_id: str) -> dict[str, Any]:
+def _get_spec(operation_id: str) -> dict[str, Any]:
     found = contract_operations()[operation_id]
     spec: dict[str, Any] = document()["paths"][found.path][found.method.lower()]
     return spec
 
 
-def _schema_name(part: dict[str, Any]) -> str:
+def _get_schema_name(part: dict[str, Any]) -> str:
     reference: str = part["content"]["application/json"]["schema"]["$ref"]
     return reference.rsplit("/", 1)[1]
 
 
-def _references(node: Any, seen: set[str]) -> Iterator[str]:
+def _find_references(node: Any, seen: set[str]) -> Iterator[str]:
     if isinstance(node, list):
         for child in node:
-            yield from _references(child, seen)
+            yield from _find_references(child, seen)
     if not isinstance(node, dict):
         return
     if (reference := node.get("$ref")) and reference not in seen:
         seen.add(reference)
-        yield from _references(resolve(node), seen)
+        yield from _find_references(resolve(node), seen)
     for key, child in node.items():
         for name, described in child.items() if key == "properties" else ():
             declared = resolve(described)
             prefix = resolve(declared.get("items", declared)).get("x-guid-prefix")
             if prefix in _ENTITIES or (not prefix and name.lower().endswith("guid")):
                 yield name
-        yield from _references(child, seen)
+        yield from _find_references(child, seen)
 
 
-def _secrets(node: Schema, path: tuple[str, ...], seen: frozenset[str]) -> list[tuple[str, ...]]:
+def _find_secrets(node: Schema, path: tuple[str, ...], seen: frozenset[str]) -> list[tuple[str, ...]]:
     reference = node.get("$ref", "")
     if reference in seen:
         return []
@@ -162,10 +162,10 @@ def _secrets(node: Schema, path: tuple[str, ...], seen: frozenset[str]) -> list[
         return [path]
     found: list[tuple[str, ...]] = []
     for key, child in node.get("properties", {}).items():
-        found += _secrets(child, (*path, key), seen)
+        found += _find_secrets(child, (*path, key), seen)
     if isinstance(node.get("items"), dict):
-        found += _secrets(node["items"], (*path, "*"), seen)
+        found += _find_secrets(node["items"], (*path, "*"), seen)
     for branch in ("anyOf", "oneOf", "allOf"):
         for child in node.get(branch, []):
-            found += _secrets(child, path, seen)
+            found += _find_secrets(child, path, seen)
     return found

@@ -64,7 +64,7 @@ def send_call(call: Call, *, connection: str) -> Answer:
                 _record_use(credential, accepted=True)
             raise
         _record_use(credential, accepted=True)
-        line.accepted(answer)
+        line.record_answer(answer)
         return answer
 
 
@@ -77,14 +77,14 @@ def send_test_call(call: Call, *, credential: Credential) -> Answer:
         raise ValueError("A credential is tested with a read.")
     with _log_call(call, credential.connection.slug) as line:
         answer = _send(call, credential)
-        line.accepted(answer)
+        line.record_answer(answer)
         return answer
 
 
 def get_request_url(call: Call, *, connection: str) -> str:
     """Return the URL that `call` would be sent to. Raises NotSent."""
     try:
-        return call.address(_base_url(get_connection(connection)))
+        return call.address(_get_base_url(get_connection(connection)))
     except Connection.DoesNotExist:
         raise NotSent("This connection does not exist. Nothing was sent.") from None
 
@@ -95,7 +95,7 @@ class _LogRecord:
 
     values: dict[str, Any] = field(default_factory=dict)
 
-    def accepted(self, answer: Answer) -> None:
+    def record_answer(self, answer: Answer) -> None:
         """Fill in an accepted answer."""
         self.values |= {
             "outcome": "accepted",
@@ -104,7 +104,7 @@ class _LogRecord:
             "gateway_request_id": answer.request_id,
         }
 
-    def failed(self, error: ProvisioningError) -> None:
+    def record_failure(self, error: ProvisioningError) -> None:
         """Fill in a failure."""
         outcome = "not_sent" if isinstance(error, NotSent) else "unknown"
         code = str(error.code or "")
@@ -124,7 +124,7 @@ def _log_call(call: Call, connection: str) -> Iterator[_LogRecord]:
     try:
         yield line
     except ProvisioningError as error:
-        line.failed(error)
+        line.record_failure(error)
         raise
     finally:
         known = line.values.get("outcome") in ("accepted", "refused")
@@ -146,7 +146,7 @@ def _send(call: Call, credential: Credential) -> Answer:
     except KeyringError as error:
         raise NotSent(f"The stored API key cannot be used. {error} Nothing was sent.") from None
     client = GatewayClient(
-        _base_url(connection),
+        _get_base_url(connection),
         api_key,
         password,
         deadline=settings.GATEWAY_TIMEOUT,
@@ -165,7 +165,7 @@ def _send(call: Call, credential: Credential) -> Answer:
         raise
 
 
-def _base_url(connection: Connection) -> str:
+def _get_base_url(connection: Connection) -> str:
     # Checked again: the row may have been written past the form that checks it.
     try:
         return validate_base_url(connection.base_url)

@@ -97,7 +97,7 @@ class GatewayClient:
         except Exception as error:
             # After sending, an error of this program must not hide that the gateway may have acted.
             problem = _describe_failure(error)
-        problem.duration_ms = _milliseconds(started)
+        problem.duration_ms = _get_milliseconds(started)
         # Say what the failure means for this call.
         if isinstance(problem, OutcomeUnknown):
             meaning = _MEANING_OF_SIZE if isinstance(problem, AnswerTooLarge) else _MEANING_OF_READ
@@ -119,7 +119,7 @@ class GatewayClient:
         url, data = call.address(self.base_url), call.body()
         with measure_gateway_time():
             status, headers, raw = self._request(call, url, data)
-        request_id = self._scrubber().text(str(headers.get("X-Request-Id", "")))[:100]
+        request_id = self._get_scrubber().text(str(headers.get("X-Request-Id", "")))[:100]
         request_id = request_id if request_id.isprintable() else ""
         try:
             body = _parse_body(raw, status, call)
@@ -129,14 +129,14 @@ class GatewayClient:
             wait = retry_after.parse(status, str(headers.get("Retry-After", "")))
             error.retry_at, error.longer = wait
             # The gateway may quote secrets of the request in its message.
-            scrubber = self._scrubber(call.payload)
+            scrubber = self._get_scrubber(call.payload)
             error.gateway_message = scrubber.text(error.gateway_message)[:MESSAGE_CAP]
             error.field, error.detail = scrubber.text(error.field), scrubber.text(error.detail)
             error.request_id = scrubber.text(error.request_id)
             if isinstance(error.code, str):
                 error.code = scrubber.text(error.code)
             raise
-        return Answer(self._scrub_answer(body, raw, call), status, request_id, _milliseconds(started))
+        return Answer(self._scrub_answer(body, raw, call), status, request_id, _get_milliseconds(started))
 
     def _request(self, call: Call, url: str, data: bytes | None) -> tuple[int, Any, bytes]:
         """Return status, headers and decoded body; repeat a read whose pooled connection was stale.
@@ -144,12 +144,12 @@ class GatewayClient:
         Raises NotSent or OutcomeUnknown.
         """
         if call.writes:
-            session = _session(self.ca_file)
+            session = _create_session(self.ca_file)
             try:
                 return self._request_once(session, call, url, data)
             finally:
                 session.close()
-        session = _pooled(self.base_url, self.ca_file)
+        session = _get_pooled_session(self.base_url, self.ca_file)
         try:
             return self._request_once(session, call, url, data)
         except (NotSent, OutcomeUnknown) as first:
@@ -167,7 +167,7 @@ class GatewayClient:
     ) -> tuple[int, Any, bytes]:
         cap = call.size_cap or (LIST_SIZE_CAP if call.large else SIZE_CAP)
         own_headers = {
-            "Authorization": "Basic " + self._token(),
+            "Authorization": "Basic " + self._get_token(),
             "Accept": "application/json",
             "Accept-Encoding": "gzip",
             "User-Agent": "provisioning-portal",
@@ -198,14 +198,16 @@ class GatewayClient:
         except Exception as error:
             raise _describe_failure(error) from None
 
-    def _scrubber(self, *more: Any) -> Scrubber:
+    def _get_scrubber(self, *more: Any) -> Scrubber:
         """Return a scrubber for the credential, also as encoded, and for the texts sealed in `more`."""
-        return Scrubber(self.api_key, self.password, Sealed(self._pair()), Sealed(self._token()), *more)
+        return Scrubber(
+            self.api_key, self.password, Sealed(self._get_pair()), Sealed(self._get_token()), *more
+        )
 
     def _scrub_answer(self, body: dict[str, Any], raw: bytes, call: Call) -> dict[str, Any]:
         """Mask the call's secrets in an accepted answer, and in a write's answer all undeclared values."""
         if not call.writes:
-            scrubber = self._scrubber()
+            scrubber = self._get_scrubber()
             return dict(scrubber.value(body)) if scrubber.suspects(raw) else body
         body = seal_undeclared(apply_aliases(body), contract.schema(call.schema)) if call.schema else body
         # A text that was also sent unencrypted is visible in the change, so masking it would hide nothing.
@@ -218,14 +220,14 @@ class GatewayClient:
             if isinstance(node, Sealed) and isinstance(node.reveal(), str):
                 texts.append(node.reveal())
         secrets = [Sealed(text) for text in texts if len(text) >= SHORTEST_SECRET and text not in clear]
-        return dict(self._scrubber(*secrets).value(body))
+        return dict(self._get_scrubber(*secrets).value(body))
 
-    def _pair(self) -> str:
+    def _get_pair(self) -> str:
         return f"{self.api_key.reveal()}:{self.password.reveal()}"
 
-    def _token(self) -> str:
+    def _get_token(self) -> str:
         # RFC 7617 with UTF-8; requests' own basic auth would encode as Latin-1.
-        return base64.b64encode(self._pair().encode()).decode("ascii")
+        return base64.b64encode(self._get_pair().encode()).decode("ascii")
 
 
 class _Adapter(HTTPAdapter):
@@ -254,7 +256,7 @@ class _Adapter(HTTPAdapter):
         """Do nothing: certificates are verified by the TLS context, and this must not switch it off."""
 
 
-def _session(ca_file: str) -> requests.Session:
+def _create_session(ca_file: str) -> requests.Session:
     session = requests.Session()
     session.trust_env = False  # no proxy, CA bundle or .netrc of the environment
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -266,9 +268,9 @@ def _session(ca_file: str) -> requests.Session:
 
 
 @lru_cache(maxsize=32)
-def _pooled(base_url: str, ca_file: str) -> requests.Session:
+def _get_pooled_session(base_url: str, ca_file: str) -> requests.Session:
     """Return the session shared by reads from this gateway. It holds connections, never credentials."""
-    return _session(ca_file)
+    return _create_session(ca_file)
 
 
 def _describe_failure(error: Exception) -> OutcomeUnknown:
@@ -310,5 +312,5 @@ def _describe_unreadable(error: UnreadableError, status: int, call: Call) -> Out
     )
 
 
-def _milliseconds(started: float) -> int:
+def _get_milliseconds(started: float) -> int:
     return round((time.monotonic() - started) * 1000)

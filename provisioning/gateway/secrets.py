@@ -60,17 +60,17 @@ def seal_paths(body: Any, paths: Iterable[Path]) -> Any:
     announced is sealed as a whole.
     """
     for *above, key in paths:
-        for holder in _holders(body, above):
+        for holder in _find_holders(body, above):
             if key in holder:
-                holder[key] = _sealed(holder[key])
+                holder[key] = _seal_value(holder[key])
     return body
 
 
 def seal_unknown(body: Any, path: Path, known: Collection[str]) -> Any:
     """Seal, in place, every value of the objects at `path` whose key is not `known`; returns `body`."""
-    for holder in _holders(body, path):
+    for holder in _find_holders(body, path):
         for key in holder.keys() - known:
-            holder[key] = _sealed(holder[key])
+            holder[key] = _seal_value(holder[key])
     return body
 
 
@@ -89,7 +89,7 @@ class Scrubber:
 
     def __init__(self, *secrets: Any, shortest: int = 3) -> None:
         texts = {text for value in secrets for text in sealed_texts(value) if len(text) >= shortest}
-        found = {spelling for text in texts for spelling in _spellings(text)}
+        found = {spelling for text in texts for spelling in _list_spellings(text)}
         self._spellings = sorted(found, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, self._spellings))) if found else None
 
@@ -138,29 +138,29 @@ def reveal_all(value: Any) -> Any:
     return value
 
 
-def _sealed(value: Any) -> Any:
+def _seal_value(value: Any) -> Any:
     return value if value in (None, "", [], {}) or isinstance(value, Sealed) else Sealed(value)
 
 
-def _holders(node: Any, path: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _find_holders(node: Any, path: Sequence[str]) -> Iterator[dict[str, Any]]:
     if isinstance(node, list):
         _seal_texts(node, range(len(node)))
         for item in node:
-            yield from _holders(item, path[1:] if path and path[0] == "*" else path)
+            yield from _find_holders(item, path[1:] if path and path[0] == "*" else path)
     elif isinstance(node, dict) and not path:
         yield node
     elif isinstance(node, dict) and path[0] == "*":
         for item in (node, *node.values()):
-            yield from _holders(item, path[1:])
+            yield from _find_holders(item, path[1:])
     elif isinstance(node, dict) and path[0] in node:
         _seal_texts(node, [path[0]])
-        yield from _holders(node[path[0]], path[1:])
+        yield from _find_holders(node[path[0]], path[1:])
 
 
 def _seal_texts(node: Any, keys: Iterable[Any]) -> None:
     for key in keys:
         if isinstance(node[key], str):
-            node[key] = _sealed(node[key])
+            node[key] = _seal_value(node[key])
 
 
 def sealed_texts(value: Any) -> Iterator[str]:
@@ -181,7 +181,7 @@ def clear_texts(value: Any) -> Iterator[str]:
             yield from clear_texts(child)
 
 
-def _spellings(secret: str) -> Iterator[str]:
+def _list_spellings(secret: str) -> Iterator[str]:
     data = secret.encode("utf-8", "surrogatepass")
     escaped = json.dumps(secret)[1:-1]
     upper = re.sub(r"\\u[0-9a-f]{4}", lambda found: rf"\u{found[0][2:].upper()}", escaped)

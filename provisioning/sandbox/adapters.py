@@ -40,7 +40,7 @@ def describe_settings(
     return {"name": name, "type": kind, "required": required, "description": text} | chosen | more
 
 
-def _published(example: str) -> dict[str, Any]:
+def _get_example(example: str) -> dict[str, Any]:
     value: dict[str, Any] = document()["components"]["examples"][example]["value"]
     return value
 
@@ -85,13 +85,13 @@ _ADAPTERS: dict[str, Adapter] = {
     # Published: one single descriptor instead of a list.
     "Simulator": Adapter(
         methods=("Creditcard", "DirectDebit", "Paypal", "Sofort", "Ideal"),
-        base=_published("ConnectorSettingsSingle")["baseConfig"],
+        base=_get_example("ConnectorSettingsSingle")["baseConfig"],
     ),
     # The published vault example, with the slips corrected that contradict what createConnector accepts.
     "SimulatorPci": Adapter(
         methods=_CARDS,
-        base=_published("ConnectorSettingsVaultCorrected")["baseConfig"],
-        vault=_published("ConnectorSettingsVaultCorrected")["vaultConfig"],
+        base=_get_example("ConnectorSettingsVaultCorrected")["baseConfig"],
+        vault=_get_example("ConnectorSettingsVaultCorrected")["vaultConfig"],
     ),
     "ExampleAcquirer": Adapter(
         methods=("Creditcard", "DirectDebit"),

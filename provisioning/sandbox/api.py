@@ -56,30 +56,30 @@ def operation_view(request: HttpRequest, operation_id: str, **parameters: str) -
     """Answer one operation of the contract; whatever goes wrong, the answer is the error envelope."""
     method = contract_operations()[operation_id].method
     if request.method != method:
-        response = _refused(Refusal(Code.REQUEST_INVALID, f"Request invalid: use {method}", status=405))
+        response = _build_refusal(Refusal(Code.REQUEST_INVALID, f"Request invalid: use {method}", status=405))
         response["Allow"] = HttpResponseNotAllowed([method])["Allow"]
         return response
     try:
         key = authenticate(request)
         if operation_id in _READS:
-            return _response(_READS[operation_id](key, **parameters))
+            return _build_response(_READS[operation_id](key, **parameters))
         unusable = Code.DOCUMENT_UNUSABLE if operation_id in _ROUTING_DOCUMENTS else Code.REQUEST_INVALID
         body = read_body(request, unusable)
         # One IMMEDIATE transaction per write: what a handler checks is still true when it stores.
         with transaction.atomic():
             answer = _WRITES[operation_id](key, body, **parameters)
-        return _response(answer)
+        return _build_response(answer)
     except Refusal as refusal:
-        return _refused(refusal)
+        return _build_refusal(refusal)
     except Exception:
         _log.exception("%s failed", operation_id)
-        return _refused(Refusal(Code.INTERNAL, "Internal server error", status=500))
+        return _build_refusal(Refusal(Code.INTERNAL, "Internal server error", status=500))
 
 
 @csrf_exempt
 def unknown_path_view(request: HttpRequest) -> HttpResponse:
     """Answer any other path with 404 and the error envelope: the contract does not say."""
-    return _refused(Refusal(Code.REQUEST_INVALID, "Request invalid: no such operation", status=404))
+    return _build_refusal(Refusal(Code.REQUEST_INVALID, "Request invalid: no such operation", status=404))
 
 
 def authenticate(request: HttpRequest) -> ApiKey:
@@ -90,23 +90,23 @@ def authenticate(request: HttpRequest) -> ApiKey:
     """
     scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "basic":
-        raise _unauthorized()
+        raise _build_unauthorized()
     try:
         text = base64.b64decode(encoded.strip(" "), validate=True).decode("utf-8")
     except (binascii.Error, ValueError):
-        raise _unauthorized() from None
+        raise _build_unauthorized() from None
     key, colon, password = text.partition(":")
     found = verify_key(key=key, password=password) if colon else None
     if found is None:
-        raise _unauthorized()
+        raise _build_unauthorized()
     if found.service != PROVISIONING:
-        raise _unauthorized(f"Unauthorized: the API key is for the service '{found.service}'")
+        raise _build_unauthorized(f"Unauthorized: the API key is for the service '{found.service}'")
     if not is_address_allowed(found, request.META.get("REMOTE_ADDR", "")):
-        raise _unauthorized("Unauthorized: the caller's address is not allowed for this API key")
+        raise _build_unauthorized("Unauthorized: the caller's address is not allowed for this API key")
     return found
 
 
-def _unauthorized(message: str = "Unauthorized") -> Refusal:
+def _build_unauthorized(message: str = "Unauthorized") -> Refusal:
     return Refusal(Code.UNAUTHORIZED, message, status=401)
 
 
@@ -134,30 +134,30 @@ def read_body(request: HttpRequest, unusable: Code = Code.REQUEST_INVALID) -> Js
         raise Refusal(unusable, "Request invalid: the body is not JSON") from None
     if not isinstance(parsed, dict):
         raise Refusal(unusable, "Request invalid: the body is not a JSON object")
-    if _depth(parsed) > _DEEPEST:
+    if _measure_depth(parsed) > _DEEPEST:
         raise Refusal(unusable, f"Request invalid: nested deeper than {_DEEPEST} levels")
     return parsed
 
 
-def _depth(value: object, level: int = 1) -> int:
+def _measure_depth(value: object, level: int = 1) -> int:
     if level > _DEEPEST:
         return level
     if isinstance(value, dict):
-        return max((_depth(child, level + 1) for child in value.values()), default=level)
+        return max((_measure_depth(child, level + 1) for child in value.values()), default=level)
     if isinstance(value, list):
-        return max((_depth(child, level + 1) for child in value), default=level)
+        return max((_measure_depth(child, level + 1) for child in value), default=level)
     return level
 
 
-def _response(answer: Answer, status: int = 200) -> HttpResponse:
+def _build_response(answer: Answer, status: int = 200) -> HttpResponse:
     text = answer if isinstance(answer, str) else dump_json(answer)
     response = HttpResponse(text, content_type="application/json", status=status)
     response["Cache-Control"] = "no-store"
     return response
 
 
-def _refused(refusal: Refusal) -> HttpResponse:
-    response = _response(refusal.body, refusal.status)
+def _build_refusal(refusal: Refusal) -> HttpResponse:
+    response = _build_response(refusal.body, refusal.status)
     if refusal.status == 401:
         response["WWW-Authenticate"] = 'Basic realm="Provisioning API", charset="UTF-8"'
     return response

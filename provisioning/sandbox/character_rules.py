@@ -28,27 +28,27 @@ Path = tuple[object, ...]
 def check_characters(body: object) -> list[Refusal]:
     """Return a 1004 refusal for every text of the body that holds a character it may not."""
     found = []
-    for path, text in _texts(body, ()):
+    for path, text in _iterate_texts(body, ()):
         rule = _RULES.get(str(path[0])) if len(path) == 1 else None
         broken = _LINE_BREAKS.search(text) and path[0] not in _MULTI_LINE
         if broken or _UNUSABLE.search(text) or (rule and rule.search(text)):
-            words = f"{_printable(path[-1])}Invalid characters"
-            found.append(field_refusal(Code.INVALID_CHARACTERS, map(_printable, path), words))
+            words = f"{_make_printable(path[-1])}Invalid characters"
+            found.append(field_refusal(Code.INVALID_CHARACTERS, map(_make_printable, path), words))
     return found
 
 
-def _texts(value: object, path: Path) -> Iterator[tuple[Path, str]]:
+def _iterate_texts(value: object, path: Path) -> Iterator[tuple[Path, str]]:
     """Yield every text with its path; the names of fields count as texts too, since maps have free names."""
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, dict):
         for name, child in value.items():
             yield (*path, name), name if _UNUSABLE.search(name) else ""
-            yield from _texts(child, (*path, name))
+            yield from _iterate_texts(child, (*path, name))
     elif isinstance(value, list):
         for index, child in enumerate(value):
-            yield from _texts(child, (*path, index))
+            yield from _iterate_texts(child, (*path, index))
 
 
-def _printable(part: object) -> str:
+def _make_printable(part: object) -> str:
     return _UNUSABLE.sub("?", str(part))

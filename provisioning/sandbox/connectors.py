@@ -63,7 +63,7 @@ def create(key: ApiKey, body: JsonObject, merchantGuid: str) -> JsonObject:  # n
     validate_body("ConnectorCreate", body)
     merchant = get_reachable(key, MERCHANT, merchantGuid)
     start = {"guid": new_guid(CONNECTOR), "createdAt": iso_now(), "merchantGuid": merchant.guid} | _DEFAULTS
-    document = _apply(start, body | {"sharedSecret": body.get("sharedSecret", "")})
+    document = _apply_fields(start, body | {"sharedSecret": body.get("sharedSecret", "")})
     document["publicIntegrationKey"] = body.get("publicIntegrationKey") or new_integration_key()
     check_kind(document, body)
     _check_rules(document, body)
@@ -78,7 +78,7 @@ def update(key: ApiKey, body: JsonObject, connectorGuid: str) -> JsonObject:  # 
     before = get_document(record)
     if before["archived"] and body.get("disabled") is False:
         raise field_refusal(Code.NOT_APPLICABLE, ["disabled"], "an archived connector stays disabled")
-    document = _apply(before, body)
+    document = _apply_fields(before, body)
     document["publicIntegrationKey"] = document["publicIntegrationKey"] or new_integration_key()
     check_kind(document, body, before)
     _check_rules(document, body)
@@ -103,7 +103,7 @@ def read_vault_settings(key: ApiKey, adapterId: str, merchantGuid: str) -> JsonO
     return answer | {"vaultConfig": adapter.vault if adapter else {}}
 
 
-def _apply(document: JsonObject, body: JsonObject) -> JsonObject:
+def _apply_fields(document: JsonObject, body: JsonObject) -> JsonObject:
     changed = document | {field: value for field, value in body.items() if field not in _BY_RULE}
     changed["config"] = merge_config(document["config"], body.get("config", {}))
     changed["settings"] = merge_settings(document["settings"], body)

@@ -39,7 +39,7 @@ def create_key(
         key="-".join((digits[:8], digits[8:12], digits[12:16], digits[16:])),
         name=name.strip()[:100],
         salt=salt,
-        password_hash=_hashed(salt, password),
+        password_hash=_hash_password(salt, password),
         service=service,
         addresses=addresses,
         tenant=tenant,
@@ -54,7 +54,7 @@ def reset_key(*, key: str) -> tuple[ApiKey, str]:
         raise KeyRefused(f"There is no API key '{key}'.")
     password = _new_password()
     found.salt = secrets.token_hex(16)
-    found.password_hash = _hashed(found.salt, password)
+    found.password_hash = _hash_password(found.salt, password)
     found.reset_at = timezone.now()
     found.save()
     return found, password
@@ -71,7 +71,7 @@ def verify_key(*, key: str, password: str) -> ApiKey | None:
     """Return the key if the password is right, else None; unknown keys cost as much as wrong passwords."""
     found = ApiKey.objects.filter(key=key).first()
     salt, expected = (found.salt, found.password_hash) if found else ("", "")
-    right = hmac.compare_digest(_hashed(salt, password), expected)
+    right = hmac.compare_digest(_hash_password(salt, password), expected)
     return found if right else None
 
 
@@ -96,7 +96,7 @@ def validate_addresses(addresses: str) -> None:
     if len(addresses) > 1000:
         raise KeyRefused("Addresses: at most 1000 characters.")
     for part in addresses.split(","):
-        if _network(part) is None:
+        if _parse_network(part) is None:
             raise KeyRefused(f"Addresses: '{part}' is neither an IP address nor a CIDR range.")
 
 
@@ -108,11 +108,11 @@ def is_address_allowed(key: ApiKey, remote: str) -> bool:
         return False
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     address = mapped or address
-    networks = (_network(part) for part in key.addresses.split(","))
+    networks = (_parse_network(part) for part in key.addresses.split(","))
     return any(network is not None and address in network for network in networks)
 
 
-def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+def _parse_network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
     """Parse an address or CIDR range; None for anything else, net masks and zone ids included.
 
     IPv4 written as IPv6 (::ffff:127.0.0.1) is the IPv4 range (RFC 4291, 2.5.5.2).
@@ -135,7 +135,7 @@ def _new_password() -> str:
     return secrets.token_hex(16)
 
 
-def _hashed(salt: str, password: str) -> str:
+def _hash_password(salt: str, password: str) -> str:
     """Return a salted SHA-256.
 
     A slow hash protects guessable passwords. These have 128 random bits, and every request carries one, so a

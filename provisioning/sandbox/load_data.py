@@ -37,7 +37,7 @@ def seed_load_data(*, tenants: int, merchants: int, single: bool) -> list[str]:
 
     Merchants are dealt out in turn, or all put into the first tenant; without tenants into the own one.
     """
-    guids = [_guid("TE", TENANT, index) for index in range(tenants)]
+    guids = [_derive_guid("TE", TENANT, index) for index in range(tenants)]
     for index, guid in enumerate(guids):
         ensure_tenant(guid, OWN_TENANT, f"Generated Tenant {index + 1:03d}")
     owners = (guids or [OWN_TENANT])[: 1 if single else None]
@@ -65,7 +65,7 @@ def _describe_merchant(index: int) -> dict[str, Any]:
     word, trade = _WORDS[index % len(_WORDS)], _TRADES[index // len(_WORDS) % len(_TRADES)]
     host = f"shop{index:05d}.example.com"
     return {
-        "guid": _guid("ME", MERCHANT, index),
+        "guid": _derive_guid("ME", MERCHANT, index),
         "name": f"{word} {trade} {index + 1:05d}",
         "address": f"Main Street {index % 200 + 1}",
         "administrativeEmail": f"office@{host}",
@@ -86,6 +86,6 @@ def _describe_merchant(index: int) -> dict[str, Any]:
     }
 
 
-def _guid(prefix: str, kind: str, index: int) -> str:
+def _derive_guid(prefix: str, kind: str, index: int) -> str:
     digits = hashlib.sha256(f"{kind}:{index}".encode()).hexdigest()[:24]
     return "-".join([prefix, *(digits[start : start + 4] for start in range(0, 24, 4))])

@@ -48,7 +48,10 @@ _MAILS = {
 def list_merchant_users(key: ApiKey, merchantGuid: str) -> JsonObject:  # noqa: N803 - the contract's name
     """Return the merchant's own users, as a list under the singular key."""
     merchant = get_reachable(key, MERCHANT, merchantGuid)
-    return {"success": True, "merchantUser": [_shown(user) for user in get_children(USER, merchant.guid)]}
+    return {
+        "success": True,
+        "merchantUser": [_describe_user(user) for user in get_children(USER, merchant.guid)],
+    }
 
 
 def create(key: ApiKey, body: JsonObject, merchantGuid: str) -> JsonObject:  # noqa: N803 - the contract's name
@@ -123,10 +126,10 @@ def _store(key: ApiKey, body: JsonObject, record: Record) -> JsonObject:
             Mail.objects.create(
                 recipient=document["email"], user_guid=document["guid"], subject=subject, body=text
             )
-    return {"success": True, "merchantUser": _shown(record)}
+    return {"success": True, "merchantUser": _describe_user(record)}
 
 
-def _shown(record: Record) -> JsonObject:
+def _describe_user(record: Record) -> JsonObject:
     """Return the user with the names of the merchants it may see, which are read when asked for."""
     access = get_private(record)["access"]
     merchants = {found.guid: get_document(found) for found in Record.objects.filter(guid__in=access)}

@@ -16,11 +16,11 @@ from provisioning.sandbox.records import (
     get_children,
     get_document,
     get_reachable,
+    get_tenant_values,
     get_texts,
     iso_now,
     new_guid,
     save_record,
-    tenant_values,
 )
 from provisioning.sandbox.validation import validate_body
 
@@ -77,14 +77,14 @@ def update(key: ApiKey, body: JsonObject, merchantGuid: str) -> JsonObject:  # n
 
 def _check_mandatory(tenant: str, document: JsonObject, of: set[str] | None = None) -> None:
     """Refuse (1005) a merchant without a field its tenant makes mandatory; `of` limits it to fields sent."""
-    for name in sorted(tenant_values(tenant, "mandatoryMerchantFields")):
+    for name in sorted(get_tenant_values(tenant, "mandatoryMerchantFields")):
         if not document.get(name) and (of is None or name in of):
             raise field_refusal(Code.MANDATORY_MISSING, [name], "mandatory, but missing")
 
 
 def create_enrollment(key: ApiKey, body: JsonObject) -> JsonObject:
     """Record the request. It stays pending unless the tenant may accept by itself."""
-    abilities = tenant_values(key.tenant, "abilities")
+    abilities = get_tenant_values(key.tenant, "abilities")
     if ABILITY_CREATE not in abilities:
         # The page names NOT_ALLOWED, but neither field nor status; the contract puts it into errorCode.
         raise Refusal("NOT_ALLOWED", "The tenant may not request network tokenization")

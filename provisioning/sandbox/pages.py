@@ -92,7 +92,7 @@ def api_key_new(request: HttpRequest) -> HttpResponse:
         except KeyRefused as refused:
             refusal = str(refused)
         else:
-            return _password_shown(request, key, password)
+            return _show_password(request, key, password)
     tenants = [
         get_document(record) for record in Record.objects.filter(kind=TENANT).order_by("parent", "position")
     ]
@@ -107,7 +107,7 @@ def api_key_reset(request: HttpRequest, key: str) -> HttpResponse:
         found, password = reset_key(key=key)
     except KeyRefused as refused:
         return HttpResponse(str(refused), status=404, content_type="text/plain; charset=utf-8")
-    return _password_shown(request, found, password)
+    return _show_password(request, found, password)
 
 
 @require_http_methods(["GET", "POST"])
@@ -196,5 +196,5 @@ def _change_faults(order: dict[str, str]) -> None:
     arm_fault(fault=fault, requests=requests, operation=order.get("operation", ""))
 
 
-def _password_shown(request: HttpRequest, key: ApiKey, password: str) -> HttpResponse:
+def _show_password(request: HttpRequest, key: ApiKey, password: str) -> HttpResponse:
     return render(request, "sandbox/api_key_password.html", {"key": key, "password": password})

@@ -28,24 +28,24 @@ _TARGETS = (
 
 def seed_published_examples(tenant: str) -> None:
     """Store what is missing of the published entities below the published tenant A."""
-    merchant = _example("MerchantList")["merchants"][0]
+    merchant = _get_example("MerchantList")["merchants"][0]
     others = {
         MERCHANT_B: "Merchant B",
         MERCHANT_OF_USER_EXAMPLE: "Merchant C",
         MERCHANT_OF_ENROLLMENT: "Alex's Artisan Goods",
     }
-    _merchant(tenant, merchant)
+    _add_merchant(tenant, merchant)
     for guid, name in others.items():
         values = {key: value for key, value in merchant.items() if key != "trids"}
         values |= {"guid": guid, "name": name, "externalId": f"Id-{name[-1]}"}
-        _merchant(
+        _add_merchant(
             tenant, values | {"networkTokenizationEnabled": "not_enabled", "disabledTransactionTypes": []}
         )
-    published = _example("MerchantUserListRealistic")["merchantUser"][0]
+    published = _get_example("MerchantUserListRealistic")["merchantUser"][0]
     published.pop("merchantAccess")
-    _user(published | {"apiUserSettings": []}, MERCHANT_A)
+    _add_user(published | {"apiUserSettings": []}, MERCHANT_A)
     alex = {"guid": USER_OF_ENROLLMENT, "username": "alex.artisan", "firstName": "Alex", "lastName": "Smith"}
-    _user(
+    _add_user(
         published | alex | {"email": "alex.smith@example.org", "apiUserSettings": []}, MERCHANT_OF_ENROLLMENT
     )
     _seed_connectors()
@@ -53,58 +53,58 @@ def seed_published_examples(tenant: str) -> None:
 
 def _seed_connectors() -> None:
     """Store the published connector, the targets of the routing documents, and both meta-connectors."""
-    published = _example("ConnectorListRealistic")["connectors"][0]
-    _connector(published)
+    published = _get_example("ConnectorListRealistic")["connectors"][0]
+    _add_connector(published)
     for guid, method in _TARGETS:
         named = {"guid": guid, "name": f"Simulator {method} {guid[3:7]}", "method": method}
         own = {"apiKey": f"sim-{guid[3:12].lower()}-{method.lower()}", "disabledTransactionTypes": []}
-        _connector(published | named | own)
+        _add_connector(published | named | own)
     plain = {"adapter": "MetaConnector", "method": "MetaConnector", "isMetaConnector": True, "terminals": []}
     meta = published | plain | {"settings": [], "config": {}, "disabledTransactionTypes": []}
-    stored = _example("RoutingStored")["routing"]
+    stored = _get_example("RoutingStored")["routing"]
     kind = {
         "defaultConnector": stored["default"]["connector"],
         "reRouteRecurring": stored["rerouteRecurring"],
     }
     named = {"guid": ROUTING_CONNECTOR, "name": "Routing example", "apiKey": "routing-example"}
-    private = {"tree": stored["tree"], "ruleIds": sorted(_rule_ids(stored))}
-    _connector(meta | named | {"routingMetaConnector": kind}, private)
-    stored = _example("MultiMethodStored")["routing"]
+    private = {"tree": stored["tree"], "ruleIds": sorted(_collect_rule_ids(stored))}
+    _add_connector(meta | named | {"routingMetaConnector": kind}, private)
+    stored = _get_example("MultiMethodStored")["routing"]
     kind = {"defaultActionDisableConnector": False, "retries": 3, "expiry": 24}
     named = {"guid": MULTI_METHOD_CONNECTOR, "name": "Multi-method example", "apiKey": "multi-method-example"}
     methods = {
         block["method"]: {k: v for k, v in block.items() if k != "method"} for block in stored["methods"]
     }
-    private = {"methods": methods, "ruleIds": sorted(_rule_ids(stored))}
-    _connector(meta | named | {"multiMethodMetaConnector": kind}, private)
+    private = {"methods": methods, "ruleIds": sorted(_collect_rule_ids(stored))}
+    _add_connector(meta | named | {"multiMethodMetaConnector": kind}, private)
 
 
-def _rule_ids(value: Any) -> set[str]:
+def _collect_rule_ids(value: Any) -> set[str]:
     if isinstance(value, list):
-        return {rule for child in value for rule in _rule_ids(child)}
+        return {rule for child in value for rule in _collect_rule_ids(child)}
     if isinstance(value, dict):
         own = {value["id"]} if value.get("id") else set()
-        return own | {rule for child in value.values() for rule in _rule_ids(child)}
+        return own | {rule for child in value.values() for rule in _collect_rule_ids(child)}
     return set()
 
 
-def _merchant(tenant: str, values: dict[str, Any]) -> None:
+def _add_merchant(tenant: str, values: dict[str, Any]) -> None:
     if not Record.objects.filter(guid=values["guid"]).exists():
         add_record(kind=MERCHANT, parent=tenant, document=values)
 
 
-def _user(values: dict[str, Any], merchant: str) -> None:
+def _add_user(values: dict[str, Any], merchant: str) -> None:
     if not Record.objects.filter(guid=values["guid"]).exists():
         add_user_record(document=values, merchant=merchant, access=[merchant])
 
 
-def _connector(values: dict[str, Any], private: dict[str, Any] | None = None) -> None:
+def _add_connector(values: dict[str, Any], private: dict[str, Any] | None = None) -> None:
     if not Record.objects.filter(guid=values["guid"]).exists():
         parent, name = values["merchantGuid"], values["apiKey"]
         add_record(kind=CONNECTOR, parent=parent, document=values, private=private, unique_name=name)
 
 
-def _example(name: str) -> dict[str, Any]:
+def _get_example(name: str) -> dict[str, Any]:
     """Return a copy: the contract's own document is shared by the process."""
     found: dict[str, Any] = copy.deepcopy(document()["components"]["examples"][name]["value"])
     return found

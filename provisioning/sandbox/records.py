@@ -143,7 +143,7 @@ def get_tenants_above(record: Record) -> list[str]:
     return chain
 
 
-def tenant_values(guid: str, name: str) -> set[str]:
+def get_tenant_values(guid: str, name: str) -> set[str]:
     """Collect a list of values kept privately with a tenant and, inherited, with its parents.
 
     Kept are "abilities", "mandatoryMerchantFields" and "withheldConditions".

@@ -16,10 +16,15 @@ from provisioning.sandbox.records import (
     get_document,
     get_private,
     get_reachable,
+    get_tenant_values,
     save_record,
-    tenant_values,
 )
-from provisioning.sandbox.routing_rules import TreeCheck, catalogue, multi_method_subset, refuse_unknown
+from provisioning.sandbox.routing_rules import (
+    TreeCheck,
+    get_conditions,
+    get_multi_method_conditions,
+    refuse_unknown,
+)
 
 ROUTING, MULTI_METHOD = "routingMetaConnector", "multiMethodMetaConnector"
 # Document field → field of the connector that is taken for the same value.
@@ -36,22 +41,23 @@ _MOST_RETRIES = 9
 
 def list_constraints(key: ApiKey) -> JsonObject:
     """Return the conditions that are activated for the key's tenant, in the contract's order."""
-    available = _available(key)
-    return {"success": True, "constraints": [catalogue()[name] for name in catalogue() if name in available]}
+    available = _get_available(key)
+    found = [condition for name, condition in get_conditions().items() if name in available]
+    return {"success": True, "constraints": found}
 
 
 def read(key: ApiKey, connectorGuid: str) -> JsonObject:  # noqa: N803 - the contract's name
     """Return the stored document of a routing meta-connector. Refusals: 404/1007, 1016, 1018."""
-    return _answer(_addressed(key, connectorGuid, ROUTING))
+    return _describe_routing(_get_meta_connector(key, connectorGuid, ROUTING))
 
 
 def replace(key: ApiKey, body: JsonObject, connectorGuid: str) -> JsonObject:  # noqa: N803 - the contract's name
     """Replace the whole document: what is not sent is gone. Refusals as in `read`, and 1010 to 1015."""
-    record = _addressed(key, connectorGuid, ROUTING)
+    record = _get_meta_connector(key, connectorGuid, ROUTING)
     check_document(body, {"version", "default", "rerouteRecurring", "tree"})
     private = get_private(record)
-    check = TreeCheck(merchant=record.parent, issued=_issued(record), available=_available(key))
-    tree = check.tree(body.get("tree"), "tree", "route")
+    check = TreeCheck(merchant=record.parent, issued=_get_issued_ids(record), available=_get_available(key))
+    tree = check.check_tree(body.get("tree"), "tree", "route")
     default = read_default(check, body.get("default"), "default")
     check_schema("RoutingDocument", body)
     # The document and the connector's own fields are taken for the same values (a gap of the contract).
@@ -59,21 +65,21 @@ def replace(key: ApiKey, body: JsonObject, connectorGuid: str) -> JsonObject:  #
     kind |= {"defaultConnector": default} if default else {}
     private |= {"tree": tree, "ruleIds": sorted(check.issued)}
     save_record(record, get_document(record) | {ROUTING: kind}, private)
-    return _answer(record)
+    return _describe_routing(record)
 
 
 def read_multi_method(key: ApiKey, connectorGuid: str) -> JsonObject:  # noqa: N803 - the contract's name
     """Return the stored document of a multi-method meta-connector. Refusals: 404/1007, 1016, 1017."""
-    return describe_multi_method(_addressed(key, connectorGuid, MULTI_METHOD))
+    return describe_multi_method(_get_meta_connector(key, connectorGuid, MULTI_METHOD))
 
 
 def change_multi_method(key: ApiKey, body: JsonObject, connectorGuid: str) -> JsonObject:  # noqa: N803 - as above
     """Change the listed methods and the sent values; everything else stays."""
-    record = _addressed(key, connectorGuid, MULTI_METHOD)
+    record = _get_meta_connector(key, connectorGuid, MULTI_METHOD)
     known = {"version", "defaultActionDisable", "paymentSelectionMaxRetries", "paymentSelectionExpiryHours"}
     check_document(body, known | {"methods"})
-    available = _available(key) & multi_method_subset()
-    check = TreeCheck(merchant=record.parent, issued=_issued(record), available=available)
+    available = _get_available(key) & get_multi_method_conditions()
+    check = TreeCheck(merchant=record.parent, issued=_get_issued_ids(record), available=available)
     blocks = read_blocks(record, check, body)
     check_schema("MultiMethodRoutingDocument", body)
     store_blocks(record, check, body, blocks)
@@ -102,11 +108,11 @@ def read_default(check: TreeCheck, sent: object, path: str) -> str:
         return ""
     if not isinstance(sent, dict) or set(sent) != {"connector"}:
         raise tree_refusal(Code.DOCUMENT_UNUSABLE, path, "A default must name its connector")
-    check.reference(sent["connector"], f"{path}/connector")
+    check.check_reference(sent["connector"], f"{path}/connector")
     return str(sent["connector"])
 
 
-def _addressed(key: ApiKey, guid: str, wanted: str) -> Record:
+def _get_meta_connector(key: ApiKey, guid: str, wanted: str) -> Record:
     record = get_reachable(key, CONNECTOR, guid, status=404)
     document = get_document(record)
     if wanted in document:
@@ -118,16 +124,16 @@ def _addressed(key: ApiKey, guid: str, wanted: str) -> Record:
     raise Refusal(Code.REGULAR_CONNECTOR, f"Connector '{guid}' is not a meta-connector")
 
 
-def _available(key: ApiKey) -> frozenset[str]:
+def _get_available(key: ApiKey) -> frozenset[str]:
     """Return the names of the conditions that the key's tenant may use."""
-    return frozenset(catalogue()) - tenant_values(key.tenant, "withheldConditions")
+    return frozenset(get_conditions()) - get_tenant_values(key.tenant, "withheldConditions")
 
 
-def _issued(record: Record) -> set[str]:
+def _get_issued_ids(record: Record) -> set[str]:
     return set(get_private(record).get("ruleIds", []))
 
 
-def _answer(record: Record) -> JsonObject:
+def _describe_routing(record: Record) -> JsonObject:
     kind = get_document(record)[ROUTING]
     default = kind.get("defaultConnector")
     routing = {
@@ -139,7 +145,7 @@ def _answer(record: Record) -> JsonObject:
     return {"success": True, "routing": routing}
 
 
-def linked_methods(merchant: str) -> list[str]:
+def get_linked_methods(merchant: str) -> list[str]:
     """Return the methods of the merchant's regular connectors; they link by themselves (manual)."""
     connectors = [get_document(record) for record in get_children(CONNECTOR, merchant)]
     usable = [found for found in connectors if not found["isMetaConnector"] and not found["archived"]]
@@ -151,7 +157,7 @@ def read_blocks(record: Record, check: TreeCheck, body: JsonObject) -> dict[str,
     methods = body.get("methods")
     if not isinstance(methods, list):
         raise tree_refusal(Code.DOCUMENT_UNUSABLE, "methods", "The methods must be a list")
-    linked = {method.casefold(): method for method in linked_methods(record.parent)}
+    linked = {method.casefold(): method for method in get_linked_methods(record.parent)}
     stored = get_private(record).get("methods", {})
     blocks: dict[str, JsonObject] = {}
     for index, block in enumerate(methods):
@@ -193,14 +199,14 @@ def _read_block(check: TreeCheck, block: JsonObject, path: str) -> JsonObject:
             raise tree_refusal(
                 Code.DOCUMENT_UNUSABLE, f"{path}/defaultConnector", "It must name its connector"
             )
-        check.reference(default["connector"], f"{path}/defaultConnector/connector")
+        check.check_reference(default["connector"], f"{path}/defaultConnector/connector")
         read["defaultConnector"] = default
     for field, leaf in _TREES.items():
         rules, place = block.get(field), f"{path}/{field}"
         if rules is not None and (not isinstance(rules, dict) or "tree" not in rules):
             raise tree_refusal(Code.DOCUMENT_UNUSABLE, place, "Rules must be an object with a tree")
         if field in block:
-            tree = check.tree(rules["tree"], f"{place}/tree", leaf) if rules else None
+            tree = check.check_tree(rules["tree"], f"{place}/tree", leaf) if rules else None
             read[field] = {"tree": tree} if tree else None
     return read
 
@@ -228,7 +234,7 @@ def describe_multi_method(record: Record) -> JsonObject:
         if value is not None:
             routing[field] = value
     methods = []
-    for method in linked_methods(record.parent):
+    for method in get_linked_methods(record.parent):
         empty = {"method": method, "defaultConnector": None, **dict.fromkeys(_SWITCHES, False)}
         empty |= {"availability": None, "routing": None}
         # A method that is not configured is off (manual: they appear disabled).

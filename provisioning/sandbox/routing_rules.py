@@ -24,7 +24,7 @@ _LEAVES = {"route": "action", "action": "route"}
 
 
 @cache
-def catalogue() -> dict[str, dict[str, Any]]:
+def get_conditions() -> dict[str, dict[str, Any]]:
     """Return the 27 conditions: identifier → entry of listRoutingConstraints, in the contract's order.
 
     The parameter schemas are the contract's in draft-07 words, with currencies, countries and levels
@@ -53,7 +53,7 @@ def catalogue() -> dict[str, dict[str, Any]]:
 
 
 @cache
-def multi_method_subset() -> frozenset[str]:
+def get_multi_method_conditions() -> frozenset[str]:
     """Return the conditions that a multi-method document may use."""
     entries = schema("RoutingCondition")["x-condition-catalogue"]
     return frozenset(entry["identifier"] for entry in entries if entry["multiMethod"])
@@ -61,7 +61,7 @@ def multi_method_subset() -> frozenset[str]:
 
 def find_parameter_problem(identifier: str, parameters: object) -> str:
     """Return why the parameters do not fit the condition, without repeating values; "" if they do."""
-    for error in _parameter_validator(identifier).iter_errors(parameters):
+    for error in _get_parameter_validator(identifier).iter_errors(parameters):
         field = next((str(part) for part in error.absolute_path), "")
         if error.validator == "required":
             missing = [name for name in error.validator_value if name not in error.instance]
@@ -75,8 +75,8 @@ def find_parameter_problem(identifier: str, parameters: object) -> str:
 
 
 @cache
-def _parameter_validator(identifier: str) -> Draft7Validator:
-    return Draft7Validator(catalogue()[identifier]["paramsSchema"])
+def _get_parameter_validator(identifier: str) -> Draft7Validator:
+    return Draft7Validator(get_conditions()[identifier]["paramsSchema"])
 
 
 @dataclass
@@ -92,7 +92,7 @@ class TreeCheck:
     available: frozenset[str]
     met: set[str] = field(default_factory=set)
 
-    def tree(self, node: Any, path: str, leaf: str) -> JsonObject | None:
+    def check_tree(self, node: Any, path: str, leaf: str) -> JsonObject | None:
         """Return the checked tree with an ID in every node, or None for none. Raises the routing refusals."""
         if node is None:
             return None
@@ -115,11 +115,11 @@ class TreeCheck:
         return {
             "id": rule,
             "if": self._check_condition(node["if"], f"{path}/if"),
-            "then": self.tree(node.get("then"), f"{path}/then", leaf),
-            "else": self.tree(node.get("else"), f"{path}/else", leaf),
+            "then": self.check_tree(node.get("then"), f"{path}/then", leaf),
+            "else": self.check_tree(node.get("else"), f"{path}/else", leaf),
         }
 
-    def reference(self, guid: object, path: str) -> None:
+    def check_reference(self, guid: object, path: str) -> None:
         """Refuse (1013) a connector the rules may not send transactions to."""
         if not isinstance(guid, str) or not guid:
             raise tree_refusal(Code.DOCUMENT_UNUSABLE, path, "The connector must be a GUID")
@@ -176,13 +176,13 @@ class TreeCheck:
         if not isinstance(value, dict) or not isinstance(value.get("onFail", []), list):
             raise tree_refusal(Code.DOCUMENT_UNUSABLE, path, "A route must name its connector")
         refuse_unknown(value, {"connector", "onFail"}, path)
-        self.reference(value.get("connector"), f"{path}/connector")
+        self.check_reference(value.get("connector"), f"{path}/connector")
         previous = value["connector"]
         for index, step in enumerate(value.get("onFail", [])):
             here = f"{path}/onFail/{index}"
             if not isinstance(step, dict) or set(step) != {"connector"}:
                 raise tree_refusal(Code.DOCUMENT_UNUSABLE, here, "A failover step must name its connector")
-            self.reference(step["connector"], f"{here}/connector")
+            self.check_reference(step["connector"], f"{here}/connector")
             if step["connector"] == previous:
                 text = f"Connector '{previous}' is the same as its predecessor"
                 raise tree_refusal(Code.CONNECTOR_REFUSED, f"{here}/connector", text)

@@ -59,7 +59,7 @@ def count_records() -> dict[str, int]:
 
 
 def ensure_tenant(guid: str, parent: str, name: str, **private: list[str]) -> None:
-    """Store a tenant with the usual fields, unless it exists. `private`: see `records.tenant_values`."""
+    """Store a tenant with the usual fields, unless it exists. `private`: see `records.get_tenant_values`."""
     domain = f"{name.lower().replace(' ', '-').replace('&', 'and')}.example.org"
     values = {
         "guid": guid,
