@@ -64,7 +64,7 @@ def slug_free(slug: str) -> None:
 
 
 class Connection(models.Model):
-    """A gateway with its own data and credentials: a sandbox, a production.
+    """One gateway with its own data and credential. `kind` is its environment: sandbox or production.
 
     `is_paused`: reads work, writes are refused before anything is sent.
     """

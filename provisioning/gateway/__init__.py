@@ -1,1 +1,1 @@
-"""The one place that speaks HTTP to the gateway: client, exception tree, sealed secrets."""
+"""Requests to the gateway over HTTP: client, responses, exception tree, sealed secrets."""

@@ -1,4 +1,4 @@
-"""The one place that speaks HTTP to the gateway. Called only by `provisioning.credentials.sending`.
+"""The only module that sends HTTP requests to the gateway. Called only by `provisioning.credentials.sending`.
 
 One base URL, certificates always verified, no redirects, no cookies, nothing from the environment, one
 deadline, a cap on the decoded size. Every failure leaves as an error without request or credential.

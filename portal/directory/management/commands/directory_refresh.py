@@ -9,6 +9,7 @@ from portal.directory.models import IndexedEntity, ListSync
 from portal.directory.services import refresh_list
 from provisioning.credentials.models import Connection
 from provisioning.credentials.services import get_connection_status
+from provisioning.entities import ENTITY_KINDS
 
 
 class Command(BaseCommand):
@@ -50,5 +51,5 @@ def _lists(connection: str) -> Iterator[tuple[str, str]]:
     yield "tenant", ""
     tenants = IndexedEntity.objects.filter(connection=connection, kind="tenant").order_by("sort_key")
     yield from (("merchant", guid) for guid in tenants.values_list("guid", flat=True))
-    opened = ListSync.objects.filter(connection=connection, kind__in=("merchant_user", "connector"))
+    opened = ListSync.objects.filter(connection=connection, kind__in=ENTITY_KINDS["merchant"].children)
     yield from opened.order_by("refreshed_at").values_list("kind", "parent_guid")
