@@ -7,6 +7,8 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.text import Truncator
 
 from portal.audit.recording import origin_of
 from portal.changes import one_time_secrets, reconciliation, stale_changes, workflow
@@ -19,6 +21,8 @@ from portal.changes.reconciliation import seconds_to_wait
 from portal.changes.review import get_label, get_review_renderer
 from portal.core.context_processors import show_environment
 from portal.core.links import entity_url, parent_url
+from portal.core.tables import Column, Filter, FilterBar, Table, TimeColumn
+from portal.core.templatetags.portal import badge
 from portal.core.text import query_param
 from portal.form_drafts.services import open_draft
 from provisioning.gateway.error_codes import get_advice, get_meaning, is_correctable
@@ -27,6 +31,23 @@ _PER_PAGE = 50
 # Counting and paging stop here; older changes are found from their entity or in the audit trail.
 _NEWEST = 5000
 _REFRESH = "2"
+
+
+COLUMNS = (
+    Column(
+        label="Change",
+        value=lambda change: format_html(
+            '<a href="{}">{}</a><div class="text-secondary">{}</div>',
+            reverse("changes:page", args=[change.pk]),
+            change.title,
+            Truncator(change.reason).chars(120),
+        ),
+    ),
+    Column(label="State", value=lambda change: badge(change.state)),
+    Column(label="Environment", value=lambda change: change.connection),
+    Column(label="By", value=lambda change: change.actor_name),
+    TimeColumn(label="When", value=lambda change: change.created_at),
+)
 
 
 class ChangeList(GatewayView):
@@ -47,7 +68,20 @@ class ChangeList(GatewayView):
         rows = rows.filter(actor_id=request.user.pk) if mine else rows
         rows = rows.filter(group_id=group) if group else rows
         page = Paginator(rows[:_NEWEST], _PER_PAGE).get_page(request.GET.get("page"))
-        context = {"page": page, "states": State.choices, "state": state, "mine": mine, "group": group}
+        filters = [
+            Filter(name="state", label="State", any_label="Any", options=State.choices, value=state),
+            Filter(name="mine", label="Only mine", type="checkbox", value="1" if mine else ""),
+        ]
+        context = {
+            "page": page,
+            "table": Table(request, COLUMNS, page.object_list, label="Changes"),
+            "filter_bar": FilterBar(
+                filters=filters,
+                hidden=[("group", group)] if group else [],
+                is_narrowed=bool(state or mine or group),
+            ),
+            "group": group,
+        }
         return render(request, "changes/list.html", context)
 
 

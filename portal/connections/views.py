@@ -6,6 +6,9 @@ from django.contrib import messages
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from portal.audit.history import get_history
 from portal.audit.recording import AuditUnavailable, origin_of
@@ -14,7 +17,11 @@ from portal.connections.forms import ConnectionForm, PauseForm
 from portal.connections.optimistic_lock import FIELDS, ChangedConcurrently, get_connection_digest
 from portal.connections.services import add_connection, set_connection_paused, update_connection
 from portal.core.context_processors import get_connections, is_connection_hidden
+from portal.core.datetimes import format_age
 from portal.core.errors import HiddenNotFound
+from portal.core.status_badges import get_colour
+from portal.core.tables import Column, Table
+from portal.core.templatetags.portal import badge
 from portal.core.views import PortalView
 from portal.form_drafts.forms import drafted
 from portal.form_drafts.services import open_draft
@@ -22,6 +29,41 @@ from portal.staff.tenant_access import get_tenant_access
 from provisioning.credentials.credential_lifecycle import get_expiry
 from provisioning.credentials.models import Connection, Credential
 from provisioning.credentials.services import get_connection_status
+
+
+def render_credential(credential: Credential | None) -> SafeString:
+    """Return how long a connection's credential has been active, and what is wrong with it."""
+    if credential is None:
+        return badge("missing", "red")
+    badges = [badge("suspect")] if credential.suspect_since else []
+    badges += [badge("due")] if credential.is_due else []
+    activated = format_html("activated {}", format_age(credential.in_use_since))
+    return format_html_join(" ", "{}", ((part,) for part in (activated, *badges)))
+
+
+# A row is a connection and its active credential, or None.
+COLUMNS = (
+    Column(
+        label="Connection",
+        value=lambda row: format_html(
+            '<span class="env-dot env-{}"></span>&nbsp;<a href="{}">{}</a>',
+            get_colour(row[0].colour),
+            reverse("connections:page", args=[row[0].slug]),
+            row[0].name,
+        ),
+        is_heading=True,
+    ),
+    Column(
+        label="Environment",
+        value=lambda row: format_html(
+            "{} {}", badge(row[0].kind), badge("paused") if row[0].is_paused else ""
+        ),
+    ),
+    Column(label="Address", value=lambda row: format_html("<code>{}</code>", row[0].base_url)),
+    Column(label="Credential", value=lambda row: render_credential(row[1])),
+    Column(label="Last accepted", value=lambda row: format_age(row[1] and row[1].last_success_at)),
+    Column(label="Last rejected", value=lambda row: format_age(row[1] and row[1].last_failure_at)),
+)
 
 
 class ConnectionListPage(PortalView):
@@ -33,7 +75,9 @@ class ConnectionListPage(PortalView):
         """All of them: there are a handful."""
         rows = [(row, find_version(row, Credential.State.ACTIVE)) for row in load_connections(request)]
         limited = not get_tenant_access(request.user).everywhere
-        return render(request, "connections/list.html", {"rows": rows, "limited": limited})
+        columns = [column for column in COLUMNS if column.label != "Address" or not limited]
+        table = Table(request, columns, rows, label="Connections", css="card-table")
+        return render(request, "connections/list.html", {"table": table})
 
 
 class ConnectionPage(PortalView):

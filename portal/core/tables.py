@@ -5,10 +5,11 @@ Cells are rendered in Python: a template of its own for each cell would cost mor
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import tzinfo
 from typing import Any, ClassVar
 
 from django.http import HttpRequest
+from django.middleware.csrf import get_token
+from django.template.loader import render_to_string
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString
 
@@ -39,8 +40,8 @@ class Column:
 
     css: ClassVar[str] = ""
 
-    def render_content(self, row: Any, zone: tzinfo) -> Any:
-        """Return what the cell shows. `zone` is the user's time zone."""
+    def render_content(self, row: Any, table: "Table") -> Any:
+        """Return what the cell shows."""
         return self.value(row)
 
     def get_title(self, row: Any) -> str:
@@ -57,7 +58,7 @@ class TextColumn(Column):
     suffix: Callable[[Any], SafeString] | None = None
     css: ClassVar[str] = "cell-text"
 
-    def render_content(self, row: Any, zone: tzinfo) -> SafeString:
+    def render_content(self, row: Any, table: "Table") -> SafeString:
         """Return the text, isolated from the direction of its surroundings."""
         text = format_html("<bdi>{}</bdi>", self.value(row))
         if self.link:
@@ -82,7 +83,7 @@ class KeyColumn(Column):
 
     css: ClassVar[str] = "cell-key"
 
-    def render_content(self, row: Any, zone: tzinfo) -> Any:
+    def render_content(self, row: Any, table: "Table") -> Any:
         """Return the value and its button."""
         value = self.value(row)
         return copyable(value, self.label) if value else "–"
@@ -98,10 +99,24 @@ class TimeColumn(Column):
 
     empty: str = "—"
 
-    def render_content(self, row: Any, zone: tzinfo) -> Any:
+    def render_content(self, row: Any, table: "Table") -> Any:
         """Return the time, or the text for none."""
         value = self.value(row)
-        return format_datetime(value, zone) if value else secondary(self.empty)
+        return format_datetime(value, table.zone) if value else secondary(self.empty)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemplateColumn(Column):
+    """A cell with forms or much markup, from a template with `row`. It is slow: for lists of a few rows."""
+
+    value: Callable[[Any], Any] = str
+    template: str = ""
+
+    def render_content(self, row: Any, table: "Table") -> SafeString:
+        """Render the template, without the context processors of a page."""
+        request = table.request
+        context = {"row": row, "request": request, "csrf_token": get_token(request)}
+        return render_to_string(self.template, context)
 
 
 def secondary(text: str) -> SafeString:
@@ -157,7 +172,7 @@ class Table:
             for column, opening, closing in cells:
                 title = column.get_title(row)
                 lines.append(format_html('{} title="{}">', opening, title) if title else f"{opening}>")
-                lines.append(conditional_escape(column.render_content(row, self.zone)))
+                lines.append(conditional_escape(column.render_content(row, self)))
                 lines.append(closing)
             lines.append("</tr>\n")
         return SafeString("".join(lines))  # every part is escaped above

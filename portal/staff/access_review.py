@@ -17,13 +17,17 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html, format_html_join
 
 from portal.audit.csv_lines import defuse_cell
 from portal.audit.models import Event
 from portal.audit.recording import Origin, origin_of, record_event
 from portal.core.dashboard import CARDS, DashboardCard
+from portal.core.datetimes import format_datetime, get_time_zone
 from portal.core.permissions import PERMISSIONS, describe_permissions, permissions_by_area, within_tenants
+from portal.core.tables import Column, Table, secondary
 from portal.core.views import PortalView
 from portal.form_drafts.forms import drafted
 from portal.staff.access_seals import describe_disagreements
@@ -138,7 +142,7 @@ class AccessView(PortalView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show the table and the state of the reviews."""
-        return render(request, "staff/access.html", get_matrix())
+        return render(request, "staff/access.html", get_matrix(request))
 
 
 class AccessReviewView(PortalView):
@@ -148,7 +152,7 @@ class AccessReviewView(PortalView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show the table with the form."""
-        context = get_matrix()
+        context = get_matrix(request)
         form = drafted(request, partial(ReviewForm, initial={"seen": context["digest"]}))
         return render(request, "staff/access.html", context | {"form": form})
 
@@ -163,7 +167,7 @@ class AccessReviewView(PortalView):
         except StaffRefused as refusal:
             form = ReviewForm({**request.POST.dict(), "seen": compute_access_digest(get_access_rows())})
             form.add_error(None, describe_refusal(request, refusal))
-        return render(request, "staff/access.html", get_matrix() | {"form": form}, status=422)
+        return render(request, "staff/access.html", get_matrix(request) | {"form": form}, status=422)
 
 
 class AccessFileView(PortalView):
@@ -186,11 +190,45 @@ class AccessFileView(PortalView):
         return response
 
 
-def get_matrix() -> dict[str, Any]:
+def get_matrix(request: HttpRequest) -> dict[str, Any]:
     """Return the template context of the table."""
-    rows = get_access_rows()
+    rows, zone = get_access_rows(), get_time_zone(getattr(request.user, "timezone", ""))
+    columns = (
+        Column(
+            label="Person",
+            value=lambda row: format_html(
+                '<a href="{}">{}</a><div class="text-secondary fw-normal">{}<br>Last sign-in: {}</div>',
+                reverse("staff:page", args=[row.person.pk]),
+                row.person.called,
+                row.person.username,
+                format_datetime(row.person.last_login, zone) if row.person.last_login else "never",
+            ),
+            is_heading=True,
+        ),
+        Column(label="Role", value=lambda row: row.role or "none"),
+        Column(
+            label="Where",
+            value=lambda row: format_html_join("", "<div>{}</div>", ((place,) for place in row.where)),
+        ),
+        Column(
+            label="Permissions",
+            value=lambda row: (
+                format_html(
+                    '<dl class="rights">{}</dl>',
+                    format_html_join(
+                        "",
+                        "<div><dt>{}</dt><dd>{}</dd></div>",
+                        ((area, ", ".join(words)) for area, words in row.cells),
+                    ),
+                )
+                if row.rights
+                else secondary("none")
+            ),
+        ),
+    )
     return {
         "rows": rows,
+        "table": Table(request, columns, rows, label="People and their permissions", css="card-table"),
         "digest": compute_access_digest(rows),
         "standing": get_review_status(),
         "disabled": User.objects.filter(is_active=False).order_by("username"),

@@ -26,9 +26,11 @@ from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render, resolve_url
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
+from django.utils.html import format_html
 
 from portal.audit.recording import Origin, origin_of, record_event, session_digest
 from portal.core.database import lock_timeout
+from portal.core.tables import Column, Table, TemplateColumn, TimeColumn
 from portal.core.view_access import SIGNED_IN
 from portal.core.views import PortalView
 from portal.staff.identity import get_user, person_ref
@@ -224,6 +226,19 @@ def browser_words(agent: str) -> str:
     return " on ".join(filter(None, (browser, system))) or agent
 
 
+COLUMNS = (
+    TimeColumn(label="Signed in", value=lambda session: session.created_at, is_label_repeated=True),
+    Column(label="IP address", value=lambda session: session.ip),
+    Column(
+        label="Browser",
+        value=lambda session: format_html(
+            '<span title="{}">{}</span>', session.user_agent, browser_words(session.user_agent) or "unknown"
+        ),
+    ),
+    TemplateColumn(label="Actions", template="usersessions/partials/actions.html", is_label_hidden=True),
+)
+
+
 class SessionsView(PortalView):
     """/accounts/sessions/: where the user is signed in."""
 
@@ -233,7 +248,13 @@ class SessionsView(PortalView):
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show the list."""
         context = {
-            "rows": [(one, browser_words(one.user_agent)) for one in get_sessions(get_user(request))],
+            "table": Table(
+                request,
+                COLUMNS,
+                get_sessions(get_user(request)),
+                label="Where you’re signed in",
+                css="card-table",
+            ),
             "idle_minutes": settings.SESSION_IDLE_SECONDS // 60,
         }
         return render(request, "usersessions/list.html", context)

@@ -7,10 +7,13 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 
 from portal.audit.history import get_history
 from portal.audit.recording import origin_of
 from portal.core.permissions import describe_permissions
+from portal.core.templatetags.portal import badge
 from portal.core.view_access import set_refusal
 from portal.core.views import PortalView
 from portal.form_drafts.forms import drafted
@@ -40,6 +43,22 @@ from portal.staff.sessions import get_sessions
 from portal.staff.tenant_access import describe_tenant_access
 
 
+def render_status(person: User) -> SafeString:
+    """Return badges that say whether a user can sign in."""
+    link = getattr(person, "password_link", None)
+    states = ["active"]
+    if not person.is_active:
+        states = ["disabled"]
+    elif link and person.last_login:
+        states = ["active", "link_open"]
+    elif link:
+        states = ["invited" if link.is_open else "invitation_ended"]
+    badges = [badge(state) for state in states]
+    if person.is_demo:
+        badges.append(badge("Demo", "blue"))
+    return format_html_join(" ", "{}", ((each,) for each in badges))
+
+
 def render_person_page(
     request: HttpRequest, person: User, *, status: int = 200, **forms: Any
 ) -> HttpResponse:
@@ -49,6 +68,7 @@ def render_person_page(
     context: dict[str, Any] = {
         "person": person,
         "link": PasswordLink.objects.filter(person=person).first(),
+        "status_badges": render_status(person),
         "second_factors": get_second_factors(person),
         "locks": get_locks(person),
         "is_self": is_self,

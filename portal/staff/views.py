@@ -5,9 +5,12 @@ from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.html import format_html
 
 from portal.audit.recording import origin_of
 from portal.core.permissions import describe_permissions
+from portal.core.tables import Column, Table, TimeColumn, secondary
 from portal.core.view_access import SIGNED_IN
 from portal.core.views import PortalView
 from portal.form_drafts.forms import drafted
@@ -18,7 +21,23 @@ from portal.staff.models import User
 from portal.staff.password_links import deliver_link
 from portal.staff.roles import get_roles
 from portal.staff.services import StaffRefused, create_user
-from portal.staff.user_page import describe_refusal
+from portal.staff.user_page import describe_refusal, render_status
+
+COLUMNS = (
+    Column(
+        label="Name",
+        value=lambda person: format_html(
+            '<a href="{}">{}</a>', reverse("staff:page", args=[person.pk]), person.called
+        ),
+    ),
+    Column(label="Username", value=lambda person: person.username),
+    Column(
+        label="Role",
+        value=lambda person: "".join(group.name for group in person.groups.all()) or secondary("none"),
+    ),
+    Column(label="Status", value=render_status),
+    TimeColumn(label="Last sign-in", value=lambda person: person.last_login, empty="never"),
+)
 
 
 class StaffListView(PortalView):
@@ -29,8 +48,8 @@ class StaffListView(PortalView):
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show the list on one page, as a team is small."""
         people: QuerySet[User] = User.objects.prefetch_related("groups").select_related("password_link")
-        context = {"people": people.order_by("-is_active", "username"), "resets": get_open_resets()}
-        return render(request, "staff/list.html", context)
+        table = Table(request, COLUMNS, people.order_by("-is_active", "username"), label="Staff")
+        return render(request, "staff/list.html", {"table": table, "resets": get_open_resets()})
 
 
 class PersonCreateView(PortalView):

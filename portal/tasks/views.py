@@ -8,7 +8,10 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.html import format_html
 
+from portal.core.tables import Column, Table, TemplateColumn, TimeColumn
+from portal.core.templatetags.portal import badge
 from portal.core.view_access import SIGNED_IN
 from portal.core.views import PortalView
 from portal.tasks.models import TaskRun
@@ -17,7 +20,22 @@ from portal.tasks.recovery import is_worker_running
 from portal.tasks.registry import Decision, UnknownKind, get_task_type
 from portal.tasks.services import TaskNotPossible, cancel_task, get_visible_runs, retry_task
 
-MOST_SHOWN = 50
+MAX_SHOWN = 50
+COLUMNS = (
+    Column(
+        label="Work",
+        value=lambda row: format_html(
+            '{}<div class="text-secondary fw-normal">{}</div>',
+            row.run.title,
+            row.run.owner_name if row.run.owner_id is None else "",
+        ),
+        is_heading=True,
+    ),
+    Column(label="State", value=lambda row: badge(row.words, row.colour)),
+    TemplateColumn(label="Progress", template="tasks/partials/progress.html"),
+    TimeColumn(label="Started", value=lambda row: row.run.created_at),
+    TemplateColumn(label="Actions", template="tasks/partials/actions.html", is_label_hidden=True),
+)
 
 
 class ListView(PortalView):
@@ -27,10 +45,10 @@ class ListView(PortalView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show the newest runs."""
-        rows = build_rows(get_visible_runs(request.user)[:MOST_SHOWN])
+        rows = build_rows(get_visible_runs(request.user)[:MAX_SHOWN])
         open_runs = any(row.run.is_open for row in rows)
         context = {
-            "rows": rows,
+            "table": Table(request, COLUMNS, rows, label="Background work"),
             "open_runs": open_runs,
             "no_worker": open_runs and not is_worker_running(),
         }
