@@ -17,6 +17,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from portal.audit.filters import EventFilter, format_bound
+from portal.audit.list_tables import build_day_table, build_event_table, render_day_state
 from portal.audit.models import ChainHead, Event
 from portal.audit.pagination import describe_count
 from portal.audit.recording import ObjectRef, Origin, origin_of, record_event
@@ -163,7 +164,7 @@ class ReviewListView(PortalView):
         days = list_days(until=until, count=DAYS_LISTED)
         context = {
             "tab": "review",
-            "rows": [(day, day.events) for day in days],
+            "table": build_day_table(request, days),
             "due": sum(day.due for day in days),
             "over": sum(day.over for day in days),
             "earlier": until - timedelta(days=DAYS_LISTED) if len(days) == DAYS_LISTED else None,
@@ -203,8 +204,16 @@ class ReviewDayView(PortalView):
         context = {
             "tab": "review",
             "day": day,
+            "day_state": render_day_state(day),
             "form": form,
-            "sections": [(section, urlencode(section.query)) for section in sections],
+            "sections": [
+                (
+                    section,
+                    urlencode(section.query),
+                    build_event_table(request, section.events, label=section.look.title),
+                )
+                for section in sections
+            ],
             "calm": [section.look for section in found if section not in sections],
             "before": before if before >= (get_first_day() or wanted) else None,
             "after": wanted + timedelta(days=1) if day.over else None,

@@ -15,10 +15,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 
 from portal.audit.filters import TIMES, EventFilter, get_user_zone, parse_filters, read_filters
 from portal.audit.history import get_history
+from portal.audit.list_tables import FILTER_COLUMNS
 from portal.audit.models import SavedFilter
 from portal.audit.recording import ObjectRef, Origin, origin_of, record_event
 from portal.audit.search import select_events
 from portal.core.field_types import TextField
+from portal.core.tables import Table
 from portal.core.views import PortalView
 
 MOST = 50  # of one person, and shared with one role
@@ -186,13 +188,13 @@ class SavedFiltersView(PortalView):
         return redirect("audit:filters")
 
     def _page(self, request: HttpRequest, form: SaveForm, status: int) -> HttpResponse:
-        wanted = read_filters(request)
+        wanted, roles = read_filters(request), _role_choices() if _may_share(request) else []
+        rows = [{**_row(request, saved), "roles": roles} for saved in get_filters(request.user)]
         context = {
             "tab": "filters",
-            "rows": [_row(request, saved) for saved in get_filters(request.user)],
+            "table": Table(request, FILTER_COLUMNS, rows, label="Saved filters"),
             "form": form if wanted.values else None,
             "filter_words": with_time_zone(wanted, request.user).said,
-            "roles": _role_choices() if _may_share(request) else [],
         }
         return render(request, "audit/filters.html", context, status=status)
 

@@ -1,6 +1,7 @@
 """The pages of the audit trail: the explorer, one event in full, archives and receivers."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,8 +16,14 @@ from portal.audit.diffs import DOCUMENT, get_field_changes, get_routing_changes
 from portal.audit.event_types import KINDS, action_title
 from portal.audit.filters import PRESETS, EventFilter, describe_account, get_user_zone, read_filters
 from portal.audit.forwarding.delivery import get_backlogs
+from portal.audit.list_tables import (
+    ARCHIVE_COLUMNS,
+    build_event_table,
+    build_filter_bar,
+    build_receiver_table,
+)
 from portal.audit.models import ChainHead, Event
-from portal.audit.pagination import get_action_groups, get_event_page, get_known_choices
+from portal.audit.pagination import get_event_page
 from portal.audit.recording import origin_of
 from portal.audit.retention.archives import (
     KIND,
@@ -26,12 +33,12 @@ from portal.audit.retention.archives import (
     start_archiving,
 )
 from portal.audit.retention.purging import find_archive_of_purged, get_guaranteed_since, get_purged_ranges
-from portal.audit.review_rules import LOOKS
 from portal.audit.saved_filters import get_filters
 from portal.audit.timeline import build_chart, build_timeline
 from portal.core.context_processors import show_environment
 from portal.core.errors import NotFound
 from portal.core.links import entity_url, parent_url
+from portal.core.tables import Table
 from portal.core.views import PortalView
 from portal.tasks.presentation import build_rows
 from portal.tasks.recovery import is_worker_running
@@ -66,11 +73,14 @@ class EventListView(PortalView):
         page = get_event_page(wanted, request.GET)
         context = {
             "page": page,
-            "events": page.events,
-            "problems": page.problems,
+            "table": build_event_table(request, page.events),
             "is_first": not {"before", "after"} & request.GET.keys(),
         }
-        return render(request, "audit/list.html", _get_explorer_context(request, "events", wanted) | context)
+        return render(
+            request,
+            "audit/list.html",
+            _get_explorer_context(request, "events", wanted, page.problems) | context,
+        )
 
 
 class TimelineView(PortalView):
@@ -85,11 +95,9 @@ class TimelineView(PortalView):
         context = {
             "timeline": timeline,
             "chart": build_chart(timeline, wanted, zone),
-            "problems": timeline.problems,
         }
-        return render(
-            request, "audit/timeline.html", _get_explorer_context(request, "timeline", wanted) | context
-        )
+        explorer = _get_explorer_context(request, "timeline", wanted, timeline.problems)
+        return render(request, "audit/timeline.html", explorer | context)
 
 
 class EventView(PortalView):
@@ -121,7 +129,7 @@ class EventView(PortalView):
             "changes": get_field_changes(event, without=DOCUMENT if routing else ""),
             "request_text": _format_json(event.request_data),
             "answer_text": _format_json(event.answer_data),
-            "related": related.order_by("sequence")[:100],
+            "table": build_event_table(request, related.order_by("sequence")[:100]),
         }
         return render(request, "audit/page.html", context)
 
@@ -149,7 +157,7 @@ class ArchiveListView(PortalView):
         runs = get_runs_of_kind(KIND, limit=5)
         under_way = [run for run in runs if run.is_open]
         context = {
-            "rows": rows,
+            "table": Table(request, ARCHIVE_COLUMNS, rows, label="Files"),
             "count": len(kept),
             "archived_up_to": kept[-1].last if kept else 0,
             "head": ChainHead.objects.filter(pk=1).first(),
@@ -171,7 +179,10 @@ class StreamView(PortalView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show the receivers in the settings."""
-        context = {"backlogs": get_backlogs(), "head": ChainHead.objects.filter(pk=1).first()}
+        context = {
+            "table": build_receiver_table(request, get_backlogs()),
+            "head": ChainHead.objects.filter(pk=1).first(),
+        }
         return render(request, "audit/forwarding.html", context)
 
 
@@ -214,18 +225,19 @@ def _page_url(name: str, key: Any) -> str:
         return ""
 
 
-def _get_explorer_context(request: HttpRequest, tab: str, wanted: EventFilter) -> dict[str, Any]:
+def _get_explorer_context(
+    request: HttpRequest, tab: str, wanted: EventFilter, problems: Mapping[str, str]
+) -> dict[str, Any]:
     """Return the context of audit/explorer.html."""
     return {
         "tab": tab,
+        "filter_bar": build_filter_bar(request, wanted, problems),
+        "problems": problems,
         "wanted": wanted.values,
         "account": describe_account(wanted.values.get("person", "")),
         "filtered": wanted.values,
         "filter_query": wanted.query,
         "presets": PRESETS.items(),
-        "groups": get_action_groups(),
-        "looks": [(look.name, look.title) for look in LOOKS.values()],
-        "known": get_known_choices(),
         "saved": get_filters(request.user)[:SAVED_SHOWN],
     }
 

@@ -15,6 +15,7 @@ from portal.audit.anchors import (
 )
 from portal.audit.filters import get_user_zone
 from portal.audit.forwarding.delivery import end_mail_pauses
+from portal.audit.list_tables import build_event_table
 from portal.audit.models import ChainHead
 from portal.audit.recording import Origin, origin_of, record_event
 from portal.audit.triggers import find_missing_triggers
@@ -74,7 +75,7 @@ class VerifyView(PortalView):
         return redirect("audit:verify")
 
     def _page(self, request: HttpRequest, form: PartForm, status: int) -> HttpResponse:
-        return render(request, "audit/verify.html", {"form": form, **_context()}, status=status)
+        return render(request, "audit/verify.html", {"form": form, **_context(request)}, status=status)
 
 
 class AnchorView(PortalView):
@@ -108,7 +109,7 @@ def _extent(request: HttpRequest, form: PartForm) -> Extent:
     return parse_extent(asked.get("first", ""), asked.get("last", ""), get_user_zone(request.user))
 
 
-def _context() -> dict[str, object]:
+def _context(request: HttpRequest) -> dict[str, object]:
     try:
         anchors, unreadable = read_anchors()[-10:][::-1], False
     except AnchorUnavailable:
@@ -122,7 +123,7 @@ def _context() -> dict[str, object]:
         "results": results,
         "broken": None if any(not run.result["whole"] for run in results) else broken,
         "failed": build_rows(run for run in runs[:1] if run.state == State.FAILED),
-        "events": get_verification_events(),
+        "table": build_event_table(request, get_verification_events()),
         "unguarded": find_missing_triggers(connection),
         "anchors": anchors,
         "unreadable": unreadable,

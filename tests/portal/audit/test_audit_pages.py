@@ -73,7 +73,7 @@ def test_filters_are_in_the_address(browser, query, found):
     record()
     record(action="secret.revealed", change_id="c-7")
     record_event(action="staff.created", origin=get_system_origin("x"))
-    assert len(browser.get(f"/audit/?{query}").context["events"]) == found
+    assert len(browser.get(f"/audit/?{query}").context["table"].rows) == found
 
 
 def test_a_search_without_result_says_so(browser):
@@ -142,7 +142,7 @@ def test_the_list_can_be_narrowed_to_one_change(client_of, manager) -> None:
     for change_id in ("change-one", "change-two"):
         record_event(action="change.intent", origin=get_system_origin("tests"), change_id=change_id)
     page = client_of(manager).get("/audit/?change=change-one")
-    assert [event.change_id for event in page.context["events"]] == ["change-one"]
+    assert [event.change_id for event in page.context["table"].rows] == ["change-one"]
     assert 'name="change" value="change-one"' in page.content.decode()
 
 

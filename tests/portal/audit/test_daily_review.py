@@ -162,8 +162,8 @@ def test_what_a_section_counts_is_what_its_link_shows(office, manager, client_of
     query = f"?look=denials&amp;from={YESTERDAY}T00%3A00Z&amp;to={YESTERDAY + timedelta(days=1)}T00%3A00Z"
     assert query in text
     page = browser.get("/audit/" + query.replace("&amp;", "&"))
-    assert len(page.context["events"]) == 12 and page.context["wanted"]["look"] == "denials"
-    assert not browser.get("/audit/?look=nonsense").context["events"]
+    assert len(page.context["table"].rows) == 12 and page.context["wanted"]["look"] == "denials"
+    assert not browser.get("/audit/?look=nonsense").context["table"].rows
 
 
 def test_a_manager_signs_a_day_off_once_with_a_note(manager, admin, client_of):
@@ -214,8 +214,8 @@ def test_older_days_are_a_page_away(manager, client_of):
     browser, today = client_of(manager), timezone.now().astimezone(UTC).date()
     assert f"?until={today - timedelta(days=30)}" in browser.get("/audit/review/").content.decode()
     older = browser.get(f"/audit/review/?until={today - timedelta(days=30)}")
-    assert len(older.context["rows"]) == 11 and "Newest</a>" in older.content.decode()
-    assert [number for _day, number in older.context["rows"]] == [0] * 10 + [1]
+    assert len(older.context["table"].rows) == 11 and "Newest</a>" in older.content.decode()
+    assert [day.events for day in older.context["table"].rows] == [0] * 10 + [1]
     for nonsense in ("0001-01-01", "9999-12-31", "nonsense"):
         assert browser.get(f"/audit/review/?until={nonsense}").status_code == 200
 

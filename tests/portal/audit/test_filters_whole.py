@@ -94,7 +94,7 @@ def test_invalid_filters_are_explained_and_neither_listed_nor_exported(
     for page in ("/audit/", "/audit/timeline/", "/audit/export/"):
         text = browser.get(f"{page}?{query}").content.decode()
         assert words in text and "Ada 1 (" not in text
-    assert not browser.get(f"/audit/?{query}").context["events"]
+    assert not browser.get(f"/audit/?{query}").context["table"].rows
     assert browser.get(f"/audit/timeline/?{query}").context["timeline"].total == 0
     refused = browser.post(f"/audit/export/?{query}", {"form": "csv", "reason": "x"})
     assert refused.status_code == 422 and words in refused.content.decode()
@@ -218,7 +218,7 @@ def test_links_find_this_object_and_no_other_with_its_number(browser):
     }
     for row in rows.values():
         link = get_event_links(Event.objects.get(pk=row), browser.get("/").wsgi_request)["object_events"]
-        assert [event.pk for event in browser.get(link).context["events"]] == [row]
+        assert [event.pk for event in browser.get(link).context["table"].rows] == [row]
 
 
 def test_links_to_an_object_of_a_gateway_find_what_belongs_to_it_at_that_gateway(browser):
@@ -227,7 +227,7 @@ def test_links_to_an_object_of_a_gateway_find_what_belongs_to_it_at_that_gateway
     record(object=ObjectRef("merchant", "g-1", "Other shop"), connection="elsewhere")
     link = get_event_links(Event.objects.get(pk=shop), browser.get("/").wsgi_request)["object_events"]
     answer = browser.get(link)
-    assert [event.pk for event in answer.context["events"]] == [line, shop]
+    assert [event.pk for event in answer.context["table"].rows] == [line, shop]
     assert "<code>g-1</code> and everything that belongs to it" in answer.content.decode()
 
 
@@ -236,13 +236,13 @@ def test_a_link_to_what_a_person_did_names_the_account(browser):
     rows = [record(origin=Origin(number, name, "Manager", "", "", "")) for number, name in people]
     link = get_event_links(Event.objects.get(pk=rows[0]), browser.get("/").wsgi_request)["actor_events"]
     answer = browser.get(link)
-    assert [event.pk for event in answer.context["events"]] == [rows[3], rows[0]]
+    assert [event.pk for event in answer.context["table"].rows] == [rows[3], rows[0]]
     assert "Only events by Ana Neumann (account 7)" in answer.content.decode()
     assert parse_filters(QueryDict(link.partition("?")[2]), UTC).said == "By: Ana Neumann (account 7)"
     assert found("actor=Ana+Li") == rows[2::-1]
     program = record(origin=Origin(None, "verify_audit", "system", "", "", ""))
     link = get_event_links(Event.objects.get(pk=program), browser.get("/").wsgi_request)["actor_events"]
-    assert [event.pk for event in browser.get(link).context["events"]] == [program]
+    assert [event.pk for event in browser.get(link).context["table"].rows] == [program]
 
 
 @pytest.mark.sqlite  # which takes the index for a single row, too

@@ -45,7 +45,7 @@ def test_an_edited_group_is_found(events, row, forged):
 
 def test_the_list_shows_only_the_events_of_a_group(events, client_of, manager):
     page = client_of(manager).get(f"/audit/?group={GROUP}")
-    assert [event.pk for event in page.context["events"]] == [3, 1]
+    assert [event.pk for event in page.context["table"].rows] == [3, 1]
     text = page.content.decode()
     assert f"Only events of the group <code>{GROUP}</code>" in text
     assert f'<input type="hidden" name="group" value="{GROUP}">' in text
@@ -54,12 +54,12 @@ def test_the_list_shows_only_the_events_of_a_group(events, client_of, manager):
 def test_a_group_combines_with_other_filters(events, client_of, manager):
     refused = record_event(action="change.refused", origin=SYSTEM, group=GROUP)
     page = client_of(manager).get(f"/audit/?group={GROUP}&action=change.refused")
-    assert [event.pk for event in page.context["events"]] == [refused.pk]
+    assert [event.pk for event in page.context["table"].rows] == [refused.pk]
 
 
 def test_an_unknown_group_is_explained(events, client_of, manager):
     page = client_of(manager).get("/audit/?group=missing")
-    assert not page.context["events"]
+    assert not page.context["table"].rows
     assert "No event of a group “missing” has been recorded." in page.content.decode()
 
 

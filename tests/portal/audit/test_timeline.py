@@ -139,14 +139,14 @@ def test_a_bar_and_its_row_lead_closer_and_keep_the_filter(manager, client_of, t
     hours = browser.get(day.replace("&amp;", "&")).content.decode()
     hour = "/audit/?actor=ana&amp;from=2026-01-31T10%3A00Z&amp;to=2026-01-31T11%3A00Z"
     assert f'href="{hour}"' in hours and "1 event by hour" in hours
-    events = browser.get(hour.replace("&amp;", "&")).context["events"]
+    events = browser.get(hour.replace("&amp;", "&")).context["table"].rows
     assert [event.pk for event in events] == [1]
 
 
 def test_what_was_carried_out_in_the_portal_is_a_success(admin, agent, manager, client_of):
     assert client_of(admin).post(f"/staff/{agent.pk}/disable/", {"reason": "left"}).status_code == 302
     browser = client_of(manager)
-    listed = browser.get("/audit/?outcome=success").context["events"]
+    listed = browser.get("/audit/?outcome=success").context["table"].rows
     assert "staff.disabled" in [event.action for event in listed]
     page = browser.get("/audit/timeline/").content.decode()
     assert "Success" in page and "No outcome" not in page
