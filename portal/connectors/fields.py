@@ -14,6 +14,8 @@ from provisioning import contract
 from provisioning.gateway.secrets import Sealed
 
 TERMINAL_TEXTS = ("terminalId", "stan", "captureRef")
+# A hidden input: the ID under which a terminal with values that the form does not show is stored.
+STORED_ID = "storedId"
 SPARE_ROWS = 2
 MAX_ROWS = 200
 MAX_LEVELS = 50  # the published examples need three; the recursion of every later step stays far away
@@ -135,7 +137,7 @@ class TerminalsWidget(forms.Widget):
         return bool(self._pattern(name).match(posted))
 
     def _pattern(self, name: str) -> re.Pattern[str]:
-        inputs = "|".join((*TERMINAL_TEXTS, "disabled"))
+        inputs = "|".join((*TERMINAL_TEXTS, "disabled", STORED_ID))
         return re.compile(rf"^{re.escape(name)}\.(\d{{1,6}})\.({inputs})$")
 
     def value_omitted_from_data(self, data: Mapping[str, Any], files: Any, name: str) -> bool:
@@ -160,14 +162,22 @@ class TerminalsField(forms.Field):
     widget = TerminalsWidget
 
     def prepare_value(self, value: Any) -> Any:
-        """Stored rows without sealed values: what the contract says is never shown is not drawn."""
+        """Return stored rows without the values that the form does not show; those rows get a `storedId`."""
         if not isinstance(value, list):
             return value
-        rows = [row for row in value if isinstance(row, Mapping)]
-        return [{key: item for key, item in row.items() if not isinstance(item, Sealed)} for row in rows]
+        rows = []
+        for row in value:
+            if isinstance(row, Mapping):
+                hidden = _get_hidden_values(row)
+                shown = {key: item for key, item in row.items() if key not in hidden}
+                rows.append(shown | ({STORED_ID: row.get("terminalId")} if hidden else {}))
+        return rows
 
     def clean(self, value: Any) -> list[dict[str, Any]]:
-        """The rows as the contract's TerminalIn. Raises ValidationError naming the row."""
+        """Return the rows as the contract's TerminalIn, and `storedId` in renamed ones.
+
+        Raises ValidationError naming the row.
+        """
         rows = [self._row(number, row) for number, row in enumerate(value or [], start=1)]
         ids = [row["terminalId"] for row in rows]
         if len(set(ids)) < len(ids):
@@ -182,20 +192,37 @@ class TerminalsField(forms.Field):
         texts = {name: str(row[name]).strip() for name in TERMINAL_TEXTS if row.get(name)}
         for text in texts.values():
             refuse_hidden(text, where=f"Terminal {number}")
-        return {**texts, "disabled": bool(row.get("disabled"))}
+        terminal = {**texts, "disabled": bool(row.get("disabled"))}
+        is_renamed = row.get(STORED_ID, texts["terminalId"]) != texts["terminalId"]
+        return {**terminal, STORED_ID: row[STORED_ID]} if is_renamed else terminal
 
 
 def keep_hidden_values(rows: Iterable[Mapping[str, Any]], stored: Any) -> list[dict[str, Any]]:
-    """Return typed terminals with what is stored under the same terminal ID and was not drawn in the form."""
-    known = {*TERMINAL_TEXTS, "disabled"}
+    """Return typed terminals with the stored values that the form did not show, without their `storedId`.
+
+    A row without `storedId` belongs to the terminal stored under its ID, unless another row is that terminal.
+    """
+    rows = list(rows)
     hidden = {
-        _single_line(row.get("terminalId")): {
-            key: value for key, value in row.items() if key not in known or isinstance(value, Sealed)
-        }
+        _single_line(row.get("terminalId")): _get_hidden_values(row)
         for row in (stored if isinstance(stored, list) else [])
         if isinstance(row, Mapping)
     }
-    return [{**hidden.get(_single_line(row.get("terminalId")), {}), **row} for row in rows]
+    taken = {row[STORED_ID] for row in rows if STORED_ID in row}
+    kept = []
+    for row in rows:
+        typed = _single_line(row.get("terminalId"))
+        before = row.get(STORED_ID, "" if typed in taken else typed)
+        kept.append(
+            {**hidden.get(before, {}), **{key: value for key, value in row.items() if key != STORED_ID}}
+        )
+    return kept
+
+
+def _get_hidden_values(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the form does not show of a stored terminal: unknown keys and sealed values."""
+    known = {*TERMINAL_TEXTS, "disabled", STORED_ID}
+    return {key: value for key, value in row.items() if key not in known or isinstance(value, Sealed)}
 
 
 def _with_text(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -217,6 +217,12 @@ class ConnectorForm(PayloadForm):
             if isinstance(field, SuggestField):
                 field.suggest(values)
 
+    def _outgoing(self, name: str, value: Any) -> Any:
+        """Keep the values of terminals that the form does not show: the whole list is replaced."""
+        if name == "terminals":
+            value = keep_hidden_values(value or [], self.initial.get(name))
+        return super()._outgoing(name, value)
+
 
 class ConnectorCreateForm(ConnectorForm):
     """POST createConnector, for regular connectors. Blank secrets are not sent but generated."""
@@ -273,12 +279,6 @@ class ConnectorEditForm(ConnectorForm):
         }
         body = {name: found for name, found in (("addSettings", added), ("removeSettings", removed)) if found}
         return seal_secrets(body, contract.secret_paths(self.schema))
-
-    def _outgoing(self, name: str, value: Any) -> Any:
-        """Keep the values of terminals that the form does not show: the whole list is replaced."""
-        if name == "terminals":
-            value = keep_hidden_values(value or [], self.initial.get(name))
-        return super()._outgoing(name, value)
 
     def _may_be_empty(self, name: str) -> bool:
         """An emptied integration key might make the gateway generate another one unexpectedly."""

@@ -4,10 +4,11 @@ import pytest
 import requests
 
 from portal.changes.models import Change, State
+from portal.connectors.fields import keep_hidden_values
 from provisioning.gateway.secrets import MASK
-from tests.factories import connector_made, read
+from tests.factories import connector_made, read, unique
 from tests.html_form import HtmlForm
-from tests.portal.connectors.steps import url_of
+from tests.portal.connectors.steps import create_url, url_of
 
 pytestmark = pytest.mark.django_db
 
@@ -34,3 +35,46 @@ def test_a_terminal_is_edited_at_a_gateway_that_tells_more_of_it(browser, connec
     assert change.state == State.ACCEPTED, change.explanation
     (terminal,) = read(connection, "connector", merchant.guid, connector.guid).values["terminals"]
     assert terminal["disabled"] is True
+
+
+def test_a_renamed_terminal_keeps_what_the_form_does_not_show(browser, connection, merchant, newer):
+    connector = connector_made(connection, merchant, terminals=[{"terminalId": "T1"}, {"terminalId": "T2"}])
+    data = HtmlForm(browser.get(url_of("edit", connector)).content.decode(), "base").data
+    assert data["terminals.1.storedId"] == ["T2"]
+    # The first is removed, the second renamed, and a new one takes the place of the first.
+    changed = {
+        "terminals.0.terminalId": [""],
+        "terminals.1.terminalId": ["T9"],
+        "terminals.2.terminalId": ["T1"],
+    }
+    review = browser.post(url_of("edit", connector), {**data, **changed})
+    assert review.status_code == 302, review.content.decode()
+    hidden = {"softwareVersion": MASK}
+    assert Change.objects.get().body["terminals"] == [
+        {"terminalId": "T9", "disabled": False, **hidden},
+        {"terminalId": "T1", "disabled": False, **hidden},
+    ]
+
+
+def test_exchanged_terminal_ids_keep_the_values_of_their_terminals():
+    stored = [{"terminalId": "T1", "future": "of 1"}, {"terminalId": "T2", "future": "of 2"}]
+    typed = [
+        {"terminalId": "T2", "storedId": "T1"},
+        {"terminalId": "T1", "storedId": "T2"},
+        {"terminalId": "T3"},
+    ]
+    assert keep_hidden_values(typed, stored) == [
+        {"terminalId": "T2", "future": "of 1"}, {"terminalId": "T1", "future": "of 2"}, {"terminalId": "T3"},
+    ]  # fmt: skip
+    # A new terminal under the former name of another one is not that terminal.
+    typed = [{"terminalId": "T9", "storedId": "T1"}, {"terminalId": "T1"}]
+    assert keep_hidden_values(typed, stored) == [{"terminalId": "T9", "future": "of 1"}, {"terminalId": "T1"}]
+
+
+def test_a_stored_id_is_never_sent(browser, connection, merchant):
+    data = {
+        "name": "Card", "adapter": "Simulator", "method": "Creditcard", "apiKey": f"key-{unique()}",
+        "terminals.0.terminalId": "T1", "terminals.0.storedId": "T7",
+    }  # fmt: skip
+    assert browser.post(create_url(merchant), data).status_code == 302
+    assert Change.objects.get().body["terminals"] == [{"terminalId": "T1", "disabled": False}]
