@@ -1,6 +1,6 @@
-"""Seals and unseals what is kept at rest: AES-256-GCM, a key id in every token, the context bound to it.
+"""Encrypt and decrypt stored secrets: AES-256-GCM, a key ID in every token, the context bound to it.
 
-Anyone who keeps a sealed value registers its place with `encrypted_fields`, so that the keys can be changed.
+A column with such tokens is registered with `encrypted_fields`, so that the keys can be changed.
 """
 
 import base64

@@ -44,9 +44,23 @@ def validate_payload(operation: Operation, payload: Payload, *, stored: Payload 
         problem = best_match(error for error in errors if not _is_stored(error, stored or {}))
     except RecursionError:
         raise NotSent("The request is nested too deeply. Nothing was sent.") from None
-    if problem is not None:
-        field, said = _describe_problem(problem)
-        raise NotSent(f"“{field or 'The request'}” {said}. Nothing was sent.", f"{name}: {said}", field=field)
+    if problem is None:
+        return
+    path = [str(part) for part in problem.absolute_path]
+    rule: Any = problem.validator
+    instance: Any = problem.instance
+    limit: Any = problem.validator_value
+    said = _RULES.get(str(rule), "does not fit the gateway's contract")
+    if rule == "required" and isinstance(limit, list):
+        path.append(next(key for key in limit if key not in instance))
+        said = "is missing"
+    elif rule == "additionalProperties" and isinstance(problem.schema, dict):
+        path.append(min(str(key) for key in instance if key not in problem.schema.get("properties", {})))
+        said = "is not part of the gateway's contract"
+    elif isinstance(limit, int | float):
+        said = _RULES.get(str(rule), f"breaks the rule {rule} {limit}")
+    field = ".".join(path)
+    raise NotSent(f"“{field or 'The request'}” {said}. Nothing was sent.", f"{name}: {said}", field=field)
 
 
 def get_payload_fields(operation: Operation) -> frozenset[str]:
@@ -89,20 +103,3 @@ def _get_at(values: Any, path: list[Any]) -> Any:
     for part in path:
         values = values.get(part) if isinstance(values, Mapping) else None
     return values
-
-
-def _describe_problem(problem: ValidationError) -> tuple[str, str]:
-    """Return the property and what is wrong with it, without quoting the value."""
-    path = [str(part) for part in problem.absolute_path]
-    rule: Any = problem.validator
-    instance: Any = problem.instance
-    limit: Any = problem.validator_value
-    if rule == "required" and isinstance(limit, list):
-        path.append(next(key for key in limit if key not in instance))
-        return ".".join(path), "is missing"
-    if rule == "additionalProperties" and isinstance(problem.schema, dict):
-        path.append(min(str(key) for key in instance if key not in problem.schema.get("properties", {})))
-        return ".".join(path), "is not part of the gateway's contract"
-    if isinstance(limit, int | float):
-        return ".".join(path), _RULES.get(str(rule), f"breaks the rule {rule} {limit}")
-    return ".".join(path), _RULES.get(str(rule), "does not fit the gateway's contract")

@@ -1,6 +1,6 @@
 """Create and find connections; find and decrypt the active credential and store its use.
 
-Auditing is the caller's business; the life of a credential's versions is in `versions`.
+Auditing is the caller's business; the life of a credential's versions is in `credential_lifecycle`.
 """
 
 from dataclasses import dataclass

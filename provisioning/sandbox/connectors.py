@@ -65,7 +65,7 @@ def create(key: ApiKey, body: JsonObject, merchantGuid: str) -> JsonObject:  # n
     start = {"guid": new_guid(CONNECTOR), "createdAt": iso_now(), "merchantGuid": merchant.guid} | _DEFAULTS
     document = _apply_fields(start, body | {"sharedSecret": body.get("sharedSecret", "")})
     document["publicIntegrationKey"] = body.get("publicIntegrationKey") or new_integration_key()
-    check_kind(document, body)
+    _check_kind(document)
     _check_rules(document, body)
     add_record(kind=CONNECTOR, parent=merchant.guid, document=document, unique_name=document["apiKey"])
     return {"success": True, "connector": document}
@@ -80,7 +80,7 @@ def update(key: ApiKey, body: JsonObject, connectorGuid: str) -> JsonObject:  # 
         raise field_refusal(Code.NOT_APPLICABLE, ["disabled"], "an archived connector stays disabled")
     document = _apply_fields(before, body)
     document["publicIntegrationKey"] = document["publicIntegrationKey"] or new_integration_key()
-    check_kind(document, body, before)
+    _check_kind(document, before)
     _check_rules(document, body)
     record.unique_name = document["apiKey"]
     save_record(record, document)
@@ -104,26 +104,30 @@ def read_vault_settings(key: ApiKey, adapterId: str, merchantGuid: str) -> JsonO
 
 
 def _apply_fields(document: JsonObject, body: JsonObject) -> JsonObject:
+    """Return the document with the sent fields; maps without entries are written as []."""
     changed = document | {field: value for field, value in body.items() if field not in _BY_RULE}
-    changed["config"] = merge_config(document["config"], body.get("config", {}))
-    changed["settings"] = merge_settings(document["settings"], body)
+    # config changes field by field, as the published update shows. extraData and vault in it replace as a
+    # whole: their merge is not documented, and replacing is what every other map of the API does.
+    config = document["config"] | body.get("config", {})
+    config |= {name: config[name] or [] for name in ("extraData", "vault") if name in config}
+    changed["config"] = config
+    # `settings` replaces all, then addSettings adds or changes, then removeSettings takes away by key.
+    settings = dict(body.get("settings", document["settings"]) or {})
+    settings |= body.get("addSettings", {})
+    removed = body.get("removeSettings", {})
+    changed["settings"] = {name: value for name, value in settings.items() if name not in removed} or []
     for kind in KINDS:
         if kind in body:
             changed[kind] = document.get(kind, {}) | body[kind]
     if "terminals" in body:
-        changed["terminals"] = format_terminals(body["terminals"])
+        # They replace as a list. STAN and capture reference are taken and never shown again.
+        changed["terminals"] = [
+            {"terminalId": terminal.get("terminalId", ""), "disabled": terminal.get("disabled", False)}
+            for terminal in body["terminals"]
+        ]
     if "sharedSecret" in body:
         changed["sharedSecret"] = body["sharedSecret"] or new_shared_secret()
     return changed
-
-
-def _check_rules(document: dict[str, Any], body: JsonObject) -> None:
-    if "apiKey" in body and not body["apiKey"]:
-        raise field_refusal(Code.RULE_BROKEN, ["apiKey"], "at least 1 character")
-    if is_name_taken(CONNECTOR, document["apiKey"], document["guid"]):
-        raise field_refusal(Code.RULE_BROKEN, ["apiKey"], "already in use")
-    check_config(document, body)
-    check_references(document, body)
 
 
 _LETTERS = string.ascii_letters + string.digits
@@ -139,37 +143,8 @@ def new_integration_key() -> str:
     return "".join(secrets.choice(_LETTERS) for _ in range(20))
 
 
-def merge_config(stored: JsonObject, sent: JsonObject) -> JsonObject:
-    """Merge field by field, as the published update shows. Empty maps become [].
-
-    extraData and vault replace as a whole: their merge is not documented, and replacing is what every other
-    map of the API does.
-    """
-    merged = stored | sent
-    for field in ("extraData", "vault"):
-        if field in merged:
-            merged[field] = merged[field] or []
-    return merged
-
-
-def merge_settings(stored: JsonObject | list[object], body: JsonObject) -> JsonObject | list[object]:
-    """Replace all by `settings`, then add or change by addSettings, then remove keys by removeSettings."""
-    settings = dict(body.get("settings", stored) or {})
-    settings |= body.get("addSettings", {})
-    kept = {name: value for name, value in settings.items() if name not in body.get("removeSettings", {})}
-    return kept or []
-
-
-def format_terminals(sent: list[JsonObject]) -> list[JsonObject]:
-    """Terminals replace as a list. STAN and capture reference are taken and never shown again."""
-    return [
-        {"terminalId": terminal.get("terminalId", ""), "disabled": terminal.get("disabled", False)}
-        for terminal in sent
-    ]
-
-
-def check_kind(document: JsonObject, body: JsonObject, before: JsonObject | None = None) -> None:
-    """Adapter, method and kind of meta-connector fit together; sets isMetaConnector."""
+def _check_kind(document: JsonObject, before: JsonObject | None = None) -> None:
+    """Check that adapter, method and kind of meta-connector fit together; set isMetaConnector."""
     adapter = get_adapter(document["adapter"])
     if adapter is None:
         raise field_refusal(Code.RULE_BROKEN, ["adapter"], _PREDEFINED)
@@ -192,28 +167,24 @@ def check_kind(document: JsonObject, body: JsonObject, before: JsonObject | None
         )
 
 
-def check_config(document: JsonObject, body: JsonObject) -> None:
-    """Check config.extraData and config.vault against the adapter's descriptors.
-
-    Unknown fields are kept and required ones may be missing: the published examples do both. Raises Refusal.
-    """
+def _check_rules(document: JsonObject, body: JsonObject) -> None:
+    """Check the API key, the adapter's fields and the default connector. Raises Refusal."""
+    if "apiKey" in body and not body["apiKey"]:
+        raise field_refusal(Code.RULE_BROKEN, ["apiKey"], "at least 1 character")
+    if is_name_taken(CONNECTOR, document["apiKey"], document["guid"]):
+        raise field_refusal(Code.RULE_BROKEN, ["apiKey"], "already in use")
+    # Unknown fields are kept and required ones may be missing: the published examples do both.
     adapter = get_adapter(document["adapter"])
     config = body.get("config", {})
     for field, published in (("extraData", adapter.base), ("vault", adapter.vault)) if adapter else ():
         if isinstance(config.get(field), dict):
             _check_fields(descriptor_list(published), config[field], ("config", field))
-
-
-def check_references(document: JsonObject, body: JsonObject) -> None:
-    """Refuse a default connector that is not an enabled regular one of the same merchant."""
+    # The default connector of a routing meta-connector is an enabled regular one of the same merchant.
     target = body.get("routingMetaConnector", {}).get("defaultConnector")
-    if target is None:
-        return
-    reason = find_connector_problem(target, document["merchantGuid"])
-    if reason == "does not exist":
-        raise field_refusal(Code.UNKNOWN_ENTITY, ["routingMetaConnector", "defaultConnector"], reason)
+    reason = find_connector_problem(target, document["merchantGuid"]) if target is not None else ""
     if reason:
-        raise field_refusal(Code.RULE_BROKEN, ["routingMetaConnector", "defaultConnector"], reason)
+        code = Code.UNKNOWN_ENTITY if reason == "does not exist" else Code.RULE_BROKEN
+        raise field_refusal(code, ["routingMetaConnector", "defaultConnector"], reason)
 
 
 def find_connector_problem(guid: str, merchant: str, usable_only: bool = True) -> str:

@@ -27,7 +27,14 @@ def create_key(
     """Create a key. Return it with its password, which is not kept. Raises KeyRefused."""
     if service not in SERVICES:
         raise KeyRefused(f"'{service}' is not a service. Choose one of: {', '.join(SERVICES)}.")
-    validate_addresses(addresses)
+    # Separated by commas, without blanks (the platform's page).
+    if any(character.isspace() for character in addresses):
+        raise KeyRefused("Addresses: separate them by commas, without blanks.")
+    if len(addresses) > 1000:
+        raise KeyRefused("Addresses: at most 1000 characters.")
+    for part in addresses.split(","):
+        if _parse_network(part) is None:
+            raise KeyRefused(f"Addresses: '{part}' is neither an IP address nor a CIDR range.")
     if not Record.objects.filter(kind=TENANT, guid=tenant).exists():
         raise KeyRefused(f"Tenant '{tenant}' does not exist.")
     password = _new_password()
@@ -87,17 +94,6 @@ def describe_key(key: ApiKey) -> dict[str, str | None]:
         "createdAt": key.created_at.isoformat(timespec="seconds"),
         "resetAt": key.reset_at.isoformat(timespec="seconds") if key.reset_at else None,
     }
-
-
-def validate_addresses(addresses: str) -> None:
-    """Check comma-separated addresses or CIDR ranges, without blanks. Raises KeyRefused."""
-    if any(character.isspace() for character in addresses):
-        raise KeyRefused("Addresses: separate them by commas, without blanks.")
-    if len(addresses) > 1000:
-        raise KeyRefused("Addresses: at most 1000 characters.")
-    for part in addresses.split(","):
-        if _parse_network(part) is None:
-            raise KeyRefused(f"Addresses: '{part}' is neither an IP address nor a CIDR range.")
 
 
 def is_address_allowed(key: ApiKey, remote: str) -> bool:

@@ -58,11 +58,15 @@ def replace(key: ApiKey, body: JsonObject, connectorGuid: str) -> JsonObject:  #
     private = get_private(record)
     check = TreeCheck(merchant=record.parent, issued=_get_issued_ids(record), available=_get_available(key))
     tree = check.check_tree(body.get("tree"), "tree", "route")
-    default = read_default(check, body.get("default"), "default")
+    default = body.get("default")
+    if default is not None:
+        if not isinstance(default, dict) or set(default) != {"connector"}:
+            raise tree_refusal(Code.DOCUMENT_UNUSABLE, "default", "A default must name its connector")
+        check.check_reference(default["connector"], "default/connector")
     check_schema("RoutingDocument", body)
     # The document and the connector's own fields are taken for the same values (a gap of the contract).
     kind = {"reRouteRecurring": body.get("rerouteRecurring", False)}
-    kind |= {"defaultConnector": default} if default else {}
+    kind |= {"defaultConnector": default["connector"]} if default else {}
     private |= {"tree": tree, "ruleIds": sorted(check.issued)}
     save_record(record, get_document(record) | {ROUTING: kind}, private)
     return _describe_routing(record)
@@ -82,7 +86,16 @@ def change_multi_method(key: ApiKey, body: JsonObject, connectorGuid: str) -> Js
     check = TreeCheck(merchant=record.parent, issued=_get_issued_ids(record), available=available)
     blocks = read_blocks(record, check, body)
     check_schema("MultiMethodRoutingDocument", body)
-    store_blocks(record, check, body, blocks)
+    # The blocks go over the stored ones, and the connector itself mirrors three values.
+    private, document = get_private(record), get_document(record)
+    stored = private.get("methods", {})
+    private["methods"] = stored | {name: stored.get(name, {}) | block for name, block in blocks.items()}
+    private["ruleIds"] = sorted(check.issued)
+    for field, own in _MIRRORED.items():
+        if body.get(field) is not None:
+            private[field] = body[field]
+            document[MULTI_METHOD][own] = min(body[field], _MOST_RETRIES) if own == "retries" else body[field]
+    save_record(record, document, private)
     return describe_multi_method(record)
 
 
@@ -100,16 +113,6 @@ def check_schema(name: str, body: JsonObject) -> None:
     for error in validator(name).iter_errors(body):
         path = "/".join(str(part) for part in error.absolute_path)
         raise tree_refusal(Code.DOCUMENT_UNUSABLE, path, "The document does not have the documented form")
-
-
-def read_default(check: TreeCheck, sent: object, path: str) -> str:
-    """Return the GUID of a default connector, empty for null or absent."""
-    if sent is None:
-        return ""
-    if not isinstance(sent, dict) or set(sent) != {"connector"}:
-        raise tree_refusal(Code.DOCUMENT_UNUSABLE, path, "A default must name its connector")
-    check.check_reference(sent["connector"], f"{path}/connector")
-    return str(sent["connector"])
 
 
 def _get_meta_connector(key: ApiKey, guid: str, wanted: str) -> Record:
@@ -175,19 +178,6 @@ def read_blocks(record: Record, check: TreeCheck, body: JsonObject) -> dict[str,
             text = "Action 'enable' requires a default connector of the method"
             raise tree_refusal(Code.TREE_MALFORMED, enabling, text)
     return blocks
-
-
-def store_blocks(record: Record, check: TreeCheck, body: JsonObject, blocks: dict[str, JsonObject]) -> None:
-    """Store the blocks over the stored ones and mirror the three values in the connector itself."""
-    private, document = get_private(record), get_document(record)
-    stored = private.get("methods", {})
-    private["methods"] = stored | {name: stored.get(name, {}) | block for name, block in blocks.items()}
-    private["ruleIds"] = sorted(check.issued)
-    for field, own in _MIRRORED.items():
-        if body.get(field) is not None:
-            private[field] = body[field]
-            document[MULTI_METHOD][own] = min(body[field], _MOST_RETRIES) if own == "retries" else body[field]
-    save_record(record, document, private)
 
 
 def _read_block(check: TreeCheck, block: JsonObject, path: str) -> JsonObject:
