@@ -119,24 +119,24 @@ class GatewayClient:
         url, data = call.address(self.base_url), call.body()
         with measure_gateway_time():
             status, headers, raw = self._request(call, url, data)
-        request_id = self._get_scrubber().text(str(headers.get("X-Request-Id", "")))[:100]
-        request_id = request_id if request_id.isprintable() else ""
+        request_id = str(headers.get("X-Request-Id", ""))
         try:
             body = _parse_body(raw, status, call)
             classify_response(status, body, result=call.result, writes=call.writes, fields=call.fields)
         except ProvisioningError as error:
-            error.http_status, error.request_id = status, request_id
+            error.http_status = status
             wait = retry_after.parse(status, str(headers.get("Retry-After", "")))
             error.retry_at, error.longer = wait
             # The gateway may quote secrets of the request in its message.
             scrubber = self._get_scrubber(call.payload)
             error.gateway_message = scrubber.text(error.gateway_message)[:MESSAGE_CAP]
             error.field, error.detail = scrubber.text(error.field), scrubber.text(error.detail)
-            error.request_id = scrubber.text(error.request_id)
+            error.request_id = _clean_request_id(request_id, scrubber)
             if isinstance(error.code, str):
                 error.code = scrubber.text(error.code)
             raise
-        return Answer(self._scrub_answer(body, raw, call), status, request_id, _get_milliseconds(started))
+        body, scrubber = self._scrub_answer(body, raw, call)
+        return Answer(body, status, _clean_request_id(request_id, scrubber), _get_milliseconds(started))
 
     def _request(self, call: Call, url: str, data: bytes | None) -> tuple[int, Any, bytes]:
         """Return status, headers and decoded body; repeat a read whose pooled connection was stale.
@@ -204,11 +204,14 @@ class GatewayClient:
             self.api_key, self.password, Sealed(self._get_pair()), Sealed(self._get_token()), *more
         )
 
-    def _scrub_answer(self, body: dict[str, Any], raw: bytes, call: Call) -> dict[str, Any]:
-        """Mask the call's secrets in an accepted answer, and in a write's answer all undeclared values."""
+    def _scrub_answer(self, body: dict[str, Any], raw: bytes, call: Call) -> tuple[dict[str, Any], Scrubber]:
+        """Mask the call's secrets in an accepted answer, and in a write's answer all undeclared values.
+
+        Return the answer, and the scrubber for its headers.
+        """
         if not call.writes:
             scrubber = self._get_scrubber()
-            return dict(scrubber.value(body)) if scrubber.suspects(raw) else body
+            return (dict(scrubber.value(body)) if scrubber.suspects(raw) else body), scrubber
         body = seal_undeclared(apply_aliases(body), contract.schema(call.schema)) if call.schema else body
         # A text that was also sent unencrypted is visible in the change, so masking it would hide nothing.
         clear = "\n".join(clear_texts(call.payload))
@@ -220,7 +223,8 @@ class GatewayClient:
             if isinstance(node, Sealed) and isinstance(node.reveal(), str):
                 texts.append(node.reveal())
         secrets = [Sealed(text) for text in texts if len(text) >= SHORTEST_SECRET and text not in clear]
-        return dict(self._get_scrubber(*secrets).value(body))
+        scrubber = self._get_scrubber(*secrets)
+        return dict(scrubber.value(body)), scrubber
 
     def _get_pair(self) -> str:
         return f"{self.api_key.reveal()}:{self.password.reveal()}"
@@ -310,6 +314,12 @@ def _describe_unreadable(error: UnreadableError, status: int, call: Call) -> Out
     return OutcomeUnknown(
         STATUS_CAUSES.get(status, _UNREADABLE), f"HTTP {status}: {error}", http_status=status
     )
+
+
+def _clean_request_id(text: str, scrubber: Scrubber) -> str:
+    """Return the gateway's request ID without secrets; "" if it cannot be shown."""
+    cleaned = scrubber.text(text)[:100]
+    return cleaned if cleaned.isprintable() else ""
 
 
 def _get_milliseconds(started: float) -> int:

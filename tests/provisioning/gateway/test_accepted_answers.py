@@ -8,7 +8,15 @@ import pytest
 
 from provisioning.gateway.requests import Call
 from provisioning.gateway.secrets import MASK, Sealed, mask
-from tests.provisioning.gateway.callers import CANARIES, KEY, PASSWORD, PAYLOAD_SECRET, READ, accepted
+from tests.provisioning.gateway.callers import (
+    CANARIES,
+    KEY,
+    PASSWORD,
+    PAYLOAD_SECRET,
+    READ,
+    accepted,
+    failure,
+)
 from tests.provisioning.gateway.wire import says, wire
 
 BASIC = base64.b64encode(f"{KEY}:{PASSWORD}".encode()).decode()
@@ -108,6 +116,26 @@ def test_the_request_id_of_the_gateway_holds_no_credential(call, secret):
     with wire(says(body, headers=f"X-Request-Id: id-{secret}\r\n")) as server:
         answer = accepted(server.url, call)
     assert answer.request_id == f"id-{MASK}"
+
+
+@pytest.mark.parametrize("secret", [PAYLOAD_SECRET, "generated-canary"])
+@pytest.mark.parametrize("padding", ["", "x" * 90])
+def test_the_request_id_of_the_gateway_holds_no_secret_of_the_call(secret, padding):
+    connector = {"guid": "CO-1", "sharedSecret": "generated-canary"}
+    body = json.dumps({"success": True, "connector": connector})
+    with wire(says(body, headers=f"X-Request-Id: {padding}{secret}\r\n")) as server:
+        answer = accepted(server.url, WRITE)
+    assert answer.request_id == f"{padding}{MASK}"
+
+
+@pytest.mark.parametrize("padding", ["", "x" * 90])
+def test_the_request_id_of_a_refusal_holds_no_part_of_a_secret(padding):
+    body = json.dumps({"success": False, "errorCode": 1002, "errorMessage": "no"})
+    with wire(
+        says(body, status="422 Unprocessable", headers=f"X-Request-Id: {padding}{PAYLOAD_SECRET}\r\n")
+    ) as server:
+        error = failure(server.url, WRITE)
+    assert error.request_id == f"{padding}{MASK}"
 
 
 @pytest.mark.parametrize(
