@@ -80,6 +80,14 @@ FINDINGS: dict[str, tuple[str, str]] = {
         "The server at the connection's address refused the connection.",
         _RIGHT_PERHAPS + "Check the port in the base URL and whether the gateway is running.",
     ),
+    "unreachable": (
+        "The portal's server has no route to the connection's address.",
+        _RIGHT_PERHAPS + "Check the base URL and the network of the portal's server, then test again.",
+    ),
+    "connect_slow": (
+        "Nothing accepted a connection at the connection's address in time.",
+        _RIGHT_PERHAPS + "A firewall between the portal and the gateway may block the connection.",
+    ),
     "timeout": (
         "The gateway did not respond in time.",
         _RIGHT_PERHAPS

@@ -29,8 +29,8 @@ Found = tuple[Any, ...]  # as socket.getaddrinfo finds it
 class NeverSentError(Exception):
     """The connection was not made, so no byte of the request left. The text is for people.
 
-    `cause` is one of "name", "name_slow", "private", "refused", "certificate", "tls", "tls_slow". Not an
-    OSError on purpose: urllib3 and requests would wrap it and lose the distinction.
+    `cause` is one of "name", "name_slow", "private", "refused", "unreachable", "connect_slow", "certificate",
+    "tls", "tls_slow". Not an OSError on purpose: urllib3 and requests would wrap it and lose the distinction.
     """
 
     def __init__(self, text: str, cause: str) -> None:
@@ -218,7 +218,7 @@ def resolve_host(host: str, port: int) -> list[Found]:
 
 
 def open_socket(addresses: list[Found]) -> socket.socket:
-    """Connect to the first address that answers. Raises NeverSentError only if each of them refused."""
+    """Return a connection to the first address that answers. Raises NeverSentError if none does."""
     problem: OSError | None = None
     for family, kind, protocol, _, address in addresses:
         sock = DeadlineSocket(family, kind, protocol)
@@ -234,4 +234,7 @@ def open_socket(addresses: list[Found]) -> socket.socket:
                 problem = error
     if isinstance(problem, ConnectionRefusedError):
         raise NeverSentError("The gateway refused the connection.", "refused") from None
-    raise problem or OSError("no address")
+    if isinstance(problem, TimeoutError):
+        raise NeverSentError("The gateway did not accept a connection in the time allowed.", "connect_slow")
+    reason = ((problem and problem.strerror) or "no address").lower()
+    raise NeverSentError(f"The gateway could not be reached: {reason}.", "unreachable")

@@ -120,6 +120,8 @@ def test_what_is_no_provisioning_api_is_told_apart(staging, gateway, browser) ->
         (OutcomeUnknown("no", "HTTP 502", http_status=502), "disturbed"),
         (OutcomeUnknown("no", "ConnectionResetError"), "disturbed"),
         (NotSent("no", "name"), "name"),
+        (NotSent("no", "unreachable"), "unreachable"),
+        (NotSent("no", "connect_slow"), "connect_slow"),
         (NotSent("no", "certificate"), "certificate"),
         (NotSent("no", "private"), "private"),
         (NotSent("no", "OperationalError"), "not_sent"),

@@ -95,7 +95,8 @@ def test_a_connection_nobody_accepts_ends_at_the_deadline():
         error = _timed(f"http://127.0.0.1:{address[1]}", WRITE)
         for filler in fillers:
             filler.close()
-    assert type(error) is OutcomeUnknown
+    assert type(error) is NotSent and error.detail == "connect_slow", "no byte of a request left"
+    assert DEADLINE * 1000 <= error.duration_ms < (DEADLINE + GRACE) * 1000
 
 
 def test_a_request_nobody_reads_ends_at_the_deadline():

@@ -1,13 +1,16 @@
 """Every way an exchange can fail ends in the one right error, over real sockets."""
 
+import errno
 import gzip
 import json
+import os
 import socket
 import struct
 from dataclasses import replace
 
 import pytest
 
+from provisioning.gateway import transport
 from provisioning.gateway.errors import (
     UNUSUAL,
     AnswerTooLarge,
@@ -47,6 +50,20 @@ def test_a_refused_connection_is_not_sent(call):
     error = failure(f"http://127.0.0.1:{_closed_port()}/api", call)
     assert type(error) is NotSent and "refused the connection" in str(error)
     assert str(error).endswith("Nothing was sent.")
+
+
+@BOTH
+@pytest.mark.parametrize("number", [errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES])
+def test_a_gateway_without_a_route_is_not_sent(monkeypatch, call, number):
+    """A firewall or a network that is down: no connection, so no outcome is in doubt."""
+
+    def connect(_socket, _address):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(transport.DeadlineSocket, "connect", connect)
+    error = failure("http://127.0.0.1:9", call)
+    assert type(error) is NotSent and error.detail == "unreachable"
+    assert os.strerror(number).lower() in str(error) and str(error).endswith("Nothing was sent.")
 
 
 @BOTH
