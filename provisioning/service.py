@@ -263,7 +263,7 @@ def _parse_entities(entity_class: type[AnyEntity], items: list[Any], parent: str
 
 
 def _unreadable_answer(detail: str, answer: Answer | None = None) -> OutcomeUnknown:
-    explanation = "The gateway's answer could not be read. Nothing was changed. Try again in a moment."
+    explanation = "The gateway's answer could not be read. Try again in a moment."
     if answer is None:
         return OutcomeUnknown(explanation, detail)
     return OutcomeUnknown(

@@ -46,16 +46,16 @@ def get_old_values(change: Change) -> dict[str, Any]:
 
 
 @contextmanager
-def durable_record() -> Iterator[None]:
+def durable_record(consequence: str = "nothing was sent") -> Iterator[None]:
     """Write a change and its event in one transaction, on disk when the block ends.
 
-    Raises AuditWriteError if either cannot be written.
+    Raises AuditWriteError, which states the `consequence`, if either cannot be written.
     """
     try:
         with transaction.atomic(durable=True):
             yield
     except (AuditUnavailable, DatabaseError, KeyringError) as error:
         raise AuditWriteError(
-            "The portal could not record this change, so nothing was sent. Try again. "
+            f"The portal could not record this change, so {consequence}. Try again. "
             "If it happens again, tell an admin."
         ) from error

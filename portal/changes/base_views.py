@@ -38,7 +38,7 @@ from portal.form_drafts.services import (
     open_draft,
     save_posted,
 )
-from provisioning.gateway.error_codes import describe_refusal, get_read_advice
+from provisioning.gateway.error_codes import describe_refusal, get_read_advice, get_read_cause
 from provisioning.gateway.errors import EntityNotFound, NotAuthorised, ProvisioningError
 from provisioning.operations import Operation, get_operation
 
@@ -74,6 +74,7 @@ def gateway_unavailable_page(
     """Return the page for a failed read: what happened, what it means, what to do."""
     context = {
         "error": error,
+        "cause": get_read_cause(error),
         "advice": get_read_advice(error),
         "back": back or request.get_full_path(),
         "not_authorised": isinstance(error, NotAuthorised),

@@ -1,4 +1,6 @@
-"""Why a step of a change was stopped. Each error carries the words for the page; nothing was sent.
+"""Why a step of a change was stopped. Each error carries the words for the page; this step sent nothing.
+
+The change itself may have been sent earlier, so a title says "Nothing was sent" only before the first send.
 
 ChangeStopped
 ├── ConcurrentChange  another change of the same entity is being sent right now
@@ -19,7 +21,7 @@ class ChangeStopped(Exception):  # noqa: N818 - it is an answer, not a fault
     """Base of the tree. `explanation` says what happened and what to do, `status` is the HTTP status."""
 
     status = 409
-    title = "Nothing was sent"
+    title = "This is not possible now"
 
     def __init__(self, explanation: str) -> None:
         super().__init__(explanation)
@@ -36,12 +38,14 @@ class ReasonRequired(ChangeStopped):
     """A dangerous change needs a reason, and in production the name of the entity."""
 
     status = 422
+    title = "Nothing was sent"
 
 
 class AuditWriteError(ChangeStopped):
-    """The change could not be recorded, so it was not sent."""
+    """The step could not be recorded, so it was not done."""
 
     status = 503
+    title = "The portal cannot record this right now"
 
 
 class ConnectionPaused(ChangeStopped):

@@ -55,7 +55,7 @@ def reveal_secrets(*, user: Person, origin: Origin, change: Change) -> dict[str,
             f"These secrets cannot be decrypted on this server. {error} They are still stored. Tell an "
             "admin, and try again within the 15 minutes."
         ) from error
-    with durable_record():
+    with durable_record("the secrets are not shown"):
         unseen = Change.objects.filter(pk=change.pk, sealed_secrets=sealed, secrets_until__gt=timezone.now())
         deleted = unseen.update(sealed_secrets="", secrets_revealed_at=timezone.now())
         if not deleted:

@@ -190,7 +190,7 @@ def _conclude(change: Change, origin: Origin, words: str, values: dict[str, Any]
     values = {**values, "finished_at": timezone.now(), "inquiry": {}}
     if values["state"] == State.ACCEPTED:
         values["siblings"] = {}
-    with durable_record():
+    with durable_record("its outcome stays open"):
         updated = Change.objects.filter(pk=change.pk, state=change.state).update(**values)
         if updated:
             for name, value in values.items():

@@ -209,7 +209,7 @@ def cancel_change(*, user: Person, origin: Origin, change: Change) -> Change:
     Raises PermissionDenied, AuditWriteError.
     """
     _authorise_author(user, change)
-    with durable_record():
+    with durable_record("it was not discarded"):
         _discard_draft(change, origin)
     change.refresh_from_db()
     return change

@@ -61,10 +61,8 @@ _BROKEN = "The connection to the gateway was lost before a complete response."
 _REDIRECT = "The gateway pointed to another address, which is never followed."
 _UNREADABLE = "The gateway's answer could not be read."
 _MEANING_OF_WRITE = " The change may or may not have been made: look at the gateway before you send it again."
-_MEANING_OF_READ = " Nothing was changed. Try again in a moment."
-_MEANING_OF_SIZE = (
-    " Nothing was changed. Trying again does not help: the gateway has no way to ask for a part of a list."
-)
+_MEANING_OF_READ = " Try again in a moment."
+_MEANING_OF_SIZE = " Trying again does not help: the gateway has no way to ask for a part of a list."
 _NO_TIME_LEFT = "This page has waited for the gateway as long as it may."
 
 

@@ -182,7 +182,12 @@ def get_read_advice(error: ProvisioningError) -> str:
     return "If it happens again, give the gateway’s message and the request ID to its operator."
 
 
+def get_read_cause(error: ProvisioningError) -> str:
+    """Return why a read failed. That "nothing was sent" is true of the read, not of the change it looks for."""
+    return error.explanation.removesuffix(" Nothing was sent.")
+
+
 def describe_read_failure(error: ProvisioningError) -> str:
     """Return why a read failed and what to do, as one text."""
     message = f"The gateway’s message: “{error.gateway_message}”" if error.gateway_message else ""
-    return " ".join(filter(None, (error.explanation, get_read_advice(error), message)))
+    return " ".join(filter(None, (get_read_cause(error), get_read_advice(error), message)))

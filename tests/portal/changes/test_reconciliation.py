@@ -8,7 +8,8 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from portal.audit.models import Event
-from portal.changes import reconciliation, stale_changes
+from portal.audit.recording import AuditUnavailable
+from portal.changes import audit_events, reconciliation, stale_changes
 from portal.changes.errors import InvalidState
 from portal.changes.models import Change, State
 from tests.portal.changes.conftest import ORIGIN, actions, edited, merchant_made, merchant_now, only_change
@@ -176,6 +177,49 @@ def test_the_gateway_away_during_a_check_is_a_page(browser, unknown, fault):
     response = browser.post(f"/changes/{change.pk}/check/")
     assert response.status_code == 502
     assert f"/changes/{change.pk}/" in response.content.decode()
+
+
+CLAIMS = ("nothing was sent", "nothing was changed", "not sent")
+
+
+@pytest.mark.parametrize("kind", ["500", "garbage", "html", "reset", "truncated", "429", "401"])
+def test_a_check_that_fails_claims_nothing_about_the_change(browser, unknown, fault, kind):
+    change = unknown("commit-then-drop")
+    fault(kind, "listMerchants", 2)
+    words = browser.post(f"/changes/{change.pk}/check/").content.decode().lower()
+    assert "the gateway could not be read" in words
+    assert [claim for claim in CLAIMS if claim in words] == []
+
+
+def test_a_check_of_a_gateway_that_is_gone_claims_nothing_about_the_change(browser, unknown, connection):
+    change = unknown("commit-then-drop")
+    connection.base_url = "http://127.0.0.1:9/api/provisioning"
+    connection.save()
+    words = browser.post(f"/changes/{change.pk}/check/").content.decode().lower()
+    assert "refused the connection" in words
+    assert [claim for claim in CLAIMS if claim in words] == []
+
+
+@pytest.mark.parametrize("step", ["check", "adopt", "close"])
+def test_a_step_that_is_stopped_does_not_call_a_sent_change_unsent(browser, unknown, step, monkeypatch):
+    def fail(*_args, **_values):
+        raise AuditUnavailable("full")
+
+    change = unknown("commit-then-drop")
+    if step != "check":
+        Change.objects.filter(pk=change.pk).update(intent_at=change.intent_at - timedelta(seconds=61))
+    form = {"seen": "not_there", "reason": "Looked"}
+    with monkeypatch.context() as patch:
+        patch.setattr(audit_events, "record_event", fail)
+        unrecorded = browser.post(f"/changes/{change.pk}/{step}/", form)
+    assert unrecorded.status_code == 503
+    browser.post(f"/changes/{change.pk}/check/")
+    change.refresh_from_db()
+    assert change.state == State.ACCEPTED
+    too_late = browser.post(f"/changes/{change.pk}/{step}/", form)
+    assert too_late.status_code == 409
+    for page in (unrecorded, too_late):
+        assert [claim for claim in CLAIMS if claim in page.content.decode().lower()] == []
 
 
 def test_an_interrupted_send_is_unknown_and_one_that_never_left_is_not_sent(browser, merchant, relay, capsys):
