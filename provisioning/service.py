@@ -47,9 +47,14 @@ MAX_UNREADABLE = 50
 
 
 class EntityList(list[AnyEntity]):
-    """The entities of one list. `unreadable` describes each row that is not an entity."""
+    """The entities of one list.
+
+    `unreadable` describes each row that is not an entity, `unreadable_guids` holds what these rows give as
+    GUID ("" for none).
+    """
 
     unreadable: tuple[str, ...] = ()
+    unreadable_guids: tuple[str, ...] = ()
 
 
 def list_entities(*, connection: str, kind: str, parent: str = "", size_cap: int = 0) -> EntityList[Entity]:
@@ -241,6 +246,7 @@ def _parse_entities(entity_class: type[AnyEntity], items: list[Any], parent: str
     """Return the rows as entities, and describe the others, so that the list does not look complete."""
     found: EntityList[AnyEntity] = EntityList()
     unreadable: list[str] = []
+    guids: list[str] = []
     seen: set[str] = set()
     for number, item in enumerate(items, start=1):
         try:
@@ -251,12 +257,14 @@ def _parse_entities(entity_class: type[AnyEntity], items: list[Any], parent: str
                 raise ValueError("its GUID is listed twice")
         except (ValueError, RecursionError) as error:
             guid = item.get("guid") if isinstance(item, dict) else None
+            guids.append(str(guid or ""))
             shown = "".join(sign if sign.isprintable() else "\ufffd" for sign in str(guid)[:60])
             named = f" (GUID “{shown}”)" if isinstance(guid, str) and guid else ""
             unreadable.append(f"row {number}{named}: {error}")
             continue
         seen.add(entity.guid)
         found.append(entity)
+    found.unreadable_guids = tuple(guids)
     more = len(unreadable) - MAX_UNREADABLE
     found.unreadable = (*unreadable[:MAX_UNREADABLE], *([f"{more:,} more rows"] if more > 0 else []))
     return found

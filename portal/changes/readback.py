@@ -49,10 +49,12 @@ class Candidates:
     """The candidates in the parent's list, most likely first.
 
     `complete`: the list is known from just before the request, so every candidate appeared after it.
+    `unreadable`: how many new rows of the list cannot be read. Each may be what the create made.
     """
 
     found: list[tuple[Candidate, Entity]]
     complete: bool
+    unreadable: int = 0
 
     @property
     def certain(self) -> Entity | None:
@@ -60,7 +62,7 @@ class Candidates:
         likely = [
             (candidate, entity) for candidate, entity in self.found if candidate.exact or candidate.similar
         ]
-        if not self.complete or len(likely) != 1:
+        if not self.complete or self.unreadable or len(likely) != 1:
             return None
         (candidate, entity) = likely[0]
         return entity if candidate.exact and candidate.similar else None
@@ -116,7 +118,9 @@ def find_candidates(change: Change) -> Candidates:
         state__in=(State.UNKNOWN, State.SENDING, State.NOT_FOUND),
     ).exclude(pk=change.pk)
     has_rival = any(rival.body == change.body for rival in rivals[:20])
-    return Candidates(found, complete and not has_rival)
+    read = {entity.guid for entity in listed}
+    unreadable = [guid for guid in listed.unreadable_guids if guid not in known | others | read]
+    return Candidates(found, complete and not has_rival, len(unreadable))
 
 
 def existed_before(change: Change, guid: str) -> bool:
@@ -268,6 +272,9 @@ def _find_created(change: Change, words: str) -> Verified:
         )
     if candidates.certain:
         return Verified(candidates.certain, f"{words} It was found by reading the gateway.")
+    if not candidates.found and candidates.unreadable:
+        words += " Its list has rows that the portal cannot read; one of them may be it."
+        return Verified(None, words, _make_inquiry("unreadable_rows"))
     if not candidates.found:
         return Verified(
             None, f"{words} Reading the gateway did not find it either.", _make_inquiry("no_entity")

@@ -47,6 +47,8 @@ def check_change(*, user: Person, origin: Origin, change: Change) -> Change:
     _authorise_open(user, change)
     if change.is_create:
         candidates = find_candidates(change)
+        if not candidates.found and candidates.unreadable:
+            return _record_inquiry(change, "unreadable_rows", rows_unread=candidates.unreadable)
         if not candidates.found:
             return _record_absence(change, origin, _NOT_FOUND)
         if candidates.certain:

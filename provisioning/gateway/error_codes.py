@@ -183,7 +183,7 @@ def get_read_advice(error: ProvisioningError) -> str:
 
 
 def get_read_cause(error: ProvisioningError) -> str:
-    """Return why a read failed. That "nothing was sent" is true of the read, not of the change it looks for."""
+    """Return why a read failed, without "nothing was sent": that is not true of the change it looks for."""
     return error.explanation.removesuffix(" Nothing was sent.")
 
 

@@ -160,3 +160,53 @@ def test_without_a_list_from_before_nothing_is_adopted_by_itself(browser, tenant
     assert candidate["exact"]
     assert "all readable values match" in page
     assert Event.objects.filter(change_id=str(change.pk), action="change.reconciled").count() == 0
+
+
+@pytest.mark.parametrize("guid", ["ME/1", "x" * 101, "", None, 7, ["ME-1"]])
+def test_a_new_row_that_cannot_be_read_is_never_called_absent(browser, tenant, merchant, rewriter, guid):
+    def listed(body, send):
+        answer = send(body)
+        for item in answer["merchants"]:
+            if item["name"] == change.body["name"]:
+                item["guid"] = guid
+        return answer
+
+    rewriter.rules = {"createMerchant": lose_answer()}
+    change = create(browser, tenant)
+    rewriter.rules = {"listMerchants": listed}
+    change, page = checked(browser, change)
+    assert change.state == State.UNKNOWN
+    assert "rows that the portal cannot read" in page
+    assert "Send again" not in page
+    rewriter.rules = {}
+    change, page = checked(browser, change)
+    assert change.state == State.ACCEPTED
+
+
+def test_a_row_that_could_not_be_read_before_the_send_is_not_the_new_one(browser, tenant, merchant, rewriter):
+    def listed(body, send):
+        answer = send(body)
+        answer["merchants"].append({"guid": "ME/old", "name": "Old"})
+        return answer
+
+    rewriter.rules = {"createMerchant": never_arrives, "listMerchants": listed}
+    change, _page = checked(browser, create(browser, tenant))
+    assert change.state == State.NOT_FOUND
+
+
+def test_an_accepted_create_in_an_unreadable_row_is_not_called_missing(browser, tenant, merchant, rewriter):
+    def listed(body, send):
+        answer = send(body)
+        for item in answer["merchants"]:
+            item["guid"] = "ME/1" if item["name"] == name else item["guid"]
+        return answer
+
+    name = f"Odd {uuid.uuid4().hex}"
+    rewriter.rules = {
+        "createMerchant": lambda body, send: send(body) and {"success": True},
+        "listMerchants": listed,
+    }
+    change = create(browser, tenant, name=name)
+    assert (change.state, change.object_guid) == (State.ACCEPTED, "")
+    assert "one of them may be it" in change.explanation
+    assert "did not find it" not in change.explanation
