@@ -99,14 +99,15 @@ def write_anchor_after(event: Event) -> None:
     # The first event is anchored at once: without an anchor, an empty trail in its place goes unnoticed.
     counted = every > 0 and (event.sequence == 1 or event.sequence % every == 0)
     try:
-        if counted or _is_due():
+        due = True if counted else _check_last_anchor()
+        if due:
             _append_anchor(event.sequence, event.hash)
     except Exception as error:
         logger.error("no audit anchor could be written: %s", type(error).__name__)
 
 
-def _is_due() -> bool:
-    """Return whether the last anchor in the file is missing or AUDIT_ANCHOR_MINUTES old."""
+def _check_last_anchor() -> bool:
+    """Look at the last anchor if it may be due; return whether it is missing or AUDIT_ANCHOR_MINUTES old."""
     seconds, now, file = 60 * settings.AUDIT_ANCHOR_MINUTES, time.monotonic(), get_anchor_file()
     if seconds <= 0 or now < _look_at.get(file, now):
         return False
@@ -201,12 +202,27 @@ def _seal(key_id: str, moment: str, sequence: int, head_hash: str) -> str:
 
 
 def find_anchor_problem() -> str:
-    """Describe the problem with the anchor file, "" for none. Reads only its end."""
+    """Describe the problem with the anchor file, "" for none. Reads its end, and opens it for writing."""
     try:
         last = read_last_anchor()
-        return describe_missing_anchors(last) or _describe_cut_off(last) or _check_writable()
     except AnchorUnavailable as failure:
         return str(failure)
+    missing = describe_missing_anchors(last)
+    if missing:
+        return missing
+    end = ChainHead.objects.values_list("sequence", flat=True).first() or 0
+    if last is not None and last.sequence > end:
+        return (
+            f"The trail ends at row {end:,}, but there is an anchor at row {last.sequence:,}. The end was "
+            "cut off or an old copy was restored. Verify the whole trail."
+        )
+    try:
+        # The file is created if necessary: permissions do not prove that the disk is writable.
+        get_anchor_file().parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(get_anchor_file(), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600))
+    except OSError:
+        return "The anchor file cannot be written."
+    return ""
 
 
 def describe_missing_anchors(last: Anchor | None) -> str:
@@ -225,25 +241,4 @@ def describe_missing_anchors(last: Anchor | None) -> str:
             f"The last anchor is at row {last.sequence:,} of {end:,}. Later anchors could not be written "
             "or were removed."
         )
-    return ""
-
-
-def _describe_cut_off(last: Anchor | None) -> str:
-    """Describe that the trail is shorter than its last anchor; "" if it is not."""
-    end = ChainHead.objects.values_list("sequence", flat=True).first() or 0
-    if last is None or last.sequence <= end:
-        return ""
-    return (
-        f"The trail ends at row {end:,}, but there is an anchor at row {last.sequence:,}. The end was "
-        "cut off or an old copy was restored. Verify the whole trail."
-    )
-
-
-def _check_writable() -> str:
-    """Open the file, creating it if necessary: permissions do not prove that the disk is writable."""
-    try:
-        get_anchor_file().parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(get_anchor_file(), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600))
-    except OSError:
-        return "The anchor file cannot be written."
     return ""

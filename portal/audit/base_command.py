@@ -21,8 +21,12 @@ class AuditCommand(BaseCommand):
             return super().execute(*args, **options)
         except CommandError as error:
             raise CommandError(*error.args, returncode=self.failed) from error.__cause__
-        except (AuditUnavailable, DatabaseFailure) as failure:
-            raise CommandError(_words(failure), returncode=self.failed) from failure
+        except AuditUnavailable as failure:
+            words = " ".join(_get_first_line(part) for part in (failure, failure.__cause__) if part)
+            raise CommandError(words, returncode=self.failed) from failure
+        except DatabaseFailure as failure:
+            words = f"The database does not answer as it should: {_get_first_line(failure)}"
+            raise CommandError(words, returncode=self.failed) from failure
         except ChainHead.DoesNotExist as failure:
             words = "The head of the audit trail is missing. See docs/audit.md for what to do."
             raise CommandError(words, returncode=self.failed) from failure
@@ -31,14 +35,6 @@ class AuditCommand(BaseCommand):
             raise CommandError(words, returncode=self.failed) from failure
 
 
-def _words(failure: Exception) -> str:
-    """Describe a failure of the trail or the database, with its cause."""
-    said = [f"The database does not answer as it should: {_line(failure)}"]
-    if isinstance(failure, AuditUnavailable):
-        said = [_line(part) for part in (failure, failure.__cause__) if part]
-    return " ".join(said)
-
-
-def _line(failure: BaseException) -> str:
+def _get_first_line(failure: BaseException) -> str:
     """Return the first line of the error; the rest of a database error does not help users."""
     return (str(failure).splitlines() or [""])[0].strip() or type(failure).__name__

@@ -46,7 +46,7 @@ def clean_json(value: Any, depth: int = 0) -> Any:
 
 def json_text(value: Any) -> str:
     """Return the canonical JSON text of `value`, with secrets masked; "" for None."""
-    return "" if value is None else _dumped(clean_json(value), sort_keys=True)
+    return "" if value is None else _dump_json(clean_json(value), sort_keys=True)
 
 
 def is_genuine_row(row: Sequence[Any]) -> bool:
@@ -71,13 +71,10 @@ def row_text(values: Sequence[Any]) -> str:
     end, required = len(values), len(values) - len(OPTIONAL_FIELDS)
     while end > required and values[end - 1] == "":
         end -= 1
-    return _dumped([FORMAT, values[0], _moment(values[1]), *values[2:end]])
+    # An unreadable time is None.
+    moment = values[1].astimezone(UTC).isoformat(timespec="microseconds") if values[1] else ""
+    return _dump_json([FORMAT, values[0], moment, *values[2:end]])
 
 
-def _moment(time: datetime | None) -> str:
-    """Return a time in UTC with six digits; "" for None, an unreadable time."""
-    return time.astimezone(UTC).isoformat(timespec="microseconds") if time else ""
-
-
-def _dumped(value: Any, *, sort_keys: bool = False) -> str:
+def _dump_json(value: Any, *, sort_keys: bool = False) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=sort_keys)

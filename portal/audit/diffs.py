@@ -91,7 +91,14 @@ def get_routing_changes(event: Event) -> list[RoutingChange]:
     if not isinstance(before, dict) or not isinstance(after, dict):
         return []
     if event.operation == _PARTIAL:
-        after = _complete_document(before, after)
+        # What was not sent stays as it was; a method is spelled as the gateway spells it.
+        methods = {_get_method(method): method for method in before.get("methods") or []}
+        for sent in after.get("methods") or []:
+            stored = methods.get(_get_method(sent), {})
+            method = stored.get("method") or sent.get("method")
+            methods[_get_method(sent)] = {**stored, **sent, "method": method}
+        given = {name: value for name, value in after.items() if value is not None}
+        after = {**before, **given, "methods": list(methods.values())}
     changes = []
     old, new = dict(_settings(before)), dict(_settings(after))
     for place in dict.fromkeys([*old, *new]):
@@ -113,17 +120,7 @@ def describe_value(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
 
 
-def _complete_document(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """Add to a partial document what was not sent; a method is spelled as the gateway spells it."""
-    methods = {_method(method): method for method in before.get("methods") or []}
-    for sent in after.get("methods") or []:
-        stored = methods.get(_method(sent), {})
-        methods[_method(sent)] = {**stored, **sent, "method": stored.get("method") or sent.get("method")}
-    given = {name: value for name, value in after.items() if value is not None}
-    return {**before, **given, "methods": list(methods.values())}
-
-
-def _method(block: Mapping[str, Any]) -> str:
+def _get_method(block: Mapping[str, Any]) -> str:
     return str(block.get("method", "")).casefold()
 
 

@@ -212,7 +212,11 @@ def register_tasks() -> None:
             KIND,
             _write_export,
             permission="audit.export",
-            link=_link_download,
+            link=lambda run: (
+                Link("Download", reverse("audit:export_file", args=[run.pk]), "download")
+                if run.result
+                else None
+            ),
             discard=_delete_files,
             step_up=True,
         )
@@ -293,12 +297,6 @@ def _get_folder() -> Path:
 def _delete_files(run: TaskRun) -> None:
     for path in _get_folder().glob(f"{run.pk}.*"):
         path.unlink(missing_ok=True)
-
-
-def _link_download(run: TaskRun) -> Link | None:
-    if not run.result:
-        return None
-    return Link("Download", reverse("audit:export_file", args=[run.pk]), "download")
 
 
 class ExportForm(forms.Form):

@@ -47,8 +47,8 @@ class WritabilityCheck:
         self._asking = threading.Lock()
         self._trouble, self._answered = "", float("-inf")
 
-    def trouble(self) -> str:
-        """Return the problem in words."""
+    def find_trouble(self) -> str:
+        """Return the problem in words, "" for none; ask again if the last answer is too old."""
         came = time.monotonic()
         recent = came - self._answered < KEPT_SECONDS
         if recent and not self._trouble and LastFailure.at < self._answered:
@@ -71,7 +71,8 @@ probe = WritabilityCheck()
 
 def check_trail_writable() -> None:
     """Raise NotReadyError if no event can be recorded; then no change is sent either."""
-    if trouble := probe.trouble():
+    trouble = probe.find_trouble()
+    if trouble:
         raise NotReadyError(trouble)
 
 
@@ -80,7 +81,11 @@ def _find_trouble() -> str:
     try:
         with lock_timeout(SECONDS_FOR_LOCK):
             check_recording()
-            _touch_disk()
+            # What is rolled back need not reach the disk, so commit something that leaves no row.
+            # SQLite: see the check `disk`.
+            if connection.vendor == "postgresql":
+                with connection.cursor() as cursor:
+                    cursor.execute("SELECT pg_logical_emit_message(true, 'portal.ready', '')")
             return ""
     except DatabaseFailure as failure:
         reason: BaseException = failure
@@ -91,13 +96,6 @@ def _find_trouble() -> str:
     if isinstance(reason, ChainHead.DoesNotExist):
         return "the head of the audit trail is missing: nothing can be recorded, nothing is sent"
     return f"the audit trail cannot be written ({type(reason).__name__}): nothing is sent"
-
-
-def _touch_disk() -> None:
-    """Commit something that leaves no row: what is taken back need not reach the disk. SQLite: see `disk`."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_logical_emit_message(true, 'portal.ready', '')")
 
 
 def check_found_whole() -> None:
@@ -117,7 +115,8 @@ def check_triggers() -> None:
 
 def check_anchors() -> None:
     """Raise NotReadyError if the last anchor is missing or old, or if none can be written."""
-    if trouble := find_anchor_problem():
+    trouble = find_anchor_problem()
+    if trouble:
         raise NotReadyError(trouble)
 
 

@@ -8,6 +8,7 @@ from django.http import QueryDict
 
 from portal.audit.diffs import FieldChange, get_field_changes
 from portal.audit.event_types import ATTEMPTS, NOT_IN_EFFECT
+from portal.audit.filters import is_number
 from portal.audit.models import Event
 from portal.audit.retention.purging import get_purged_ranges
 from portal.audit.search_index import MOST_NAME
@@ -83,7 +84,7 @@ def get_history(
     elsewhere: bool = False,
     child_kinds: Collection[str] | None = None,
 ) -> History:
-    """What `field`, `before`, `changes_before` and `own` in the address ask for.
+    """Return the history that `field`, `before`, `changes_before` and `own` in the address ask for.
 
     `connection` "" is for what belongs to none, `elsewhere` says that it is changed outside of the portal as
     well. With `child_kinds` objects of these kinds that belong to it are included, unless `own` is asked for.
@@ -97,8 +98,14 @@ def get_history(
     if children and not name:
         about = Event.objects.filter(connection=connection, terms__term=f"o:{guid}"[:160])
         asked = about.filter(Q(object_guid=guid) | Q(object_kind__in=list(child_kinds or ())))
-    found, older = _piece(asked, query.get("before", ""), PER_PAGE)
-    changes, changes_older = ([], None) if name else _changes(events, query)
+    found, older = _get_newest(asked, query.get("before", ""), PER_PAGE)
+    changes: list[Event] = []
+    changes_older = None
+    if not name:
+        carried_out = _carried_out(events.exclude(after=""))
+        changes, changes_older = _get_newest(carried_out, query.get("changes_before", ""), MOST_READ)
+    # The first event of an object is never purged; later ones up to this row may have been.
+    purged = max((last for _, last in get_purged_ranges()), default=0)
     return History(
         guid,
         kind,
@@ -106,19 +113,24 @@ def get_history(
         events=found,
         older=older,
         first=asked.order_by("sequence").first(),
-        purged=_purged_behind(events),
-        fields=_traces(changes),
+        purged=purged if events.filter(sequence__lt=purged).exists() else None,
+        fields=_trace_fields(changes),
         changes=changes,
         changes_older=changes_older,
         field=name,
-        values=list(_steps(found, name)) if name else (),
+        values=[
+            FieldValue(change, event)
+            for event in (found if name else ())
+            for change in get_field_changes(event)
+            if change.name[:MOST_NAME] == name
+        ],
         elsewhere=elsewhere,
-        rows=() if name else list(_rows(found)),
+        rows=() if name else list(_fold_changes(found)),
         children=children,
     )
 
 
-def _rows(events: Sequence[Event]) -> Iterator[HistoryRow]:
+def _fold_changes(events: Sequence[Event]) -> Iterator[HistoryRow]:
     """Fold the events of each change into its latest one, which may be on a newer page."""
     numbers = {event.change_id for event in events if _is_step(event)}
     steps: dict[str, list[Event]] = {}
@@ -151,18 +163,14 @@ def attach_results(events: Iterable[Event]) -> None:
         event.result = outcomes.get(event.change_id, "")  # type: ignore[attr-defined]
 
 
-def _piece(events: QuerySet[Event], below: str, size: int) -> tuple[list[Event], int | None]:
+def _get_newest(events: QuerySet[Event], below: str, size: int) -> tuple[list[Event], int | None]:
     """Return the newest `size` events below a row, and the row below which there are more."""
-    rows = events.filter(sequence__lt=int(below)) if _is_row(below) else events
+    rows = events.filter(sequence__lt=int(below)) if is_number(below) else events
     found = list(rows[: size + 1])
     return found[:size], found[size - 1].sequence if len(found) > size else None
 
 
-def _changes(events: QuerySet[Event], query: QueryDict) -> tuple[list[Event], int | None]:
-    return _piece(_carried_out(events.exclude(after="")), query.get("changes_before", ""), MOST_READ)
-
-
-def _traces(changes: Sequence[Event]) -> list[FieldTrace]:
+def _trace_fields(changes: Sequence[Event]) -> list[FieldTrace]:
     """Return the fields that these changes touched, by name."""
     found: dict[str, FieldTrace] = {}
     for event in changes:
@@ -172,22 +180,6 @@ def _traces(changes: Sequence[Event]) -> list[FieldTrace]:
     return [found[name] for name in sorted(found)]
 
 
-def _steps(events: Sequence[Event], name: str) -> Iterator[FieldValue]:
-    for event in events:
-        named = (change for change in get_field_changes(event) if change.name[:MOST_NAME] == name)
-        yield from (FieldValue(change, event) for change in named)
-
-
 def _carried_out(events: QuerySet[Event]) -> QuerySet[Event]:
     """Leave out events that were only planned, requested or refused: their values never took effect."""
     return events.exclude(action__in=ATTEMPTS).exclude(action="change.reconciled", outcome__in=NOT_IN_EFFECT)
-
-
-def _purged_behind(events: QuerySet[Event]) -> int | None:
-    """Return the last purged row after an object's first event, which itself is never removed."""
-    end = max((last for _, last in get_purged_ranges()), default=0)
-    return end if events.filter(sequence__lt=end).exists() else None
-
-
-def _is_row(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 19

@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 def get_audit_keys() -> dict[str, bytes]:
     """Return the keys by id, the current one first. Raises ImproperlyConfigured for an invalid key."""
-    return _parsed(settings.PORTAL_AUDIT_KEYS)
+    return _parse_keys(settings.PORTAL_AUDIT_KEYS)
 
 
 def get_current_key_id() -> str:
@@ -25,22 +25,18 @@ def compute_digest(key_id: str, text: str) -> str:
 
 
 @lru_cache(maxsize=4)
-def _parsed(setting: str) -> dict[str, bytes]:
+def _parse_keys(setting: str) -> dict[str, bytes]:
     keys: dict[str, bytes] = {}
     for item in setting.split(","):
         key_id, _, encoded = item.strip().partition(":")
-        keys[key_id] = _decoded(key_id, encoded)
+        try:
+            key = base64.b64decode(encoded, validate=True)
+        except binascii.Error:
+            key = b""
+        if not key_id or len(key_id) > 64 or len(key) < 32:
+            # Neither the value nor a part of it: the message ends in logs.
+            raise ImproperlyConfigured(
+                "PORTAL_AUDIT_KEYS must be id:base64 of at least 32 bytes, comma-separated."
+            )
+        keys[key_id] = key
     return keys
-
-
-def _decoded(key_id: str, encoded: str) -> bytes:
-    try:
-        key = base64.b64decode(encoded, validate=True)
-    except binascii.Error:
-        key = b""
-    if not key_id or len(key_id) > 64 or len(key) < 32:
-        # Neither the value nor a part of it: the message ends in logs.
-        raise ImproperlyConfigured(
-            "PORTAL_AUDIT_KEYS must be id:base64 of at least 32 bytes, comma-separated."
-        )
-    return key

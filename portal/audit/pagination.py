@@ -8,7 +8,7 @@ from functools import cache
 from django.http import QueryDict
 
 from portal.audit.event_types import ACTIONS, action_title
-from portal.audit.filters import EventFilter
+from portal.audit.filters import EventFilter, is_number
 from portal.audit.history import attach_results
 from portal.audit.models import Event, KnownName
 from portal.audit.search import COUNTED, Selection, select_events
@@ -36,7 +36,7 @@ class EventPage:
 
 def get_event_page(wanted: EventFilter, query: QueryDict) -> EventPage:
     """Return the page for `before` or `after` in the address; the newest page if they are invalid."""
-    before, after = _row(query.get("before", "")), _row(query.get("after", ""))
+    before, after = _parse_row(query.get("before", "")), _parse_row(query.get("after", ""))
     upwards = after is not None and before is None
     selection = select_events(wanted)
     numbers = selection.numbers(
@@ -47,7 +47,12 @@ def get_event_page(wanted: EventFilter, query: QueryDict) -> EventPage:
     if len(numbers.found) > PER_PAGE:
         onwards = found[0] if upwards else found[-1]
     all_here = before is None and after is None and onwards is None
-    back = _back(found, before, after)
+    # The link back to the previous page; the newest page has none.
+    back = None
+    if before is not None:
+        back = found[0] if found else before - 1
+    elif after is not None:
+        back = found[-1] if found else after + 1
     # A sentence needs neither, and a routing document is long.
     stopped = None
     if numbers.reached:
@@ -71,15 +76,6 @@ def describe_count(selection: Selection, at_least: int = 0) -> str:
     if complete and most <= COUNTED:
         return f"{most:,}"
     return f"{min(most, COUNTED):,}+"
-
-
-def _back(found: list[int], before: int | None, after: int | None) -> int | None:
-    """Return the row for the link back to the previous page; None on the newest page."""
-    if before is not None:
-        return found[0] if found else before - 1
-    if after is not None:
-        return found[-1] if found else after + 1
-    return None
 
 
 def get_known_choices() -> dict[str, list[str]]:
@@ -106,6 +102,6 @@ def get_action_groups() -> list[tuple[str, list[tuple[str, str]]]]:
     return [(action_title(name), members) for name, members in groups.items()]
 
 
-def _row(text: str) -> int | None:
+def _parse_row(text: str) -> int | None:
     """Parse a row number from the address; None if it is invalid."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+    return int(text) if is_number(text) else None

@@ -167,53 +167,42 @@ def check_recording() -> None:
 
 
 def _append_event(values: dict[str, Any], *, stays: bool = True) -> Event:
+    """Link the row to the last one. The lock on the head makes writers queue, else the chain would fork."""
     try:
         with transaction.atomic():
-            event = _link_event(values)
+            head = ChainHead.objects.select_for_update().get(pk=1)
+            before = get_last_time(head)
+            now, key_id, count = datetime.now(UTC), get_current_key_id(), head.count + 1
+            row = values | {
+                "sequence": head.sequence + 1,
+                # Never before the last row's time, even if the clock was set back: a span of time is a span
+                # of rows.
+                "time": max(now, before) if before else now,
+                "key_id": key_id,
+                "previous_hash": head.hash,
+            }
+            row["hash"] = compute_digest(key_id, row_text([row[name] for name in HASHED_FIELDS]))
+            event = Event.objects.create(**row)
+            write_index([event])
+            ChainHead.objects.filter(pk=1).update(
+                sequence=event.sequence,
+                count=count,
+                hash=event.hash,
+                key_id=key_id,
+                seal=compute_head_seal(key_id, event.sequence, count, event.hash),
+                updated_at=event.time,
+            )
+            transaction.on_commit(lambda: write_anchor_after(event), robust=True)
             if not stays:
                 transaction.set_rollback(True)
-        return event
-    except (DatabaseFailure, ChainHead.DoesNotExist, AuditUnavailable) as error:
-        LastFailure.at = time.monotonic()
-        if isinstance(error, AuditUnavailable):
-            raise
-        raise AuditUnavailable("The audit trail cannot be written, so nothing was done.") from error
-
-
-def _link_event(values: dict[str, Any]) -> Event:
-    """Link the row to the last one. The lock on the head makes writers queue, else the chain would fork."""
-    head = ChainHead.objects.select_for_update().get(pk=1)
-    try:
-        before = get_last_time(head)
     except EndAltered as trouble:
+        LastFailure.at = time.monotonic()
         logger.critical("the audit trail was tampered with: %s; nothing is recorded or sent", trouble)
         raise AuditUnavailable(
             f"The audit trail was tampered with: {trouble}. Nothing was done. The portal makes no "
             "changes until an operator has looked into this. See docs/audit.md."
         ) from None
-    now = datetime.now(UTC)
-    key_id = get_current_key_id()
-    row = values | {
-        "sequence": head.sequence + 1,
-        # Never before the last row's time, even if the clock was set back: a span of time is a span of rows.
-        "time": max(now, before) if before else now,
-        "key_id": key_id,
-        "previous_hash": head.hash,
-    }
-    row["hash"] = compute_digest(key_id, row_text([row[name] for name in HASHED_FIELDS]))
-    event = Event.objects.create(**row)
-    write_index([event])
-    _move_head(event, head.count + 1)
-    transaction.on_commit(lambda: write_anchor_after(event), robust=True)
+    except (DatabaseFailure, ChainHead.DoesNotExist) as error:
+        LastFailure.at = time.monotonic()
+        raise AuditUnavailable("The audit trail cannot be written, so nothing was done.") from error
     return event
-
-
-def _move_head(event: Event, count: int) -> None:
-    ChainHead.objects.filter(pk=1).update(
-        sequence=event.sequence,
-        count=count,
-        hash=event.hash,
-        key_id=event.key_id,
-        seal=compute_head_seal(event.key_id, event.sequence, count, event.hash),
-        updated_at=event.time,
-    )

@@ -16,7 +16,7 @@ from portal.audit.event_types import ACTIONS
 from portal.audit.models import Event, Term
 from portal.core.datetimes import get_time_zone
 from provisioning.credentials.models import Connection
-from provisioning.danger import DANGERS, Danger
+from provisioning.danger import DANGERS
 
 # What reached the gateway, or may have.
 _WRITTEN = ("change.accepted", "change.unknown")
@@ -55,35 +55,30 @@ ROUTINE = frozenset(
 )
 
 
-def _production_ever() -> set[str]:
-    """The connections that are production, or were: another label later does not make the past harmless."""
+def _dangerous_in_production() -> Q:
+    """Select dangerous changes by the rule that also decides which are confirmed (provisioning.danger).
+
+    A connection that was production once counts: another label later does not make the past harmless.
+    """
     text = f'"kind":"{Connection.Kind.PRODUCTION}"'
     edits = Event.objects.filter(action__in=("connection.created", "connection.updated"))
     once = edits.filter(Q(before__contains=text) | Q(after__contains=text))
     now = Connection.objects.filter(kind=Connection.Kind.PRODUCTION)
-    return {*now.values_list("slug", flat=True), *once.values_list("connection", flat=True)}
-
-
-def _dangerous_in_production() -> Q:
-    """Dangerous by the rule that also decides which changes have to be confirmed (provisioning.danger)."""
+    production = {*now.values_list("slug", flat=True), *once.values_list("connection", flat=True)}
     dangerous = Q(pk__in=[])
     for danger in DANGERS:
-        dangerous |= _danger_condition(danger)
-    return Q(connection__in=sorted(_production_ever())) & dangerous
-
-
-def _danger_condition(danger: Danger) -> Q:
-    """The events to which a danger may apply. Old events without an operation are judged by their fields.
-
-    The new value of a field is not looked at: for each field there is a danger for every value.
-    """
-    operations = sorted(danger.operations)
-    if danger.fields:
-        terms = [f"f:{name}" for name in sorted(danger.fields)]
-        touched = Exists(Term.objects.filter(event_id=OuterRef("pk"), term__in=terms))
-        return Q(operation__in=["", *operations]) & Q(touched)
-    condition = Q(operation__in=operations)
-    return condition & ~Q(after__contains=f'"{danger.unless}":true') if danger.unless else condition
+        operations = sorted(danger.operations)
+        condition = Q(operation__in=operations)
+        if danger.fields:
+            # The new value of a field is not looked at: for each field there is a danger for every value.
+            # Old events without an operation are judged by their fields.
+            terms = [f"f:{name}" for name in sorted(danger.fields)]
+            touched = Exists(Term.objects.filter(event_id=OuterRef("pk"), term__in=terms))
+            condition = Q(operation__in=["", *operations]) & Q(touched)
+        elif danger.unless:
+            condition &= ~Q(after__contains=f'"{danger.unless}":true')
+        dangerous |= condition
+    return Q(connection__in=sorted(production)) & dangerous
 
 
 def _out_of_hours() -> Q:

@@ -135,18 +135,43 @@ class Selection:
         """Return the numbers of the first `limit` matching events found within the time."""
         rows = self.rows.within(above, below)
         if self._ordered:
-            return Numbers(self._along_index(limit, rows, oldest_first))
+            # Each line of the index is read to the limit; where the time is a condition, too, a bit further.
+            most = limit + MOST_STRAY if self.span else limit
+            lines = [list(line[:most]) for line in self._lines(rows, oldest_first=oldest_first)]
+            numbers = lines[0]
+            if len(lines) > 1:
+                numbers = sorted(set().union(*lines), reverse=not oldest_first)[:most]
+            if not self.span:
+                return Numbers(numbers)
+            events = Event.objects.filter(self.span, sequence__in=numbers)
+            ordered = events.order_by("sequence" if oldest_first else "-sequence")
+            return Numbers(list(ordered.values_list("sequence", flat=True)[:limit]))
         if self._rare is not None:
             events = self.events(above=above, below=below, oldest_first=oldest_first)
             return Numbers(list(events.values_list("sequence", flat=True)[:limit]))
-        return self._looked_through(limit, rows, oldest_first, SEARCH_SECONDS if seconds is None else seconds)
+        until, found = time.monotonic() + (SEARCH_SECONDS if seconds is None else seconds), list[int]()
+        for turn, window in enumerate(_windows(rows, oldest_first)):
+            if turn and time.monotonic() > until:
+                return Numbers(found, window.above if oldest_first else window.below)
+            events = self.events(above=window.above, below=window.below, oldest_first=oldest_first)
+            found += events.values_list("sequence", flat=True)[: limit - len(found)]
+            if len(found) >= limit:
+                break
+        return Numbers(found)
 
     def counted(self) -> tuple[int, bool]:
         """Return how many match, at most COUNTED + 1, and whether the search was complete."""
-        if self._ordered and not self.span:
-            return self._counted_along_index(), True
-        numbers = self.numbers(COUNTED + 1, seconds=COUNT_SECONDS)
-        return len(numbers.found), numbers.reached is None
+        if not self._ordered or self.span:
+            numbers = self.numbers(COUNTED + 1, seconds=COUNT_SECONDS)
+            return len(numbers.found), numbers.reached is None
+        lines, found = self._lines(self.rows), set[int]()
+        if len(lines) == 1:
+            return lines[0][: COUNTED + 1].count(), True
+        for line in lines:
+            found.update(line[: COUNTED + 1])
+            if len(found) > COUNTED:
+                break
+        return len(found), True
 
     @cached_property
     def _ordered(self) -> bool:
@@ -168,39 +193,6 @@ class Selection:
         column = "event_id" if condition.terms else "sequence"
         order = column if oldest_first else f"-{column}"
         return [each.numbers(rows).order_by(order) for each in condition.alternatives or (condition,)]
-
-    def _counted_along_index(self) -> int:
-        lines, found = self._lines(self.rows), set[int]()
-        if len(lines) == 1:
-            return lines[0][: COUNTED + 1].count()
-        for line in lines:
-            found.update(line[: COUNTED + 1])
-            if len(found) > COUNTED:
-                break
-        return len(found)
-
-    def _along_index(self, limit: int, rows: Rows, oldest_first: bool) -> list[int]:
-        most = limit + MOST_STRAY if self.span else limit
-        lines = [list(line[:most]) for line in self._lines(rows, oldest_first=oldest_first)]
-        numbers = (
-            lines[0] if len(lines) == 1 else sorted(set().union(*lines), reverse=not oldest_first)[:most]
-        )
-        if not self.span:
-            return numbers
-        events = Event.objects.filter(self.span, sequence__in=numbers)
-        ordered = events.order_by("sequence" if oldest_first else "-sequence")
-        return list(ordered.values_list("sequence", flat=True)[:limit])
-
-    def _looked_through(self, limit: int, rows: Rows, oldest_first: bool, seconds: float) -> Numbers:
-        until, found = time.monotonic() + seconds, list[int]()
-        for turn, window in enumerate(_windows(rows, oldest_first)):
-            if turn and time.monotonic() > until:
-                return Numbers(found, window.above if oldest_first else window.below)
-            events = self.events(above=window.above, below=window.below, oldest_first=oldest_first)
-            found += events.values_list("sequence", flat=True)[: limit - len(found)]
-            if len(found) >= limit:
-                break
-        return Numbers(found)
 
 
 def get_events(numbers: list[int]) -> QuerySet[Event]:
@@ -268,22 +260,32 @@ def select_events(wanted: EventFilter) -> Selection:
     except _TooManyNames as vague:
         words = f"More than {MOST_NAMES:,} names match, so nothing is shown. Enter more of the name."
         return Selection((_NOTHING,), problems={str(vague): words})
-    span, rows = _spanned(wanted)
+    # The time becomes a span of rows. As long as the clock went forward around the bounds, no condition on
+    # the time is needed; there are no rows if nothing happened in it.
+    span, rows = Q(), Rows()
+    if wanted.since:
+        first = _get_row(Event.objects.filter(time__gte=wanted.since).order_by("time"))
+        stray = first is not None and _is_out_of_order(Q(time__gte=wanted.since), first)
+        span &= Q(time__gte=wanted.since) if stray else Q()
+        rows = rows.within(first - 1 - SLACK * stray if first else None, None if first else 0)
+    if wanted.until:
+        last = _get_row(Event.objects.filter(time__lt=wanted.until).order_by("-time"))
+        stray = last is not None and _is_out_of_order(Q(time__gte=wanted.until), last + 1)
+        span &= Q(time__lt=wanted.until) if stray else Q()
+        rows = rows.within(None, last + 1 + SLACK * stray if last else 0)
     return Selection(conditions, span, rows)
 
 
 def find_problems(wanted: EventFilter) -> dict[str, str]:
     """Return the problems by filter name: invalid values, and values that cannot occur in the trail."""
-    return wanted.problems or _find_unknown_values(wanted.values)
-
-
-def _find_unknown_values(values: dict[str, str]) -> dict[str, str]:
-    heard = {
+    if wanted.problems:
+        return wanted.problems
+    known = {
         "role": lambda role: Group.objects.filter(name=role).exists(),
         "connection": lambda slug: Connection.objects.filter(slug=slug).exists(),
         "kind": KINDS.__contains__,
         "outcome": OUTCOMES.__contains__,
-        "action": _actions,
+        "action": _get_actions,
         "look": LOOKS.__contains__,
         "field": lambda field: Term.objects.filter(term=_field_term(field)).exists(),
         "person": is_number,
@@ -291,16 +293,15 @@ def _find_unknown_values(values: dict[str, str]) -> dict[str, str]:
         "words": split_words,
     }
     columns = {**_COLUMNS, "action": "action"}
-    return {
-        name: _UNKNOWN[name].format(values[name])
-        for name, known in heard.items()
-        if name in values and not known(values[name]) and not _occurs(columns.get(name), values[name])
-    }
-
-
-def _occurs(column: str | None, value: str) -> bool:
-    """Return whether an event has the value, read from the index of the column."""
-    return column is not None and Event.objects.filter(**{column: value}).exists()
+    problems = {}
+    for name, is_known in known.items():
+        value = wanted.values.get(name)
+        if value is None or is_known(value):
+            continue
+        # A former value may still occur in the trail: read from the index of its column.
+        if name not in columns or not Event.objects.filter(**{columns[name]: value}).exists():
+            problems[name] = _UNKNOWN[name].format(value)
+    return problems
 
 
 def _conditions(values: dict[str, str]) -> Iterator[Condition]:
@@ -311,15 +312,15 @@ def _conditions(values: dict[str, str]) -> Iterator[Condition]:
     if "person" in values:
         yield Condition(Q(actor_id=values["person"]))
     if "actor" in values:
-        yield _actor(values["actor"])
+        yield _match_actor(values["actor"])
     if "action" in values:
-        yield _one_of("action", _actions(values["action"]) or [values["action"]])
+        yield _one_of("action", _get_actions(values["action"]) or [values["action"]])
     if "change" in values:
-        yield _same_id(values["change"])
+        yield _match_id(values["change"])
     if "guid" in values:
         yield Condition(terms=(_guid_term(values["guid"]),))
     if "object" in values:
-        yield _object(values["object"])
+        yield _match_object(values["object"])
     if "look" in values:
         yield Condition(get_rule_condition(values["look"]), ordered=False, indexed=False)
     if "field" in values:
@@ -339,25 +340,25 @@ def _any_of(alternatives: tuple[Condition, ...], **whole: Any) -> Condition:
     return Condition(**whole, ordered=few, alternatives=alternatives if few else ())
 
 
-def _actions(action: str) -> list[str]:
+def _get_actions(action: str) -> list[str]:
     """Return an action, or all of a group such as "change."; [] for an unknown one."""
     whole = action.endswith(".")
     return [known for known in ACTIONS if known == action or (whole and known.startswith(action))]
 
 
-def _object(text: str) -> Condition:
+def _match_object(text: str) -> Condition:
     """Match the object with that guid and all objects that ever had such a name."""
     exact = Term.objects.filter(term=_guid_term(text))
     called = Q(folded__contains=fold(text)) | Q(guid__iexact=text)
     guids = KnownName.objects.filter(called, kind__startswith="object:").values("guid")
-    few = _few(guids.distinct(), "object")
+    few = _get_few(guids.distinct(), "object")
     if few is None:
         named = Q(object_guid__in=guids) | Q(parent_guid__in=guids) | Q(object_guid="", object_name__in=guids)
         same = Q(Exists(exact.filter(event_id=OuterRef("pk"))))
         return Condition(named | same, ordered=False, indexed=False)
     terms = dict.fromkeys([_guid_term(guid) for guid in few] + [_guid_term(text)] * exact.exists())
     if not terms:
-        return _same_id(text)
+        return _match_id(text)
     each = tuple(Condition(terms=(term,)) for term in terms)
     return each[0] if len(each) == 1 else _any_of(each, terms=tuple(terms))
 
@@ -370,15 +371,15 @@ def _guid_term(guid: str) -> str:
     return f"o:{guid}"[:160]
 
 
-def _actor(text: str) -> Condition:
+def _match_actor(text: str) -> Condition:
     names = KnownName.objects.filter(kind="actor", folded__contains=fold(text)).values("name")
-    few = _few(names, "actor")
+    few = _get_few(names, "actor")
     if few is None:
         return Condition(Q(actor_name__in=names), ordered=False, indexed=False)
     return _one_of("actor_name", few)
 
 
-def _few(names: QuerySet[KnownName, Any], asked: str) -> list[str] | None:
+def _get_few(names: QuerySet[KnownName, Any], asked: str) -> list[str] | None:
     """Return the names, None if they are too many to look up one by one. Raises _TooManyNames."""
     found = [next(iter(row.values())) for row in names[: FEW_NAMES + 1]]
     if len(found) <= FEW_NAMES:
@@ -388,7 +389,7 @@ def _few(names: QuerySet[KnownName, Any], asked: str) -> list[str] | None:
     return None
 
 
-def _same_id(text: str) -> Condition:
+def _match_id(text: str) -> Condition:
     """Match the first kind of id that occurs; a query for all kinds at once would read every row."""
     for column in ("change_id", "request_id", "gateway_request_id"):
         if Event.objects.filter(**{column: text}).exists():
@@ -396,30 +397,11 @@ def _same_id(text: str) -> Condition:
     return _NOTHING
 
 
-def _spanned(wanted: EventFilter) -> tuple[Q, Rows]:
-    """Return the rows of the span of time, no rows if nothing happened in it, and a condition.
-
-    The condition is empty as long as the clock went forward around the bounds.
-    """
-    span, rows = Q(), Rows()
-    if wanted.since:
-        first = _row(Event.objects.filter(time__gte=wanted.since).order_by("time"))
-        stray = first is not None and _out_of_order(Q(time__gte=wanted.since), first)
-        span &= Q(time__gte=wanted.since) if stray else Q()
-        rows = rows.within(first - 1 - SLACK * stray if first else None, None if first else 0)
-    if wanted.until:
-        last = _row(Event.objects.filter(time__lt=wanted.until).order_by("-time"))
-        stray = last is not None and _out_of_order(Q(time__gte=wanted.until), last + 1)
-        span &= Q(time__lt=wanted.until) if stray else Q()
-        rows = rows.within(None, last + 1 + SLACK * stray if last else 0)
-    return span, rows
-
-
-def _out_of_order(later: Q, first: int) -> bool:
+def _is_out_of_order(later: Q, first: int) -> bool:
     """Return whether the rows near `first` are out of order: `later` must hold exactly from `first` on."""
     near = Event.objects.filter(sequence__gt=first - SLACK, sequence__lt=first + SLACK)
     return near.filter((later & Q(sequence__lt=first)) | (~later & Q(sequence__gte=first))).exists()
 
 
-def _row(events: QuerySet[Event]) -> int | None:
+def _get_row(events: QuerySet[Event]) -> int | None:
     return events.values_list("sequence", flat=True).first()

@@ -65,18 +65,35 @@ def install_triggers(connection: BaseDatabaseWrapper) -> None:
 
     Raises ImproperlyConfigured for a database without guards of ours.
     """
+    if connection.vendor not in ("sqlite", "postgresql"):
+        raise ImproperlyConfigured(f"No guards for {connection.vendor}.")
     with connection.cursor() as cursor:
         tables = connection.introspection.table_names(cursor)
-        for statement in _install_statements(connection.vendor, tables):
-            cursor.execute(statement)
+        if connection.vendor == "sqlite":
+            for name in _SQLITE:
+                # A trigger's name begins with that of its table.
+                if name.startswith(tuple(table for table in (EVENT, HEAD, *INDEX) if table in tables)):
+                    cursor.execute(_sqlite_statement(name))
+            return
+        cursor.execute(_FUNCTION)
+        for name, (table, _) in _POSTGRESQL.items():
+            if table in tables:
+                cursor.execute(_postgresql_statement(name))
+                # ALWAYS: not even session_replication_role = replica gets past it.
+                cursor.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}")
 
 
 def remove_triggers(connection: BaseDatabaseWrapper) -> None:
     """Remove the triggers, which only the owner of the tables can do on PostgreSQL."""
     with connection.cursor() as cursor:
         tables = connection.introspection.table_names(cursor)
-        for statement in _remove_statements(connection.vendor, tables):
-            cursor.execute(statement)
+        if connection.vendor == "sqlite":
+            for name in _SQLITE:
+                cursor.execute(f"DROP TRIGGER IF EXISTS {name}")
+            return
+        for name, (table, _) in _POSTGRESQL.items():
+            if table in tables:
+                cursor.execute(f"DROP TRIGGER IF EXISTS {name} ON {table}")
 
 
 def find_missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
@@ -115,30 +132,3 @@ def _postgresql_statement(name: str) -> str:
 
 def _sqlite_statement(name: str) -> str:
     return f"CREATE TRIGGER {name} {_SQLITE[name].format(abort=_ABORT)}"
-
-
-def _install_statements(vendor: str, tables: list[str]) -> list[str]:
-    if vendor == "sqlite":
-        return [_sqlite_statement(name) for name in _SQLITE if _sqlite_table(name) in tables]
-    if vendor != "postgresql":
-        raise ImproperlyConfigured(f"No guards for {vendor}.")
-    statements = [_FUNCTION]
-    for name, (table, _) in _POSTGRESQL.items():
-        if table not in tables:
-            continue
-        statements.append(_postgresql_statement(name))
-        # ALWAYS: not even session_replication_role = replica gets past it.
-        statements.append(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}")
-    return statements
-
-
-def _remove_statements(vendor: str, tables: list[str]) -> list[str]:
-    if vendor == "sqlite":
-        return [f"DROP TRIGGER IF EXISTS {name}" for name in _SQLITE]
-    there = [(name, table) for name, (table, _) in _POSTGRESQL.items() if table in tables]
-    return [f"DROP TRIGGER IF EXISTS {name} ON {table}" for name, table in there]
-
-
-def _sqlite_table(name: str) -> str:
-    """Return the table of a trigger, by its name."""
-    return next(table for table in (EVENT, HEAD, *INDEX) if name.startswith(table))

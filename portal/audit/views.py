@@ -14,7 +14,14 @@ from django.urls import NoReverseMatch, reverse
 
 from portal.audit.diffs import DOCUMENT, get_field_changes, get_routing_changes
 from portal.audit.event_types import KINDS, action_title
-from portal.audit.filters import PRESETS, EventFilter, describe_account, get_user_zone, read_filters
+from portal.audit.filters import (
+    PRESETS,
+    EventFilter,
+    describe_account,
+    get_user_zone,
+    is_number,
+    read_filters,
+)
 from portal.audit.forwarding.delivery import get_backlogs
 from portal.audit.list_tables import (
     ARCHIVE_COLUMNS,
@@ -119,12 +126,17 @@ class EventView(PortalView):
         show_environment(request, event.connection)
         related = Event.objects.filter(change_id=event.change_id) if event.change_id else Event.objects.none()
         routing = get_routing_changes(event)
+        # Two users may have had the same name at different times; user names do not change.
+        is_account = event.object_kind == "person" and is_number(event.object_guid)
+        accounts = {"actor": str(event.actor_id or ""), "object": event.object_guid if is_account else ""}
+        known = get_user_model().objects.filter(pk__in=[number for number in accounts.values() if number])
+        names = {str(pk): name for pk, name in known.values_list("pk", "username")}
         context = {
             "event": event,
             "action_title": action_title(event.action),
             "kind_words": KINDS.get(event.object_kind, event.object_kind),
             "links": get_event_links(event, request),
-            "accounts": _get_account_names(event),
+            "accounts": {who: names.get(number, "") for who, number in accounts.items()},
             "routing": routing,
             "changes": get_field_changes(event, without=DOCUMENT if routing else ""),
             "request_text": _format_json(event.request_data),
@@ -240,20 +252,6 @@ def _get_explorer_context(
         "presets": PRESETS.items(),
         "saved": get_filters(request.user)[:SAVED_SHOWN],
     }
-
-
-def _get_account_names(event: Event) -> dict[str, str]:
-    """Return the user names of actor and object, "" for users that are not in the database.
-
-    Two users may have had the same name at different times; user names do not change.
-    """
-    is_account = (
-        event.object_kind == "person" and event.object_guid.isdecimal() and len(event.object_guid) < 19
-    )
-    numbers = {"actor": str(event.actor_id or ""), "object": event.object_guid if is_account else ""}
-    known = get_user_model().objects.filter(pk__in=[number for number in numbers.values() if number])
-    names = {str(pk): name for pk, name in known.values_list("pk", "username")}
-    return {who: names.get(number, "") for who, number in numbers.items()}
 
 
 def _format_json(data: Any) -> str:

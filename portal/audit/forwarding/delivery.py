@@ -3,7 +3,7 @@
 A Delivery row stores the progress of a receiver; a lease on it prevents two workers from sending at once.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -37,17 +37,32 @@ PATIENCE = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Forwarder:
-    """A receiver and its lines: `after` yields the lines after a row, `end` returns the last row."""
+    """A receiver and what it gets: events, or else anchors."""
 
     name: str
     receiver: Receiver
-    after: Callable[[int], Iterator[Line]]
-    end: Callable[[], int]
+    tells_events: bool
 
     @property
-    def tells_events(self) -> bool:
-        """Return whether events are sent, not anchors."""
-        return self.after is get_events_after
+    def end(self) -> int:
+        """Return the row of the last event or anchor."""
+        if self.tells_events:
+            return ChainHead.objects.filter(pk=1).values_list("sequence", flat=True).first() or 0
+        return max((anchor.sequence for anchor in _get_genuine_anchors()), default=0)
+
+    def generate_lines(self, after: int) -> Iterator[Line]:
+        """Yield the lines of the rows after that one, in the order of rows, which is that of commits."""
+        if not self.tells_events:
+            for anchor in _get_genuine_anchors():
+                if anchor.sequence > after:
+                    moment = datetime.fromisoformat(anchor.time)
+                    yield Line(anchor.sequence, moment, "audit.anchor", "", anchor.values)
+            return
+        rows = Event.objects.filter(sequence__gt=after).order_by("sequence").values_list(*COLUMNS)[:BATCH]
+        for row in rows:
+            event, values = build_event(row), get_event_values(row)
+            told = {"schema": SCHEMA, **values, "sentence": event.sentence}
+            yield Line(event.sequence, event.time, event.action, event.outcome, told)
 
 
 @dataclass(frozen=True)
@@ -85,7 +100,7 @@ class ForwarderLag:
 def get_forwarders() -> list[Forwarder]:
     """Return the forwarders of all receivers in the settings. Raises ImproperlyConfigured."""
     events = [
-        Forwarder(receiver.name, receiver, get_events_after, _get_last_event_row)
+        Forwarder(receiver.name, receiver, tells_events=True)
         for receiver in _get_receivers("AUDIT_FORWARD_TO")
     ]
     if any(isinstance(feed.receiver, Mail) for feed in events):
@@ -105,13 +120,13 @@ def get_backlogs() -> list[ForwarderLag]:
     known, backlogs = {cursor.receiver: cursor for cursor in Delivery.objects.all()}, []
     for feed in get_forwarders():
         cursor = known.get(feed.name) or Delivery(receiver=feed.name)
-        oldest = next(iter(feed.after(cursor.sequence)), None)
+        oldest = next(feed.generate_lines(cursor.sequence), None)
         backlogs.append(
             ForwarderLag(
                 name=feed.name,
                 sequence=cursor.sequence,
                 # Rows are counted by their numbers; a mail without a new anchor lacks nothing.
-                behind=max(feed.end() - cursor.sequence, 0) if oldest else 0,
+                behind=max(feed.end - cursor.sequence, 0) if oldest else 0,
                 oldest=oldest.time if oldest else None,
                 delivered_at=cursor.delivered_at,
                 last_error=cursor.last_error,
@@ -140,7 +155,7 @@ def deliver_anchors(*, holder: str) -> list[str]:
         while sent:
             sent = deliver_batch(feed, holder=holder, at_once=True)
         cursor = Delivery.objects.get(pk=feed.name)
-        if cursor.sequence < feed.end():
+        if cursor.sequence < feed.end:
             problems.append(f"{feed.name}: {cursor.last_error or 'another worker is delivering to it.'}")
     return problems
 
@@ -148,7 +163,7 @@ def deliver_anchors(*, holder: str) -> list[str]:
 def deliver_batch(feed: Forwarder, *, holder: str, at_once: bool = False) -> int:
     """Send the next lines, unless the receiver is up to date, paused or claimed; return their number."""
     cursor, _ = Delivery.objects.get_or_create(receiver=feed.name)
-    if cursor.sequence >= feed.end():
+    if cursor.sequence >= feed.end:
         return 0
     now = timezone.now()
     free = Delivery.objects.filter(Q(held_until=None) | Q(held_until__lt=now), receiver=feed.name)
@@ -159,7 +174,7 @@ def deliver_batch(feed: Forwarder, *, holder: str, at_once: bool = False) -> int
     if not claimed:
         return 0
     # Read again: another worker may have sent lines in the meantime.
-    lines = _take_batch(feed.after(Delivery.objects.get(pk=feed.name).sequence))
+    lines = _take_batch(feed.generate_lines(Delivery.objects.get(pk=feed.name).sequence))
     held = Delivery.objects.filter(receiver=feed.name, holder=holder)
     try:
         if lines:
@@ -186,26 +201,9 @@ def deliver_batch(feed: Forwarder, *, holder: str, at_once: bool = False) -> int
     return len(lines)
 
 
-def get_events_after(sequence: int) -> Iterator[Line]:
-    """Yield the events after a row, in the order of their numbers, which is also the order of commits."""
-    rows = Event.objects.filter(sequence__gt=sequence).order_by("sequence").values_list(*COLUMNS)[:BATCH]
-    for row in rows:
-        event, values = build_event(row), get_event_values(row)
-        told = {"schema": SCHEMA, **values, "sentence": event.sentence}
-        yield Line(event.sequence, event.time, event.action, event.outcome, told)
-
-
-def get_anchors_after(sequence: int) -> Iterator[Line]:
-    """Yield the genuine anchors of later rows."""
-    for anchor in _get_genuine_anchors():
-        if anchor.sequence > sequence:
-            moment = datetime.fromisoformat(anchor.time)
-            yield Line(anchor.sequence, moment, "audit.anchor", "", anchor.values)
-
-
 def _get_anchor_forwarders() -> list[Forwarder]:
     return [
-        Forwarder(f"anchors to {receiver.name}", receiver, get_anchors_after, _get_last_anchor_row)
+        Forwarder(f"anchors to {receiver.name}", receiver, tells_events=False)
         for receiver in _get_receivers("AUDIT_ANCHOR_FORWARD_TO")
     ]
 
@@ -216,14 +214,6 @@ def _get_receivers(setting: str) -> list[Receiver]:
         return [parse_receiver(address) for address in getattr(settings, setting)]
     except ImproperlyConfigured as problem:
         raise ImproperlyConfigured(f"{setting}: {problem}") from None
-
-
-def _get_last_event_row() -> int:
-    return ChainHead.objects.filter(pk=1).values_list("sequence", flat=True).first() or 0
-
-
-def _get_last_anchor_row() -> int:
-    return max((anchor.sequence for anchor in _get_genuine_anchors()), default=0)
 
 
 def _get_genuine_anchors() -> list[Anchor]:

@@ -128,9 +128,43 @@ def write_archives(*, until: datetime, origin: Origin) -> Iterator[ArchiveRecord
 
 def check_archive(path: Path) -> Archive:
     """Read a file to its end, verify and return its contents without the database. Raises ArchiveBroken."""
+    digest = hashlib.sha256()
     try:
-        with gzip.open(path, "rt", encoding="utf-8", newline="\n") as file:
-            return _check_lines(file)
+        with gzip.open(path, "rt", encoding="utf-8", newline="\n") as lines:
+            text = next(lines, "")
+            header = json.loads(text)
+            # An archive from before optional columns were added lacks the last ones.
+            missing = len(COLUMNS) - len(header["columns"])
+            columns = [*HASHED_FIELDS[: len(HASHED_FIELDS) - missing], "hash"]
+            if (
+                header["format"] != FORMAT
+                or header["columns"] != columns
+                or not 0 <= missing <= len(OPTIONAL_FIELDS)
+            ):
+                raise ArchiveBroken("This is not an archive of this portal.")
+            archive = Archive(int(header["first"]), previous_hash=str(header["previous_hash"]))
+            while True:
+                digest.update(text.encode())
+                text = next(lines, "")
+                value = json.loads(text)
+                if isinstance(value, dict):
+                    break
+                value[_TIME] = datetime.fromisoformat(value[_TIME])
+                value[-1:-1] = [""] * missing
+                problem = archive.add(value)
+                if problem:
+                    raise ArchiveBroken(f"Row {value[0]}: {problem}.")
+            archive.sha256 = digest.hexdigest()
+            sealed = value["key_id"] in get_audit_keys() and value["seal"] == _seal(
+                value["key_id"], archive.sha256
+            )
+            if not sealed or value["sha256"] != archive.sha256 or next(lines, ""):
+                raise ArchiveBroken(
+                    "The seal does not match. The file was edited or sealed with a different key."
+                )
+            if archive.last != header["last"]:
+                raise ArchiveBroken(f"Rows after {archive.last} are missing.")
+            return archive
     except ArchiveBroken:
         raise
     except (OSError, EOFError, zlib.error, *_MALFORMED) as error:
@@ -238,36 +272,6 @@ def _generate_lines(archive: Archive, last: int) -> Iterator[str]:
         raise ArchiveRefused(f"Row {archive.last + 1} is missing. Run manage.py verify_audit.")
     archive.sha256, key_id = digest.hexdigest(), get_current_key_id()
     yield line({"sha256": archive.sha256, "key_id": key_id, "seal": _seal(key_id, archive.sha256)})
-
-
-def _check_lines(lines: Iterator[str]) -> Archive:
-    digest = hashlib.sha256()
-    text = next(lines, "")
-    header = json.loads(text)
-    # An archive from before optional columns were added lacks the last ones.
-    missing = len(COLUMNS) - len(header["columns"])
-    columns = [*HASHED_FIELDS[: len(HASHED_FIELDS) - missing], "hash"]
-    if header["format"] != FORMAT or header["columns"] != columns or not 0 <= missing <= len(OPTIONAL_FIELDS):
-        raise ArchiveBroken("This is not an archive of this portal.")
-    archive = Archive(int(header["first"]), previous_hash=str(header["previous_hash"]))
-    while True:
-        digest.update(text.encode())
-        text = next(lines, "")
-        value = json.loads(text)
-        if isinstance(value, dict):
-            break
-        value[_TIME] = datetime.fromisoformat(value[_TIME])
-        value[-1:-1] = [""] * missing
-        problem = archive.add(value)
-        if problem:
-            raise ArchiveBroken(f"Row {value[0]}: {problem}.")
-    archive.sha256 = digest.hexdigest()
-    sealed = value["key_id"] in get_audit_keys() and value["seal"] == _seal(value["key_id"], archive.sha256)
-    if not sealed or value["sha256"] != archive.sha256 or next(lines, ""):
-        raise ArchiveBroken("The seal does not match. The file was edited or sealed with a different key.")
-    if archive.last != header["last"]:
-        raise ArchiveBroken(f"Rows after {archive.last} are missing.")
-    return archive
 
 
 def _seal(key_id: str, sha256: str) -> str:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from django.conf import settings
 from django.db import Error as DatabaseFailure
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from portal.audit.forwarding.delivery import get_forwarders
@@ -106,34 +106,33 @@ def _purge_archive(archive: Archive, origin: Origin) -> int:
                 f"Rows {archive.first} to {archive.last} differ from the archive. Verify the audit "
                 "trail first."
             )
-        kept = list(_select_kept(rows).values_list("sequence", "hash"))
+        # The first and latest event of each object stay, the proofs of purges and a current finding.
+        same = Event.objects.filter(
+            connection=OuterRef("connection"),
+            object_guid=OuterRef("object_guid"),
+            object_kind=OuterRef("object_kind"),
+        )
+        earlier = Exists(same.filter(sequence__lt=OuterRef("sequence")))
+        later = Exists(same.filter(sequence__gt=OuterRef("sequence")))
+        broken = find_broken_event()
+        proofs = Q(action__in=PROOFS) | (Q(pk=broken.pk) if broken else Q())
+        staying = rows.filter(proofs | (~Q(object_guid="") & (~Q(earlier) | ~Q(later))))
+        kept = list(staying.values_list("sequence", "hash"))
         stay = {sequence for sequence, _ in kept}
         gone = [number for number in range(archive.first, archive.last + 1) if number not in stay]
         _delete_rows(gone)
         install_triggers(connection)
         for stone in cut_tombstones(archive, kept):
-            staying = len(stone.kept)
-            going = stone.last - stone.first + 1 - staying
+            here = len(stone.kept)
             # get_purged_ranges parses this message.
-            words = f"{going} of the rows {archive.first} to {archive.last}, {staying} stay"
+            words = (
+                f"{stone.last - stone.first + 1 - here} of the rows {archive.first} to {archive.last}, "
+                f"{here} stay"
+            )
             if (stone.first, stone.last) != (archive.first, archive.last):
                 words += f" (here those from {stone.first} to {stone.last})"
             record_event(action="audit.purged", origin=origin, message=words, request=stone.request)
     return len(gone)
-
-
-def _select_kept(rows: QuerySet[Event]) -> QuerySet[Event]:
-    """Select the first and latest event of each object, the proofs of purges and a current finding."""
-    same = Event.objects.filter(
-        connection=OuterRef("connection"),
-        object_guid=OuterRef("object_guid"),
-        object_kind=OuterRef("object_kind"),
-    )
-    earlier = Exists(same.filter(sequence__lt=OuterRef("sequence")))
-    later = Exists(same.filter(sequence__gt=OuterRef("sequence")))
-    broken = find_broken_event()
-    proofs = Q(action__in=PROOFS) | (Q(pk=broken.pk) if broken else Q())
-    return rows.filter(proofs | (~Q(object_guid="") & (~Q(earlier) | ~Q(later))))
 
 
 def _delete_rows(gone: list[int]) -> None:

@@ -38,7 +38,7 @@ _Entry = tuple[Any, int]
 
 @dataclass
 class IndexCheck:
-    """What the events should have in the index: `add` every event, then ask for `disagreement`."""
+    """What the events should have in the index: `add` every event, then call `describe_disagreement`."""
 
     expected: Counter[int] = field(default_factory=Counter)
     names: set[_Name] = field(default_factory=set)
@@ -53,21 +53,19 @@ class IndexCheck:
         self.names.update(get_known_names(event))
         self.last = sequence
 
-    def disagreement(self) -> str:
+    def describe_disagreement(self) -> str:
         """Describe how index and events disagree, "" for not at all. Reads both tables once."""
         try:
-            return self._disagreement()
+            blocks = self.find_blocks()
+            missing, altered, unknown = find_name_differences(self.names)
         except (DatabaseFailure, ValueError, TypeError) as error:
             return f"The search index cannot be compared with the events ({type(error).__name__}). {REPAIR}"
-
-    def _disagreement(self) -> str:
         said = []
-        if blocks := self.blocks():
+        if blocks:
             rows = f"in {len(blocks):,} of {len(self.expected) or 1:,} blocks of {BLOCK:,} rows"
             said.append(
                 f"The search index does not agree with the events {rows}, first at row {blocks[0] * BLOCK}."
             )
-        missing, altered, unknown = find_name_differences(self.names)
         if missing or altered or unknown:
             said.append(
                 f"The list of known names does not agree with the events: {len(missing):,} missing, "
@@ -75,7 +73,7 @@ class IndexCheck:
             )
         return " ".join([*said, "Searches may miss events or show too many.", REPAIR]) if said else ""
 
-    def blocks(self) -> list[int]:
+    def find_blocks(self) -> list[int]:
         """Return the numbers of the blocks whose entries differ from those of their events."""
         stored, furthest, last = Counter[int](), 0, self.last
         before, weight, block = 0, 0, 0
@@ -126,18 +124,19 @@ def repair_index() -> tuple[int, int]:
     for row in _events(1, None):
         check.add(row)
     missing = 0
-    blocks = check.blocks()
+    blocks = check.find_blocks()
     for begin in range(0, len(blocks), REPAIRED_AT_ONCE):
         absent, extra = _find_block_differences(blocks[begin : begin + REPAIRED_AT_ONCE], check.last)
         with transaction.atomic():
-            _remove_terms(extra)
+            _delete_unguarded("audit_term", "term = %s AND event_id = %s", extra)
             Term.objects.bulk_create(
                 [Term(term=term, event_id=event) for term, event in absent], batch_size=5000
             )
         missing, wrong = missing + len(absent), wrong + len(extra)
     absent_names, altered, unknown = find_name_differences(check.names)
     with transaction.atomic():
-        _remove_names([*altered, *unknown])
+        key = "kind = %s AND connection = %s AND guid = %s AND name = %s"
+        _delete_unguarded("audit_known", key, [*altered, *unknown])
         store_known_names([*sorted(absent_names), *altered])
     return missing + len(absent_names), wrong + len(altered) + len(unknown)
 
@@ -207,19 +206,10 @@ def _remove_untyped() -> int:
     return count
 
 
-def _remove_terms(entries: Sequence[tuple[Any, int]]) -> None:
-    if entries:
-        _delete_unguarded("audit_term", "term = %s AND event_id = %s", entries)
-
-
-def _remove_names(names: Sequence[_Name]) -> None:
-    if names:
-        key = "kind = %s AND connection = %s AND guid = %s AND name = %s"
-        _delete_unguarded("audit_known", key, names)
-
-
 def _delete_unguarded(table: str, where: str, rows: Sequence[Sequence[Any]]) -> None:
-    """Delete rows. The triggers are removed within the transaction, and writers wait."""
+    """Delete rows, if there are any. The triggers are removed within the transaction, and writers wait."""
+    if not rows:
+        return
     ChainHead.objects.select_for_update().get(pk=1)
     remove_triggers(connection)
     with connection.cursor() as cursor:

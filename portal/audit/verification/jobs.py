@@ -3,18 +3,18 @@
 import logging
 import time
 from dataclasses import asdict, dataclass
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from typing import Any
 from urllib.parse import urlencode
 
 from django.http import QueryDict
 from django.urls import reverse
 
-from portal.audit.filters import parse_filters
+from portal.audit.filters import is_number, parse_filters
 from portal.audit.models import ChainHead, Event
 from portal.audit.recording import AuditUnavailable, ObjectRef, Origin, get_system_origin, record_event
 from portal.audit.verification.chain import verify_trail
-from portal.audit.verification.report import Report, describe_verdict, describe_warnings
+from portal.audit.verification.report import VerificationReport, describe_verdict, describe_warnings
 from portal.tasks.models import State, TaskRun
 from portal.tasks.registry import Link, Result, TaskType, register_task_type
 from portal.tasks.services import Owner, TaskFailed, enqueue_task, get_runs_of_kind, report_progress
@@ -47,15 +47,26 @@ class NoSuchRows(Exception):  # noqa: N818 - reads as what happened
 
 def register_tasks() -> None:
     """Register verification as background work."""
-    register_task_type(TaskType(KIND, _verify, permission="audit.verify", link=_link, step_up=True))
+    register_task_type(
+        TaskType(
+            KIND,
+            _verify,
+            permission="audit.verify",
+            link=lambda run: Link("View result", reverse("audit:verify"), "shield-check"),
+            step_up=True,
+        )
+    )
 
 
 def parse_extent(first: str, last: str, zone: tzinfo) -> Extent:
     """Parse a range of row numbers or days in `zone`; "" is open. Raises NoSuchRows."""
-    extent = Extent(first=_first_row(first.strip(), zone), last=_last_row(last.strip(), zone))
+    extent = Extent(first=_find_row(first.strip(), "from", zone), last=_find_row(last.strip(), "to", zone))
     if extent.first and extent.last and extent.first > extent.last:
         raise NoSuchRows("There are no rows in this range.")
-    if extent.first and extent.first > (end := _end()):
+    # The end is that of the head if it is later: a cut-off end can still be verified.
+    found = Event.objects.values_list("sequence", flat=True).first() or 0
+    end = max(found, ChainHead.objects.values_list("sequence", flat=True).first() or 0)
+    if extent.first and extent.first > end:
         raise NoSuchRows(f"The trail ends at row {end}.")
     return extent
 
@@ -89,7 +100,7 @@ def select_results(runs: list[TaskRun], broken: Event | None) -> list[TaskRun]:
     return standing + [run for run in newest if run not in standing]
 
 
-def record_verification(report: Report, origin: Origin, about: ObjectRef | None = None) -> bool:
+def record_verification(report: VerificationReport, origin: Origin, about: ObjectRef | None = None) -> bool:
     """Record the result of a verification and return whether that was possible.
 
     If the trail is too broken for another event, only the log has the result.
@@ -121,41 +132,23 @@ def get_verification_events(limit: int = 5) -> list[Event]:
     return sorted(found, key=lambda event: -event.sequence)[:limit]
 
 
-def _first_row(text: str, zone: tzinfo) -> int | None:
-    if not text or _is_number(text):
-        return int(text) if text else None
-    since = parse_filters(QueryDict(urlencode({"from": text})), zone).since
-    numbers = Event.objects.filter(time__gte=_understood(text, since)).order_by("sequence")
-    return _there(numbers.values_list("sequence", flat=True).first(), f"since {text}")
-
-
-def _last_row(text: str, zone: tzinfo) -> int | None:
-    if not text or _is_number(text):
-        return int(text) if text else None
-    until = parse_filters(QueryDict(urlencode({"to": text})), zone).until
-    numbers = Event.objects.filter(time__lt=_understood(text, until)).order_by("-sequence")
-    return _there(numbers.values_list("sequence", flat=True).first(), f"until {text}")
-
-
-def _end() -> int:
-    """Return the last row, or the one in the head if later: a cut-off end can still be verified."""
-    found = Event.objects.values_list("sequence", flat=True).first() or 0
-    return max(found, ChainHead.objects.values_list("sequence", flat=True).first() or 0)
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 19 and int(text) > 0
-
-
-def _understood(text: str, moment: datetime | None) -> datetime:
+def _find_row(text: str, bound: str, zone: tzinfo) -> int | None:
+    """Return the row of a bound, "from" or "to", given as a number or a day; None if it is open."""
+    if not text:
+        return None
+    if is_number(text) and int(text) > 0:
+        return int(text)
+    wanted = parse_filters(QueryDict(urlencode({bound: text})), zone)
+    moment = wanted.since if bound == "from" else wanted.until
     if moment is None:
         raise NoSuchRows(f"“{text}” is not a row number or a day such as 2026-11-01.")
-    return moment
-
-
-def _there(number: int | None, when: str) -> int:
+    if bound == "from":
+        events = Event.objects.filter(time__gte=moment).order_by("sequence")
+    else:
+        events = Event.objects.filter(time__lt=moment).order_by("-sequence")
+    number = events.values_list("sequence", flat=True).first()
     if number is None:
-        raise NoSuchRows(f"Nothing was recorded {when}.")
+        raise NoSuchRows(f"Nothing was recorded {'since' if bound == 'from' else 'until'} {text}.")
     return number
 
 
@@ -180,7 +173,3 @@ def _verify(run: TaskRun, extent: dict[str, Any], origin: dict[str, Any]) -> Res
         "seconds": round(time.monotonic() - started, 1),
     }
     return Result(found, message=describe_verdict(report))
-
-
-def _link(run: TaskRun) -> Link:
-    return Link("View result", reverse("audit:verify"), "shield-check")

@@ -26,7 +26,7 @@ class Problem:
 
 
 @dataclass
-class Report:
+class VerificationReport:
     """What verification found. `rows` were read; `problems` holds the first MOST_PROBLEMS, in order.
 
     `extent` says in words which rows, "" for all; `unguarded` names the database's guards that are not there.
@@ -53,7 +53,7 @@ class Report:
             self.problems.append(Problem(sequence, kind, text))
 
 
-def describe_verdict(report: Report) -> str:
+def describe_verdict(report: VerificationReport) -> str:
     """Return the result in one sentence."""
     if report.whole:
         what = "This part of the audit trail is whole" if report.extent else WHOLE
@@ -67,7 +67,7 @@ def describe_verdict(report: Report) -> str:
     return f"The audit trail has been tampered with, starting at row {report.problems[0].sequence}."
 
 
-def describe_warnings(report: Report) -> str:
+def describe_warnings(report: VerificationReport) -> str:
     """Describe missing triggers and anchors and contradicting tables, "" for none."""
     guards = (
         "The database no longer protects the audit trail from changes. Missing or altered triggers: "

@@ -65,7 +65,10 @@ class VerifyView(PortalView):
         try:
             if not form.is_valid() and request.POST.get("scope") == "part":
                 return self._page(request, form, 422)
-            extent = _extent(request, form)
+            extent = Extent(since_anchor=request.POST.get("scope") == "anchor")
+            if request.POST.get("scope") == "part":
+                first, last = form.cleaned_data["first"], form.cleaned_data["last"]
+                extent = parse_extent(first, last, get_user_zone(request.user))
             start_verification(extent=extent, owner=owner_of(request), origin=origin_of(request))
         except NoSuchRows as problem:
             form.add_error("first", str(problem))
@@ -75,7 +78,29 @@ class VerifyView(PortalView):
         return redirect("audit:verify")
 
     def _page(self, request: HttpRequest, form: PartForm, status: int) -> HttpResponse:
-        return render(request, "audit/verify.html", {"form": form, **_context(request)}, status=status)
+        try:
+            anchors, unreadable = read_anchors()[-10:][::-1], False
+        except AnchorUnavailable:
+            anchors, unreadable = [], True
+        runs, broken = get_verifications(), find_broken_event()
+        results = select_results(runs, broken)
+        under_way = [run for run in runs if run.is_open]
+        context = {
+            "form": form,
+            "under_way": build_rows(under_way),
+            "no_worker": bool(under_way) and not is_worker_running(),
+            "results": results,
+            "broken": None if any(not run.result["whole"] for run in results) else broken,
+            "failed": build_rows(run for run in runs[:1] if run.state == State.FAILED),
+            "table": build_event_table(request, get_verification_events()),
+            "unguarded": find_missing_triggers(connection),
+            "anchors": anchors,
+            "unreadable": unreadable,
+            "anchor_file": get_anchor_file(),
+            "anchors_trouble": find_anchor_problem(),
+            "head": ChainHead.objects.filter(pk=1).first(),
+        }
+        return render(request, "audit/verify.html", context, status=status)
 
 
 class AnchorView(PortalView):
@@ -99,35 +124,3 @@ def record_anchor(origin: Origin) -> int:
     anchor = write_anchor()
     end_mail_pauses()
     return anchor.sequence if anchor else event.sequence
-
-
-def _extent(request: HttpRequest, form: PartForm) -> Extent:
-    """Return the range of the button that was pressed. Raises NoSuchRows."""
-    if request.POST.get("scope") != "part":
-        return Extent(since_anchor=request.POST.get("scope") == "anchor")
-    asked = form.cleaned_data
-    return parse_extent(asked.get("first", ""), asked.get("last", ""), get_user_zone(request.user))
-
-
-def _context(request: HttpRequest) -> dict[str, object]:
-    try:
-        anchors, unreadable = read_anchors()[-10:][::-1], False
-    except AnchorUnavailable:
-        anchors, unreadable = [], True
-    runs, broken = get_verifications(), find_broken_event()
-    results = select_results(runs, broken)
-    under_way = [run for run in runs if run.is_open]
-    return {
-        "under_way": build_rows(under_way),
-        "no_worker": bool(under_way) and not is_worker_running(),
-        "results": results,
-        "broken": None if any(not run.result["whole"] for run in results) else broken,
-        "failed": build_rows(run for run in runs[:1] if run.state == State.FAILED),
-        "table": build_event_table(request, get_verification_events()),
-        "unguarded": find_missing_triggers(connection),
-        "anchors": anchors,
-        "unreadable": unreadable,
-        "anchor_file": get_anchor_file(),
-        "anchors_trouble": find_anchor_problem(),
-        "head": ChainHead.objects.filter(pk=1).first(),
-    }

@@ -147,7 +147,7 @@ def test_of_many_who_ask_at_once_one_waits_for_the_lock(committed_db, monkeypatc
     def ask(_):
         together.wait(60)
         try:
-            return health.probe.trouble()
+            return health.probe.find_trouble()
         finally:
             connections.close_all()
 

@@ -7,7 +7,7 @@ from django.core.management import CommandError, call_command
 from django.db import Error, connection, transaction
 from django.urls import reverse
 
-from portal.audit.database_roles import RIGHTS
+from portal.audit.management.commands.database_roles import RIGHTS
 from portal.audit.models import Event
 from portal.audit.recording import get_system_origin, record_event
 from provisioning import contract

@@ -41,7 +41,7 @@ class Command(AuditCommand):
                 "There is nothing to do."
             )
             if options["wait"]:  # a container that ended would not come back after a restart of the host
-                _ended_by_signal().wait()
+                _watch_for_signals().wait()
             return
         # Standard output may be a receiver, so the worker's own words go to standard error.
         self.stderr.write("Forwarding to " + ", ".join(feed.name for feed in feeds))
@@ -52,28 +52,24 @@ class Command(AuditCommand):
                 sent = deliver_all(holder=holder, at_once=True)
             if any(backlog.behind for backlog in get_backlogs()):
                 sys.exit(1)
-        else:
-            _until_ended(holder)
+            return
+        ended = _watch_for_signals()
+        while not ended.is_set():
+            close_old_connections()
+            try:
+                sent = deliver_all(holder=holder)
+            except DatabaseFailure as failure:
+                # The database is away for a moment: the cursor stays where it was.
+                logger.error("event forwarding waits for the database: %s", type(failure).__name__)
+                ended.wait(PAUSE_WITHOUT_DATABASE)
+                continue
+            if not sent:
+                ended.wait(PAUSE)
 
 
-def _ended_by_signal() -> threading.Event:
-    """Return what SIGTERM and Ctrl-C set."""
+def _watch_for_signals() -> threading.Event:
+    """Return an event that SIGTERM and Ctrl-C set."""
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     return ended
-
-
-def _until_ended(holder: str) -> None:
-    ended = _ended_by_signal()
-    while not ended.is_set():
-        close_old_connections()
-        try:
-            told = deliver_all(holder=holder)
-        except DatabaseFailure as failure:
-            # The database is away for a moment: the cursor stands where it stood.
-            logger.error("event forwarding waits for the database: %s", type(failure).__name__)
-            ended.wait(PAUSE_WITHOUT_DATABASE)
-            continue
-        if not told:
-            ended.wait(PAUSE)

@@ -11,9 +11,9 @@ from django.core.management.base import CommandError
 from portal.audit.anchors import parse_anchor
 from portal.audit.base_command import AuditCommand
 from portal.audit.recording import get_system_origin
-from portal.audit.verification.chain import Progress, verify_trail
-from portal.audit.verification.jobs import Extent, NoSuchRows, parse_extent, record_verification
-from portal.audit.verification.report import Report, describe_verdict, describe_warnings
+from portal.audit.verification.chain import verify_trail
+from portal.audit.verification.jobs import NoSuchRows, parse_extent, record_verification
+from portal.audit.verification.report import describe_verdict, describe_warnings
 
 
 class Command(AuditCommand):
@@ -41,48 +41,40 @@ class Command(AuditCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the verdict. Exits with 1 if the chain is broken, 2 if triggers or anchors are missing."""
-        extent, started = _extent(options), time.monotonic()
+        if options["since_anchor"] and (options["first"] or options["last"]):
+            raise CommandError("Use either --since-anchor or --from and --to.")
+        try:
+            extent = parse_extent(options["first"], options["last"], UTC)
+        except NoSuchRows as refusal:
+            raise CommandError(str(refusal)) from refusal
+
+        def show_progress(done: int, total: int) -> None:
+            # A terminal shows the progress, a log does not.
+            if self.stderr.isatty():
+                ending = "\n" if done == total else ""
+                self.stderr.write(f"\r{done:,} of {total:,} rows", ending=ending)
+                self.stderr.flush()
+
+        started = time.monotonic()
         report = verify_trail(
-            since_anchor=extent.since_anchor,
+            since_anchor=options["since_anchor"],
             first=extent.first,
             last=extent.last,
             kept=[parse_anchor(line) for line in options["anchor"]],
-            progress=self._progress(),
+            progress=show_progress,
         )
         seconds = time.monotonic() - started
         record_verification(report, get_system_origin("verify_audit"))
-        self._print(report, seconds)
-        if not report.whole:
-            sys.exit(1)
-        if describe_warnings(report):
-            sys.exit(2)
-
-    def _print(self, report: Report, seconds: float) -> None:
+        warnings = describe_warnings(report)
         if report.whole:
             self.stdout.write(f"{describe_verdict(report)} ({seconds:.1f} s)")
         else:
             for problem in report.problems:
                 self.stdout.write(str(problem))
             self.stderr.write(describe_verdict(report))
-        if describe_warnings(report):
-            self.stderr.write(describe_warnings(report))
-
-    def _progress(self) -> Progress:
-        """Return a progress line for a terminal; none for a log."""
-
-        def show(done: int, total: int) -> None:
-            ending = "\n" if done == total else ""
-            self.stderr.write(f"\r{done:,} of {total:,} rows", ending=ending)
-            self.stderr.flush()
-
-        return show if self.stderr.isatty() else lambda done, total: None
-
-
-def _extent(options: dict[str, Any]) -> Extent:
-    if options["since_anchor"] and (options["first"] or options["last"]):
-        raise CommandError("Use either --since-anchor or --from and --to.")
-    try:
-        asked = parse_extent(options["first"], options["last"], UTC)
-    except NoSuchRows as problem:
-        raise CommandError(str(problem)) from problem
-    return Extent(options["since_anchor"], asked.first, asked.last)
+        if warnings:
+            self.stderr.write(warnings)
+        if not report.whole:
+            sys.exit(1)
+        if warnings:
+            sys.exit(2)
