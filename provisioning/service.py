@@ -161,11 +161,13 @@ def perform(
     parent: str = "",
     payload: dict[str, Any],
     stored: Payload | None = None,
+    url: str = "",
 ) -> Outcome:
     """Validate `payload` against the contract and send one request, once.
 
     `target` fills the path parameter ("" if there is none). `parent` is the parent of the entity, by default
-    the target of a create. `stored` is the entity as the gateway showed it.
+    the target of a create. `stored` is the entity as the gateway showed it. With `url` nothing is sent to any
+    other URL: the address of the connection may have changed since a person saw where the request goes.
 
     Failures are returned, not raised. Raises KeyError or ValueError if the operation is not a write.
     """
@@ -175,7 +177,7 @@ def perform(
     try:
         validate_payload(described, payload, stored=stored)
         call = _build_call(described, target=target, payload=seal_payload(described, payload))
-        answer = send_call(call, connection=connection)
+        answer = send_call(call, connection=connection, url=url)
     except (NotSent, Refused, OutcomeUnknown) as error:
         return error
     entity = _find_entity(described, answer, target, parent)

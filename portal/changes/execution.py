@@ -123,6 +123,7 @@ def carry_out_change(*, change: Change, payload: dict[str, Any], origin: Origin)
             parent=change.parent_guid,
             payload=payload,
             stored=change.before,
+            url=change.request["url"],
         )
     except Exception as error:
         # The request may have been sent all the same. The message may hold parts of the body: log the class.

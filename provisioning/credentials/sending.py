@@ -36,11 +36,11 @@ SAYS_NOTHING = (403, 429)
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,50}")
 
 
-def send_call(call: Call, *, connection: str) -> Answer:
+def send_call(call: Call, *, connection: str, url: str = "") -> Answer:
     """Send `call` with the active credential of `connection`. Raises NotSent, Refused or OutcomeUnknown.
 
-    A paused connection is read-only: a write is NotSent. Until the time that the gateway has asked to wait
-    for, nothing is sent.
+    A paused connection is read-only: a write is NotSent. If `url` is given, a call to another URL is NotSent.
+    Until the time that the gateway has asked to wait for, nothing is sent.
     """
     with _log_call(call, connection) as line:
         try:
@@ -53,6 +53,10 @@ def send_call(call: Call, *, connection: str) -> Answer:
         if call.writes and credential.connection.is_paused:
             raise NotSent(
                 f"The connection “{credential.connection.name}” is paused: it is read-only. Nothing was sent."
+            )
+        if url and call.address(_get_base_url(credential.connection)) != url:
+            raise NotSent(
+                "The address of this connection has changed since this change was prepared. Nothing was sent."
             )
         try:
             answer = _send(call, credential)

@@ -102,6 +102,40 @@ def test_a_change_is_not_sent_to_an_address_that_its_author_did_not_see(
     assert (change.state, relay.writes) == (State.ACCEPTED, 1)
 
 
+class MovingGate:
+    """Move the connection to another address after every other gate of the stage."""
+
+    def __init__(self, stage, connection):
+        self.stage, self.connection = stage, connection
+
+    def check(self, attempt):
+        moved(self.connection, self.connection.base_url.replace("127.0.0.1", "localhost"))
+
+
+@pytest.mark.usefixtures("transactional_db")
+def test_an_update_is_not_sent_to_an_address_that_is_new_after_the_last_look(
+    browser, connection, merchant, relay, monkeypatch
+):
+    change = prepared(browser, merchant, city="Linz")
+    monkeypatch.setattr(gates, "GATES", [*gates.GATES, MovingGate(Stage.LAST_LOOK, connection)])
+    browser.post(f"/changes/{change.pk}/send/", {"reason": "moved"})
+    change.refresh_from_db()
+    assert (change.state, relay.writes) == (State.NOT_SENT, 0)
+    assert "The address of this connection has changed" in change.explanation
+
+
+@pytest.mark.usefixtures("transactional_db")
+def test_a_create_is_not_sent_to_an_address_that_is_new_after_its_intent(
+    browser, connection, relay, monkeypatch
+):
+    monkeypatch.setattr(gates, "GATES", [*gates.GATES, MovingGate(Stage.RECORD, connection)])
+    form = f"/sandbox/tenants/{connection.tenant_guid}/merchants/new/"
+    browser.post(form, {"name": "Nordlicht", "homepage": "https://n.example", "timezone": "UTC"})
+    change = Change.objects.get()
+    assert (change.state, relay.writes) == (State.NOT_SENT, 0)
+    assert "The address of this connection has changed" in change.explanation
+
+
 @pytest.mark.usefixtures("transactional_db")
 def test_a_retry_shows_the_address_that_it_is_sent_to(browser, connection, agent, merchant, relay):
     change, right = prepared(browser, merchant, city="Linz"), connection.base_url
