@@ -3,6 +3,7 @@
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,7 +13,7 @@ from django.utils import timezone
 from portal.audit.models import Event
 from portal.audit.review_rules import LOOKS
 from portal.core.datetimes import find_time_zone, get_time_zone
-from portal.core.text import search_text
+from portal.core.text import is_hidden, search_text
 
 TIMES = ("when", "from", "to")
 _EXAMPLE = "Enter a date such as 24 Nov 2026."
@@ -27,7 +28,7 @@ NAMES = {
 
 
 # What people type or paste; all else is chosen, or comes from a link.
-_TYPED = ("object", "actor", "change", "words")
+_TYPED = ("object", "actor", "change", "words", "field", "from", "to")
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def parse_filters(query: QueryDict, zone: tzinfo) -> EventFilter:
     """
     asked = {name: query.get(name, "").replace("\0", "").strip()[:200] for name in NAMES}
     asked |= {name: search_text(asked[name]) for name in _TYPED}
+    asked["address"] = _parse_ip_address(asked["address"])
     values = {name: value for name, value in asked.items() if value}
     if not values.keys() & set(TIMES):
         values.pop("zone", None)
@@ -114,6 +116,15 @@ def get_user_zone(user: Any) -> tzinfo:
 def read_filters(request: HttpRequest) -> EventFilter:
     """Return the filters in the address of a request; days are those of the user's time zone."""
     return parse_filters(request.GET, get_user_zone(request.user))
+
+
+def _parse_ip_address(text: str) -> str:
+    """Return a pasted IP address as events spell it; any other text unchanged."""
+    shown = "".join(char for char in text if not is_hidden(char) and not char.isspace())
+    try:
+        return str(ip_address(shown.strip("\"'<>()[]{},;.“”")))
+    except ValueError:
+        return text
 
 
 def _parse_bound(text: str, zone: tzinfo, days: int) -> datetime | None:

@@ -1,5 +1,6 @@
 """An id or address that was pasted with something around it leads to its object."""
 
+from dataclasses import replace
 from datetime import UTC
 from urllib.parse import quote
 
@@ -48,6 +49,34 @@ def test_a_pasted_id_is_found_by_search_lists_and_the_audit_trail(browser, conne
             assert f"/sandbox/merchants/{shop.guid}/" in page, (address, text)
         wanted = parse_filters(QueryDict(f"object={quote(text)}"), UTC)
         assert event.pk in select_events(wanted).numbers(50).found, text
+
+
+@pytest.mark.parametrize("address", ["192.0.2.7", "2001:db8::7"])
+def test_a_pasted_ip_address_is_found_in_the_audit_trail(db, address):
+    origin = replace(get_system_origin("test"), address=address)
+    event = record_event(action="session.signed_in", origin=origin)
+    spellings = [paste.format(address) for paste in PASTES] + [address.upper(), f"[{address}]"]
+    for text in spellings:
+        wanted = parse_filters(QueryDict(f"address={quote(text)}"), UTC)
+        assert select_events(wanted).numbers(50).found == [event.pk], text
+
+
+@pytest.mark.parametrize("paste", PASTES)
+def test_a_pasted_day_and_field_are_understood(db, paste):
+    event = record_event(
+        action="change.accepted",
+        origin=get_system_origin("test"),
+        object=ObjectRef("merchant", "g", "Shop"),
+        before={"city": "a"},
+        after={"city": "b"},
+    )
+    day = f"{event.time:%Y-%m-%d}"
+    for asked in (
+        f"from={quote(paste.format(day))}&to={quote(paste.format(day))}",
+        f"field={quote(paste.format('city'))}",
+    ):
+        wanted = parse_filters(QueryDict(asked), UTC)
+        assert select_events(wanted).numbers(50).found == [event.pk], asked
 
 
 @pytest.mark.parametrize("end", [")", ",", ".", ">", "%E2%80%8B", "%20", ").", "”"])
