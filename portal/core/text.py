@@ -11,8 +11,15 @@ from provisioning.gateway.secrets import MASK, Sealed
 
 # Characters that look like nothing although their categories are otherwise visible: the combining grapheme
 # joiner, Hangul fillers, Khmer inherent vowels, the blank Braille pattern, variation selectors.
-_BLANK_LOOKING = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {
-    chr(code) for code in (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))
+_MONGOLIAN_SELECTORS = frozenset("\u180b\u180c\u180d\u180f")
+_BLANK_LOOKING = (
+    frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+    | _MONGOLIAN_SELECTORS
+    | {chr(code) for code in (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))}
+)
+# A filler, a null notehead, and unassigned characters for which nothing is drawn according to Unicode.
+_NEVER_DRAWN = frozenset("\U00016fe4\U0001d159") | {
+    chr(code) for code in (0x2065, *range(0xFFF0, 0xFFF9), *range(0xE0000, 0xE0100), *range(0xE01F0, 0xE1000))
 }
 # Format characters (Cf) that are drawn: they stand before the digits that they belong to.
 _DRAWN = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd")
@@ -83,7 +90,7 @@ def is_hidden(char: str) -> bool:
     """Tell whether a character is a control or format character, or is drawn as nothing at all."""
     if char.isascii():
         return not char.isprintable()
-    if char in _BLANK_LOOKING:
+    if char in _BLANK_LOOKING or char in _NEVER_DRAWN:
         return True
     return unicodedata.category(char) in _HIDDEN_CATEGORIES and char not in _DRAWN
 
@@ -120,7 +127,9 @@ def fold(text: str) -> str:
 
 def same_reading(text: str) -> str:
     """Return the form in which two names read alike: case, blanks and invisible characters do not count."""
-    shown = "".join(char if char.isprintable() else " " * char.isspace() for char in text)
+    shown = "".join(
+        char if char.isprintable() and not is_hidden(char) else " " * char.isspace() for char in text
+    )
     return " ".join(unicodedata.normalize("NFKC", shown).casefold().split())
 
 
@@ -152,4 +161,6 @@ def _is_hidden_at(text: str, position: int, end: int | None = None) -> bool:
     if char in _JOINERS:
         after = text[position + 1 : min(position + 2, len(text) if end is None else end)]
         return not after or after.isspace() or after < "\u0600"
+    if char in _MONGOLIAN_SELECTORS:
+        return not "\u1820" <= before <= "\u18aa"
     return char not in _BLANK_LOOKING or char < "\ufe00" or is_hidden(before)

@@ -11,6 +11,7 @@ from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
 from portal.audit.recording import Origin, get_system_origin
+from portal.core.text import is_hidden
 from portal.staff.backends import StaffBackend
 from portal.staff.identity import find_namesake
 from portal.staff.models import User
@@ -110,5 +111,7 @@ def _create_user(account: SocialAccount, claims: dict[str, Any], role: str) -> U
 def _text(claims: dict[str, Any], name: str) -> str:
     value = claims.get(name)
     return (
-        "".join(sign for sign in value if sign.isprintable())[:150].strip() if isinstance(value, str) else ""
+        "".join(sign for sign in value if sign.isprintable() and not is_hidden(sign))[:150].strip()
+        if isinstance(value, str)
+        else ""
     )

@@ -92,6 +92,18 @@ def test_text_is_cleaned_at_its_ends(typed, clean):
         ("a\nb", "line break (U+000A)"),
         ("a\x07b", "control character (U+0007)"),
         ("a\U000e0041b", "tag latin capital letter a (U+E0041)"),
+        ("a\u180bb", "mongolian free variation selector one (U+180B)"),
+        (
+            "北\u180f京",
+            "control character (U+180F)"
+            if unicodedata.unidata_version < "14"
+            else "mongolian free variation selector four (U+180F)",
+        ),
+        ("北\u2065京", "control character (U+2065)"),
+        ("北\ufff0京", "control character (U+FFF0)"),
+        ("北\U000e0002京", "control character (U+E0002)"),
+        ("北\U000e01f0京", "control character (U+E01F0)"),
+        ("北\U0001d159京", "musical symbol null notehead (U+1D159)"),
         ("Müller & Søn’s – 北京", ""),
     ],
 )
@@ -100,7 +112,16 @@ def test_what_cannot_be_seen_is_named(text, words):
 
 
 @pytest.mark.parametrize(
-    "text", ["می\u200cخواهم", "क्\u200dष", "👨\u200d👩\u200d👧", "❤\ufe0f", "1\ufe0f\u20e3", "葛\U000e0100"]
+    "text",
+    [
+        "می\u200cخواهم",
+        "क्\u200dष",
+        "👨\u200d👩\u200d👧",
+        "❤\ufe0f",
+        "1\ufe0f\u20e3",
+        "葛\U000e0100",
+        "ᠠ\u180b",
+    ],
 )
 def test_joiners_are_accepted_where_writing_needs_them(text):
     assert hidden_character(text, joiners=True) == "" != hidden_character(text)
@@ -131,4 +152,6 @@ def test_a_search_is_bounded_and_keeps_signs_that_are_all_there_is():
 
 def test_names_with_invisible_characters_read_alike_and_accents_differ():
     assert same_reading("Zoe\u200b  Quark") == same_reading("ZOE Quark")
+    for hidden in "\u034f\u180b\u115f\u3164\ufe0f\U000e0100\u2800":
+        assert same_reading(f"Zoe{hidden} Quark") == same_reading("Zoe Quark"), hex(ord(hidden))
     assert same_reading("Müller") != same_reading("Muller")
