@@ -28,6 +28,7 @@ _BOUNDS = {
     "SESSION_COOKIE_AGE": (300, 12 * 3600),
     "STEP_UP_MAX_AGE": (30, 30 * 60),
     "CREDENTIAL_ROLLBACK_HOURS": (1, 30 * 24),
+    "PERSON_REQUESTS_PER_MINUTE": (60, 12_000),
 }
 _NAMES = {"SESSION_COOKIE_AGE": "SESSION_MAX_AGE"}  # the setting behind Django's name
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
@@ -57,7 +58,8 @@ def _check_secrets(settings: Settings) -> Iterator[str]:
     secrets = settings["SECRET_KEY"] + settings["PORTAL_ENCRYPTION_KEYS"] + settings["PORTAL_AUDIT_KEYS"]
     if settings["PORTAL_DEMO_PASSPHRASE"] or "demo-" in secrets:
         yield "Demo credentials are refused in production: make keys of your own."
-    if len(settings["SECRET_KEY"]) < 50 or len(set(settings["SECRET_KEY"])) < 10:
+    secret = settings["SECRET_KEY"]
+    if len(secret) < 50 or len(set(secret)) < 10 or _is_repetition(secret):
         yield "SECRET_KEY must be at least 50 random characters (`openssl rand -base64 48`)."
     decoded = {}
     for name in ("PORTAL_ENCRYPTION_KEYS", "PORTAL_AUDIT_KEYS"):
@@ -75,7 +77,12 @@ def _decode_key(entry: str) -> bytes:
     except (binascii.Error, ValueError):
         return b""
     # 32 random bytes have fewer than 16 different values about once in 10^12 keys.
-    return key if len(key) >= 32 and len(set(key)) >= 16 else b""
+    return key if len(key) >= 32 and len(set(key)) >= 16 and not _is_repetition(key) else b""
+
+
+def _is_repetition(text: str | bytes) -> bool:
+    """Return whether a text is a shorter one, repeated."""
+    return text in (text * 2)[1:-1]  # type: ignore[operator]
 
 
 def _check_access(settings: Settings) -> Iterator[str]:
@@ -91,8 +98,6 @@ def _check_access(settings: Settings) -> Iterator[str]:
     for name, (lowest, highest) in _BOUNDS.items():
         if not lowest <= settings[name] <= highest:
             yield f"{_NAMES.get(name, name)} must be from {lowest} to {highest} in production."
-    if not settings["PERSON_REQUESTS_PER_MINUTE"]:
-        yield "PERSON_REQUESTS_PER_MINUTE must not be 0 in production."
     if not {"*", "Admin"} & set(settings["MFA_ROLES"]):
         yield "MFA_ROLES must be *, or name Admin among the roles, in production."
 
@@ -121,8 +126,9 @@ def _check_network(settings: Settings) -> Iterator[str]:
     for name in ("AUDIT_FORWARD_TO", "AUDIT_ANCHOR_FORWARD_TO"):
         if any(_is_plain(address) for address in settings[name]):
             yield f"{name} must use syslog+tls: or https:, unless the receiver is on this machine."
-    if not settings["AUDIT_ANCHOR_EVENTS"] and not settings["AUDIT_ANCHOR_MINUTES"]:
-        yield "AUDIT_ANCHOR_EVENTS and AUDIT_ANCHOR_MINUTES must not both be 0 in production."
+    if not 0 < settings["AUDIT_ANCHOR_EVENTS"] <= 10_000 and not 0 < settings["AUDIT_ANCHOR_MINUTES"] <= 1440:
+        # The end of the trail can be cut off unseen up to the last anchor.
+        yield "AUDIT_ANCHOR_EVENTS must be from 1 to 10000, or AUDIT_ANCHOR_MINUTES from 1 to 1440."
 
 
 def _is_plain(address: str) -> bool:

@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+from base64 import b64encode
 
 import pytest
 
@@ -21,6 +22,8 @@ PRIVATE = "GATEWAY_PRIVATE_NETWORKS"
     [
         ({"SECRET_KEY": "x"}, "SECRET_KEY"),
         ({"SECRET_KEY": "ab" * 40}, "SECRET_KEY"),
+        ({"SECRET_KEY": "0123456789" * 6}, "SECRET_KEY"),
+        ({"PORTAL_AUDIT_KEYS": "a:" + b64encode(b"0123456789abcdef" * 2).decode()}, "PORTAL_AUDIT_KEYS"),
         ({"PORTAL_ENCRYPTION_KEYS": f"a:{SAME}", "PORTAL_AUDIT_KEYS": f"b:{SAME}"}, "must be different"),
         (
             {"PORTAL_ENCRYPTION_KEYS": f"a:{key()},b:{SAME}", "PORTAL_AUDIT_KEYS": f"c:{SAME}"},
@@ -30,6 +33,7 @@ PRIVATE = "GATEWAY_PRIVATE_NETWORKS"
         ({"PORTAL_AUDIT_KEYS": "a1:AAAA"}, "PORTAL_AUDIT_KEYS"),
         ({"PORTAL_ENCRYPTION_KEYS": "a1:" + SAME[:20]}, "PORTAL_ENCRYPTION_KEYS"),
         ({"PERSON_REQUESTS_PER_MINUTE": "0"}, "PERSON_REQUESTS_PER_MINUTE"),
+        ({"PERSON_REQUESTS_PER_MINUTE": "99999999"}, "PERSON_REQUESTS_PER_MINUTE"),
         ({"MFA_ROLES": ""}, "MFA_ROLES"),
         ({"MFA_ROLES": "Support agent"}, "MFA_ROLES"),
         ({"LOGIN_ATTEMPTS": "1000000"}, "LOGIN_ATTEMPTS"),
@@ -59,6 +63,7 @@ PRIVATE = "GATEWAY_PRIVATE_NETWORKS"
         ({"AUDIT_FORWARD_TO": "stdout,http://siem.example.com/x"}, "AUDIT_FORWARD_TO"),
         ({"AUDIT_ANCHOR_FORWARD_TO": "syslog+tcp://siem.example.com"}, "AUDIT_ANCHOR_FORWARD_TO"),
         ({"AUDIT_ANCHOR_EVENTS": "0", "AUDIT_ANCHOR_MINUTES": "0"}, "AUDIT_ANCHOR_EVENTS"),
+        ({"AUDIT_ANCHOR_EVENTS": "999999999", "AUDIT_ANCHOR_MINUTES": "99999999"}, "AUDIT_ANCHOR_EVENTS"),
         ({"LOG_LEVEL": "secret-7"}, "LOG_LEVEL must be one of"),
         ({"SECURE_SSL_REDIRECT": "enabled"}, "SECURE_SSL_REDIRECT must be true or false"),
         ({"DATABASE_URL": "postgres://portal:secret-7/x@db/portal"}, "DATABASE_URL cannot be read"),
