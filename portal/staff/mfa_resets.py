@@ -20,6 +20,7 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import timezone
 
+from portal.audit.models import Event
 from portal.audit.recording import Origin, record_event
 from portal.core.dashboard import CARDS, DashboardCard
 from portal.staff.approver_rules import is_independent, require_independence
@@ -101,13 +102,14 @@ def request_mfa_reset(*, by: User, origin: Origin, person: User, reason: str) ->
 def approve_mfa_reset(*, by: User, origin: Origin, person: User) -> None:
     """Approve: remove every second factor of `person` and end their sessions.
 
-    Raises StaffRefused if there is no open request or `by` is not independent of the admin who asked
-    (portal.staff.approver_rules), and AuditUnavailable.
+    Raises StaffRefused if there is no open request, the trail holds another one, or `by` is not independent
+    of the admin who asked (portal.staff.approver_rules), and AuditUnavailable.
     """
     with transaction.atomic():
         lock_staff()
         person = authorise_change(by, person)
         asked = _asked(person)
+        _check_recorded_request(asked)
         require_independence(User.objects.get(pk=by.pk), asked)
         remove_second_factor(
             origin=origin, person=person, reason=asked.reason, asked_by=asked.asked_by.called
@@ -150,3 +152,17 @@ def _asked(person: User) -> SecondFactorReset:
     if asked is None:
         raise StaffRefused("There is no open request. It was approved, withdrawn or declined, or it expired.")
     return asked
+
+
+def _check_recorded_request(asked: SecondFactorReset) -> None:
+    """Raise StaffRefused unless the trail's latest step is this request, by this admin.
+
+    Someone who can write rows could otherwise approve their own request, or one that nobody made.
+    """
+    steps = Event.objects.filter(object_kind="person", object_guid=str(asked.person_id))
+    last = steps.filter(action__startswith="staff.second_factor_reset").first()
+    expected = ("staff.second_factor_reset_asked", asked.asked_by_id, asked.reason)
+    if last is None or (last.action, last.actor_id, last.reason) != expected:
+        raise StaffRefused(
+            "This request does not agree with the audit trail. Decline it, and find out who changed it."
+        )

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from portal.audit.models import Event
 from portal.staff.mfa import get_second_factors, unlock_secrets
-from portal.staff.models import SecondFactorReset
+from portal.staff.models import SecondFactorReset, User
 from tests.conftest import PASSPHRASE
 
 WHY = {"reason": "She called from her desk phone."}
@@ -59,6 +59,21 @@ def test_admins_cannot_approve_their_own_requests(asked, ana, admin, client_of):
     assert b"Approve and remove" not in browser.get(f"/staff/{ana.pk}/").content
     answer = browser.post(asked + "approve/")
     assert answer.status_code == 409 and b"Another admin must approve" in answer.content
+    assert get_second_factors(ana)
+
+
+@pytest.mark.parametrize("edited", ["asked by", "reason", "put back"])
+def test_a_request_that_the_trail_does_not_hold_cannot_be_approved(edited, asked, ana, adi, client_of):
+    admin = User.objects.get(username="ada")
+    if edited == "put back":
+        rows = list(SecondFactorReset.objects.all())
+        assert client_of(admin).post(asked + "withdraw/").status_code == 302
+        SecondFactorReset.objects.bulk_create(rows)
+    else:
+        SecondFactorReset.objects.update(**{"asked by": {"asked_by": adi}, "reason": {"reason": "x"}}[edited])
+    browser = client_of(admin if edited == "asked by" else adi)
+    answer = browser.post(asked + "approve/")
+    assert answer.status_code == 409 and b"does not agree with the audit trail" in answer.content
     assert get_second_factors(ana)
 
 
