@@ -10,6 +10,13 @@ from provisioning import contract
 
 DESCRIPTIONS: dict[str, str] = contract.enum_descriptions("MerchantUserPermission")
 UNEXPLAINED = "(not explained in the documentation)"
+# What the names of undescribed permissions say.
+_FROM_NAMES = {
+    "frontend.dashboard.show": "View dashboard",
+    "frontend.payment-template.edit": "Edit payment templates",
+    "frontend.representment.show": "View representments",
+    "frontend.users.roles": "Manage roles",
+}
 
 # Area → the second words of the permission names that belong to it, in the order shown.
 AREAS: dict[str, tuple[str, ...]] = {
@@ -114,6 +121,8 @@ def get_area(permission: str) -> str:
 def describe_permission(permission: str) -> str:
     """Return what the permission allows; the end of its name if there is no description."""
     text = DESCRIPTIONS.get(permission, UNEXPLAINED)
+    if text == UNEXPLAINED and permission in _FROM_NAMES:
+        return _FROM_NAMES[permission]
     word = permission.rsplit(".", 1)[-1].replace("-", " ").capitalize()
     return f"{word} {UNEXPLAINED}" if text == UNEXPLAINED else text
 

@@ -216,8 +216,14 @@ def test_every_permission_of_the_contract_has_an_area_and_presets_hold_only_know
         assert len(set(preset.permissions)) == len(preset.permissions)
 
 
-def test_an_unexplained_permission_is_called_by_the_end_of_its_name():
-    assert permissions.describe_permission("frontend.dashboard.show").startswith("Show (not explained")
+def test_every_permission_of_the_contract_is_described_in_words():
+    labels = {name: label for _, rows in permissions.group_permissions() for name, label in rows}
+    assert labels["frontend.dashboard.show"] == "View dashboard"
+    assert labels["frontend.users.roles"] == "Manage roles"
+    assert not [name for name, label in labels.items() if permissions.UNEXPLAINED in label]
+
+
+def test_a_permission_that_the_contract_does_not_name_is_called_by_the_end_of_its_name():
     assert permissions.describe_permission("frontend.new.some-thing").startswith("Some thing (not explained")
     assert permissions.get_area("frontend.new.thing") == permissions.OTHER
 
