@@ -49,6 +49,15 @@ class ConnectorList(MerchantChildrenListView):
         return super().filter_rows(rows, {**chosen, "mode": ""})
 
 
+META_LABELS = {
+    "defaultConnector": "Default connector",
+    "reRouteRecurring": "Apply the rules to recurring transactions again",
+    "defaultActionDisableConnector": "Disabled if no rule applies",
+    "retries": "Retries",
+    "expiry": "Payment selection expires after (hours)",
+}
+
+
 class ConnectorDetail(EntityDetailView):
     """A tab of one connector."""
 
@@ -68,12 +77,12 @@ class ConnectorPage(ConnectorDetail, EntityOverview):
         values = {str(value) for _, value in profile.meta_facts}
         rows = visible_entities(user=user, connection=entry.connection, kind="connector")
         known = {row.guid: row for row in rows.filter(guid__in=values)} if values else {}
-        labels = {"defaultConnector": "Default connector"}
         return {
             "profile": profile,
             # Label, value and, if the value is the GUID of a known connector, that connector.
             "meta_facts": [
-                (labels.get(name, name), value, known.get(str(value))) for name, value in profile.meta_facts
+                (META_LABELS.get(name, name), value, known.get(str(value)))
+                for name, value in profile.meta_facts
             ],
             "change_with_secrets": find_change_with_secrets(
                 user=user, connection=entry.connection, guid=entry.guid

@@ -4,6 +4,7 @@ import pytest
 from django.urls import reverse
 
 from portal.changes.models import Change
+from portal.connectors.views import META_LABELS
 from provisioning import contract, service
 from tests.factories import connector_made, unique
 from tests.portal.connectors.steps import (
@@ -176,6 +177,21 @@ def test_a_meta_connector_is_shown_and_its_base_data_can_be_edited(browser, conn
     assert "Its rules can’t be edited yet" in browser.get(url_of("edit", meta)).content.decode()
     change = sent(browser, edit(browser, meta, description="Card routing"))
     assert "routingMetaConnector" not in change.request["body"]
+
+
+def test_the_properties_of_a_meta_connector_have_labels(browser, connection, merchant):
+    names = [
+        name
+        for schema in ("RoutingMetaConnector", "MultiMethodMetaConnector")
+        for name in contract.schema(schema)["properties"]
+    ]
+    assert set(names) == set(META_LABELS)
+    meta = connector_made(
+        connection, merchant, adapter="MetaConnector", method="MetaConnector",
+        multiMethodMetaConnector={"defaultActionDisableConnector": False, "retries": 3, "expiry": 24},
+    )  # fmt: skip
+    markup = browser.get(url_of("page", meta)).content.decode()
+    assert "<dt>Disabled if no rule applies</dt>" in markup and "defaultActionDisable" not in markup
 
 
 def test_the_list_finds_and_filters_connectors_and_names_their_merchants(browser, connection, merchant):
