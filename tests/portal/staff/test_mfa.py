@@ -82,6 +82,7 @@ def test_a_password_without_second_factor_does_not_sign_in(secret):
     assert is_in(browser)
     actions = list(Event.objects.order_by("sequence").values_list("action", flat=True))
     assert actions == ["second_factor.failed", "session.signed_in"]
+    assert Event.objects.first().message == "password, authenticator app"
 
 
 def test_one_code_sixteen_times_in_parallel_opens_once(committed_db, secret, settings):
