@@ -13,11 +13,12 @@ from collections.abc import Iterable
 from datetime import timedelta
 from functools import cache
 
-from django.db import close_old_connections, connections
+from django.db import connections
 from django.utils import timezone
 
 from portal.core.data_folder import get_folder_id
 from portal.core.health import NotReadyError
+from portal.core.leases import Heartbeat, get_running_processes, record_process
 from portal.keys.models import Holder
 from provisioning import encryption
 
@@ -32,13 +33,10 @@ _over = threading.Event()
 
 def record_holder(work: str) -> None:
     """Record that this process is running, with its keys. Raises KeyringError for unusable keys."""
-    now = timezone.now()
-    said = {
-        "host": socket.gethostname()[:64], "work": work, "marks": encryption.key_marks(),
-        "folder": get_folder_id(), "seen_at": now,
-    }  # fmt: skip
-    Holder.objects.update_or_create(name=_name(os.getpid()), defaults=said)
-    Holder.objects.filter(seen_at__lt=now - timedelta(days=1)).delete()
+    record_process(
+        Holder, _name(os.getpid()), host=socket.gethostname()[:64], work=work,
+        marks=encryption.key_marks(), folder=get_folder_id(),
+    )  # fmt: skip
 
 
 def record_worker_keys() -> None:
@@ -49,14 +47,22 @@ def record_worker_keys() -> None:
 
 def record_web_keys() -> None:
     """Record the keys of a web process now and regularly from now on."""
-    _try_to_record("web server")
+    heartbeat = Heartbeat(
+        "keys",
+        lambda: record_holder("web server"),
+        every=BEAT.total_seconds(),
+        failure="the keys of this server could not be registered",
+        over=_over,
+    )
+    heartbeat.beat_once()
     _prepare_sign_off(os.getpid())
-    threading.Thread(target=_beat, args=("web server",), name="keys", daemon=True).start()
+    heartbeat.start()
 
 
 def get_active_holders() -> list[Holder]:
     """Return the processes that were seen recently, by host."""
-    return list(Holder.objects.filter(seen_at__gt=timezone.now() - THERE).order_by("host", "work", "seen_at"))
+    rows = get_running_processes(Holder.objects.all(), seen_within=THERE)
+    return list(rows.order_by("host", "work", "seen_at"))
 
 
 def find_holders_lacking_key() -> list[Holder]:
@@ -105,21 +111,6 @@ def _ago(holder: Holder) -> str:
 def _name(pid: int) -> str:
     """Return a unique name: two containers may have the same host name and process id."""
     return f"{socket.gethostname()[:64]}:{pid}:{uuid.uuid4().hex}"
-
-
-def _beat(work: str) -> None:
-    while not _over.wait(BEAT.total_seconds()):
-        _try_to_record(work)
-
-
-def _try_to_record(work: str) -> None:
-    try:
-        close_old_connections()
-        record_holder(work)
-    except Exception as error:  # the database may be back at the next beat
-        logger.warning("the keys of this server could not be registered: %s", type(error).__name__)
-    finally:
-        connections.close_all()
 
 
 @cache

@@ -7,6 +7,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from portal.core.leases import Lease
+
 
 class State(models.TextChoices):
     """waiting → running → done | failed | cancelled; a lost worker leads back to waiting, as does a retry."""
@@ -19,6 +21,10 @@ class State(models.TextChoices):
 
 
 OPEN = (State.WAITING, State.RUNNING)
+
+
+# The attempt that works on a run has its lease.
+LEASE = Lease("claim", "lease_until")
 
 
 class TaskRun(models.Model):

@@ -10,6 +10,8 @@ from functools import partial
 from django.db import connections
 from django.utils import timezone
 
+from portal.core.leases import Lease
+
 logger = logging.getLogger(__name__)
 
 PeriodicTask = Callable[[], object]
@@ -53,8 +55,8 @@ def _start_if_due(name: str, start: PeriodicTask, every: timedelta) -> None:
     known, _ = Periodic.objects.get_or_create(name=name, defaults={"due_at": now + every})
     if known.due_at > now:
         return
-    # Only one worker finds the row unchanged.
-    claimed = Periodic.objects.filter(name=name, due_at=known.due_at).update(due_at=now + every)
+    # The time until the next start is a lease without a holder.
+    claimed = Lease("", "due_at").claim(Periodic.objects.filter(name=name), "", lasts=every)
     if not claimed:
         return
     try:

@@ -6,10 +6,11 @@ from django.apps import apps
 from django.db.models import Q
 from django.utils import timezone
 
+from portal.core.leases import get_running_processes, record_process
 from portal.tasks.dispatch import dispatch_run
-from portal.tasks.models import OPEN, State, TaskRun, Worker
+from portal.tasks.models import LEASE, OPEN, State, TaskRun, Worker
 from portal.tasks.registry import UnknownKind, get_task_type
-from portal.tasks.runner import discard_result, unclaimed
+from portal.tasks.runner import discard_result
 
 # A waiting run is handed over again after this time, because the backend may have lost it.
 HANDED_AGAIN_AFTER = timedelta(minutes=1)
@@ -37,14 +38,12 @@ def recover_runs() -> None:
 
 def record_worker(name: str) -> None:
     """Record that a worker is running, and forget workers not seen for a day."""
-    now = timezone.now()
-    Worker.objects.update_or_create(name=name, defaults={"seen_at": now})
-    Worker.objects.filter(seen_at__lt=now - timedelta(days=1)).delete()
+    record_process(Worker, name)
 
 
 def is_worker_running() -> bool:
     """Return whether any worker was seen within a minute."""
-    return Worker.objects.filter(seen_at__gte=timezone.now() - WORKER_SEEN_WITHIN).exists()
+    return get_running_processes(Worker.objects.all(), seen_within=WORKER_SEEN_WITHIN).exists()
 
 
 def get_longest_wait() -> timedelta:
@@ -56,19 +55,18 @@ def get_longest_wait() -> timedelta:
 
 def _return_lost_runs(now: datetime) -> None:
     """Set runs whose lease expired back to waiting, or to failed after too many attempts."""
-    for run in TaskRun.objects.filter(state=State.RUNNING, lease_until__lt=now)[:_AT_ONCE]:
-        lost = TaskRun.objects.filter(pk=run.pk, claim=run.claim, state=State.RUNNING, lease_until__lt=now)
+    for run in TaskRun.objects.filter(LEASE.free(now), state=State.RUNNING)[:_AT_ONCE]:
+        row = TaskRun.objects.filter(LEASE.free(now), pk=run.pk, state=State.RUNNING)
+        lost = LEASE.held_by(row, run.claim)
         try:
             most_attempts = get_task_type(run.kind).most_attempts
         except UnknownKind:
             most_attempts = 0
         if run.attempts < most_attempts:
-            lost.update(
-                state=State.WAITING, claim="", lease_until=None, dispatched_at=None, waiting_since=now
-            )
+            lost.update(state=State.WAITING, dispatched_at=None, waiting_since=now, **LEASE.released)
             continue
         failed = lost.update(
-            state=State.FAILED, claim="", lease_until=None, finished_at=now,
+            state=State.FAILED, finished_at=now, **LEASE.released,
             message=f"It was interrupted {run.attempts} times because its worker stopped.",
         )  # fmt: skip
         if failed:
@@ -78,7 +76,7 @@ def _return_lost_runs(now: datetime) -> None:
 def _hand_over_forgotten_runs(now: datetime) -> None:
     """Hand over waiting runs that the backend may not know about."""
     forgotten = Q(dispatched_at=None) | Q(dispatched_at__lt=now - HANDED_AGAIN_AFTER)
-    waiting = TaskRun.objects.filter(unclaimed(now), forgotten, state=State.WAITING)
+    waiting = TaskRun.objects.filter(LEASE.free(now), forgotten, state=State.WAITING)
     for run in waiting.order_by("created_at")[:_AT_ONCE]:
         taken = waiting.filter(pk=run.pk, dispatched_at=run.dispatched_at).update(dispatched_at=now)
         if taken:

@@ -1,23 +1,23 @@
 """Carry out one attempt at a run: one worker claims it, extends its lease and records how it ended."""
 
 import logging
-import threading
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, close_old_connections, connections
-from django.db.models import F, Q, QuerySet
+from django.db import InterfaceError, OperationalError, connections
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
+from portal.core.leases import Heartbeat
 from portal.core.logs import current_request_id, error_code
 from portal.tasks.cancellation import AttemptOverdue, AttemptStopped, limit_time, worker_is_stopping
 from portal.tasks.dispatch import dispatch_run
-from portal.tasks.models import State, TaskRun
+from portal.tasks.models import LEASE, State, TaskRun
 from portal.tasks.registry import UnknownKind, get_task_type
 from portal.tasks.services import TaskFailed
 
@@ -33,7 +33,7 @@ def attempt(run_id: str) -> None:
     began, about = time.monotonic(), {"run": str(run.pk), "kind": run.kind}
     logger.info("background work begins", extra=about)
     try:
-        with _keep_lease(run):
+        with _extend_lease(run):
             ending = _do_work(run)
         _record_ending(run, ending)
         milliseconds = round(1000 * (time.monotonic() - began), 1)
@@ -41,30 +41,26 @@ def attempt(run_id: str) -> None:
         logger.info("background work ended", extra={**about, "state": state, "milliseconds": milliseconds})
     finally:
         try:
-            _claimed_run(run).update(claim="", lease_until=None)
+            LEASE.release(_claimed_run(run), run.claim)
         finally:
             current_request_id.reset(mark)
-
-
-def unclaimed(now: datetime) -> Q:
-    """Return the condition for runs on which no attempt can still be working."""
-    return Q(claim="") | Q(lease_until__lt=now)
 
 
 def _claim(run_id: str) -> TaskRun | None:
     """Set a waiting run to running under a new claim; return None if another worker has it."""
     now = timezone.now()
-    waiting = TaskRun.objects.filter(unclaimed(now), pk=run_id, state=State.WAITING)
-    claimed = waiting.update(
-        state=State.RUNNING, claim=uuid.uuid4().hex, attempts=F("attempts") + 1, lease_until=now + _lease(),
-        started_at=now, heartbeat_at=now, finished_at=None, done=0, total=None, message="",
+    claimed = LEASE.claim(
+        TaskRun.objects.filter(pk=run_id, state=State.WAITING), uuid.uuid4().hex,
+        lasts=timedelta(seconds=settings.TASK_LEASE_SECONDS),
+        state=State.RUNNING, attempts=F("attempts") + 1, started_at=now, heartbeat_at=now,
+        finished_at=None, done=0, total=None, message="",
     )  # fmt: skip
     return TaskRun.objects.get(pk=run_id) if claimed else None
 
 
 def _claimed_run(run: TaskRun) -> QuerySet[TaskRun]:
     """Return the run as a query that matches as long as this attempt has the claim."""
-    return TaskRun.objects.filter(pk=run.pk, claim=run.claim)
+    return LEASE.held_by(TaskRun.objects.filter(pk=run.pk), run.claim)
 
 
 def _do_work(run: TaskRun) -> dict[str, Any] | None:
@@ -118,7 +114,7 @@ def _record_ending(run: TaskRun, ending: dict[str, Any] | None) -> None:
             return
     if _claimed_run(run).exists():
         discard_result(run)
-    again = {"state": State.WAITING, "claim": "", "lease_until": None, "waiting_since": timezone.now()}
+    again = {"state": State.WAITING, "waiting_since": timezone.now(), **LEASE.released}
     if ending == {"state": State.WAITING}:
         # Recovery hands the run over a moment later: at once it would meet the same failure.
         running.update(**again, dispatched_at=None)
@@ -143,31 +139,19 @@ def discard_result(run: TaskRun) -> bool:
     return True
 
 
-def _lease() -> timedelta:
-    return timedelta(seconds=settings.TASK_LEASE_SECONDS)
-
-
 @contextmanager
-def _keep_lease(run: TaskRun) -> Iterator[None]:
+def _extend_lease(run: TaskRun) -> Iterator[None]:
     """Extend the lease while the block runs, even if the run was stopped: no other attempt may begin yet."""
-    over = threading.Event()
-
-    def extend() -> None:
-        try:
-            while not over.wait(settings.TASK_LEASE_SECONDS / 3):
-                try:
-                    close_old_connections()
-                    now = timezone.now()
-                    _claimed_run(run).update(heartbeat_at=now, lease_until=now + _lease())
-                except Exception as error:  # the next heartbeat may reach the database again
-                    logger.warning("a heartbeat failed: %s", type(error).__name__)
-        finally:
-            connections.close_all()
-
-    heartbeat = threading.Thread(target=extend, name="heartbeat", daemon=True)
+    lasts = timedelta(seconds=settings.TASK_LEASE_SECONDS)
+    row = TaskRun.objects.filter(pk=run.pk)
+    heartbeat = Heartbeat(
+        "heartbeat",
+        lambda: LEASE.extend(row, run.claim, lasts=lasts, heartbeat_at=timezone.now()),
+        every=settings.TASK_LEASE_SECONDS / 3,
+        failure="a heartbeat failed",
+    )
     heartbeat.start()
     try:
         yield
     finally:
-        over.set()
-        heartbeat.join()
+        heartbeat.stop()

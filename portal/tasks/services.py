@@ -35,7 +35,7 @@ from django.utils import timezone
 from portal.core.logs import current_request_id
 from portal.tasks.cancellation import AttemptStopped, worker_is_stopping
 from portal.tasks.dispatch import dispatch_run
-from portal.tasks.models import OPEN, State, TaskRun
+from portal.tasks.models import LEASE, OPEN, State, TaskRun
 from portal.tasks.registry import get_task_type, get_task_types_open_to
 
 MOST_OPEN = 20
@@ -106,7 +106,7 @@ def report_progress(*, run: TaskRun, done: int, total: int | None = None, messag
     if now - getattr(run, "_reported", 0.0) < REPORT_STEP:
         return
     run._reported = now  # type: ignore[attr-defined]
-    mine = TaskRun.objects.filter(pk=run.pk, claim=run.claim, state=State.RUNNING)
+    mine = LEASE.held_by(TaskRun.objects.filter(pk=run.pk, state=State.RUNNING), run.claim)
     reported = mine.update(done=done, total=total, message=message)
     if not reported:
         raise AttemptStopped

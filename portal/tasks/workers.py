@@ -3,15 +3,15 @@
 import logging
 import os
 import socket
-import threading
 import time
 import uuid
 
 from django.conf import settings
 from django.core.management.base import CommandError
-from django.db import InterfaceError, OperationalError, close_old_connections, connection, connections
+from django.db import InterfaceError, OperationalError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
+from portal.core.leases import Heartbeat
 from portal.tasks.periodic import run_housekeeping
 from portal.tasks.recovery import record_worker, recover_runs
 
@@ -28,7 +28,15 @@ def run_worker(*, batch: bool) -> None:
     if batch:
         run_housekeeping()
     else:
-        threading.Thread(target=_look_after_runs, args=(name,), name="recovery", daemon=True).start()
+
+        def look_after_runs() -> None:
+            record_worker(name)
+            recover_runs()
+            run_housekeeping()
+
+        failure = "recovery of background work failed"
+        recovery = Heartbeat("recovery", look_after_runs, every=RECOVER_EVERY, failure=failure)
+        recovery.start(at_once=True)
     # The tables and packages of a backend exist only if it is the configured one.
     if settings.TASKS_BACKEND == "redis":
         from portal.tasks.redis import work_on_redis
@@ -57,17 +65,3 @@ def _wait_for_database(batch: bool) -> None:
             logger.warning("waiting for the database: %s", type(error).__name__)
             connections.close_all()
             time.sleep(RECOVER_EVERY)
-
-
-def _look_after_runs(name: str) -> None:
-    pause = threading.Event()
-    while True:
-        try:
-            close_old_connections()
-            record_worker(name)
-            recover_runs()
-            run_housekeeping()
-        except Exception as error:  # the database may be back the next time
-            logger.warning("recovery of background work failed: %s", type(error).__name__)
-            connections.close_all()
-        pause.wait(RECOVER_EVERY)

@@ -24,10 +24,11 @@ from portal.audit.forwarding.receivers import (
     parse_receiver,
 )
 from portal.audit.models import ChainHead, Delivery, Event
+from portal.core.leases import Lease
 
 BATCH = 500
 MOST_TEXT = 1024 * 1024
-LEASE = timedelta(seconds=4 * DEADLINE)
+LEASE, LEASE_TIME = Lease("holder", "held_until"), timedelta(seconds=4 * DEADLINE)
 LONGEST_PAUSE = 300
 # A mail for each anchor would soon be ignored.
 MAIL_PAUSE = timedelta(hours=1)
@@ -165,38 +166,36 @@ def deliver_batch(feed: Forwarder, *, holder: str, at_once: bool = False) -> int
     cursor, _ = Delivery.objects.get_or_create(receiver=feed.name)
     if cursor.sequence >= feed.end:
         return 0
-    now = timezone.now()
-    free = Delivery.objects.filter(Q(held_until=None) | Q(held_until__lt=now), receiver=feed.name)
-    if not at_once:
-        free = free.filter(Q(retry_at=None) | Q(retry_at__lte=now))
-    # The lease is claimed in one statement, so that only one of two workers gets it.
-    claimed = free.update(holder=holder, held_until=now + LEASE)
+    row = Delivery.objects.filter(receiver=feed.name)
+    due = row if at_once else row.filter(Q(retry_at=None) | Q(retry_at__lte=timezone.now()))
+    claimed = LEASE.claim(due, holder, lasts=LEASE_TIME)
     if not claimed:
         return 0
     # Read again: another worker may have sent lines in the meantime.
     lines = _take_batch(feed.generate_lines(Delivery.objects.get(pk=feed.name).sequence))
-    held = Delivery.objects.filter(receiver=feed.name, holder=holder)
     try:
         if lines:
             deliver_lines(feed.receiver, lines)
     except Undelivered as problem:
         # The pause doubles with each failure, up to LONGEST_PAUSE seconds.
         failures = Delivery.objects.get(pk=feed.name).failures + 1
-        held.update(
+        LEASE.release(
+            row,
+            holder,
             failures=failures,
             last_error=str(problem)[:300],
             retry_at=timezone.now() + timedelta(seconds=min(2 ** min(failures, 16), LONGEST_PAUSE)),
-            held_until=None,
         )
         return 0
     now = timezone.now()
     progress = {"sequence": lines[-1].sequence, "delivered_at": now} if lines else {}
-    held.update(
+    LEASE.release(
+        row,
+        holder,
         **progress,
         failures=0,
         last_error="",
         retry_at=now + MAIL_PAUSE if isinstance(feed.receiver, Mail) else None,
-        held_until=None,
     )
     return len(lines)
 

@@ -224,7 +224,8 @@ def test_two_workers_send_each_event_once(committed_db, told, monkeypatch):
 def test_a_worker_that_died_is_replaced_when_its_lease_ends(db, told):
     events(1)
     name = get_forwarders()[0].name
-    dead = Delivery.objects.create(receiver=name, holder="dead", held_until=timezone.now() + delivery.LEASE)
+    end = timezone.now() + delivery.LEASE_TIME
+    dead = Delivery.objects.create(receiver=name, holder="dead", held_until=end)
     assert deliver_all(holder="one", at_once=True) == 0
     dead.held_until = timezone.now() - timedelta(seconds=1)
     dead.save()
