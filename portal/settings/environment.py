@@ -56,7 +56,7 @@ class Environment:
             value = Path(path).read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
         except (OSError, UnicodeDecodeError) as error:
             raise ImproperlyConfigured(f"{name}_FILE cannot be read ({type(error).__name__}).") from None
-        return self._checked(f"{name}_FILE", value) or default
+        return self._check(f"{name}_FILE", value) or default
 
     def required(self, name: str) -> str:
         """Return a secret without which the portal does not start."""
@@ -112,7 +112,8 @@ class Environment:
         self, name: str, *, default: Sequence[str] = (), old: str = "", spaces: builtins.bool = False
     ) -> builtins.list[str]:
         """Return a comma-separated list, without the blanks around its items; `spaces` may be inside them."""
-        if self._raw(name, old) is None:
+        raw = self._look_up(name, old)
+        if raw is None:
             return builtins.list(default)
         found = [item.strip() for item in self._read(name, old).split(",")]
         if not spaces and any(re.search(r"\s", item) for item in found):
@@ -135,16 +136,16 @@ class Environment:
         url = self.secret(name, default=default)
         if url and url.partition(":")[0] not in _DATABASES:
             raise ImproperlyConfigured(f"{name} must begin with postgres:// or sqlite:///.")
-        return self._parsed(name, url, environ.Env.db_url_config) if url else {}
+        return self._parse_url(name, url, environ.Env.db_url_config) if url else {}
 
     def email(self, name: str) -> dict[str, Any]:
         """Return Django's settings of a mail server's URL; {} for none."""
         url = self.secret(name)
         if url and url.partition(":")[0] not in environ.Env.EMAIL_SCHEMES:
             raise ImproperlyConfigured(f"{name} must begin with smtp+tls:// or smtp+ssl://.")
-        return self._parsed(name, url, environ.Env.email_url_config) if url else {}
+        return self._parse_url(name, url, environ.Env.email_url_config) if url else {}
 
-    def _parsed(self, name: str, url: str, parse: Any) -> dict[str, Any]:
+    def _parse_url(self, name: str, url: str, parse: Any) -> dict[str, Any]:
         """Parse a URL whose user name and password may hold special characters only percent-encoded."""
         problem = ImproperlyConfigured(
             f"{name} cannot be read. Percent-encode special characters of user name and password, "
@@ -160,10 +161,10 @@ class Environment:
         return found
 
     def _read(self, name: str, old: str) -> str:
-        raw = self._raw(name, old)
-        return "" if raw is None else self._checked(name, raw)
+        raw = self._look_up(name, old)
+        return "" if raw is None else self._check(name, raw)
 
-    def _raw(self, name: str, old: str) -> str | None:
+    def _look_up(self, name: str, old: str) -> str | None:
         self.known.update({name, old} - {""})
         if old and old in self._values:
             if name in self._values and self._values[name] != self._values[old]:
@@ -173,7 +174,7 @@ class Environment:
         return self._values.get(name)
 
     @staticmethod
-    def _checked(name: str, value: str) -> str:
+    def _check(name: str, value: str) -> str:
         if value != value.strip() or any(not character.isprintable() for character in value):
             raise ImproperlyConfigured(f"{name} has blanks or invisible characters around or in its value.")
         return value
@@ -194,36 +195,30 @@ def read_file(path: Path) -> dict[str, str]:
     for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        name, value = _parse_line(path, number, line)
+        match = _LINE.fullmatch(line.rstrip(" \t"))
+        if match is None:
+            named = _LOOKS_LIKE_NAME.match(line.strip())
+            what = f"setting {named[1]}" if named else "this line"
+            raise ImproperlyConfigured(
+                f"{path}: line {number} ({what}) must read NAME=value, without blanks around =."
+            )
+        name, value = match[1], match[2]
+        if value[:1] in _QUOTED:
+            quoted = _QUOTED[value[0]].fullmatch(value)
+            if quoted is None:
+                raise ImproperlyConfigured(
+                    f"{path}: line {number} ({name}) has a quote that is not closed, or text after it."
+                )
+            value = re.sub(r"\\(.)", r"\1", quoted[1])
+        elif re.search(r"\s", value):
+            raise ImproperlyConfigured(
+                f"{path}: line {number} ({name}) has blanks in its value. Put the value in quotes; "
+                "comments belong on lines of their own."
+            )
         if name in found:
             raise ImproperlyConfigured(f"{path}: line {number} sets {name} a second time.")
         found[name] = value
     return found
-
-
-def _parse_line(path: Path, number: int, line: str) -> tuple[str, str]:
-    """Return name and value of one line."""
-    match = _LINE.fullmatch(line.rstrip(" \t"))
-    if match is None:
-        named = _LOOKS_LIKE_NAME.match(line.strip())
-        what = f"setting {named[1]}" if named else "this line"
-        raise ImproperlyConfigured(
-            f"{path}: line {number} ({what}) must read NAME=value, without blanks around =."
-        )
-    name, value = match[1], match[2]
-    if value[:1] in _QUOTED:
-        quoted = _QUOTED[value[0]].fullmatch(value)
-        if quoted is None:
-            raise ImproperlyConfigured(
-                f"{path}: line {number} ({name}) has a quote that is not closed, or text after it."
-            )
-        return name, re.sub(r"\\(.)", r"\1", quoted[1])
-    if re.search(r"\s", value):
-        raise ImproperlyConfigured(
-            f"{path}: line {number} ({name}) has blanks in its value. Put the value in quotes; "
-            "comments belong on lines of their own."
-        )
-    return name, value
 
 
 def read_env_file() -> dict[str, str]:

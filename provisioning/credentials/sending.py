@@ -155,7 +155,7 @@ def _send(call: Call, credential: Credential) -> Answer:
         password,
         deadline=settings.GATEWAY_TIMEOUT,
         ca_file=settings.GATEWAY_CA_FILE,
-        reach=get_network_policy(),
+        network_policy=get_network_policy(),
     )
     try:
         return client.send(call)

@@ -70,7 +70,7 @@ _NO_TIME_LEFT = "This page has waited for the gateway as long as it may."
 class GatewayClient:
     """HTTP client of one gateway. `deadline`: seconds for a whole call, a repeated read included.
 
-    `reach`: the addresses allowed besides the public internet.
+    `network_policy`: the addresses allowed besides the public internet.
     """
 
     base_url: str
@@ -78,7 +78,7 @@ class GatewayClient:
     password: Sealed = field(repr=False)
     deadline: float = 15.0
     ca_file: str = ""
-    reach: NetworkPolicy = PUBLIC
+    network_policy: NetworkPolicy = PUBLIC
 
     def send(self, call: Call) -> Answer:
         """Send `call`: a write once, a read at most twice. Raises NotSent, Refused or OutcomeUnknown."""
@@ -88,7 +88,7 @@ class GatewayClient:
         try:
             if left is not None and left < (min(WRITE_NEEDS, self.deadline) if call.writes else 0.1):
                 raise NotSent(_NO_TIME_LEFT, "timeout")
-            with transport.deadline(seconds), transport.use_network_policy(self.reach):
+            with transport.deadline(seconds), transport.use_network_policy(self.network_policy):
                 return self._exchange(call, started)
         except ProvisioningError as error:
             problem = error

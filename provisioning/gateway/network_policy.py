@@ -40,14 +40,14 @@ class NetworkPolicy:
 
     def allows(self, address: Address) -> bool:
         """Return whether an API key may go there. An address that contains another is judged by that one."""
-        inner = carried_by(address)
+        inner = get_inner_address(address)
         if any(inner in network for network in self.networks):
             return True
         special = inner.is_multicast or any(inner in network for network in _SPECIAL)
         return inner.is_global and not special
 
 
-def carried_by(address: Address) -> Address:
+def get_inner_address(address: Address) -> Address:
     """Return the IPv4 address inside one that is mapped, of 6to4 or of NAT64; any other address itself."""
     if not isinstance(address, ipaddress.IPv6Address):
         return address

@@ -39,7 +39,7 @@ class NeverSentError(Exception):
 
 
 _deadline: ContextVar[float] = ContextVar("gateway deadline, on the monotonic clock")
-_reach: ContextVar[NetworkPolicy | None] = ContextVar("where a gateway may be", default=None)
+_network_policy: ContextVar[NetworkPolicy | None] = ContextVar("where a gateway may be", default=None)
 
 
 @contextmanager
@@ -53,13 +53,13 @@ def deadline(seconds: float) -> Iterator[None]:
 
 
 @contextmanager
-def use_network_policy(reach: NetworkPolicy) -> Iterator[None]:
-    """Restrict new connections inside to `reach`; others raise NeverSentError."""
-    token = _reach.set(reach)
+def use_network_policy(policy: NetworkPolicy) -> Iterator[None]:
+    """Restrict new connections inside to what `policy` allows; others raise NeverSentError."""
+    token = _network_policy.set(policy)
     try:
         yield
     finally:
-        _reach.reset(token)
+        _network_policy.reset(token)
 
 
 def time_is_up() -> bool:
@@ -117,17 +117,17 @@ def tls_context(ca_file: str = "") -> ssl.SSLContext:
 
 
 class _Connecting:
-    """How both kinds of connection reach the gateway; mixed in before urllib3's classes."""
+    """How both kinds of connection find the gateway; mixed in before urllib3's classes."""
 
     host: str
     port: int
 
     def _new_conn(self) -> socket.socket:
-        reach = _reach.get()
+        policy = _network_policy.get()
         allowed = [
             entry
             for entry in resolve_host(self.host, self.port)
-            if reach is None or reach.allows(ipaddress.ip_address(str(entry[4][0]).partition("%")[0]))
+            if policy is None or policy.allows(ipaddress.ip_address(str(entry[4][0]).partition("%")[0]))
         ]
         # The owner of the gateway's name can point it into the portal's own network.
         if not allowed:

@@ -33,10 +33,12 @@ WRITE = Call(
 
 
 def client(
-    url: str, *, deadline: float = 15.0, ca_file: str = "", reach: NetworkPolicy = HERE
+    url: str, *, deadline: float = 15.0, ca_file: str = "", network_policy: NetworkPolicy = HERE
 ) -> GatewayClient:
     """A client with the canary credential."""
-    return GatewayClient(url, Sealed(KEY), Sealed(PASSWORD), deadline=deadline, ca_file=ca_file, reach=reach)
+    return GatewayClient(
+        url, Sealed(KEY), Sealed(PASSWORD), deadline=deadline, ca_file=ca_file, network_policy=network_policy
+    )
 
 
 def failure(url: str, call: Call = WRITE, **options) -> ProvisioningError:
