@@ -1,5 +1,7 @@
 """The audit trail: retention, anchors and copies outside the database."""
 
+from zoneinfo import available_timezones
+
 from django.core.exceptions import ImproperlyConfigured
 
 from portal.settings.environment import DATA_DIR, env
@@ -16,7 +18,7 @@ AUDIT_ANCHOR_FORWARD_TO = env.list("AUDIT_ANCHOR_FORWARD_TO", old="AUDIT_ANCHOR_
 # Where each event is told: stdout, file:, syslog+udp:, syslog+tcp:, syslog+tls:, https: (docs/audit.md).
 AUDIT_FORWARD_TO = env.list("AUDIT_FORWARD_TO", old="AUDIT_STREAM", default=[])
 AUDIT_FORWARD_SECRET = env.secret("AUDIT_FORWARD_SECRET", old="AUDIT_STREAM_SECRET")
-AUDIT_FORWARD_CA_FILE = env("AUDIT_FORWARD_CA_FILE", old="AUDIT_STREAM_CA_FILE", default="")
+AUDIT_FORWARD_CA_FILE = env.file("AUDIT_FORWARD_CA_FILE", old="AUDIT_STREAM_CA_FILE")
 
 # Months for which every event stays in the database at least, and where archives of older ones are written.
 AUDIT_RETENTION_MONTHS = env.int("AUDIT_RETENTION_MONTHS", default=12)
@@ -41,3 +43,5 @@ AUDIT_BUSINESS_DAYS = _span(
     "AUDIT_BUSINESS_DAYS", env("AUDIT_BUSINESS_DAYS", old="AUDIT_OFFICE_DAYS", default="1-5"), 1, 7
 )
 AUDIT_BUSINESS_ZONE = env("AUDIT_BUSINESS_ZONE", old="AUDIT_OFFICE_ZONE", default="UTC")
+if AUDIT_BUSINESS_ZONE not in available_timezones():
+    raise ImproperlyConfigured("AUDIT_BUSINESS_ZONE must be the name of a time zone such as Europe/Vienna.")

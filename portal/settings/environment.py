@@ -58,6 +58,13 @@ class Environment:
             raise ImproperlyConfigured(f"{name}_FILE cannot be read ({type(error).__name__}).") from None
         return self._check(f"{name}_FILE", value) or default
 
+    def file(self, name: str, *, old: str = "") -> str:
+        """Return the path of a file that can be read, "" for none."""
+        path = self._read(name, old)
+        if path and not (Path(path).is_file() and os.access(path, os.R_OK)):
+            raise ImproperlyConfigured(f"{name} must name a file that the portal can read.")
+        return path
+
     def required(self, name: str) -> str:
         """Return a secret without which the portal does not start."""
         value = self.secret(name)

@@ -9,7 +9,7 @@ from portal.settings.environment import PRODUCTION, env
 # One deadline for a whole exchange with the gateway, in seconds of wall clock.
 GATEWAY_TIMEOUT = env.float("GATEWAY_TIMEOUT", old="GATEWAY_DEADLINE", default=15.0)
 # Whose certificates vouch for the gateway: a PEM file instead of the public list.
-GATEWAY_CA_FILE = env("GATEWAY_CA_FILE", default="")
+GATEWAY_CA_FILE = env.file("GATEWAY_CA_FILE")
 # A change still being sent after this many seconds was interrupted: its outcome is unknown.
 CHANGE_INTERRUPTED_AFTER = env.int("CHANGE_INTERRUPTED_AFTER", default=30)
 if not 0 < GATEWAY_TIMEOUT <= 15 or not GATEWAY_TIMEOUT < CHANGE_INTERRUPTED_AFTER <= 60:

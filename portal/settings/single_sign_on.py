@@ -14,7 +14,7 @@ OIDC_GROUPS_CLAIM = env("OIDC_GROUPS_CLAIM", default="groups")
 # A user in several groups gets the role of the one that is named first.
 OIDC_ROLE_GROUPS = dict(pair.rpartition("=")[::2] for pair in env.list("OIDC_ROLE_GROUPS", spaces=True))
 OIDC_TRUST_SECOND_FACTOR = env.bool("OIDC_TRUST_SECOND_FACTOR", default=False)
-OIDC_CA_FILE = env("OIDC_CA_FILE", default="")
+OIDC_CA_FILE = env.file("OIDC_CA_FILE")
 if OIDC_SERVER_URL:
     if not (OIDC_CLIENT_ID and OIDC_CLIENT_SECRET and OIDC_ROLE_GROUPS):
         raise ImproperlyConfigured(

@@ -161,3 +161,8 @@ def test_memory_stays_flat_however_long_the_export(db):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert length > 3_000_000 and peak < 12_000_000
+
+
+def test_the_form_leads_back_to_the_filtered_events(browser):
+    page = browser.get("/audit/export/?outcome=success").content.decode()
+    assert 'href="/audit/?outcome=success">Back to events' in page
