@@ -1,4 +1,4 @@
-"""The steps of a change: submit a new entity, prepare an update, send, cancel, retry.
+"""The steps of a change: prepare, send, both at once (submit), cancel, retry.
 
 Every function authorises again, fresh from the database, and raises PermissionDenied. An error of
 portal.changes.errors means that nothing was sent. Unknown outcomes are settled in
@@ -21,11 +21,23 @@ from portal.changes import execution
 from portal.changes.audit_events import durable_record, get_old_values, record_change_event
 from portal.changes.comparison import take_snapshot
 from portal.changes.encrypted_payloads import get_body_digests, is_same_body, seal_payload, unseal_payload
-from portal.changes.errors import DuplicateChange, InvalidState, ReasonRequired
-from portal.changes.gates import Attempt, Stage, clean_reason, is_production, run_gates
+from portal.changes.errors import (
+    AuditWriteError,
+    ChangeStopped,
+    DuplicateChange,
+    InvalidState,
+    ReasonRequired,
+)
+from portal.changes.gates import (
+    Attempt,
+    Stage,
+    clean_reason,
+    get_confirmation,
+    is_production,
+    run_gates,
+)
 from portal.changes.models import Change, State
 from portal.changes.permissions import Person, authorise, authorise_change, authorise_draft
-from portal.changes.readback import read_siblings
 from portal.changes.reconciliation import check_change
 from portal.changes.review import build_rows
 from portal.changes.stale_changes import settle_stale_changes
@@ -62,105 +74,83 @@ class FormState:
 _NO_FORM = FormState()
 
 
-def submit_change(
-    *,
-    user: Person,
-    origin: Origin,
-    operation: str,
-    connection: str,
-    target: str,
-    object_name: str,
-    payload: dict[str, Any],
-    submission: uuid.UUID,
-    parent: str = "",
-    parent_name: str = "",
-    tenant_guid: str = "",
-    reason: str = "",
-    form_state: FormState = _NO_FORM,
-    allow_duplicate: bool = False,
-    replaces: Change | None = None,
-    group: str = "",
-) -> Change:
-    """Create an entity: record the intent, send one request, record the outcome. Return the Change.
-
-    In production nothing is sent yet: the Change is returned "prepared", to be reviewed like an update.
-    `target` is the parent's guid; `replaces` is explained at prepare_change. The same `submission` is never
-    sent twice: a repetition returns the first Change, which may still be "sending". The same body under
-    another submission is only sent with `allow_duplicate`. Raises DuplicateChange, PermissionDenied,
-    ConnectionPaused, InvalidState, NotSent, AuditWriteError, KeyError (operation).
-    """
-    person = authorise(user=user, permission=get_operation(operation).permission)
-    change = _new_change(
-        person,
-        operation,
-        reason,
-        form_state,
-        connection=connection,
-        target=target,
-        object_name=database_safe(object_name)[:400],
-        parent_guid=parent or target,
-        parent_name=database_safe(parent_name)[:400],
-        tenant_guid=tenant_guid,
-        submission=submission,
-        group_id=group,
-    )
-    run_gates(Stage.START, Attempt(change, person))
-    _set_payload(change, payload)
-    change.rows = database_safe(build_rows({}, change.body, form_state.labels, create=True))
-    change.dangerous = bool(change.dangers)
-    change.body_digest = get_body_digests(change, payload)[0]
-    authorise_draft(user=person, change=change, payload=payload)
-    attempt = Attempt(change, person, payload=payload, allow_duplicate=allow_duplicate)
-    if is_production(connection):
-        return _prepare_create(attempt, origin, replaces)
-    return _send_create(attempt, origin)
-
-
 def prepare_change(
     *,
     user: Person,
     origin: Origin,
     operation: str,
     connection: str,
-    entity: Entity,
     payload: dict[str, Any],
+    entity: Entity | None = None,
+    target: str = "",
+    object_name: str = "",
     parent_name: str = "",
     tenant_guid: str = "",
+    submission: uuid.UUID | None = None,
     reason: str = "",
     form_state: FormState = _NO_FORM,
+    allow_duplicate: bool = False,
     replaces: Change | None = None,
     group: str = "",
 ) -> Change:
-    """Write down an update for review; nothing is sent. `entity` is the fresh read on which it was decided.
+    """Write down a change for review; nothing is sent.
 
-    `replaces` is the change from which the author went back to the form; it is discarded if it is their own,
-    still unsent, and of the same form and entity. Raises PermissionDenied, ConnectionPaused, AuditWriteError,
-    KeyError (operation).
+    For an update, `entity` is the fresh read on which it was decided. For a create, `target` is the parent's
+    guid and `object_name` the new entity's name. The same `submission` makes one change: a repetition returns
+    it, whatever its state. `replaces` is the change from which the author went back to the form; it is
+    discarded if it is their own, still unsent, and of the same form and entity. `group` is the id of a group
+    of changes. Raises DuplicateChange (not with `allow_duplicate`), PermissionDenied, ConnectionPaused,
+    InvalidState, NotSent, AuditWriteError, KeyError (operation).
     """
-    person = authorise(user=user, permission=get_operation(operation).permission)
-    change = _new_change(
-        person,
-        operation,
-        reason,
-        form_state,
+    described = get_operation(operation)
+    person = authorise(user=user, permission=described.permission)
+    before = mask(dict(entity.values)) if entity else {}
+    change = Change(
+        state=State.PREPARED,
+        submission=submission or uuid.uuid4(),
+        operation=operation,
         connection=connection,
-        target=entity.guid,
-        object_guid=entity.guid,
-        object_name=database_safe(entity.name)[:400],
-        parent_guid=entity.parent,
+        target=entity.guid if entity else target,
+        object_guid=entity.guid if entity else "",
+        object_name=database_safe(entity.name if entity else object_name)[:400],
+        parent_guid=entity.parent if entity else target,
         parent_name=database_safe(parent_name)[:400],
         tenant_guid=tenant_guid,
         group_id=group,
+        actor=person,
+        actor_name=_get_actor_name(person),
+        reason=database_safe(reason).strip()[:2000],
+        typed=database_safe(dict(form_state.typed)),
+        form_path=form_state.path[:1000],
+        before=database_safe(before),
+        base=take_snapshot(entity) if entity else {},
     )
     run_gates(Stage.START, Attempt(change, person))
     _set_payload(change, payload)
-    before = mask(dict(entity.values))
-    change.before = database_safe(before)
-    change.base = take_snapshot(entity)
-    change.rows = database_safe(build_rows(before, change.body, form_state.labels))
+    change.rows = database_safe(build_rows(before, change.body, form_state.labels, create=described.creates))
     change.dangerous = bool(change.dangers)
+    if described.creates:
+        change.body_digest = get_body_digests(change, payload)[0]
     authorise_draft(user=person, change=change, payload=payload)
-    return _write_draft(Attempt(change, person, payload=payload), origin, replaces)
+    return _record_prepared(
+        Attempt(change, person, payload, allow_duplicate=allow_duplicate), origin, replaces
+    )
+
+
+def submit_change(
+    *, user: Person, origin: Origin, payload: dict[str, Any], allow_duplicate: bool = False, **details: Any
+) -> Change:
+    """Prepare a change and send it without a review; takes the arguments of `prepare_change`.
+
+    Where a person has to review it first, in production or because it needs a reason, it is returned
+    "prepared". A repetition may return it while another request sends it. If something stops it before it is
+    sent, it is discarded. Raises what prepare_change and send_change raise.
+    """
+    change = prepare_change(
+        user=user, origin=origin, payload=payload, allow_duplicate=allow_duplicate, **details
+    )
+    author = _authorise_author(user, change)
+    return _send_without_review(change, author, payload, origin, allow_duplicate=allow_duplicate)
 
 
 def send_change(
@@ -188,19 +178,7 @@ def send_change(
     reason = clean_reason(reason) or change.reason
     run_gates(Stage.CONFIRMATION, Attempt(change, person, reason=reason, confirmation=confirmation))
     payload = _open_payload(change)
-    attempt = Attempt(change, person, payload, reason, confirmation, allow_duplicate)
-    claimed = execution.claim_change(attempt)
-    if claimed:
-        intended = execution.look_and_record_intent(attempt, origin)
-        if intended:
-            execution.carry_out_change(change=change, payload=payload, origin=origin)
-    if change.is_recorded:
-        change.refresh_from_db()
-        if change.state != State.PREPARED:
-            # The outcome is recorded. Home does not offer a draft that could not be deleted.
-            with suppress(DatabaseError):
-                close_drafts(_get_review_path(change))
-    return change
+    return _send_prepared(Attempt(change, person, payload, reason, confirmation, allow_duplicate), origin)
 
 
 def cancel_change(*, user: Person, origin: Origin, change: Change) -> Change:
@@ -210,7 +188,7 @@ def cancel_change(*, user: Person, origin: Origin, change: Change) -> Change:
     """
     _authorise_author(user, change)
     with durable_record("it was not discarded"):
-        _discard_draft(change, origin)
+        _discard_unsent(change, origin)
     change.refresh_from_db()
     return change
 
@@ -245,11 +223,9 @@ def retry_change(*, user: Person, origin: Origin, change: Change, confirmed: boo
     for name in _RETRIED_COLUMNS:
         setattr(retry, name, getattr(change, name))
     _set_payload(retry, payload)
-    attempt = Attempt(retry, person, payload=payload, allow_duplicate=True)
-    if change.is_create and not is_production(change.connection):
-        retry = _send_create(attempt, origin)
-    else:
-        retry = _write_draft(attempt, origin)
+    retry = _record_prepared(Attempt(retry, person, payload, allow_duplicate=True), origin)
+    if retry.is_create:
+        retry = _send_without_review(retry, person, payload, origin, allow_duplicate=True)
     if retry.is_recorded:
         Change.objects.filter(pk=change.pk).update(sealed_payload="")
     return retry
@@ -267,20 +243,6 @@ def dismiss_change(*, user: Person, change: Change) -> None:
     if change.actor_id != user.pk:
         raise PermissionDenied("only the author takes a change off their home page")
     Change.objects.filter(pk=change.pk, state=State.REFUSED).update(dismissed_at=timezone.now())
-
-
-def _new_change(person: User, operation: str, reason: str, form_state: FormState, **columns: Any) -> Change:
-    """Return an unsaved change that has no request body yet."""
-    return Change(
-        state=State.PREPARED,
-        operation=operation,
-        actor=person,
-        actor_name=_get_actor_name(person),
-        reason=database_safe(reason).strip()[:2000],
-        typed=database_safe(dict(form_state.typed)),
-        form_path=form_state.path[:1000],
-        **columns,
-    )
 
 
 def _set_payload(change: Change, payload: dict[str, Any]) -> None:
@@ -303,28 +265,11 @@ def _open_payload(change: Change) -> dict[str, Any]:
         ) from error
 
 
-def _send_create(attempt: Attempt, origin: Origin) -> Change:
-    """Record the intent of a create and send it; the unique submission decides which request sends."""
-    change = attempt.change
-    first = Change.objects.filter(submission=change.submission).first()
-    if first is None:
-        change.siblings = read_siblings(change)
-        change.state, change.claimed_at, change.intent_at = State.SENDING, timezone.now(), timezone.now()
-        with durable_record():
-            run_gates(Stage.RECORD, attempt)
-            first = _insert_change(change)
-            if first is None:
-                execution.record_intent(change, origin)
-    if first is not None:
-        _reject_other_form(first, attempt)
-        return first
-    return execution.carry_out_change(change=change, payload=attempt.payload, origin=origin)
+def _record_prepared(attempt: Attempt, origin: Origin, replaces: Change | None = None) -> Change:
+    """Write down a change and, in the same transaction, discard the one that it replaces.
 
-
-def _prepare_create(attempt: Attempt, origin: Origin, replaces: Change | None) -> Change:
-    """Write down a create for review; what the same form prepared before is replaced while it is unsent.
-
-    Raises DuplicateChange if the author sent the same a moment ago.
+    The change that has the same submission is returned instead. If its author typed other values in
+    between, it is replaced while it is unsent.
     """
     change, person = attempt.change, attempt.person
     first = Change.objects.filter(submission=change.submission).first()
@@ -337,42 +282,65 @@ def _prepare_create(attempt: Attempt, origin: Origin, replaces: Change | None) -
             return first
         cancel_change(user=person, origin=origin, change=first)
         change.submission = uuid.uuid4()
-    return _write_draft(attempt, origin, replaces)
-
-
-def _write_draft(attempt: Attempt, origin: Origin, replaces: Change | None = None) -> Change:
-    """Write down a change for review and, in the same transaction, discard the one that it replaces."""
-    change = attempt.change
     with durable_record():
         run_gates(Stage.RECORD, attempt)
-        first = _insert_change(change)
-        if first is not None:
-            return first
-        record_change_event(
-            "change.prepared", change, origin, before=get_old_values(change), after=change.changed_values
+        try:
+            with transaction.atomic():
+                change.save(force_insert=True)
+        except IntegrityError:
+            first = Change.objects.get(submission=change.submission)
+        else:
+            record_change_event(
+                "change.prepared", change, origin, before=get_old_values(change), after=change.changed_values
+            )
+            if replaces and _get_form_key(replaces) == _get_form_key(change):
+                _discard_unsent(replaces, origin, successor=change)
+            return change
+    _reject_other_form(first, attempt)
+    return first
+
+
+def _send_without_review(
+    change: Change, author: User, payload: dict[str, Any], origin: Origin, *, allow_duplicate: bool
+) -> Change:
+    """Send a change that its author prepared just now, unless a person has to review it."""
+    required = get_confirmation(change)
+    if change.state != State.PREPARED or is_production(change.connection) or required.reason_required:
+        return change
+    try:
+        return _send_prepared(
+            Attempt(change, author, payload, change.reason, allow_duplicate=allow_duplicate), origin
         )
-        if replaces and _get_form_key(replaces) == _get_form_key(change):
-            _discard_draft(replaces, origin, successor=change)
+    except ChangeStopped:
+        with suppress(AuditWriteError):
+            cancel_change(user=author, origin=origin, change=change)
+        raise
+
+
+def _send_prepared(attempt: Attempt, origin: Origin) -> Change:
+    """Claim a prepared change, record its intent and send it; see send_change."""
+    change = attempt.change
+    claimed = execution.claim_change(attempt)
+    if claimed:
+        intended = execution.look_and_record_intent(attempt, origin)
+        if intended:
+            execution.carry_out_change(change=change, payload=attempt.payload, origin=origin)
+    if change.is_recorded:
+        change.refresh_from_db()
+        if change.state != State.PREPARED:
+            # The outcome is recorded. Home does not offer a draft that could not be deleted.
+            with suppress(DatabaseError):
+                close_drafts(_get_review_path(change))
     return change
 
 
-def _insert_change(change: Change) -> Change | None:
-    """Insert the change, inside the caller's transaction; return the one that has its submission already."""
-    try:
-        with transaction.atomic():
-            change.save(force_insert=True)
-    except IntegrityError:
-        return Change.objects.get(submission=change.submission)
-    return None
-
-
-def _discard_draft(change: Change, origin: Origin, *, successor: Change | None = None) -> None:
+def _discard_unsent(change: Change, origin: Origin, *, successor: Change | None = None) -> None:
     """Discard a change that is still unsent, inside the caller's transaction.
 
     The reason typed at its review, but not the confirmation, is offered at the review of its `successor`.
     """
-    drafts = Change.objects.filter(pk=change.pk, state=State.PREPARED)
-    discarded = drafts.update(state=State.CANCELLED, finished_at=timezone.now(), sealed_payload="")
+    unsent = Change.objects.filter(pk=change.pk, state=State.PREPARED)
+    discarded = unsent.update(state=State.CANCELLED, finished_at=timezone.now(), sealed_payload="")
     if discarded:
         record_change_event("change.cancelled", change, origin, outcome=State.CANCELLED.value)
         path = _get_review_path(change)

@@ -92,7 +92,8 @@ def test_killed_at_any_moment_no_request_without_intent_and_none_twice(crash_tar
         assert sent <= 1
         assert sent == 0 or submission in seen["changes"]
         assert crash_target.relay.writes <= seen["intents"]
-        assert set(seen["changes"].values()) <= {"unknown", "accepted"}
+        assert set(seen["changes"].values()) <= {"prepared", "not_sent", "unknown", "accepted"}
+        assert sent == 0 or seen["changes"][submission] in {"unknown", "accepted"}
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ import pytest
 from django.db import connections
 
 from portal.audit.models import Event
+from portal.changes import gates
+from portal.changes.errors import InvalidState
 from portal.changes.models import Change, State
 from portal.directory.models import IndexedEntity
 from tests.portal.changes.conftest import actions, hidden, only_change
@@ -27,7 +29,7 @@ def test_a_create_lands_on_the_new_page_and_is_recorded(browser, tenant, relay):
     assert response.url == f"/sandbox/merchants/{change.object_guid}/"
     assert change.state == State.ACCEPTED
     assert change.sealed_payload == ""
-    assert actions(change) == ["change.intent", "change.accepted"]
+    assert actions(change) == ["change.prepared", "change.intent", "change.accepted"]
     assert relay.writes == 1
     assert IndexedEntity.objects.filter(kind="merchant", guid=change.object_guid, name="Nordlicht").exists()
 
@@ -104,7 +106,7 @@ def test_a_refusal_keeps_what_was_typed_and_names_the_field(browser, tenant, rel
     assert change.code in shown.errors["timezone"][0]
     assert 'value="Graz"' in response.content.decode()
     assert hidden(response, "submission") != form["submission"]
-    assert actions(change) == ["change.intent", "change.refused"]
+    assert actions(change) == ["change.prepared", "change.intent", "change.refused"]
     page = browser.get(f"/changes/{change.pk}/").content.decode()
     assert "Correct it" in page
     resumed = browser.get(f"{new(tenant)}?change={change.pk}")
@@ -140,7 +142,7 @@ def test_every_fault_of_the_gateway_has_its_outcome(*, browser, tenant, relay, f
     response = browser.post(new(tenant), {**FIELDS, "submission": str(uuid.uuid4())})
     change = only_change()
     assert change.state == state, change.explanation
-    assert actions(change) == ["change.intent", f"change.{state.value}"]
+    assert actions(change) == ["change.prepared", "change.intent", f"change.{state.value}"]
     assert relay.writes == 1
     assert response.status_code == (422 if state == State.REFUSED else 302)
     assert browser.get(f"/changes/{change.pk}/").status_code == 200
@@ -174,3 +176,25 @@ def test_a_user_without_permission_gets_no_form(manager, client_of, tenant, rela
 
 def test_an_unknown_parent_is_a_404(browser, relay):
     assert browser.get(new("TE-nobody")).status_code == 404
+
+
+def test_a_create_that_is_stopped_on_its_way_leaves_nothing_to_send(browser, tenant, relay, monkeypatch):
+    """It is prepared like an update; what stops it then discards it, and the form sends it again."""
+
+    class StopOnce:
+        stage = gates.Stage.LAST_LOOK
+        stopped = False
+
+        def check(self, attempt):
+            if not self.stopped:
+                self.stopped = True
+                raise InvalidState("Not now.")
+
+    monkeypatch.setattr(gates, "GATES", [*gates.GATES, StopOnce()])
+    form = {**FIELDS, "submission": str(uuid.uuid4())}
+    assert browser.post(new(tenant), form).status_code == 409
+    assert (only_change().state, relay.writes) == (State.CANCELLED, 0)
+    assert browser.post(new(tenant), form).status_code == 302
+    assert relay.writes == 1
+    states = Change.objects.order_by("created_at").values_list("state", flat=True)
+    assert list(states) == [State.CANCELLED, State.ACCEPTED]

@@ -55,7 +55,7 @@ def groups_of_events(change):
 def test_every_event_of_a_sent_change_has_its_group(agent, tenant, merchant, relay):
     change = created(agent, tenant)
     assert (change.state, change.group_id) == (State.ACCEPTED, GROUP)
-    assert groups_of_events(change) == ({GROUP}, 2)
+    assert groups_of_events(change) == ({GROUP}, 3)
     change = workflow.send_change(user=agent, origin=ORIGIN, change=updated(agent, merchant))
     assert groups_of_events(change) == ({GROUP}, 3)
 

@@ -86,7 +86,7 @@ def test_a_create_shows_its_outcome_and_records_it_later(
     change.refresh_from_db()
     assert change.state == State.ACCEPTED
     assert change.object_guid in page
-    assert actions(change) == ["change.intent", "change.accepted"]
+    assert actions(change) == ["change.prepared", "change.intent", "change.accepted"]
     assert not list(spool.iterdir())
     check_unrecorded_outcomes()
     assert rewriter.writes == 1
