@@ -61,7 +61,13 @@ class GatewayView(PortalView):
         except ProvisioningError as error:
             return gateway_unavailable_page(request, error, back=self.back_url())
         except ChangeStopped as stop:
-            return stopped_page(request, stop, back=self.back_url())
+            return self.show_stop(stop)
+
+    def show_stop(self, stop: ChangeStopped) -> HttpResponse:
+        """Return the page for a step that was stopped; nothing was sent."""
+        record_paused_attempt(self.request, stop)
+        context = {"stop": stop, "back": self.back_url()}
+        return render(self.request, "changes/action_blocked.html", context, status=stop.status)
 
     def back_url(self) -> str:
         """Return the address for "Back" and "Try again": this page."""
@@ -83,16 +89,32 @@ def gateway_unavailable_page(
     return render(request, "changes/gateway_unavailable.html", context, status=502 if answered else 503)
 
 
-def stopped_page(request: HttpRequest, stop: ChangeStopped, *, back: str) -> HttpResponse:
-    """Return the page for a step that was stopped; nothing was sent."""
-    record_paused_attempt(request, stop)
-    return render(request, "changes/action_blocked.html", {"stop": stop, "back": back}, status=stop.status)
-
-
 def record_paused_attempt(request: HttpRequest, stop: Exception) -> None:
     """Record the attempt if it was to write to a connection that an admin has paused."""
     if isinstance(stop, ConnectionPaused):
         set_refusal(request, f"got the answer: {stop.explanation}", code="paused")
+
+
+def add_refusal(
+    request: HttpRequest, form: PayloadForm, refusal: ChangeStopped | ProvisioningError | Change
+) -> int:
+    """Show in a form why it was not carried out, at the field concerned; return the status of the page.
+
+    Every refusal becomes a form error here: what the workflow raised, or the refused change.
+    """
+    if isinstance(refusal, Change):
+        form.is_valid()
+        words = describe_refusal(
+            code=refusal.code, gateway_message=refusal.gateway_message, explanation=refusal.explanation
+        )
+        field, status = refusal.field, 422
+    elif isinstance(refusal, ChangeStopped):
+        record_paused_attempt(request, refusal)
+        words, field, status = refusal.explanation, "", refusal.status
+    else:
+        words, field, status = refusal.explanation, refusal.field, 503
+    form.add_error(field if field in form.fields else None, words)
+    return status
 
 
 class WriteView(GatewayView):
@@ -245,12 +267,3 @@ def unrecorded_page(change: Change) -> HttpResponse | None:
 def change_url(change: Change) -> str:
     """Return the address of a change: its review or its outcome."""
     return reverse("changes:page", args=[change.pk])
-
-
-def show_refusal(form: PayloadForm, change: Change) -> None:
-    """Show the gateway's refusal at the field that it names."""
-    form.is_valid()
-    words = describe_refusal(
-        code=change.code, gateway_message=change.gateway_message, explanation=change.explanation
-    )
-    form.refuse(field=change.field, message=words)

@@ -12,13 +12,7 @@ from django.shortcuts import redirect
 from portal.audit.event_types import KINDS
 from portal.audit.recording import origin_of
 from portal.changes import workflow
-from portal.changes.base_views import (
-    WriteView,
-    change_url,
-    record_paused_attempt,
-    show_refusal,
-    unrecorded_page,
-)
+from portal.changes.base_views import WriteView, add_refusal, change_url, unrecorded_page
 from portal.changes.comparison import (
     Difference,
     find_differences,
@@ -26,13 +20,7 @@ from portal.changes.comparison import (
     sign_original,
     take_snapshot,
 )
-from portal.changes.errors import (
-    AuditWriteError,
-    ConnectionPaused,
-    DuplicateChange,
-    InvalidState,
-    ReasonRequired,
-)
+from portal.changes.errors import ChangeStopped, DuplicateChange, InvalidState, ReasonRequired
 from portal.changes.form_input import drop_digests, get_labels, merge_initial
 from portal.changes.gates import clean_reason, is_production
 from portal.changes.models import Change, State
@@ -104,7 +92,7 @@ class EntityCreateView(WriteView):
             return self.form_page(parent, self.form(parent, initial=self.initial(parent)))
         form = self.restore_form(change, partial(self.form, parent, initial=self.initial(parent)))
         if change.state == State.REFUSED:
-            show_refusal(form, change)
+            add_refusal(request, form, change)
         return self.form_page(parent, form, change=change)
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
@@ -118,10 +106,10 @@ class EntityCreateView(WriteView):
             return self.respond(parent, form, self.submit(parent, form))
         except DuplicateChange as stop:
             return self.duplicate_page(parent, form, stop)
-        except (AuditWriteError, ConnectionPaused, ProvisioningError) as stop:
-            record_paused_attempt(self.request, stop)
-            form.add_error(None, stop.explanation)
-            return self.form_page(parent, form, status=503, submission=_submission(request))
+        except (ChangeStopped, ProvisioningError) as stop:
+            status = add_refusal(request, form, stop)
+            submission = _submission(request) if status == 503 else None  # worth sending again as it is
+            return self.form_page(parent, form, status=status, submission=submission)
 
     def parent(self) -> IndexedEntity:
         """Return the parent's row. Raises UnknownEntity, which is a 404."""
@@ -157,8 +145,8 @@ class EntityCreateView(WriteView):
             messages.success(self.request, notice_with_links("Created.", links))
             return redirect(url or change_url(change))
         if change.state == State.REFUSED:
-            show_refusal(form, change)
-            return self.form_page(parent, form, status=422, change=change)
+            status = add_refusal(self.request, form, change)
+            return self.form_page(parent, form, status=status, change=change)
         return redirect(self.review_url(change))
 
     def duplicate_page(self, parent: IndexedEntity, form: PayloadForm, stop: DuplicateChange) -> HttpResponse:
@@ -290,10 +278,9 @@ class EntityEditView(UpdateView):
             return self.form_page(entry, entity, form, unchanged=True)
         try:
             return self.prepare(entry, entity, payload, form)
-        except (AuditWriteError, ConnectionPaused, ProvisioningError) as stop:
-            record_paused_attempt(self.request, stop)
-            form.add_error(None, stop.explanation)
-            return self.form_page(entry, entity, form, status=503)
+        except (ChangeStopped, ProvisioningError) as stop:
+            status = add_refusal(request, form, stop)
+            return self.form_page(entry, entity, form, status=status)
 
     def show_unread(
         self, entry: IndexedEntity, base: dict[str, Any] | None, error: ProvisioningError
@@ -332,7 +319,7 @@ class EntityEditView(UpdateView):
         if form.is_valid() and concurrent_changes:
             form = self.form(entity, initial=merge_initial(form, change.base, entity.values))
         elif change.state == State.REFUSED:
-            show_refusal(form, change)
+            add_refusal(self.request, form, change)
         return self.form_page(entry, entity, form, concurrent_changes=concurrent_changes, change=change)
 
     def show_again(

@@ -1,7 +1,7 @@
 """The pages below /changes/: the list, the review or outcome of a change, and its steps."""
 
 import uuid
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -13,7 +13,7 @@ from django.utils.text import Truncator
 from portal.audit.recording import origin_of
 from portal.changes import one_time_secrets, reconciliation, stale_changes, workflow
 from portal.changes.base_views import GatewayView, change_url, unrecorded_page
-from portal.changes.errors import DuplicateChange, ReasonRequired
+from portal.changes.errors import ChangeStopped, DuplicateChange, ReasonRequired
 from portal.changes.gates import get_confirmation, is_production
 from portal.changes.models import Change, State
 from portal.changes.permissions import get_change, visible_changes
@@ -86,9 +86,15 @@ class ChangeList(GatewayView):
 
 
 class ChangeView(GatewayView):
-    """Base of the pages below /changes/<id>/."""
+    """Base of the pages below /changes/<id>/.
+
+    A step that asks for something shows the change's page again: what is missing is the template's variable
+    `problem_name`, and the input of `typed_fields` is kept.
+    """
 
     access = "change.view"
+    problem_name: ClassVar[str] = ""
+    typed_fields: ClassVar[tuple[str, ...]] = ()
 
     def change(self) -> Change:
         """Return the change of the address, after settling interrupted ones. Raises HiddenNotFound (404)."""
@@ -100,6 +106,16 @@ class ChangeView(GatewayView):
     def back_url(self) -> str:
         """Return the change's page, because most addresses below it only accept POST."""
         return reverse("changes:page", args=[self.kwargs["pk"]])
+
+    def show_stop(self, stop: ChangeStopped) -> HttpResponse:
+        """Show the change's page if it asks for something, otherwise that nothing was sent."""
+        if not isinstance(stop, ReasonRequired | DuplicateChange):
+            return super().show_stop(stop)
+        problem: dict[str, Any] = {self.problem_name: stop.explanation}
+        if isinstance(stop, DuplicateChange):
+            problem = {"duplicate": stop.duplicate}
+        typed = {name: self.request.POST.get(name, "") for name in self.typed_fields}
+        return self.page(self.change(), status=stop.status, **problem, **typed)
 
     def step_arguments(self) -> dict[str, Any]:
         """Return the arguments that every step takes."""
@@ -172,18 +188,17 @@ class ChangeSend(ChangeView):
 
     http_method_names = ["post"]
     step_up = staticmethod(_needs_step_up)
+    problem_name = "problem"
+    typed_fields = ("reason", "confirmation")
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """Send the change once; a second click shows its outcome."""
-        step_arguments = self.step_arguments()
-        typed: dict[str, Any] = {name: request.POST.get(name, "") for name in ("reason", "confirmation")}
-        allow_duplicate = request.POST.get("again") == "1"
-        try:
-            change = workflow.send_change(**step_arguments, **typed, allow_duplicate=allow_duplicate)
-        except DuplicateChange as stop:
-            return self.page(step_arguments["change"], status=stop.status, duplicate=stop.duplicate, **typed)
-        except ReasonRequired as stop:
-            return self.page(step_arguments["change"], status=stop.status, problem=stop.explanation, **typed)
+        change = workflow.send_change(
+            **self.step_arguments(),
+            reason=request.POST.get("reason", ""),
+            confirmation=request.POST.get("confirmation", ""),
+            allow_duplicate=request.POST.get("again") == "1",
+        )
         return unrecorded_page(change) or redirect(self.correction_url(change) or change_url(change))
 
     def correction_url(self, change: Change) -> str:
@@ -210,14 +225,12 @@ class ChangeAgain(ChangeView):
     """POST /changes/<id>/again/: retry a change that was not sent, or not found (then confirm=1)."""
 
     http_method_names = ["post"]
+    problem_name = "retry_problem"
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """Retry it and go to the new change."""
-        step_arguments = self.step_arguments()
-        try:
-            change = workflow.retry_change(**step_arguments, confirmed=request.POST.get("confirm") == "1")
-        except ReasonRequired as stop:
-            return self.page(step_arguments["change"], status=stop.status, retry_problem=stop.explanation)
+        confirmed = request.POST.get("confirm") == "1"
+        change = workflow.retry_change(**self.step_arguments(), confirmed=confirmed)
         return unrecorded_page(change) or redirect(change_url(change))
 
 
@@ -246,25 +259,20 @@ class ChangeClose(ChangeView):
     """POST /changes/<id>/close/: a person checked the gateway (seen=there or not_there, reason)."""
 
     http_method_names = ["post"]
+    problem_name = "close_problem"
+    typed_fields = ("reason", "seen")
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """Close the change and go back to it."""
         step_arguments, seen = self.step_arguments(), request.POST.get("seen", "")
-        reason, guid = request.POST.get("reason", ""), request.POST.get("guid", "")[:128]
-        try:
-            if seen not in ("there", "not_there"):
-                raise ReasonRequired("Say whether it is there or not.")
-            change = reconciliation.close_change(
-                **step_arguments, is_there=seen == "there", reason=reason, guid=guid
-            )
-        except ReasonRequired as stop:
-            return self.page(
-                step_arguments["change"],
-                status=stop.status,
-                close_problem=stop.explanation,
-                reason=reason,
-                seen=seen,
-            )
+        if seen not in ("there", "not_there"):
+            raise ReasonRequired("Say whether it is there or not.")
+        change = reconciliation.close_change(
+            **step_arguments,
+            is_there=seen == "there",
+            reason=request.POST.get("reason", ""),
+            guid=request.POST.get("guid", "")[:128],
+        )
         return redirect(change_url(change))
 
 

@@ -179,10 +179,6 @@ class PayloadForm(forms.Form):
                 initial[name] = value
         return initial
 
-    def refuse(self, *, field: str, message: str) -> None:
-        """Add a refusal of the gateway to the field that it names, or to the form."""
-        self.add_error(field if field in self.fields else None, message)
-
     def typed_initial(self) -> dict[str, Any]:
         """Return what was typed, valid or not, as initial values of a new form, without secrets."""
         self.full_clean()
