@@ -125,16 +125,15 @@ def prepare_change(
         before=database_safe(before),
         base=take_snapshot(entity) if entity else {},
     )
-    run_gates(Stage.START, Attempt(change, person))
+    attempt = Attempt(change, person, payload, allow_duplicate=allow_duplicate)
+    run_gates(Stage.START, attempt)
     _set_payload(change, payload)
     change.rows = database_safe(build_rows(before, change.body, form_state.labels, create=described.creates))
     change.dangerous = bool(change.dangers)
     if described.creates:
         change.body_digest = get_body_digests(change, payload)[0]
     authorise_draft(user=person, change=change, payload=payload)
-    return _record_prepared(
-        Attempt(change, person, payload, allow_duplicate=allow_duplicate), origin, replaces
-    )
+    return _record_prepared(attempt, origin, replaces)
 
 
 def submit_change(
