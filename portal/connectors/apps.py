@@ -2,7 +2,7 @@
 
 from django.apps import AppConfig
 
-from portal.core.navigation import NAVIGATION, NavItem, Section
+from portal.core.navigation import NAVIGATION, DetailTab, NavItem, Section, register_detail_tab
 from portal.core.permissions import AREAS, PERMISSIONS, Permission, PermissionArea
 
 
@@ -12,7 +12,7 @@ class ConnectorsConfig(AppConfig):
     name = "portal.connectors"
 
     def ready(self) -> None:
-        """Have drafts keep settings like a secret if one of them is."""
+        """Register the permissions of connectors, their tabs and page, and which settings are kept as secrets."""
         from portal.connectors.columns import COLUMNS
         from portal.connectors.forms import holds_secret_settings
         from portal.directory.list_views import LIST_COLUMNS
@@ -23,6 +23,17 @@ class ConnectorsConfig(AppConfig):
         NAVIGATION.register(
             "connectors",
             NavItem("Connectors", "connectors:list", "route", Section.CONNECTION, "connector.view"),
+        )
+        register_detail_tab(
+            "connector", "overview", DetailTab("Overview", "connectors:page", "connector.view", order=10)
+        )
+        register_detail_tab(
+            "connector", "history", DetailTab("History", "connectors:history", "connector.view", order=90)
+        )
+        register_detail_tab(
+            "merchant",
+            "connectors",
+            DetailTab("Connectors", "merchants:connectors", "connector.view", order=30),
         )
         AREAS.register("connector", PermissionArea("Connectors", order=40))
         PERMISSIONS.register("connector.view", Permission("view connectors", within_tenants=True))

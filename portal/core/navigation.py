@@ -1,4 +1,7 @@
-"""The sidebar. Each app registers its items in `AppConfig.ready`; users see those that they may open."""
+"""The sidebar, and the tabs of an entity's pages. Apps register both in `AppConfig.ready`.
+
+Users see the items and tabs that they may open.
+"""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -9,6 +12,7 @@ from django.urls import NoReverseMatch, reverse
 
 from portal.core.registry import Registry
 from portal.core.view_access import SIGNED_IN
+from provisioning.entities import ENTITY_KINDS
 
 
 class Section(StrEnum):
@@ -37,7 +41,7 @@ class NavItem:
 
 @dataclass(frozen=True, slots=True)
 class NavLink:
-    """A NavItem, resolved for one user and connection."""
+    """A NavItem or DetailTab, resolved for one user and page."""
 
     label: str
     url: str
@@ -54,7 +58,33 @@ class NavGroup:
     links: list[NavLink] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class DetailTab:
+    """A tab of the pages of one kind of entity, at an address that takes connection and guid."""
+
+    label: str
+    url_name: str
+    access: str
+    order: int = 50
+
+
 NAVIGATION: Registry[NavItem] = Registry("navigation items")
+DETAIL_TABS: Registry[DetailTab] = Registry("tabs of detail pages")
+
+
+def register_detail_tab(kind: str, name: str, tab: DetailTab) -> None:
+    """Add a tab to the pages of a kind. Its view has that `tab` name. Raise KeyError for an unknown kind."""
+    DETAIL_TABS.register(f"{ENTITY_KINDS[kind].kind}.{name}", tab)
+
+
+def get_detail_tabs(user: Any, *, kind: str, connection: str, guid: str, current: str) -> list[NavLink]:
+    """Return the tabs of one entity that the user may open, in their order."""
+    tabs = [(name, tab) for name, tab in DETAIL_TABS.items() if name.startswith(f"{kind}.")]
+    return [
+        NavLink(tab.label, reverse(tab.url_name, args=[connection, guid]), "", name == f"{kind}.{current}")
+        for name, tab in sorted(tabs, key=lambda item: item[1].order)
+        if user.has_perm(tab.access)
+    ]
 
 
 def get_navigation(request: HttpRequest, connection: Any) -> list[NavGroup]:

@@ -11,12 +11,14 @@ from typing import Any, ClassVar
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from portal.core.navigation import get_detail_tabs
 from portal.core.views import ConnectionMixin, PortalView
 from portal.directory.background import enqueue_large_lists
 from portal.directory.list_views import get_effective_status
 from portal.directory.models import IndexedEntity, ListSync
 from portal.directory.services import find_entity, get_parents, update_entity
 from provisioning import service
+from provisioning.entities import ENTITY_KINDS
 from provisioning.gateway.errors import EntityNotFound, NotAuthorised, ProvisioningError
 
 
@@ -74,8 +76,9 @@ def load_entity(entry: IndexedEntity) -> EntityReading:
 class EntityDetailView(ConnectionMixin, PortalView):
     """A tab of an entity's page, below `/<connection>/…/<guid>/`.
 
-    A subclass declares `entity_kind`, `access`, `tab` and `template_name`. Template context: entry, parents
-    (the rows above it, tenant first), status (of the badge), tab, and what `get_tab_context` adds.
+    A subclass declares `entity_kind`, `access`, `tab` and `template_name`, which extends
+    directory/detail_base.html. Template context: entry, parents (the rows above it, tenant first), kind (an
+    EntityKind), status (of the badge), tabs (NavLink), and what `get_tab_context` adds.
     """
 
     entity_kind: ClassVar[str] = ""
@@ -101,7 +104,15 @@ class EntityDetailView(ConnectionMixin, PortalView):
         """Return what every tab shows around its content."""
         parents = get_parents(self.entry)
         status = get_effective_status(self.entry, parents)
-        return {"entry": self.entry, "parents": parents, "tab": self.tab, "status": status}
+        tabs = get_detail_tabs(
+            self.request.user,
+            kind=self.entity_kind,
+            connection=self.entry.connection,
+            guid=self.entry.guid,
+            current=self.tab,
+        )
+        kind = ENTITY_KINDS[self.entity_kind]
+        return {"entry": self.entry, "parents": parents, "kind": kind, "status": status, "tabs": tabs}
 
     def get_tab_context(self) -> dict[str, Any]:
         """Return what this tab shows. It may replace `entry` by a newer row."""

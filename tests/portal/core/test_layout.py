@@ -183,3 +183,24 @@ def test_the_lists_of_the_connection_mark_themselves(
     page = " ".join(client_of(agent).get(path).content.decode().split())
     assert label in labels(page)
     assert f'href="{path}" aria-current="page"' in page
+
+
+def test_a_registered_tab_is_shown_to_those_who_may_open_it(agent: Any, monkeypatch: Any) -> None:
+    tabs = {
+        "merchant.history": navigation.DetailTab("History", "merchants:history", "merchant.view", order=90),
+        "merchant.audit": navigation.DetailTab("Audit", "merchants:page", "audit.view", order=30),
+        "tenant.page": navigation.DetailTab("Overview", "tenants:page", "tenant.view"),
+    }
+    monkeypatch.setattr(navigation, "DETAIL_TABS", registry_of(tabs))
+    navigation.register_detail_tab(
+        "merchant", "page", navigation.DetailTab("Overview", "merchants:page", "merchant.view", order=10)
+    )
+    shown = navigation.get_detail_tabs(
+        agent, kind="merchant", connection="sandbox", guid="ME-1", current="page"
+    )
+    assert [(tab.label, tab.url, tab.current) for tab in shown] == [
+        ("Overview", "/sandbox/merchants/ME-1/", True),
+        ("History", "/sandbox/merchants/ME-1/history/", False),
+    ]
+    with pytest.raises(KeyError):
+        navigation.register_detail_tab("shop", "page", tabs["tenant.page"])
