@@ -5,6 +5,7 @@ from datetime import timedelta
 from django.apps import AppConfig
 from django.core.signals import request_started
 
+from portal.core.health import WARNINGS
 from portal.core.navigation import NAVIGATION, NavItem, Section
 from portal.core.permissions import AREAS, PERMISSIONS, Permission, PermissionArea
 from portal.tasks.periodic import register_housekeeping
@@ -22,16 +23,20 @@ class ChangesConfig(AppConfig):
         An interrupted change gets an unknown outcome within a minute: CHANGE_INTERRUPTED_AFTER and 10 s.
         """
         from portal.changes.dashboard import register_home_card
-        from portal.changes.encrypted_payloads import payload_context, secrets_context
-        from portal.changes.health import register_checks
         from portal.changes.models import Change
-        from portal.changes.outcomes import record_spooled_outcomes_soon
+        from portal.changes.outcomes import (
+            check_unknown_outcomes,
+            check_unrecorded_outcomes,
+            record_spooled_outcomes_soon,
+            settle_stale_changes,
+        )
         from portal.changes.permissions import may_open_form
-        from portal.changes.stale_changes import settle_stale_changes
+        from portal.changes.records import payload_context, secrets_context
         from portal.form_drafts.services import PAGE_CHECKS
 
         register_home_card()
-        register_checks()
+        WARNINGS.register("unknown outcomes", check_unknown_outcomes)
+        WARNINGS.register("unrecorded outcomes", check_unrecorded_outcomes)
         PAGE_CHECKS.register("changes and entities", may_open_form)
         register_housekeeping(settle_stale_changes, every=timedelta(seconds=10))
         request_started.connect(record_spooled_outcomes_soon, dispatch_uid="portal.changes.outcomes")

@@ -8,8 +8,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from portal.changes.models import Change, State
+from portal.changes.outcomes import settle_stale_changes
 from portal.changes.permissions import Person, visible_changes
-from portal.changes.stale_changes import settle_stale_changes
 from portal.core.dashboard import CARDS, DashboardCard
 
 SHOWN = 8

@@ -11,13 +11,13 @@ from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
 from portal.audit.recording import Origin
-from portal.changes.audit_events import durable_record, get_old_values, record_change_event
 from portal.changes.errors import ConcurrentChange, EntityDrifted, EntityUnreadable
 from portal.changes.gates import Attempt, Stage, run_gates
 from portal.changes.models import Change, State
 from portal.changes.one_time_secrets import seal_generated_secrets
 from portal.changes.outcomes import record_outcome, reserve_spool_space
 from portal.changes.readback import Verified, read_siblings, verify_answer
+from portal.changes.records import durable_record, get_old_values, record_change_event
 from portal.core.text import database_safe
 from portal.directory.services import store_entity
 from provisioning import service
@@ -186,7 +186,7 @@ def _get_failed_values(outcome: NotSent | Refused | OutcomeUnknown) -> dict[str,
     if isinstance(outcome, Refused):
         state = State.REFUSED
     # The body of a refused change is stored a few minutes longer, so that its secrets need not be typed
-    # again; portal.changes.stale_changes deletes it.
+    # again; portal.changes.outcomes deletes it.
     values: dict[str, Any] = {
         "state": state,
         "explanation": database_safe(outcome.explanation),

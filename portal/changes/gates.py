@@ -12,7 +12,6 @@ from typing import Any, Protocol
 from django.utils import timezone
 
 from portal.changes.comparison import find_differences, take_snapshot
-from portal.changes.encrypted_payloads import get_body_digests
 from portal.changes.errors import (
     ConnectionPaused,
     DuplicateChange,
@@ -22,6 +21,7 @@ from portal.changes.errors import (
     ReasonRequired,
 )
 from portal.changes.models import Change, State
+from portal.changes.records import get_body_digests
 from portal.core.text import clean_text, database_safe, hidden_character
 from portal.staff.models import User
 from provisioning import service

@@ -1,18 +1,27 @@
-"""The generic views that entity apps subclass: create, edit, and actions without a form."""
+"""The generic views that entity apps subclass: create, edit, actions without a form, and the history."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 
 from portal.audit.event_types import KINDS
+from portal.audit.history import History, get_history
 from portal.audit.recording import origin_of
 from portal.changes import workflow
-from portal.changes.base_views import WriteView, add_refusal, change_url, unrecorded_page
+from portal.changes.base_views import (
+    WriteView,
+    add_refusal,
+    change_url,
+    drop_digests,
+    get_labels,
+    merge_initial,
+    unrecorded_page,
+)
 from portal.changes.comparison import (
     Difference,
     find_differences,
@@ -21,12 +30,13 @@ from portal.changes.comparison import (
     take_snapshot,
 )
 from portal.changes.errors import ChangeStopped, DuplicateChange, InvalidState, ReasonRequired
-from portal.changes.form_input import drop_digests, get_labels, merge_initial
 from portal.changes.gates import clean_reason, is_production
 from portal.changes.models import Change, State
+from portal.changes.outcomes import settle_stale_changes
 from portal.changes.review import get_label
 from portal.core.forms import PayloadForm
 from portal.core.links import entity_url, notice_with_links
+from portal.directory.detail import EntityDetailView
 from portal.directory.models import IndexedEntity
 from portal.directory.services import find_entity, get_parents
 from portal.form_drafts.forms import show_unchecked
@@ -438,3 +448,31 @@ def label_differences(differences: list[Difference], form: PayloadForm) -> list[
         {**difference.as_row(), "label": labels.get(difference.field) or get_label(difference.field)}
         for difference in differences
     ]
+
+
+class EntityHistoryView(EntityDetailView):
+    """The latest audit events of an entity. Context: also history."""
+
+    tab = "history"
+
+    def get_tab_context(self) -> dict[str, Any]:
+        """Read the events."""
+        history = load_entity_history(
+            connection=self.entry.connection,
+            guid=self.entry.guid,
+            query=self.request.GET,
+            child_kinds=self.get_child_kinds(),
+        )
+        return {"history": history}
+
+    def get_child_kinds(self) -> Collection[str] | None:
+        """Return the object kinds of children whose events are included; None for the entity's own events."""
+        return None
+
+
+def load_entity_history(
+    *, connection: str, guid: str, query: QueryDict, child_kinds: Collection[str] | None = None
+) -> History:
+    """Return the history of an entity, after interrupted changes are settled."""
+    settle_stale_changes()
+    return get_history(connection=connection, guid=guid, query=query, elsewhere=True, child_kinds=child_kinds)

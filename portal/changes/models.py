@@ -26,6 +26,10 @@ class State(models.TextChoices):
     CANCELLED = "cancelled", "Discarded"
 
 
+# Finished states after which the form can be corrected. The body is deleted after SECRETS_KEPT_FOR.
+CORRECTABLE = (State.REFUSED, State.CONFLICT)
+
+
 class Change(models.Model):
     """One write to the gateway.
 

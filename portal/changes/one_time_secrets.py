@@ -6,11 +6,10 @@ from typing import Any
 from django.utils import timezone
 
 from portal.audit.recording import Origin
-from portal.changes.audit_events import durable_record, record_change_event
-from portal.changes.encrypted_payloads import seal_secrets, unseal_secrets
 from portal.changes.errors import InvalidState, SecretsGone
 from portal.changes.models import Change, State
 from portal.changes.permissions import Person, authorise, authorise_change, visible_changes
+from portal.changes.records import durable_record, record_change_event, seal_secrets, unseal_secrets
 from provisioning.encryption import KeyringError
 from provisioning.entities import Entity
 from provisioning.gateway.secrets import Sealed

@@ -1,4 +1,4 @@
-"""Record the outcome of a change exactly once: at once, or later from a file.
+"""Record the outcome of a change exactly once: at once, later from a file, or as interrupted or expired.
 
 An outcome that the database cannot take is spooled: encrypted into a file of the data folder, until
 it can be recorded. The files are readable by their owner only and bound to their change by encryption.
@@ -12,21 +12,24 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, connection
+from django.db.models import Q
 from django.utils import timezone
 
 from portal.audit.models import Event
-from portal.audit.recording import Origin
-from portal.changes.audit_events import durable_record, get_old_values, record_change_event
+from portal.audit.recording import Origin, get_system_origin
 from portal.changes.errors import AuditWriteError
-from portal.changes.models import Change, State
+from portal.changes.models import CORRECTABLE, Change, State
+from portal.changes.records import durable_record, get_old_values, record_change_event
 from portal.core.database import lock_timeout
+from portal.core.health import NotReadyError
 from portal.core.text import database_safe
+from portal.form_drafts.services import SECRETS_KEPT_FOR
 from provisioning import encryption
 from provisioning.encryption import KeyringError
 
@@ -264,3 +267,96 @@ def _path(change_id: uuid.UUID, suffix: str) -> Path:
 
 def _context(change_id: uuid.UUID) -> str:
     return f"change:{change_id}:outcome"
+
+
+# Unsent bodies may hold secrets, so they are deleted after this time.
+KEPT_FOR = timedelta(hours=24)
+_UNKNOWN = (
+    "The portal was interrupted while it sent this change. It may or may not have reached the gateway. "
+    "It is not sent again until the outcome is known."
+)
+_UNSENT = "The portal was interrupted before it sent this change. Nothing reached the gateway."
+_EXPIRED = "Nobody confirmed this change within 24 hours. Nothing was sent."
+
+
+def settle_stale_changes() -> int:
+    """Settle every interrupted or expired change; return how many. Can be called at any time.
+
+    Spooled outcomes are recorded first, because they are known. An interrupted change without a recorded
+    intent was not sent; with an intent its outcome is unknown.
+    """
+    record_spooled_outcomes_soon()
+    now = timezone.now()
+    interrupted = Q(
+        state=State.SENDING, claimed_at__lt=now - timedelta(seconds=settings.CHANGE_INTERRUPTED_AFTER)
+    )
+    expired = Q(state=State.PREPARED, created_at__lt=now - KEPT_FOR)
+    settled = 0
+    for change in list(Change.objects.filter(interrupted | expired)[:100]):
+        # A page that only shows something must not fail because this cannot be recorded now.
+        with suppress(AuditWriteError):
+            settled += _settle(change)
+    _delete_expired_secrets(now)
+    return settled
+
+
+def _settle(change: Change) -> int:
+    """Settle one change and return 1; return 0 if another process did it first.
+
+    The conditional update lets only one process write the event.
+    """
+    details: dict[str, Any] = {}
+    if change.state == State.PREPARED:
+        state, words = State.CANCELLED, _EXPIRED
+    else:
+        state, words = (State.NOT_SENT, _UNSENT) if change.intent_at is None else (State.UNKNOWN, _UNKNOWN)
+        details = {"before": get_old_values(change), "after": change.changed_values}
+    values: dict[str, Any] = {"state": state, "explanation": words, "finished_at": timezone.now()}
+    if state == State.CANCELLED:
+        values["sealed_payload"] = ""
+    unchanged = Change.objects.filter(pk=change.pk, state=change.state, claimed_at=change.claimed_at)
+    with durable_record():
+        updated = unchanged.update(**values)
+        if updated:
+            record_change_event(
+                f"change.{state.value}",
+                change,
+                get_system_origin("changes_settle"),
+                outcome=str(state),
+                message=words,
+                **details,
+            )
+    return updated
+
+
+def _delete_expired_secrets(now: datetime) -> None:
+    """Delete generated secrets that were not shown in time, and bodies that are no longer needed."""
+    unseen = Change.objects.filter(secrets_until__lt=now).exclude(sealed_secrets="")
+    unsent = Change.objects.filter(
+        state__in=(State.NOT_SENT, State.UNKNOWN, State.NOT_FOUND), created_at__lt=now - KEPT_FOR
+    )
+    corrected = Change.objects.filter(state__in=CORRECTABLE, finished_at__lt=now - SECRETS_KEPT_FOR)
+    if unseen.exists():  # an update takes the write lock of the database even if it changes nothing
+        unseen.update(sealed_secrets="")
+    for changes in (corrected.exclude(sealed_payload=""), unsent.exclude(sealed_payload="")):
+        if changes.exists():
+            changes.update(sealed_payload="")
+
+
+def check_unknown_outcomes() -> None:
+    """Raise NotReadyError while the outcome of a change is unknown."""
+    unknown = Change.objects.filter(state=State.UNKNOWN)
+    count = unknown.count()
+    if count:
+        since = unknown.earliest("created_at").created_at
+        raise NotReadyError(
+            f"{count} change(s) have an unknown outcome, the oldest since {since:%Y-%m-%d %H:%M} UTC: "
+            "open Changes and check them"
+        )
+
+
+def check_unrecorded_outcomes() -> None:
+    """Raise NotReadyError while outcomes are spooled on this machine."""
+    count = sum(1 for _ in list_spooled_changes())
+    if count:
+        raise NotReadyError(f"{count} outcome(s) of changes are kept in files and not recorded yet")

@@ -7,9 +7,7 @@ from typing import Any
 from django.utils import timezone
 
 from portal.audit.recording import Origin
-from portal.changes.audit_events import durable_record, get_old_values, record_change_event
 from portal.changes.comparison import Comparison, compare, get_compared_value, is_same, take_snapshot
-from portal.changes.encrypted_payloads import unseal_payload
 from portal.changes.errors import InvalidState, ReasonRequired
 from portal.changes.execution import update_index
 from portal.changes.gates import clean_reason
@@ -17,6 +15,7 @@ from portal.changes.models import Change, State
 from portal.changes.one_time_secrets import seal_generated_secrets
 from portal.changes.permissions import Person, authorise_change
 from portal.changes.readback import describe_differences, find_candidates
+from portal.changes.records import durable_record, get_old_values, record_change_event, unseal_payload
 from portal.core.text import database_safe
 from provisioning import service
 from provisioning.encryption import KeyringError

@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.text import Truncator
 
 from portal.audit.recording import origin_of
-from portal.changes import one_time_secrets, reconciliation, stale_changes, workflow
+from portal.changes import one_time_secrets, outcomes, reconciliation, workflow
 from portal.changes.base_views import GatewayView, change_url, unrecorded_page
 from portal.changes.errors import ChangeStopped, DuplicateChange, ReasonRequired
 from portal.changes.gates import get_confirmation, is_production
@@ -57,7 +57,7 @@ class ChangeList(GatewayView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show one page of the list."""
-        stale_changes.settle_stale_changes()
+        outcomes.settle_stale_changes()
         state = request.GET.get("state", "")
         state = state if state in State.values else ""
         mine = request.GET.get("mine") == "1"
@@ -98,7 +98,7 @@ class ChangeView(GatewayView):
 
     def change(self) -> Change:
         """Return the change of the address, after settling interrupted ones. Raises HiddenNotFound (404)."""
-        stale_changes.settle_stale_changes()
+        outcomes.settle_stale_changes()
         change = get_change(self.request.user, self.kwargs["pk"])
         show_environment(self.request, change.connection)
         return change

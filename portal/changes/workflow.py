@@ -18,9 +18,7 @@ from django.utils import timezone
 
 from portal.audit.recording import Origin
 from portal.changes import execution
-from portal.changes.audit_events import durable_record, get_old_values, record_change_event
 from portal.changes.comparison import take_snapshot
-from portal.changes.encrypted_payloads import get_body_digests, is_same_body, seal_payload, unseal_payload
 from portal.changes.errors import (
     AuditWriteError,
     ChangeStopped,
@@ -37,10 +35,19 @@ from portal.changes.gates import (
     run_gates,
 )
 from portal.changes.models import Change, State
+from portal.changes.outcomes import settle_stale_changes
 from portal.changes.permissions import Person, authorise, authorise_change, authorise_draft
 from portal.changes.reconciliation import check_change
+from portal.changes.records import (
+    durable_record,
+    get_body_digests,
+    get_old_values,
+    is_same_body,
+    record_change_event,
+    seal_payload,
+    unseal_payload,
+)
 from portal.changes.review import build_rows
-from portal.changes.stale_changes import settle_stale_changes
 from portal.core.text import database_safe
 from portal.form_drafts.services import close_drafts, move_draft
 from portal.staff.models import User

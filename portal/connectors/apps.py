@@ -12,7 +12,7 @@ class ConnectorsConfig(AppConfig):
     name = "portal.connectors"
 
     def ready(self) -> None:
-        """Register the permissions of connectors, their tabs and page, and which settings are kept as secrets."""
+        """Register the permissions of connectors, their tabs and page, and which settings are secrets."""
         from portal.connectors.columns import COLUMNS
         from portal.connectors.forms import holds_secret_settings
         from portal.directory.list_views import LIST_COLUMNS

@@ -7,8 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.urls import reverse
 
-from portal.changes.generic_views import EntityActionView, EntityCreateView, EntityEditView
-from portal.changes.history_views import EntityHistoryView
+from portal.changes.generic_views import EntityActionView, EntityCreateView, EntityEditView, EntityHistoryView
 from portal.changes.models import Change
 from portal.changes.one_time_secrets import find_change_with_secrets
 from portal.connectors.detail import Profile

@@ -8,8 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from portal.changes.errors import InvalidState
-from portal.changes.generic_views import EntityActionView, EntityCreateView, EntityEditView
-from portal.changes.history_views import EntityHistoryView
+from portal.changes.generic_views import EntityActionView, EntityCreateView, EntityEditView, EntityHistoryView
 from portal.changes.models import Change
 from portal.core.datetimes import get_time_zone
 from portal.core.forms import PayloadForm

@@ -7,8 +7,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from portal.changes.generic_views import EntityActionView, EntityCreateView, EntityEditView
-from portal.changes.history_views import EntityHistoryView
+from portal.changes.generic_views import EntityActionView, EntityCreateView, EntityEditView, EntityHistoryView
 from portal.changes.models import Change
 from portal.core.choices import country_choices, currency_choices
 from portal.core.tables import Column, Filter

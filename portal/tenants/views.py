@@ -6,8 +6,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from portal.changes.errors import InvalidState
-from portal.changes.generic_views import EntityEditView
-from portal.changes.history_views import EntityHistoryView
+from portal.changes.generic_views import EntityEditView, EntityHistoryView
 from portal.core.choices import currency_choices
 from portal.core.tables import Filter
 from portal.core.views import ConnectionMixin

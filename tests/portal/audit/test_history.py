@@ -9,7 +9,7 @@ from django.test import RequestFactory
 
 from portal.audit.history import MOST_READ, PER_PAGE, get_history
 from portal.audit.recording import ObjectRef, Origin, record_event
-from portal.changes.stale_changes import load_entity_history
+from portal.changes.generic_views import load_entity_history
 from provisioning.gateway.secrets import Sealed
 from tests.factories import connector_made, merchant_made
 

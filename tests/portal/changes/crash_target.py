@@ -17,7 +17,7 @@ from django.core.management import call_command  # noqa: E402
 
 from portal.audit.models import Event  # noqa: E402
 from portal.audit.recording import Origin  # noqa: E402
-from portal.changes import stale_changes, workflow  # noqa: E402
+from portal.changes import outcomes, workflow  # noqa: E402
 from portal.changes.models import Change  # noqa: E402
 from portal.staff.models import User  # noqa: E402
 from provisioning.credentials.credential_lifecycle import replace_credential  # noqa: E402
@@ -51,7 +51,7 @@ def send(tenant, submission):
 
 def settle():
     settings.CHANGE_INTERRUPTED_AFTER = 0
-    stale_changes.settle_stale_changes()
+    outcomes.settle_stale_changes()
     changes = {str(change.submission): change.state for change in Change.objects.all()}
     events = list(Event.objects.order_by("sequence").values_list("action", "change_id"))
     intents = sum(action == "change.intent" for action, _ in events)

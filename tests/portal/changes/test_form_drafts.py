@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from portal.changes.models import Change, State
-from portal.changes.stale_changes import settle_stale_changes
+from portal.changes.outcomes import settle_stale_changes
 from portal.form_drafts.models import FormDraft
 from portal.form_drafts.services import MOST_DRAFTS, MOST_SIGNED_OUT_SAVES, remove_expired
 from provisioning import service

@@ -9,7 +9,7 @@ from django.db.migrations.executor import MigrationExecutor
 from portal.audit.models import Event
 from portal.changes import workflow
 from portal.changes.models import Change, State
-from portal.changes.stale_changes import settle_stale_changes
+from portal.changes.outcomes import settle_stale_changes
 from provisioning.credentials.models import Connection
 from tests.portal.changes.conftest import ORIGIN
 from tests.portal.changes.test_change_records import change_of_now

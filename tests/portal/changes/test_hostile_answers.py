@@ -6,8 +6,8 @@ import uuid
 import pytest
 from django.apps import apps
 
-from portal.changes.encrypted_payloads import seal_payload, unseal_payload
 from portal.changes.models import Change, State
+from portal.changes.records import seal_payload, unseal_payload
 from portal.directory.models import IndexedEntity
 from provisioning.gateway.secrets import Sealed, reveal_all
 from tests.portal.hostile.leaks import found_in

@@ -11,9 +11,9 @@ from django.db import connections
 from django.utils import timezone
 
 from portal.audit.models import Event
-from portal.changes import outcomes, stale_changes
-from portal.changes.health import check_unknown_outcomes, check_unrecorded_outcomes
+from portal.changes import outcomes
 from portal.changes.models import Change, State
+from portal.changes.outcomes import check_unknown_outcomes, check_unrecorded_outcomes
 from portal.core.health import NotReadyError
 from portal.tasks import periodic
 from tests.database_locks import lock_table
@@ -96,7 +96,7 @@ def test_an_update_and_the_worker(browser, merchant, spool, locked_after_sending
     change = prepared(browser, merchant, city="Linz")
     response = locked_after_sending("updateMerchant", lambda: browser.post(f"/changes/{change.pk}/send/"))
     assert "The gateway accepted the change" in response.content.decode()
-    stale_changes.settle_stale_changes()
+    outcomes.settle_stale_changes()
     change.refresh_from_db()
     assert change.state == State.ACCEPTED
     assert actions(change) == ["change.prepared", "change.intent", "change.accepted"]
@@ -182,7 +182,7 @@ def test_an_interrupted_send_is_settled_by_the_worker(browser, merchant, rewrite
     change.refresh_from_db()
     assert change.state == State.UNKNOWN
     assert Event.objects.filter(change_id=str(change.pk), action="change.unknown").count() == 1
-    every = periodic._REGULAR[stale_changes.settle_stale_changes].every
+    every = periodic._REGULAR[outcomes.settle_stale_changes].every
     assert settings.CHANGE_INTERRUPTED_AFTER + every.total_seconds() + 5 < 60
     with pytest.raises(NotReadyError, match="1 change"):
         check_unknown_outcomes()

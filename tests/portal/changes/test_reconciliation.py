@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from portal.audit.models import Event
 from portal.audit.recording import AuditUnavailable
-from portal.changes import audit_events, reconciliation, stale_changes
+from portal.changes import outcomes, reconciliation, records
 from portal.changes.errors import InvalidState
 from portal.changes.models import Change, State
 from tests.portal.changes.conftest import ORIGIN, actions, edited, merchant_made, merchant_now, only_change
@@ -210,7 +210,7 @@ def test_a_step_that_is_stopped_does_not_call_a_sent_change_unsent(browser, unkn
         Change.objects.filter(pk=change.pk).update(intent_at=change.intent_at - timedelta(seconds=61))
     form = {"seen": "not_there", "reason": "Looked"}
     with monkeypatch.context() as patch:
-        patch.setattr(audit_events, "record_event", fail)
+        patch.setattr(records, "record_event", fail)
         unrecorded = browser.post(f"/changes/{change.pk}/{step}/", form)
     assert unrecorded.status_code == 503
     browser.post(f"/changes/{change.pk}/check/")
@@ -241,15 +241,15 @@ def test_an_interrupted_send_is_unknown_and_one_that_never_left_is_not_sent(brow
     browser.get("/changes/")
     change.refresh_from_db()
     assert change.state == State.NOT_SENT
-    assert stale_changes.settle_stale_changes() == 0
+    assert outcomes.settle_stale_changes() == 0
 
 
 def test_a_forgotten_review_is_discarded_with_its_secrets(browser, merchant, relay):
     change = prepared(browser, merchant, city="Linz")
     Change.objects.update(created_at=timezone.now() - timedelta(hours=25))
-    stale_changes.settle_stale_changes()
+    outcomes.settle_stale_changes()
     assert (only_change().state, only_change().sealed_payload) == (State.CANCELLED, "")
     Change.objects.update(state=State.UNKNOWN, sealed_payload="x")
-    stale_changes.settle_stale_changes()
+    outcomes.settle_stale_changes()
     assert only_change().sealed_payload == ""
     assert change.pk

@@ -16,10 +16,10 @@ from django.urls import resolve
 from django.utils import timezone
 
 from portal.audit.models import Event
-from portal.changes import one_time_secrets, stale_changes
-from portal.changes.encrypted_payloads import seal_payload, unseal_payload
+from portal.changes import one_time_secrets, outcomes
 from portal.changes.errors import SecretsGone
 from portal.changes.models import Change, State
+from portal.changes.records import seal_payload, unseal_payload
 from portal.changes.templatetags.changes import generated_secrets
 from portal.core.text import database_safe
 from provisioning import service
@@ -127,7 +127,7 @@ def test_only_the_author_in_time_sees_them(create, browser, admin, client_of, re
     assert client_of(admin).post(f"/changes/{change.pk}/reveal/").status_code == 410
     Change.objects.update(secrets_until=timezone.now() - timedelta(seconds=1))
     assert browser.post(f"/changes/{change.pk}/reveal/").status_code == 410
-    stale_changes.settle_stale_changes()
+    outcomes.settle_stale_changes()
     assert only_change().sealed_secrets == ""
 
 

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 import pytest
 from django.http import QueryDict
 
-from portal.changes.form_input import get_form_data
+from portal.changes.base_views import get_form_data
 from portal.connectors.forms import ConnectorCreateForm
 
 SECRET = "canary-secret"

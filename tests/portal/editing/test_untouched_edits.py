@@ -8,8 +8,8 @@ from django.urls import reverse
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from portal.changes.encrypted_payloads import unseal_payload
 from portal.changes.models import Change
+from portal.changes.records import unseal_payload
 from portal.connectors.forms import ConnectorEditForm
 from portal.merchant_users.forms import MerchantUserEditForm
 from portal.merchants.forms import MerchantEditForm

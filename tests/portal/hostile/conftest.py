@@ -13,8 +13,8 @@ from django.core.signals import got_request_exception, request_finished, request
 from django.db import close_old_connections
 from django.test import RequestFactory
 
-from portal.changes.encrypted_payloads import seal_payload
 from portal.changes.models import Change, State
+from portal.changes.records import seal_payload
 from portal.directory.services import store_entity
 from provisioning import service
 from provisioning.credentials.credential_lifecycle import revoke_all_credentials

@@ -7,8 +7,8 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.utils import timezone
 
-from portal.changes.encrypted_payloads import seal_payload, seal_secrets
 from portal.changes.models import Change, State
+from portal.changes.records import seal_payload, seal_secrets
 from portal.form_drafts.models import FormDraft
 from portal.staff.mfa import unlock_secrets
 from provisioning import encryption

@@ -10,8 +10,8 @@ from django.db import connection
 from django.utils import timezone
 
 from portal.audit.models import Event
-from portal.changes.encrypted_payloads import seal_payload
 from portal.changes.models import Change, State
+from portal.changes.records import seal_payload
 from portal.keys import background
 from portal.keys.key_presence import THERE, record_holder
 from portal.keys.models import Holder

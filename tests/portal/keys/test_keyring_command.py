@@ -12,8 +12,8 @@ from django.db import models
 
 from portal.audit.models import Event
 from portal.changes.comparison import find_differences, take_snapshot
-from portal.changes.encrypted_payloads import unseal_payload, unseal_secrets
 from portal.changes.models import Change
+from portal.changes.records import unseal_payload, unseal_secrets
 from portal.keys import services
 from portal.keys.services import get_key_usage, rotate_keyring
 from portal.staff.mfa import unlock_secrets, use_code, wrap_secret
@@ -71,7 +71,7 @@ def test_every_module_that_encrypts_is_known():
         "provisioning/encrypted_fields.py": "seals anew",
         "provisioning/credentials/credential_lifecycle.py": "Credentials of connections",
         "portal/changes/outcomes.py": "files that last until the database is back",
-        "portal/changes/encrypted_payloads.py": "Changes not yet sent, secrets not yet shown",
+        "portal/changes/records.py": "Changes not yet sent, secrets not yet shown",
         "portal/form_drafts/services.py": "Unsent forms",
         "portal/staff/mfa.py": "Second factors",
     }

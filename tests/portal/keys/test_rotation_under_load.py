@@ -11,8 +11,8 @@ from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.db import connections
 
 from portal.audit.models import Event
-from portal.changes.encrypted_payloads import seal_payload
 from portal.changes.models import Change, State
+from portal.changes.records import seal_payload
 from portal.staff.mfa import unlock_secrets
 from provisioning.credentials.models import Credential
 from provisioning.encrypted_fields import iterate_encrypted_values

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from portal.changes.stale_changes import settle_stale_changes
+from portal.changes.outcomes import settle_stale_changes
 
 
 class Command(BaseCommand):
