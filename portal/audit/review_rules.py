@@ -122,8 +122,8 @@ LOOKS = {
         ),
         ReviewRule(
             "staff",
-            "People and permissions",
-            "People who were added, disabled or unlocked, or whose role, permissions or sign-in changed.",
+            "Users and permissions",
+            "Users who were added, disabled or unlocked, or whose role, permissions or sign-in changed.",
             _actions("staff.", "role.", "second_factor.") - {"second_factor.failed"},
         ),
         ReviewRule(
@@ -148,7 +148,7 @@ LOOKS = {
         ReviewRule(
             "hours",
             "Changes outside office hours",
-            "Changes to gateway data, people, roles, connections or keys outside office hours.",
+            "Changes to gateway data, users, roles, connections or keys outside office hours.",
             _actions(*_WRITTEN, *_OWN_CHANGES) - _BY_ITSELF,
             _out_of_hours,
         ),

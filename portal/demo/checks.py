@@ -17,7 +17,7 @@ def find_leftovers() -> list[str]:
     try:
         people = User.objects.filter(is_demo=True).values_list("username", flat=True)
         plain = Connection.objects.exclude(base_url__startswith="https://").values_list("slug", flat=True)
-        found = [f"“{name}” is a person of the demo: remove them." for name in people]
+        found = [f"“{name}” is a user of the demo: remove them." for name in people]
         return found + [f"Connection “{slug}” does not use https." for slug in plain]
     except DatabaseError:
         return []  # without database or tables nobody signs in either; /healthz/ready reports it

@@ -112,7 +112,7 @@ def ensure_people() -> None:
                 is_demo=True,
             )
         if person.is_demo and not person.check_password(get_passphrase()):
-            set_password(origin=ORIGIN, person=person, password=get_passphrase())
+            set_password(origin=ORIGIN, user=person, password=get_passphrase())
     stamp.write_text(_people_state())
 
 

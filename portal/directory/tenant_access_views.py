@@ -79,7 +79,7 @@ class TenantAccessView(PortalView):
                 change_tenant_access(
                     by=get_user(request),
                     origin=origin_of(request),
-                    person=person,
+                    user=person,
                     places=form.chosen(),
                     reason=form.cleaned_data["reason"],
                 )

@@ -46,7 +46,7 @@ ACCOUNT_FORMS = {
     "login": "portal.staff.forms.SignInForm",
     "reauthenticate": "portal.staff.forms.PasswordAgainForm",
 }
-MFA_ADAPTER = "portal.staff.mfa.SecondFactorAdapter"
+MFA_ADAPTER = "portal.staff.mfa.MfaAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_FORMS = {
     "authenticate": "portal.staff.mfa_forms.CodeForm",

@@ -44,7 +44,7 @@ from portal.staff.user_page import describe_refusal
 class Row:
     """A user who can sign in: role, tenants in full and in short, and permissions."""
 
-    person: User
+    user: User
     role: str
     places: list[str]
     where: list[str]
@@ -83,18 +83,18 @@ def get_areas() -> list[str]:
 def get_access_rows() -> list[Row]:
     """Return the users who can sign in, by username, with five queries."""
     known = get_roles()
-    people = User.objects.filter(is_active=True).prefetch_related("groups", "tenant_scopes")
+    users = User.objects.filter(is_active=True).prefetch_related("groups", "tenant_scopes")
     rows = []
-    for person in people.order_by("username"):
-        role = next((group.name for group in person.groups.all()), "")
+    for user in users.order_by("username"):
+        role = next((group.name for group in user.groups.all()), "")
         held = known.get(role, frozenset())
-        rights = within_tenants(held) if person.is_limited else held
+        rights = within_tenants(held) if user.is_limited else held
         rows.append(
             Row(
-                person,
+                user,
                 role,
-                describe_tenant_access(person),
-                describe_tenant_access(person, short=True),
+                describe_tenant_access(user),
+                describe_tenant_access(user, short=True),
                 rights,
             )
         )
@@ -103,7 +103,7 @@ def get_access_rows() -> list[Row]:
 
 def compute_access_digest(rows: Sequence[Row]) -> str:
     """Return 64 hex digits that change with any permission, role or tenant in the table."""
-    told = [[row.person.username, row.role, row.places, sorted(row.rights)] for row in rows]
+    told = [[row.user.username, row.role, row.places, sorted(row.rights)] for row in rows]
     return hashlib.sha256(json.dumps(told, ensure_ascii=False).encode()).hexdigest()
 
 
@@ -131,7 +131,7 @@ def record_access_review(*, by: User, origin: Origin, note: str, seen: str) -> N
             origin=origin,
             reason=note,
             after={"people": len(rows), "digest": digest},
-            message=f"{len(rows)} {'person' if len(rows) == 1 else 'people'}",
+            message=f"{len(rows)} {'user' if len(rows) == 1 else 'users'}",
         )
 
 
@@ -182,8 +182,8 @@ class AccessFileView(PortalView):
         writer = csv.writer(response)
         writer.writerow(["Username", "Name", "Role", "Where", "Last sign-in (UTC)", *get_areas()])
         for row in get_access_rows():
-            signed_in = row.person.last_login.strftime("%Y-%m-%d %H:%M") if row.person.last_login else ""
-            told = [row.person.username, row.person.called, row.role, "; ".join(row.places), signed_in]
+            signed_in = row.user.last_login.strftime("%Y-%m-%d %H:%M") if row.user.last_login else ""
+            told = [row.user.username, row.user.called, row.role, "; ".join(row.places), signed_in]
             may = dict(row.cells)
             cells = ["; ".join(may.get(area, ())) for area in get_areas()]
             writer.writerow([defuse_cell(text) for text in [*told, *cells]])
@@ -195,13 +195,13 @@ def get_matrix(request: HttpRequest) -> dict[str, Any]:
     rows, zone = get_access_rows(), get_time_zone(getattr(request.user, "timezone", ""))
     columns = (
         Column(
-            label="Person",
+            label="User",
             value=lambda row: format_html(
                 '<a href="{}">{}</a><div class="text-secondary fw-normal">{}<br>Last sign-in: {}</div>',
-                reverse("staff:page", args=[row.person.pk]),
-                row.person.called,
-                row.person.username,
-                format_datetime(row.person.last_login, zone) if row.person.last_login else "never",
+                reverse("staff:page", args=[row.user.pk]),
+                row.user.called,
+                row.user.username,
+                format_datetime(row.user.last_login, zone) if row.user.last_login else "never",
             ),
             is_heading=True,
         ),
@@ -228,7 +228,7 @@ def get_matrix(request: HttpRequest) -> dict[str, Any]:
     )
     return {
         "rows": rows,
-        "table": Table(request, columns, rows, label="People and their permissions", css="card-table"),
+        "table": Table(request, columns, rows, label="Users and their permissions", css="card-table"),
         "digest": compute_access_digest(rows),
         "standing": get_review_status(),
         "disabled": User.objects.filter(is_active=False).order_by("username"),

@@ -31,11 +31,11 @@ from portal.staff.models import PasswordLink, TenantScope, User
 from portal.staff.roles import BUILT_IN_ROLES, get_built_in_roles
 
 Parts = dict[str, str]
-_PERSON_FIELDS = {
+_USER_FIELDS = {
     "status": ("username", "email", "is_active", "is_superuser", "is_staff", "is_demo", "is_limited"),
     "password": ("password",),
 }
-_SEALED_FIELDS = {field for fields in _PERSON_FIELDS.values() for field in fields}
+_SEALED_FIELDS = {field for fields in _USER_FIELDS.values() for field in fields}
 # Parts of a user's seal in other tables: the table, its column with the user, and the sealed columns.
 _RELATED: tuple[tuple[str, Any, str, tuple[str, ...]], ...] = (
     ("role", User.groups.through, "user_id", ("group__name",)),
@@ -88,11 +88,11 @@ def connect_signals() -> None:
 
 
 @contextmanager
-def sealing(person: User) -> Iterator[None]:
+def sealing(user: User) -> Iterator[None]:
     """Seal what the block writes, for bulk writes that send no signal."""
-    _remember_intact(_get_subject(person))
+    _remember_intact(_get_subject(user))
     yield
-    _update_seal(_get_subject(person))
+    _update_seal(_get_subject(user))
 
 
 def describe_disagreements() -> str:
@@ -114,7 +114,7 @@ def check_seals() -> None:
 
 
 def find_disagreements() -> list[str]:
-    """Describe each person and each role whose rows differ from what the portal sealed."""
+    """Describe each user and each role whose rows differ from what the portal sealed."""
     parts, seals = _compute_parts(), AccessSeal.objects.in_bulk()
     names = {f"person:{pk}": f"“{name}”" for pk, name in User.objects.values_list("pk", "username")}
     names |= {f"role:{pk}": f"role “{name}”" for pk, name in Group.objects.values_list("pk", "name")}
@@ -150,16 +150,16 @@ def seal_all() -> None:
 
 
 def seal_after_upgrade(**_: Any) -> None:
-    """Seal everything if the migration that made the table found people. Called after every migrate."""
+    """Seal everything if the migration that made the table found users. Called after every migrate."""
     pending = AccessSeal.objects.filter(pk=PENDING).first()
     if pending and _is_genuine(pending):
         seal_all()
     AccessSeal.objects.filter(pk=PENDING).delete()
 
 
-def accept_rows(person: User) -> list[str]:
+def accept_rows(user: User) -> list[str]:
     """Seal a user's rows as they are; return which parts were not written by the portal."""
-    subject = _get_subject(person)
+    subject = _get_subject(user)
     seal, parts = AccessSeal.objects.filter(pk=subject).first(), _compute_parts([subject])[subject]
     _store_seal(subject, parts)
     return _find_differences(seal, parts)
@@ -284,12 +284,12 @@ def _compute_parts(subjects: list[str] | None = None) -> dict[str, Parts]:
     for subject in subjects or ():
         kind, _, number = subject.partition(":")
         asked[kind].append(number)
-    people = User.objects.all() if subjects is None else User.objects.filter(pk__in=asked["person"])
+    users = User.objects.all() if subjects is None else User.objects.filter(pk__in=asked["person"])
     roles = Group.objects.exclude(name__in=BUILT_IN_ROLES)
     roles = roles if subjects is None else roles.filter(pk__in=asked["role"])
     found: dict[str, dict[str, list[Any]]] = {}
-    for row in people.order_by().values("pk", *_SEALED_FIELDS):
-        own = {part: [str(row[field]) for field in fields] for part, fields in _PERSON_FIELDS.items()}
+    for row in users.order_by().values("pk", *_SEALED_FIELDS):
+        own = {part: [str(row[field]) for field in fields] for part, fields in _USER_FIELDS.items()}
         found[f"person:{row['pk']}"] = own | {part: [] for part, *_ in _RELATED}
     for part, model, owner, columns in _RELATED if found else ():
         rows = model._default_manager.order_by()

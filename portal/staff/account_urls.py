@@ -114,7 +114,7 @@ _mfa_urls = [
     path("code/", allow(PUBLIC)(_forms(mfa_views.CodePage.as_view())), name="mfa_authenticate"),
     path(
         "confirm/",
-        allow(SIGNED_IN)(_forms(mfa_views.FactorConfirmPage.as_view())),
+        allow(SIGNED_IN)(_forms(mfa_views.SecondFactorConfirmPage.as_view())),
         name="second_factor_confirm",
     ),
     path("app/", _enrolling(mfa_views.AppAddPage.as_view()), name="mfa_activate_totp"),

@@ -18,7 +18,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from portal.audit.recording import AuditUnavailable, ObjectRef, origin_of, record_event
 from portal.core.trusted_proxies import get_address
 from portal.staff.backends import StaffBackend
-from portal.staff.identity import find_person, origin_as, person_ref, signs_in_elsewhere
+from portal.staff.identity import find_user, get_user_ref, origin_as, signs_in_elsewhere
 from portal.staff.login_throttle import address_slot, limit_attempts, name_slot, own_password_slot
 from portal.staff.mfa import describe_factors_used
 from portal.staff.models import User
@@ -98,7 +98,7 @@ class StaffAdapter(DefaultAccountAdapter):  # type: ignore[misc]
                 origin=origin_of(request),
                 outcome="failed",
                 code=refused,
-                object=person_ref(user),
+                object=get_user_ref(user),
             )
             leave = restart_login(request) if refused == OVER else redirect("account_inactive")
             raise ImmediateHttpResponse(leave)
@@ -119,19 +119,19 @@ class StaffAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
         Raises ValidationError if the limit of the name or the address is used up.
         """
-        meant = find_person(credentials["username"])
+        meant = find_user(credentials["username"])
         with limit_attempts(
             request,
             slot=name_slot(credentials["username"]),
             address=address_slot(get_address(request)),
             # An unknown name is not recorded: people type passwords into the wrong field.
-            target=person_ref(meant) if meant else ObjectRef("unknown_person", "", ""),
+            target=get_user_ref(meant) if meant else ObjectRef("unknown_person", "", ""),
             failed="session.sign_in_failed",
             locked="session.sign_in_locked",
         ) as attempt:
-            person: User | None = super().authenticate(request, **credentials)
-            attempt.accepted = person is not None
-        return person
+            user: User | None = super().authenticate(request, **credentials)
+            attempt.accepted = user is not None
+        return user
 
     def reauthenticate(self, user: User, password: str) -> bool:
         """Return whether it is the password of the user, who is signed in.
@@ -142,7 +142,7 @@ class StaffAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         with limit_attempts(
             self.request,
             slot=own_password_slot(user),
-            target=person_ref(user),
+            target=get_user_ref(user),
             failed="session.step_up_failed",
             locked="session.step_up_locked",
         ) as attempt:
@@ -167,7 +167,7 @@ class StaffAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def set_password(self, user: User, password: str) -> None:
         """Store a password that a signed-in user chose."""
-        set_password(origin=origin_as(origin_of(self.request), user), person=user, password=password)
+        set_password(origin=origin_as(origin_of(self.request), user), user=user, password=password)
 
     def add_message(  # noqa: PLR0917 - allauth's signature
         self,

@@ -13,7 +13,7 @@ from django.db.models import Q
 
 from portal.audit.models import Event
 from portal.staff.identity import signs_in_elsewhere
-from portal.staff.mfa import FACTORS, needs_second_factor
+from portal.staff.mfa import FACTORS, needs_mfa
 from portal.staff.models import SecondFactorReset, User
 from portal.staff.services import StaffRefused
 
@@ -53,7 +53,7 @@ def require_independence(by: User, asked: SecondFactorReset) -> None:
     enrolled = Authenticator.objects.filter(user=by, type__in=FACTORS)
     at_provider = settings.OIDC_TRUST_SECOND_FACTOR and signs_in_elsewhere(by)
     had_one = enrolled.filter(created_at__lt=asked.asked_at).exists() or at_provider
-    if not had_one and (enrolled.exists() or needs_second_factor(by)):
+    if not had_one and (enrolled.exists() or needs_mfa(by)):
         raise StaffRefused(
             "To approve this, you need a second factor that you set up before it was requested. "
             "Another admin must approve it."
@@ -69,10 +69,10 @@ def is_independent(by: User, asked: SecondFactorReset) -> bool:
     return True
 
 
-def _find_holders(person: int, since: datetime) -> set[int]:
+def _find_holders(user: int, since: datetime) -> set[int]:
     """Return the users who controlled the account since then, directly or through others."""
     found: set[int] = set()
-    waiting = [person]
+    waiting = [user]
     while waiting:
         events = _find_holding_events(waiting.pop(), since)
         new = {event.actor_id for event in events if event.actor_id} - found
@@ -81,12 +81,12 @@ def _find_holders(person: int, since: datetime) -> set[int]:
     return found
 
 
-def _find_holding_events(person: int, since: datetime) -> Iterator[Event]:
+def _find_holding_events(user: int, since: datetime) -> Iterator[Event]:
     """Yield the events since then that gave another user control of the account or its role."""
-    roles = list(User.groups.through.objects.filter(user_id=person).values_list("group_id", flat=True))
-    events = Event.objects.filter(connection="", object_guid__in=[str(one) for one in [person, *roles]])
-    to_person = Q(object_kind="person", object_guid=str(person), action__in=_HOLDS)
+    roles = list(User.groups.through.objects.filter(user_id=user).values_list("group_id", flat=True))
+    events = Event.objects.filter(connection="", object_guid__in=[str(one) for one in [user, *roles]])
+    to_user = Q(object_kind="person", object_guid=str(user), action__in=_HOLDS)
     to_role = Q(object_kind="role", object_guid__in=[str(one) for one in roles], action__in=_WIDENED)
-    for event in events.filter(to_person | to_role, time__gte=since):
+    for event in events.filter(to_user | to_role, time__gte=since):
         if CONSENT not in (event.before_data or {}).get("rights", ()):
             yield event

@@ -23,13 +23,13 @@ class StaffConfig(AppConfig):
         from django.contrib.auth.signals import user_logged_in
 
         from portal.staff import access_review, access_seals, mfa_resets, security_notices
-        from portal.staff.mfa import SecondFactors, may_read_trail
+        from portal.staff.mfa import MfaSecrets, may_read_trail
         from portal.staff.sessions import delete_expired_sessions, start_session
 
         DETAIL_READERS.append(may_read_trail)
         access_seals.connect_signals()
         user_logged_in.connect(start_session, dispatch_uid="portal.staff.sessions.began")
-        register_encrypted_field(SecondFactors())
+        register_encrypted_field(MfaSecrets())
         access_review.register_card()
         register_housekeeping(delete_expired_sessions, every=timedelta(hours=1))
         mfa_resets.register_card()

@@ -7,7 +7,7 @@ from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Group
 
 from portal.core.permissions import PERMISSIONS, within_tenants
-from portal.staff.identity import find_person
+from portal.staff.identity import find_user
 
 
 class StaffBackend(ModelBackend):
@@ -17,8 +17,8 @@ class StaffBackend(ModelBackend):
         self, request: Any, username: str | None = None, password: str | None = None, **kwargs: Any
     ) -> Any:
         """Find the user in any case of the typed letters."""
-        person = find_person(username or "")
-        return super().authenticate(request, person.username if person else username, password, **kwargs)
+        user = find_user(username or "")
+        return super().authenticate(request, user.username if user else username, password, **kwargs)
 
     def user_can_authenticate(self, user: Any) -> bool:
         """Return whether the user is enabled and, in production, not a demo user. Checked at each request."""

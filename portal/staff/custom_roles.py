@@ -81,7 +81,7 @@ def delete_role(*, by: User, origin: Origin, role: Group) -> None:
         before = _get_changeable_rights(by, role)
         if User.objects.filter(groups=role).exists():
             raise StaffRefused(
-                "Some people still have this role; some of them may be disabled. Change their role first."
+                "Some users still have this role; some of them may be disabled. Change their role first."
             )
         if role.name in settings.MFA_ROLES:
             raise StaffRefused("The setting MFA_ROLES names this role. Remove it there first.")
@@ -145,7 +145,7 @@ class RoleListView(PortalView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show the list."""
-        groups = {group.name: group for group in Group.objects.annotate(people=Count("user"))}
+        groups = {group.name: group for group in Group.objects.annotate(users=Count("user"))}
         roles = [
             {
                 "group": groups.get(name),
@@ -175,7 +175,7 @@ class RoleCreateView(PortalView):
             if form.is_valid():
                 create_role(by=get_user(request), origin=origin_of(request), **form.cleaned_data)
                 messages.success(
-                    request, f"Role {form.cleaned_data['name']} created. You can now give it to people."
+                    request, f"Role {form.cleaned_data['name']} created. You can now give it to users."
                 )
                 return redirect("staff:roles")
         except StaffRefused as refusal:

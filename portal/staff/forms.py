@@ -33,7 +33,7 @@ def _rights() -> list[tuple[str, list[tuple[str, str]]]]:
     ]
 
 
-class PersonForm(forms.Form):
+class UserForm(forms.Form):
     """A new user, who sets the password with a one-time link."""
 
     username = KeyField(
@@ -54,7 +54,7 @@ class PersonForm(forms.Form):
     is_limited = forms.BooleanField(
         required=False,
         label="Limit to some tenants",
-        help_text="You choose the tenants in the next step; until then the person can’t see any. "
+        help_text="You choose the tenants in the next step; until then the user can’t see any. "
         "Leave this unticked to give access to all tenants.",
     )
 
@@ -104,7 +104,7 @@ class ReasonForm(forms.Form):
     reason = TextField(
         max_length=500,
         label="Reason",
-        help_text="How do you know that the person asked for this? The other admin sees it, and it is "
+        help_text="How do you know that the user asked for this? The other admin sees it, and it is "
         "recorded.",
     )
 

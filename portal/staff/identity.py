@@ -26,12 +26,12 @@ def get_user(request: HttpRequest) -> User:
     return request.user
 
 
-def person_ref(person: User) -> ObjectRef:
+def get_user_ref(user: User) -> ObjectRef:
     """Return the user as the object of an audit event."""
-    return ObjectRef("person", str(person.pk), person.called)
+    return ObjectRef("person", str(user.pk), user.called)
 
 
-def find_person(username: str) -> User | None:
+def find_user(username: str) -> User | None:
     """Return the user with this username, in any case of its letters; None for none or several.
 
     Databases fold ASCII only, or differ in the rest.
@@ -52,15 +52,15 @@ def fold_name(username: str) -> str:
     return unicodedata.normalize("NFKC", str(clean_text(username))).strip().lower()
 
 
-def origin_as(origin: Origin, person: User) -> Origin:
+def origin_as(origin: Origin, user: User) -> Origin:
     """Return the origin with this user as the actor, for users who are not signed in yet."""
-    return replace(origin, actor_id=person.pk, actor_name=person.called, actor_role=person.role)
+    return replace(origin, actor_id=user.pk, actor_name=user.called, actor_role=user.role)
 
 
-def find_namesake(person: User) -> User | None:
-    """Return another user with a name or username that reads like one of `person`."""
-    names = _names(person)
-    return next((other for other in User.objects.exclude(pk=person.pk) if names & _names(other)), None)
+def find_namesake(user: User) -> User | None:
+    """Return another user with a name or username that reads like one of `user`."""
+    names = _names(user)
+    return next((other for other in User.objects.exclude(pk=user.pk) if names & _names(other)), None)
 
 
 def provider_id() -> str:
@@ -68,12 +68,12 @@ def provider_id() -> str:
     return "oidc-" + hashlib.sha256(settings.OIDC_SERVER_URL.encode()).hexdigest()[:16]
 
 
-def signs_in_elsewhere(person: Any) -> bool:
+def signs_in_elsewhere(user: Any) -> bool:
     """Return whether the user signs in through the configured provider, without a password here."""
-    rows = SocialAccount.objects.filter(user_id=person.pk, provider=provider_id())
+    rows = SocialAccount.objects.filter(user_id=user.pk, provider=provider_id())
     return bool(settings.OIDC_SERVER_URL) and rows.exists()
 
 
-def _names(person: User) -> set[str]:
+def _names(user: User) -> set[str]:
     """Return the user's names as they read."""
-    return {same_reading(text) for text in (person.called, person.username)}
+    return {same_reading(text) for text in (user.called, user.username)}

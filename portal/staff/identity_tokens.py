@@ -82,7 +82,7 @@ def check_subject(claims: Any) -> None:
     subject = claims.get("sub") if isinstance(claims, dict) else None
     longest = SocialAccount._meta.get_field("uid").max_length
     if not isinstance(subject, str) or not 0 < len(subject) <= longest or not subject.isprintable():
-        raise OAuth2Error("The provider's ID for this person cannot be stored.")
+        raise OAuth2Error("The provider's ID for this user cannot be stored.")
 
 
 def _find_key(keys: Any, kid: Any, algorithm: str) -> Any:

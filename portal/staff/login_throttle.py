@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from portal.audit.canonical import clean_text
 from portal.audit.recording import ObjectRef, origin_of, record_event
-from portal.staff.identity import find_person, fold_name
+from portal.staff.identity import find_user, fold_name
 from portal.staff.models import Attempts, User
 from provisioning.encryption import fingerprint
 
@@ -99,9 +99,9 @@ def are_attempts_used_up(*, slot: str, limit: int) -> bool:
     return Attempts.objects.filter(slot=slot, count__gte=limit, ends_at__gt=timezone.now()).exists()
 
 
-def forget_failures(person: User) -> bool:
+def forget_failures(user: User) -> bool:
     """Reset all slots of a user; return whether any failures were counted."""
-    return bool(Attempts.objects.filter(slot__in=_get_slots(person), count__gt=0).update(count=0))
+    return bool(Attempts.objects.filter(slot__in=_get_slots(user), count__gt=0).update(count=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,32 +112,32 @@ class Lock:
     until: datetime
 
 
-def get_locks(person: User) -> list[Lock]:
+def get_locks(user: User) -> list[Lock]:
     """Return the limits that a user has used up."""
     used_up = Attempts.objects.filter(count__gte=settings.LOGIN_ATTEMPTS, ends_at__gt=timezone.now())
-    found = dict(used_up.filter(slot__in=_get_slots(person)).values_list("slot", "ends_at"))
+    found = dict(used_up.filter(slot__in=_get_slots(user)).values_list("slot", "ends_at"))
     words = {
-        password_slot(person): "failed sign-in attempts",
-        code_slot(person): "wrong second-factor codes",
-        own_password_slot(person): "wrong passwords when asked to confirm their identity; "
+        password_slot(user): "failed sign-in attempts",
+        code_slot(user): "wrong second-factor codes",
+        own_password_slot(user): "wrong passwords when asked to confirm their identity; "
         "this does not lock sign-in",
     }
     return [Lock(why, found[slot]) for slot, why in words.items() if slot in found]
 
 
-def password_slot(person: User) -> str:
+def password_slot(user: User) -> str:
     """Return the slot for a user's wrong passwords at the sign-in page."""
-    return f"person:{person.pk}"
+    return f"person:{user.pk}"
 
 
-def code_slot(person: User) -> str:
+def code_slot(user: User) -> str:
     """Return the slot for a user's wrong codes: the right password before them must not reset it."""
-    return f"code:{person.pk}"
+    return f"code:{user.pk}"
 
 
-def own_password_slot(person: User) -> str:
+def own_password_slot(user: User) -> str:
     """Return the slot for wrong passwords of a signed-in user, out of reach of the sign-in page."""
-    return f"own:{person.pk}"
+    return f"own:{user.pk}"
 
 
 def name_slot(username: str) -> str:
@@ -146,8 +146,8 @@ def name_slot(username: str) -> str:
     Spellings in other case share a slot for an unknown name as they do for a known one. Otherwise five wrong
     attempts and a sixth would tell the two apart.
     """
-    person = find_person(username)
-    return password_slot(person) if person else _shared_slot("name", fold_name(username))
+    user = find_user(username)
+    return password_slot(user) if user else _shared_slot("name", fold_name(username))
 
 
 def address_slot(address: str) -> str:
@@ -162,8 +162,8 @@ def address_slot(address: str) -> str:
     return _shared_slot("address", str(parsed))
 
 
-def _get_slots(person: User) -> list[str]:
-    return [password_slot(person), code_slot(person), own_password_slot(person)]
+def _get_slots(user: User) -> list[str]:
+    return [password_slot(user), code_slot(user), own_password_slot(user)]
 
 
 def _shared_slot(kind: str, text: str) -> str:

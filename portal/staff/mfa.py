@@ -40,7 +40,7 @@ vouched: ContextVar[bool] = ContextVar("vouched", default=False)
 _owner: ContextVar[int | None] = ContextVar("_owner", default=None)
 
 
-class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     """Hooks of allauth: secrets are encrypted and bound to their user, so that swapped rows are useless."""
 
     def is_mfa_enabled(self, user: Any, types: Any = None) -> bool:
@@ -62,48 +62,45 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
 
 
 @contextmanager
-def unlock_secrets(person: User) -> Iterator[None]:
-    """Let secrets of `person` be decrypted in the block, before they are signed in."""
-    mark = _owner.set(person.pk)
+def unlock_secrets(user: User) -> Iterator[None]:
+    """Let secrets of `user` be decrypted in the block, before they are signed in."""
+    mark = _owner.set(user.pk)
     try:
         yield
     finally:
         _owner.reset(mark)
 
 
-def is_second_factor_missing(request: HttpRequest) -> bool:
+def is_mfa_missing(request: HttpRequest) -> bool:
     """Return whether the user lacks a second factor that the policy requires. Checked at each request."""
-    person: Any = request.user
-    if (
-        not needs_second_factor(person)
-        or Authenticator.objects.filter(user_id=person.pk, type__in=FACTORS).exists()
-    ):
+    user: Any = request.user
+    if not needs_mfa(user) or Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).exists():
         return False
     if not settings.OIDC_TRUST_SECOND_FACTOR:
         return True
     # The session may have begun at a provider that is trusted to ask for a second factor.
-    records = get_authentication_records(request, person)
+    records = get_authentication_records(request, user)
     return not any(record["method"] == "socialaccount" for record in records)
 
 
 def may_read_trail(request: HttpRequest) -> bool:
     """Return whether the user may read the trail, at a public address."""
-    return request.user.has_perm("audit.view") and not is_second_factor_missing(request)
+    return request.user.has_perm("audit.view") and not is_mfa_missing(request)
 
 
-def needs_second_factor(person: User) -> bool:
+def needs_mfa(user: User) -> bool:
     """Return whether the policy requires a second factor: it names the role, or a built-in role like it.
 
     A role made here gets by without one only if it may no more than a built-in role that policy leaves alone,
     and nothing that asks to step up.
     """
     named = set(settings.MFA_ROLES)
-    if not named or "*" in named or person.role in named:
+    if not named or "*" in named or user.role in named:
         return bool(named)
     built_in = get_built_in_roles()
-    if person.role in built_in:
+    if user.role in built_in:
         return False
-    held = person.get_all_permissions()
+    held = user.get_all_permissions()
     plain = frozenset().union(*(rights for role, rights in built_in.items() if role not in named))
     return bool(held - plain) or any(needs_step_up(name) for name in held)
 
@@ -136,11 +133,11 @@ def _find_unknown_roles() -> list[str]:
     return sorted(own - set(Group.objects.filter(name__in=own).values_list("name", flat=True))) if own else []
 
 
-def describe_factors_used(request: HttpRequest, person: User) -> str:
+def describe_factors_used(request: HttpRequest, user: User) -> str:
     """Return in words how the user signed in to this session."""
     methods = {"password": "password", "socialaccount": "single sign-on"}
     used = []
-    for record in get_authentication_records(request, person):
+    for record in get_authentication_records(request, user):
         if record.get("type") == Authenticator.Type.RECOVERY_CODES:
             used.append("recovery code")
         else:
@@ -150,49 +147,49 @@ def describe_factors_used(request: HttpRequest, person: User) -> str:
     return ", ".join(dict.fromkeys(used))
 
 
-def get_second_factors(person: User) -> list[str]:
+def get_second_factors(user: User) -> list[str]:
     """Return the second factors of a user in words, without recovery codes."""
-    rows = Authenticator.objects.filter(user=person, type__in=FACTORS).order_by("pk")
+    rows = Authenticator.objects.filter(user=user, type__in=FACTORS).order_by("pk")
     return [WORDS[kind] for kind in rows.values_list("type", flat=True)]
 
 
-def use_code(person: User, code: str) -> Authenticator | None:
+def use_code(user: User, code: str) -> Authenticator | None:
     """Use a code up and return its authenticator; None if no authenticator accepts it.
 
     Raises KeyringError if none does and one of them does not open.
     """
-    with transaction.atomic(), unlock_secrets(person):
+    with transaction.atomic(), unlock_secrets(user):
         broken: KeyringError | None = None
-        for one in Authenticator.objects.filter(user=person, type__in=_SECRET).order_by("-type"):
+        for one in Authenticator.objects.filter(user=user, type__in=_SECRET).order_by("-type"):
             try:
                 if one.type == Authenticator.Type.TOTP:
-                    accepted = use_totp_step(person, wrap_secret(one), code)
+                    accepted = use_totp_step(user, wrap_secret(one), code)
                 else:
                     accepted = bool(one.wrap().validate_code(code))
-            except KeyringError as error:  # the others of the person may still open
+            except KeyringError as error:  # the others of the user may still open
                 broken, accepted = error, False
             if accepted:
-                one.user = person
+                one.user = user
                 return one
     if broken:
         raise broken
     return None
 
 
-def use_totp_step(person: User, secret: str, code: str) -> bool:
+def use_totp_step(user: User, secret: str, code: str) -> bool:
     """Use up a code of the app; return False if it is wrong or used. Only one of parallel uses succeeds."""
     step = int(time.time()) // app_settings.TOTP_PERIOD
     if not compare_user_code(actual=code, expected=format_hotp_value(hotp_value(secret, step))):
         return False
-    return User.objects.filter(pk=person.pk, totp_step__lt=step).update(totp_step=step) == 1
+    return User.objects.filter(pk=user.pk, totp_step__lt=step).update(totp_step=step) == 1
 
 
 def wrap_secret(one: Authenticator) -> str:
     """Return the stored form of an app's secret. Raises KeyringError."""
-    return SecondFactorAdapter().decrypt(one.data["secret"])
+    return MfaAdapter().decrypt(one.data["secret"])
 
 
-class SecondFactors(EncryptedField):
+class MfaSecrets(EncryptedField):
     """Secrets of apps and seeds of recovery codes, which allauth keeps in a JSON column.
 
     A secret that is being set up is in the session. If its key is removed, the user scans a new one.

@@ -19,7 +19,7 @@ from django.core.exceptions import ValidationError
 
 from portal.audit.recording import origin_of, record_event
 from portal.core.field_types import TextField
-from portal.staff.identity import person_ref
+from portal.staff.identity import get_user_ref
 from portal.staff.login_throttle import SecretAttempt, code_slot, limit_attempts
 from portal.staff.mfa import unlock_secrets, use_code, use_totp_step
 from portal.staff.models import User
@@ -55,13 +55,13 @@ class CodeForm(AuthenticateForm):  # type: ignore[misc]
             try:
                 authenticator = use_code(self.user, code)
             except KeyringError as error:
-                logger.error("The second factor of person %s does not open: %s", self.user.pk, error)
+                logger.error("The second factor of user %s does not open: %s", self.user.pk, error)
                 record_event(
                     action="second_factor.failed",
                     origin=origin_of(context.request),
                     outcome="failed",
                     code="does_not_open",
-                    object=person_ref(self.user),
+                    object=get_user_ref(self.user),
                 )
                 raise ValidationError(_DOES_NOT_OPEN) from None
             attempt.accepted = authenticator is not None
@@ -172,11 +172,11 @@ class PasskeyAddForm(AddWebAuthnForm):  # type: ignore[misc]
             raise get_adapter().validation_error("incorrect_code") from error
 
 
-def _limit_codes(person: User) -> AbstractContextManager[SecretAttempt]:
+def _limit_codes(user: User) -> AbstractContextManager[SecretAttempt]:
     return limit_attempts(
         context.request,
-        slot=code_slot(person),
-        target=person_ref(person),
+        slot=code_slot(user),
+        target=get_user_ref(user),
         failed="second_factor.failed",
         locked="session.sign_in_locked",
     )

@@ -24,7 +24,7 @@ from portal.audit.models import Event
 from portal.audit.recording import Origin, record_event
 from portal.core.dashboard import CARDS, DashboardCard
 from portal.staff.approver_rules import is_independent, require_independence
-from portal.staff.identity import person_ref
+from portal.staff.identity import get_user_ref
 from portal.staff.mfa import get_second_factors
 from portal.staff.models import SecondFactorReset, User
 from portal.staff.security_notices import get_admins, notify_sign_in_change
@@ -68,87 +68,88 @@ def register_card() -> None:
     )
 
 
-def request_mfa_reset(*, by: User, origin: Origin, person: User, reason: str) -> None:
+def request_mfa_reset(*, by: User, origin: Origin, user: User, reason: str) -> None:
     """Ask another admin to approve, within MFA_RESET_HOURS. Raises StaffRefused, AuditUnavailable."""
     with transaction.atomic():
         lock_staff()
         now = timezone.now()  # behind the lock: what was done to accounts before is older
-        person = authorise_change(by, person)
-        if not get_second_factors(person):
-            raise StaffRefused("This person has no second factor.")
-        if get_open_resets().filter(person=person).exists():
+        user = authorise_change(by, user)
+        if not get_second_factors(user):
+            raise StaffRefused("This user has no second factor.")
+        if get_open_resets().filter(person=user).exists():
             raise StaffRefused("The removal has already been requested. Another admin can approve it.")
-        planned = SecondFactorReset(person=person, asked_by=by, asked_at=now)
-        others = [one for one in get_admins() if one not in (by, person)]
+        planned = SecondFactorReset(person=user, asked_by=by, asked_at=now)
+        others = [one for one in get_admins() if one not in (by, user)]
         if not any(is_independent(one, planned) for one in others):
             raise StaffRefused(
                 "There is no other admin who can approve this. "
-                f"Run on the server: manage.py second_factor_reset --username {person.username}"
+                f"Run on the server: manage.py second_factor_reset --username {user.username}"
             )
-        SecondFactorReset.objects.filter(person=person).delete()
+        SecondFactorReset.objects.filter(person=user).delete()
         asked = SecondFactorReset.objects.create(
-            person=person,
+            person=user,
             asked_by=by,
             reason=reason,
             asked_at=now,
             expires_at=now + timedelta(hours=settings.MFA_RESET_HOURS),
         )
         record_event(
-            action="staff.second_factor_reset_asked", origin=origin, object=person_ref(person), reason=reason
+            action="staff.second_factor_reset_asked",
+            origin=origin,
+            object=get_user_ref(user),
+            reason=reason,
         )
         transaction.on_commit(partial(send_reset_mail, asked), robust=True)
 
 
-def approve_mfa_reset(*, by: User, origin: Origin, person: User) -> None:
-    """Approve: remove every second factor of `person` and end their sessions.
+def approve_mfa_reset(*, by: User, origin: Origin, user: User) -> None:
+    """Approve: remove every second factor of `user` and end their sessions.
 
     Raises StaffRefused if there is no open request, the trail holds another one, or `by` is not independent
     of the admin who asked (portal.staff.approver_rules), and AuditUnavailable.
     """
     with transaction.atomic():
         lock_staff()
-        person = authorise_change(by, person)
-        asked = _asked(person)
+        user = authorise_change(by, user)
+        asked = _asked(user)
         _check_recorded_request(asked)
         require_independence(User.objects.get(pk=by.pk), asked)
-        remove_second_factor(
-            origin=origin, person=person, reason=asked.reason, asked_by=asked.asked_by.called
-        )
+        remove_second_factors(origin=origin, user=user, reason=asked.reason, asked_by=asked.asked_by.called)
 
 
-def withdraw_mfa_reset(*, by: User, origin: Origin, person: User) -> None:
+def withdraw_mfa_reset(*, by: User, origin: Origin, user: User) -> None:
     """Withdraw or decline the request. Raises StaffRefused, AuditUnavailable."""
     with transaction.atomic():
         lock_staff()
-        _asked(authorise_change(by, person)).delete()
-        record_event(action="staff.second_factor_reset_declined", origin=origin, object=person_ref(person))
+        _asked(authorise_change(by, user)).delete()
+        record_event(action="staff.second_factor_reset_declined", origin=origin, object=get_user_ref(user))
 
 
-def remove_second_factor(*, origin: Origin, person: User, reason: str, asked_by: str = "") -> list[str]:
-    """Remove all second factors of `person` and end their sessions. The caller checks the approval.
+def remove_second_factors(*, origin: Origin, user: User, reason: str, asked_by: str = "") -> list[str]:
+    """Remove all second factors of `user` and end their sessions. The caller checks the approval.
 
     Raises AuditUnavailable.
     """
     with transaction.atomic():
-        removed = get_second_factors(person)
-        SecondFactorReset.objects.filter(person=person).delete()
-        Authenticator.objects.filter(user=person).delete()
+        removed = get_second_factors(user)
+        SecondFactorReset.objects.filter(person=user).delete()
+        Authenticator.objects.filter(user=user).delete()
         record_event(
             action="staff.second_factor_reset",
             origin=origin,
-            object=person_ref(person),
+            object=get_user_ref(user),
             before={"second_factors": removed},
             message=f"asked for by {asked_by}" if asked_by else "",
             reason=reason,
         )
-        end_all_sessions(origin=origin, person=person)
+        end_all_sessions(origin=origin, user=user)
         by = origin.actor_name + (f", asked for by {asked_by}" if asked_by else "")
-        notify_sign_in_change(person=person, what="every second factor removed", by=by)
+        notify_sign_in_change(user=user, what="every second factor removed", by=by)
     return removed
 
 
-def _asked(person: User) -> SecondFactorReset:
-    asked = get_open_resets().filter(person=person).first()
+def _asked(user: User) -> SecondFactorReset:
+    asked = get_open_resets().filter(person=user).first()
     if asked is None:
         raise StaffRefused("There is no open request. It was approved, withdrawn or declined, or it expired.")
     return asked

@@ -42,9 +42,9 @@ class _Recorded:
         with transaction.atomic():
             response: HttpResponse = super().form_valid(form)  # type: ignore[misc]
             record_event(action=self.action, origin=origin_of(self.request), message=WORDS[self.factor])
-            person = get_user(self.request)
+            user = get_user(self.request)
             what = f"{WORDS[self.factor]} {self.done}"
-            notify_sign_in_change(person=person, what=what, by=person.called)
+            notify_sign_in_change(user=user, what=what, by=user.called)
             if self.action == "second_factor.added":  # the new one was shown, behind a fresh step-up
                 record_proof(self.request, PASSWORD_AGAIN)
                 record_proof(self.request, FACTOR_AGAIN)
@@ -140,7 +140,7 @@ class PasskeyConfirmPage(ReauthenticateWebAuthnView):  # type: ignore[misc]
         return response
 
 
-class FactorConfirmPage(FormView):  # type: ignore[type-arg]
+class SecondFactorConfirmPage(FormView):  # type: ignore[type-arg]
     """Ask for a code before second factors are changed: the password must not be enough."""
 
     template_name = "mfa/confirm.html"
@@ -177,9 +177,9 @@ def require_proofs(view: Any) -> Any:
 
     @wraps(view)
     def proved(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        person, page = get_user(request), ""
-        if get_second_factors(person):
-            has_password = person.has_usable_password() or signs_in_elsewhere(person)
+        user, page = get_user(request), ""
+        if get_second_factors(user):
+            has_password = user.has_usable_password() or signs_in_elsewhere(user)
             if has_password and not is_proof_fresh(request, PASSWORD_AGAIN):
                 page = "account_reauthenticate"
             elif not is_proof_fresh(request, FACTOR_AGAIN):

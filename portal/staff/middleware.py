@@ -16,7 +16,7 @@ from portal.core.logs import mask_keys
 from portal.core.permissions import PERMISSIONS, describe_permission, needs_step_up
 from portal.core.view_access import PUBLIC, SIGNED_IN, asks_step_up, get_access, get_refusal, set_refusal
 from portal.form_drafts.services import save_posted
-from portal.staff.mfa import is_second_factor_missing
+from portal.staff.mfa import is_mfa_missing
 from portal.staff.roles import get_roles_with
 from portal.staff.sessions import is_step_up_fresh
 from portal.staff.tenant_access import BEYOND
@@ -56,7 +56,7 @@ class AccessMiddleware:
             return None
         if not request.user.is_authenticated:
             return redirect_to_login(_wanted(request))
-        if not getattr(view, "unenrolled", False) and is_second_factor_missing(request):
+        if not getattr(view, "unenrolled", False) and is_mfa_missing(request):
             return redirect("mfa_index")
         if needed is None and isinstance(getattr(view, "access", None), dict):
             return HttpResponseNotAllowed(sorted(view.access))  # type: ignore[attr-defined]

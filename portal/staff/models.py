@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 class User(AbstractUser):
     """A user of the portal. The role is their only group; without `is_active` they are disabled at once.
 
-    `is_demo` marks people made by the demo: production does not let them in. `totp_step` is the half minute
+    `is_demo` marks users made by the demo: production does not let them in. `totp_step` is the half minute
     of the last code that was accepted: neither it nor an earlier one opens anything again. Sessions belong to
-    one `session_epoch`: counting it up ends all of them, listed or not. `is_limited` people reach only what
+    one `session_epoch`: counting it up ends all of them, listed or not. `is_limited` users reach only what
     their TenantScope rows name.
     """
 

@@ -26,7 +26,7 @@ from portal.core.view_access import PUBLIC
 from portal.core.views import PortalView
 from portal.staff.backends import StaffBackend
 from portal.staff.forms import PasswordSetForm
-from portal.staff.identity import get_user, origin_as, person_ref, signs_in_elsewhere
+from portal.staff.identity import get_user, get_user_ref, origin_as, signs_in_elsewhere
 from portal.staff.models import PasswordLink, User
 from portal.staff.roles import ADMIN
 from portal.staff.services import (
@@ -42,7 +42,7 @@ from portal.staff.user_page import finish_step, render_refused
 logger = logging.getLogger(__name__)
 
 
-def make_password_link(*, by: User | None, origin: Origin, person: User) -> str:
+def make_password_link(*, by: User | None, origin: Origin, user: User) -> str:
     """Create a link and return its path. It works once, for ONE_TIME_LINK_HOURS.
 
     The old password, open sessions and earlier links stop working. Raises StaffRefused, AuditUnavailable.
@@ -50,20 +50,20 @@ def make_password_link(*, by: User | None, origin: Origin, person: User) -> str:
     key = secrets.token_urlsafe(32)
     with transaction.atomic():
         lock_staff()
-        person = authorise_change(by, person)
-        if not person.is_active:
-            raise StaffRefused("This person is disabled, so a link would not work. Enable them first.")
-        if signs_in_elsewhere(person):
+        user = authorise_change(by, user)
+        if not user.is_active:
+            raise StaffRefused("This user is disabled, so a link would not work. Enable them first.")
+        if signs_in_elsewhere(user):
             raise StaffRefused(
-                f"This person signs in through {settings.OIDC_NAME} and doesn’t need a password here."
+                f"This user signs in through {settings.OIDC_NAME} and doesn’t need a password here."
             )
-        if by is not None and person.role == ADMIN and person.has_usable_password():
+        if by is not None and user.role == ADMIN and user.has_usable_password():
             # The link may be withdrawn or expire. The console may do it: it is the last way in.
-            require_another_admin(person)
-        person.set_unusable_password()
-        person.save(update_fields=["password"])
+            require_another_admin(user)
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
         PasswordLink.objects.update_or_create(
-            person=person,
+            person=user,
             defaults={
                 "digest": hash_link_key(key),
                 "made_at": timezone.now(),
@@ -71,40 +71,40 @@ def make_password_link(*, by: User | None, origin: Origin, person: User) -> str:
                 "mailed_to": "",
             },
         )
-        record_event(action="staff.password_link_made", origin=origin, object=person_ref(person))
+        record_event(action="staff.password_link_made", origin=origin, object=get_user_ref(user))
     return reverse("staff:link_open", kwargs={"key": key})
 
 
-def mail_link(*, by: User, origin: Origin, person: User, link: str) -> bool:
+def mail_link(*, by: User, origin: Origin, user: User, link: str) -> bool:
     """Mail a new link to the user's address; return whether the mail server accepted it.
 
-    Raises StaffRefused where no mail is set up or the person has no address, AuditUnavailable.
+    Raises StaffRefused where no mail is set up or the user has no address, AuditUnavailable.
     """
-    if not may_mail(person):
+    if not may_mail(user):
         raise StaffRefused("The link can’t be emailed. Pass it on yourself.")
     text = render_to_string(
-        "staff/link_mail.txt", {"person": person, "by": by, "link": link, **get_link_terms()}
+        "staff/link_mail.txt", {"person": user, "by": by, "link": link, **get_link_terms()}
     )
-    sent = _send_mail(person, "Your access to the Provisioning Portal", text)
+    sent = _send_mail(user, "Your access to the Provisioning Portal", text)
     with transaction.atomic():
-        PasswordLink.objects.filter(person=person).update(mailed_to=person.email if sent else "")
+        PasswordLink.objects.filter(person=user).update(mailed_to=user.email if sent else "")
         outcome = "success" if sent else "failed"
         record_event(
-            action="staff.password_link_mailed", origin=origin, object=person_ref(person), outcome=outcome
+            action="staff.password_link_mailed", origin=origin, object=get_user_ref(user), outcome=outcome
         )
     return sent
 
 
-def mail_link_notice(*, by: User, person: User) -> None:
+def mail_link_notice(*, by: User, user: User) -> None:
     """Notify the user by mail of a link that an admin passes on."""
-    if may_mail(person):
-        text = render_to_string("staff/link_notice.txt", {"person": person, "by": by})
-        _send_mail(person, "A new password for the Provisioning Portal", text)
+    if may_mail(user):
+        text = render_to_string("staff/link_notice.txt", {"person": user, "by": by})
+        _send_mail(user, "A new password for the Provisioning Portal", text)
 
 
-def may_mail(person: User) -> bool:
+def may_mail(user: User) -> bool:
     """Return whether mail is set up and the user has an address."""
-    return bool(settings.MAIL_ON and person.email)
+    return bool(settings.MAIL_ON and user.email)
 
 
 def get_link_terms() -> dict[str, int]:
@@ -112,15 +112,15 @@ def get_link_terms() -> dict[str, int]:
     return {"hours": settings.ONE_TIME_LINK_HOURS}
 
 
-def withdraw_password_link(*, by: User | None, origin: Origin, person: User) -> None:
-    """Delete the open link of `person`. Raises StaffRefused if there is none, AuditUnavailable."""
+def withdraw_password_link(*, by: User | None, origin: Origin, user: User) -> None:
+    """Delete the open link of `user`. Raises StaffRefused if there is none, AuditUnavailable."""
     with transaction.atomic():
         lock_staff()
-        person = authorise_change(by, person)
-        deleted, _ = PasswordLink.objects.filter(person=person).delete()
+        user = authorise_change(by, user)
+        deleted, _ = PasswordLink.objects.filter(person=user).delete()
         if not deleted:
             raise StaffRefused("There is no open link. It has already been used or withdrawn.")
-        record_event(action="staff.password_link_withdrawn", origin=origin, object=person_ref(person))
+        record_event(action="staff.password_link_withdrawn", origin=origin, object=get_user_ref(user))
 
 
 def find_link(digest: str) -> PasswordLink | None:
@@ -141,12 +141,12 @@ def use_link(*, origin: Origin, link: PasswordLink, password: str) -> None:
         deleted, _ = PasswordLink.objects.filter(digest=link.digest).delete()
         if current is None or not deleted:
             raise StaffRefused("This link no longer works. Ask an admin for a new one.")
-        set_password(origin=origin, person=current.person, password=password)
+        set_password(origin=origin, user=current.person, password=password)
 
 
-def _send_mail(person: User, subject: str, text: str) -> bool:
+def _send_mail(user: User, subject: str, text: str) -> bool:
     try:
-        send_mail(subject, text, None, [person.email])
+        send_mail(subject, text, None, [user.email])
     except OSError:  # smtplib's errors are OSErrors, too
         logger.exception("A mail about a one-time link could not be sent.")
         return False
@@ -168,26 +168,26 @@ class PasswordLinkView(PortalView):
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Ask for confirmation and show what will end."""
-        person = get_object_or_404(User, pk=pk)
+        user = get_object_or_404(User, pk=pk)
         context = {
-            "person": person,
-            "link": PasswordLink.objects.filter(person=person).first(),
-            "sessions": len(get_sessions(person)),
-            "may_mail": may_mail(person),
+            "person": user,
+            "link": PasswordLink.objects.filter(person=user).first(),
+            "sessions": len(get_sessions(user)),
+            "may_mail": may_mail(user),
             **get_link_terms(),
         }
         return render(request, "staff/link_confirm.html", context)
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Show the link once, or mail it."""
-        person = get_object_or_404(User, pk=pk)
+        user = get_object_or_404(User, pk=pk)
         try:
             by_mail = "mail" in request.POST
-            answer = deliver_link(request, person, by_mail=by_mail)
+            answer = deliver_link(request, user, by_mail=by_mail)
         except StaffRefused as refusal:
-            return render_refused(request, person, refusal)
+            return render_refused(request, user, refusal)
         if not by_mail:
-            mail_link_notice(by=get_user(request), person=person)
+            mail_link_notice(by=get_user(request), user=user)
         return answer
 
 
@@ -198,9 +198,9 @@ class LinkWithdrawView(PortalView):
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Withdraw the link."""
-        person = get_object_or_404(User, pk=pk)
+        user = get_object_or_404(User, pk=pk)
         return finish_step(
-            request, person, withdraw_password_link, "The link was withdrawn. It no longer works."
+            request, user, withdraw_password_link, "The link was withdrawn. It no longer works."
         )
 
 
@@ -255,26 +255,26 @@ class PasswordSetView(PortalView):
         return render(request, "staff/password_set.html", context)
 
 
-def deliver_link(request: HttpRequest, person: User, *, by_mail: bool) -> HttpResponse:
+def deliver_link(request: HttpRequest, user: User, *, by_mail: bool) -> HttpResponse:
     """Create a link and mail or show it, without storing it in session or log. Raises StaffRefused.
 
     Who is limited to places that nobody has chosen yet leads to the page where that is done.
     """
-    path = make_password_link(by=get_user(request), origin=origin_of(request), person=person)
+    path = make_password_link(by=get_user(request), origin=origin_of(request), user=user)
     link = request.build_absolute_uri(path)
     sent = False
     if by_mail:
-        sent = mail_link(by=get_user(request), origin=origin_of(request), person=person, link=link)
+        sent = mail_link(by=get_user(request), origin=origin_of(request), user=user, link=link)
     if sent:
-        messages.success(request, f"A one-time link was emailed to {person.email}.")
-        return redirect("reach" if _is_nowhere(request, person) else "staff:page", pk=person.pk)
-    context = {"mail_failed": by_mail, "choose_places": _is_nowhere(request, person), **get_link_terms()}
-    return render(request, "staff/link.html", {"person": person, "link": link, **context})
+        messages.success(request, f"A one-time link was emailed to {user.email}.")
+        return redirect("reach" if _is_nowhere(request, user) else "staff:page", pk=user.pk)
+    context = {"mail_failed": by_mail, "choose_places": _is_nowhere(request, user), **get_link_terms()}
+    return render(request, "staff/link.html", {"person": user, "link": link, **context})
 
 
-def _is_nowhere(request: HttpRequest, person: User) -> bool:
+def _is_nowhere(request: HttpRequest, user: User) -> bool:
     """Return whether the user may work nowhere yet and the reader may change that."""
-    limited = person.is_limited and not person.tenant_scopes.exists()
+    limited = user.is_limited and not user.tenant_scopes.exists()
     return limited and get_user(request).has_perm("staff.update")
 
 

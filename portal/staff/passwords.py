@@ -147,7 +147,7 @@ class LengthLimitValidator:
 class CommonWordsValidator(CommonPasswordValidator):
     """Refuse Django's 20,000 common passwords, also repeated, padded or joined, and words of this portal.
 
-    Runs on a keyboard and the person's own names are as common.
+    Runs on a keyboard and the user's own names are as common.
     """
 
     def validate(self, password: str, user: Any = None) -> None:

@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.utils.crypto import constant_time_compare
 
 from portal.audit.recording import origin_of, record_event
-from portal.staff.identity import person_ref
+from portal.staff.identity import get_user_ref
 from portal.staff.mfa import FACTORS
 from portal.staff.models import User
 
@@ -19,14 +19,14 @@ OVER = "first_step_over"
 _MARK = "first_step"
 
 
-def start_pending_login(request: HttpRequest, person: User) -> None:
+def start_pending_login(request: HttpRequest, user: User) -> None:
     """Mark that the first step was passed, with the current password and sessions of the user."""
-    request.session[_MARK] = person.get_session_auth_hash()
+    request.session[_MARK] = user.get_session_auth_hash()
 
 
-def is_pending_login_valid(request: HttpRequest, person: User) -> bool:
-    """Return whether the sign-in may go on. `person` is as stored now."""
-    return constant_time_compare(request.session.get(_MARK, ""), person.get_session_auth_hash())
+def is_pending_login_valid(request: HttpRequest, user: User) -> bool:
+    """Return whether the sign-in may go on. `user` is as stored now."""
+    return constant_time_compare(request.session.get(_MARK, ""), user.get_session_auth_hash())
 
 
 def end_pending_login(request: HttpRequest) -> None:
@@ -40,15 +40,15 @@ def cancel_invalid_login(request: HttpRequest) -> bool:
     Its user was changed, or no longer has a second factor. Raises AuditUnavailable.
     """
     login = None if request.user.is_authenticated else unstash_login(request, peek=True)
-    person = login.user if login else None
-    if person is None or (is_pending_login_valid(request, person) and is_mfa_enabled(person, FACTORS)):
+    user = login.user if login else None
+    if user is None or (is_pending_login_valid(request, user) and is_mfa_enabled(user, FACTORS)):
         return False
     record_event(
         action="session.sign_in_failed",
         origin=origin_of(request),
         outcome="failed",
         code=OVER,
-        object=person_ref(person),
+        object=get_user_ref(user),
     )
     clear_login(request)
     end_pending_login(request)

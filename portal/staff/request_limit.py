@@ -9,27 +9,27 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-_PEOPLE_KEPT = 10_000
+_USERS_KEPT = 10_000
 # Seconds' worth of requests that may come at once: a page with its autosave and several tabs.
 _BURST_SECONDS = 10
 
 
 class RequestBudget:
-    """A token bucket for each person, in the memory of one server process."""
+    """A token bucket for each user, in the memory of one server process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._left: OrderedDict[object, tuple[float, float]] = OrderedDict()
 
-    def seconds_to_wait(self, person: object, per_minute: int, now: float) -> float:
-        """Take one request from a person's budget; return 0, or the seconds until one is left again."""
+    def seconds_to_wait(self, user: object, per_minute: int, now: float) -> float:
+        """Take one request from a user's budget; return 0, or the seconds until one is left again."""
         rate = per_minute / 60
         with self._lock:
-            left, since = self._left.pop(person, (rate * _BURST_SECONDS, now))
+            left, since = self._left.pop(user, (rate * _BURST_SECONDS, now))
             left = min(rate * _BURST_SECONDS, left + (now - since) * rate)
             allowed = left >= 1
-            self._left[person] = (left - 1 if allowed else left, now)
-            while len(self._left) > _PEOPLE_KEPT:
+            self._left[user] = (left - 1 if allowed else left, now)
+            while len(self._left) > _USERS_KEPT:
                 self._left.popitem(last=False)
         return 0 if allowed else (1 - left) / rate
 
@@ -38,7 +38,7 @@ _budget = RequestBudget()
 
 
 class RequestLimitMiddleware:
-    """Answer 429 with Retry-After once a person asks more than PERSON_REQUESTS_PER_MINUTE of this process."""
+    """Answer 429 with Retry-After once a user asks more than PERSON_REQUESTS_PER_MINUTE of this process."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -30,14 +30,14 @@ _OWN_ACTIONS = ("second_factor.added", "second_factor.removed", "second_factor.c
 _ACTIONS = (*_OWN_ACTIONS, "staff.password_changed", "staff.details_changed", "staff.second_factor_reset")
 
 
-def notify_sign_in_change(*, person: User, what: str, by: str, also_to: str = "") -> None:
+def notify_sign_in_change(*, user: User, what: str, by: str, also_to: str = "") -> None:
     """Mail the user and every admin about `what`, once the open transaction is committed.
 
     `what` completes "…: ", such as “authenticator app removed”. `by` is who did it, `also_to` an address
-    that the person had before. No mail is sent where none is set up.
+    that the user had before. No mail is sent where none is set up.
     """
     if settings.MAIL_ON:
-        transaction.on_commit(partial(_mail_all, person, what, by, also_to), robust=True)
+        transaction.on_commit(partial(_mail_all, user, what, by, also_to), robust=True)
 
 
 def get_admins() -> list[User]:
@@ -65,12 +65,12 @@ def register_card() -> None:
     )
 
 
-def _mail_all(person: User, what: str, by: str, also_to: str) -> None:
-    readers = {one.email: one for one in [*get_admins(), person] if one.email}
+def _mail_all(user: User, what: str, by: str, also_to: str) -> None:
+    readers = {one.email: one for one in [*get_admins(), user] if one.email}
     if also_to:
-        readers[also_to] = person
+        readers[also_to] = user
     for address, reader in readers.items():
-        context = {"reader": reader, "person": person, "what": what, "by": by, "own": reader == person}
+        context = {"reader": reader, "person": user, "what": what, "by": by, "own": reader == user}
         text = render_to_string("staff/sign_in_change_mail.txt", context)
         try:
             send_mail("Sign-in changed in the Provisioning Portal", text, None, [address])

@@ -33,7 +33,7 @@ from portal.core.database import lock_timeout
 from portal.core.tables import Column, Table, TemplateColumn, TimeColumn
 from portal.core.view_access import SIGNED_IN
 from portal.core.views import PortalView
-from portal.staff.identity import get_user, person_ref
+from portal.staff.identity import get_user, get_user_ref
 from portal.staff.models import User
 
 logger = logging.getLogger(__name__)
@@ -176,34 +176,34 @@ def delete_expired_sessions() -> None:
     UserSession.objects.filter(created_at__lt=over).delete()
 
 
-def get_sessions(person: User) -> list[UserSession]:
+def get_sessions(user: User) -> list[UserSession]:
     """Return the open sessions of a user, newest first."""
-    found: list[UserSession] = UserSession.objects.purge_and_list(person)
+    found: list[UserSession] = UserSession.objects.purge_and_list(user)
     return sorted(found, key=lambda session: session.created_at, reverse=True)
 
 
-def end_sessions(*, origin: Origin, person: User, sessions: Iterable[UserSession]) -> int:
+def end_sessions(*, origin: Origin, user: User, sessions: Iterable[UserSession]) -> int:
     """End these sessions and return how many. Raises AuditUnavailable before the first one ends."""
     ending = list(sessions)
     for session in ending:
         record_event(
             action="session.ended",
             origin=origin,
-            object=person_ref(person),
+            object=get_user_ref(user),
             after={"session": session_digest(session.session_key)},
         )
         session.end()
     return len(ending)
 
 
-def end_all_sessions(*, origin: Origin, person: User) -> int:
+def end_all_sessions(*, origin: Origin, user: User) -> int:
     """End every session of a user, also one that is just beginning; return how many were listed.
 
     Raises AuditUnavailable.
     """
     with transaction.atomic():
-        ended = end_sessions(origin=origin, person=person, sessions=get_sessions(person))
-        User.objects.filter(pk=person.pk).update(session_epoch=F("session_epoch") + 1)
+        ended = end_sessions(origin=origin, user=user, sessions=get_sessions(user))
+        User.objects.filter(pk=user.pk).update(session_epoch=F("session_epoch") + 1)
     return ended
 
 
@@ -265,7 +265,7 @@ class SessionsView(PortalView):
         if "others" not in request.POST:
             chosen = [one for one in chosen if str(one.pk) == request.POST.get("session")]
         with transaction.atomic():
-            ended = end_sessions(origin=origin_of(request), person=get_user(request), sessions=chosen)
+            ended = end_sessions(origin=origin_of(request), user=get_user(request), sessions=chosen)
         messages.success(request, f"{ended} signed out." if ended else "That session had already ended.")
         return redirect("staff:sessions")
 

@@ -26,12 +26,12 @@ from django.urls import reverse
 from portal.audit.recording import ObjectRef, origin_of, record_event
 from portal.core.view_access import PUBLIC, SIGNED_IN
 from portal.core.views import PortalView
-from portal.staff.identity import person_ref, provider_id, signs_in_elsewhere
+from portal.staff.identity import get_user_ref, provider_id, signs_in_elsewhere
 from portal.staff.identity_tokens import CLOCK_TOLERANCE, check_metadata, check_subject, decode_token
 from portal.staff.mfa import vouched
 from portal.staff.models import User
 from portal.staff.sessions import PASSWORD_AGAIN, PROVED_ELSEWHERE, record_proof, record_step_up
-from portal.staff.sso_users import ProviderRefused, get_person_from_claims
+from portal.staff.sso_users import ProviderRefused, get_user_from_claims
 
 logger = logging.getLogger(__name__)
 # Errors of a provider that is away or sends invalid responses. Those of requests are OSErrors.
@@ -80,7 +80,7 @@ class SingleSignOnAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
             token, claims = _read_claims(sociallogin)
             if sociallogin.state.get("process") == CONFIRM:
                 if not sociallogin.is_existing or sociallogin.user.pk != request.user.pk:
-                    text = "You signed in at the provider as a different person."
+                    text = "You signed in at the provider as a different user."
                     raise ProviderRefused(text, "somebody_else", 403)
                 if _auth_time(token) < sociallogin.state["data"]["began"] - CLOCK_TOLERANCE:
                     text = "The provider did not ask for your password again."
@@ -88,9 +88,9 @@ class SingleSignOnAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
                 record_step_up(request)
                 record_proof(request, PASSWORD_AGAIN)
                 return
-            person = sociallogin.user if sociallogin.is_existing else None
-            sociallogin.user = get_person_from_claims(
-                origin=origin_of(request), person=person, account=sociallogin.account, claims=claims
+            user = sociallogin.user if sociallogin.is_existing else None
+            sociallogin.user = get_user_from_claims(
+                origin=origin_of(request), user=user, account=sociallogin.account, claims=claims
             )
             request.session[PROVED_ELSEWHERE] = _auth_time(token)
         except ProviderRefused as refusal:
@@ -106,13 +106,13 @@ def refuse_sign_in(
     request: HttpRequest, refusal: ProviderRefused, sociallogin: SocialLogin | None = None
 ) -> HttpResponse:
     """Record the failure and show what it means. Raises AuditUnavailable."""
-    person = sociallogin.user if sociallogin and sociallogin.is_existing else None
+    user = sociallogin.user if sociallogin and sociallogin.is_existing else None
     record_event(
         action="session.sign_in_failed",
         origin=origin_of(request),
         outcome="failed",
         code=refusal.code,
-        object=person_ref(person) if isinstance(person, User) else ObjectRef("unknown_person", "", ""),
+        object=get_user_ref(user) if isinstance(user, User) else ObjectRef("unknown_person", "", ""),
     )
     context = {"refusal": refusal, "provider": settings.OIDC_NAME}
     return render(request, "staff/single_sign_on_refused.html", context, status=refusal.status)
@@ -131,7 +131,7 @@ def _read_claims(sociallogin: SocialLogin) -> tuple[dict[str, Any], dict[str, An
     if not expected or token.get("nonce") != expected or not token.get("sub"):
         raise ProviderRefused("The provider's response belongs to a different sign-in.", "nonce", 400)
     if info.get("sub") != token["sub"]:
-        raise ProviderRefused("The provider's responses are about two different people.", "subject", 400)
+        raise ProviderRefused("The provider's responses are about two different users.", "subject", 400)
     return token, info | token
 
 

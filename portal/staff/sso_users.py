@@ -29,28 +29,28 @@ class ProviderRefused(Exception):  # noqa: N818 - reads as what happened
         self.code, self.status = code, status
 
 
-def get_person_from_claims(
-    *, origin: Origin, person: User | None, account: SocialAccount, claims: dict[str, Any]
+def get_user_from_claims(
+    *, origin: Origin, user: User | None, account: SocialAccount, claims: dict[str, Any]
 ) -> User:
-    """Return the user of `claims` with the role of their groups; create one if `person` is None.
+    """Return the user of `claims` with the role of their groups; create one if `user` is None.
 
     Raises ProviderRefused for a disabled user or one without a role, and AuditUnavailable.
     """
     role = get_role_from_claims(claims)
-    if person is not None and not StaffBackend().user_can_authenticate(person):
+    if user is not None and not StaffBackend().user_can_authenticate(user):
         raise ProviderRefused("Your account in this portal is disabled.", "disabled", 403)
     if not role:
-        if person is not None:
+        if user is not None:
             with transaction.atomic():
-                end_all_sessions(origin=get_system_origin(_SYSTEM), person=person)
+                end_all_sessions(origin=get_system_origin(_SYSTEM), user=user)
                 with suppress(StaffRefused):  # the last admin keeps the role
-                    withdraw_role(origin=get_system_origin(_SYSTEM), person=person)
+                    withdraw_role(origin=get_system_origin(_SYSTEM), user=user)
         raise ProviderRefused("You are not in a group that has access to this portal.", "no_group", 403)
     try:
-        if person is None:
+        if user is None:
             return _create_user(account, claims, role)
-        change_role(by=None, origin=get_system_origin(_SYSTEM), person=person, role=role)
-        return User.objects.get(pk=person.pk)
+        change_role(by=None, origin=get_system_origin(_SYSTEM), user=user, role=role)
+        return User.objects.get(pk=user.pk)
     except StaffRefused as refusal:
         raise ProviderRefused(str(refusal), "role", 403) from refusal
 
@@ -90,7 +90,7 @@ def _create_user(account: SocialAccount, claims: dict[str, Any], role: str) -> U
         email = ""
     try:
         with transaction.atomic():
-            person = create_user(
+            user = create_user(
                 by=None,
                 origin=get_system_origin(_SYSTEM),
                 role=role,
@@ -99,9 +99,9 @@ def _create_user(account: SocialAccount, claims: dict[str, Any], role: str) -> U
                 first_name=first,
                 last_name=last,
             )
-            account.user = person
+            account.user = user
             account.save()
-            return person
+            return user
     except IntegrityError as error:  # two first sign-ins at once
         raise ProviderRefused(
             "Another sign-in was still in progress. Sign in again.", "twice", 409

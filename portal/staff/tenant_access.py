@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from portal.audit.recording import Origin, record_event
 from portal.staff.access_seals import sealing
-from portal.staff.identity import person_ref
+from portal.staff.identity import get_user_ref
 from portal.staff.models import TenantScope, User
 from portal.staff.roles import ADMIN
 from portal.staff.services import ValuesRefused, authorise_change, lock_staff, require_another_admin
@@ -62,18 +62,18 @@ class TenantRef:
     tenant_name: str = ""
 
 
-def get_tenant_access(person: Any) -> TenantAccess:
+def get_tenant_access(user: Any) -> TenantAccess:
     """Return where a user may work, read once per request; nowhere for an anonymous user."""
-    access: TenantAccess = getattr(person, "tenant_access", NOWHERE)
+    access: TenantAccess = getattr(user, "tenant_access", NOWHERE)
     return access
 
 
-def read_tenant_access(person: User) -> TenantAccess:
+def read_tenant_access(user: User) -> TenantAccess:
     """Read where a user may work. A limited user without any rows may work nowhere."""
-    if not person.is_limited:
+    if not user.is_limited:
         return EVERYWHERE
     places: dict[str, frozenset[str] | None] = {}
-    for scope in person.tenant_scopes.all():
+    for scope in user.tenant_scopes.all():
         known = places.get(scope.connection, frozenset())
         whole = known is None or not scope.tenant_guid
         places[scope.connection] = None if whole else (known or frozenset()) | {scope.tenant_guid}
@@ -81,7 +81,7 @@ def read_tenant_access(person: User) -> TenantAccess:
 
 
 def change_tenant_access(
-    *, by: User | None, origin: Origin, person: User, places: Collection[TenantRef] | None, reason: str = ""
+    *, by: User | None, origin: Origin, user: User, places: Collection[TenantRef] | None, reason: str = ""
 ) -> None:
     """Limit a user to these tenants, or give access to all (None), from the next request on.
 
@@ -89,31 +89,31 @@ def change_tenant_access(
     """
     with transaction.atomic():
         lock_staff()
-        person = authorise_change(by, person)
+        user = authorise_change(by, user)
         if places is not None and not places:
             raise ValuesRefused("Choose at least one tenant, or give access to all tenants.")
-        if places is not None and person.role == ADMIN:
-            require_another_admin(person)
-        before = describe_tenant_access(person)
-        with sealing(person):
-            person.tenant_scopes.all().delete()
-            person.is_limited = places is not None
-            person.save(update_fields=["is_limited"])
+        if places is not None and user.role == ADMIN:
+            require_another_admin(user)
+        before = describe_tenant_access(user)
+        with sealing(user):
+            user.tenant_scopes.all().delete()
+            user.is_limited = places is not None
+            user.save(update_fields=["is_limited"])
             TenantScope.objects.bulk_create(
                 TenantScope(
-                    user=person,
+                    user=user,
                     connection=place.connection,
                     tenant_guid=place.tenant_guid,
                     tenant_name=place.tenant_name,
                 )
                 for place in dict.fromkeys(places or ())
             )
-        after = describe_tenant_access(person)
+        after = describe_tenant_access(user)
         if after != before:
             record_event(
                 action="staff.reach_changed",
                 origin=origin,
-                object=person_ref(person),
+                object=get_user_ref(user),
                 before={"tenants": before},
                 after={"tenants": after},
                 message=EVERYWHERE_WORDS if places is None else f"{len(after)} allowed",
@@ -121,12 +121,12 @@ def change_tenant_access(
             )
 
 
-def describe_tenant_access(person: User, *, short: bool = False) -> list[str]:
+def describe_tenant_access(user: User, *, short: bool = False) -> list[str]:
     """Return one line for each tenant or connection. `short` omits GUIDs of tenants with a name."""
-    if not person.is_limited:
+    if not user.is_limited:
         return [EVERYWHERE_WORDS]
     lines = []
-    for scope in person.tenant_scopes.all():
+    for scope in user.tenant_scopes.all():
         tenant = scope.tenant_name or scope.tenant_guid or "all tenants"
         guid = "" if short or not scope.tenant_guid else f" ({scope.tenant_guid})"
         lines.append(f"{scope.connection}: {tenant}{guid}")

@@ -15,7 +15,7 @@ from portal.staff import (
 app_name = "staff"
 urlpatterns = [
     path("staff/", views.StaffListView.as_view(), name="list"),
-    path("staff/new/", views.PersonCreateView.as_view(), name="create"),
+    path("staff/new/", views.UserCreateView.as_view(), name="create"),
     path("staff/access/", access_review.AccessView.as_view(), name="access"),
     path("staff/access/file/", access_review.AccessFileView.as_view(), name="access_file"),
     path("staff/access/review/", access_review.AccessReviewView.as_view(), name="access_review"),
@@ -23,7 +23,7 @@ urlpatterns = [
     path("staff/roles/new/", custom_roles.RoleCreateView.as_view(), name="role_create"),
     path("staff/roles/<int:pk>/", custom_roles.CustomRoleView.as_view(), name="own_role"),
     path("staff/roles/<int:pk>/delete/", custom_roles.RoleDeleteView.as_view(), name="role_delete"),
-    path("staff/<int:pk>/", user_page.PersonView.as_view(), name="page"),
+    path("staff/<int:pk>/", user_page.UserView.as_view(), name="page"),
     path("staff/<int:pk>/details/", user_page.DetailsView.as_view(), name="details"),
     path("staff/<int:pk>/role/", user_page.RoleView.as_view(), name="role"),
     path("staff/<int:pk>/disable/", user_page.DisableView.as_view(), name="disable"),

@@ -43,52 +43,50 @@ from portal.staff.sessions import get_sessions
 from portal.staff.tenant_access import describe_tenant_access
 
 
-def render_status(person: User) -> SafeString:
+def render_status(user: User) -> SafeString:
     """Return badges that say whether a user can sign in."""
-    link = getattr(person, "password_link", None)
+    link = getattr(user, "password_link", None)
     states = ["active"]
-    if not person.is_active:
+    if not user.is_active:
         states = ["disabled"]
-    elif link and person.last_login:
+    elif link and user.last_login:
         states = ["active", "link_open"]
     elif link:
         states = ["invited" if link.is_open else "invitation_ended"]
     badges = [badge(state) for state in states]
-    if person.is_demo:
+    if user.is_demo:
         badges.append(badge("Demo", "blue"))
     return format_html_join(" ", "{}", ((each,) for each in badges))
 
 
-def render_person_page(
-    request: HttpRequest, person: User, *, status: int = 200, **forms: Any
-) -> HttpResponse:
+def render_user_page(request: HttpRequest, user: User, *, status: int = 200, **forms: Any) -> HttpResponse:
     """Render the page. `forms` are those with errors: form, reason_form or disable_form."""
     reader = get_user(request)
-    is_self = reader.pk == person.pk
+    is_self = reader.pk == user.pk
     context: dict[str, Any] = {
-        "person": person,
-        "link": PasswordLink.objects.filter(person=person).first(),
-        "status_badges": render_status(person),
-        "second_factors": get_second_factors(person),
-        "locks": get_locks(person),
+        "person": user,
+        "link": PasswordLink.objects.filter(person=user).first(),
+        "status_badges": render_status(user),
+        "second_factors": get_second_factors(user),
+        "locks": get_locks(user),
         "is_self": is_self,
         "may_change": not is_self and reader.has_perm("staff.update"),
-        "rights": describe_permissions(get_permissions(person)),
-        "places": describe_tenant_access(person),
-        "history": get_history(connection="", guid=str(person.pk), kind="person", query=request.GET)
+        "rights": describe_permissions(get_permissions(user)),
+        "places": describe_tenant_access(user),
+        "history": get_history(connection="", guid=str(user.pk), kind="person", query=request.GET)
         if reader.has_perm("audit.view")
         else None,
-        "provider": settings.OIDC_NAME if signs_in_elsewhere(person) else "",
+        "provider": settings.OIDC_NAME if signs_in_elsewhere(user) else "",
     }
     if context["may_change"]:  # the buttons of an admin
-        reset = get_open_resets().filter(person=person).first()
+        reset = get_open_resets().filter(person=user).first()
         context |= {
-            "form": RoleForm(initial={"role": person.role}),
+            "form": RoleForm(initial={"role": user.role}),
             "reason_form": ReasonForm(),
             "disable_form": DisableForm(),
             "reset": reset,
             "reset_is_mine": reset is not None and reset.asked_by_id == reader.pk,
-            "sessions": len(get_sessions(person)),
+            "sessions": len(get_sessions(user)),
             "reset_hours": settings.MFA_RESET_HOURS,
             "hours": settings.ONE_TIME_LINK_HOURS,
             **forms,
@@ -96,22 +94,20 @@ def render_person_page(
     return render(request, "staff/page.html", context, status=status)
 
 
-def finish_step(
-    request: HttpRequest, person: User, service: Any, message: str, **values: Any
-) -> HttpResponse:
+def finish_step(request: HttpRequest, user: User, service: Any, message: str, **values: Any) -> HttpResponse:
     """Call a service of portal.staff.services and return to the user's page."""
     try:
-        service(by=get_user(request), origin=origin_of(request), person=person, **values)
+        service(by=get_user(request), origin=origin_of(request), user=user, **values)
     except StaffRefused as refusal:
-        return render_refused(request, person, refusal)
+        return render_refused(request, user, refusal)
     messages.success(request, message)
-    return redirect("staff:page", pk=person.pk)
+    return redirect("staff:page", pk=user.pk)
 
 
-def render_refused(request: HttpRequest, person: User, refusal: StaffRefused) -> HttpResponse:
+def render_refused(request: HttpRequest, user: User, refusal: StaffRefused) -> HttpResponse:
     """Show the page again with the reason."""
     messages.error(request, describe_refusal(request, refusal))
-    return render_person_page(request, User.objects.get(pk=person.pk), status=409)
+    return render_user_page(request, User.objects.get(pk=user.pk), status=409)
 
 
 def describe_refusal(request: HttpRequest, refusal: StaffRefused) -> str:
@@ -121,14 +117,14 @@ def describe_refusal(request: HttpRequest, refusal: StaffRefused) -> str:
     return str(refusal)
 
 
-class PersonView(PortalView):
+class UserView(PortalView):
     """/staff/<id>/: one user, with the actions of an admin."""
 
     access = "staff.view"
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Show the page."""
-        return render_person_page(request, get_object_or_404(User, pk=pk))
+        return render_user_page(request, get_object_or_404(User, pk=pk))
 
 
 class DetailsView(PortalView):
@@ -138,19 +134,19 @@ class DetailsView(PortalView):
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Show the form."""
-        person = get_object_or_404(User, pk=pk)
-        return self._page(request, person, drafted(request, partial(DetailsForm, instance=person)))
+        user = get_object_or_404(User, pk=pk)
+        return self._page(request, user, drafted(request, partial(DetailsForm, instance=user)))
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Store the values, or show the form again."""
-        person = get_object_or_404(User, pk=pk)
+        user = get_object_or_404(User, pk=pk)
         form = DetailsForm(request.POST, instance=User.objects.get(pk=pk))
         if not form.is_valid():
-            return self._page(request, person, form, 422)
-        return finish_step(request, person, change_details, "Name and email saved.", **form.cleaned_data)
+            return self._page(request, user, form, 422)
+        return finish_step(request, user, change_details, "Name and email saved.", **form.cleaned_data)
 
-    def _page(self, request: HttpRequest, person: User, form: DetailsForm, status: int = 200) -> HttpResponse:
-        return render(request, "staff/user_details.html", {"person": person, "form": form}, status=status)
+    def _page(self, request: HttpRequest, user: User, form: DetailsForm, status: int = 200) -> HttpResponse:
+        return render(request, "staff/user_details.html", {"person": user, "form": form}, status=status)
 
 
 class RoleView(PortalView):
@@ -160,12 +156,10 @@ class RoleView(PortalView):
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Change the role, or show the form again."""
-        person, form = get_object_or_404(User, pk=pk), RoleForm(request.POST)
+        user, form = get_object_or_404(User, pk=pk), RoleForm(request.POST)
         if not form.is_valid():
-            return render_person_page(request, person, status=422, form=form)
-        return finish_step(
-            request, person, change_role, f"Role of {person.called} changed.", **form.cleaned_data
-        )
+            return render_user_page(request, user, status=422, form=form)
+        return finish_step(request, user, change_role, f"Role of {user.called} changed.", **form.cleaned_data)
 
 
 class DisableView(PortalView):
@@ -175,11 +169,11 @@ class DisableView(PortalView):
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Disable the user, or ask for the reason."""
-        person, form = get_object_or_404(User, pk=pk), DisableForm(request.POST)
+        user, form = get_object_or_404(User, pk=pk), DisableForm(request.POST)
         if not form.is_valid():
-            return render_person_page(request, person, status=422, disable_form=form)
-        said = f"{person.called} was disabled and signed out."
-        return finish_step(request, person, disable_user, said, **form.cleaned_data)
+            return render_user_page(request, user, status=422, disable_form=form)
+        said = f"{user.called} was disabled and signed out."
+        return finish_step(request, user, disable_user, said, **form.cleaned_data)
 
 
 class EnableView(PortalView):
@@ -189,8 +183,8 @@ class EnableView(PortalView):
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Enable the user."""
-        person = get_object_or_404(User, pk=pk)
-        return finish_step(request, person, enable_user, f"{person.called} can sign in again.")
+        user = get_object_or_404(User, pk=pk)
+        return finish_step(request, user, enable_user, f"{user.called} can sign in again.")
 
 
 class UnlockView(PortalView):
@@ -200,9 +194,9 @@ class UnlockView(PortalView):
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Unlock sign-in."""
-        person = get_object_or_404(User, pk=pk)
+        user = get_object_or_404(User, pk=pk)
         return finish_step(
-            request, person, unlock_user, f"{person.called} is unlocked and can try to sign in again."
+            request, user, unlock_user, f"{user.called} is unlocked and can try to sign in again."
         )
 
 
@@ -213,8 +207,8 @@ class SignOutView(PortalView):
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Sign the user out everywhere."""
-        person = get_object_or_404(User, pk=pk)
-        return finish_step(request, person, sign_out_user, f"{person.called} was signed out everywhere.")
+        user = get_object_or_404(User, pk=pk)
+        return finish_step(request, user, sign_out_user, f"{user.called} was signed out everywhere.")
 
 
 class ResetAskView(PortalView):
@@ -224,11 +218,11 @@ class ResetAskView(PortalView):
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Ask a second admin, with the reason."""
-        person, form = get_object_or_404(User, pk=pk), ReasonForm(request.POST)
+        user, form = get_object_or_404(User, pk=pk), ReasonForm(request.POST)
         if not form.is_valid():
-            return render_person_page(request, person, status=422, reason_form=form)
+            return render_user_page(request, user, status=422, reason_form=form)
         said = "Request sent. Another admin can approve it on this page."
-        return finish_step(request, person, request_mfa_reset, said, **form.cleaned_data)
+        return finish_step(request, user, request_mfa_reset, said, **form.cleaned_data)
 
 
 class ResetApproveView(PortalView):
@@ -238,9 +232,9 @@ class ResetApproveView(PortalView):
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Remove every second factor of the user."""
-        person = get_object_or_404(User, pk=pk)
-        said = f"The second factor of {person.called} was removed. They were signed out."
-        return finish_step(request, person, approve_mfa_reset, said)
+        user = get_object_or_404(User, pk=pk)
+        said = f"The second factor of {user.called} was removed. They were signed out."
+        return finish_step(request, user, approve_mfa_reset, said)
 
 
 class ResetWithdrawView(PortalView):
@@ -250,10 +244,10 @@ class ResetWithdrawView(PortalView):
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Withdraw the request; the second factors stay."""
-        person = get_object_or_404(User, pk=pk)
+        user = get_object_or_404(User, pk=pk)
         return finish_step(
             request,
-            person,
+            user,
             withdraw_mfa_reset,
             "The request was withdrawn. The second factor was not removed.",
         )

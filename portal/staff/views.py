@@ -14,7 +14,7 @@ from portal.core.tables import Column, Table, TimeColumn, secondary
 from portal.core.view_access import SIGNED_IN
 from portal.core.views import PortalView
 from portal.form_drafts.forms import drafted
-from portal.staff.forms import PersonForm, ProfileForm
+from portal.staff.forms import ProfileForm, UserForm
 from portal.staff.identity import get_user
 from portal.staff.mfa_resets import get_open_resets
 from portal.staff.models import User
@@ -26,17 +26,17 @@ from portal.staff.user_page import describe_refusal, render_status
 COLUMNS = (
     Column(
         label="Name",
-        value=lambda person: format_html(
-            '<a href="{}">{}</a>', reverse("staff:page", args=[person.pk]), person.called
+        value=lambda user: format_html(
+            '<a href="{}">{}</a>', reverse("staff:page", args=[user.pk]), user.called
         ),
     ),
-    Column(label="Username", value=lambda person: person.username),
+    Column(label="Username", value=lambda user: user.username),
     Column(
         label="Role",
-        value=lambda person: "".join(group.name for group in person.groups.all()) or secondary("none"),
+        value=lambda user: "".join(group.name for group in user.groups.all()) or secondary("none"),
     ),
     Column(label="Status", value=render_status),
-    TimeColumn(label="Last sign-in", value=lambda person: person.last_login, empty="never"),
+    TimeColumn(label="Last sign-in", value=lambda user: user.last_login, empty="never"),
 )
 
 
@@ -47,33 +47,33 @@ class StaffListView(PortalView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show the list on one page, as a team is small."""
-        people: QuerySet[User] = User.objects.prefetch_related("groups").select_related("password_link")
-        table = Table(request, COLUMNS, people.order_by("-is_active", "username"), label="Staff")
+        users: QuerySet[User] = User.objects.prefetch_related("groups").select_related("password_link")
+        table = Table(request, COLUMNS, users.order_by("-is_active", "username"), label="Staff")
         return render(request, "staff/list.html", {"table": table, "resets": get_open_resets()})
 
 
-class PersonCreateView(PortalView):
+class UserCreateView(PortalView):
     """/staff/new/: invite a user; the response shows the one-time link once, or says that it was mailed."""
 
     access = "staff.create"
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show the empty form."""
-        return self._form(request, drafted(request, PersonForm))
+        return self._form(request, drafted(request, UserForm))
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Create the user, or show the form again."""
-        form = PersonForm(request.POST, by_mail="mail" in request.POST)
+        form = UserForm(request.POST, by_mail="mail" in request.POST)
         if not form.is_valid():
             return self._form(request, form, 422)
         try:
-            person = create_user(by=get_user(request), origin=origin_of(request), **form.cleaned_data)
-            return deliver_link(request, person, by_mail=form.by_mail)
+            user = create_user(by=get_user(request), origin=origin_of(request), **form.cleaned_data)
+            return deliver_link(request, user, by_mail=form.by_mail)
         except StaffRefused as refusal:
             form.add_error(None, describe_refusal(request, refusal))
             return self._form(request, form, 422)
 
-    def _form(self, request: HttpRequest, form: PersonForm, status: int = 200) -> HttpResponse:
+    def _form(self, request: HttpRequest, form: UserForm, status: int = 200) -> HttpResponse:
         known = get_roles().items()
         roles = [(role, describe_permissions(held)) for role, held in known]
         context = {"form": form, "roles": roles, "mail_on": settings.MAIL_ON}
@@ -99,10 +99,10 @@ class ProfileView(PortalView):
         return redirect("staff:profile")
 
     def _page(self, request: HttpRequest, form: ProfileForm, status: int = 200) -> HttpResponse:
-        person = get_user(request)
+        user = get_user(request)
         context = {
             "form": form,
-            "rights": describe_permissions(person.get_all_permissions()),
-            "limits": [str(scope) for scope in person.tenant_scopes.all()] if person.is_limited else None,
+            "rights": describe_permissions(user.get_all_permissions()),
+            "limits": [str(scope) for scope in user.tenant_scopes.all()] if user.is_limited else None,
         }
         return render(request, "staff/profile.html", context, status=status)

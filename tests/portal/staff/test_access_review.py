@@ -24,17 +24,15 @@ REVIEW = "/staff/access/review/"
 
 
 def test_the_matrix_says_who_may_do_what_where(admin, agent, manager, person, client_of):
-    change_tenant_access(
-        by=admin, origin=ORIGIN, person=agent, places=[TenantRef("sandbox", "TE-1", "Alpine")]
-    )
+    change_tenant_access(by=admin, origin=ORIGIN, user=agent, places=[TenantRef("sandbox", "TE-1", "Alpine")])
     gone = person("gone", "Manager", first_name="Gone", last_name="Girl")
-    disable_user(by=admin, origin=ORIGIN, person=gone)
+    disable_user(by=admin, origin=ORIGIN, user=gone)
     page = client_of(manager).get("/staff/access/").content.decode()
     assert "sandbox: Alpine" in page and "Disabled: Gone Girl" in page
-    rows = {row.person.username: row for row in get_access_rows()}
+    rows = {row.user.username: row for row in get_access_rows()}
     assert set(rows) == {"ada", "ana", "max"}
     for row in rows.values():
-        assert row.rights == row.person.get_all_permissions(), "the table says what the door says"
+        assert row.rights == row.user.get_all_permissions(), "the table says what the door says"
     assert dict(rows["ana"].cells)["Merchants"] == ["view", "create", "change"]
 
 
@@ -61,9 +59,7 @@ def test_a_review_is_signed_off_with_a_note_and_is_an_event(manager, client_of):
     assert browser.post(REVIEW, {"note": "All as it should be", "seen": digest}).status_code == 302
     event = Event.objects.get(action="staff.access_reviewed")
     assert event.after_data == {"people": 1, "digest": digest}
-    assert (
-        event.sentence == "Max Manager (Manager) signed off an access review: 1 person: All as it should be"
-    )
+    assert event.sentence == "Max Manager (Manager) signed off an access review: 1 user: All as it should be"
     page = browser.get("/staff/access/").content.decode()
     assert "by Max Manager: “All as it should be”" in page and "Nothing has changed since" in page
 
@@ -71,13 +67,13 @@ def test_a_review_is_signed_off_with_a_note_and_is_an_event(manager, client_of):
 def test_what_changed_while_it_was_reviewed_is_not_signed_off(admin, agent, client_of):
     browser = client_of(admin)
     digest = browser.get(REVIEW).context["digest"]
-    change_role(by=admin, origin=ORIGIN, person=agent, role="Manager")
+    change_role(by=admin, origin=ORIGIN, user=agent, role="Manager")
     answer = browser.post(REVIEW, {"note": "Fine", "seen": digest})
     assert answer.status_code == 422 and b"Permissions changed while you were reviewing" in answer.content
     assert b"Fine" in answer.content and not Event.objects.filter(action="staff.access_reviewed").exists()
     again = {"note": "Fine", "seen": compute_access_digest(get_access_rows())}
     assert again["seen"] in answer.content.decode() and browser.post(REVIEW, again).status_code == 302
-    change_role(by=admin, origin=ORIGIN, person=agent, role="Support agent")
+    change_role(by=admin, origin=ORIGIN, user=agent, role="Support agent")
     assert b"Permissions have changed since" in browser.get("/staff/access/").content
 
 

@@ -28,7 +28,7 @@ SYSTEM = get_system_origin("tests")
 def ana():
     """A person as the portal makes one."""
     person = create_user(by=None, origin=SYSTEM, username="ana", role="Support agent", email="a@example.com")
-    set_password(origin=SYSTEM, person=person, password="correct horse battery")
+    set_password(origin=SYSTEM, user=person, password="correct horse battery")
     assert find_disagreements() == []
     return person
 
@@ -44,14 +44,14 @@ def test_what_the_portal_writes_agrees(ana, admin):
     role = create_role(by=admin, origin=SYSTEM, name="Reader", rights=["merchant.view"])
     update_role(by=admin, origin=SYSTEM, role=role, rights=["merchant.view", "tenant.view"])
     steps = [
-        lambda: change_role(by=admin, origin=SYSTEM, person=ana, role="Reader"),
+        lambda: change_role(by=admin, origin=SYSTEM, user=ana, role="Reader"),
         lambda: change_tenant_access(
-            by=admin, origin=SYSTEM, person=ana, places=[TenantRef("x", "TE-1"), TenantRef("y")]
+            by=admin, origin=SYSTEM, user=ana, places=[TenantRef("x", "TE-1"), TenantRef("y")]
         ),
-        lambda: change_tenant_access(by=admin, origin=SYSTEM, person=ana, places=None),
-        lambda: disable_user(by=admin, origin=SYSTEM, person=ana),
-        lambda: enable_user(by=admin, origin=SYSTEM, person=ana),
-        lambda: make_password_link(by=admin, origin=SYSTEM, person=ana),
+        lambda: change_tenant_access(by=admin, origin=SYSTEM, user=ana, places=None),
+        lambda: disable_user(by=admin, origin=SYSTEM, user=ana),
+        lambda: enable_user(by=admin, origin=SYSTEM, user=ana),
+        lambda: make_password_link(by=admin, origin=SYSTEM, user=ana),
         lambda: use_link(
             origin=SYSTEM, link=PasswordLink.objects.get(person=ana), password="correct horse battery"
         ),
@@ -139,8 +139,8 @@ def test_a_later_change_by_the_portal_vouches_for_nothing(ana, admin):
     ana.refresh_from_db()
     ana.first_name = "Ana"
     ana.save()
-    change_tenant_access(by=admin, origin=SYSTEM, person=ana, places=[TenantRef("x")])
-    set_password(origin=SYSTEM, person=ana, password="another horse battery")
+    change_tenant_access(by=admin, origin=SYSTEM, user=ana, places=[TenantRef("x")])
+    set_password(origin=SYSTEM, user=ana, password="another horse battery")
     assert find_disagreements() == ["“ana”: status, username or email address"]
     call_command("access_seal", accept="ana", reason="our own repair")
     assert find_disagreements() == [] and Event.objects.first().action == "staff.rights_accepted"
@@ -150,7 +150,7 @@ def test_the_deletion_of_a_row_is_accepted_by_its_number_and_recorded(ana, admin
     role = create_role(by=admin, origin=SYSTEM, name="Reader", rights=["merchant.view"])
     subjects = [f"person:{ana.pk}", f"role:{role.pk}"]
     for subject in subjects:
-        with pytest.raises(CommandError, match="There is no person with this username"):
+        with pytest.raises(CommandError, match="There is no user with this username"):
             call_command("access_seal", accept=subject, reason="it is still there")
     # What a direct edit does: no signal is sent.
     User.groups.through.objects.filter(user=ana)._raw_delete("default")
@@ -168,7 +168,7 @@ def test_the_deletion_of_a_row_is_accepted_by_its_number_and_recorded(ana, admin
         assert event.message == "row deleted in the database"
     assert find_disagreements() == []
     for subject in (*subjects, "pending", "nobody"):
-        with pytest.raises(CommandError, match="There is no person with this username"):
+        with pytest.raises(CommandError, match="There is no user with this username"):
             call_command("access_seal", accept=subject, reason="again")
 
 
@@ -178,7 +178,7 @@ def test_an_older_copy_that_is_put_back_with_its_seal_is_reported(ana, admin, mo
     from portal.staff import access_seals
 
     monkeypatch.setattr(access_seals, "_ROUNDING", timedelta(0))
-    change_role(by=admin, origin=SYSTEM, person=ana, role="Manager")
+    change_role(by=admin, origin=SYSTEM, user=ana, role="Manager")
     with connection.cursor() as cursor:
         cursor.execute(f"UPDATE staff_user_groups SET group_id = {rows[1].pk} WHERE user_id = {ana.pk}")  # noqa: S608
     AccessSeal.objects.filter(pk=old["subject"]).update(**old)

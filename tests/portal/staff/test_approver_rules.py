@@ -83,14 +83,14 @@ def refused(answer, words):
 
 def test_who_was_promoted_after_it_was_asked_for_cannot_approve(ask, admin, old_agent, client_of):
     approve = ask()
-    change_role(**by(admin), person=old_agent, role=ADMIN)
+    change_role(**by(admin), user=old_agent, role=ADMIN)
     assert refused(client_of(old_agent).post(approve), "since this was requested")
 
 
 def test_the_whole_takeover_by_one_admin_fails(ask, admin, old_agent, client_of):
     approve, browser = ask(), client_of(admin)
     browser.post(f"/staff/{old_agent.pk}/role/", {"role": ADMIN})
-    key = make_password_link(**by(admin), person=old_agent)
+    key = make_password_link(**by(admin), user=old_agent)
     puppet = client_of(None)
     puppet.get(key)
     puppet.post("/accounts/password/set/", {"password1": PASSPHRASE, "password2": PASSPHRASE})
@@ -99,7 +99,7 @@ def test_the_whole_takeover_by_one_admin_fails(ask, admin, old_agent, client_of)
 
 
 def test_who_was_given_a_link_by_the_one_who_asks_cannot_approve(ask, admin, adi, client_of):
-    make_password_link(**by(admin), person=adi)
+    make_password_link(**by(admin), user=adi)
     assert refused(client_of(User.objects.get(pk=adi.pk)).post(ask()), "Ada Admin")
 
 
@@ -122,14 +122,14 @@ def test_a_role_or_a_reach_that_was_widened_is_a_promotion_too(ask, admin, perso
     limited = person("lim", ADMIN, is_limited=True)
     approve = ask()
     update_role(**by(admin), role=role, rights=every)
-    change_tenant_access(**by(admin), person=limited, places=None)
+    change_tenant_access(**by(admin), user=limited, places=None)
     for one in (lead, limited):
         assert refused(client_of(one).post(approve), "since this was requested")
 
 
 def test_what_the_asker_did_long_ago_does_not_matter_any_more(ask, admin, adi, client_of):
-    change_role(**by(admin), person=adi, role=AGENT)
-    change_role(**by(admin), person=adi, role=ADMIN)
+    change_role(**by(admin), user=adi, role=AGENT)
+    change_role(**by(admin), user=adi, role=ADMIN)
     approve = ask()
     SecondFactorReset.objects.update(asked_at=timezone.now() + LOOKED_BACK)
     assert client_of(adi).post(approve).status_code == 302 and not get_second_factors(vic_now())

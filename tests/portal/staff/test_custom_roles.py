@@ -120,11 +120,11 @@ def test_admins_cannot_grant_or_take_over_permissions_that_they_lack(lead, admin
             create_user(by=lead, origin=ORIGIN, username="new", role=role)
     new = create_user(by=lead, origin=ORIGIN, username="new", role="Team lead")
     with pytest.raises(StaffRefused, match="permissions that you do not have"):
-        change_role(by=lead, origin=ORIGIN, person=new, role=ADMIN)
+        change_role(by=lead, origin=ORIGIN, user=new, role=ADMIN)
     for service in (disable_user, unlock_user):
         with pytest.raises(StaffRefused, match="permissions that you do not have"):
-            service(by=lead, origin=ORIGIN, person=admin)
-    disable_user(by=lead, origin=ORIGIN, person=new)
+            service(by=lead, origin=ORIGIN, user=admin)
+    disable_user(by=lead, origin=ORIGIN, user=new)
 
 
 def test_a_mightier_account_gets_no_one_time_link_from_a_lesser_one(lead, admin, client_of):
@@ -143,7 +143,7 @@ def test_the_password_of_the_last_admin_is_not_taken_for_a_link_that_may_be_with
     answer = deputy.post(f"/staff/{admin.pk}/link/")
     assert answer.status_code == 409 and b"last active admin" in answer.content
     assert fresh(admin).check_password(PASSPHRASE)
-    make_password_link(by=None, origin=ORIGIN, person=admin)  # the console is the way in that is left
+    make_password_link(by=None, origin=ORIGIN, user=admin)  # the console is the way in that is left
     assert deputy.post(f"/staff/{admin.pk}/link/").status_code == 200  # which takes nothing away now
 
 
@@ -173,7 +173,7 @@ def test_the_service_authorises_again(manager, agent, reader_role):
 def test_only_unused_roles_without_a_policy_can_be_deleted(admin, person, reader_role, client_of, settings):
     browser, page = client_of(admin), f"/staff/roles/{reader_role.pk}/delete/"
     rea = person("rea", "Reader", is_active=False)
-    assert b"Some people still have this role" in browser.post(page).content
+    assert b"Some users still have this role" in browser.post(page).content
     rea.groups.clear()
     settings.MFA_ROLES = ["Reader"]
     assert b"MFA_ROLES" in browser.post(page).content

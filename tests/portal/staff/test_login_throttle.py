@@ -11,7 +11,7 @@ from django.test import Client
 from portal.audit.models import Event
 from portal.audit.recording import get_system_origin
 from portal.staff import login_throttle
-from portal.staff.identity import person_ref
+from portal.staff.identity import get_user_ref
 from portal.staff.login_queue import ConcurrencyLimit
 from portal.staff.models import Attempts
 from portal.staff.password_links import make_password_link
@@ -172,8 +172,8 @@ def test_there_is_nothing_to_record_where_nothing_was_locked(ana, admin, client_
 
 def test_a_new_password_through_a_one_time_link_ends_the_lock(ana):
     [tried() for _ in range(5)]
-    make_password_link(by=None, origin=get_system_origin("tests"), person=ana)
-    set_password(origin=get_system_origin("tests"), person=ana, password="another long passphrase")
+    make_password_link(by=None, origin=get_system_origin("tests"), user=ana)
+    set_password(origin=get_system_origin("tests"), user=ana, password="another long passphrase")
     assert tried(passphrase="another long passphrase")
 
 
@@ -184,7 +184,7 @@ def test_an_attempt_that_breaks_stays_counted_and_an_accepted_one_resets_the_slo
     def attempt(accepted, error=None):
         slot = login_throttle.code_slot(ana)
         events = {"failed": "second_factor.failed", "locked": "session.sign_in_locked"}
-        with login_throttle.limit_attempts(request, slot=slot, target=person_ref(ana), **events) as made:
+        with login_throttle.limit_attempts(request, slot=slot, target=get_user_ref(ana), **events) as made:
             if error:
                 raise error
             made.accepted = accepted

@@ -39,7 +39,7 @@ def mailing(settings):
 
 def link_for(person):
     """A one-time link."""
-    return make_password_link(by=None, origin=ORIGIN, person=person)
+    return make_password_link(by=None, origin=ORIGIN, user=person)
 
 
 def opened(link):

@@ -6,7 +6,7 @@ from allauth.mfa.models import Authenticator
 from portal.audit.models import Event
 from portal.audit.recording import get_system_origin
 from portal.staff.mfa_forms import CodeForm
-from portal.staff.mfa_resets import remove_second_factor
+from portal.staff.mfa_resets import remove_second_factors
 from portal.staff.models import User
 from portal.staff.password_links import make_password_link
 from portal.staff.services import disable_user, enable_user, set_password, sign_out_user
@@ -15,13 +15,11 @@ from tests.portal.staff.test_mfa import CODE, code_of, is_in, past_the_password,
 
 ORIGIN = get_system_origin("an admin")
 ENDED = {
-    "a new link": lambda ana: make_password_link(by=None, origin=ORIGIN, person=ana),
-    "signed out everywhere": lambda ana: sign_out_user(by=None, origin=ORIGIN, person=ana),
-    "another password": lambda ana: set_password(
-        origin=ORIGIN, person=ana, password="quite another one, long"
-    ),
+    "a new link": lambda ana: make_password_link(by=None, origin=ORIGIN, user=ana),
+    "signed out everywhere": lambda ana: sign_out_user(by=None, origin=ORIGIN, user=ana),
+    "another password": lambda ana: set_password(origin=ORIGIN, user=ana, password="quite another one, long"),
     "disabled and enabled": lambda ana: [
-        step(by=None, origin=ORIGIN, person=ana) for step in (disable_user, enable_user)
+        step(by=None, origin=ORIGIN, user=ana) for step in (disable_user, enable_user)
     ],
 }
 
@@ -41,7 +39,7 @@ def test_sessions_ended_while_the_code_is_looked_at_end_that_sign_in_too(secret,
     browser, save = past_the_password(), CodeForm.save
 
     def meanwhile(form):
-        sign_out_user(by=None, origin=ORIGIN, person=ana)
+        sign_out_user(by=None, origin=ORIGIN, user=ana)
         return save(form)
 
     monkeypatch.setattr(CodeForm, "save", meanwhile)
@@ -52,7 +50,7 @@ def test_sessions_ended_while_the_code_is_looked_at_end_that_sign_in_too(secret,
 
 def removed_by_admins(ana):
     """Her second factor, by a reset."""
-    remove_second_factor(origin=ORIGIN, person=ana, reason="She lost her phone.")
+    remove_second_factors(origin=ORIGIN, user=ana, reason="She lost her phone.")
 
 
 def removed_by_herself(ana):
@@ -73,7 +71,7 @@ def test_a_pending_sign_in_starts_again_once_its_factor_is_removed(secret, ana, 
 
 def test_the_sign_in_page_takes_the_password_again_where_the_first_one_is_over(secret, ana):
     browser = past_the_password()
-    sign_out_user(by=None, origin=ORIGIN, person=ana)
+    sign_out_user(by=None, origin=ORIGIN, user=ana)
     answer = browser.post("/accounts/login/", {"login": "ana", "password": PASSPHRASE})
     assert answer["Location"] == CODE
     browser.post(CODE, {"code": code_of(secret)})

@@ -33,7 +33,7 @@ def test_a_new_role_or_reach_may_say_why(agent, connection, browser, why):
 def test_disabling_a_user_requires_a_reason(agent, browser):
     for values in ({}, {"reason": " "}):
         answer = browser.post(f"/staff/{agent.pk}/disable/", values)
-        assert answer.status_code == 422 and "The person was not disabled" in answer.content.decode()
+        assert answer.status_code == 422 and "The user was not disabled" in answer.content.decode()
     assert User.objects.get(pk=agent.pk).is_active and not Event.objects.exists()
     assert browser.post(f"/staff/{agent.pk}/disable/", {"reason": WHY}).status_code == 302
     assert newest("staff.disabled").reason == WHY

@@ -31,7 +31,7 @@ def test_people_who_are_signed_out_and_health_checks_are_not_counted(limited, cl
 
 
 def test_the_budget_fills_up_again_and_forgets_the_longest_unseen(monkeypatch):
-    monkeypatch.setattr(request_limit, "_PEOPLE_KEPT", 2)
+    monkeypatch.setattr(request_limit, "_USERS_KEPT", 2)
     budget = RequestBudget()
     assert [budget.seconds_to_wait("a", 60, 0.0) for _ in range(11)] == [0] * 10 + [1.0]
     assert budget.seconds_to_wait("a", 60, 1.0) == 0

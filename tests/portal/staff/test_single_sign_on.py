@@ -256,7 +256,7 @@ def test_an_admin_in_no_group_any_more_is_none_and_counts_as_none(provider, jour
     assert (event.actor_name, event.message) == ("single sign-on", "Admin → none")
     for name in others:
         with pytest.raises(StaffRefused, match="last active admin"):
-            disable_user(by=None, origin=ORIGIN, person=User.objects.get(username=name))
+            disable_user(by=None, origin=ORIGIN, user=User.objects.get(username=name))
     provider.person("nora", "support", **NORA)
     assert is_in(journey("nora")[0]) and User.objects.get(username="nora").role == "Support agent"
 
@@ -264,9 +264,9 @@ def test_an_admin_in_no_group_any_more_is_none_and_counts_as_none(provider, jour
 def test_a_password_that_still_lets_the_last_admin_in_keeps_the_role(person):
     ada = person("ada", "Admin", PASSPHRASE)
     with pytest.raises(StaffRefused, match="last active admin"):
-        withdraw_role(origin=ORIGIN, person=ada)
+        withdraw_role(origin=ORIGIN, user=ada)
     person("adi", "Admin", PASSPHRASE)
-    withdraw_role(origin=ORIGIN, person=ada)
+    withdraw_role(origin=ORIGIN, user=ada)
     assert User.objects.get(pk=ada.pk).role == ""
 
 

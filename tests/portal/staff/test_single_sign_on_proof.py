@@ -82,7 +82,7 @@ def test_another_user_at_the_provider_cannot_confirm_step_up(provider, nora):
     aged(browser)
     provider.person("eve", "portal-admins")
     answer = confirmed(browser, Visitor(provider, "eve"))
-    assert answer.status_code == 403 and b"a different person" in answer.content
+    assert answer.status_code == 403 and b"a different user" in answer.content
     assert browser.get("/staff/new/").status_code == 302
     assert b"nora" in browser.get("/staff/").content  # and the session is still hers
 

@@ -87,12 +87,12 @@ def test_a_form_sent_after_the_session_ended_is_not_sent_again(client_of, db):
 def test_the_list_shows_everybody(admin, agent, outsider, client_of):
     User.objects.filter(pk=agent.pk).update(is_active=False)
     text = client_of(admin).get("/staff/").content.decode()
-    assert "Ana Agent" in text and "Disabled" in text and "never" in text and "Add a person" in text
+    assert "Ana Agent" in text and "Disabled" in text and "never" in text and "Add a user" in text
 
 
 def test_managers_see_staff_and_change_nothing(manager, agent, client_of):
     browser = client_of(manager)
-    assert "Add a person" not in browser.get("/staff/").content.decode()
+    assert "Add a user" not in browser.get("/staff/").content.decode()
     text = browser.get(f"/staff/{agent.pk}/").content.decode()
     assert "<dt>Merchants</dt><dd>view, create, change</dd>" in text and "Create a one-time link" not in text
 

@@ -18,7 +18,7 @@ ORIGIN = get_system_origin("tests")
 
 def change(by, person, role=AGENT):
     """Shorthand."""
-    services.change_role(by=by, origin=ORIGIN, person=person, role=role)
+    services.change_role(by=by, origin=ORIGIN, user=person, role=role)
 
 
 @pytest.fixture
@@ -63,21 +63,21 @@ def test_the_service_authorises_again(agent, manager, outsider):
             services.create_user(by=by, origin=ORIGIN, username="new", role=AGENT)
         for service in (services.disable_user, services.enable_user, password_links.make_password_link):
             with pytest.raises(StaffRefused, match="role does not allow"):
-                service(by=by, origin=ORIGIN, person=agent)
+                service(by=by, origin=ORIGIN, user=agent)
 
 
 def test_nobody_changes_their_own_rights(admin, second_admin):
     for service in (services.disable_user, services.enable_user, password_links.make_password_link):
         with pytest.raises(StaffRefused, match="your own permissions"):
-            service(by=admin, origin=ORIGIN, person=admin)
+            service(by=admin, origin=ORIGIN, user=admin)
     with pytest.raises(StaffRefused, match="your own permissions"):
         change(admin, admin)
 
 
 def test_the_last_active_admin_stays(admin, second_admin):
-    services.disable_user(by=admin, origin=ORIGIN, person=second_admin)
+    services.disable_user(by=admin, origin=ORIGIN, user=second_admin)
     with pytest.raises(StaffRefused, match="last active admin"):
-        services.disable_user(by=None, origin=ORIGIN, person=admin)
+        services.disable_user(by=None, origin=ORIGIN, user=admin)
     with pytest.raises(StaffRefused, match="last active admin"):
         change(None, admin)
     change(admin, second_admin)  # a disabled one may go
@@ -87,9 +87,9 @@ def test_the_last_active_admin_stays(admin, second_admin):
 def test_role_changes_and_disabling_are_recorded_once(admin, agent):
     for _ in range(2):
         change(admin, agent, MANAGER)
-        services.disable_user(by=admin, origin=ORIGIN, person=agent)
+        services.disable_user(by=admin, origin=ORIGIN, user=agent)
     for _ in range(2):
-        services.enable_user(by=admin, origin=ORIGIN, person=agent)
+        services.enable_user(by=admin, origin=ORIGIN, user=agent)
     events = list(Event.objects.order_by("sequence"))
     assert [event.action for event in events] == ["staff.role_changed", "staff.disabled", "staff.enabled"]
     assert (events[0].before_data, events[0].after_data) == ({"role": AGENT}, {"role": MANAGER})
@@ -104,7 +104,7 @@ def test_without_a_record_nothing_changes(admin, agent):
     with pytest.raises(AuditUnavailable):
         services.create_user(by=admin, origin=ORIGIN, username="new", role=AGENT)
     with pytest.raises(AuditUnavailable):
-        services.set_password(origin=ORIGIN, person=agent, password="x")
+        services.set_password(origin=ORIGIN, user=agent, password="x")
     assert User.objects.get(pk=agent.pk).role == AGENT
     assert not User.objects.filter(username="new").exists()
     assert not User.objects.get(pk=agent.pk).has_usable_password()

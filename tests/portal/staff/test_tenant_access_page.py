@@ -62,19 +62,19 @@ def test_nothing_and_unknown_places_are_refused(admin, agent, tenants, client_of
 
 def test_a_tenant_that_is_gone_stays_on_offer_until_it_is_taken_away(admin, agent, tenants, client_of):
     place = TenantRef("old", "TE-GONE", "Gone Ltd")
-    change_tenant_access(by=admin, origin=ORIGIN, person=agent, places=[place])
+    change_tenant_access(by=admin, origin=ORIGIN, user=agent, places=[place])
     page = client_of(admin).get(f"/staff/{agent.pk}/tenants/").content.decode()
     assert "No longer known" in page and "Gone Ltd" in page
 
 
 def test_own_tenant_access_and_that_of_the_last_admin_cannot_be_limited(admin, person, tenants, client_of):
     with pytest.raises(StaffRefused, match="your own permissions"):
-        change_tenant_access(by=admin, origin=ORIGIN, person=admin, places=[TenantRef("sandbox")])
+        change_tenant_access(by=admin, origin=ORIGIN, user=admin, places=[TenantRef("sandbox")])
     assert b"This is your own account" in client_of(admin).get(f"/staff/{admin.pk}/tenants/").content
     with pytest.raises(StaffRefused, match="last active admin"):
-        change_tenant_access(by=None, origin=ORIGIN, person=admin, places=[TenantRef("sandbox")])
+        change_tenant_access(by=None, origin=ORIGIN, user=admin, places=[TenantRef("sandbox")])
     person("zoe", ADMIN, PASSPHRASE)
-    change_tenant_access(by=admin, origin=ORIGIN, person=person("adi", ADMIN), places=[TenantRef("sandbox")])
+    change_tenant_access(by=admin, origin=ORIGIN, user=person("adi", ADMIN), places=[TenantRef("sandbox")])
 
 
 def test_without_a_record_nothing_changes(admin, agent, tenants):
@@ -83,5 +83,5 @@ def test_without_a_record_nothing_changes(admin, agent, tenants):
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE audit_event RENAME TO gone")
     with pytest.raises(AuditUnavailable):
-        change_tenant_access(by=admin, origin=ORIGIN, person=agent, places=[TenantRef("sandbox")])
+        change_tenant_access(by=admin, origin=ORIGIN, user=agent, places=[TenantRef("sandbox")])
     assert not User.objects.get(pk=agent.pk).is_limited

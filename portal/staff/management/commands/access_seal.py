@@ -1,4 +1,4 @@
-"""`manage.py access_seal`: lists rights changed past the portal, and accepts those of one person."""
+"""`manage.py access_seal`: lists rights changed past the portal, and accepts those of one user."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -9,7 +9,7 @@ from django.db import transaction
 from portal.audit.base_command import AuditCommand
 from portal.audit.recording import get_system_origin, record_event
 from portal.staff.access_seals import accept_deletion, accept_rows, find_disagreements
-from portal.staff.identity import person_ref
+from portal.staff.identity import get_user_ref
 from portal.staff.models import User
 
 
@@ -17,8 +17,8 @@ class Command(AuditCommand):
     """Says whose stored rights or sign-in data the portal did not write."""
 
     help = (
-        "Lists people and roles whose rights or sign-in data were changed in the database, past the portal. "
-        "Exit 1 if there are any. --accept seals those of one person as they are; that is on record."
+        "Lists users and roles whose rights or sign-in data were changed in the database, past the portal. "
+        "Exit 1 if there are any. --accept seals those of one user as they are; that is on record."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -26,7 +26,7 @@ class Command(AuditCommand):
         parser.add_argument(
             "--accept",
             metavar="USERNAME",
-            help="accept what is stored about this person, or the deletion that is listed as person:NUMBER",
+            help="accept what is stored about this user, or the deletion that is listed as person:NUMBER",
         )
         parser.add_argument("--reason", default="", help="the reason; required with --accept, and recorded")
 
@@ -41,16 +41,16 @@ class Command(AuditCommand):
         if not reason:
             raise CommandError("Give a reason with --reason. It is recorded.")
         with transaction.atomic():
-            person = User.objects.filter(username=username).first()
-            subject = person_ref(person) if person else accept_deletion(username)
+            user = User.objects.filter(username=username).first()
+            subject = get_user_ref(user) if user else accept_deletion(username)
             if subject is None:
                 raise CommandError(
-                    "There is no person with this username. "
-                    "For a deleted person or role, enter what the list shows, such as person:12."
+                    "There is no user with this username. "
+                    "For a deleted user or role, enter what the list shows, such as person:12."
                 )
             parts = "row deleted in the database"
-            if person:
-                parts = ", ".join(accept_rows(person)) or "nothing was changed"
+            if user:
+                parts = ", ".join(accept_rows(user)) or "nothing was changed"
             record_event(
                 action="staff.rights_accepted",
                 origin=get_system_origin("manage.py access_seal"),

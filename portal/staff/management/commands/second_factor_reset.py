@@ -5,15 +5,15 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from portal.audit.recording import get_system_origin
-from portal.staff.identity import find_person
+from portal.staff.identity import find_user
 from portal.staff.mfa import get_second_factors
-from portal.staff.mfa_resets import remove_second_factor
+from portal.staff.mfa_resets import remove_second_factors
 
 
 class Command(BaseCommand):
     """Remove every second factor of a user. Recorded."""
 
-    help = "Removes every second factor of a person and ends their sessions."
+    help = "Removes every second factor of a user and ends their sessions."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """A reason is not optional: it is all that the audit trail can say about who asked."""
@@ -22,14 +22,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Remove them. Raises CommandError if there are none."""
-        person = find_person(options["username"])
-        if person is None:
-            raise CommandError("There is no person with this username.")
-        if not get_second_factors(person):
-            raise CommandError("This person has no second factor.")
+        user = find_user(options["username"])
+        if user is None:
+            raise CommandError("There is no user with this username.")
+        if not get_second_factors(user):
+            raise CommandError("This user has no second factor.")
         if not options["reason"].strip():
             raise CommandError("Give a reason. It is recorded in the audit trail.")
-        removed = remove_second_factor(
-            origin=get_system_origin("second_factor_reset"), person=person, reason=options["reason"].strip()
+        removed = remove_second_factors(
+            origin=get_system_origin("second_factor_reset"), user=user, reason=options["reason"].strip()
         )
         self.stdout.write(f"Removed: {', '.join(removed)}.")

@@ -16,7 +16,7 @@ from portal.staff.services import StaffRefused, create_user, set_password
 class Command(BaseCommand):
     """Create a user from the server's console."""
 
-    help = "Adds a person. Without --passphrase-stdin prints the path of a one-time link to set a password."
+    help = "Adds a user. Without --passphrase-stdin prints the path of a one-time link to set a password."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The passphrase is never an argument: arguments are seen by everybody on the machine."""
@@ -28,7 +28,7 @@ class Command(BaseCommand):
             "--passphrase-stdin", action="store_true", help="Read the passphrase from standard input."
         )
         parser.add_argument(
-            "--demo", action="store_true", help="A demo person, who cannot sign in to a production portal."
+            "--demo", action="store_true", help="A demo user, who cannot sign in to a production portal."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -37,12 +37,12 @@ class Command(BaseCommand):
         names = {name: options[name] for name in ("username", "role", "first_name", "last_name", "email")}
         try:
             with transaction.atomic():
-                person = create_user(by=None, origin=origin, is_demo=options["demo"], **names)
+                user = create_user(by=None, origin=origin, is_demo=options["demo"], **names)
                 if options["passphrase_stdin"]:
                     passphrase = sys.stdin.readline().rstrip("\r\n")
-                    validate_password(passphrase, person)
-                    set_password(origin=origin, person=person, password=passphrase)
+                    validate_password(passphrase, user)
+                    set_password(origin=origin, user=user, password=passphrase)
                     return
-                self.stdout.write(make_password_link(by=None, origin=origin, person=person))
+                self.stdout.write(make_password_link(by=None, origin=origin, user=user))
         except (StaffRefused, ValidationError) as error:
             raise CommandError(" ".join(getattr(error, "messages", [str(error)]))) from error
