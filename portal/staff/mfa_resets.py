@@ -50,7 +50,7 @@ def send_reset_mail(asked: SecondFactorReset) -> None:
         context = {"reader": reader, "reset": asked, "person": asked.person}
         text = render_to_string("staff/reset_mail.txt", context)
         try:
-            send_mail("Somebody asked to remove a second factor", text, None, [reader.email])
+            send_mail("Request to remove a second factor", text, None, [reader.email])
         except OSError:  # smtplib's errors are OSErrors, too
             logger.exception("A notice of a second factor's reset could not be mailed.")
 
