@@ -30,14 +30,15 @@ class ChangesConfig(AppConfig):
             record_spooled_outcomes_soon,
             settle_stale_changes,
         )
-        from portal.changes.permissions import may_open_form
+        from portal.changes.permissions import may_have_sent_form, may_open_form
         from portal.changes.records import payload_context, secrets_context
-        from portal.form_drafts.services import PAGE_CHECKS
+        from portal.form_drafts.services import PAGE_CHECKS, SENT_CHECKS
 
         register_home_card()
         WARNINGS.register("unknown outcomes", check_unknown_outcomes)
         WARNINGS.register("unrecorded outcomes", check_unrecorded_outcomes)
         PAGE_CHECKS.register("changes and entities", may_open_form)
+        SENT_CHECKS.register("changes", may_have_sent_form)
         register_housekeeping(settle_stale_changes, every=timedelta(seconds=10))
         request_started.connect(record_spooled_outcomes_soon, dispatch_uid="portal.changes.outcomes")
         columns = {"sealed_payload": payload_context, "sealed_secrets": secrets_context}

@@ -5,6 +5,7 @@ Every query for changes on a page starts at `visible_changes`.
 
 import uuid
 from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -75,6 +76,12 @@ def authorise_draft(*, user: User, change: Change, payload: Mapping[str, Any]) -
         visible = find_visible_guids(user=user, connection=change.connection, guids=wanted)
     if wanted - visible:
         raise PermissionDenied(BEYOND)
+
+
+def may_have_sent_form(user_id: Any, path: str, since: datetime) -> bool:
+    """Return whether the user sent a change from the form at `path` after `since`, and it may have effect."""
+    sent = Change.objects.filter(actor_id=user_id, form_path=path, intent_at__gte=since)
+    return sent.exclude(state__in=(State.REFUSED, State.NOT_SENT)).exists()
 
 
 def may_open_form(user: Person, match: ResolverMatch, query: QueryDict) -> bool:

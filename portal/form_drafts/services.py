@@ -45,6 +45,8 @@ _NOT_KEPT = {"csrfmiddlewaretoken", "submission", "again", TOKEN, DRAFT, WAIVED,
 _NOT_IN_PATH = {DRAFT, "change"}
 # Each returns whether the page of a form is open to a user; given the user, the page's address and its query.
 PAGE_CHECKS: Registry[Callable[[Any, ResolverMatch, QueryDict], bool]] = Registry("checks of forms' pages")
+# Each returns whether a user's form may have been sent; given the user's id, the form's path and since when.
+SENT_CHECKS: Registry[Callable[[Any, str, datetime], bool]] = Registry("checks of sent forms")
 # Field name → whether a text typed into it has to be treated as a secret.
 _secret_texts: dict[str, Callable[[str], bool]] = {}
 
@@ -396,7 +398,10 @@ def _opened(row: FormDraft) -> OpenDraft | None:
     for key, texts in content["fields"].items():
         fields.setlist(key, texts)
     secrets = KeptSecrets(content["secrets"], values, row.secrets_until if values else None)
-    uncertain = content.get("uncertain", False)
+    # A server that was killed, or a locked database, could not delete the draft of a form that was sent.
+    uncertain = content.get("uncertain", False) or any(
+        was_sent(row.user_id, row.path, row.updated_at) for was_sent in SENT_CHECKS.values()
+    )
     return OpenDraft(row.pk, row.path, content["title"], row.updated_at, fields, secrets, uncertain)
 
 

@@ -9,6 +9,7 @@ from django.db import connection as database
 from django.test import Client
 from django.utils import timezone
 
+from portal.changes import execution
 from portal.changes.models import Change, State
 from portal.changes.outcomes import settle_stale_changes
 from portal.form_drafts.models import FormDraft
@@ -292,6 +293,34 @@ def test_a_form_whose_answer_failed_is_never_called_unsent(browser, address, rel
         assert ("This form may have been sent" in page.content.decode()) == sent
         assert ("Nothing was sent" in page.content.decode()) != sent
         browser.post("/drafts/save/", typed_into(page, **typed))
+
+
+@pytest.mark.usefixtures("connection")
+def test_a_form_is_not_called_unsent_after_its_server_was_killed(browser, address, relay, monkeypatch):
+    """The page had saved a draft; nobody was left to delete it after the request left."""
+
+    class Killed(BaseException):
+        pass
+
+    def perform(*args, **kwargs):
+        perform_really(*args, **kwargs)
+        raise Killed
+
+    perform_really = execution.service.perform
+    typed = TYPED | {"apiKey": "killed-server", "adapter": "Simulator"}
+    page = browser.get(address)
+    browser.post("/drafts/save/", typed_into(page, **typed))
+    url = f"{address}?draft={FormDraft.objects.get().pk}"
+    assert "Nothing was sent" in browser.get(url).content.decode()
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(execution.service, "perform", perform)
+        browser.post(address, typed_into(page, **typed))
+    assert relay.writes == 1
+    words = browser.get(url).content.decode()
+    assert "This form may have been sent" in words
+    assert "Nothing was sent" not in words
+    Change.objects.update(state=State.NOT_SENT)
+    assert "Nothing was sent" in browser.get(url).content.decode()
 
 
 def test_a_discarded_draft_is_gone(browser, connection, address):
