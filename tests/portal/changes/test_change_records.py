@@ -133,6 +133,21 @@ def test_an_index_that_cannot_keep_the_answer_does_not_undo_a_success(agent, ten
     assert change.state == State.ACCEPTED
 
 
+def test_a_create_that_the_index_cannot_keep_leads_to_a_page_that_exists(browser, tenant, relay, monkeypatch):
+    from portal.changes import execution
+
+    monkeypatch.setattr(execution, "store_entity", lambda **_k: 1 / 0)
+    form = {"name": f"Unindexed {uuid.uuid4().hex}", "homepage": "https://n.example", "timezone": "UTC"}
+    answer = browser.post(
+        f"/sandbox/tenants/{tenant}/merchants/new/", {**form, "submission": str(uuid.uuid4())}
+    )
+    change = Change.objects.get()
+    assert answer.url == f"/changes/{change.pk}/"
+    page = browser.get(answer.url)
+    assert page.status_code == 200
+    assert "The gateway accepted the change" in page.content.decode()
+
+
 def change_of_now(merchant):
     from provisioning import service
 

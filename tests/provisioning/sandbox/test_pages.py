@@ -40,6 +40,14 @@ def test_a_key_is_created_and_its_password_shown_exactly_once(gateway, browser) 
     assert password not in listed
 
 
+def test_a_key_is_for_one_of_the_two_documented_services(gateway, browser) -> None:
+    url = f"{gateway.root_url}/system-setup/api-keys/new/"
+    offered = re.findall(r"<option(?: selected)?>([^<]+)</option>", browser.get(url).text)
+    assert offered == ["Provisioning API", "BI Data Source"]
+    fields = {"addresses": "127.0.0.1", "tenant": gateway.own_tenant, "name": "x"}
+    assert _posted(browser, url, url, service="Transaction API", **fields).status_code == 422
+
+
 def test_a_reset_shows_a_new_password_once(gateway, browser) -> None:
     made = gateway.key_created()
     url = f"{gateway.root_url}/system-setup/api-keys/"
