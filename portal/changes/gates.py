@@ -22,14 +22,13 @@ from portal.changes.errors import (
 )
 from portal.changes.models import Change, State
 from portal.changes.records import get_body_digests
-from portal.core.text import clean_text, database_safe, hidden_character
+from portal.core import text as core_text
+from portal.core.text import database_safe
 from portal.staff.models import User
 from provisioning import service
 from provisioning.credentials.models import Connection
 from provisioning.danger import Danger
 from provisioning.gateway.errors import EntityNotFound, NotSent, ProvisioningError
-
-LONGEST_REASON = 2000
 
 # Time to go back from the page of a new entity to its form. A later repetition counts as intended.
 DUPLICATE_WINDOW = timedelta(minutes=10)
@@ -221,18 +220,11 @@ def is_production(connection: str) -> bool:
 
 
 def clean_reason(text: str) -> str:
-    """Return a reason as it is recorded.
-
-    Raises ReasonRequired for a character that cannot be seen, and for more text than is kept.
-    """
-    if found := hidden_character(text.strip(), joiners=True, lines=True):
-        raise ReasonRequired(
-            f"The reason contains an invisible character: {found}. Delete it, or type the text again."
-        )
-    cleaned = clean_text(text)
-    if len(cleaned) > LONGEST_REASON:
-        raise ReasonRequired(f"Use at most {LONGEST_REASON:,} characters for the reason.")
-    return cleaned
+    """Return a reason as it is recorded. Raises ReasonRequired for one that cannot be recorded."""
+    try:
+        return core_text.clean_reason(text)
+    except ValueError as error:
+        raise ReasonRequired(str(error)) from None
 
 
 def _fold_spaces(text: str) -> str:

@@ -53,6 +53,7 @@ _ACCENTS = dict.fromkeys(
     )
     if unicodedata.category(chr(code)) in ("Mn", "Me")
 )  # fmt: skip
+MAX_REASON = 2000
 _WRAPPING = "\"'<>()[]{},;:.!?|*"
 
 
@@ -70,6 +71,21 @@ def clean_text(text: str) -> str:
     while end > start and (text[end - 1].isspace() or _is_hidden_at(text, end - 1, end)):
         end -= 1
     return text[start:end]
+
+
+def clean_reason(text: str) -> str:
+    """Return a reason as it is recorded, of a form or a command.
+
+    Raises ValueError for a character that cannot be seen, and for more text than is stored.
+    """
+    if found := hidden_character(text.strip(), joiners=True, lines=True):
+        raise ValueError(
+            f"The reason contains an invisible character: {found}. Delete it, or type the text again."
+        )
+    cleaned = clean_text(text)
+    if len(cleaned) > MAX_REASON:
+        raise ValueError(f"Use at most {MAX_REASON:,} characters for the reason.")
+    return cleaned
 
 
 def hidden_character(text: str, *, joiners: bool = False, lines: bool = False) -> str:

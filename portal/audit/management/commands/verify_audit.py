@@ -21,7 +21,8 @@ class Command(AuditCommand):
 
     help = (
         "Verifies the audit trail. Exit 0: whole. Exit 1: broken; the first line names the row. "
-        "Exit 2: whole, but guards of the database or anchors are missing. Exit 3: it could not be read."
+        "Exit 2: the events are whole, with warnings: triggers or anchors are missing, or the search index, "
+        "permissions or sign-in data do not match the events. Exit 3: it could not be read."
     )
     # A database that is away is no broken trail.
     failed = 3
@@ -40,7 +41,7 @@ class Command(AuditCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print the verdict. Exits with 1 if the chain is broken, 2 if triggers or anchors are missing."""
+        """Print the verdict. Exits with 1 if the chain is broken, 2 if there are warnings."""
         if options["since_anchor"] and (options["first"] or options["last"]):
             raise CommandError("Use either --since-anchor or --from and --to.")
         try:

@@ -7,6 +7,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from portal.audit.recording import AuditUnavailable, ObjectRef, get_system_origin, record_event
+from portal.core.field_types import refuse_hidden
+from portal.core.text import clean_text
 from provisioning.credentials.models import Connection
 from provisioning.credentials.services import create_connection
 
@@ -39,9 +41,11 @@ class Command(BaseCommand):
 
 @transaction.atomic
 def _created(options: dict[str, Any]) -> Connection:
+    name = clean_text(options["name"])
+    refuse_hidden(name, joiners=True, where="The name")
     made = create_connection(
         slug=options["slug"],
-        name=options["name"],
+        name=name,
         base_url=options["base_url"],
         kind=options["kind"],
         colour="red" if options["kind"] == Connection.Kind.PRODUCTION else "green",

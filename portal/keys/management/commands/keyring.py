@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from portal.audit.recording import AuditUnavailable, get_system_origin
+from portal.core.text import clean_reason
 from portal.keys.background import start_rotation
 from portal.keys.key_presence import (
     describe_holders,
@@ -80,7 +81,10 @@ class Command(BaseCommand):
             )
 
     def _rotate(self, options: dict[str, Any]) -> None:
-        despite = options["force"].strip()
+        try:
+            despite = clean_reason(options["force"])
+        except ValueError as error:
+            raise CommandError(str(error)) from None
         if options["background"]:
             self._rotate_later(despite)
             return

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from portal.audit.recording import get_system_origin
+from portal.core.text import clean_reason
 from portal.staff.identity import find_user
 from portal.staff.mfa import get_second_factors
 from portal.staff.mfa_resets import remove_second_factors
@@ -27,9 +28,13 @@ class Command(BaseCommand):
             raise CommandError("There is no user with this username.")
         if not get_second_factors(user):
             raise CommandError("This user has no second factor.")
-        if not options["reason"].strip():
+        try:
+            reason = clean_reason(options["reason"])
+        except ValueError as error:
+            raise CommandError(str(error)) from None
+        if not reason:
             raise CommandError("Give a reason. It is recorded in the audit trail.")
         removed = remove_second_factors(
-            origin=get_system_origin("second_factor_reset"), user=user, reason=options["reason"].strip()
+            origin=get_system_origin("second_factor_reset"), user=user, reason=reason
         )
         self.stdout.write(f"Removed: {', '.join(removed)}.")
