@@ -1,4 +1,4 @@
-"""From the bytes of an answer to a verdict: parsed, sealed, and either accepted or raised as an error.
+"""Parse the bytes of an answer, seal its secrets, and accept it or raise the error that it means.
 
 DOMAIN.md of the contract: decide on `errorCode`, and look at `success` and the HTTP status as well.
 """
@@ -198,7 +198,7 @@ def classify_response(
         code = str(code)[:50]
     if status >= 500 or code == 9999:
         words = STATUS_CAUSES.get(status, ERROR_CODES["9999"].cause)
-        raise OutcomeUnknown(words, f"HTTP {status}, code {code}", code, gateway_message=_message(body))
+        raise OutcomeUnknown(words, f"HTTP {status}, code {code}", code, gateway_message=_get_message(body))
     implied = "success" not in body and not writes and result in body
     if 200 <= status < 300 and code is None and (success is True or implied):
         return
@@ -208,10 +208,10 @@ def classify_response(
         raise credential_rejected()
     if not (200 <= status < 300 or 400 <= status < 500) or (code is None and success is not False):
         words = STATUS_CAUSES.get(status, _NO_VERDICT)
-        raise OutcomeUnknown(words, f"HTTP {status} without a verdict", gateway_message=_message(body))
+        raise OutcomeUnknown(words, f"HTTP {status} without a verdict", gateway_message=_get_message(body))
     # One published 401 carries the code 1001 (contract README, 11): the status says it as well.
     code = 1000 if status == UNAUTHORISED else code
-    message = _message(body)
+    message = _get_message(body)
     # The message ends with a path of a routing document, or begins with the name of a property.
     at_end, at_start = _ROUTING_PATH.search(message), _FIELD.match(message)
     field = at_end[1] if at_end else ""
@@ -221,7 +221,7 @@ def classify_response(
     raise kind(get_refusal_cause(code, status), code=code, field=field, gateway_message=message)
 
 
-def _message(body: dict[str, Any]) -> str:
+def _get_message(body: dict[str, Any]) -> str:
     message = body.get("errorMessage")
     # The client shortens it after scrubbing, because half a secret would not be recognised.
     return message if isinstance(message, str) else ""

@@ -70,7 +70,9 @@ _LONGEST = {
 
 def validate_body(schema_name: str, body: JsonObject) -> None:
     """Raise the Refusal of the most basic violation: contract, characters, then value rules."""
-    found = [refusal for error in validator(schema_name).iter_errors(body) for refusal in _refusals(error)]
+    found = [
+        refusal for error in validator(schema_name).iter_errors(body) for refusal in _find_refusals(error)
+    ]
     found += check_characters(body)
     if not found:
         found = check_values(body)
@@ -78,7 +80,7 @@ def validate_body(schema_name: str, body: JsonObject) -> None:
         raise min(found, key=lambda each: _ORDER.index(each.code) if each.code in _ORDER else len(_ORDER))
 
 
-def _refusals(error: _Violation) -> Iterator[Refusal]:
+def _find_refusals(error: _Violation) -> Iterator[Refusal]:
     """Yield the refusals of one violation; choices (oneOf, anyOf) report the branch that was meant."""
     keyword = str(error.validator)
     if keyword in ("anyOf", "oneOf"):
@@ -96,7 +98,7 @@ def _refusals(error: _Violation) -> Iterator[Refusal]:
         if not fitting:
             yield field_refusal(Code.REQUEST_INVALID, error.absolute_path, "wrong type")
         for cause in fitting[0] if fitting else []:
-            yield from _refusals(cause)
+            yield from _find_refusals(cause)
     elif keyword == "additionalProperties" and error.validator_value is False:
         for name in sorted(set(error.instance) - set(error.schema.get("properties", {}))):
             yield field_refusal(Code.REQUEST_INVALID, [*error.absolute_path, name], "unknown field")
