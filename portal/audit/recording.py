@@ -79,9 +79,6 @@ def get_system_origin(name: str) -> Origin:
     return Origin(None, name, "system", "", "", "")
 
 
-origin_system = get_system_origin  # the former name, until the last use is gone
-
-
 def session_digest(session_key: str | None) -> str:
     """Return a digest that identifies a session but cannot be used to take it over."""
     return compute_digest(get_current_key_id(), f"session:{session_key}")[:16] if session_key else ""
