@@ -159,12 +159,12 @@ class WriteView(GatewayView):
 
     @cached_property
     def draft(self) -> OpenDraft | None:
-        """The draft that this page continues, if there is one."""
+        """The unsent form that this page continues, if there is one."""
         return open_draft(self.request)
 
     @cached_property
     def kept_secrets(self) -> KeptSecrets:
-        """The secrets typed before, into the draft or the change that this page continues."""
+        """The secrets typed before, into the unsent form or the change that this page continues."""
         if self.draft and self.draft.secrets.names:
             return self.draft.secrets
         change = self.get_resumed_change() if hasattr(self, "form_class") else None
@@ -191,7 +191,7 @@ class WriteView(GatewayView):
         require_secrets(form, fill_secrets(self.request.POST, self.kept_secrets)[1])
 
     def get_lost_secrets(self, form: PayloadForm) -> list[str]:
-        """Return the typed secrets that are not stored, because the form came without a draft token."""
+        """Return the typed secrets that are not stored, because the form came without its token."""
         saved = save_posted(self.request, self.posted_data)
         if saved:
             return []
@@ -220,7 +220,7 @@ class WriteView(GatewayView):
         if "form" in context:
             kept = self.kept_secrets
             if self.request.method == "POST" and status >= 400:
-                # The form was not accepted: its input, and the secrets in it, are stored in a draft.
+                # The form was not accepted: its input, and the secrets in it, are stored as an unsent form.
                 saved = save_posted(self.request, self.posted_data)
                 kept = saved.secrets if saved else KeptSecrets(self.get_lost_secrets(context["form"]))
             note_secrets(context["form"], kept)
@@ -245,7 +245,7 @@ class WriteView(GatewayView):
         return draft.url if draft else url
 
     def get_resumed_change(self) -> Change | None:
-        """Return the author's own change of this form, named in `?change=`, in the form or in its draft.
+        """Return the author's own change of this form, named in `?change=`, in the form or in its unsent copy.
 
         A change typed into another form would bring its values, secrets included, to the wrong entity.
         """

@@ -1,4 +1,4 @@
-"""The dashboard card of open changes: unknown outcomes of everyone, own drafts and own refusals."""
+"""The dashboard card of open changes: unknown outcomes of everyone, own unsent changes and own refusals."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,7 +23,7 @@ _URGENCY = Case(
 
 
 def open_changes(request: HttpRequest) -> Mapping[str, Any]:
-    """Return `changes` (unknown outcomes of everyone, own drafts, own refusals of today) and `more`.
+    """Return `changes` (unknown outcomes, own unsent changes, own refusals of today) and `more`.
 
     A refusal is left out once its author dismissed it or the same change was accepted later. `more` says
     whether there are further changes.

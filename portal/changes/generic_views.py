@@ -308,7 +308,7 @@ class EntityEditView(UpdateView):
         return self.form_page(entry, seen, form, status=503, base=self.request.POST["base"])
 
     def show_draft(self, entry: IndexedEntity, entity: Entity, draft: OpenDraft) -> HttpResponse:
-        """Show the form as typed in a draft, on the gateway's current values."""
+        """Show the form as typed in an unsent form, on the gateway's current values."""
         initial = self.form_class.initial_from(entity.values)
         form = self.form(entity, data=draft.fields, initial=initial)
         base = read_original(

@@ -15,7 +15,7 @@ from provisioning.operations import Operation, get_operation
 class State(models.TextChoices):
     """The state of a change. The labels are shown in lists."""
 
-    PREPARED = "prepared", "Draft – not sent"
+    PREPARED = "prepared", "Unsent – waiting for review"
     SENDING = "sending", "Being sent"
     ACCEPTED = "accepted", "Accepted"
     REFUSED = "refused", "Refused"

@@ -59,7 +59,7 @@ def authorise_change(*, user: Person, change: Change) -> User:
     return person
 
 
-def authorise_draft(*, user: User, change: Change, payload: Mapping[str, Any]) -> None:
+def authorise_new_change(*, user: User, change: Change, payload: Mapping[str, Any]) -> None:
     """Raise PermissionDenied if a new change concerns, or refers to, an entity outside the user's tenants.
 
     Entities that do not exist are refused in the same way, and free text is not a reference: neither reveals

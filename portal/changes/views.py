@@ -170,7 +170,7 @@ class ChangePage(ChangeView):
     """/changes/<id>/."""
 
     def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        """Show the review while the change is a draft, its outcome afterwards."""
+        """Show the review while the change is unsent, its outcome afterwards."""
         draft = open_draft(request)
         typed = draft.fields if draft else {}
         given: dict[str, Any] = {name: typed.get(name, "") for name in ("reason", "confirmation", "seen")}
@@ -210,7 +210,7 @@ class ChangeSend(ChangeView):
 
 
 class ChangeCancel(ChangeView):
-    """POST /changes/<id>/cancel/: discard a draft."""
+    """POST /changes/<id>/cancel/: discard an unsent change."""
 
     http_method_names = ["post"]
 

@@ -36,7 +36,7 @@ from portal.changes.gates import (
 )
 from portal.changes.models import Change, State
 from portal.changes.outcomes import settle_stale_changes
-from portal.changes.permissions import Person, authorise, authorise_change, authorise_draft
+from portal.changes.permissions import Person, authorise, authorise_change, authorise_new_change
 from portal.changes.reconciliation import check_change
 from portal.changes.records import (
     durable_record,
@@ -139,7 +139,7 @@ def prepare_change(
     change.dangerous = bool(change.dangers)
     if described.creates:
         change.body_digest = get_body_digests(change, payload)[0]
-    authorise_draft(user=person, change=change, payload=payload)
+    authorise_new_change(user=person, change=change, payload=payload)
     return _record_prepared(attempt, origin, replaces)
 
 
@@ -334,7 +334,7 @@ def _send_prepared(attempt: Attempt, origin: Origin) -> Change:
     if change.is_recorded:
         change.refresh_from_db()
         if change.state != State.PREPARED:
-            # The outcome is recorded. Home does not offer a draft that could not be deleted.
+            # The outcome is recorded. Home does not offer an unsent form that could not be deleted.
             with suppress(DatabaseError):
                 close_drafts(_get_review_path(change))
     return change

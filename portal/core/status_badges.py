@@ -25,7 +25,7 @@ STATES: dict[str, State] = {
     "live": State("Live", "red"),
     "expired": State("Expired", "red"),
     # changes (in the words of portal.changes.models.State) and audit outcomes
-    "prepared": State("Draft – not sent", "blue"),
+    "prepared": State("Unsent – waiting for review", "blue"),
     "sending": State("Being sent", "blue"),
     "intent": State("Intent", "blue"),
     "accepted": State("Accepted", "green"),

@@ -13,7 +13,7 @@ from portal.core.choices import (
 from portal.core.field_types import EmailAddressField, IdField, TextField, WebAddressField
 from portal.core.form_rendering import SearchableSelect
 from portal.core.forms import PayloadForm, Section
-from portal.merchants.fields import TransactionTypesField
+from portal.merchants.transaction_types import TransactionTypesField
 
 _FLAGS_HELP = "These take effect as soon as the merchant is saved."
 _NOTIFIED = "Receives notifications about network tokens and account updates that belong to no connector."

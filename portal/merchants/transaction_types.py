@@ -1,4 +1,4 @@
-"""Form fields of merchants: transaction types with plain names."""
+"""The types of transactions with plain names, and the form field that disables some of them."""
 
 from typing import Any
 
