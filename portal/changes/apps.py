@@ -18,7 +18,7 @@ class ChangesConfig(AppConfig):
     name = "portal.changes"
 
     def ready(self) -> None:
-        """Register the card, the encrypted fields, the warnings, the check of unsent forms and the periodic tasks.
+        """Register the card, the encrypted fields, the warnings, the check of forms and the periodic tasks.
 
         An interrupted change gets an unknown outcome within a minute: CHANGE_INTERRUPTED_AFTER and 10 s.
         """

@@ -245,7 +245,7 @@ class WriteView(GatewayView):
         return draft.url if draft else url
 
     def get_resumed_change(self) -> Change | None:
-        """Return the author's own change of this form, named in `?change=`, in the form or in its unsent copy.
+        """Return the author's own change of this form, named in `?change=` or in the (unsent) form.
 
         A change typed into another form would bring its values, secrets included, to the wrong entity.
         """

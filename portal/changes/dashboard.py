@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, Exists, OuterRef, Q, Value, When
 from django.http import HttpRequest
 from django.utils import timezone
 
-from portal.changes.models import Change, State
+from portal.changes.models import State
 from portal.changes.outcomes import settle_stale_changes
-from portal.changes.permissions import Person, visible_changes
+from portal.changes.permissions import visible_changes
 from portal.core.dashboard import CARDS, DashboardCard
 
 SHOWN = 8
@@ -31,20 +31,16 @@ def open_changes(request: HttpRequest) -> Mapping[str, Any]:
     settle_stale_changes()
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     refused = Q(state=State.REFUSED, created_at__gte=midnight, dismissed_at=None)
-    mine = Q(state=State.PREPARED) | (refused & ~Exists(_accepted_later(request.user)))
+    # A new entity is known by its name, any other by its GUID.
+    same = ("actor", "connection", "operation", "target")
+    created = Q(**{name: OuterRef(name) for name in (*same, "object_name")})
+    updated = Q(**{name: OuterRef(name) for name in (*same, "object_guid")}) & ~Q(object_guid="")
+    later = visible_changes(request.user).filter(created_at__gt=OuterRef("created_at"), state=State.ACCEPTED)
+    mine = Q(state=State.PREPARED) | (refused & ~Exists(later.filter(created | updated)))
     wanted = Q(state=State.UNKNOWN) | (mine & Q(actor_id=request.user.pk))
     rows = visible_changes(request.user).filter(wanted).only(*_COLUMNS)
     found = list(rows.order_by(_URGENCY, "-created_at")[: SHOWN + 1])
     return {"changes": found[:SHOWN], "more": len(found) > SHOWN}
-
-
-def _accepted_later(user: Person) -> QuerySet[Change]:
-    """Return the accepted changes of the same person and entity after a refused one."""
-    same = ("actor", "connection", "operation", "target", "object_guid", "object_name")
-    later = visible_changes(user).filter(created_at__gt=OuterRef("created_at"), actor=OuterRef("actor"))
-    created = {name: OuterRef(name) for name in same if name != "object_guid"}
-    updated = {name: OuterRef(name) for name in same if name != "object_name"}
-    return later.filter(Q(**created) | (Q(**updated) & ~Q(object_guid="")), state=State.ACCEPTED)
 
 
 def register_home_card() -> None:

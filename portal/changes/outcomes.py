@@ -296,7 +296,17 @@ def settle_stale_changes() -> int:
         # A page that only shows something must not fail because this cannot be recorded now.
         with suppress(AuditWriteError):
             settled += _settle(change)
-    _delete_expired_secrets(now)
+    # Generated secrets that were not shown in time, and bodies that are no longer needed.
+    unseen = Change.objects.filter(secrets_until__lt=now).exclude(sealed_secrets="")
+    unsent = Change.objects.filter(
+        state__in=(State.NOT_SENT, State.UNKNOWN, State.NOT_FOUND), created_at__lt=now - KEPT_FOR
+    )
+    corrected = Change.objects.filter(state__in=CORRECTABLE, finished_at__lt=now - SECRETS_KEPT_FOR)
+    if unseen.exists():  # an update takes the write lock of the database even if it changes nothing
+        unseen.update(sealed_secrets="")
+    for changes in (corrected.exclude(sealed_payload=""), unsent.exclude(sealed_payload="")):
+        if changes.exists():
+            changes.update(sealed_payload="")
     return settled
 
 
@@ -327,20 +337,6 @@ def _settle(change: Change) -> int:
                 **details,
             )
     return updated
-
-
-def _delete_expired_secrets(now: datetime) -> None:
-    """Delete generated secrets that were not shown in time, and bodies that are no longer needed."""
-    unseen = Change.objects.filter(secrets_until__lt=now).exclude(sealed_secrets="")
-    unsent = Change.objects.filter(
-        state__in=(State.NOT_SENT, State.UNKNOWN, State.NOT_FOUND), created_at__lt=now - KEPT_FOR
-    )
-    corrected = Change.objects.filter(state__in=CORRECTABLE, finished_at__lt=now - SECRETS_KEPT_FOR)
-    if unseen.exists():  # an update takes the write lock of the database even if it changes nothing
-        unseen.update(sealed_secrets="")
-    for changes in (corrected.exclude(sealed_payload=""), unsent.exclude(sealed_payload="")):
-        if changes.exists():
-            changes.update(sealed_payload="")
 
 
 def check_unknown_outcomes() -> None:

@@ -38,8 +38,9 @@ def authorise(*, user: Person, permission: str) -> User:
 
 
 def visible_changes(user: Person) -> QuerySet[Change]:
-    """Return the changes of the tenants to which the user has access."""
-    return Change.objects.filter(get_tenant_access(user).conditions(_within_tenants))
+    """Return the changes of the tenants to which the user has access, and those of a tenant itself."""
+    within = get_tenant_access(user).conditions(lambda guids: Q(tenant_guid__in=guids) | Q(target__in=guids))
+    return Change.objects.filter(within)
 
 
 def get_change(user: Person, pk: uuid.UUID) -> Change:
@@ -119,8 +120,3 @@ def _find_references(value: Any, names: Collection[str]) -> Iterator[str]:
     elif isinstance(value, (list, tuple)):
         for child in value:
             yield from _find_references(child, names)
-
-
-def _within_tenants(guids: Collection[str]) -> Q:
-    """Return the condition for changes of the tenants, including those whose target is a tenant itself."""
-    return Q(tenant_guid__in=guids) | Q(target__in=guids)

@@ -132,11 +132,12 @@ def _probe(credential: Credential, origin: Origin) -> Diagnosis | None:
             record_credential_use(
                 credential=credential, accepted=finding.accepted, words=error.gateway_message
             )
+        outcome = "unknown" if isinstance(error, OutcomeUnknown) else "refused"
         _record(
             "credential.tested",
             credential,
             origin,
-            outcome=_outcome(error),
+            outcome="not_sent" if isinstance(error, NotSent) else outcome,
             code=str(error.code or ""),
             gateway_request_id=error.request_id,
             message=f"version {credential.version}: {finding.happened}",
@@ -165,12 +166,6 @@ def _record_loss(origin: Origin, why: str, credential: Credential) -> None:
     """Record that a step of another version deleted this one."""
     about = f"version {credential.version}, as {why}"
     _record("credential.revoked", credential, origin, after=_facts(credential), message=about)
-
-
-def _outcome(error: ProvisioningError) -> str:
-    if isinstance(error, NotSent):
-        return "not_sent"
-    return "unknown" if isinstance(error, OutcomeUnknown) else "refused"
 
 
 def _facts(credential: Credential) -> dict[str, Any]:

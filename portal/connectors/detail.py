@@ -99,21 +99,21 @@ class Profile:
         ]  # fmt: skip
 
     def _fact(self, name: str) -> tuple[str, Any]:
-        value = look_up(self.values, name)
-        return _LABELS[name], None if value is ABSENT else _named(name, value)
+        """Return the label and the value, codes with the names that people know."""
+        value: Any = look_up(self.values, name)
+        names = {"businessCountry": country_choices, "config.language": language_choices}
+        if value is ABSENT:
+            value = None
+        elif name == "disabledTransactionTypes" and isinstance(value, list):
+            value = [dict(TRANSACTION_TYPES).get(each, each) for each in value]
+        elif name in names:
+            value = dict(names[name]()).get(str(value), value)
+        elif name == "postbackFormat":
+            value = dict(POSTBACK_FORMATS).get(str(value), value)
+        return _LABELS[name], value
 
 
 _LABELS: dict[str, str] = {
     name: str(field.label)
     for name, field in {**ConnectorEditForm.base_fields, **ConnectorEditForm.nested}.items()
 }
-
-
-def _named(name: str, value: Any) -> Any:
-    """Codes with the names that people know; what has no name stays as it is."""
-    if name == "disabledTransactionTypes" and isinstance(value, list):
-        return [dict(TRANSACTION_TYPES).get(each, each) for each in value]
-    names = {"businessCountry": country_choices, "config.language": language_choices}
-    if name in names:
-        return dict(names[name]()).get(str(value), value)
-    return dict(POSTBACK_FORMATS).get(str(value), value) if name == "postbackFormat" else value

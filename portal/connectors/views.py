@@ -172,13 +172,11 @@ def add_suggestions(form: PayloadForm, user: User | AnonymousUser, connection: s
     """Offer the adapters and methods of connectors within the user's tenant access."""
     if isinstance(form, ConnectorForm):
         known = visible_entities(user=user, connection=connection, kind="connector")
-        found = {name: _distinct(known, name) for name in ("adapter", "method")}
+        found = {}
+        for name in ("adapter", "method"):
+            column = f"fields__{name}"
+            values = known.order_by(column).values_list(column, flat=True).distinct()[:100]
+            # Meta-connectors cannot be created through these forms.
+            found[name] = [value for value in values if isinstance(value, str) and value != "MetaConnector"]
         form.suggest(adapters=found["adapter"], methods=found["method"])
     return form
-
-
-def _distinct(rows: QuerySet[IndexedEntity], name: str) -> list[str]:
-    column = f"fields__{name}"
-    values = rows.order_by(column).values_list(column, flat=True).distinct()[:100]
-    # Meta-connectors cannot be created through these forms.
-    return [value for value in values if isinstance(value, str) and value != "MetaConnector"]

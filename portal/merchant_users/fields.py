@@ -76,7 +76,13 @@ class DateTimeField(forms.CharField):
         except ValueError as error:
             raise ValidationError("Enter a date and time, for example 2030-12-31 23:59:59.") from error
         try:
-            moment = moment if moment.tzinfo else self._in_zone(moment)
+            if moment.tzinfo is None:  # of an hour that comes twice, the first
+                zone = self.zone or timezone.get_current_timezone()
+                typed, moment = moment, moment.replace(tzinfo=zone)
+                if moment.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != typed:
+                    raise ValidationError(
+                        "This time does not exist: the clocks go forward then. Choose another time."
+                    )
             return moment.astimezone(UTC).strftime(PUBLISHED_FORMAT)
         except OverflowError as error:
             raise ValidationError("This date is too far away.") from error
@@ -96,16 +102,6 @@ class DateTimeField(forms.CharField):
             return timezone.localtime(moment, self.zone).strftime("%Y-%m-%dT%H:%M:%S")
         except OverflowError:  # Show the stored text, which is accepted as input.
             return moment.strftime(PUBLISHED_FORMAT)
-
-    def _in_zone(self, moment: datetime) -> datetime:
-        """The time in the person's zone; of an hour that comes twice, the first. Raises ValidationError."""
-        zone = self.zone or timezone.get_current_timezone()
-        aware = moment.replace(tzinfo=zone)
-        if aware.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != moment:
-            raise ValidationError(
-                "This time does not exist: the clocks go forward then. Choose another time."
-            )
-        return aware
 
 
 class MerchantsWidget(forms.SelectMultiple):
@@ -149,14 +145,16 @@ class MerchantsField(forms.Field):
 
     def clean(self, value: Any) -> list[str]:
         """The guids, once each. Raises ValidationError for a name that is unknown or ambiguous."""
-        return list(dict.fromkeys(self._guid(text) for text in value or []))
-
-    def _guid(self, text: str) -> str:
-        spelt_like_one = re.fullmatch(r"ME(-[0-9A-Za-z]{1,8}){3,8}", text) and not self.known_alone
-        if spelt_like_one or text in {key for key, _ in self.widget.choices}:
-            return text
-        found = self.resolve(text) if self.resolve else [text]
-        if len(found) != 1 or len(found[0]) > MAX_GUID:
-            many = "Several merchants have" if found else "No merchant has"
-            raise ValidationError(f"{many} the name “{text}”. Choose from the list or enter the GUID.")
-        return found[0]
+        guids = {}
+        for text in value or []:
+            spelt_like_one = re.fullmatch(r"ME(-[0-9A-Za-z]{1,8}){3,8}", text) and not self.known_alone
+            found = [text]
+            if not spelt_like_one and text not in {key for key, _ in self.widget.choices}:
+                found = list(self.resolve(text)) if self.resolve else [text]
+                if len(found) != 1 or len(found[0]) > MAX_GUID:
+                    many = "Several merchants have" if found else "No merchant has"
+                    raise ValidationError(
+                        f"{many} the name “{text}”. Choose from the list or enter the GUID."
+                    )
+            guids[found[0]] = True
+        return list(guids)

@@ -228,22 +228,20 @@ class MerchantUserEditForm(MerchantUserForm):
         """Permissions and access as what is added and removed; API flags completely, once one differs."""
         held = _guids(current)
         shown = [guid for guid in self.initial.get("multiMerchantAccess") or [] if guid in held]
-        found = _difference("MultiMerchantAccess", self.cleaned_data["multiMerchantAccess"], held, shown)
+        wanted = self.cleaned_data["multiMerchantAccess"]
+        found: dict[str, Any] = {**_difference("MultiMerchantAccess", wanted, held, shown)}
         if "permissions" in self.fields:
             held = list(current.get("permissions") or [])
             known = [name for name in held if name not in find_unknown_permissions(held)]
             found |= _difference("Permissions", self.cleaned_data["permissions"], held, known)
-        flagged = any(self.differs(name, self.cleaned_data[name], look_up(current, name)) for name in _FLAGS)
-        return found | self._flags(current) if flagged else found
-
-    def _flags(self, current: Mapping[str, Any]) -> dict[str, Any]:
-        """All flags with a value, unknown ones as stored: the gateway may merge or replace the map."""
-        stored = current.get("apiUserSettings")
-        body: dict[str, Any] = {"apiUserSettings": dict(stored)} if isinstance(stored, Mapping) else {}
-        for name in _FLAGS:
-            if self.cleaned_data[name] or look_up(current, name) is not ABSENT:
-                place(body, name, self.cleaned_data[name])
-        return body
+        if any(self.differs(name, self.cleaned_data[name], look_up(current, name)) for name in _FLAGS):
+            # All flags with a value, unknown ones as stored: the gateway may merge or replace the map.
+            stored = current.get("apiUserSettings")
+            found["apiUserSettings"] = dict(stored) if isinstance(stored, Mapping) else {}
+            for name in _FLAGS:
+                if self.cleaned_data[name] or look_up(current, name) is not ABSENT:
+                    place(found, name, self.cleaned_data[name])
+        return found
 
 
 class PasswordForm(PayloadForm):

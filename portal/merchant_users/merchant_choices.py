@@ -1,7 +1,5 @@
 """The merchants that a user can be given access to, from the index."""
 
-from collections.abc import Iterable
-
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q, QuerySet
 
@@ -28,28 +26,18 @@ def offer_merchants(
         seen = visible_entities(user=user, connection=connection, kind="merchant")
         field.known_alone = not get_tenant_access(user).everywhere
         if field.known_alone:
-            _hide_unknown(form, seen)
+            # Unknown merchants stay as they are: an update sends only what was added and removed.
+            held = form.initial.get("multiMerchantAccess") or []
+            known = set(seen.filter(guid__in=held).values_list("guid", flat=True))
+            form.initial = {**form.initial, "multiMerchantAccess": [guid for guid in held if guid in known]}
         chosen = form["multiMerchantAccess"].value() or []
-        field.offer(_choices(seen, tenant, home, chosen), lambda name: find_merchants_by_name(seen, name))
+        siblings = seen.filter(tenant_guid=tenant, archived=False).order_by("sort_key")
+        offered = dict(siblings.values_list("guid", "name")[:OFFERED])
+        offered |= dict(seen.filter(guid__in=set(chosen) - set(offered)).values_list("guid", "name"))
+        choices = [(guid, f"{name} ({guid})") for guid, name in offered.items() if guid != home]
+        field.offer(choices, lambda name: find_merchants_by_name(seen, name))
 
 
 def find_merchants_by_name(seen: QuerySet[IndexedEntity], name: str) -> list[str]:
     """Return the GUIDs of merchants with exactly this GUID or name (in any case), at most three."""
     return list(seen.filter(Q(guid=name) | Q(name__iexact=name)).values_list("guid", flat=True)[:3])
-
-
-def _hide_unknown(form: MerchantUserForm, seen: QuerySet[IndexedEntity]) -> None:
-    """Hide unknown merchants. They stay as they are: an update sends only what was added and removed."""
-    held = form.initial.get("multiMerchantAccess") or []
-    known = set(seen.filter(guid__in=held).values_list("guid", flat=True))
-    form.initial = {**form.initial, "multiMerchantAccess": [guid for guid in held if guid in known]}
-
-
-def _choices(
-    seen: QuerySet[IndexedEntity], tenant: str, home: str, chosen: Iterable[str]
-) -> list[tuple[str, str]]:
-    siblings = seen.filter(tenant_guid=tenant, archived=False).order_by("sort_key")
-    offered = dict(siblings.values_list("guid", "name")[:OFFERED])
-    further = seen.filter(guid__in=set(chosen) - set(offered))
-    offered |= dict(further.values_list("guid", "name"))
-    return [(guid, f"{name} ({guid})") for guid, name in offered.items() if guid != home]

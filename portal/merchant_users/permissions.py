@@ -48,12 +48,6 @@ class Preset:
         return " ".join(self.permissions)
 
 
-def _of(*areas: str) -> tuple[str, ...]:
-    """All permissions of some areas."""
-    words = [f"frontend.{word}." for area in areas for word in AREAS[area]]
-    return tuple(name for name in DESCRIPTIONS if name.startswith(tuple(words)))
-
-
 _READING = (
     "frontend.blacklist.show",
     "frontend.customer-profiles.show",
@@ -92,7 +86,7 @@ PRESETS: tuple[Preset, ...] = (
                     "frontend.transaction.void",
                     "frontend.customer-profiles.update",
                     "frontend.customer-profiles.prefer",
-                    *_of("Schedules"),
+                    *(name for name in DESCRIPTIONS if name.startswith("frontend.schedule.")),
                 )
             )
         ),

@@ -9,8 +9,8 @@ from django.db.models import Count, Q
 from portal.core.choices import country_choices, currency_choices
 from portal.directory.models import IndexedEntity, ListSync
 from portal.directory.services import get_children, refresh_list_if_stale
-from portal.merchants.transaction_types import TRANSACTION_TYPES
 from portal.merchants.forms import MerchantEditForm
+from portal.merchants.transaction_types import TRANSACTION_TYPES
 from provisioning.entities import ENTITY_KINDS
 
 _CHILDREN = ENTITY_KINDS["merchant"].children
