@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import Model, Q, QuerySet
 
 from provisioning import encryption
+from provisioning.registry import Registry
 
 # Rows per transaction. It is small, so that a rotation does not block other writers for long.
 BATCH = 25
@@ -48,8 +49,8 @@ class EncryptedField:
     Subclasses handle encrypted values in other forms.
     """
 
-    def __init__(self, name: str, model: type[Model], columns: Mapping[str, Callable[[Any], str]]) -> None:
-        self.name, self.model, self.columns = name, model, dict(columns)
+    def __init__(self, model: type[Model], columns: Mapping[str, Callable[[Any], str]]) -> None:
+        self.model, self.columns = model, dict(columns)
 
     def rows(self) -> QuerySet[Any]:
         """Return the rows that hold encrypted values."""
@@ -72,25 +73,16 @@ class EncryptedField:
         self.replace(row, dict.fromkeys(parts, ""))
 
 
-_fields: dict[str, EncryptedField] = {}
+# Registered in `ready` of the app that has the model, under the words for what the columns hold.
+ENCRYPTED_FIELDS: Registry[EncryptedField] = Registry("encrypted fields")
 
 
-def register_encrypted_field(field: EncryptedField) -> None:
-    """Register the columns. Call it in `ready` of the app that has the model."""
-    _fields[field.name] = field
-
-
-def registered_fields() -> list[EncryptedField]:
-    """Return all registered columns."""
-    return list(_fields.values())
-
-
-def iterate_encrypted_values() -> Iterator[tuple[EncryptedField, Any, EncryptedValue]]:
-    """Yield each encrypted value with its columns and row."""
-    for field in registered_fields():
+def iterate_encrypted_values() -> Iterator[tuple[str, Any, EncryptedValue]]:
+    """Yield each encrypted value with the name of its columns and its row."""
+    for name, field in ENCRYPTED_FIELDS.items():
         for row in field.rows().order_by("pk"):
             for value in field.values(row):
-                yield field, row, value
+                yield name, row, value
 
 
 def process_rows(field: EncryptedField, act: Callable[[EncryptedField, Any], int]) -> Iterator[int]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TypeVar
 
-from portal.core.registry import Registry
+from provisioning.registry import Registry
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ from django.apps import AppConfig
 
 from portal.core.navigation import NAVIGATION, NavItem, Section
 from portal.core.permissions import AREAS, PERMISSIONS, Permission, PermissionArea
-from portal.tasks.periodic import register_housekeeping, register_periodic
+from portal.tasks.periodic import HOUSEKEEPING, PERIODIC_TASKS, Housekeeping, PeriodicTask
 
 
 class AuditConfig(AppConfig):
@@ -31,10 +31,14 @@ class AuditConfig(AppConfig):
         jobs.register_tasks()
         exports.register_tasks()
         archives.register_tasks()
-        register_periodic("audit.verify", jobs.start_daily_verification, every=timedelta(days=1))
-        register_periodic("audit.archive", archives.start_daily_archiving, every=timedelta(days=1))
-        register_housekeeping(record_denial_sums, every=timedelta(minutes=1))
-        register_housekeeping(write_due_anchor, every=timedelta(seconds=30))
+        PERIODIC_TASKS.register(
+            "audit.verify", PeriodicTask(jobs.start_daily_verification, every=timedelta(days=1))
+        )
+        PERIODIC_TASKS.register(
+            "audit.archive", PeriodicTask(archives.start_daily_archiving, every=timedelta(days=1))
+        )
+        HOUSEKEEPING.register("sums of denials", Housekeeping(record_denial_sums, every=timedelta(minutes=1)))
+        HOUSEKEEPING.register("anchors", Housekeeping(write_due_anchor, every=timedelta(seconds=30)))
         NAVIGATION.register(
             "audit", NavItem("Audit trail", "audit:list", "history", Section.OVERSIGHT, "audit.view")
         )

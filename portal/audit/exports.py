@@ -39,7 +39,7 @@ from portal.core.datetimes import format_datetime, get_time_zone
 from portal.core.field_types import TextField
 from portal.core.views import PortalView
 from portal.tasks.models import State, TaskRun
-from portal.tasks.registry import Link, Result, TaskType, register_task_type
+from portal.tasks.registry import TASK_TYPES, Link, Result, TaskType
 from portal.tasks.services import (
     Owner,
     TaskFailed,
@@ -207,9 +207,9 @@ def _parse_stamp(stamp: str) -> datetime:
 
 def register_tasks() -> None:
     """Register exports as background work."""
-    register_task_type(
+    TASK_TYPES.register(
+        KIND,
         TaskType(
-            KIND,
             _write_export,
             permission="audit.export",
             link=lambda run: (
@@ -219,7 +219,7 @@ def register_tasks() -> None:
             ),
             discard=_delete_files,
             step_up=True,
-        )
+        ),
     )
 
 

@@ -8,8 +8,8 @@ from django.core.signals import request_started
 from portal.core.health import WARNINGS
 from portal.core.navigation import NAVIGATION, NavItem, Section
 from portal.core.permissions import AREAS, PERMISSIONS, Permission, PermissionArea
-from portal.tasks.periodic import register_housekeeping
-from provisioning.encrypted_fields import EncryptedField, register_encrypted_field
+from portal.tasks.periodic import HOUSEKEEPING, Housekeeping
+from provisioning.encrypted_fields import ENCRYPTED_FIELDS, EncryptedField
 
 
 class ChangesConfig(AppConfig):
@@ -39,11 +39,13 @@ class ChangesConfig(AppConfig):
         WARNINGS.register("unrecorded outcomes", check_unrecorded_outcomes)
         PAGE_CHECKS.register("changes and entities", may_open_form)
         SENT_CHECKS.register("changes", may_have_sent_form)
-        register_housekeeping(settle_stale_changes, every=timedelta(seconds=10))
+        HOUSEKEEPING.register(
+            "stale changes", Housekeeping(settle_stale_changes, every=timedelta(seconds=10))
+        )
         request_started.connect(record_spooled_outcomes_soon, dispatch_uid="portal.changes.outcomes")
         columns = {"sealed_payload": payload_context, "sealed_secrets": secrets_context}
-        register_encrypted_field(
-            EncryptedField("Changes not yet sent, secrets not yet shown", Change, columns)
+        ENCRYPTED_FIELDS.register(
+            "Changes not yet sent, secrets not yet shown", EncryptedField(Change, columns)
         )
         NAVIGATION.register(
             "changes", NavItem("Changes", "changes:list", "list-check", Section.WORK, "change.view")

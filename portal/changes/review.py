@@ -10,10 +10,10 @@ from typing import Any
 
 from portal.changes.comparison import PARTNERS, is_same, iterate_leaves
 from portal.changes.models import Change
-from portal.core.registry import Registry
 from provisioning.contract.connector_settings import get_setting_note
 from provisioning.gateway.secrets import MASK
 from provisioning.operations import get_operation
+from provisioning.registry import Registry
 
 _ACRONYMS = {"api": "API", "url": "URL", "guid": "GUID", "pci": "PCI", "id": "id", "vt": "VT", "ui": "UI"}
 # Labels of the forms for properties whose API names would read differently.

@@ -19,11 +19,13 @@ class ConnectionsConfig(AppConfig):
         from portal.connections.credential_actions import destroy_expired_credentials
         from portal.connections.dashboard import register_dashboard_cards
         from portal.connections.notifications import register_notifications
-        from portal.tasks.periodic import register_housekeeping
+        from portal.tasks.periodic import HOUSEKEEPING, Housekeeping
 
         register_dashboard_cards()
         register_notifications()
-        register_housekeeping(destroy_expired_credentials, every=timedelta(minutes=5))
+        HOUSEKEEPING.register(
+            "expired credentials", Housekeeping(destroy_expired_credentials, every=timedelta(minutes=5))
+        )
         NAVIGATION.register(
             "connections",
             NavItem(

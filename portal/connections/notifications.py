@@ -10,7 +10,7 @@ from portal.connections.credential_actions import RIGHT
 from portal.connections.optimistic_lock import get_connection_ref
 from portal.staff.models import User
 from portal.tasks.models import TaskRun
-from portal.tasks.registry import Result, TaskType, register_task_type
+from portal.tasks.registry import TASK_TYPES, Result, TaskType
 from portal.tasks.services import Owner, TaskNotPossible, enqueue_task, report_progress
 from provisioning.credentials.credential_health import add_health_listeners
 from provisioning.credentials.models import Credential
@@ -27,7 +27,7 @@ The page guides you through the steps. If the key was not changed on purpose, fi
 
 def register_notifications() -> None:
     """Register the listeners and the mail task."""
-    register_task_type(TaskType(MAIL, work=send_suspicion_mail))
+    TASK_TYPES.register(MAIL, TaskType(work=send_suspicion_mail))
     add_health_listeners(begun=report_suspect, ended=report_recovery)
 
 

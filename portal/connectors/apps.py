@@ -16,9 +16,9 @@ class ConnectorsConfig(AppConfig):
         from portal.connectors.columns import COLUMNS
         from portal.connectors.forms import holds_secret_settings
         from portal.directory.list_views import LIST_COLUMNS
-        from portal.form_drafts.services import register_secret_text
+        from portal.form_drafts.services import SECRET_TEXTS
 
-        register_secret_text("settings", holds_secret_settings)
+        SECRET_TEXTS.register("settings", holds_secret_settings)
         LIST_COLUMNS.register("connector", COLUMNS)
         NAVIGATION.register(
             "connectors",

@@ -7,9 +7,9 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from portal.core.registry import Registry
 from portal.core.view_access import SIGNED_IN
 from portal.core.views import PortalView
+from provisioning.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,12 @@ from django.db import DatabaseError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 
-from portal.core.registry import Registry
 from portal.core.shared_state import is_draining, replace_verdict
 from portal.core.trusted_proxies import is_near, unknown_proxies
 from portal.core.view_access import PUBLIC, allow
 from portal.version import VERSION
 from provisioning.encryption import validate_keys
+from provisioning.registry import Registry
 
 logger = logging.getLogger(__name__)
 Check = Callable[[], None]

@@ -10,9 +10,9 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
-from portal.core.registry import Registry
 from portal.core.view_access import SIGNED_IN
 from provisioning.entities import ENTITY_KINDS
+from provisioning.registry import Registry
 
 
 class Section(StrEnum):

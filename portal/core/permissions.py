@@ -6,7 +6,7 @@ A stored permission that no app registers, such as one of a page that was remove
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from portal.core.registry import Registry
+from provisioning.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from django.utils import timezone
 from portal.directory.list_sync import refresh_list
 from portal.directory.models import IndexedEntity, ListSync
 from portal.tasks.models import OPEN, TaskRun
-from portal.tasks.periodic import register_housekeeping
+from portal.tasks.periodic import HOUSEKEEPING, Housekeeping
 from portal.tasks.recovery import is_worker_running
-from portal.tasks.registry import Result, TaskType, register_task_type
+from portal.tasks.registry import TASK_TYPES, Result, TaskType
 from portal.tasks.services import Owner, TaskNotPossible, enqueue_task, forget_runs, report_progress
 from provisioning.credentials.models import Connection, Credential
 from provisioning.entities import ENTITY_KINDS
@@ -34,8 +34,8 @@ _CHILDREN = [(kind.kind, kind.parent) for kind in ENTITY_KINDS.values() if kind.
 
 def register_tasks() -> None:
     """Register the task that reads lists, and the periodic search for lists that are missing."""
-    register_task_type(TaskType(KIND, read_lists, deadline=timedelta(hours=6)))
-    register_housekeeping(enqueue_missing_lists, every=EVERY)
+    TASK_TYPES.register(KIND, TaskType(read_lists, deadline=timedelta(hours=6)))
+    HOUSEKEEPING.register("missing lists", Housekeeping(enqueue_missing_lists, every=EVERY))
 
 
 def enqueue_missing_lists() -> None:

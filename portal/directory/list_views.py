@@ -16,7 +16,6 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from portal.core.links import URL_NAMESPACES
-from portal.core.registry import Registry
 from portal.core.tables import Column, Filter, FilterBar, Table
 from portal.core.templatetags.portal import badge
 from portal.core.text import query_param
@@ -40,6 +39,7 @@ from portal.directory.services import (
 )
 from portal.staff.models import User
 from provisioning.entities import ENTITY_KINDS
+from provisioning.registry import Registry
 
 PAGE_SIZE = 50
 # Seconds that a page spends reading lists of several merchants.

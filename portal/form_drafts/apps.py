@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from django.apps import AppConfig
 
-from portal.tasks.periodic import register_housekeeping
-from provisioning.encrypted_fields import EncryptedField, register_encrypted_field
+from portal.tasks.periodic import HOUSEKEEPING, Housekeeping
+from provisioning.encrypted_fields import ENCRYPTED_FIELDS, EncryptedField
 
 
 class FormDraftsConfig(AppConfig):
@@ -20,6 +20,6 @@ class FormDraftsConfig(AppConfig):
         from portal.form_drafts.services import remove_expired
 
         register_home_card()
-        register_housekeeping(remove_expired, every=timedelta(minutes=1))
+        HOUSEKEEPING.register("expired form drafts", Housekeeping(remove_expired, every=timedelta(minutes=1)))
         columns = {name: lambda draft, name=name: draft.context(name) for name in FormDraft.SEALED}
-        register_encrypted_field(EncryptedField("Unsent forms", FormDraft, columns))
+        ENCRYPTED_FIELDS.register("Unsent forms", EncryptedField(FormDraft, columns))

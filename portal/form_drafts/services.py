@@ -24,10 +24,10 @@ from django.utils import timezone
 from django.utils.crypto import get_random_string
 
 from portal.core.permissions import PERMISSIONS
-from portal.core.registry import Registry
 from portal.core.view_access import PUBLIC, SIGNED_IN, get_access
 from portal.form_drafts.models import ClosedForm, FormDraft
 from provisioning import encryption
+from provisioning.registry import Registry
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ PAGE_CHECKS: Registry[Callable[[Any, ResolverMatch, QueryDict], bool]] = Registr
 # Each returns whether a user's form may have been sent; given the user's id, the form's path and since when.
 SENT_CHECKS: Registry[Callable[[Any, str, datetime], bool]] = Registry("checks of sent forms")
 # Field name → whether a text typed into it has to be treated as a secret.
-_secret_texts: dict[str, Callable[[str], bool]] = {}
+SECRET_TEXTS: Registry[Callable[[str], bool]] = Registry("fields whose text may be a secret")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +90,6 @@ class OpenDraft:
     def url(self) -> str:
         """The address of the form with the draft filled in."""
         return f"{self.path}{'&' if '?' in self.path else '?'}{DRAFT}={self.id}"
-
-
-def register_secret_text(name: str, is_secret: Callable[[str], bool]) -> None:
-    """Treat what is typed into fields of this name as a secret if `is_secret` says so of the text."""
-    _secret_texts[name] = is_secret
 
 
 def form_path(request: HttpRequest) -> str:
@@ -379,11 +374,11 @@ def _typed(posted: QueryDict, secrets: list[str]) -> list[str]:
     _, values = _split(posted, secrets)
     named = posted.getlist(TYPED_SECRETS)
     typed = [name for name in secrets if name in named or any(owns(name, key) for key in values)]
-    return typed + [key for key in values if key in _secret_texts and key not in typed]
+    return typed + [key for key in values if key in SECRET_TEXTS and key not in typed]
 
 
 def _is_secret_text(key: str, texts: list[str]) -> bool:
-    return key in _secret_texts and any(_secret_texts[key](text) for text in texts)
+    return key in SECRET_TEXTS and any(SECRET_TEXTS.get(key)(text) for text in texts)
 
 
 def _opened(row: FormDraft) -> OpenDraft | None:

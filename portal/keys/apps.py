@@ -3,7 +3,7 @@
 from django.apps import AppConfig
 
 from portal.core.health import CHECKS, WARNINGS
-from portal.tasks.periodic import register_housekeeping
+from portal.tasks.periodic import HOUSEKEEPING, Housekeeping
 
 
 class KeysConfig(AppConfig):
@@ -18,5 +18,7 @@ class KeysConfig(AppConfig):
         CHECKS.register("credential keys", checks.check_credential_keys)
         WARNINGS.register("encryption keys", key_presence.check_keys_everywhere)
         WARNINGS.register("data folder", key_presence.check_one_data_folder)
-        register_housekeeping(key_presence.record_worker_keys, every=key_presence.BEAT)
+        HOUSEKEEPING.register(
+            "keys of workers", Housekeeping(key_presence.record_worker_keys, every=key_presence.BEAT)
+        )
         background.register_tasks()

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from portal.audit.recording import AuditUnavailable, Origin, origin_of, record_event
 from portal.keys.services import KeyNotEverywhere, get_key_usage, rotate_keyring
 from portal.tasks.models import TaskRun
-from portal.tasks.registry import Decision, Result, TaskType, register_task_type
+from portal.tasks.registry import TASK_TYPES, Decision, Result, TaskType
 from portal.tasks.services import Owner, TaskFailed, enqueue_task, report_progress
 from provisioning import encryption
 from provisioning.encryption import KeyringError
@@ -23,15 +23,15 @@ _DECIDED = {
 
 def register_tasks() -> None:
     """Register rotation as background work, visible to everyone who may reset credentials."""
-    register_task_type(
+    TASK_TYPES.register(
+        KIND,
         TaskType(
-            KIND,
             _rotate,
             permission="credential.reset",
             deadline=timedelta(days=1),
             step_up=True,
             decided=_record_decision,
-        )
+        ),
     )
 
 

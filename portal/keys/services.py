@@ -12,11 +12,11 @@ from portal.audit.recording import Origin, record_event
 from portal.keys.key_presence import THERE, describe_holders, find_holders_lacking_key
 from provisioning import encryption
 from provisioning.encrypted_fields import (
+    ENCRYPTED_FIELDS,
     discard_unreadable_values,
     iterate_encrypted_values,
     process_rows,
     reencrypt_row,
-    registered_fields,
 )
 
 # Seconds between two transactions, so that other writers get a turn (SQLite's lock is unfair).
@@ -65,11 +65,11 @@ class NumberDiffers(ValueError):  # noqa: N818 - reads as what happened
 
 def get_key_usage() -> KeyUsage:
     """Count every encrypted value and try to decrypt it. Raises KeyringError for unusable keys."""
-    standing = KeyUsage(encryption.key_ids(), {place.name: Counter() for place in registered_fields()})
-    for place, row, value in iterate_encrypted_values():
-        standing.counts[place.name][value.key_id] += 1
+    standing = KeyUsage(encryption.key_ids(), {name: Counter() for name in ENCRYPTED_FIELDS})
+    for name, row, value in iterate_encrypted_values():
+        standing.counts[name][value.key_id] += 1
         if not value.opens():
-            standing.closed.append((place.name, str(row.pk), value.part, value.key_id))
+            standing.closed.append((name, str(row.pk), value.part, value.key_id))
     return standing
 
 
@@ -91,10 +91,10 @@ def rotate_keyring(
         action="keyring.rotation_began", origin=origin, message=f"with key “{key_id}”", reason=despite
     )
     done = 0
-    for place in registered_fields():
+    for name, place in ENCRYPTED_FIELDS.items():
         for resealed in process_rows(place, reencrypt_row):
             done += resealed
-            progress(place.name, done)
+            progress(name, done)
             time.sleep(PAUSE)
     record_event(
         action="keyring.rotated",
@@ -129,5 +129,7 @@ def discard_undecryptable(*, origin: Origin, expected: int) -> int:
         return 0
     record_event(action="keyring.discarded", origin=origin, after={"values": found})
     return sum(
-        taken for place in registered_fields() for taken in process_rows(place, discard_unreadable_values)
+        taken
+        for place in ENCRYPTED_FIELDS.values()
+        for taken in process_rows(place, discard_unreadable_values)
     )

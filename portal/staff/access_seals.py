@@ -83,7 +83,7 @@ def connect_signals() -> None:
             signal.connect(_after, sender=model, dispatch_uid=f"access_seals.{model.__name__}")
     for through in (User.groups.through, User.user_permissions.through, Group.permissions.through):
         m2m_changed.connect(_members_changed, sender=through, dispatch_uid=f"access_seals.{through.__name__}")
-    COMPARISONS.append(describe_disagreements)
+    COMPARISONS.register("access seals", describe_disagreements)
     WARNINGS.register("access rights", check_seals)
 
 

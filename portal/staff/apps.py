@@ -9,8 +9,8 @@ from portal.core.health import DETAIL_READERS
 from portal.core.navigation import NAVIGATION, NavItem, Section
 from portal.core.permissions import AREAS, PERMISSIONS, Permission, PermissionArea
 from portal.staff.roles import sync_roles
-from portal.tasks.periodic import register_housekeeping
-from provisioning.encrypted_fields import register_encrypted_field
+from portal.tasks.periodic import HOUSEKEEPING, Housekeeping
+from provisioning.encrypted_fields import ENCRYPTED_FIELDS
 
 
 class StaffConfig(AppConfig):
@@ -29,9 +29,11 @@ class StaffConfig(AppConfig):
         DETAIL_READERS.append(may_read_trail)
         access_seals.connect_signals()
         user_logged_in.connect(start_session, dispatch_uid="portal.staff.sessions.began")
-        register_encrypted_field(MfaSecrets())
+        ENCRYPTED_FIELDS.register("Second factors", MfaSecrets())
         access_review.register_card()
-        register_housekeeping(delete_expired_sessions, every=timedelta(hours=1))
+        HOUSEKEEPING.register(
+            "expired sessions", Housekeeping(delete_expired_sessions, every=timedelta(hours=1))
+        )
         mfa_resets.register_card()
         security_notices.register_card()
         post_migrate.connect(sync_roles, sender=self, dispatch_uid="portal.staff.roles")

@@ -196,7 +196,7 @@ class MfaSecrets(EncryptedField):
     """
 
     def __init__(self) -> None:
-        super().__init__("Second factors", Authenticator, {})
+        super().__init__(Authenticator, {})
 
     def rows(self) -> QuerySet[Authenticator]:
         """Return apps and recovery codes."""

@@ -5,7 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from portal.tasks.models import State, TaskRun
-from portal.tasks.registry import Link, UnknownKind, get_task_type
+from portal.tasks.registry import TASK_TYPES, Link
+from provisioning.registry import UnknownNameError
 
 _COLOURS = {
     State.WAITING: "blue",
@@ -38,8 +39,8 @@ def build_row(run: TaskRun) -> Row:
     """Return the row of a run."""
     state, link = State(run.state), None
     if state == State.DONE:
-        with suppress(UnknownKind):
-            link = get_task_type(run.kind).link(run)
+        with suppress(UnknownNameError):
+            link = TASK_TYPES.get(run.kind).link(run)
     share = None
     if state == State.RUNNING and run.total:
         share = min(100, 100 * run.done // run.total)

@@ -9,8 +9,9 @@ from django.utils import timezone
 from portal.core.leases import get_running_processes, record_process
 from portal.tasks.dispatch import dispatch_run
 from portal.tasks.models import LEASE, OPEN, State, TaskRun, Worker
-from portal.tasks.registry import UnknownKind, get_task_type
+from portal.tasks.registry import TASK_TYPES
 from portal.tasks.runner import discard_result
+from provisioning.registry import UnknownNameError
 
 # A waiting run is handed over again after this time, because the backend may have lost it.
 HANDED_AGAIN_AFTER = timedelta(minutes=1)
@@ -59,10 +60,10 @@ def _return_lost_runs(now: datetime) -> None:
         row = TaskRun.objects.filter(LEASE.free(now), pk=run.pk, state=State.RUNNING)
         lost = LEASE.held_by(row, run.claim)
         try:
-            most_attempts = get_task_type(run.kind).most_attempts
-        except UnknownKind:
-            most_attempts = 0
-        if run.attempts < most_attempts:
+            max_attempts = TASK_TYPES.get(run.kind).max_attempts
+        except UnknownNameError:
+            max_attempts = 0
+        if run.attempts < max_attempts:
             lost.update(state=State.WAITING, dispatched_at=None, waiting_since=now, **LEASE.released)
             continue
         failed = lost.update(

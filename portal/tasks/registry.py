@@ -9,10 +9,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from portal.tasks.models import TaskRun
-
-
-class UnknownKind(Exception):  # noqa: N818 - reads as what happened
-    """No kind of this name is registered: a programming error."""
+from provisioning.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,34 +65,20 @@ class TaskType:
     `decided(run, decision, request)` records that a user did either, in the same transaction.
     """
 
-    name: str
     work: Callable[..., Result]
     permission: str = ""
     deadline: timedelta = timedelta(hours=1)
-    most_attempts: int = 3
+    max_attempts: int = 3
     link: Callable[[TaskRun], Link | None] = _nothing_to_link
     discard: Callable[[TaskRun], None] = _nothing_to_discard
     step_up: bool = False
     decided: Callable[[TaskRun, Decision, HttpRequest], None] = _nothing_to_record
 
 
-_KINDS: dict[str, TaskType] = {}
-
-
-def register_task_type(kind: TaskType) -> None:
-    """Register a kind, from the `ready()` of its app. Raises ValueError for a name that is taken."""
-    if _KINDS.setdefault(kind.name, kind) != kind:
-        raise ValueError(f"There are two kinds of background work called {kind.name}.")
-
-
-def get_task_type(name: str) -> TaskType:
-    """Return the kind of that name. Raises UnknownKind."""
-    try:
-        return _KINDS[name]
-    except KeyError:
-        raise UnknownKind(name) from None
+# Registered in `ready` of the app that does the work. A run refers to its type by name.
+TASK_TYPES: Registry[TaskType] = Registry("task types")
 
 
 def get_task_types_open_to(person: Any) -> list[str]:
-    """Return the names of the kinds that need a permission which the user has."""
-    return [kind.name for kind in _KINDS.values() if kind.permission and person.has_perm(kind.permission)]
+    """Return the names of the types that need a permission which the user has."""
+    return [name for name, kind in TASK_TYPES.items() if kind.permission and person.has_perm(kind.permission)]

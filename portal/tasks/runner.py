@@ -18,8 +18,9 @@ from portal.core.logs import current_request_id, error_code
 from portal.tasks.cancellation import AttemptOverdue, AttemptStopped, limit_time, worker_is_stopping
 from portal.tasks.dispatch import dispatch_run
 from portal.tasks.models import LEASE, State, TaskRun
-from portal.tasks.registry import UnknownKind, get_task_type
+from portal.tasks.registry import TASK_TYPES
 from portal.tasks.services import TaskFailed
+from provisioning.registry import UnknownNameError
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ def _do_work(run: TaskRun) -> dict[str, Any] | None:
     A database failure ends the attempt, not the run: the work done so far may be repeated.
     """
     try:
-        kind = get_task_type(run.kind)
+        kind = TASK_TYPES.get(run.kind)
         with limit_time(kind.deadline):
             result = kind.work(run, **run.arguments)
         until = timezone.now() + result.keep if result.keep else None
@@ -84,12 +85,12 @@ def _do_work(run: TaskRun) -> dict[str, Any] | None:
         message = f"It took longer than {minutes} minutes and was stopped."
     except TaskFailed as failure:
         message = str(failure)
-    except UnknownKind:
+    except UnknownNameError:
         message = "This kind of background work no longer exists."
     except (OperationalError, InterfaceError) as error:
         connections.close_all()
         logger.warning("the database failed during background work: %s", type(error).__name__)
-        again = run.attempts < kind.most_attempts
+        again = run.attempts < kind.max_attempts
         if again:
             return {"state": State.WAITING}
         message = _log_failure(run, error)
@@ -130,8 +131,8 @@ def _record_ending(run: TaskRun, ending: dict[str, Any] | None) -> None:
 def discard_result(run: TaskRun) -> bool:
     """Discard what a run made and return whether it is gone. An unknown kind leaves nothing to discard."""
     try:
-        get_task_type(run.kind).discard(run)
-    except UnknownKind:
+        TASK_TYPES.get(run.kind).discard(run)
+    except UnknownNameError:
         return True
     except Exception:
         logger.exception("the result of background work could not be discarded: %s", run.kind)

@@ -2,7 +2,7 @@
 
 An app registers a kind of work in the `ready()` of its AppConfig:
 
-    register_task_type(TaskType("reports.monthly", work=write_monthly_report, permission="report.view"))
+    TASK_TYPES.register("reports.monthly", TaskType(work=write_monthly_report, permission="report.view"))
 
 and starts it from a view; the user finds it under /tasks/, with progress, retry and stop:
 
@@ -36,7 +36,7 @@ from portal.core.logs import current_request_id
 from portal.tasks.cancellation import AttemptStopped, worker_is_stopping
 from portal.tasks.dispatch import dispatch_run
 from portal.tasks.models import LEASE, OPEN, State, TaskRun
-from portal.tasks.registry import get_task_type, get_task_types_open_to
+from portal.tasks.registry import TASK_TYPES, get_task_types_open_to
 
 MOST_OPEN = 20
 # Reports reach the database at most this often, in seconds.
@@ -70,10 +70,10 @@ def enqueue_task(
 ) -> TaskRun:
     """Enqueue work and return its run; with a `key`, return the open run of that key if there is one.
 
-    It starts when the surrounding transaction is committed. Raises UnknownKind, and TaskNotPossible if the
-    owner has too many open runs.
+    It starts when the surrounding transaction is committed. Raises UnknownNameError, and TaskNotPossible
+    if the owner has too many open runs.
     """
-    get_task_type(kind)
+    TASK_TYPES.get(kind)
     under_way = TaskRun.objects.filter(key=key, state__in=OPEN) if key else TaskRun.objects.none()
     run = under_way.first()
     if run:
@@ -120,7 +120,7 @@ def cancel_task(*, run: TaskRun) -> bool:
 
 def retry_task(*, run: TaskRun) -> None:
     """Enqueue failed or stopped work again, from its beginning. Raises TaskNotPossible."""
-    get_task_type(run.kind)
+    TASK_TYPES.get(run.kind)
     ended = TaskRun.objects.filter(pk=run.pk, state__in=(State.FAILED, State.CANCELLED))
     try:
         with transaction.atomic():

@@ -17,8 +17,9 @@ from portal.core.views import PortalView
 from portal.tasks.models import TaskRun
 from portal.tasks.presentation import build_rows
 from portal.tasks.recovery import is_worker_running
-from portal.tasks.registry import Decision, UnknownKind, get_task_type
+from portal.tasks.registry import TASK_TYPES, Decision
 from portal.tasks.services import TaskNotPossible, cancel_task, get_visible_runs, retry_task
+from provisioning.registry import UnknownNameError
 
 MAX_SHOWN = 50
 COLUMNS = (
@@ -58,8 +59,8 @@ class ListView(PortalView):
 def _needs_step_up(request: HttpRequest, pk: UUID) -> bool:
     """Return whether stopping or restarting this run requires a recent confirmation of identity."""
     run = get_visible_runs(request.user).filter(pk=pk).first()
-    with suppress(UnknownKind):
-        return run is not None and get_task_type(run.kind).step_up
+    with suppress(UnknownNameError):
+        return run is not None and TASK_TYPES.get(run.kind).step_up
     return False
 
 
@@ -93,14 +94,14 @@ class RetryView(PortalView):
         """Enqueue the run again and return to the list. Raises PermissionDenied."""
         run = _get_run(request, pk)
         try:
-            needed = get_task_type(run.kind).permission
+            needed = TASK_TYPES.get(run.kind).permission
             if needed and not request.user.has_perm(needed):
                 raise PermissionDenied(f"needs {needed} to start this work again")
             with transaction.atomic():
                 retry_task(run=run)
                 _record_decision(request, run, Decision.RESTARTED)
             messages.success(request, f"“{run.title}” is waiting to start again.")
-        except UnknownKind:
+        except UnknownNameError:
             messages.error(request, "This kind of background work no longer exists.")
         except TaskNotPossible as refusal:
             messages.error(request, str(refusal))
@@ -113,5 +114,5 @@ def _get_run(request: HttpRequest, pk: UUID) -> TaskRun:
 
 def _record_decision(request: HttpRequest, run: TaskRun, decision: Decision) -> None:
     """Record the decision. Runs of a kind that no longer exists can be stopped, but not recorded."""
-    with suppress(UnknownKind):
-        get_task_type(run.kind).decided(run, decision, request)
+    with suppress(UnknownNameError):
+        TASK_TYPES.get(run.kind).decided(run, decision, request)

@@ -2,7 +2,7 @@
 
 from django.apps import AppConfig
 
-from provisioning.encrypted_fields import EncryptedField, register_encrypted_field
+from provisioning.encrypted_fields import ENCRYPTED_FIELDS, EncryptedField
 
 
 class ConnectionsConfig(AppConfig):
@@ -19,4 +19,4 @@ class ConnectionsConfig(AppConfig):
             "sealed_api_key": lambda row: row.context("api_key"),
             "sealed_password": lambda row: row.context("password"),
         }
-        register_encrypted_field(EncryptedField("Credentials of connections", Credential, columns))
+        ENCRYPTED_FIELDS.register("Credentials of connections", EncryptedField(Credential, columns))

@@ -28,7 +28,7 @@ from portal.audit.keys import compute_digest, get_audit_keys, get_current_key_id
 from portal.audit.models import GENESIS, ChainHead, Event
 from portal.audit.recording import AuditUnavailable, Origin, get_system_origin, record_event
 from portal.tasks.models import TaskRun
-from portal.tasks.registry import Link, Result, TaskType, register_task_type
+from portal.tasks.registry import TASK_TYPES, Link, Result, TaskType
 from portal.tasks.services import Owner, TaskFailed, enqueue_task, report_progress
 
 KIND = "audit.archive"
@@ -173,13 +173,13 @@ def check_archive(path: Path) -> Archive:
 
 def register_tasks() -> None:
     """Register archiving as background work."""
-    register_task_type(
+    TASK_TYPES.register(
+        KIND,
         TaskType(
-            KIND,
             _archive_past_months,
             permission="audit.verify",
             link=lambda run: Link("View archives", reverse("audit:archives"), "archive"),
-        )
+        ),
     )
 
 

@@ -18,6 +18,7 @@ from portal.audit.retention.tombstones import Tombstones, read_tombstones
 from portal.audit.triggers import find_missing_triggers
 from portal.audit.verification.index_check import IndexCheck
 from portal.audit.verification.report import VerificationReport
+from provisioning.registry import Registry
 
 _SEQUENCE, _TIME, _KEY_ID, _PREVIOUS, _HASH = (
     (*HASHED_FIELDS, "hash").index(name) for name in ("sequence", "time", "key_id", "previous_hash", "hash")
@@ -32,7 +33,7 @@ _STORED_TIME = Func(
 CHUNK = 1000
 # Further comparisons with the trail; each returns the contradictions in words, "" for none. Apps above add
 # their tables here.
-COMPARISONS: list[Callable[[], str]] = []
+COMPARISONS: Registry[Callable[[], str]] = Registry("comparisons with the audit trail")
 # Called with how many rows were read, of how many.
 Progress = Callable[[int, int], None]
 
@@ -94,7 +95,7 @@ def verify_trail(
     genuine = [anchor for anchor in anchors if anchor.genuine]
     report.anchors = [one.sequence for one in genuine if cursor.from_row <= one.sequence <= cursor.last]
     report.unanchored = describe_missing_anchors(max(genuine, key=lambda one: one.sequence, default=None))
-    report.disagreements = [words for check in COMPARISONS if (words := check())]
+    report.disagreements = [words for check in COMPARISONS.values() if (words := check())]
     if cursor.index and report.whole and (words := cursor.index.describe_disagreement()):
         report.disagreements.append(words)
     progress(report.rows, report.rows)

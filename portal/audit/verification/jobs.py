@@ -16,7 +16,7 @@ from portal.audit.recording import AuditUnavailable, ObjectRef, Origin, get_syst
 from portal.audit.verification.chain import verify_trail
 from portal.audit.verification.report import VerificationReport, describe_verdict, describe_warnings
 from portal.tasks.models import State, TaskRun
-from portal.tasks.registry import Link, Result, TaskType, register_task_type
+from portal.tasks.registry import TASK_TYPES, Link, Result, TaskType
 from portal.tasks.services import Owner, TaskFailed, enqueue_task, get_runs_of_kind, report_progress
 
 logger = logging.getLogger(__name__)
@@ -47,14 +47,14 @@ class NoSuchRows(Exception):  # noqa: N818 - reads as what happened
 
 def register_tasks() -> None:
     """Register verification as background work."""
-    register_task_type(
+    TASK_TYPES.register(
+        KIND,
         TaskType(
-            KIND,
             _verify,
             permission="audit.verify",
             link=lambda run: Link("View result", reverse("audit:verify"), "shield-check"),
             step_up=True,
-        )
+        ),
     )
 
 

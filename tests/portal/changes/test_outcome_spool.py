@@ -176,13 +176,13 @@ def test_an_interrupted_send_is_settled_by_the_worker(browser, merchant, rewrite
     change = prepared(browser, merchant, city="Linz")
     began = timezone.now() - timedelta(seconds=settings.CHANGE_INTERRUPTED_AFTER + 1)
     Change.objects.filter(pk=change.pk).update(state=State.SENDING, claimed_at=began, intent_at=began)
-    for regular in periodic._REGULAR.values():
-        regular.due_at = 0.0
+    for housekeeping in periodic.HOUSEKEEPING.values():
+        housekeeping.due_at = 0.0
     periodic.run_housekeeping()
     change.refresh_from_db()
     assert change.state == State.UNKNOWN
     assert Event.objects.filter(change_id=str(change.pk), action="change.unknown").count() == 1
-    every = periodic._REGULAR[outcomes.settle_stale_changes].every
+    every = periodic.HOUSEKEEPING.get("stale changes").every
     assert settings.CHANGE_INTERRUPTED_AFTER + every.total_seconds() + 5 < 60
     with pytest.raises(NotReadyError, match="1 change"):
         check_unknown_outcomes()

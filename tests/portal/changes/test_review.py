@@ -4,8 +4,8 @@ import pytest
 
 from portal.changes import review
 from portal.changes.review import ReviewRenderer, get_review_renderer, register_review_renderer
-from portal.core.registry import Registry
 from provisioning.operations import OPERATIONS
+from provisioning.registry import Registry
 from tests.portal.changes.test_updating import prepared
 
 

@@ -14,6 +14,7 @@ from portal.connections import credential_actions
 from portal.tasks import periodic
 from provisioning.credentials.models import Credential
 from tests.portal.connections.conftest import PAGE, actions, entered, nobody_called, opened, states
+from tests.registries import registry_of
 
 
 def test_a_replaced_version_is_destroyed_when_its_time_is_over(staging, gateway, browser, settings) -> None:
@@ -62,12 +63,9 @@ def test_a_worker_destroys_outdated_versions_that_nobody_looks_at(
     entered(browser, gateway)
     browser.post(f"{PAGE}2/activate/")
     settings.CREDENTIAL_ROLLBACK_HOURS = 0
-    monkeypatch.setattr(periodic, "_REGULAR", {
-        chore: regular for chore, regular in periodic._REGULAR.items()
-        if chore is credential_actions.destroy_expired_credentials
-    })  # fmt: skip
-    [regular] = periodic._REGULAR.values()
-    regular.due_at = 0.0
+    housekeeping = periodic.HOUSEKEEPING.get("expired credentials")
+    housekeeping.due_at = 0.0
+    monkeypatch.setattr(periodic, "HOUSEKEEPING", registry_of({"expired credentials": housekeeping}))
     periodic.run_housekeeping()
     assert states(staging) == {2: "active", 1: "revoked"}
 

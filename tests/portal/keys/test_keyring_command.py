@@ -19,7 +19,7 @@ from portal.keys.services import get_key_usage, rotate_keyring
 from portal.staff.mfa import unlock_secrets, use_code, wrap_secret
 from provisioning.credentials.models import Credential
 from provisioning.credentials.services import decrypt_active_credential
-from provisioning.encrypted_fields import EncryptedField, iterate_encrypted_values, registered_fields
+from provisioning.encrypted_fields import ENCRYPTED_FIELDS, EncryptedField, iterate_encrypted_values
 from provisioning.encryption import KeyringError
 from provisioning.gateway.secrets import Sealed
 from tests.checks.tree import python_files, text_of
@@ -54,7 +54,7 @@ def key_ids():
 
 
 def test_every_sealed_column_of_every_model_belongs_to_a_place():
-    named = {(place.model, column) for place in registered_fields() for column in place.columns}
+    named = {(place.model, column) for place in ENCRYPTED_FIELDS.values() for column in place.columns}
     found = {
         (model, field.name)
         for model in apps.get_models()
@@ -83,14 +83,14 @@ def test_every_module_that_encrypts_is_known():
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("seal", "encryption.seal")
     }
     assert calls == set(known)
-    assert {place.name for place in registered_fields()} <= set(known.values())
+    assert set(ENCRYPTED_FIELDS) <= set(known.values())
 
 
 def test_status_counts_what_each_key_seals(capsys, sealed, keys):
     keys("b", "a")
     printed = run(capsys, "status")
-    for place in registered_fields():
-        assert re.search(rf"^{place.name} +0 +2$", printed, re.M), printed
+    for name in ENCRYPTED_FIELDS:
+        assert re.search(rf"^{name} +0 +2$", printed, re.M), printed
     assert f"{VALUES} values are still encrypted with older keys" in printed
     assert "New values are encrypted with “b”." in printed and "can be removed" not in printed
 
@@ -209,7 +209,7 @@ def test_unusable_keys_are_said_without_the_key(settings, db, act):
 
 
 def test_a_place_lists_only_rows_with_something_in_it(sealed):
-    place = next(place for place in registered_fields() if place.model is Change)
+    place = next(place for place in ENCRYPTED_FIELDS.values() if place.model is Change)
     assert isinstance(place, EncryptedField) and place.rows().count() == 1
     Change.objects.update(sealed_payload="", sealed_secrets="")
     assert not place.rows().exists()

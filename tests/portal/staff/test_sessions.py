@@ -10,9 +10,10 @@ from django.test import Client
 from django.utils import timezone
 
 from portal.audit.models import Event
-from portal.staff.sessions import browser_words, delete_expired_sessions
+from portal.staff.sessions import browser_words
 from portal.tasks import periodic
 from tests.conftest import PASSPHRASE
+from tests.registries import registry_of
 
 PAGE = "/accounts/profile/"
 
@@ -148,9 +149,9 @@ def test_the_button_never_ends_the_session_that_asks(ana):
 
 
 def test_workers_empty_expired_sessions_and_keep_the_others(ana, monkeypatch):
-    regular = periodic._REGULAR[delete_expired_sessions]
-    monkeypatch.setattr(periodic, "_REGULAR", {delete_expired_sessions: regular})
-    monkeypatch.setattr(regular, "due_at", 0)
+    housekeeping = periodic.HOUSEKEEPING.get("expired sessions")
+    monkeypatch.setattr(periodic, "HOUSEKEEPING", registry_of({"expired sessions": housekeeping}))
+    monkeypatch.setattr(housekeeping, "due_at", 0)
     browser, gone = signed_in(), signed_in()
     Session.objects.filter(pk=gone.session.session_key).update(expire_date=timezone.now())
     long_ago = timezone.now() - timedelta(days=1)

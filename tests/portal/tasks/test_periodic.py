@@ -1,7 +1,6 @@
 """Periodic work: started by one of all workers, when it is due, whatever restarts."""
 
 from datetime import timedelta
-from functools import partial
 
 import pytest
 from django.utils import timezone
@@ -9,8 +8,9 @@ from django.utils import timezone
 from portal.audit.models import Event
 from portal.tasks import periodic
 from portal.tasks.models import Periodic, State, TaskRun
-from portal.tasks.periodic import register_periodic, run_housekeeping
+from portal.tasks.periodic import Housekeeping, PeriodicTask, run_housekeeping
 from tests.background.workers import worked_off
+from tests.registries import registry_of
 
 DAY = timedelta(days=1)
 
@@ -18,16 +18,16 @@ DAY = timedelta(days=1)
 @pytest.fixture
 def started(monkeypatch) -> list[str]:
     """What was started, with nothing else registered."""
-    monkeypatch.setattr(periodic, "_REGULAR", {})
     calls: list[str] = []
-    register_periodic("test.daily", lambda: calls.append("daily"), every=DAY)
+    daily = PeriodicTask(lambda: calls.append("daily"), every=DAY)
+    monkeypatch.setattr(periodic, "PERIODIC_TASKS", registry_of({"test.daily": daily}))
     return calls
 
 
 def another_worker(monkeypatch) -> None:
     """A process that just started: it has looked at nothing yet."""
-    for regular in periodic._REGULAR.values():
-        regular.due_at = 0.0
+    housekeeping = Housekeeping(periodic.start_due_tasks, every=periodic.LOOK_EVERY)
+    monkeypatch.setattr(periodic, "HOUSEKEEPING", registry_of({"periodic tasks": housekeeping}))
 
 
 def due(name: str) -> None:
@@ -35,6 +35,7 @@ def due(name: str) -> None:
 
 
 def test_it_is_started_once_per_period_by_whichever_worker(db, monkeypatch, started) -> None:
+    another_worker(monkeypatch)
     run_housekeeping()
     assert started == [], "the first time is a period after it was first known"
     due("test.daily")
@@ -46,13 +47,14 @@ def test_it_is_started_once_per_period_by_whichever_worker(db, monkeypatch, star
 
 
 def test_what_could_not_be_started_is_tried_again(db, monkeypatch, caplog) -> None:
-    monkeypatch.setattr(periodic, "_REGULAR", {})
     monkeypatch.setattr(periodic.connections, "close_all", lambda: None)  # the test's own is in use
 
     def broken() -> None:
         raise OSError("canary")
 
-    register_periodic("test.broken", broken, every=DAY)
+    tasks = registry_of({"test.broken": PeriodicTask(broken, every=DAY)})
+    monkeypatch.setattr(periodic, "PERIODIC_TASKS", tasks)
+    another_worker(monkeypatch)
     run_housekeeping()
     due("test.broken")
     another_worker(monkeypatch)
@@ -62,8 +64,6 @@ def test_what_could_not_be_started_is_tried_again(db, monkeypatch, caplog) -> No
 
 
 def test_workers_verify_and_archive_the_trail_every_day(db, monkeypatch) -> None:
-    regular = {chore: each for chore, each in periodic._REGULAR.items() if isinstance(chore, partial)}
-    monkeypatch.setattr(periodic, "_REGULAR", regular)
     another_worker(monkeypatch)
     run_housekeeping()
     for name in ("audit.verify", "audit.archive"):

@@ -12,7 +12,7 @@ from django.utils import timezone
 from portal.tasks import cancellation, recovery, services
 from portal.tasks.models import State, TaskRun, Worker
 from portal.tasks.recovery import recover_runs
-from portal.tasks.registry import TaskType, UnknownKind, register_task_type
+from portal.tasks.registry import TASK_TYPES, TaskType
 from portal.tasks.runner import attempt
 from portal.tasks.services import (
     AttemptStopped,
@@ -23,6 +23,7 @@ from portal.tasks.services import (
     report_progress,
     retry_task,
 )
+from provisioning.registry import UnknownNameError
 from tests.background.kinds import counted, kinds_register
 from tests.background.workers import until
 
@@ -55,14 +56,14 @@ def silent(run):
 
 
 def test_a_kind_that_is_not_registered_is_an_error(db):
-    with pytest.raises(UnknownKind):
+    with pytest.raises(UnknownNameError):
         enqueued("test.nothing")
     assert not TaskRun.objects.exists()
 
 
 def test_two_kinds_of_one_name_are_an_error():
-    with pytest.raises(ValueError, match=r"two kinds of background work called test\.count"):
-        register_task_type(TaskType("test.count", work=counted, permission="another"))
+    with pytest.raises(ValueError, match=r"“test\.count” is already registered in task types"):
+        TASK_TYPES.register("test.count", TaskType(work=counted, permission="another"))
 
 
 def test_a_run_is_done_once_however_often_it_is_handed_over(db, tmp_path):

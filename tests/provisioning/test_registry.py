@@ -2,7 +2,7 @@
 
 import pytest
 
-from portal.core.registry import Registry, UnknownNameError
+from provisioning.registry import Registry, UnknownNameError
 
 
 @pytest.fixture
