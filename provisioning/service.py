@@ -24,7 +24,7 @@ from provisioning.gateway.errors import (
 from provisioning.gateway.requests import Call
 from provisioning.gateway.responses import Answer
 from provisioning.gateway.secrets import Sealed, mask
-from provisioning.gateway.timing import get_gateway_seconds, get_time_left, reset_gateway_time, time_limit
+from provisioning.gateway.timing import get_gateway_seconds, reset_gateway_time, time_limit
 from provisioning.operations import Operation, get_operation
 from provisioning.payloads import Payload, get_payload_fields, seal_payload, validate_payload
 
@@ -86,8 +86,7 @@ def list_guids(*, connection: str, kind: str, parent: str, deadline: float) -> l
     """
     operation = get_operation(ENTITY_KINDS[kind].list_operation)
     call = replace(_build_call(operation, target=parent), large=False)
-    left = get_time_left()
-    with time_limit(deadline if left is None else min(deadline, left)):
+    with time_limit(deadline):
         answer = send_call(call, connection=connection)
     items = answer.body.get(operation.result)
     if not isinstance(items, list):

@@ -10,9 +10,12 @@ from portal.changes.errors import InvalidState, SecretsGone
 from portal.changes.models import Change, State
 from portal.changes.permissions import Person, authorise, authorise_change, visible_changes
 from portal.changes.records import durable_record, record_change_event, seal_secrets, unseal_secrets
+from provisioning import service
 from provisioning.encryption import KeyringError
 from provisioning.entities import Entity
+from provisioning.gateway.errors import ProvisioningError
 from provisioning.gateway.secrets import Sealed
+from provisioning.gateway.timing import time_limit
 
 REVEAL_WITHIN = timedelta(minutes=15)
 # create-connector: "generated when empty".
@@ -20,6 +23,14 @@ GENERATED = {"connector.create": ("sharedSecret", "publicIntegrationKey")}
 _GONE = (
     "They are shown once, to the person who created the connector, within 15 minutes. "
     "If nobody saved them, set new ones on the connector’s edit page."
+)
+
+# Seconds that showing the secrets spends on reading the connector.
+CHECK_SECONDS = 5.0
+_REPLACED = "The gateway shows another value now, so this one is no longer valid."
+_MAYBE_REPLACED = "A later change set another value, so this one may no longer be valid."
+_UNREADABLE = (
+    "The gateway did not show its value just now, so the portal cannot tell whether this one is valid."
 )
 
 
@@ -65,8 +76,11 @@ def reveal_secrets(*, user: Person, origin: Origin, change: Change) -> dict[str,
     return secrets
 
 
-def find_replaced_secrets(change: Change) -> list[str]:
-    """Return the generated properties that a later change replaced, or may have replaced."""
+def check_secrets(change: Change, secrets: dict[str, str]) -> dict[str, str]:
+    """Return property → warning for revealed secrets that are not valid any more, or may not be.
+
+    Reads the connector from the gateway, because its secrets may have been replaced outside the portal.
+    """
     later = Change.objects.filter(
         connection=change.connection,
         object_guid=change.object_guid,
@@ -74,7 +88,25 @@ def find_replaced_secrets(change: Change) -> list[str]:
         state__in=(State.ACCEPTED, State.SENDING, State.UNKNOWN, State.NOT_FOUND),
     )
     sent = {name for each in later for name in each.body}
-    return sorted(sent.intersection(GENERATED.get(change.operation, ())))
+    warnings = {name: _MAYBE_REPLACED for name in secrets if name in sent}
+    try:
+        with time_limit(CHECK_SECONDS):
+            present = service.read_result(
+                change.operation,
+                connection=change.connection,
+                parent=change.parent_guid,
+                guid=change.object_guid,
+            )
+    except ProvisioningError:
+        return {name: warnings.get(name, _UNREADABLE) for name in secrets}
+    for name, secret in secrets.items():
+        value = present.values.get(name)
+        shown = value.reveal() if isinstance(value, Sealed) else value
+        if shown is None:
+            warnings.setdefault(name, _UNREADABLE)
+        elif str(shown) != secret:
+            warnings[name] = _REPLACED
+    return warnings
 
 
 def find_change_with_secrets(*, user: Person, connection: str, guid: str) -> Change | None:

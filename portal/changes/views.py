@@ -299,11 +299,11 @@ class ChangeReveal(ChangeView):
         step_arguments = self.step_arguments()
         change = step_arguments["change"]
         secrets = one_time_secrets.reveal_secrets(**step_arguments)
+        warnings = one_time_secrets.check_secrets(change, secrets)
         url = entity_url(change.kind, change.connection, change.object_guid)
         context = {
             "change": change,
-            "secrets": secrets,
-            "replaced": one_time_secrets.find_replaced_secrets(change),
+            "secrets": [(name, value, warnings.get(name, "")) for name, value in secrets.items()],
             "entity_url": url,
         }
         response = render(request, "changes/reveal.html", context)

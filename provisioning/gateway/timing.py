@@ -36,8 +36,9 @@ _ends: ContextVar[float | None] = ContextVar("gateway_time_limit", default=None)
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Limit all exchanges in the block together to `seconds` of wall clock."""
-    mark = _ends.set(time.monotonic() + seconds)
+    """Limit all exchanges in the block together to `seconds` of wall clock, or to an outer limit's rest."""
+    ends, outer = time.monotonic() + seconds, _ends.get()
+    mark = _ends.set(ends if outer is None else min(ends, outer))
     try:
         yield
     finally:

@@ -103,6 +103,31 @@ def test_a_generated_secret_that_was_replaced_since_says_so(create, browser, sta
     assert shown.count(REPLACED) == (state in (State.ACCEPTED, State.UNKNOWN))
 
 
+def test_a_generated_secret_that_was_replaced_outside_the_portal_says_so(create, browser):
+    create()
+    change = only_change()
+    service.perform(
+        "connector.update",
+        connection="sandbox",
+        target=change.object_guid,
+        parent=change.parent_guid,
+        payload={**change.body, "sharedSecret": Sealed("set-elsewhere")},
+    )
+    shown = browser.post(f"/changes/{change.pk}/reveal/").content.decode()
+    assert shown.count("The gateway shows another value now, so this one is no longer valid.") == 1
+    assert "set-elsewhere" not in shown
+
+
+def test_a_generated_secret_that_cannot_be_compared_says_so(create, browser, connection):
+    create()
+    change = only_change()
+    secret = one_time_secrets.GENERATED["connector.create"]
+    connection.base_url = "http://127.0.0.1:9/api/provisioning"
+    connection.save()
+    shown = browser.post(f"/changes/{change.pk}/reveal/").content.decode()
+    assert shown.count("the portal cannot tell whether this one is valid") == len(secret)
+
+
 def test_parallel_reveals_show_it_once(transactional_db, create, agent, relay):
     create()
     change = only_change()
