@@ -33,7 +33,7 @@ from portal.audit.recording import AuditUnavailable
 from portal.audit.search_index import get_known_names, get_terms, store_known_names
 from portal.audit.triggers import install_triggers, remove_triggers
 
-MOST_DAYS = 36_500
+MAX_DAYS = 36_500
 BATCH = 20_000
 _COLUMNS = (*HASHED_FIELDS, "hash")
 _EMPTY: dict[str, Any] = dict.fromkeys(HASHED_FIELDS, "") | {"actor_id": None, "duration_ms": None}
@@ -65,8 +65,8 @@ def append_events(*, events: int, days: int = 365, in_all: bool = False) -> int:
     """Append invented events as the command line does and return their number. Raises AppendRefusedError."""
     if settings.PRODUCTION:
         raise AppendRefusedError("Invented events can’t be added to a production trail.")
-    if events < 0 or not 1 <= days <= MOST_DAYS:
-        raise AppendRefusedError(f"--events must be 0 or more, and --days a number from 1 to {MOST_DAYS}.")
+    if events < 0 or not 1 <= days <= MAX_DAYS:
+        raise AppendRefusedError(f"--events must be 0 or more, and --days a number from 1 to {MAX_DAYS}.")
     existing = ChainHead.objects.get(pk=1).sequence if in_all else 0
     appended = 0
     for appended in append_batches(count=max(events - existing, 0), days=days):

@@ -10,7 +10,7 @@ from bench.stack import Stack
 from bench.trail import links_of
 
 MERCHANTS = 50_000
-MOST_DELAY = 100.0
+MAX_DELAY = 100.0
 LONGEST_PAGE = 20.0
 PAGE_READS = 8
 QUIET_READS = 200
@@ -66,7 +66,7 @@ def neighbours_measure(stack: Stack) -> bool:
             f"    took {seconds:.1f} s in all; the longest page of the large tenant {longest:.2f} s",
             flush=True,
         )
-        kept = kept and delay <= MOST_DELAY and longest <= LONGEST_PAGE
+        kept = kept and delay <= MAX_DELAY and longest <= LONGEST_PAGE
     return kept
 
 
@@ -108,7 +108,7 @@ def _line(name: str, taken: list[float], quiet: list[float]) -> float:
 def main() -> int:
     """Measure on a new stack."""
     print(
-        f"A tenant with {MERCHANTS:,} merchants beside small ones; promised: p95 +{MOST_DELAY:.0f} ms at most"
+        f"A tenant with {MERCHANTS:,} merchants beside small ones; promised: p95 +{MAX_DELAY:.0f} ms at most"
     )
     stack = Stack(MERCHANTS)
     try:

@@ -15,7 +15,7 @@ from portal.audit.recording import AuditUnavailable, LastFailure, check_recordin
 from portal.audit.triggers import EVENT, find_missing_triggers
 from portal.audit.verification.report import find_broken_event
 from portal.core.database import lock_timeout
-from portal.core.health import CHECKS, WARNINGS, NotReadyError
+from portal.core.health import CHECKS, WARNINGS, HealthCheckError
 
 # Less than the ready-check may take in all (portal.core.health.SECONDS).
 SECONDS_FOR_LOCK = 0.7
@@ -70,10 +70,10 @@ probe = WritabilityCheck()
 
 
 def check_trail_writable() -> None:
-    """Raise NotReadyError if no event can be recorded; then no change is sent either."""
+    """Raise HealthCheckError if no event can be recorded; then no change is sent either."""
     trouble = probe.find_trouble()
     if trouble:
-        raise NotReadyError(trouble)
+        raise HealthCheckError(trouble)
 
 
 def _find_trouble() -> str:
@@ -99,40 +99,40 @@ def _find_trouble() -> str:
 
 
 def check_found_whole() -> None:
-    """Raise NotReadyError if a verification found the trail broken and none found all of it whole since."""
+    """Raise HealthCheckError if a verification found the trail broken and none found it whole since."""
     if broken := find_broken_event():
-        raise NotReadyError(f"the audit trail was found broken, see row {broken.sequence}")
+        raise HealthCheckError(f"the audit trail was found broken, see row {broken.sequence}")
 
 
 def check_triggers() -> None:
-    """Raise NotReadyError with the names of missing triggers."""
+    """Raise HealthCheckError with the names of missing triggers."""
     missing = find_missing_triggers(connection)
     if missing:
-        raise NotReadyError(
+        raise HealthCheckError(
             f"the triggers that protect the audit trail are missing or altered: {', '.join(missing)}"
         )
 
 
 def check_anchors() -> None:
-    """Raise NotReadyError if the last anchor is missing or old, or if none can be written."""
+    """Raise HealthCheckError if the last anchor is missing or old, or if none can be written."""
     trouble = find_anchor_problem()
     if trouble:
-        raise NotReadyError(trouble)
+        raise HealthCheckError(trouble)
 
 
 def check_clock() -> None:
-    """Raise NotReadyError if the newest event is in the future: later events would have its time, too."""
+    """Raise HealthCheckError if the newest event is in the future: later events would have its time, too."""
     newest = Event.objects.values_list("time", flat=True).order_by("-sequence").first()
     ahead = newest - timezone.now() if newest else NO_TIME
     if ahead > CLOCKS_APART:
-        raise NotReadyError(
+        raise HealthCheckError(
             f"the newest event is {ahead // timedelta(minutes=1):,} minutes in the future: a clock is or was "
             "wrong, and new events carry that time until it has passed"
         )
 
 
 def check_owner_separate() -> None:
-    """Raise NotReadyError if the portal's database role may alter the audit table and its triggers."""
+    """Raise HealthCheckError if the portal's database role may alter the audit table and its triggers."""
     if connection.vendor != "postgresql":
         return
     with connection.cursor() as cursor:
@@ -142,15 +142,15 @@ def check_owner_separate() -> None:
             [EVENT],
         )
         if any(cursor.fetchone() or ()):
-            raise NotReadyError(
+            raise HealthCheckError(
                 "the portal's database role owns the audit table and could remove its protection: "
                 "run manage.py database_roles"
             )
 
 
 def check_forwarding() -> None:
-    """Raise NotReadyError if a receiver is late or refuses. Its name is left out, because logs keep it."""
+    """Raise HealthCheckError if a receiver is late or refuses. Its name is left out, because logs keep it."""
     late = [backlog for backlog in get_backlogs() if backlog.late]
     if late:
         rows = max(backlog.behind for backlog in late)
-        raise NotReadyError(f"{len(late)} receiver(s) of the audit trail are up to {rows} rows behind")
+        raise HealthCheckError(f"{len(late)} receiver(s) of the audit trail are up to {rows} rows behind")

@@ -11,11 +11,11 @@ from portal.audit.event_types import ATTEMPTS, NOT_IN_EFFECT
 from portal.audit.filters import is_number
 from portal.audit.models import Event
 from portal.audit.retention.purging import get_purged_ranges
-from portal.audit.search_index import MOST_NAME
+from portal.audit.search_index import MAX_NAME
 
 PER_PAGE = 50
 # This many changes of an object are read at once for the names of its fields.
-MOST_READ = 500
+MAX_READ = 500
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class History:
     """Up to PER_PAGE events of an object, newest first; the next page lies below the row `older`.
 
     `first` is the oldest event. Events up to the row `purged` may have been removed after their time.
-    `fields` are those of MOST_READ changes; the next ones lie below the row `changes_older`. If `field` is
+    `fields` are those of MAX_READ changes; the next ones lie below the row `changes_older`. If `field` is
     given, `events` holds only events that changed it, and `values` its values over time. `elsewhere` is true
     for objects that can also be changed outside the portal, without an event. `rows` are the events, one for
     each change. `children` says whether events of entities below it are included, None if it has none.
@@ -92,7 +92,7 @@ def get_history(
     events = Event.objects.filter(connection=connection, object_guid=guid)
     events = events.filter(object_kind=kind) if kind else events
     children = None if child_kinds is None else query.get("own", "") != "1"
-    name = query.get("field", "").replace("\0", "")[:MOST_NAME]
+    name = query.get("field", "").replace("\0", "")[:MAX_NAME]
     # Found through the index of terms, so a field that changed long ago is as quick.
     asked = _carried_out(events.filter(terms__term=f"f:{name}")) if name else events
     if children and not name:
@@ -103,7 +103,7 @@ def get_history(
     changes_older = None
     if not name:
         carried_out = _carried_out(events.exclude(after=""))
-        changes, changes_older = _get_newest(carried_out, query.get("changes_before", ""), MOST_READ)
+        changes, changes_older = _get_newest(carried_out, query.get("changes_before", ""), MAX_READ)
     # The first event of an object is never purged; later ones up to this row may have been.
     purged = max((last for _, last in get_purged_ranges()), default=0)
     return History(
@@ -122,7 +122,7 @@ def get_history(
             FieldValue(change, event)
             for event in (found if name else ())
             for change in get_field_changes(event)
-            if change.name[:MOST_NAME] == name
+            if change.name[:MAX_NAME] == name
         ],
         elsewhere=elsewhere,
         rows=() if name else list(_fold_changes(found)),

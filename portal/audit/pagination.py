@@ -14,7 +14,7 @@ from portal.audit.models import Event, KnownName
 from portal.audit.search import COUNTED, Selection, select_events
 
 PER_PAGE = 50
-MOST_CHOICES = 300
+MAX_CHOICES = 300
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def get_known_choices() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for kind, name in rows.order_by("kind", "name").values_list("kind", "name"):
         names = found.setdefault(kind, [])
-        if len(names) < MOST_CHOICES:
+        if len(names) < MAX_CHOICES:
             names.append(name)
     return found
 

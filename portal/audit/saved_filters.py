@@ -23,7 +23,7 @@ from portal.core.field_types import TextField
 from portal.core.tables import Table
 from portal.core.views import PortalView
 
-MOST = 50  # of one person, and shared with one role
+MAX_FILTERS = 50  # of one person, and shared with one role
 
 
 class FilterRefused(Exception):  # noqa: N818 - reads as what happened
@@ -64,8 +64,8 @@ def save_filter(*, by: Any, origin: Origin, name: str, query: str, role: str = "
         raise FilterRefused("There is no filter to save. Choose a filter first, then give it a name.")
     if problems := select_events(wanted).problems:
         raise FilterRefused(f"This filter has errors: {' '.join(problems.values())}")
-    if SavedFilter.objects.filter(owner=by).count() >= MOST:
-        raise FilterRefused(f"You already have {MOST} saved filters. Delete one first.")
+    if SavedFilter.objects.filter(owner=by).count() >= MAX_FILTERS:
+        raise FilterRefused(f"You already have {MAX_FILTERS} saved filters. Delete one first.")
     with transaction.atomic():
         saved = _save_unique(SavedFilter(owner=by, name=name, query=wanted.query))
         if role:
@@ -83,8 +83,10 @@ def share_filter(*, by: Any, origin: Origin, saved: SavedFilter, role: str) -> N
         return
     if role and role not in get_roles_to_share_with():
         raise FilterRefused("This role does not have access to the audit trail.")
-    if role and SavedFilter.objects.filter(role=role).count() >= MOST:
-        raise FilterRefused(f"{MOST} filters are already shared with this role. Stop sharing one first.")
+    if role and SavedFilter.objects.filter(role=role).count() >= MAX_FILTERS:
+        raise FilterRefused(
+            f"{MAX_FILTERS} filters are already shared with this role. Stop sharing one first."
+        )
     with transaction.atomic():
         before, saved.role = saved.role, role
         saved.save(update_fields=["role"])

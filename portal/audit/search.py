@@ -20,7 +20,7 @@ from portal.audit.event_types import ACTIONS, KINDS, OUTCOMES
 from portal.audit.filters import EventFilter, is_number
 from portal.audit.models import Event, KnownName, Term
 from portal.audit.review_rules import LOOKS, get_rule_condition
-from portal.audit.search_index import MOST_NAME, split_words
+from portal.audit.search_index import MAX_NAME, split_words
 from portal.core.text import fold
 from provisioning.credentials.models import Connection
 
@@ -32,7 +32,7 @@ SEARCH_SECONDS, COUNT_SECONDS = 0.2, 0.05
 # Rows of the first window. The next one is twice as large if a window took less than QUICK seconds.
 WINDOW, QUICK = 4000, 0.02
 # Rows of a span of time that may lie outside of it, because a clock was set back (see SLACK).
-MOST_STRAY = 400
+MAX_STRAY = 400
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class Selection:
         rows = self.rows.within(above, below)
         if self._ordered:
             # Each line of the index is read to the limit; where the time is a condition, too, a bit further.
-            most = limit + MOST_STRAY if self.span else limit
+            most = limit + MAX_STRAY if self.span else limit
             lines = [list(line[:most]) for line in self._lines(rows, oldest_first=oldest_first)]
             numbers = lines[0]
             if len(lines) > 1:
@@ -225,10 +225,10 @@ _COLUMNS = {
     "role": "actor_role", "kind": "object_kind", "connection": "connection", "outcome": "outcome",
     "address": "address", "group": "group_id",
 }  # fmt: skip
-# Up to FEW_LINES names are read along the index one by one, up to FEW_NAMES together. Up to MOST_NAMES,
+# Up to FEW_LINES names are read along the index one by one, up to FEW_NAMES together. Up to MAX_NAMES,
 # events are compared with the names row by row. If more match, nothing is shown, and the user is asked for
 # more of the name.
-FEW_LINES, FEW_NAMES, MOST_NAMES = 12, 200, 20_000
+FEW_LINES, FEW_NAMES, MAX_NAMES = 12, 200, 20_000
 # A clock that is set back puts times out of order by a few rows: this many rows around a bound are compared.
 SLACK = 200
 # Messages for a value that does not occur in the trail and could not.
@@ -248,7 +248,7 @@ _NOTHING = Condition(Q(sequence__in=[]))
 
 
 class _TooManyNames(Exception):  # noqa: N818 - reads as what happened
-    """More than MOST_NAMES names match; the text is the name of the filter."""
+    """More than MAX_NAMES names match; the text is the name of the filter."""
 
 
 def select_events(wanted: EventFilter) -> Selection:
@@ -258,7 +258,7 @@ def select_events(wanted: EventFilter) -> Selection:
     try:
         conditions = tuple(_conditions(wanted.values))
     except _TooManyNames as vague:
-        words = f"More than {MOST_NAMES:,} names match, so nothing is shown. Enter more of the name."
+        words = f"More than {MAX_NAMES:,} names match, so nothing is shown. Enter more of the name."
         return Selection((_NOTHING,), problems={str(vague): words})
     # The time becomes a span of rows. As long as the clock went forward around the bounds, no condition on
     # the time is needed; there are no rows if nothing happened in it.
@@ -364,7 +364,7 @@ def _match_object(text: str) -> Condition:
 
 
 def _field_term(name: str) -> str:
-    return f"f:{name[:MOST_NAME]}"
+    return f"f:{name[:MAX_NAME]}"
 
 
 def _guid_term(guid: str) -> str:
@@ -384,7 +384,7 @@ def _get_few(names: QuerySet[KnownName, Any], asked: str) -> list[str] | None:
     found = [next(iter(row.values())) for row in names[: FEW_NAMES + 1]]
     if len(found) <= FEW_NAMES:
         return found
-    if names[: MOST_NAMES + 1].count() > MOST_NAMES:
+    if names[: MAX_NAMES + 1].count() > MAX_NAMES:
         raise _TooManyNames(asked)
     return None
 

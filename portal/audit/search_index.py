@@ -15,8 +15,8 @@ from portal.core.text import fold
 from provisioning.gateway.secrets import MASK
 
 # This many characters of each text are indexed, more than the longest reason or note.
-MOST_TEXT = 2000
-MOST_FIELDS, MOST_NAME = 200, 150
+MAX_TEXT = 2000
+MAX_FIELDS, MAX_NAME = 200, 150
 # Names per query.
 NAMES_AT_ONCE = 100
 # Vowel signs belong to the word they stand in; `re` knows them as no letters.
@@ -27,7 +27,7 @@ _WORD = re.compile(rf"\w[\w{_MARKS}]+")
 _PAIR = re.compile(
     "(?=([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff]{2}))"
 )
-_MOST_PAIRS = 12
+_MAX_PAIRS = 12
 
 
 @lru_cache(maxsize=4096)
@@ -42,7 +42,7 @@ def split_words(text: str) -> list[str]:
     """Return the words to search for; of scripts without blanks, their pairs of characters."""
     words = list[str]()
     for word in _WORD.findall(fold(text)):
-        words += _PAIR.findall(word)[:_MOST_PAIRS] or [word[:60]]
+        words += _PAIR.findall(word)[:_MAX_PAIRS] or [word[:60]]
     return list(dict.fromkeys(words))
 
 
@@ -61,7 +61,7 @@ def get_changed_fields(before: str, after: str) -> tuple[str, ...]:
     # A masked secret looks the same before and after, and occurs only if a new one was entered.
     touched += [name for name in new if name in old and new[name] == old[name] == MASK]
     firsts = [name.partition(".")[0] for name in touched]
-    return tuple(name[:MOST_NAME] for name in dict.fromkeys(touched + firsts))[:MOST_FIELDS]
+    return tuple(name[:MAX_NAME] for name in dict.fromkeys(touched + firsts))[:MAX_FIELDS]
 
 
 def flatten_values(value: Any, path: str = "") -> dict[str, Any]:
@@ -77,7 +77,7 @@ def flatten_values(value: Any, path: str = "") -> dict[str, Any]:
 def get_terms(event: Event) -> set[str]:
     """Return the terms of an event: `w:` words, `f:` changed fields, `o:` guids of the object and above."""
     texts = (event.actor_name, event.object_name, event.parent_name, event.reason, event.message)
-    terms = set[str]().union(*[_word_terms(text[:MOST_TEXT]) for text in texts if text])
+    terms = set[str]().union(*[_word_terms(text[:MAX_TEXT]) for text in texts if text])
     terms.update([f"f:{name}" for name in get_changed_fields(event.before, event.after)])
     # Migrations index events from before there were ancestors.
     above = getattr(event, "ancestors", "").split()

@@ -2,7 +2,7 @@
 
 One query, grouped by bucket and outcome. Of a filter by nothing but time and outcome it reads the index
 `audit_by_time` (time, outcome) alone; of any other one the rows that the explorer would list, the newest
-MOST_COUNTED at most and as far as they are found in the time that a search has, so that no filter costs more
+MAX_COUNTED at most and as far as they are found in the time that a search has, so that no filter costs more
 however long the trail is. The buckets are those of the person's zone: nested CASEs, as deep as the logarithm
 of their number, know where each begins.
 """
@@ -23,8 +23,8 @@ from portal.audit.models import Event
 from portal.audit.search import find_problems, select_events
 from portal.core.status_badges import get_state
 
-MOST_BARS = 200
-MOST_COUNTED = 50_000
+MAX_BARS = 200
+MAX_COUNTED = 50_000
 # No trail is older, and calendars end: nothing before it is drawn.
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 DAYS_SHOWN = 30  # of a filter that says nothing about time
@@ -169,7 +169,7 @@ def get_totals_by_day(*, since: datetime, until: datetime) -> dict[date, int]:
 
 
 def _get_edges(since: datetime, until: datetime, unit: str, zone: tzinfo) -> list[datetime]:
-    """Return the beginnings of the newest MOST_BARS buckets and the end of the last one."""
+    """Return the beginnings of the newest MAX_BARS buckets and the end of the last one."""
     edges = [_floor(since, unit, zone)]
     while edges[-1] < until or len(edges) < 2:
         if unit == "hour":
@@ -178,7 +178,7 @@ def _get_edges(since: datetime, until: datetime, unit: str, zone: tzinfo) -> lis
         # Some days have 23 or 25 hours: count days of the calendar and go on from noon.
         ahead = edges[-1].astimezone(zone) + timedelta(days={"day": 1, "week": 7, "month": 31}[unit])
         edges.append(_floor(datetime.combine(ahead.date(), time(12), zone), unit, zone))
-    return edges[-MOST_BARS - 1 :]
+    return edges[-MAX_BARS - 1 :]
 
 
 def _floor(when: datetime, unit: str, zone: tzinfo) -> datetime:
@@ -199,8 +199,8 @@ def _select_counted(wanted: EventFilter) -> tuple[QuerySet[Event], bool, Mapping
         outcome = {"outcome": wanted.values["outcome"]} if "outcome" in wanted.values else {}
         return Event.objects.filter(time__gte=wanted.since, time__lt=wanted.until, **outcome), False, {}
     selection = select_events(wanted)
-    numbers = selection.numbers(MOST_COUNTED + 1)
-    if len(numbers.found) > MOST_COUNTED:
+    numbers = selection.numbers(MAX_COUNTED + 1)
+    if len(numbers.found) > MAX_COUNTED:
         return selection.events(above=numbers.found[-1]), True, {}
     if numbers.reached is not None:
         return selection.events(above=numbers.reached - 1), True, {}

@@ -27,7 +27,7 @@ from portal.changes.errors import AuditWriteError
 from portal.changes.models import CORRECTABLE, Change, State
 from portal.changes.records import durable_record, get_old_values, record_change_event
 from portal.core.database import lock_timeout
-from portal.core.health import NotReadyError
+from portal.core.health import HealthCheckError
 from portal.core.text import database_safe
 from portal.form_drafts.services import SECRETS_KEPT_FOR
 from provisioning import encryption
@@ -340,19 +340,19 @@ def _settle(change: Change) -> int:
 
 
 def check_unknown_outcomes() -> None:
-    """Raise NotReadyError while the outcome of a change is unknown."""
+    """Raise HealthCheckError while the outcome of a change is unknown."""
     unknown = Change.objects.filter(state=State.UNKNOWN)
     count = unknown.count()
     if count:
         since = unknown.earliest("created_at").created_at
-        raise NotReadyError(
+        raise HealthCheckError(
             f"{count} change(s) have an unknown outcome, the oldest since {since:%Y-%m-%d %H:%M} UTC: "
             "open Changes and check them"
         )
 
 
 def check_unrecorded_outcomes() -> None:
-    """Raise NotReadyError while outcomes are spooled on this machine."""
+    """Raise HealthCheckError while outcomes are spooled on this machine."""
     count = sum(1 for _ in list_spooled_changes())
     if count:
-        raise NotReadyError(f"{count} outcome(s) of changes are kept in files and not recorded yet")
+        raise HealthCheckError(f"{count} outcome(s) of changes are kept in files and not recorded yet")

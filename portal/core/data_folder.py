@@ -9,7 +9,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 
-from portal.core.health import NotReadyError
+from portal.core.health import HealthCheckError
 from portal.core.logs import error_code
 
 # As much as a few pages of a database: less may still fit where nothing else does.
@@ -35,7 +35,7 @@ def get_folder_id() -> str:
 
 
 def check_disk() -> None:
-    """Raise NotReadyError where the data folder, or that of the SQLite database, takes no data."""
+    """Raise HealthCheckError where the data folder, or that of the SQLite database, takes no data."""
     folders = {Path(settings.DATA_DIR)}
     if connection.vendor == "sqlite":
         folders.add(Path(connection.settings_dict["NAME"]).parent)
@@ -48,4 +48,4 @@ def check_disk() -> None:
                 os.fsync(file.fileno())
         except OSError as error:
             name = "data folder" if folder == Path(settings.DATA_DIR) else "folder of the database"
-            raise NotReadyError(f"the {name} cannot be written ({error_code(error)})") from None
+            raise HealthCheckError(f"the {name} cannot be written ({error_code(error)})") from None

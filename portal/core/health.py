@@ -37,8 +37,8 @@ CHECKS: Registry[Check] = Registry("health checks")
 WARNINGS: Registry[Check] = Registry("health warnings")
 
 
-class NotReadyError(Exception):
-    """A check failed; the message holds no secrets."""
+class HealthCheckError(Exception):
+    """A check or a warning found a problem; the message holds no secrets."""
 
 
 @dataclass
@@ -174,7 +174,7 @@ def _fill_in_thread(report: Report) -> None:
 def _run_check(check: Check) -> str:
     try:
         check()
-    except NotReadyError as failure:
+    except HealthCheckError as failure:
         return str(failure)
     except Exception as failure:  # a check must report, whatever breaks; only the kind is public
         return f"failed ({type(failure).__name__})"
@@ -191,28 +191,28 @@ _migrated: set[str] = set()
 
 
 def check_migrations() -> None:
-    """Raise NotReadyError if migrations are missing. A process looks only until it has seen all applied."""
+    """Raise HealthCheckError if migrations are missing. A process looks until it has seen all applied."""
     if connection.alias in _migrated:
         return
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        raise NotReadyError("migrations are waiting: run manage.py migrate")
+        raise HealthCheckError("migrations are waiting: run manage.py migrate")
     _migrated.add(connection.alias)
 
 
 def check_audit_keys() -> None:
-    """Raise NotReadyError, or ValueError, if an audit key is too short or is not base64."""
+    """Raise HealthCheckError, or ValueError, if an audit key is too short or is not base64."""
     for pair in settings.PORTAL_AUDIT_KEYS.split(","):
         name, _, key = pair.strip().partition(":")
         if not name or len(base64.b64decode(key, validate=True)) < 32:
-            raise NotReadyError("PORTAL_AUDIT_KEYS is not id:base64 of at least 32 bytes")
+            raise HealthCheckError("PORTAL_AUDIT_KEYS is not id:base64 of at least 32 bytes")
 
 
 def check_proxies() -> None:
-    """Raise NotReadyError if a peer forwards requests that TRUSTED_PROXIES does not name."""
+    """Raise HealthCheckError if a peer forwards requests that TRUSTED_PROXIES does not name."""
     if unknown_proxies:
         peers = ", ".join(unknown_proxies)
-        raise NotReadyError(f"X-Forwarded-… from {peers} is ignored: TRUSTED_PROXIES does not name it.")
+        raise HealthCheckError(f"X-Forwarded-… from {peers} is ignored: TRUSTED_PROXIES does not name it.")
 
 
 CHECKS.register("database", check_database)

@@ -24,7 +24,7 @@ EVERY = timedelta(seconds=10)
 MAX_AGE = timedelta(hours=24)
 # After a failure, no list of the connection is read for this long.
 RETRY_AFTER = timedelta(minutes=1)
-MOST_FAILURES = 3
+MAX_FAILURES = 3
 # A run ends after this many seconds and enqueues the rest, so that other background work gets its turn.
 TURN = 30.0
 _PORTAL = Owner(None, "Portal")
@@ -112,7 +112,7 @@ def read_lists(
         state = refresh_list(connection=connection, kind=list_kind, parent=list_parent, report=report)
         done += 1
         failures = failures + 1 if state.away or state.too_large else 0
-        if failures >= MOST_FAILURES or (state.away and list_kind == "tenant"):
+        if failures >= MAX_FAILURES or (state.away and list_kind == "tenant"):
             break
         if time.monotonic() - started > TURN:
             enqueue_reading(connection=connection, kind=kind, parent=parent, before=before, turn=turn + 1)

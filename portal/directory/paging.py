@@ -11,7 +11,7 @@ from django.http import QueryDict
 from portal.core.text import query_param
 
 # A larger number in `?page=` means the last page.
-_MOST_PAGES = 1_000_000
+_MAX_PAGES = 1_000_000
 
 
 @dataclass(slots=True)
@@ -80,7 +80,7 @@ def _page_number(text: str, count: int, size: int) -> int:
     """Return the requested page number, the last page's if it is too large."""
     last = max(1, -(-count // size))
     wanted = int(text[:12]) if text.isascii() and text.isdigit() else 1
-    return max(1, min(wanted, last, _MOST_PAGES))
+    return max(1, min(wanted, last, _MAX_PAGES))
 
 
 def _order(column: str, *, backwards: bool) -> Any:

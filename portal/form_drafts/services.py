@@ -33,10 +33,10 @@ logger = logging.getLogger(__name__)
 
 KEPT_FOR = timedelta(hours=24)
 SECRETS_KEPT_FOR = timedelta(minutes=10)
-MOST_DRAFTS = 20
-MOST_CHARACTERS = 300_000
+MAX_DRAFTS = 20
+MAX_CHARACTERS = 300_000
 # Nobody is signed in while these are saved, so they are few.
-MOST_SIGNED_OUT_SAVES = 20
+MAX_SIGNED_OUT_SAVES = 20
 NONCE_LENGTH = 22
 TOKEN, DRAFT, WAIVED, TYPED_SECRETS = "draft_token", "draft", "leave_secret", "draft_secrets"
 _SALT = "portal.form_drafts"
@@ -194,7 +194,7 @@ def list_drafts(user: Any) -> list[OpenDraft]:
 
     The title of a draft may name an entity, which the user may have lost access to.
     """
-    found = [_opened(row) for row in drafts_of(user.pk)[:MOST_DRAFTS] if _may_open(user, row.path)]
+    found = [_opened(row) for row in drafts_of(user.pk)[:MAX_DRAFTS] if _may_open(user, row.path)]
     return [draft for draft in found if draft]
 
 
@@ -301,7 +301,7 @@ def _store(
 ) -> OpenDraft | None:
     """Write the row of this person and form. None if it is too large, closed, or nobody may write it."""
     plain, secret = _split(posted, token.secrets)
-    if len(token.path) > 1000 or len(json.dumps([plain, secret])) > MOST_CHARACTERS:
+    if len(token.path) > 1000 or len(json.dumps([plain, secret])) > MAX_CHARACTERS:
         return None
     now = timezone.now()
     with transaction.atomic():
@@ -317,7 +317,7 @@ def _store(
         row, _ = FormDraft.objects.get_or_create(
             user_id=token.user_id, path=token.path, defaults={"updated_at": now}
         )
-        if not signed_in and row.signed_out_saves >= MOST_SIGNED_OUT_SAVES:
+        if not signed_in and row.signed_out_saves >= MAX_SIGNED_OUT_SAVES:
             return _opened(row)
         row.signed_out_saves = 0 if signed_in else row.signed_out_saves + 1
         # A form that does not continue this draft replaces it: secrets of another form are not its own.
@@ -343,7 +343,7 @@ def _store(
             row.sealed_secrets = sealed
         row.updated_at = now
         row.save()
-        old = FormDraft.objects.filter(user_id=token.user_id).order_by("-updated_at")[MOST_DRAFTS:]
+        old = FormDraft.objects.filter(user_id=token.user_id).order_by("-updated_at")[MAX_DRAFTS:]
         FormDraft.objects.filter(pk__in=list(old.values_list("pk", flat=True))).delete()
     return _opened(row)
 

@@ -7,7 +7,7 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 
-from portal.core.health import NotReadyError
+from portal.core.health import HealthCheckError
 from portal.keys.services import KeyUsage, get_key_usage
 from provisioning import encryption
 from provisioning.credentials.models import Credential
@@ -32,7 +32,7 @@ def check_stored_values(**_: Any) -> list[CheckMessage]:
 
 
 def check_credential_keys() -> None:
-    """Raise NotReadyError if this server lacks the key of a credential in use."""
+    """Raise HealthCheckError if this server lacks the key of a credential in use."""
     configured = encryption.key_ids()
     lacking: dict[str, list[str]] = {}
     for used in Credential.objects.filter(state=Credential.State.ACTIVE).select_related("connection"):
@@ -42,7 +42,7 @@ def check_credential_keys() -> None:
                     lacking.setdefault(key_id, []).append(used.connection.slug)
     if lacking:
         said = (f"“{key_id}” ({', '.join(sorted(set(slugs)))})" for key_id, slugs in lacking.items())
-        raise NotReadyError(f"the key of a credential in use is missing on this server: {'; '.join(said)}")
+        raise HealthCheckError(f"the key of a credential in use is missing on this server: {'; '.join(said)}")
 
 
 def ensure_keys() -> None:

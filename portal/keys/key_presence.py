@@ -17,7 +17,7 @@ from django.db import connections
 from django.utils import timezone
 
 from portal.core.data_folder import get_folder_id
-from portal.core.health import NotReadyError
+from portal.core.health import HealthCheckError
 from portal.core.leases import Heartbeat, get_running_processes, record_process
 from portal.keys.models import Holder
 from provisioning import encryption
@@ -84,19 +84,19 @@ def describe_holders(holders: Iterable[Holder]) -> str:
 
 
 def check_keys_everywhere() -> None:
-    """Raise NotReadyError if another server could not decrypt what this one encrypts."""
+    """Raise HealthCheckError if another server could not decrypt what this one encrypts."""
     if lacking := find_holders_lacking_key():
-        raise NotReadyError(
+        raise HealthCheckError(
             f"the key that this server encrypts with is missing on other servers: {describe_holders(lacking)}"
         )
 
 
 def check_one_data_folder() -> None:
-    """Raise NotReadyError if processes use different data folders."""
+    """Raise HealthCheckError if processes use different data folders."""
     here = get_folder_id()
     apart = [holder for holder in get_active_holders() if holder.folder not in ("", here)]
     if here and apart:
-        raise NotReadyError(
+        raise HealthCheckError(
             f"other servers use a different data folder: {describe_holders(apart)}. Exports, anchors and "
             "archives of one are missing on the other. Mount the same folder everywhere (PORTAL_DATA_DIR)"
         )

@@ -25,7 +25,7 @@ from portal.audit.keys import compute_digest, get_audit_keys, get_current_key_id
 from portal.audit.models import AccessSeal, Event
 from portal.audit.recording import ObjectRef
 from portal.audit.verification.chain import COMPARISONS
-from portal.core.health import WARNINGS, NotReadyError
+from portal.core.health import WARNINGS, HealthCheckError
 from portal.core.permissions import PERMISSIONS
 from portal.staff.models import PasswordLink, TenantScope, User
 from portal.staff.roles import BUILT_IN_ROLES, get_built_in_roles
@@ -108,9 +108,9 @@ def describe_disagreements() -> str:
 
 
 def check_seals() -> None:
-    """Raise NotReadyError if rights or sign-in data were changed in the database."""
+    """Raise HealthCheckError if rights or sign-in data were changed in the database."""
     if words := describe_disagreements():
-        raise NotReadyError(words)
+        raise HealthCheckError(words)
 
 
 def find_disagreements() -> list[str]:

@@ -32,7 +32,7 @@ _DOES_NOT_OPEN = (
     "fine. Ask an admin to remove your second factor, then set up a new one."
 )
 # A passkey sends a handful of objects. Their long parts are base64, without brackets.
-_MOST_NESTED = 100
+_MAX_NESTED = 100
 _CODE = {"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True, "maxlength": 32}
 
 
@@ -111,7 +111,7 @@ class _AnswerDecoder(json.JSONDecoder):
 
     def decode(self, s: str, *args: Any) -> Any:
         """Raise JSONDecodeError if it is invalid."""
-        if s.count("[") + s.count("{") > _MOST_NESTED:
+        if s.count("[") + s.count("{") > _MAX_NESTED:
             raise json.JSONDecodeError("Too deep", "", 0)
         try:
             return super().decode(s, *args)

@@ -18,7 +18,7 @@ _ROWS = (
 _RUNS = "|".join((*_ROWS, *(row[::-1] for row in _ROWS)))
 _SHORTEST = 4  # of a run, and of a word of the list
 _LONGEST = 20
-_MOST_WORDS = 3
+_MAX_WORDS = 3
 # Sayings from common lists of passphrases, with or without blanks.
 SAYINGS = frozenset(
     saying.replace(" ", "")
@@ -85,7 +85,7 @@ def is_few_words(text: str, *vocabularies: Collection[str]) -> bool:
         return 1 if known else None
 
     pieces = _fewest_pieces(text, weight)
-    return pieces is not None and pieces <= _MOST_WORDS
+    return pieces is not None and pieces <= _MAX_WORDS
 
 
 def unit_of(text: str) -> str:

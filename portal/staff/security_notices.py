@@ -25,7 +25,7 @@ from portal.staff.models import User
 logger = logging.getLogger(__name__)
 
 SHOWN_FOR = timedelta(days=3)
-MOST_SHOWN = 5
+MAX_SHOWN = 5
 _OWN_ACTIONS = ("second_factor.added", "second_factor.removed", "second_factor.codes_made")
 _ACTIONS = (*_OWN_ACTIONS, "staff.password_changed", "staff.details_changed", "staff.second_factor_reset")
 
@@ -55,7 +55,7 @@ def recent_changes(request: HttpRequest) -> Mapping[str, Any]:
     if not reader.has_perm("staff.update"):
         own = Q(actor_id=reader.pk, action__in=_OWN_ACTIONS)
         events = events.filter(own | Q(object_kind="person", object_guid=str(reader.pk)))
-    return {"changes": list(events.order_by("-sequence")[:MOST_SHOWN]), "reader": reader}
+    return {"changes": list(events.order_by("-sequence")[:MAX_SHOWN]), "reader": reader}
 
 
 def register_card() -> None:

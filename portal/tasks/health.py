@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.conf import settings
 
-from portal.core.health import WARNINGS, NotReadyError
+from portal.core.health import WARNINGS, HealthCheckError
 from portal.tasks.recovery import get_longest_wait, is_worker_running
 
 # A running worker claims a run within seconds.
@@ -20,21 +20,21 @@ def register_checks() -> None:
 
 
 def check_worker() -> None:
-    """Raise NotReadyError if no worker is running, or if work waits although one is."""
+    """Raise HealthCheckError if no worker is running, or if work waits although one is."""
     if not is_worker_running():
-        raise NotReadyError(
+        raise HealthCheckError(
             "no worker is running: exports and verifications are waiting (manage.py tasks_work)"
         )
     waited = get_longest_wait()
     if waited > WAITS_TOO_LONG:
-        raise NotReadyError(
+        raise HealthCheckError(
             f"background work has been waiting for {waited // timedelta(minutes=1)} minutes although a "
             "worker is running: all workers are busy or cannot be reached (docs/background-work.md)"
         )
 
 
 def check_redis() -> None:
-    """Raise NotReadyError if the task backend is Redis and it does not answer."""
+    """Raise HealthCheckError if the task backend is Redis and it does not answer."""
     if settings.TASKS_BACKEND != "redis":
         return
     from redis import Redis, RedisError  # only there where TASKS_BACKEND needs it
@@ -44,6 +44,6 @@ def check_redis() -> None:
         with Redis.from_url(settings.REDIS_URL, **bounds) as client:
             client.ping()
     except (RedisError, OSError) as error:
-        raise NotReadyError(
+        raise HealthCheckError(
             f"Redis does not respond ({type(error).__name__}): background work waits until it is back"
         ) from None

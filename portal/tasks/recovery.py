@@ -16,7 +16,7 @@ from provisioning.registry import UnknownNameError
 # A waiting run is handed over again after this time, because the backend may have lost it.
 HANDED_AGAIN_AFTER = timedelta(minutes=1)
 KEPT_FOR = timedelta(days=30)
-MOST_KEPT = 1000
+MAX_KEPT = 1000
 WORKER_SEEN_WITHIN = timedelta(minutes=1)
 _AT_ONCE = 100
 
@@ -85,10 +85,10 @@ def _hand_over_forgotten_runs(now: datetime) -> None:
 
 
 def _delete_old_runs(now: datetime) -> None:
-    """Delete runs that ended long ago, and of the others all but the newest MOST_KEPT."""
+    """Delete runs that ended long ago, and of the others all but the newest MAX_KEPT."""
     ended = TaskRun.objects.exclude(state__in=OPEN)
     old = list(ended.filter(created_at__lt=now - KEPT_FOR)[:_AT_ONCE])
-    for run in old or list(ended[MOST_KEPT : MOST_KEPT + _AT_ONCE]):
+    for run in old or list(ended[MAX_KEPT : MAX_KEPT + _AT_ONCE]):
         discarded = discard_result(run)
         if discarded:
             run.delete()

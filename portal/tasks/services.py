@@ -38,7 +38,7 @@ from portal.tasks.dispatch import dispatch_run
 from portal.tasks.models import LEASE, OPEN, State, TaskRun
 from portal.tasks.registry import TASK_TYPES, get_task_types_open_to
 
-MOST_OPEN = 20
+MAX_OPEN = 20
 # Reports reach the database at most this often, in seconds.
 REPORT_STEP = 0.5
 
@@ -78,9 +78,9 @@ def enqueue_task(
     run = under_way.first()
     if run:
         return run
-    if TaskRun.objects.filter(owner_id=owner.id, state__in=OPEN).count() >= MOST_OPEN:
+    if TaskRun.objects.filter(owner_id=owner.id, state__in=OPEN).count() >= MAX_OPEN:
         raise TaskNotPossible(
-            f"You already have {MOST_OPEN} tasks running or waiting. Wait for one to finish, or stop one."
+            f"You already have {MAX_OPEN} tasks running or waiting. Wait for one to finish, or stop one."
         )
     try:
         with transaction.atomic():

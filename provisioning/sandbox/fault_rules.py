@@ -32,7 +32,7 @@ KINDS: dict[str, tuple[str, float | None]] = {
     "commit-then-drop": ("carried out, then the connection closes without an answer", None),
 }
 LARGEST_NUMBER = 600.0
-MOST_REQUESTS = 10_000
+MAX_REQUESTS = 10_000
 
 
 class UnknownFault(ValueError):  # noqa: N818 - the domain word
@@ -68,8 +68,8 @@ def arm_fault(*, fault: Fault, requests: int = 1, operation: str = "") -> ArmedF
     """Arm a fault for the next requests, of one operation or of any. Raises UnknownFault."""
     if operation and operation not in contract_operations():
         raise UnknownFault(f"'{operation[:60]}' is not an operation.")
-    if not 1 <= requests <= MOST_REQUESTS:
-        raise UnknownFault(f"Arm a fault for 1 to {MOST_REQUESTS} requests.")
+    if not 1 <= requests <= MAX_REQUESTS:
+        raise UnknownFault(f"Arm a fault for 1 to {MAX_REQUESTS} requests.")
     return ArmedFault.objects.create(
         kind=fault.kind, amount=fault.amount, operation=operation, remaining=requests
     )

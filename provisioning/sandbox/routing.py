@@ -36,7 +36,7 @@ _MIRRORED = {
 _SWITCHES = ("disabled", "rerouteRecurring", "convertDebitToPreauth")
 _TREES = {"availability": "action", "routing": "route"}
 # The connector's own field documents this limit, the routing document none.
-_MOST_RETRIES = 9
+_MAX_RETRIES = 9
 
 
 def list_constraints(key: ApiKey) -> JsonObject:
@@ -94,7 +94,7 @@ def change_multi_method(key: ApiKey, body: JsonObject, connectorGuid: str) -> Js
     for field, own in _MIRRORED.items():
         if body.get(field) is not None:
             private[field] = body[field]
-            document[MULTI_METHOD][own] = min(body[field], _MOST_RETRIES) if own == "retries" else body[field]
+            document[MULTI_METHOD][own] = min(body[field], _MAX_RETRIES) if own == "retries" else body[field]
     save_record(record, document, private)
     return describe_multi_method(record)
 
@@ -218,7 +218,7 @@ def describe_multi_method(record: Record) -> JsonObject:
     for field, name in _MIRRORED.items():
         value, own = private.get(field), kind.get(name)
         # The connector's value wins; retries beyond its limit are in the document only.
-        beyond = isinstance(value, int) and value > _MOST_RETRIES and own == _MOST_RETRIES
+        beyond = isinstance(value, int) and value > _MAX_RETRIES and own == _MAX_RETRIES
         if not beyond and own is not None:
             value = own
         if value is not None:

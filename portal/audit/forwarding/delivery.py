@@ -27,7 +27,7 @@ from portal.audit.models import ChainHead, Delivery, Event
 from portal.core.leases import Lease
 
 BATCH = 500
-MOST_TEXT = 1024 * 1024
+MAX_TEXT = 1024 * 1024
 LEASE, LEASE_TIME = Lease("holder", "held_until"), timedelta(seconds=4 * DEADLINE)
 LONGEST_PAUSE = 300
 # A mail for each anchor would soon be ignored.
@@ -229,7 +229,7 @@ def _take_batch(lines: Iterator[Line]) -> list[Line]:
     size = 0
     for line in lines:
         size += len(line.text)
-        if batch and (size > MOST_TEXT or len(batch) >= BATCH):
+        if batch and (size > MAX_TEXT or len(batch) >= BATCH):
             break
         batch.append(line)
     return batch

@@ -42,7 +42,7 @@ LONGEST_ADDRESS = 200
 # Facility 13 is "log audit"; severity 4 is a warning, 6 information.
 _FACILITY, _WARNING, _INFORMATION = 13, 4, 6
 _UNREMARKABLE = {"", "accepted", "success"}
-MOST_DATAGRAM = 8000
+MAX_DATAGRAM = 8000
 # The fields that a datagram omits if it is too long, in this order. Use TCP to receive all fields.
 _LEFT_OUT = (
     "request", "answer", "before", "after", "sentence", "message", "object_name", "parent_name", "reason",
@@ -225,7 +225,7 @@ class Syslog:
                 sender.settimeout(seconds_left())
                 sender.connect(address)
                 for line in lines:
-                    sender.send(message_of(line, most=MOST_DATAGRAM))
+                    sender.send(message_of(line, most=MAX_DATAGRAM))
             return
         messages = [message_of(line) for line in lines]
         data = b"".join(b"%d %b" % (len(message), message) for message in messages)

@@ -33,7 +33,7 @@ from portal.tasks.services import Owner, TaskFailed, enqueue_task, report_progre
 
 KIND = "audit.archive"
 FORMAT = "portal-audit-archive-1"
-MOST_ROWS = 10_000
+MAX_ROWS = 10_000
 # Errors that reading a made-up file may raise.
 _MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 _TIME = COLUMNS.index("time")
@@ -123,7 +123,7 @@ def write_archives(*, until: datetime, origin: Origin) -> Iterator[ArchiveRecord
         if first > end:
             return
         begun = Archive(first, previous_hash=before[-1].last_hash if before else GENESIS)
-        yield _write_archive(begun, min(end, first + MOST_ROWS - 1), origin)
+        yield _write_archive(begun, min(end, first + MAX_ROWS - 1), origin)
 
 
 def check_archive(path: Path) -> Archive:

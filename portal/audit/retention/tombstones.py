@@ -18,7 +18,7 @@ MARK = 32
 
 
 # A tombstone lists at most this many kept rows, so that its event stays below 64 KiB.
-MOST_KEPT = 1000
+MAX_KEPT = 1000
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ class Tombstone:
 def cut_tombstones(archive: Archive, kept: Sequence[tuple[int, str]]) -> Iterator[Tombstone]:
     """Yield the tombstones of an archive, of whose rows those in `kept` (number, hash) stay."""
     first, previous_hash = archive.first, archive.previous_hash
-    for begin in range(0, max(len(kept), 1), MOST_KEPT):
-        part = kept[begin : begin + MOST_KEPT]
-        last = part[-1][0] if begin + MOST_KEPT < len(kept) else archive.last
+    for begin in range(0, max(len(kept), 1), MAX_KEPT):
+        part = kept[begin : begin + MAX_KEPT]
+        last = part[-1][0] if begin + MAX_KEPT < len(kept) else archive.last
         last_hash = archive.hashes[last - archive.first]
         numbers, marks = tuple(number for number, _ in part), tuple(row_hash[:MARK] for _, row_hash in part)
         yield Tombstone(first, last, previous_hash, last_hash, numbers, marks)

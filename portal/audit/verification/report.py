@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from portal.audit.models import Event
 
-MOST_PROBLEMS = 20
+MAX_PROBLEMS = 20
 # How the verdict on a whole chain begins. find_broken_event finds recorded verdicts by it.
 WHOLE = "The audit trail is whole"
 
@@ -27,7 +27,7 @@ class Problem:
 
 @dataclass
 class VerificationReport:
-    """What verification found. `rows` were read; `problems` holds the first MOST_PROBLEMS, in order.
+    """What verification found. `rows` were read; `problems` holds the first MAX_PROBLEMS, in order.
 
     `extent` says in words which rows, "" for all; `unguarded` names the database's guards that are not there.
     `anchors` are the rows whose anchors were compared, `unanchored` says which anchors are missing.
@@ -48,8 +48,8 @@ class VerificationReport:
         return not self.problems
 
     def add(self, sequence: int, kind: str, text: str) -> None:
-        """Add a problem, up to MOST_PROBLEMS."""
-        if len(self.problems) < MOST_PROBLEMS:
+        """Add a problem, up to MAX_PROBLEMS."""
+        if len(self.problems) < MAX_PROBLEMS:
             self.problems.append(Problem(sequence, kind, text))
 
 

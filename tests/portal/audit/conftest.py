@@ -41,7 +41,7 @@ def shop_events(db):
 @pytest.fixture
 def archived(shop_events, monkeypatch):
     """The same in archives of ten rows."""
-    monkeypatch.setattr(archives, "MOST_ROWS", 10)
+    monkeypatch.setattr(archives, "MAX_ROWS", 10)
     return list(write_archives(until=timezone.now(), origin=SYSTEM))
 
 

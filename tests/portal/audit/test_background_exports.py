@@ -162,7 +162,7 @@ def test_what_was_left_half_done_is_taken_away(rows, browser, data, monkeypatch)
 
 
 def test_too_many_open_tasks_are_refused_and_nothing_is_recorded(rows, browser, monkeypatch):
-    monkeypatch.setattr(services, "MOST_OPEN", 0)
+    monkeypatch.setattr(services, "MAX_OPEN", 0)
     page = browser.post("/audit/export/", {"form": "csv", "reason": "x", "background": "on"})
     assert page.status_code == 422 and "tasks running or waiting" in page.content.decode()
     assert not Event.objects.filter(action="audit.exported").exists()

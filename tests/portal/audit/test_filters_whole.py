@@ -90,7 +90,7 @@ def test_many_names_that_match_are_all_found_and_exported(big_shops, browser, qu
 def test_invalid_filters_are_explained_and_neither_listed_nor_exported(
     big_shops, browser, monkeypatch, query, words
 ):
-    monkeypatch.setattr(search, "MOST_NAMES", 6)
+    monkeypatch.setattr(search, "MAX_NAMES", 6)
     for page in ("/audit/", "/audit/timeline/", "/audit/export/"):
         text = browser.get(f"{page}?{query}").content.decode()
         assert words in text and "Ada 1 (" not in text

@@ -97,7 +97,7 @@ def test_lines_follow_the_chain_in_batches_and_only_once_when_all_goes_well(db, 
 
 
 def test_a_batch_is_bounded_in_size_too(db, told, monkeypatch):
-    monkeypatch.setattr(delivery, "MOST_TEXT", 3000)
+    monkeypatch.setattr(delivery, "MAX_TEXT", 3000)
     events(2, reason="x" * 2500)
     assert [deliver_all(holder="one") for _ in range(3)] == [1, 1, 0]
 

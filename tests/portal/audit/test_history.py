@@ -7,7 +7,7 @@ from django.http import QueryDict
 from django.template.loader import render_to_string
 from django.test import RequestFactory
 
-from portal.audit.history import MOST_READ, PER_PAGE, get_history
+from portal.audit.history import MAX_READ, PER_PAGE, get_history
 from portal.audit.recording import ObjectRef, Origin, record_event
 from portal.changes.generic_views import load_entity_history
 from provisioning.gateway.secrets import Sealed
@@ -127,7 +127,7 @@ def test_more_values_than_are_read_at_once_are_all_there_on_pages_that_follow(ad
     """Ten more than a page's worth of changes is ever read for."""
     person = ObjectRef("person", str(agent.pk), "Ana")
     record(object=person, connection="", before={"gone": "a"}, after={"gone": "b"})
-    steps = MOST_READ + 10
+    steps = MAX_READ + 10
     for number in range(steps):
         values = {"before": {"name": f"v{number}"}, "after": {"name": f"v{number + 1}"}}
         record("staff.details_changed", object=person, connection="", **values)
@@ -138,7 +138,7 @@ def test_more_values_than_are_read_at_once_are_all_there_on_pages_that_follow(ad
         f"v{number}" for number in range(steps, 0, -1)
     ]
     whole, older = read_on(browser, address, "Fields of older changes")
-    assert f"Based on {MOST_READ} changes, rows 12 to {steps + 1}" in whole and "?field=gone" not in whole
+    assert f"Based on {MAX_READ} changes, rows 12 to {steps + 1}" in whole and "?field=gone" not in whole
     assert "Based on 11 changes, rows 1 to 11" in older and "?field=gone" in older
 
 

@@ -17,7 +17,7 @@ from bench import audit_events
 from portal.audit.forwarding.delivery import deliver_all
 from portal.audit.models import ChainHead, Event, KnownName, Term
 from portal.audit.retention import tombstones
-from portal.audit.retention.archives import MOST_ROWS, write_archives
+from portal.audit.retention.archives import MAX_ROWS, write_archives
 from portal.audit.retention.purging import (
     PurgeRefused,
     find_archive_of_purged,
@@ -200,21 +200,21 @@ def invented(_chance, count):
 def test_tombstones_are_bounded_however_many_rows_are_kept(db, monkeypatch):
     """A whole archive, of which thousands stay: each is the first and the latest of its object."""
     monkeypatch.setattr(audit_events, "invent_events", invented)
-    assert list(audit_events.append_batches(count=MOST_ROWS, days=1)) == [MOST_ROWS]
+    assert list(audit_events.append_batches(count=MAX_ROWS, days=1)) == [MAX_ROWS]
     [kept] = write_archives(until=datetime.now(UTC) + timedelta(days=1), origin=SYSTEM)
-    assert list(purge_archives(origin=SYSTEM, now=LATER)) == [(kept, MOST_ROWS // 2)]
+    assert list(purge_archives(origin=SYSTEM, now=LATER)) == [(kept, MAX_ROWS // 2)]
     stones = Event.objects.filter(action="audit.purged").order_by("pk")
-    assert len(stones) == MOST_ROWS // 2 // tombstones.MOST_KEPT == 5
+    assert len(stones) == MAX_ROWS // 2 // tombstones.MAX_KEPT == 5
     assert max(len(stone.request) for stone in stones) < 64 * 1024
     assert stones[0].message == "1000 of the rows 1 to 10000, 1000 stay (here those from 1 to 2000)"
-    assert get_purged_ranges() == {(1, MOST_ROWS)} and find_archive_of_purged(9_999) == kept
+    assert get_purged_ranges() == {(1, MAX_ROWS)} and find_archive_of_purged(9_999) == kept
     assert list(purge_archives(origin=SYSTEM, now=LATER)) == [] and verify_trail().whole
     assert attacked(lambda: Event.objects.filter(pk=2000).delete()).sequence == 2000
 
 
 def test_the_largest_tombstone_fits():
     """Of rows with the longest numbers there are."""
-    most = tombstones.MOST_KEPT
+    most = tombstones.MAX_KEPT
     numbers = tuple(range(10**18, 10**18 + most))
     stone = tombstones.Tombstone(numbers[0], numbers[-1], "f" * 64, "f" * 64, numbers, ("f" * 32,) * most)
     assert len(json.dumps(stone.request)) < 64 * 1024
@@ -223,7 +223,7 @@ def test_the_largest_tombstone_fits():
 @pytest.fixture
 def small_stones(monkeypatch):
     """One tombstone for two rows that stay."""
-    monkeypatch.setattr(tombstones, "MOST_KEPT", 2)
+    monkeypatch.setattr(tombstones, "MAX_KEPT", 2)
 
 
 def test_several_tombstones_for_one_archive_are_as_safe(small_stones, purged):

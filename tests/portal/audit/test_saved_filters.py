@@ -120,7 +120,7 @@ def test_buttons_rename_share_and_delete(manager, client_of):
 
 
 def test_their_number_is_bounded(manager, admin, monkeypatch):
-    monkeypatch.setattr(saved_filters, "MOST", 2)
+    monkeypatch.setattr(saved_filters, "MAX_FILTERS", 2)
     for name in ("one", "two"):
         save(manager, name, role="Manager")
     with pytest.raises(saved_filters.FilterRefused, match="Delete one first"):

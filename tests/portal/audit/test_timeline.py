@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from portal.audit.filters import parse_filters
 from portal.audit.models import Event
 from portal.audit.recording import ObjectRef, Origin, record_event
-from portal.audit.timeline import MOST_BARS, build_timeline
+from portal.audit.timeline import MAX_BARS, build_timeline
 from portal.audit.triggers import install_triggers, remove_triggers
 
 pytestmark = pytest.mark.django_db
@@ -71,7 +71,7 @@ def test_years_are_drawn_by_month_and_the_number_of_bars_is_bounded(trail):
     remove_triggers(database)
     Event.objects.filter(pk=1).update(time=datetime(1970, 1, 2, tzinfo=UTC))
     install_triggers(database)
-    assert len(drawn("from=1900-01-01&to=2026-07-01")[1].bars) == MOST_BARS
+    assert len(drawn("from=1900-01-01&to=2026-07-01")[1].bars) == MAX_BARS
 
 
 def test_days_are_those_of_the_zone_also_when_the_clock_changes(trail):
@@ -122,7 +122,7 @@ def test_without_a_filter_only_the_index_of_time_is_read(trail):
 
 
 def test_of_a_common_filter_only_the_newest_are_drawn_and_that_is_said(monkeypatch, manager, client_of):
-    monkeypatch.setattr("portal.audit.timeline.MOST_COUNTED", 2)
+    monkeypatch.setattr("portal.audit.timeline.MAX_COUNTED", 2)
     for _ in range(3):
         record_event(action="session.signed_in", origin=ANA, outcome="success")
     page = client_of(manager).get("/audit/timeline/?actor=ana").content.decode()

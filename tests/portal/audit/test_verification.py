@@ -13,7 +13,7 @@ from portal.audit.models import ChainHead, Event
 from portal.audit.recording import ObjectRef, get_system_origin, record_event
 from portal.audit.triggers import install_triggers, remove_triggers
 from portal.audit.verification.chain import verify_trail
-from portal.audit.verification.report import MOST_PROBLEMS
+from portal.audit.verification.report import MAX_PROBLEMS
 
 pytestmark = pytest.mark.django_db
 ROWS = 12
@@ -164,10 +164,10 @@ def test_a_value_that_cannot_be_read_is_named(chain):
 
 
 def test_no_more_problems_are_kept_than_a_person_reads(chain):
-    for _ in range(2 * MOST_PROBLEMS):
+    for _ in range(2 * MAX_PROBLEMS):
         record_event(action="session.signed_in", origin=get_system_origin("x"))
     Event.objects.update(message="x")
-    assert len(verify_trail().problems) == MOST_PROBLEMS
+    assert len(verify_trail().problems) == MAX_PROBLEMS
 
 
 def test_a_row_of_a_lost_key_is_named_and_a_rotated_key_is_not(chain, settings):

@@ -13,7 +13,7 @@ from portal.changes import execution
 from portal.changes.models import Change, State
 from portal.changes.outcomes import settle_stale_changes
 from portal.form_drafts.models import FormDraft
-from portal.form_drafts.services import MOST_DRAFTS, MOST_SIGNED_OUT_SAVES, remove_expired
+from portal.form_drafts.services import MAX_DRAFTS, MAX_SIGNED_OUT_SAVES, remove_expired
 from provisioning import service
 from provisioning.credentials.models import Connection
 from tests.conftest import PASSPHRASE
@@ -181,11 +181,11 @@ def test_without_a_valid_token_nothing_is_written_for_anybody(browser, ana, conn
 
 def test_saves_without_a_session_are_bounded(browser, ana, connection, address):
     typed, nobody = typed_into(browser.get(address), **TYPED), Client()
-    for number in range(MOST_SIGNED_OUT_SAVES + 5):
+    for number in range(MAX_SIGNED_OUT_SAVES + 5):
         nobody.post(address, typed | {"name": f"Try {number}"})
     row = FormDraft.objects.get()
-    assert row.signed_out_saves == MOST_SIGNED_OUT_SAVES
-    assert f"Try {MOST_SIGNED_OUT_SAVES - 1}" in browser.get(f"{address}?draft={row.pk}").content.decode()
+    assert row.signed_out_saves == MAX_SIGNED_OUT_SAVES
+    assert f"Try {MAX_SIGNED_OUT_SAVES - 1}" in browser.get(f"{address}?draft={row.pk}").content.decode()
     nobody.post(address, typed | {"name": "x" * 400_000})
     assert FormDraft.objects.get().updated_at == row.updated_at
     ana.is_active = False
@@ -197,10 +197,10 @@ def test_saves_without_a_session_are_bounded(browser, ana, connection, address):
 
 def test_a_person_has_a_few_drafts_only(browser, ana, connection, address):
     salt = "portal.form_drafts"
-    for number in range(MOST_DRAFTS + 3):
+    for number in range(MAX_DRAFTS + 3):
         token = signing.dumps([ana.pk, f"/?form={number}", "x", []], salt=salt)
         assert browser.post("/drafts/save/", {"draft_token": token, "name": "x"}).status_code == 200
-    assert FormDraft.objects.count() == MOST_DRAFTS
+    assert FormDraft.objects.count() == MAX_DRAFTS
     assert not FormDraft.objects.filter(path="/?form=0").exists()
 
 

@@ -14,7 +14,7 @@ from portal.audit.models import Event
 from portal.changes import outcomes
 from portal.changes.models import Change, State
 from portal.changes.outcomes import check_unknown_outcomes, check_unrecorded_outcomes
-from portal.core.health import NotReadyError
+from portal.core.health import HealthCheckError
 from portal.tasks import periodic
 from tests.database_locks import lock_table
 from tests.portal.changes.conftest import actions, only_change
@@ -79,7 +79,7 @@ def test_a_create_shows_its_outcome_and_records_it_later(
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(spool.stat().st_mode) == 0o700
     assert b"Nordlicht" not in file.read_bytes()
-    with pytest.raises(NotReadyError, match="not recorded yet"):
+    with pytest.raises(HealthCheckError, match="not recorded yet"):
         check_unrecorded_outcomes()
     rewriter.rules = {}
     assert browser.get("/accounts/profile/").status_code == 200  # any request records it
@@ -140,7 +140,7 @@ def test_a_verdict_kept_in_a_file_beats_an_unknown_outcome(browser, merchant, sp
     change = prepared(browser, merchant, city="Linz")
     locked_after_sending("updateMerchant", lambda: browser.post(f"/changes/{change.pk}/send/"))
     Change.objects.update(state=State.UNKNOWN)  # as another server, without the file, settled it
-    with pytest.raises(NotReadyError, match="unknown outcome"):
+    with pytest.raises(HealthCheckError, match="unknown outcome"):
         check_unknown_outcomes()
     outcomes.record_spooled_outcomes()
     change.refresh_from_db()
@@ -184,5 +184,5 @@ def test_an_interrupted_send_is_settled_by_the_worker(browser, merchant, rewrite
     assert Event.objects.filter(change_id=str(change.pk), action="change.unknown").count() == 1
     every = periodic.HOUSEKEEPING.get("stale changes").every
     assert settings.CHANGE_INTERRUPTED_AFTER + every.total_seconds() + 5 < 60
-    with pytest.raises(NotReadyError, match="1 change"):
+    with pytest.raises(HealthCheckError, match="1 change"):
         check_unknown_outcomes()

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client, override_settings
 
 from portal.audit.models import Event
-from portal.core.health import NotReadyError, check_proxies
+from portal.core.health import HealthCheckError, check_proxies
 
 pytestmark = pytest.mark.django_db
 
@@ -81,5 +81,5 @@ def test_a_proxy_that_is_not_configured_is_logged_once_and_a_warning(client, set
             client.get("/healthz/live", REMOTE_ADDR="172.30.1.1", HTTP_X_FORWARDED_PROTO="https")
     told = [record.getMessage() for record in caplog.records if "TRUSTED_PROXIES" in record.getMessage()]
     assert told == ["X-Forwarded-… from 172.30.1.1, which TRUSTED_PROXIES does not name, is ignored."]
-    with pytest.raises(NotReadyError, match=r"172\.30\.1\.1"):
+    with pytest.raises(HealthCheckError, match=r"172\.30\.1\.1"):
         check_proxies()

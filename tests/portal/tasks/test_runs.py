@@ -91,7 +91,7 @@ def test_of_one_key_there_is_one_open_run(db):
 
 
 def test_the_open_runs_of_an_owner_are_limited(db, monkeypatch):
-    monkeypatch.setattr(services, "MOST_OPEN", 2)
+    monkeypatch.setattr(services, "MAX_OPEN", 2)
     for _ in range(2):
         enqueued()
     with pytest.raises(TaskNotPossible, match="2 tasks running or waiting"):
@@ -218,7 +218,7 @@ def test_results_expire_and_old_runs_are_forgotten(db, tmp_path, monkeypatch):
 
 
 def test_of_what_has_ended_a_bounded_number_is_kept(db, monkeypatch):
-    monkeypatch.setattr(recovery, "MOST_KEPT", 2)
+    monkeypatch.setattr(recovery, "MAX_KEPT", 2)
     for _ in range(4):
         attempt(str(enqueued().pk))
     newest = [run.pk for run in TaskRun.objects.filter(owner_id=ANA.id)[:2]]
