@@ -108,4 +108,6 @@ def _row(field: str, label: str, old: Any, new: Any) -> dict[str, Any]:
     holder, _, key = field.partition(".")
     if key and holder in ("settings", "addSettings"):
         row["note"] = get_setting_note(key)
+    elif field == "validUntil":
+        row["note"] = "Sent in UTC."  # the form takes the user's time zone
     return row

@@ -71,6 +71,9 @@ def format_age(value: object) -> SafeString | str:
 def _dated(when: datetime, zone: tzinfo) -> SafeString:
     try:
         local, suffix = when.astimezone(zone), ""
+        # Where the clocks go back an hour comes twice, so the offset says which one it is.
+        if local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset():
+            suffix = f" (UTC{local.isoformat()[-6:]})"
     except OverflowError:  # the last and the first day that there are, in a zone far from UTC
         local, suffix = when.astimezone(UTC), " UTC"
     return _element(when, f"{local.day} {local:%b %Y, %H:%M}{suffix}")

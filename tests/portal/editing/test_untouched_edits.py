@@ -2,6 +2,7 @@
 
 import json
 from types import SimpleNamespace
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.urls import reverse
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from portal.changes.models import Change
 from portal.changes.records import unseal_payload
 from portal.connectors.forms import ConnectorEditForm
+from portal.core.datetimes import format_datetime
 from portal.merchant_users.forms import MerchantUserEditForm
 from portal.merchants.forms import MerchantEditForm
 from portal.tenants.forms import TenantEditForm
@@ -120,6 +122,19 @@ def test_a_time_in_the_hour_that_comes_twice_is_left_alone(stored, browser, conn
     assert "there is nothing to send" in browser.post(address, data).content.decode()
     browser.post(address, {**data, "firstName": ["Ana"]})
     assert "validUntil" not in Change.objects.get().body
+
+
+def test_a_time_typed_in_the_hour_that_comes_twice_is_shown_so_that_it_is_clear(browser, connection):
+    _, address, _, _ = made("merchant_user", connection)
+    data = HtmlForm(browser.get(address).content.decode(), "base").data
+    answer = browser.post(address, {**data, "validUntil": ["2027-10-31T02:30:00"]}, follow=True)
+    assert Change.objects.get().body["validUntil"] == "2027-10-31 00:30:00"
+    assert "2027-10-31 00:30:00" in answer.content.decode() and "Sent in UTC." in answer.content.decode()
+    first = format_datetime("2027-10-31 00:30:00", ZoneInfo("Europe/Vienna"))
+    assert "31 Oct 2027, 02:30 (UTC+02:00)" in first
+    second = format_datetime("2027-10-31T01:30:00+00:00", ZoneInfo("Europe/Vienna"))
+    assert "31 Oct 2027, 02:30 (UTC+01:00)" in second
+    assert "(UTC" not in format_datetime("2027-10-31T02:30:00+00:00", ZoneInfo("Europe/Vienna"))
 
 
 def test_editing_a_neighbour_in_a_list_keeps_what_the_portal_does_not_know(browser, connection, shown):
