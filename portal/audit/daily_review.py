@@ -21,7 +21,7 @@ from portal.audit.list_tables import build_day_table, build_event_table, render_
 from portal.audit.models import ChainHead, Event
 from portal.audit.pagination import describe_count
 from portal.audit.recording import ObjectRef, Origin, origin_of, record_event
-from portal.audit.review_rules import LOOKS, ReviewRule
+from portal.audit.review_rules import REVIEW_RULES, ReviewRule
 from portal.audit.search import select_events
 from portal.audit.timeline import get_totals_by_day
 from portal.core.field_types import TextField
@@ -106,7 +106,7 @@ def list_days(*, until: date, count: int) -> list[Day]:
 def get_sections(day: Day) -> list[Section]:
     """Return the findings of every review rule for a day, in the order of the registry."""
     sections = []
-    for look in LOOKS.values():
+    for look in REVIEW_RULES.values():
         query = {"look": look.name, "from": format_bound(day.since), "to": format_bound(day.until)}
         selection = select_events(EventFilter(query, day.since, day.until))
         numbers = selection.numbers(SHOWN)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.utils.html import format_html
@@ -9,112 +10,209 @@ from django.utils.safestring import SafeString
 
 from portal.core.bidi import isolate
 from provisioning.entities import ENTITY_KINDS
+from provisioning.registry import Registry
 
 if TYPE_CHECKING:
     from portal.audit.models import Event
 
-# {actor} who, {object} what, {verb} "create", {verbed} "created", {code} and {message} what the record says.
-ACTIONS: dict[str, str] = {
-    "change.prepared": "{actor} drafted: {verb} {object}",
-    "change.cancelled": "{actor} decided not to {verb} {object}",
-    "change.intent": "{actor} sent: {verb} {object}",
-    "change.accepted": "{actor} {verbed} {object}{message}",
-    "change.refused": "{actor} tried to {verb} {object}, and the gateway refused{code}",
-    "change.not_sent": "{actor} tried to {verb} {object}, and nothing reached the gateway",
-    "change.unknown": "{actor} tried to {verb} {object}, and the outcome is unknown",
-    "change.conflict": "{actor} could not {verb} {object} because it had changed",
-    "change.reconciled": "{actor} resolved the unknown outcome of the attempt to {verb} {object}{message}",
-    "secret.revealed": "{actor} viewed the secrets of {object}",
-    "access.denied": "{actor} was denied access{message}",
-    "session.signed_in": "{actor} signed in{message}",
-    "session.sign_in_failed": "Someone failed to sign in as {object}",
-    "session.sign_in_locked": "Someone failed to sign in as {object} too often; sign-in was locked",
-    "session.signed_out": "{actor} signed out",
-    "second_factor.added": "{actor} added a second factor{message}",
-    "second_factor.removed": "{actor} removed a second factor{message}",
-    "second_factor.codes_made": "{actor} created new recovery codes",
-    "second_factor.failed": "Someone failed to confirm the second factor of {object}",
-    "session.expired": "The session of {actor} expired",
-    "session.ended": "{actor} ended a session of {object}",
-    "session.step_up_failed": "{actor} entered a wrong password when asked to confirm their identity",
-    "session.step_up_locked": "{actor} entered a wrong password too often when asked to confirm their "
-    "identity",
-    "session.stepped_up": "{actor} confirmed their identity{message}",
-    "staff.created": "{actor} added {object}{message}",
-    "staff.role_changed": "{actor} changed the role of {object}{message}",
-    "staff.details_changed": "{actor} changed the name or email of {object}",
-    "staff.reach_changed": "{actor} changed the tenant access of {object}{message}",
-    "staff.rights_accepted": "{actor} accepted the stored permissions and sign-in data of {object}{message}",
-    "staff.access_reviewed": "{actor} signed off an access review{message}",
-    "role.created": "{actor} created {object}",
-    "role.changed": "{actor} changed the permissions of {object}",
-    "role.deleted": "{actor} deleted {object}",
-    "staff.disabled": "{actor} disabled {object}",
-    "staff.enabled": "{actor} enabled {object}",
-    "staff.second_factor_reset_asked": "{actor} asked to remove every second factor of {object}",
-    "staff.second_factor_reset_declined": "{actor} withdrew or declined the removal of the second "
-    "factor of {object}",
-    "staff.second_factor_reset": "{actor} removed every second factor of {object}{message}",
-    "staff.unlocked": "{actor} unlocked sign-in for {object}",
-    "staff.password_link_made": "{actor} created a one-time link for {object} to set a password",
-    "staff.password_link_mailed": "{actor} emailed a one-time link to {object}",
-    "staff.password_link_withdrawn": "{actor} withdrew the one-time link of {object}",
-    "staff.password_changed": "{actor} set a new password for {object}",
-    "credential.reset": "{actor} reset the stored credential of {object}",
-    "credential.tested": "{actor} tested the stored credential of {object}{message}",
-    "keyring.rotation_began": "{actor} started to re-encrypt all stored secrets{message}",
-    "keyring.rotation_stopped": "{actor} stopped background work{message}",
-    "keyring.rotation_restarted": "{actor} restarted background work{message}",
-    "keyring.rotated": "{actor} re-encrypted all stored secrets{message}",
-    "keyring.discarded": "{actor} removed stored secrets that no key can decrypt{message}",
-    "credential.entered": "{actor} entered a new credential for {object}{message}",
-    "credential.activated": "{actor} activated a new credential for {object}{message}",
-    "credential.rolled_back": "{actor} rolled back to the previous credential of {object}{message}",
-    "credential.revoked": "{actor} revoked a stored credential of {object}{message}",
-    "credential.suspected": "{actor} found that the gateway rejects the stored credential of "
-    "{object}{message}",
-    "credential.recovered": "{actor} found that the gateway accepts the stored credential of {object} again",
-    "connection.created": "{actor} added {object}",
-    "connection.updated": "{actor} changed {object}",
-    "connection.paused": "{actor} paused {object}",
-    "connection.resumed": "{actor} resumed {object}",
-    "audit.verified": "{actor} verified the audit trail{message}",
-    "audit.found_broken": "{actor} verified the audit trail and found problems{message}",
-    "audit.exported": "{actor} exported the audit trail{message}",
-    "audit.export_finished": "The export requested by {actor} was created{message}",
-    "audit.export_downloaded": "{actor} downloaded {object}{message}",
-    "audit.anchored": "{actor} recorded an anchor of the audit trail{message}",
-    "audit.index_mended": "{actor} repaired the search index of the audit trail{message}",
-    "audit.archived": "{actor} archived part of the audit trail{message}",
-    "audit.purged": "{actor} removed archived events from the audit trail{message}",
-    "audit.reviewed": "{actor} signed off {object}{message}",
-    "filter.shared": "{actor} shared {object}{message}",
-    "filter.renamed": "{actor} renamed {object}{message}",
-    "filter.withdrawn": "{actor} withdrew {object}{message}",
-}
 
-# The outcome of an event that states none. Every other action counts as done.
-DEFAULT_OUTCOMES = {
-    # Planned, requested or started: a later event has the outcome.
-    "change.prepared": "",
-    "change.intent": "",
-    "staff.second_factor_reset_asked": "",
-    "keyring.rotation_began": "",
-    "change.cancelled": "cancelled",
-    "change.accepted": "accepted",
-    "change.refused": "refused",
-    "change.not_sent": "not_sent",
-    "change.unknown": "unknown",
-    "change.conflict": "conflict",
-    "access.denied": "denied",
-    "credential.suspected": "refused",
-    "audit.found_broken": "failed",
-    "second_factor.failed": "failed",
-    "session.sign_in_failed": "failed",
-    "session.sign_in_locked": "failed",
-    "session.step_up_failed": "failed",
-    "session.step_up_locked": "failed",
-}
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """What an action means to people.
+
+    In `sentence`, {actor} is who, {object} what, {verb} "create" and {verbed} "created"; {code} and {message}
+    are what the record says. `outcome` is that of an event that states none; "" if a later event has it.
+    `title` is for lists where the words of the code are not those that people use.
+    """
+
+    sentence: str
+    outcome: str = "success"
+    title: str = ""
+
+
+# Stored codes stay as they are.
+EVENT_TYPES: Registry[EventType] = Registry("event types")
+EVENT_TYPES.register(
+    "change.prepared", EventType("{actor} drafted: {verb} {object}", outcome="", title="Change drafted")
+)
+EVENT_TYPES.register(
+    "change.cancelled", EventType("{actor} decided not to {verb} {object}", outcome="cancelled")
+)
+EVENT_TYPES.register(
+    "change.intent", EventType("{actor} sent: {verb} {object}", outcome="", title="Change sent")
+)
+EVENT_TYPES.register("change.accepted", EventType("{actor} {verbed} {object}{message}", outcome="accepted"))
+EVENT_TYPES.register(
+    "change.refused",
+    EventType("{actor} tried to {verb} {object}, and the gateway refused{code}", outcome="refused"),
+)
+EVENT_TYPES.register(
+    "change.not_sent",
+    EventType("{actor} tried to {verb} {object}, and nothing reached the gateway", outcome="not_sent"),
+)
+EVENT_TYPES.register(
+    "change.unknown",
+    EventType("{actor} tried to {verb} {object}, and the outcome is unknown", outcome="unknown"),
+)
+EVENT_TYPES.register(
+    "change.conflict",
+    EventType("{actor} could not {verb} {object} because it had changed", outcome="conflict"),
+)
+EVENT_TYPES.register(
+    "change.reconciled",
+    EventType(
+        "{actor} resolved the unknown outcome of the attempt to {verb} {object}{message}",
+        title="Change outcome settled",
+    ),
+)
+EVENT_TYPES.register("secret.revealed", EventType("{actor} viewed the secrets of {object}"))
+EVENT_TYPES.register("access.denied", EventType("{actor} was denied access{message}", outcome="denied"))
+EVENT_TYPES.register("session.signed_in", EventType("{actor} signed in{message}"))
+EVENT_TYPES.register(
+    "session.sign_in_failed", EventType("Someone failed to sign in as {object}", outcome="failed")
+)
+EVENT_TYPES.register(
+    "session.sign_in_locked",
+    EventType("Someone failed to sign in as {object} too often; sign-in was locked", outcome="failed"),
+)
+EVENT_TYPES.register("session.signed_out", EventType("{actor} signed out"))
+EVENT_TYPES.register("second_factor.added", EventType("{actor} added a second factor{message}"))
+EVENT_TYPES.register("second_factor.removed", EventType("{actor} removed a second factor{message}"))
+EVENT_TYPES.register(
+    "second_factor.codes_made",
+    EventType("{actor} created new recovery codes", title="Recovery codes created"),
+)
+EVENT_TYPES.register(
+    "second_factor.failed",
+    EventType("Someone failed to confirm the second factor of {object}", outcome="failed"),
+)
+EVENT_TYPES.register("session.expired", EventType("The session of {actor} expired"))
+EVENT_TYPES.register("session.ended", EventType("{actor} ended a session of {object}"))
+EVENT_TYPES.register(
+    "session.step_up_failed",
+    EventType(
+        "{actor} entered a wrong password when asked to confirm their identity",
+        outcome="failed",
+        title="Re-authentication failed",
+    ),
+)
+EVENT_TYPES.register(
+    "session.step_up_locked",
+    EventType(
+        "{actor} entered a wrong password too often when asked to confirm their identity",
+        outcome="failed",
+        title="Re-authentication locked",
+    ),
+)
+EVENT_TYPES.register(
+    "session.stepped_up", EventType("{actor} confirmed their identity{message}", title="Re-authenticated")
+)
+EVENT_TYPES.register("staff.created", EventType("{actor} added {object}{message}"))
+EVENT_TYPES.register("staff.role_changed", EventType("{actor} changed the role of {object}{message}"))
+EVENT_TYPES.register("staff.details_changed", EventType("{actor} changed the name or email of {object}"))
+EVENT_TYPES.register(
+    "staff.reach_changed",
+    EventType("{actor} changed the tenant access of {object}{message}", title="Tenant access changed"),
+)
+EVENT_TYPES.register(
+    "staff.rights_accepted",
+    EventType(
+        "{actor} accepted the stored permissions and sign-in data of {object}{message}",
+        title="Stored rights accepted",
+    ),
+)
+EVENT_TYPES.register("staff.access_reviewed", EventType("{actor} signed off an access review{message}"))
+EVENT_TYPES.register("role.created", EventType("{actor} created {object}"))
+EVENT_TYPES.register("role.changed", EventType("{actor} changed the permissions of {object}"))
+EVENT_TYPES.register("role.deleted", EventType("{actor} deleted {object}"))
+EVENT_TYPES.register("staff.disabled", EventType("{actor} disabled {object}"))
+EVENT_TYPES.register("staff.enabled", EventType("{actor} enabled {object}"))
+EVENT_TYPES.register(
+    "staff.second_factor_reset_asked",
+    EventType("{actor} asked to remove every second factor of {object}", outcome=""),
+)
+EVENT_TYPES.register(
+    "staff.second_factor_reset_declined",
+    EventType("{actor} withdrew or declined the removal of the second factor of {object}"),
+)
+EVENT_TYPES.register(
+    "staff.second_factor_reset", EventType("{actor} removed every second factor of {object}{message}")
+)
+EVENT_TYPES.register("staff.unlocked", EventType("{actor} unlocked sign-in for {object}"))
+EVENT_TYPES.register(
+    "staff.password_link_made", EventType("{actor} created a one-time link for {object} to set a password")
+)
+EVENT_TYPES.register("staff.password_link_mailed", EventType("{actor} emailed a one-time link to {object}"))
+EVENT_TYPES.register(
+    "staff.password_link_withdrawn", EventType("{actor} withdrew the one-time link of {object}")
+)
+EVENT_TYPES.register("staff.password_changed", EventType("{actor} set a new password for {object}"))
+EVENT_TYPES.register("credential.reset", EventType("{actor} reset the stored credential of {object}"))
+EVENT_TYPES.register(
+    "credential.tested", EventType("{actor} tested the stored credential of {object}{message}")
+)
+EVENT_TYPES.register(
+    "keyring.rotation_began",
+    EventType("{actor} started to re-encrypt all stored secrets{message}", outcome=""),
+)
+EVENT_TYPES.register("keyring.rotation_stopped", EventType("{actor} stopped background work{message}"))
+EVENT_TYPES.register("keyring.rotation_restarted", EventType("{actor} restarted background work{message}"))
+EVENT_TYPES.register("keyring.rotated", EventType("{actor} re-encrypted all stored secrets{message}"))
+EVENT_TYPES.register(
+    "keyring.discarded", EventType("{actor} removed stored secrets that no key can decrypt{message}")
+)
+EVENT_TYPES.register(
+    "credential.entered", EventType("{actor} entered a new credential for {object}{message}")
+)
+EVENT_TYPES.register(
+    "credential.activated", EventType("{actor} activated a new credential for {object}{message}")
+)
+EVENT_TYPES.register(
+    "credential.rolled_back", EventType("{actor} rolled back to the previous credential of {object}{message}")
+)
+EVENT_TYPES.register(
+    "credential.revoked", EventType("{actor} revoked a stored credential of {object}{message}")
+)
+EVENT_TYPES.register(
+    "credential.suspected",
+    EventType(
+        "{actor} found that the gateway rejects the stored credential of {object}{message}", outcome="refused"
+    ),
+)
+EVENT_TYPES.register(
+    "credential.recovered",
+    EventType("{actor} found that the gateway accepts the stored credential of {object} again"),
+)
+EVENT_TYPES.register("connection.created", EventType("{actor} added {object}"))
+EVENT_TYPES.register("connection.updated", EventType("{actor} changed {object}"))
+EVENT_TYPES.register("connection.paused", EventType("{actor} paused {object}"))
+EVENT_TYPES.register("connection.resumed", EventType("{actor} resumed {object}"))
+EVENT_TYPES.register("audit.verified", EventType("{actor} verified the audit trail{message}"))
+EVENT_TYPES.register(
+    "audit.found_broken",
+    EventType("{actor} verified the audit trail and found problems{message}", outcome="failed"),
+)
+EVENT_TYPES.register("audit.exported", EventType("{actor} exported the audit trail{message}"))
+EVENT_TYPES.register(
+    "audit.export_finished", EventType("The export requested by {actor} was created{message}")
+)
+EVENT_TYPES.register("audit.export_downloaded", EventType("{actor} downloaded {object}{message}"))
+EVENT_TYPES.register("audit.anchored", EventType("{actor} recorded an anchor of the audit trail{message}"))
+EVENT_TYPES.register(
+    "audit.index_mended",
+    EventType("{actor} repaired the search index of the audit trail{message}", title="Search index repaired"),
+)
+EVENT_TYPES.register("audit.archived", EventType("{actor} archived part of the audit trail{message}"))
+EVENT_TYPES.register(
+    "audit.purged", EventType("{actor} removed archived events from the audit trail{message}")
+)
+EVENT_TYPES.register(
+    "audit.reviewed", EventType("{actor} signed off {object}{message}", title="Day signed off")
+)
+EVENT_TYPES.register("filter.shared", EventType("{actor} shared {object}{message}"))
+EVENT_TYPES.register("filter.renamed", EventType("{actor} renamed {object}{message}"))
+EVENT_TYPES.register("filter.withdrawn", EventType("{actor} withdrew {object}{message}"))
+
 
 # Actions after which the change is not known to have taken effect.
 ATTEMPTS = frozenset(
@@ -126,7 +224,9 @@ ATTEMPTS = frozenset(
 NOT_IN_EFFECT = ("not_sent", "not_found")
 
 # What may become of something: the explorer can be asked for it before it has ever happened.
-OUTCOMES = frozenset({*DEFAULT_OUTCOMES.values(), "success", "shown", "not_found"} - {""})
+OUTCOMES = frozenset(
+    {*(kind.outcome for kind in EVENT_TYPES.values()), "success", "shown", "not_found"} - {""}
+)
 KINDS = {
     **{kind.kind: kind.label for kind in ENTITY_KINDS.values()},
     "routing": "routing",
@@ -164,30 +264,14 @@ _FLAG_TEXTS = tuple(f'{{"{key}":' for key, _ in _FLAGS)
 
 
 def outcome_of(action: str) -> str:
-    """Return the default outcome of an action: "success", or the one in DEFAULT_OUTCOMES."""
-    return DEFAULT_OUTCOMES.get(action, "success")
-
-
-# Titles where the words of the code are not those that people use. Stored codes stay as they are.
-_TITLES = {
-    "change.prepared": "Change drafted",
-    "change.intent": "Change sent",
-    "change.reconciled": "Change outcome settled",
-    "staff.reach_changed": "Tenant access changed",
-    "staff.rights_accepted": "Stored rights accepted",
-    "session.step_up_failed": "Re-authentication failed",
-    "session.step_up_locked": "Re-authentication locked",
-    "session.stepped_up": "Re-authenticated",
-    "audit.index_mended": "Search index repaired",
-    "audit.reviewed": "Day signed off",
-    "second_factor.codes_made": "Recovery codes created",
-}
+    """Return the outcome that an event of the action has if it states none."""
+    return EVENT_TYPES.get(action).outcome if action in EVENT_TYPES else "success"
 
 
 def action_title(action: str) -> str:
     """Return a short name for lists and filters: "Change not sent" for "change.not_sent"."""
-    if action in _TITLES:
-        return _TITLES[action]
+    if action in EVENT_TYPES and EVENT_TYPES.get(action).title:
+        return EVENT_TYPES.get(action).title
     return action.replace(".", " ").replace("_", " ").capitalize()
 
 
@@ -244,7 +328,7 @@ def _sentence(event: "Event", foreign: Callable[[object], str], fill: Callable[.
         words = fill("{} “{}”" if kind else "{}“{}”", foreign(kind), foreign(called))
     actor = foreign(event.actor_name or "Someone")
     sentence = fill(
-        ACTIONS.get(event.action, "{actor}: " + event.action),
+        EVENT_TYPES.get(event.action).sentence if event.action in EVENT_TYPES else "{actor}: " + event.action,
         actor=fill("{} ({})", actor, foreign(event.actor_role)) if event.actor_role else actor,
         object=words,
         verb=verb,

@@ -11,7 +11,7 @@ from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 
 from portal.audit.models import Event
-from portal.audit.review_rules import LOOKS
+from portal.audit.review_rules import REVIEW_RULES
 from portal.core.datetimes import find_time_zone, get_time_zone
 from portal.core.text import is_hidden, search_text
 
@@ -57,8 +57,8 @@ class EventFilter:
             shown = value
             if name == "when":
                 shown = PRESETS.get(value, value)
-            elif name == "look" and value in LOOKS:
-                shown = LOOKS[value].title
+            elif name == "look" and value in REVIEW_RULES:
+                shown = REVIEW_RULES.get(value).title
             elif name == "person":
                 shown = describe_account(value)
             parts.append(f"{NAMES[name]}: {shown}")

@@ -14,7 +14,7 @@ from django.utils.text import Truncator
 from portal.audit.filters import EventFilter
 from portal.audit.models import Event
 from portal.audit.pagination import get_action_groups, get_known_choices
-from portal.audit.review_rules import LOOKS
+from portal.audit.review_rules import REVIEW_RULES
 from portal.core.context_processors import get_connections
 from portal.core.datetimes import format_age, format_datetime
 from portal.core.tables import Column, Filter, FilterBar, Table, TemplateColumn, TimeColumn, secondary
@@ -197,7 +197,7 @@ def build_filter_bar(request: HttpRequest, wanted: EventFilter, problems: Mappin
             make_filter(
                 "look",
                 "Highlights",
-                options=[(look.name, look.title) for look in LOOKS.values()],
+                options=[(look.name, look.title) for look in REVIEW_RULES.values()],
                 any_label="Any event",
             ),
             make_filter("field", "Changed field", suggestions=known.get("field", ())),

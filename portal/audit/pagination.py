@@ -7,7 +7,7 @@ from functools import cache
 
 from django.http import QueryDict
 
-from portal.audit.event_types import ACTIONS, action_title
+from portal.audit.event_types import EVENT_TYPES, action_title
 from portal.audit.filters import EventFilter, is_number
 from portal.audit.history import attach_results
 from portal.audit.models import Event, KnownName
@@ -95,7 +95,7 @@ def get_known_choices() -> dict[str, list[str]]:
 def get_action_groups() -> list[tuple[str, list[tuple[str, str]]]]:
     """Group the actions by their first part: ("Change", [("change.", "Change: all"), …])."""
     groups: dict[str, list[tuple[str, str]]] = {}
-    for action in ACTIONS:
+    for action in EVENT_TYPES:
         name = action.partition(".")[0]
         members = groups.setdefault(name, [(f"{name}.", f"{action_title(name)}: all")])
         members.append((action, action_title(action)))

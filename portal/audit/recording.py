@@ -106,12 +106,12 @@ def record_event(
 ) -> Event:
     """Append an event to the chain and return it. Uses the open transaction, if there is one.
 
-    Without an outcome it has that of its action (portal.audit.event_types.DEFAULT_OUTCOMES). `group` is
+    Without an outcome it has that of its action (portal.audit.event_types). `group` is
     the id of the group of changes that the event belongs to, "" for none.
     Sealed values are masked, and characters that a database refuses are replaced. Raises UnknownAction, and
     AuditUnavailable if the row cannot be written: the action must then not happen.
     """
-    if action not in event_types.ACTIONS:
+    if action not in event_types.EVENT_TYPES:
         raise UnknownAction(action)
     values = _origin_values(origin) | _object_values(object) | {
         "action": action, "outcome": outcome or event_types.outcome_of(action), "connection": connection,

@@ -12,11 +12,12 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import ExtractHour, ExtractIsoWeekDay
 from django.db.models.lookups import GreaterThanOrEqual, In, LessThan
 
-from portal.audit.event_types import ACTIONS
+from portal.audit.event_types import EVENT_TYPES
 from portal.audit.models import Event, Term
 from portal.core.datetimes import get_time_zone
 from provisioning.credentials.models import Connection
 from provisioning.danger import DANGERS
+from provisioning.registry import Registry
 
 # What reached the gateway, or may have.
 _WRITTEN = ("change.accepted", "change.unknown")
@@ -42,7 +43,7 @@ class ReviewRule:
 
 def _actions(*beginnings: str) -> frozenset[str]:
     """Return the registered actions with this prefix, so that new ones are included automatically."""
-    return frozenset(action for action in ACTIONS if action.startswith(beginnings))
+    return frozenset(action for action in EVENT_TYPES if action.startswith(beginnings))
 
 
 # What needs no look of its own: plans of changes and what came of none, going in and out, the care of the
@@ -92,70 +93,69 @@ def _out_of_hours() -> Q:
     return ~office
 
 
-LOOKS = {
-    look.name: look
-    for look in (
-        ReviewRule(
-            "production",
-            "Dangerous changes in production",
-            "Changes of state, mode, credentials or routing that can stop payments or start real ones.",
-            frozenset(_WRITTEN),
-            _dangerous_in_production,
+REVIEW_RULES: Registry[ReviewRule] = Registry("review rules")
+for _rule in (
+    ReviewRule(
+        "production",
+        "Dangerous changes in production",
+        "Changes of state, mode, credentials or routing that can stop payments or start real ones.",
+        frozenset(_WRITTEN),
+        _dangerous_in_production,
+    ),
+    ReviewRule(
+        "denials",
+        "Denials",
+        "Requests that a role, tenant access, a paused connection or a rule does not allow.",
+        _actions("access.denied"),
+    ),
+    ReviewRule(
+        "sign-ins",
+        "Failed sign-ins",
+        "Wrong passwords or codes. Many from one IP address or for one name suggest an attack.",
+        _actions("session.sign_in_", "session.step_up_", "second_factor.failed"),
+    ),
+    ReviewRule(
+        "credentials",
+        "Credentials and secrets",
+        "Credentials that were reset or tested, and secrets that were viewed.",
+        _actions("credential.", "connection.", "secret."),
+    ),
+    ReviewRule(
+        "staff",
+        "Users and permissions",
+        "Users who were added, disabled or unlocked, or whose role, permissions or sign-in changed.",
+        _actions("staff.", "role.", "second_factor.") - {"second_factor.failed"},
+    ),
+    ReviewRule(
+        "trail",
+        "Audit trail and keys",
+        "Failed verifications, removed or exported events, and re-encrypted secrets.",
+        _actions(
+            "audit.found_broken",
+            "audit.purged",
+            "audit.index_mended",
+            "audit.exported",
+            "audit.export_downloaded",
+            "keyring.",
         ),
-        ReviewRule(
-            "denials",
-            "Denials",
-            "Requests that a role, tenant access, a paused connection or a rule does not allow.",
-            _actions("access.denied"),
-        ),
-        ReviewRule(
-            "sign-ins",
-            "Failed sign-ins",
-            "Wrong passwords or codes. Many from one IP address or for one name suggest an attack.",
-            _actions("session.sign_in_", "session.step_up_", "second_factor.failed"),
-        ),
-        ReviewRule(
-            "credentials",
-            "Credentials and secrets",
-            "Credentials that were reset or tested, and secrets that were viewed.",
-            _actions("credential.", "connection.", "secret."),
-        ),
-        ReviewRule(
-            "staff",
-            "Users and permissions",
-            "Users who were added, disabled or unlocked, or whose role, permissions or sign-in changed.",
-            _actions("staff.", "role.", "second_factor.") - {"second_factor.failed"},
-        ),
-        ReviewRule(
-            "trail",
-            "Audit trail and keys",
-            "Failed verifications, removed or exported events, and re-encrypted secrets.",
-            _actions(
-                "audit.found_broken",
-                "audit.purged",
-                "audit.index_mended",
-                "audit.exported",
-                "audit.export_downloaded",
-                "keyring.",
-            ),
-        ),
-        ReviewRule(
-            "unknown",
-            "Unknown outcomes",
-            "Changes that were sent without a response. Someone has to find out whether they took effect.",
-            _actions("change.unknown", "change.reconciled"),
-        ),
-        ReviewRule(
-            "hours",
-            "Changes outside office hours",
-            "Changes to gateway data, users, roles, connections or keys outside office hours.",
-            _actions(*_WRITTEN, *_OWN_CHANGES) - _BY_ITSELF,
-            _out_of_hours,
-        ),
-    )
-}
+    ),
+    ReviewRule(
+        "unknown",
+        "Unknown outcomes",
+        "Changes that were sent without a response. Someone has to find out whether they took effect.",
+        _actions("change.unknown", "change.reconciled"),
+    ),
+    ReviewRule(
+        "hours",
+        "Changes outside office hours",
+        "Changes to gateway data, users, roles, connections or keys outside office hours.",
+        _actions(*_WRITTEN, *_OWN_CHANGES) - _BY_ITSELF,
+        _out_of_hours,
+    ),
+):
+    REVIEW_RULES.register(_rule.name, _rule)
 
 
 def get_rule_condition(name: str) -> Q:
     """Return the condition for the events of a rule; it matches none for an unknown rule."""
-    return LOOKS[name].condition() if name in LOOKS else Q(pk__in=[])
+    return REVIEW_RULES.get(name).condition() if name in REVIEW_RULES else Q(pk__in=[])

@@ -16,10 +16,10 @@ from typing import Any
 from django.contrib.auth.models import Group
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from portal.audit.event_types import ACTIONS, KINDS, OUTCOMES
+from portal.audit.event_types import EVENT_TYPES, KINDS, OUTCOMES
 from portal.audit.filters import EventFilter, is_number
 from portal.audit.models import Event, KnownName, Term
-from portal.audit.review_rules import LOOKS, get_rule_condition
+from portal.audit.review_rules import REVIEW_RULES, get_rule_condition
 from portal.audit.search_index import MAX_NAME, split_words
 from portal.core.text import fold
 from provisioning.credentials.models import Connection
@@ -286,7 +286,7 @@ def find_problems(wanted: EventFilter) -> dict[str, str]:
         "kind": KINDS.__contains__,
         "outcome": OUTCOMES.__contains__,
         "action": _get_actions,
-        "look": LOOKS.__contains__,
+        "look": REVIEW_RULES.__contains__,
         "field": lambda field: Term.objects.filter(term=_field_term(field)).exists(),
         "person": is_number,
         "group": lambda _: False,
@@ -343,7 +343,7 @@ def _any_of(alternatives: tuple[Condition, ...], **whole: Any) -> Condition:
 def _get_actions(action: str) -> list[str]:
     """Return an action, or all of a group such as "change."; [] for an unknown one."""
     whole = action.endswith(".")
-    return [known for known in ACTIONS if known == action or (whole and known.startswith(action))]
+    return [known for known in EVENT_TYPES if known == action or (whole and known.startswith(action))]
 
 
 def _match_object(text: str) -> Condition:

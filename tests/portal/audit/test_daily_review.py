@@ -18,10 +18,10 @@ from portal.audit.daily_review import (
     list_days,
     sign_off_day,
 )
-from portal.audit.event_types import ACTIONS
+from portal.audit.event_types import EVENT_TYPES
 from portal.audit.models import Event
 from portal.audit.recording import ObjectRef, Origin, get_system_origin, record_event
-from portal.audit.review_rules import LOOKS, ROUTINE
+from portal.audit.review_rules import REVIEW_RULES, ROUTINE
 from portal.audit.triggers import install_triggers, remove_triggers
 from provisioning.credentials.models import Connection
 
@@ -108,8 +108,8 @@ def test_what_was_production_once_still_counts(production):
 
 
 def test_every_action_is_in_a_look_or_named_as_routine():
-    looked_at = frozenset().union(*(look.actions for look in LOOKS.values()))
-    assert looked_at | ROUTINE == ACTIONS.keys() and not looked_at & ROUTINE
+    looked_at = frozenset().union(*(look.actions for look in REVIEW_RULES.values()))
+    assert looked_at | ROUTINE == set(EVENT_TYPES) and not looked_at & ROUTINE
 
 
 def test_changes_in_the_portal_itself_are_out_of_hours_too(office):
@@ -221,7 +221,7 @@ def test_older_days_are_a_page_away(manager, client_of):
 
 
 def test_every_look_says_what_it_is_for():
-    for name, look in LOOKS.items():
+    for name, look in REVIEW_RULES.items():
         assert look.name == name and look.title and look.why.endswith(".")
     record_event(action="session.signed_in", origin=get_system_origin("tests"))
     assert not found(timezone.now().astimezone(UTC).date())
@@ -238,7 +238,7 @@ def test_a_look_that_took_too_long_is_not_called_calm(manager, client_of, monkey
     text = client_of(manager).get(f"/audit/review/{YESTERDAY}/").content.decode()
     head, _, calm = text.partition("othing else: no")
     assert "this list is incomplete" in text and "Denials" in head and denied
-    assert LOOKS["hours"].title.lower() not in calm.partition("</p>")[0]
+    assert REVIEW_RULES.get("hours").title.lower() not in calm.partition("</p>")[0]
 
 
 def test_the_findings_are_filled_in_again_after_a_step_up(manager, client_of):

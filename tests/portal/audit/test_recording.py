@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.test import RequestFactory
 
 from portal.audit import event_types
-from portal.audit.event_types import ACTIONS
+from portal.audit.event_types import EVENT_TYPES
 from portal.audit.models import GENESIS, ChainHead, Event
 from portal.audit.recording import (
     AuditUnavailable,
@@ -141,7 +141,7 @@ def test_only_trusted_proxies_are_believed(settings):
     assert origin_of(request).address == "192.0.2.5"
 
 
-@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("action", EVENT_TYPES)
 def test_every_action_is_a_sentence_a_person_can_read(action):
     event = record_event(
         action=action, origin=ANA, object=SHOP, operation="merchant.update", reason="risk review"
@@ -158,7 +158,7 @@ def test_an_event_that_says_no_outcome_has_that_of_its_action():
         "staff.second_factor_reset_asked",
         "keyring.rotation_began",
     }
-    for action in ACTIONS:
+    for action in EVENT_TYPES:
         outcome = record_event(action=action, origin=ANA).outcome
         state = action.partition(".")[2]
         if action in planned:

@@ -6,7 +6,7 @@ import pytest
 
 from portal.audit.models import Event
 from portal.audit.recording import record_event
-from portal.audit.review_rules import LOOKS
+from portal.audit.review_rules import REVIEW_RULES
 from portal.changes.models import Change, State
 from provisioning.credentials.models import Connection
 from provisioning.danger import DANGERS, find_dangers
@@ -83,7 +83,7 @@ def test_the_daily_review_judges_by_the_same_rule(operation, changes):
             before=before,
             after=changes,
         )
-    found = Event.objects.filter(LOOKS["production"].condition())
+    found = Event.objects.filter(REVIEW_RULES.get("production").condition())
     assert [event.connection for event in found] == (["live"] if find_dangers(operation, changes) else [])
 
 
