@@ -19,6 +19,7 @@ from portal.changes.models import Change, State
 from portal.changes.permissions import get_change, visible_changes
 from portal.changes.reconciliation import seconds_to_wait
 from portal.changes.review import get_label, get_review_renderer
+from portal.core.bidi import isolate
 from portal.core.context_processors import show_environment
 from portal.core.links import entity_url, parent_url
 from portal.core.tables import Column, Filter, FilterBar, Table, TimeColumn
@@ -39,8 +40,8 @@ COLUMNS = (
         value=lambda change: format_html(
             '<a href="{}">{}</a><div class="text-secondary">{}</div>',
             reverse("changes:page", args=[change.pk]),
-            change.title,
-            Truncator(change.reason).chars(120),
+            isolate(change.title),
+            isolate(Truncator(change.reason).chars(120)),
         ),
     ),
     Column(label="State", value=lambda change: badge(change.state)),

@@ -16,6 +16,7 @@ from portal.connections.credential_actions import RIGHT, destroy_expired_credent
 from portal.connections.forms import ConnectionForm, PauseForm
 from portal.connections.optimistic_lock import FIELDS, ChangedConcurrently, get_connection_digest
 from portal.connections.services import add_connection, set_connection_paused, update_connection
+from portal.core.bidi import isolate
 from portal.core.context_processors import get_connections, is_connection_hidden
 from portal.core.datetimes import format_age
 from portal.core.errors import HiddenNotFound
@@ -49,7 +50,7 @@ COLUMNS = (
             '<span class="env-dot env-{}"></span>&nbsp;<a href="{}">{}</a>',
             get_colour(row[0].colour),
             reverse("connections:page", args=[row[0].slug]),
-            row[0].name,
+            isolate(row[0].name),
         ),
         is_heading=True,
     ),

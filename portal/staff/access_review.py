@@ -24,6 +24,7 @@ from django.utils.html import format_html, format_html_join
 from portal.audit.csv_lines import defuse_cell
 from portal.audit.models import Event
 from portal.audit.recording import Origin, origin_of, record_event
+from portal.core.bidi import isolate
 from portal.core.dashboard import CARDS, DashboardCard
 from portal.core.datetimes import format_datetime, get_time_zone
 from portal.core.permissions import PERMISSIONS, describe_permissions, permissions_by_area, within_tenants
@@ -199,7 +200,7 @@ def get_matrix(request: HttpRequest) -> dict[str, Any]:
             value=lambda row: format_html(
                 '<a href="{}">{}</a><div class="text-secondary fw-normal">{}<br>Last sign-in: {}</div>',
                 reverse("staff:page", args=[row.user.pk]),
-                row.user.called,
+                isolate(row.user.called),
                 row.user.username,
                 format_datetime(row.user.last_login, zone) if row.user.last_login else "never",
             ),
@@ -208,7 +209,9 @@ def get_matrix(request: HttpRequest) -> dict[str, Any]:
         Column(label="Role", value=lambda row: row.role or "none"),
         Column(
             label="Where",
-            value=lambda row: format_html_join("", "<div>{}</div>", ((place,) for place in row.where)),
+            value=lambda row: format_html_join(
+                "", "<div>{}</div>", ((isolate(place),) for place in row.where)
+            ),
         ),
         Column(
             label="Permissions",

@@ -29,6 +29,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.html import format_html
 
 from portal.audit.recording import Origin, origin_of, record_event, session_digest
+from portal.core.bidi import isolate
 from portal.core.database import lock_timeout
 from portal.core.tables import Column, Table, TemplateColumn, TimeColumn
 from portal.core.view_access import SIGNED_IN
@@ -232,7 +233,9 @@ COLUMNS = (
     Column(
         label="Browser",
         value=lambda session: format_html(
-            '<span title="{}">{}</span>', session.user_agent, browser_words(session.user_agent) or "unknown"
+            '<span title="{}">{}</span>',
+            session.user_agent,
+            isolate(browser_words(session.user_agent) or "unknown"),
         ),
     ),
     TemplateColumn(label="Actions", template="usersessions/partials/actions.html", is_label_hidden=True),

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from portal.audit.recording import origin_of
+from portal.core.bidi import isolate
 from portal.core.permissions import describe_permissions
 from portal.core.tables import Column, Table, TimeColumn, secondary
 from portal.core.view_access import SIGNED_IN
@@ -27,7 +28,7 @@ COLUMNS = (
     Column(
         label="Name",
         value=lambda user: format_html(
-            '<a href="{}">{}</a>', reverse("staff:page", args=[user.pk]), user.called
+            '<a href="{}">{}</a>', reverse("staff:page", args=[user.pk]), isolate(user.called)
         ),
     ),
     Column(label="Username", value=lambda user: user.username),

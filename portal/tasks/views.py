@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.html import format_html
 
+from portal.core.bidi import isolate
 from portal.core.tables import Column, Table, TemplateColumn, TimeColumn
 from portal.core.templatetags.portal import badge
 from portal.core.view_access import SIGNED_IN
@@ -27,8 +28,8 @@ COLUMNS = (
         label="Work",
         value=lambda row: format_html(
             '{}<div class="text-secondary fw-normal">{}</div>',
-            row.run.title,
-            row.run.owner_name if row.run.owner_id is None else "",
+            isolate(row.run.title),
+            isolate(row.run.owner_name if row.run.owner_id is None else ""),
         ),
         is_heading=True,
     ),

@@ -1,6 +1,8 @@
 """Names with a direction override reorder nothing but themselves, on whatever page they stand."""
 
 import re
+from types import SimpleNamespace
+from uuid import uuid4
 
 import pytest
 from django.template import engines
@@ -8,7 +10,10 @@ from django.urls import reverse
 
 from portal.audit.models import Event
 from portal.audit.recording import ObjectRef, Origin, record_event
+from portal.changes.views import COLUMNS as CHANGES
+from portal.connections.views import COLUMNS as CONNECTIONS
 from portal.core.bidi import isolate
+from portal.tasks.views import COLUMNS as TASKS
 
 TURNED = "A\u202edelbasid"
 # Text of a page outside of tags and of elements that hold no markup.
@@ -86,3 +91,15 @@ def test_sentences_and_pages_isolate_names(client_of, admin, agent):
         seen += "<bdi>" in page
     assert seen >= 5
     assert not leaks(client_of(agent).get("/").content.decode())
+
+
+def test_cells_of_lists_isolate_names():
+    change = SimpleNamespace(pk=uuid4(), title=TURNED, reason=TURNED)
+    connection = SimpleNamespace(colour="blue", slug="production", name=TURNED)
+    task = SimpleNamespace(run=SimpleNamespace(title=TURNED, owner_name=TURNED, owner_id=None))
+    for column, row, count in (
+        (CHANGES[0], change, 2),
+        (CONNECTIONS[0], (connection, None), 1),
+        (TASKS[0], task, 2),
+    ):
+        assert str(column.value(row)).count(f"<bdi>{TURNED}</bdi>") == count, column.label
