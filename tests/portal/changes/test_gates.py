@@ -128,12 +128,24 @@ def test_an_update_is_not_sent_to_an_address_that_is_new_after_the_last_look(
 def test_a_create_is_not_sent_to_an_address_that_is_new_after_its_intent(
     browser, connection, relay, monkeypatch
 ):
-    monkeypatch.setattr(gates, "GATES", [*gates.GATES, MovingGate(Stage.RECORD, connection)])
+    monkeypatch.setattr(gates, "GATES", [*gates.GATES, MovingGate(Stage.LAST_LOOK, connection)])
     form = f"/sandbox/tenants/{connection.tenant_guid}/merchants/new/"
     browser.post(form, {"name": "Nordlicht", "homepage": "https://n.example", "timezone": "UTC"})
     change = Change.objects.get()
     assert (change.state, relay.writes) == (State.NOT_SENT, 0)
     assert "The address of this connection has changed" in change.explanation
+
+
+@pytest.mark.usefixtures("transactional_db")
+def test_a_create_is_discarded_if_the_address_is_new_after_it_was_prepared(
+    browser, connection, relay, monkeypatch
+):
+    monkeypatch.setattr(gates, "GATES", [*gates.GATES, MovingGate(Stage.RECORD, connection)])
+    form = f"/sandbox/tenants/{connection.tenant_guid}/merchants/new/"
+    page = browser.post(form, {"name": "Nordlicht", "homepage": "https://n.example", "timezone": "UTC"})
+    assert (Change.objects.get().state, relay.writes) == (State.CANCELLED, 0)
+    assert page.status_code == 409
+    assert "The address of this connection has changed" in page.content.decode()
 
 
 @pytest.mark.usefixtures("transactional_db")
