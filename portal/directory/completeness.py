@@ -90,7 +90,11 @@ def refresh_child_lists(
         due.append(lists.filter(refreshed_at__lt=now - age).order_by("refreshed_at"))
     found = [list(rows.exclude(tried).values_list("parent_guid", flat=True)[:_SLICE]) for rows in due]
     if few or refresh or not is_worker_running():
-        found.insert(1, _never_read(merchants, lists, tried))
+        # The lists that were never read, those of the newest merchants first.
+        skipped = lists.filter(Q(refreshed_at__isnull=False) | tried)
+        never_read = merchants.exclude(guid__in=skipped.values("parent_guid"))
+        never_read = never_read.order_by(F("created_at").desc(nulls_last=True))
+        found.insert(1, list(never_read.values_list("guid", flat=True)[:_SLICE]))
     for parent in dict.fromkeys(guid for guids in found for guid in guids):
         if time.monotonic() - started > min(budget, LATEST_START) or budget < 0:
             break
@@ -160,10 +164,3 @@ def _lists(user: User | AnonymousUser, connection: str, kind: str) -> QuerySet[L
         return lists
     merchants = visible_merchants(user=user, connection=connection)
     return lists.filter(parent_guid__in=merchants.values("guid"))
-
-
-def _never_read(merchants: QuerySet[IndexedEntity], lists: QuerySet[ListSync], tried: Q) -> list[str]:
-    """Return some merchants whose list was never read, the newest merchants first."""
-    skipped = lists.filter(Q(refreshed_at__isnull=False) | tried)
-    rows = merchants.exclude(guid__in=skipped.values("parent_guid"))
-    return list(rows.order_by(F("created_at").desc(nulls_last=True)).values_list("guid", flat=True)[:_SLICE])

@@ -13,7 +13,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
 
 from portal.core.links import URL_NAMESPACES
 from portal.core.tables import Column, Filter, FilterBar, Table
@@ -68,24 +67,20 @@ LIST_COLUMNS: Registry[tuple[Column, ...]] = Registry("columns of entity lists")
 
 def filter_rows(rows: QuerySet[IndexedEntity], chosen: Mapping[str, str]) -> QuerySet[IndexedEntity]:
     """Return the rows that match the filters: status, tenant, and columns by equality. "" matches all."""
-    for name, value in chosen.items():
-        if name == "status":
-            rows = _rows_of_status(rows, value)
-        elif value:
-            rows = rows.filter(**{_COLUMN_OF.get(name, name): value})
-    return rows
-
-
-def _rows_of_status(rows: QuerySet[IndexedEntity], status: str) -> QuerySet[IndexedEntity]:
-    """Return the rows of an effective status: children of a disabled or archived merchant are not active."""
+    # The status is the effective one: children of a disabled or archived merchant are off, not active.
     merchants_off = IndexedEntity.objects.filter(
         Q(disabled=True) | Q(archived=True),
         connection=OuterRef("connection"), kind="merchant", guid=OuterRef("parent_guid"),
     )  # fmt: skip
-    if status == "off":
-        return rows.filter(Exists(merchants_off), disabled=False, archived=False)
-    rows = rows.filter(**_STATUS_ROWS.get(status, {}))
-    return rows.exclude(Exists(merchants_off)) if status == "active" else rows
+    for name, value in chosen.items():
+        if name == "status" and value == "off":
+            rows = rows.filter(Exists(merchants_off), disabled=False, archived=False)
+        elif name == "status":
+            rows = rows.filter(**_STATUS_ROWS.get(value, {}))
+            rows = rows.exclude(Exists(merchants_off)) if value == "active" else rows
+        elif value:
+            rows = rows.filter(**{_COLUMN_OF.get(name, name): value})
+    return rows
 
 
 def label_options(codes: Iterable[str], names: Iterable[tuple[str, Any]]) -> list[tuple[str, str]]:
@@ -109,12 +104,11 @@ def join_page_address(prefix: str, guid: str) -> str:
 def prepare_row(row: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     """Return a row with what its columns show: the address of its page, its status and the badge."""
     status = effective_status(get_status(row), row.get("parent_status", ""))
-    extras = {
-        "url": join_page_address(prefix, row["guid"]),
-        "status": status,
-        "badge": _badge(status, row["fields"].get("unreadable")),
-    }
-    return {**row, **extras}
+    unreadable, shown = row["fields"].get("unreadable"), _BADGES[status]
+    if unreadable:
+        markup = '{}<div class="text-secondary">unreadable: {}</div>'
+        shown = format_html(markup, shown, "; ".join(unreadable[:3]))
+    return {**row, "url": join_page_address(prefix, row["guid"]), "status": status, "badge": shown}
 
 
 def effective_status(status: str, merchant: str) -> str:
@@ -129,15 +123,6 @@ def get_effective_status(entry: IndexedEntity, parents: Iterable[IndexedEntity])
     """Return the state of an entity's badge. `parents` are the rows above it."""
     merchant = next((parent.status for parent in parents if parent.kind == "merchant"), "")
     return effective_status(entry.status, merchant)
-
-
-def _badge(status: str, unreadable: list[str] | None) -> SafeString:
-    """Return the badge of a status, with the properties that could not be read."""
-    if not unreadable:
-        return _BADGES[status]
-    return format_html(
-        '{}<div class="text-secondary">unreadable: {}</div>', badge(status), "; ".join(unreadable[:3])
-    )
 
 
 def get_status(row: Mapping[str, Any]) -> str:

@@ -57,7 +57,9 @@ def keyset_page(rows: QuerySet[Any], columns: Sequence[str], *, size: int, query
             page = page[::-1] if backwards else page
             break
     if not page:
-        earlier = (_page_number(query_param(query, "page"), count, size) - 1) * size
+        text, last = query_param(query, "page"), max(1, -(-count // size))
+        wanted = int(text[:12]) if text.isascii() and text.isdigit() else 1
+        earlier = (max(1, min(wanted, last, _MAX_PAGES)) - 1) * size
         page = list(ordered[earlier : earlier + size])
     if not page:
         return KeysetPage([])
@@ -74,13 +76,6 @@ def keyset_page(rows: QuerySet[Any], columns: Sequence[str], *, size: int, query
         before=page[0]["guid"] if earlier else "",
         after=page[-1]["guid"] if end < count else "",
     )
-
-
-def _page_number(text: str, count: int, size: int) -> int:
-    """Return the requested page number, the last page's if it is too large."""
-    last = max(1, -(-count // size))
-    wanted = int(text[:12]) if text.isascii() and text.isdigit() else 1
-    return max(1, min(wanted, last, _MAX_PAGES))
 
 
 def _order(column: str, *, backwards: bool) -> Any:

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -70,7 +70,11 @@ def visible_entities(
     *, user: User | AnonymousUser, connection: str = "", kind: str = ""
 ) -> QuerySet[IndexedEntity]:
     """Return the rows within the user's tenant access; every page and list starts here. "" means any."""
-    rows = IndexedEntity.objects.filter(get_tenant_access(user).conditions(_of_tenants))
+    within = get_tenant_access(user).conditions(
+        # Tenants themselves have no tenant_guid.
+        lambda guids: Q(tenant_guid__in=guids) | Q(kind="tenant", guid__in=guids)
+    )
+    rows = IndexedEntity.objects.filter(within)
     rows = rows.filter(connection=connection) if connection else rows
     return rows.filter(kind=kind) if kind else rows
 
@@ -191,11 +195,6 @@ def search_entities(
     matching = annotate_rank(filter_by_text(rows, text).exclude(guid=text), text)
     matching = matching.order_by("rank", "archived", "sort_key", "guid")
     return exact + list(matching[: limit - len(exact)])
-
-
-def _of_tenants(guids: Collection[str]) -> Q:
-    """Tenants themselves have no tenant_guid."""
-    return Q(tenant_guid__in=guids) | Q(kind="tenant", guid__in=guids)
 
 
 def _find_row(rows: QuerySet[IndexedEntity], kind: str, guid: str) -> IndexedEntity | None:

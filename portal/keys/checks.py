@@ -22,7 +22,22 @@ def find_key_problems() -> list[str]:
         return [str(error)]
     except DatabaseError:
         return []  # /healthz/ready reports it
-    return [*_missing(standing), *_wrong(standing)]
+    missing = [
+        f"Key “{key_id}” is missing: {standing.sealed_with(key_id)} stored values are encrypted with it "
+        f"({_where(standing, key_id)}). Add it to PORTAL_ENCRYPTION_KEYS again, after the first key. "
+        "If it is lost, see docs/keys.md."
+        for key_id in standing.unknown
+    ]
+    # A key that opens none of its values is wrong; a single unreadable value is damaged instead.
+    closed = [key_id for *_, key_id in standing.closed]
+    wrong = [
+        f"Key “{key_id}” in PORTAL_ENCRYPTION_KEYS has changed: it decrypts none of the "
+        f"{standing.sealed_with(key_id)} values encrypted under this name ({_where(standing, key_id)}). "
+        "Enter the original key. If it is lost, see docs/keys.md."
+        for key_id in standing.keys
+        if 0 < standing.sealed_with(key_id) == closed.count(key_id)
+    ]
+    return missing + wrong
 
 
 @register()
@@ -50,27 +65,6 @@ def ensure_keys() -> None:
     found = find_key_problems()
     if found:
         raise ImproperlyConfigured(" ".join(found))
-
-
-def _missing(standing: KeyUsage) -> list[str]:
-    return [
-        f"Key “{key_id}” is missing: {standing.sealed_with(key_id)} stored values are encrypted with it "
-        f"({_where(standing, key_id)}). Add it to PORTAL_ENCRYPTION_KEYS again, after the first key. "
-        "If it is lost, see docs/keys.md."
-        for key_id in standing.unknown
-    ]
-
-
-def _wrong(standing: KeyUsage) -> list[str]:
-    """Describe keys that open none of their values; a single unreadable value is damaged instead."""
-    closed = [key_id for *_, key_id in standing.closed]
-    return [
-        f"Key “{key_id}” in PORTAL_ENCRYPTION_KEYS has changed: it decrypts none of the "
-        f"{standing.sealed_with(key_id)} values encrypted under this name ({_where(standing, key_id)}). "
-        "Enter the original key. If it is lost, see docs/keys.md."
-        for key_id in standing.keys
-        if 0 < standing.sealed_with(key_id) == closed.count(key_id)
-    ]
 
 
 def _where(standing: KeyUsage, key_id: str) -> str:

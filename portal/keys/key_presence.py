@@ -79,8 +79,11 @@ def find_holders_sealing(key_id: str) -> list[Holder]:
 
 def describe_holders(holders: Iterable[Holder]) -> str:
     """Return text such as “web server on alpha (seen 12 seconds ago)”, with each server once."""
-    latest = {str(holder): holder for holder in holders}
-    return ", ".join(f"{server} (seen {_ago(holder)})" for server, holder in latest.items())
+    described, now = [], timezone.now()
+    for server, holder in {str(holder): holder for holder in holders}.items():
+        seconds = max(0, round((now - holder.seen_at).total_seconds()))
+        described.append(f"{server} (seen {seconds} second{'' if seconds == 1 else 's'} ago)")
+    return ", ".join(described)
 
 
 def check_keys_everywhere() -> None:
@@ -102,11 +105,6 @@ def check_one_data_folder() -> None:
         )
 
 
-def _ago(holder: Holder) -> str:
-    seconds = max(0, round((timezone.now() - holder.seen_at).total_seconds()))
-    return f"{seconds} second{'' if seconds == 1 else 's'} ago"
-
-
 @cache
 def _name(pid: int) -> str:
     """Return a unique name: two containers may have the same host name and process id."""
@@ -115,26 +113,27 @@ def _name(pid: int) -> str:
 
 @cache
 def _prepare_sign_off(pid: int) -> None:
-    """Prepare to deregister this process. The thread starts now, because an ending process cannot."""
+    """Prepare to deregister this process, so that a rotation does not wait for it after its end.
+
+    The thread starts now, because an ending process cannot start one.
+    """
     done = threading.Event()
-    threading.Thread(target=_sign_off, args=(pid, done), name="farewell", daemon=True).start()
-    atexit.register(_wait_for_sign_off, pid, done)
 
+    def sign_off() -> None:
+        _over.wait()
+        try:
+            Holder.objects.filter(name=_name(pid)).delete()
+        except Exception as error:
+            logger.warning("a process ended without deregistering its keys: %s", type(error).__name__)
+        finally:
+            connections.close_all()
+            done.set()
 
-def _wait_for_sign_off(pid: int, done: threading.Event) -> None:
-    """Wait a moment for the deregistration, but no longer: the database may hang."""
-    _over.set()
-    if pid == os.getpid() and not done.wait(FAREWELL_SECONDS):  # a forked child has no row
-        logger.warning("a process ended without deregistering its keys: the database did not respond")
+    def wait_for_sign_off() -> None:
+        """Wait a moment, but no longer: the database may hang."""
+        _over.set()
+        if pid == os.getpid() and not done.wait(FAREWELL_SECONDS):  # a forked child has no row
+            logger.warning("a process ended without deregistering its keys: the database did not respond")
 
-
-def _sign_off(pid: int, done: threading.Event) -> None:
-    """Delete the row of this process when it ends, so that a rotation does not wait for it."""
-    _over.wait()
-    try:
-        Holder.objects.filter(name=_name(pid)).delete()
-    except Exception as error:
-        logger.warning("a process ended without deregistering its keys: %s", type(error).__name__)
-    finally:
-        connections.close_all()
-        done.set()
+    threading.Thread(target=sign_off, name="farewell", daemon=True).start()
+    atexit.register(wait_for_sign_off)

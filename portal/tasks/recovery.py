@@ -1,6 +1,6 @@
 """Recover lost runs and delete expired results. Workers do this every few seconds."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.apps import apps
 from django.db.models import Q
@@ -27,14 +27,47 @@ def recover_runs() -> None:
     Any number of workers may do this at once: every step is one conditional update.
     """
     now = timezone.now()
-    _return_lost_runs(now)
-    _hand_over_forgotten_runs(now)
+    # Runs whose lease expired wait again, or fail after too many attempts.
+    for run in TaskRun.objects.filter(LEASE.free(now), state=State.RUNNING)[:_AT_ONCE]:
+        row = TaskRun.objects.filter(LEASE.free(now), pk=run.pk, state=State.RUNNING)
+        lost = LEASE.held_by(row, run.claim)
+        try:
+            max_attempts = TASK_TYPES.get(run.kind).max_attempts
+        except UnknownNameError:
+            max_attempts = 0
+        if run.attempts < max_attempts:
+            lost.update(state=State.WAITING, dispatched_at=None, waiting_since=now, **LEASE.released)
+            continue
+        failed = lost.update(
+            state=State.FAILED, finished_at=now, **LEASE.released,
+            message=f"It was interrupted {run.attempts} times because its worker stopped.",
+        )  # fmt: skip
+        if failed:
+            discard_result(run)
+    # The backend may not know about these waiting runs.
+    forgotten = Q(dispatched_at=None) | Q(dispatched_at__lt=now - HANDED_AGAIN_AFTER)
+    waiting = TaskRun.objects.filter(LEASE.free(now), forgotten, state=State.WAITING)
+    for run in waiting.order_by("created_at")[:_AT_ONCE]:
+        taken = waiting.filter(pk=run.pk, dispatched_at=run.dispatched_at).update(dispatched_at=now)
+        if taken:
+            dispatch_run(run)
     for run in TaskRun.objects.filter(result_until__lt=now)[:_AT_ONCE]:
         discarded = discard_result(run)
         if discarded:
             expired = TaskRun.objects.filter(pk=run.pk)
             expired.update(result={}, result_until=None, message="Its result has expired.")
-    _delete_old_runs(now)
+    # Of the runs that did not end long ago, all but the newest MAX_KEPT are deleted, too.
+    ended = TaskRun.objects.exclude(state__in=OPEN)
+    old = list(ended.filter(created_at__lt=now - KEPT_FOR)[:_AT_ONCE])
+    for run in old or list(ended[MAX_KEPT : MAX_KEPT + _AT_ONCE]):
+        discarded = discard_result(run)
+        if discarded:
+            run.delete()
+    if apps.is_installed("django_tasks_db"):
+        from django_tasks_db.models import DBTaskResult
+
+        over = DBTaskResult.objects.exclude(status="READY")
+        over.filter(enqueued_at__lt=now - timedelta(days=1)).delete()
 
 
 def record_worker(name: str) -> None:
@@ -52,48 +85,3 @@ def get_longest_wait() -> timedelta:
     since = TaskRun.objects.filter(state=State.WAITING).order_by("waiting_since").values_list("waiting_since")
     oldest = since.first()
     return timezone.now() - oldest[0] if oldest else timedelta()
-
-
-def _return_lost_runs(now: datetime) -> None:
-    """Set runs whose lease expired back to waiting, or to failed after too many attempts."""
-    for run in TaskRun.objects.filter(LEASE.free(now), state=State.RUNNING)[:_AT_ONCE]:
-        row = TaskRun.objects.filter(LEASE.free(now), pk=run.pk, state=State.RUNNING)
-        lost = LEASE.held_by(row, run.claim)
-        try:
-            max_attempts = TASK_TYPES.get(run.kind).max_attempts
-        except UnknownNameError:
-            max_attempts = 0
-        if run.attempts < max_attempts:
-            lost.update(state=State.WAITING, dispatched_at=None, waiting_since=now, **LEASE.released)
-            continue
-        failed = lost.update(
-            state=State.FAILED, finished_at=now, **LEASE.released,
-            message=f"It was interrupted {run.attempts} times because its worker stopped.",
-        )  # fmt: skip
-        if failed:
-            discard_result(run)
-
-
-def _hand_over_forgotten_runs(now: datetime) -> None:
-    """Hand over waiting runs that the backend may not know about."""
-    forgotten = Q(dispatched_at=None) | Q(dispatched_at__lt=now - HANDED_AGAIN_AFTER)
-    waiting = TaskRun.objects.filter(LEASE.free(now), forgotten, state=State.WAITING)
-    for run in waiting.order_by("created_at")[:_AT_ONCE]:
-        taken = waiting.filter(pk=run.pk, dispatched_at=run.dispatched_at).update(dispatched_at=now)
-        if taken:
-            dispatch_run(run)
-
-
-def _delete_old_runs(now: datetime) -> None:
-    """Delete runs that ended long ago, and of the others all but the newest MAX_KEPT."""
-    ended = TaskRun.objects.exclude(state__in=OPEN)
-    old = list(ended.filter(created_at__lt=now - KEPT_FOR)[:_AT_ONCE])
-    for run in old or list(ended[MAX_KEPT : MAX_KEPT + _AT_ONCE]):
-        discarded = discard_result(run)
-        if discarded:
-            run.delete()
-    if apps.is_installed("django_tasks_db"):
-        from django_tasks_db.models import DBTaskResult
-
-        over = DBTaskResult.objects.exclude(status="READY")
-        over.filter(enqueued_at__lt=now - timedelta(days=1)).delete()

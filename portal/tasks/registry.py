@@ -40,18 +40,6 @@ class Decision(StrEnum):
     RESTARTED = "restarted"
 
 
-def _nothing_to_record(run: TaskRun, decision: Decision, request: HttpRequest) -> None:
-    return None
-
-
-def _nothing_to_link(run: TaskRun) -> Link | None:
-    return None
-
-
-def _nothing_to_discard(run: TaskRun) -> None:
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class TaskType:
     """One kind of background work.
@@ -69,10 +57,10 @@ class TaskType:
     permission: str = ""
     deadline: timedelta = timedelta(hours=1)
     max_attempts: int = 3
-    link: Callable[[TaskRun], Link | None] = _nothing_to_link
-    discard: Callable[[TaskRun], None] = _nothing_to_discard
+    link: Callable[[TaskRun], Link | None] = lambda run: None
+    discard: Callable[[TaskRun], None] = lambda run: None
     step_up: bool = False
-    decided: Callable[[TaskRun, Decision, HttpRequest], None] = _nothing_to_record
+    decided: Callable[[TaskRun, Decision, HttpRequest], None] = lambda run, decision, request: None
 
 
 # Registered in `ready` of the app that does the work. A run refers to its type by name.

@@ -27,9 +27,16 @@ logger = logging.getLogger(__name__)
 
 def attempt(run_id: str) -> None:
     """Claim a waiting run, do its work and record how it ended. Does nothing if it cannot be claimed."""
-    run = _claim(run_id)
-    if run is None:
+    now = timezone.now()
+    claimed = LEASE.claim(
+        TaskRun.objects.filter(pk=run_id, state=State.WAITING), uuid.uuid4().hex,
+        lasts=timedelta(seconds=settings.TASK_LEASE_SECONDS),
+        state=State.RUNNING, attempts=F("attempts") + 1, started_at=now, heartbeat_at=now,
+        finished_at=None, done=0, total=None, message="",
+    )  # fmt: skip
+    if not claimed:
         return
+    run = TaskRun.objects.get(pk=run_id)
     mark = current_request_id.set(run.request_id)
     began, about = time.monotonic(), {"run": str(run.pk), "kind": run.kind}
     logger.info("background work begins", extra=about)
@@ -45,18 +52,6 @@ def attempt(run_id: str) -> None:
             LEASE.release(_claimed_run(run), run.claim)
         finally:
             current_request_id.reset(mark)
-
-
-def _claim(run_id: str) -> TaskRun | None:
-    """Set a waiting run to running under a new claim; return None if another worker has it."""
-    now = timezone.now()
-    claimed = LEASE.claim(
-        TaskRun.objects.filter(pk=run_id, state=State.WAITING), uuid.uuid4().hex,
-        lasts=timedelta(seconds=settings.TASK_LEASE_SECONDS),
-        state=State.RUNNING, attempts=F("attempts") + 1, started_at=now, heartbeat_at=now,
-        finished_at=None, done=0, total=None, message="",
-    )  # fmt: skip
-    return TaskRun.objects.get(pk=run_id) if claimed else None
 
 
 def _claimed_run(run: TaskRun) -> QuerySet[TaskRun]:

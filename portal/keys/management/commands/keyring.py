@@ -86,17 +86,14 @@ class Command(BaseCommand):
         except ValueError as error:
             raise CommandError(str(error)) from None
         if options["background"]:
-            self._rotate_later(despite)
+            if not despite:
+                ensure_key_everywhere()
+            start_rotation(origin=ORIGIN, despite=despite)
+            self.stdout.write("A background worker does this. /tasks/ shows the progress.")
             return
         done = rotate_keyring(origin=ORIGIN, progress=self._progress, despite=despite)
         self.stdout.write(f"{done} values were re-encrypted.")
         self._status(options)
-
-    def _rotate_later(self, despite: str) -> None:
-        if not despite:
-            ensure_key_everywhere()
-        start_rotation(origin=ORIGIN, despite=despite)
-        self.stdout.write("A background worker does this. /tasks/ shows the progress.")
 
     def _discard(self, options: dict[str, Any]) -> None:
         taken = discard_undecryptable(origin=ORIGIN, expected=options["values"])
