@@ -94,16 +94,21 @@ def get_history(
     children = None if child_kinds is None else query.get("own", "") != "1"
     name = query.get("field", "").replace("\0", "")[:MAX_NAME]
     # Found through the index of terms, so a field that changed long ago is as quick.
-    asked = _carried_out(events.filter(terms__term=f"f:{name}")) if name else events
+    asked = _select_carried_out(events.filter(terms__term=f"f:{name}")) if name else events
     if children and not name:
         about = Event.objects.filter(connection=connection, terms__term=f"o:{guid}"[:160])
         asked = about.filter(Q(object_guid=guid) | Q(object_kind__in=list(child_kinds or ())))
     found, older = _get_newest(asked, query.get("before", ""), PER_PAGE)
     changes: list[Event] = []
-    changes_older = None
+    changes_older, traces = None, dict[str, FieldTrace]()
     if not name:
-        carried_out = _carried_out(events.exclude(after=""))
+        carried_out = _select_carried_out(events.exclude(after=""))
         changes, changes_older = _get_newest(carried_out, query.get("changes_before", ""), MAX_READ)
+    for event in changes:
+        for change in get_field_changes(event):
+            # The first one is the latest.
+            known = traces.get(change.name, FieldTrace(change.name, 0, event))
+            traces[change.name] = FieldTrace(change.name, known.times + 1, known.latest)
     # The first event of an object is never purged; later ones up to this row may have been.
     purged = max((last for _, last in get_purged_ranges()), default=0)
     return History(
@@ -114,7 +119,7 @@ def get_history(
         older=older,
         first=asked.order_by("sequence").first(),
         purged=purged if events.filter(sequence__lt=purged).exists() else None,
-        fields=_trace_fields(changes),
+        fields=[traces[field] for field in sorted(traces)],
         changes=changes,
         changes_older=changes_older,
         field=name,
@@ -170,16 +175,6 @@ def _get_newest(events: QuerySet[Event], below: str, size: int) -> tuple[list[Ev
     return found[:size], found[size - 1].sequence if len(found) > size else None
 
 
-def _trace_fields(changes: Sequence[Event]) -> list[FieldTrace]:
-    """Return the fields that these changes touched, by name."""
-    found: dict[str, FieldTrace] = {}
-    for event in changes:
-        for change in get_field_changes(event):
-            known = found.get(change.name, FieldTrace(change.name, 0, event))
-            found[change.name] = FieldTrace(change.name, known.times + 1, known.latest)
-    return [found[name] for name in sorted(found)]
-
-
-def _carried_out(events: QuerySet[Event]) -> QuerySet[Event]:
+def _select_carried_out(events: QuerySet[Event]) -> QuerySet[Event]:
     """Leave out events that were only planned, requested or refused: their values never took effect."""
     return events.exclude(action__in=ATTEMPTS).exclude(action="change.reconciled", outcome__in=NOT_IN_EFFECT)

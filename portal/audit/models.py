@@ -90,22 +90,22 @@ class Event(models.Model):
     @property
     def request_data(self) -> Any:
         """Return the request as it was sent, with secrets masked; None if there was none."""
-        return _loaded(self.request)
+        return _load_json(self.request)
 
     @property
     def answer_data(self) -> Any:
         """Return the gateway's answer, with secrets masked; None if there was none."""
-        return _loaded(self.answer)
+        return _load_json(self.answer)
 
     @property
     def before_data(self) -> Any:
         """Return the values before, with secrets masked; None if unknown."""
-        return _loaded(self.before)
+        return _load_json(self.before)
 
     @property
     def after_data(self) -> Any:
         """Return the values after, with secrets masked; None if unknown."""
-        return _loaded(self.after)
+        return _load_json(self.after)
 
 
 class ChainHead(models.Model):
@@ -221,5 +221,5 @@ class SavedFilter(models.Model):
         return self.name
 
 
-def _loaded(text: str) -> Any:
+def _load_json(text: str) -> Any:
     return json.loads(text) if text else None

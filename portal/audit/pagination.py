@@ -71,7 +71,7 @@ def get_event_page(wanted: EventFilter, query: QueryDict) -> EventPage:
 
 def describe_count(selection: Selection, at_least: int = 0) -> str:
     """Return how many events match as text, counted up to COUNTED and for a short time only."""
-    counted, complete = selection.counted()
+    counted, complete = selection.count()
     most = max(counted, at_least)
     if complete and most <= COUNTED:
         return f"{most:,}"

@@ -121,7 +121,15 @@ def record_event(
         "request": json_text(request), "answer": json_text(answer), "message": message,
         "duration_ms": duration_ms,
     }  # fmt: skip
-    return _append_event({name: _fit_column(name, value) for name, value in values.items()})
+    # Cut and clean each value to fit its column: a text from outside must not prevent the record.
+    for name, value in values.items():
+        if value is None or isinstance(value, int):
+            values[name] = value if name in ("actor_id", "duration_ms") else str(value)
+            continue
+        # A name is not limited by its column, but it must fit the index of PostgreSQL.
+        longest = 400 if name == "actor_name" else getattr(Event._meta.get_field(name), "max_length", None)
+        values[name] = clean_text(value)[:longest]
+    return _append_event(values)
 
 
 def _origin_values(origin: Origin) -> dict[str, Any]:
@@ -145,15 +153,6 @@ def _object_values(about: ObjectRef | None) -> dict[str, Any]:
         "parent_name": ref.parent_name,
         "ancestors": " ".join(ref.ancestors),
     }
-
-
-def _fit_column(name: str, value: Any) -> Any:
-    """Cut and clean a value to fit its column: a text from outside must not prevent the record."""
-    if value is None or isinstance(value, int):
-        return value if name in ("actor_id", "duration_ms") else str(value)
-    # A name is not limited by its column, but it must fit the index of PostgreSQL.
-    longest = 400 if name == "actor_name" else getattr(Event._meta.get_field(name), "max_length", None)
-    return clean_text(value)[:longest]
 
 
 def check_recording() -> None:

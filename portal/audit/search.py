@@ -159,7 +159,7 @@ class Selection:
                 break
         return Numbers(found)
 
-    def counted(self) -> tuple[int, bool]:
+    def count(self) -> tuple[int, bool]:
         """Return how many match, at most COUNTED + 1, and whether the search was complete."""
         if not self._ordered or self.span:
             numbers = self.numbers(COUNTED + 1, seconds=COUNT_SECONDS)

@@ -44,8 +44,7 @@ class Forwarder:
     receiver: Receiver
     tells_events: bool
 
-    @property
-    def end(self) -> int:
+    def get_end(self) -> int:
         """Return the row of the last event or anchor."""
         if self.tells_events:
             return ChainHead.objects.filter(pk=1).values_list("sequence", flat=True).first() or 0
@@ -127,7 +126,7 @@ def get_backlogs() -> list[ForwarderLag]:
                 name=feed.name,
                 sequence=cursor.sequence,
                 # Rows are counted by their numbers; a mail without a new anchor lacks nothing.
-                behind=max(feed.end - cursor.sequence, 0) if oldest else 0,
+                behind=max(feed.get_end() - cursor.sequence, 0) if oldest else 0,
                 oldest=oldest.time if oldest else None,
                 delivered_at=cursor.delivered_at,
                 last_error=cursor.last_error,
@@ -156,7 +155,7 @@ def deliver_anchors(*, holder: str) -> list[str]:
         while sent:
             sent = deliver_batch(feed, holder=holder, at_once=True)
         cursor = Delivery.objects.get(pk=feed.name)
-        if cursor.sequence < feed.end:
+        if cursor.sequence < feed.get_end():
             problems.append(f"{feed.name}: {cursor.last_error or 'another worker is delivering to it.'}")
     return problems
 
@@ -164,7 +163,7 @@ def deliver_anchors(*, holder: str) -> list[str]:
 def deliver_batch(feed: Forwarder, *, holder: str, at_once: bool = False) -> int:
     """Send the next lines, unless the receiver is up to date, paused or claimed; return their number."""
     cursor, _ = Delivery.objects.get_or_create(receiver=feed.name)
-    if cursor.sequence >= feed.end:
+    if cursor.sequence >= feed.get_end():
         return 0
     row = Delivery.objects.filter(receiver=feed.name)
     due = row if at_once else row.filter(Q(retry_at=None) | Q(retry_at__lte=timezone.now()))

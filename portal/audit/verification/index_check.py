@@ -119,7 +119,20 @@ def repair_index() -> tuple[int, int]:
     What is missing is added at any time. Wrong entries can only be removed with the guards off, so on
     PostgreSQL only by the owner of the tables.
     """
-    wrong = _remove_untyped()
+    wrong = 0
+    # Only SQLite stores values of the wrong type.
+    untyped = {
+        "audit_term": "typeof(term) <> 'text' OR typeof(event_id) <> 'integer'",
+        "audit_known": " OR ".join(f"typeof({name}) <> 'text'" for name in _KNOWN_COLUMNS),
+    }
+    if connection.vendor == "sqlite":
+        with transaction.atomic(), connection.cursor() as cursor:
+            for table, condition in untyped.items():
+                cursor.execute(f"SELECT count(*) FROM {table} WHERE {condition}")  # noqa: S608 - our own names
+                found = cursor.fetchone()[0]
+                if found:
+                    _delete_unguarded(table, condition, [()])
+                wrong += found
     check = IndexCheck()
     for row in _events(1, None):
         check.add(row)
@@ -186,24 +199,6 @@ def _events(first: int, end: int | None) -> Iterator[Sequence[Any]]:
 
 def _event(row: Sequence[Any]) -> Event:
     return cast(Event, _Row._make(row[: len(HASHED_FIELDS)]))
-
-
-def _remove_untyped() -> int:
-    """Delete values of the wrong type, which only SQLite stores; return the number of rows."""
-    if connection.vendor != "sqlite":
-        return 0
-    wrong = {
-        "audit_term": "typeof(term) <> 'text' OR typeof(event_id) <> 'integer'",
-        "audit_known": " OR ".join(f"typeof({name}) <> 'text'" for name in _KNOWN_COLUMNS),
-    }
-    count = 0
-    with transaction.atomic(), connection.cursor() as cursor:
-        for table, condition in wrong.items():
-            cursor.execute(f"SELECT count(*) FROM {table} WHERE {condition}")  # noqa: S608 - our own names
-            if found := cursor.fetchone()[0]:
-                _delete_unguarded(table, condition, [()])
-            count += found
-    return count
 
 
 def _delete_unguarded(table: str, where: str, rows: Sequence[Sequence[Any]]) -> None:

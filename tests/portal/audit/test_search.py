@@ -68,7 +68,7 @@ def test_a_search_finds_what_fits_and_all_of_it(trail, monkeypatch, few_lines, r
     assert asked(query).numbers(100, oldest_first=True).found == fitting[::-1]
     assert asked(query).numbers(4, below=40).found == [number for number in fitting if number < 40][:4]
     assert list(asked(query).events().values_list("sequence", flat=True)) == fitting
-    assert asked(query).counted() == (len(fitting), True)
+    assert asked(query).count() == (len(fitting), True)
 
 
 def test_a_search_whose_time_is_up_says_where_it_stopped_and_goes_on_from_there(trail, monkeypatch):
