@@ -6,9 +6,12 @@
   "use strict";
 
   var PAUSE = 2000;
+  /* Browsers send a request that outlives its page only up to 64 KiB. */
+  var KEEPALIVE_LIMIT = 60000;
 
   function watch(token) {
-    var form = token.form, timer = 0, sending = null, submitted = false;
+    /* `typed` counts what was typed, `kept` is its value at the last save that the portal confirmed. */
+    var form = token.form, timer = 0, sending = null, submitted = false, accepted = false, typed = 0, kept = 0;
     var secrets = token.dataset.draftSecrets.split(" ").filter(Boolean);
     var status = document.createElement("p");
     status.className = "form-hint";
@@ -31,30 +34,48 @@
       });
       return body;
     }
+    /* The browser's Back shows a form that the portal has accepted already. */
+    function showAccepted(address) {
+      accepted = true;
+      clearTimeout(timer);
+      var link = document.createElement("a");
+      link.href = address;
+      link.textContent = "See what it led to";
+      status.replaceChildren("This form was already submitted. What you type here now is not saved as a draft. ", link);
+    }
     function save(last) {
       clearTimeout(timer);
       timer = 0;
-      if (submitted || !form.isConnected) return;
+      if (submitted || accepted || !form.isConnected) return;
       if (sending) sending.abort();
       sending = new AbortController();
-      var options = { method: "POST", body: content(), redirect: "manual", signal: sending.signal };
-      if (last) options = { method: "POST", body: content(), redirect: "manual", keepalive: true };
+      var body = content().toString(), saved = typed;
+      var options = { method: "POST", body: body, redirect: "manual", headers: { "Content-Type": "application/x-www-form-urlencoded;charset=UTF-8" } };
+      if (last && body.length <= KEEPALIVE_LIMIT) options.keepalive = true;
+      else options.signal = sending.signal;
       /* Users cannot type behind a dialog: when it opened, the field that lost the focus reported its change.
          The draft is saved, but the header says that this does not keep the session alive. */
       var unattended = Boolean(document.querySelector("dialog:modal"));
-      if (unattended) options.headers = { "X-Portal-Poll": "1" };
+      if (unattended) options.headers["X-Portal-Poll"] = "1";
       fetch(token.dataset.draftSave, options)
-        .then(function (answer) { return answer.ok ? answer.json() : Promise.reject(new Error("refused")); })
         .then(function (answer) {
+          if (answer.ok || answer.status === 409) return answer.json();
+          throw new Error("refused");
+        })
+        .then(function (answer) {
+          if (answer.submitted) { showAccepted(answer.submitted); return; }
+          if (!answer.saved) throw new Error("refused");
+          kept = Math.max(kept, saved);
           status.textContent = "Draft saved at " + answer.saved;
           /* The portal took the draft, so the session was used just now: portal.js warns later. */
           if (!unattended) document.dispatchEvent(new CustomEvent("portal:seen"));
         })
         .catch(function (error) {
-          if (error.name !== "AbortError") status.textContent = "The draft could not be saved.";
+          if (error.name !== "AbortError") status.textContent = "The draft could not be saved. It is tried again when you continue typing or come back to this page.";
         });
     }
     function later() {
+      typed += 1;
       clearTimeout(timer);
       timer = setTimeout(save, PAUSE);
     }
@@ -66,7 +87,9 @@
       clearTimeout(timer);
       if (sending) sending.abort();
     });
-    document.addEventListener("visibilitychange", function () { if (document.hidden && timer) save(true); });
+    /* The page may be closed while it is hidden, so what is not saved is sent then; what failed is tried again. */
+    document.addEventListener("visibilitychange", function () { if (typed > kept) save(document.hidden); });
+    addEventListener("online", function () { if (typed > kept) save(); });
     addEventListener("pageshow", function (event) { if (event.persisted) submitted = false; });
   }
 

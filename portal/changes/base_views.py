@@ -38,6 +38,7 @@ from portal.form_drafts.services import (
     OpenDraft,
     draft_at,
     fill_secrets,
+    find_result,
     open_draft,
     owns,
     save_posted,
@@ -257,6 +258,19 @@ class WriteView(GatewayView):
         own = visible_changes(self.request.user).filter(actor_id=self.request.user.pk)
         change = own.filter(pk=wanted, connection=self.connection, operation=self.operation).first()
         return change if change and change.form_path.partition("?")[0] == self.request.path else None
+
+    def get_replaced_change(self) -> Change | None:
+        """Return the unsent change that the posted form replaces, if there is one.
+
+        It is the one that the same form prepared before, if the browser's Back has shown it again; otherwise
+        the one from which the author went back to edit. The workflow checks that it is of the same form.
+        """
+        own = visible_changes(self.request.user).filter(actor_id=self.request.user.pk, state=State.PREPARED)
+        result = find_result(self.request)
+        for change in own.filter(connection=self.connection, operation=self.operation) if result else ():
+            if change_url(change) == result:
+                return change
+        return self.get_resumed_change()
 
 
 def unrecorded_page(change: Change) -> HttpResponse | None:

@@ -142,7 +142,7 @@ class EntityCreateView(WriteView):
             submission=_submission(self.request),
             form_state=self.form_state(form),
             allow_duplicate=self.request.POST.get("again") == "1",
-            replaces=self.get_resumed_change(),
+            replaces=self.get_replaced_change(),
         )
 
     def respond(self, parent: IndexedEntity, form: PayloadForm, change: Change) -> HttpResponse:
@@ -233,7 +233,7 @@ class UpdateView(WriteView):
             tenant_guid=entry.tenant_guid or (entry.guid if entry.kind == "tenant" else ""),
             reason=reason,
             form_state=self.form_state(form),
-            replaces=self.get_resumed_change(),
+            replaces=self.get_replaced_change(),
         )
         return redirect(self.review_url(change))
 

@@ -49,7 +49,7 @@ from portal.changes.records import (
 )
 from portal.changes.review import build_rows
 from portal.core.text import database_safe
-from portal.form_drafts.services import close_drafts, move_draft
+from portal.form_drafts.services import close_drafts, move_draft, relink_closed_forms
 from portal.staff.models import User
 from provisioning import service
 from provisioning.encryption import KeyringError
@@ -104,7 +104,7 @@ def prepare_change(
 
     For an update, `entity` is the fresh read on which it was decided. For a create, `target` is the parent's
     guid and `object_name` the new entity's name. The same `submission` makes one change: a repetition returns
-    it, whatever its state. `replaces` is the change from which the author went back to the form; it is
+    it, whatever its state. `replaces` is the change from which the author came back to the form; it is
     discarded if it is their own, still unsent, and of the same form and entity. `group` is the id of a group
     of changes. Raises DuplicateChange (not with `allow_duplicate`), PermissionDenied, ConnectionPaused,
     InvalidState, NotSent, AuditWriteError, KeyError (operation).
@@ -286,7 +286,8 @@ def _record_prepared(attempt: Attempt, origin: Origin, replaces: Change | None =
             return first
         if first.state == State.PREPARED and is_same_body(first, change, attempt.payload):
             return first
-        cancel_change(user=person, origin=origin, change=first)
+        if first.state == State.PREPARED:
+            replaces = first
         change.submission = uuid.uuid4()
     with durable_record():
         run_gates(Stage.RECORD, attempt)
@@ -353,6 +354,7 @@ def _discard_unsent(change: Change, origin: Origin, *, successor: Change | None 
         if successor:
             review = _get_review_path(successor)
             move_draft(change.actor_id, path, review, title=successor.title, names=["reason"])
+            relink_closed_forms(change.actor_id, path, review)
         close_drafts(path)
 
 
@@ -363,7 +365,8 @@ def _get_review_path(change: Change) -> str:
 def _get_form_key(change: Change) -> tuple[Any, ...]:
     """Return what two changes have in common if the same person typed them into the same form."""
     page = change.form_path.partition("?")[0]
-    return change.actor_id, change.operation, change.connection, change.target, page
+    target = "" if change.is_create else change.target  # the parent may be chosen in the form
+    return change.actor_id, change.operation, change.connection, target, page
 
 
 def _reject_other_form(first: Change, attempt: Attempt) -> None:

@@ -30,7 +30,7 @@ class FormDraftMiddleware:
             save_posted(request, uncertain=response.status_code >= 500)
         elif not hasattr(request, "_saved_draft"):
             try:
-                close_draft(request)
+                close_draft(request, led_to=response.get("Location", ""))
             except DatabaseError:
                 return response
         return response

@@ -1,4 +1,4 @@
-"""FormDraft: an unsent form of one user at one address, encrypted. ClosedForm: a form that was sent."""
+"""FormDraft: an unsent form of one user, encrypted. ClosedForm: a form that was sent."""
 
 import uuid
 
@@ -9,6 +9,7 @@ from django.db import models
 class FormDraft(models.Model):
     """The values that a user typed into the form at `path`. Written only by portal.form_drafts.services.
 
+    `form` is the nonce of the token of the form that writes it: two tabs with the same form have two drafts.
     `sealed_fields` holds title, values and the names of the secrets that were typed; `sealed_secrets` the
     secrets themselves, until `secrets_until`. `signed_out_saves` counts what was saved without a session.
     """
@@ -18,6 +19,7 @@ class FormDraft(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="form_drafts")
     path = models.CharField(max_length=1000)
+    form = models.CharField(max_length=32, default="")
     sealed_fields = models.TextField(blank=True)
     sealed_secrets = models.TextField(blank=True)
     secrets_until = models.DateTimeField(null=True)
@@ -25,10 +27,12 @@ class FormDraft(models.Model):
     updated_at = models.DateTimeField(db_index=True)
 
     class Meta:
-        """One draft for each person and form, newest first."""
+        """One draft for each opened form of a person, newest first."""
 
         ordering = ["-updated_at"]
-        constraints = [models.UniqueConstraint(fields=["user", "path"], name="form_draft_one_per_form")]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "path", "form"], name="form_draft_one_per_opened_form")
+        ]
 
     def __str__(self) -> str:
         return f"draft {self.pk}"
@@ -39,10 +43,14 @@ class FormDraft(models.Model):
 
 
 class ClosedForm(models.Model):
-    """A form that was accepted or may have been sent: an autosave with its token's `nonce` saves nothing."""
+    """A form that was accepted or may have been sent: an autosave with its token's `nonce` saves nothing.
+
+    `led_to` is the address to which the portal went after it accepted the form; "" if it did not.
+    """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="closed_forms")
     nonce = models.CharField(max_length=32)
+    led_to = models.CharField(max_length=1000, default="")
     closed_at = models.DateTimeField(db_index=True)
 
     class Meta:

@@ -9,7 +9,7 @@ import json
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -55,7 +55,8 @@ SECRET_TEXTS: Registry[Callable[[str], bool]] = Registry("fields whose text may 
 class FormToken:
     """The content of a form's token: its user, address, title and the names of its secret fields.
 
-    `nonce` is different each time a form is shown; a form without one never counts as closed.
+    `nonce` is different each time a form is shown; a form without one never counts as closed. `continues` is
+    the `form` that the draft filled in had when the form was shown.
     """
 
     user_id: int
@@ -63,6 +64,7 @@ class FormToken:
     title: str
     secrets: list[str]
     nonce: str = ""
+    continues: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ class OpenDraft:
     fields: QueryDict = field(repr=False)
     secrets: KeptSecrets
     uncertain: bool = False
+    form: str = ""
 
     @property
     def url(self) -> str:
@@ -99,9 +102,12 @@ def form_path(request: HttpRequest) -> str:
     return f"{parts.path}?{urlencode(query)}" if query else parts.path
 
 
-def issue_token(user_id: Any, path: str, title: str, secrets: Iterable[str]) -> str:
-    """Return the token for the form at `path`, for one user."""
-    content = [user_id, path, title[:200], sorted(secrets), get_random_string(NONCE_LENGTH)]
+def issue_token(
+    user_id: Any, path: str, title: str, secrets: Iterable[str], draft: OpenDraft | None = None
+) -> str:
+    """Return the token for the form at `path`, for one user. `draft` is filled in."""
+    nonce, continues = get_random_string(NONCE_LENGTH), draft.form if draft else ""
+    content = [user_id, path, title[:200], sorted(secrets), nonce, continues]
     return signing.dumps(content, salt=_SALT)
 
 
@@ -163,23 +169,31 @@ def posted_token(request: HttpRequest) -> FormToken | None:
 
 
 def open_draft(request: HttpRequest) -> OpenDraft | None:
-    """Return the draft that the request names, if it is the user's own and not too old."""
+    """Return the draft that the request names, if it is the user's own and not too old.
+
+    If another tab has continued it since this form was shown, its secrets have to be typed again.
+    """
     source = request.POST if request.method == "POST" else request.GET
     try:
         wanted = uuid.UUID(source.get(DRAFT, ""))
     except ValueError:
         return None
     row = drafts_of(request.user.pk).filter(pk=wanted).first()
-    return _opened(row) if row else None
+    draft = _opened(row) if row else None
+    token = posted_token(request) if request.method == "POST" else None
+    if draft and token and draft.form not in (token.nonce, token.continues):
+        return replace(draft, secrets=KeptSecrets(draft.secrets.names))
+    return draft
 
 
-def draft_for(request: HttpRequest) -> OpenDraft | None:
-    """Return the draft to offer on the form's page."""
-    return draft_at(request.user.pk, form_path(request))
+def drafts_for(request: HttpRequest) -> list[OpenDraft]:
+    """Return the drafts to offer on the form's page, newest first."""
+    rows = drafts_of(request.user.pk).filter(path=form_path(request))[:MAX_DRAFTS]
+    return [draft for draft in map(_opened, rows) if draft]
 
 
 def draft_at(user_id: Any, path: str) -> OpenDraft | None:
-    """Return the user's draft of the form at an address."""
+    """Return the user's newest draft of the form at an address."""
     row = drafts_of(user_id).filter(path=path).first()
     return _opened(row) if row else None
 
@@ -220,16 +234,35 @@ def discard_draft(user_id: Any, draft_id: uuid.UUID) -> str:
     return str(row.path)
 
 
-def close_draft(request: HttpRequest) -> None:
-    """Delete the draft of a form that was accepted; later autosaves of the form save nothing."""
+def close_draft(request: HttpRequest, *, led_to: str = "") -> None:
+    """Delete the draft of a form that was accepted; later autosaves of the form save nothing.
+
+    `led_to` is the address to which the portal goes now.
+    """
     token = posted_token(request)
     if token is None:
         return
     with transaction.atomic():
         # An autosave at the same time takes the same lock: it ends before, or finds the form closed.
         get_user_model().objects.select_for_update().filter(pk=token.user_id).first()
-        _record_closed(token)
-        FormDraft.objects.filter(user_id=token.user_id, path=token.path).delete()
+        _record_closed(token, urlsplit(led_to).path)
+        row = _find_own_row(token, request.POST.get(DRAFT, ""))
+        if row:
+            row.delete()
+
+
+def find_result(request: HttpRequest) -> str:
+    """Return the address to which the posted form led when it was accepted; "" if it was not."""
+    token = posted_token(request)
+    if token is None or not token.nonce:
+        return ""
+    closed = ClosedForm.objects.filter(user_id=token.user_id, nonce=token.nonce)
+    return closed.values_list("led_to", flat=True).first() or ""
+
+
+def relink_closed_forms(user_id: Any, path: str, to: str) -> None:
+    """Let the accepted forms that led to one address lead to another, which has replaced it."""
+    ClosedForm.objects.filter(user_id=user_id, led_to=path).update(led_to=to)
 
 
 def close_drafts(path: str) -> None:
@@ -246,7 +279,7 @@ def move_draft(user_id: Any, path: str, to: str, *, title: str, names: Iterable[
     fields = {name: draft.fields.getlist(name) for name in names if draft.fields.get(name)}
     if fields:
         content = {"title": title, "fields": fields, "secrets": [], "uncertain": draft.uncertain}
-        row.path, row.sealed_secrets = to, ""
+        row.path, row.sealed_secrets, row.form = to, "", get_random_string(NONCE_LENGTH)
         row.sealed_fields = encryption.seal(json.dumps(content), context=row.context("sealed_fields"))
         row.save()
 
@@ -314,16 +347,17 @@ def _store(
             return None
         if uncertain:
             _record_closed(token)
-        row, _ = FormDraft.objects.get_or_create(
-            user_id=token.user_id, path=token.path, defaults={"updated_at": now}
-        )
+        row = _find_own_row(token, posted.get(DRAFT, ""))
+        if row is None:
+            row = FormDraft(user_id=token.user_id, path=token.path)
         if not signed_in and row.signed_out_saves >= MAX_SIGNED_OUT_SAVES:
             return _opened(row)
         row.signed_out_saves = 0 if signed_in else row.signed_out_saves + 1
+        row.form = token.nonce
         # A form that does not continue this draft replaces it: secrets of another form are not its own.
         continues = bool(row.sealed_fields) and posted.get(DRAFT) == str(row.pk)
         before = _opened(row) if continues else None
-        kept = before.secrets if before else KeptSecrets()
+        kept = before.secrets if before else KeptSecrets(_list_lost_secrets(token, posted, row))
         uncertain = uncertain or bool(before and before.uncertain)
         # A secret left blank is the one kept from before, unless it was to be left out.
         waived = posted.getlist(WAIVED)
@@ -348,10 +382,31 @@ def _store(
     return _opened(row)
 
 
-def _record_closed(token: FormToken) -> None:
+def _find_own_row(token: FormToken, draft_id: str) -> FormDraft | None:
+    """Return the draft that a form writes: its own, or the one filled in unless another tab continued it."""
+    rows = FormDraft.objects.filter(user_id=token.user_id, path=token.path)
+    own = rows.filter(form=token.nonce).first()
+    if own or not draft_id:
+        return own
+    return next((row for row in rows.filter(form=token.continues) if str(row.pk) == draft_id), None)
+
+
+def _list_lost_secrets(token: FormToken, posted: QueryDict, row: FormDraft) -> list[str]:
+    """Return the secrets to be typed again because another tab has continued the draft filled in."""
+    rows = FormDraft.objects.filter(user_id=token.user_id, path=token.path).exclude(pk=row.pk)
+    other = next((found for found in rows if str(found.pk) == posted.get(DRAFT)), None)
+    draft = _opened(other) if other else None
+    return draft.secrets.names if draft else []
+
+
+def _record_closed(token: FormToken, led_to: str = "") -> None:
     if token.nonce:
-        ClosedForm.objects.get_or_create(
-            user_id=token.user_id, nonce=token.nonce, defaults={"closed_at": timezone.now()}
+        values = {"led_to": led_to} if led_to and len(led_to) <= 1000 else {}
+        ClosedForm.objects.update_or_create(
+            user_id=token.user_id,
+            nonce=token.nonce,
+            defaults=values,
+            create_defaults={"closed_at": timezone.now(), **values},
         )
 
 
@@ -397,7 +452,7 @@ def _opened(row: FormDraft) -> OpenDraft | None:
     uncertain = content.get("uncertain", False) or any(
         was_sent(row.user_id, row.path, row.updated_at) for was_sent in SENT_CHECKS.values()
     )
-    return OpenDraft(row.pk, row.path, content["title"], row.updated_at, fields, secrets, uncertain)
+    return OpenDraft(row.pk, row.path, content["title"], row.updated_at, fields, secrets, uncertain, row.form)
 
 
 def _unsealed(row: FormDraft, column: str) -> str:

@@ -10,7 +10,7 @@ from portal.core import errors
 from portal.core.datetimes import get_time_zone
 from portal.core.view_access import PUBLIC, SIGNED_IN, allow
 from portal.core.views import PortalView
-from portal.form_drafts.services import autosave, discard_draft, save_posted
+from portal.form_drafts.services import autosave, discard_draft, find_result, save_posted
 
 
 class SaveDraft(PortalView):
@@ -20,10 +20,11 @@ class SaveDraft(PortalView):
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Answer when it was saved, or 409 if it could not be."""
+        """Answer when it was saved, or 409 if it could not be; `submitted` is where an accepted form led."""
         draft = autosave(request)
         if draft is None:
-            return JsonResponse({}, status=409)
+            result = find_result(request)
+            return JsonResponse({"submitted": result} if result else {}, status=409)
         zone = get_time_zone(getattr(request.user, "timezone", ""))
         return JsonResponse({"saved": timezone.localtime(draft.saved_at, zone).strftime("%H:%M")})
 

@@ -89,3 +89,48 @@ def test_back_leads_to_the_form_after_a_refusal(tab_of: Callable[..., Tab]) -> N
     tab.page.go_back()
     assert tab.path.startswith(FORM) and "New connector" in tab.text
     tab.check()
+
+
+def test_a_draft_that_could_not_be_saved_is_saved_when_the_tab_is_seen_again(
+    tab_of: Callable[..., Tab],
+) -> None:
+    """A hidden tab cannot send a large form with a request that outlives it; a failed save is tried again."""
+    tab = tab_of("agent")
+    tab.open(FORM)
+    tab.context.set_offline(True)
+    tab.fill(name=f"Draft {uuid.uuid4().hex[:8]}", description="x" * 70_000)
+    tab.page.get_by_text("The draft could not be saved").wait_for()
+    tab.page.evaluate("""() => {
+      window.hiddenNow = true;
+      Object.defineProperty(document, "hidden", { get: () => window.hiddenNow, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }""")
+    tab.context.set_offline(False)
+    with tab.page.expect_response("**/drafts/save/") as answer:
+        tab.page.evaluate("""() => {
+          window.hiddenNow = false;
+          document.dispatchEvent(new Event("visibilitychange"));
+        }""")
+    assert answer.value.status == 200
+    saved(tab)
+
+
+def test_a_form_that_was_accepted_says_so_when_it_is_shown_again(tab_of: Callable[..., Tab]) -> None:
+    """The browser's Back may show the page as it was left, with the token of the accepted form."""
+    tab = tab_of("agent")
+    tab.open(FORM)
+    key = f"key-{uuid.uuid4().hex[:8]}"
+    tab.fill(name="Shown again", adapter="Simulator", method="Creditcard", apiKey=key)
+    # The page stays: the same post without leaving it is what the browser's page cache leaves behind.
+    led_to = tab.page.evaluate("""async () => {
+      const form = document.getElementById("create-form");
+      const body = new URLSearchParams(new FormData(form));
+      const answer = await fetch(form.action, { method: "POST", body });
+      return new URL(answer.url).pathname;
+    }""")
+    assert re.fullmatch(r"/sandbox/connectors/CO-[\w-]+/", led_to)
+    tab.fill(name="Typed later")
+    tab.page.get_by_text("This form was already submitted").wait_for()
+    tab.check()
+    tab.follow("See what it led to")
+    assert tab.path == led_to

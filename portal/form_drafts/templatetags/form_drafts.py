@@ -13,7 +13,7 @@ from portal.form_drafts.forms import secret_names, show_unchecked
 from portal.form_drafts.services import (
     DRAFT,
     TOKEN,
-    draft_for,
+    drafts_for,
     form_path,
     issue_token,
     open_draft,
@@ -46,7 +46,7 @@ def draft_fields(context: Any, form: BaseForm | None = None, title: str = "") ->
         '<input type="hidden" name="{}" value="{}" data-draft-save="{}" data-draft-secrets="{}" '
         'data-draft-page="{}">',
         TOKEN,
-        issue_token(request.user.pk, path, title, secrets),
+        issue_token(request.user.pk, path, title, secrets, draft),
         _save_address(),
         " ".join(secrets),
         page,
@@ -76,12 +76,12 @@ def fill_from_draft(context: Any, form: BaseForm) -> str:
 
 @register.inclusion_tag("form_drafts/notice.html", takes_context=True)
 def draft_notice(context: Any) -> dict[str, Any]:
-    """Above a form: what is filled in, or the draft that can be continued."""
+    """Above a form: what is filled in, or the drafts that can be continued."""
     request: HttpRequest = context["request"]
     if request.method != "GET":
         return {}
     opened = open_draft(request)
-    offered = None if opened or "change" in request.GET else draft_for(request)
+    offered = [] if opened or "change" in request.GET else drafts_for(request)
     return {
         "opened": opened,
         "offered": offered,

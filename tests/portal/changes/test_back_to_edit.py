@@ -154,3 +154,51 @@ def test_a_forged_id_discards_nothing(browser, admin, client_of, merchant, produ
         edited_at(browser, address, merchant, city=f"Town {number}")
     assert states(*kept) == before
     assert not Event.objects.filter(action="change.cancelled").exists()
+
+
+def posted(browser, address, page, **typed):
+    """Submit a form that the browser still shows, with its own token; return the change to which it led."""
+    names = [
+        name
+        for name in ("submission", "base", "change", "draft_token")
+        if f'name="{name}" value' in page.content.decode()
+    ]
+    return change_at(browser.post(address, {name: hidden(page, name) for name in names} | typed))
+
+
+@pytest.mark.parametrize("kind", ["create", "edit", "action"])
+def test_the_browsers_back_leaves_one_to_send_and_carries_the_reason(
+    browser, production, merchant, settings, kind
+):
+    """Back shows the form as it was left, with the token and the submission that were posted already."""
+    settings.ROOT_URLCONF = "portal.urls"
+    form = {name: merchant.values[name] for name in SHOP}
+    address, typed, more = {
+        "create": (f"/sandbox/merchants/new/?tenant={merchant.parent}", SHOP, {"name": "Café Maier"}),
+        "edit": (edit_page(merchant), form | {"city": "Linz"}, {"city": "Wels"}),
+        "action": (f"/sandbox/merchants/{merchant.guid}/disable/", {"reason": "Fraud"}, {"reason": "Risk"}),
+    }[kind]
+    page = browser.get(address)
+    changes = [posted(browser, address, page, **typed)]
+    review = browser.get(f"/changes/{changes[0].pk}/")
+    browser.post("/drafts/save/", {"draft_token": hidden(review, "draft_token"), "reason": "Ticket 88"})
+    for number in range(2):
+        changes.append(posted(browser, address, page, **typed | more | {"city": f"Town {number}"}))
+        assert states(*changes) == [State.CANCELLED] * len(changes[1:]) + [State.PREPARED]
+        assert FormDraft.objects.get().path == f"/changes/{changes[-1].pk}/"
+
+
+def test_a_form_behind_back_to_edit_replaces_what_replaced_its_change(browser, merchant):
+    """Back twice: the first form led to a change that "Back to edit" has replaced."""
+    page, form = browser.get(edit_page(merchant)), {name: merchant.values[name] for name in SHOP}
+    first = posted(browser, edit_page(merchant), page, **form, city="Linz")
+    second = edited_at(browser, back_to_edit(browser, first), merchant, city="Wels")
+    third = posted(browser, edit_page(merchant), page, **form, city="Graz")
+    assert states(first, second, third) == [State.CANCELLED, State.CANCELLED, State.PREPARED]
+
+
+def test_two_forms_of_the_same_entity_are_two_changes(browser, merchant):
+    pages = [browser.get(edit_page(merchant)) for _ in range(2)]
+    form = {name: merchant.values[name] for name in SHOP}
+    changes = [posted(browser, edit_page(merchant), page, **form, city="Linz") for page in pages]
+    assert states(*changes) == [State.PREPARED] * 2
