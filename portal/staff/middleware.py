@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
@@ -15,13 +17,19 @@ from portal.core.errors import unrecordable
 from portal.core.logs import mask_keys
 from portal.core.permissions import PERMISSIONS, describe_permission, needs_step_up
 from portal.core.view_access import PUBLIC, SIGNED_IN, asks_step_up, get_access, get_refusal, set_refusal
-from portal.form_drafts.services import save_posted
+from portal.form_drafts.services import is_autosave, save_posted
 from portal.staff.mfa import is_mfa_missing
 from portal.staff.roles import get_roles_with
-from portal.staff.sessions import is_step_up_fresh
+from portal.staff.sessions import is_navigation, is_step_up_fresh
 from portal.staff.tenant_access import BEYOND
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
+# Set when a form was posted without a session and not saved: the first page after the sign-in says so.
+UNSENT_COOKIE = "__Host-portal-unsent" if settings.PRODUCTION else "portal-unsent"
+UNSENT = (
+    "You were signed out, so your last click was not carried out. Nothing was changed by it. "
+    "Do it again if you still want it."
+)
 
 
 class AccessMiddleware:
@@ -37,6 +45,8 @@ class AccessMiddleware:
         neither the time nor an unwritable trail tells the two apart.
         """
         response = self.get_response(request)
+        if hasattr(request, "_unsent_shown"):
+            response.delete_cookie(UNSENT_COOKIE, samesite="Lax")
         refusal = get_refusal(request)
         try:
             if refusal and refusal.why:
@@ -55,7 +65,10 @@ class AccessMiddleware:
         if needed == PUBLIC:
             return None
         if not request.user.is_authenticated:
-            return redirect_to_login(_wanted(request))
+            return _ask_to_sign_in(request)
+        if request.COOKIES.get(UNSENT_COOKIE) and request.method == "GET" and is_navigation(request):
+            messages.warning(request, UNSENT)
+            request._unsent_shown = True  # type: ignore[attr-defined]
         if not getattr(view, "unenrolled", False) and is_mfa_missing(request):
             return redirect("mfa_index")
         if needed is None and isinstance(getattr(view, "access", None), dict):
@@ -106,6 +119,16 @@ def record_denial(request: HttpRequest, code: str, why: str) -> None:
     )
     if not recorded and code == "beyond_reach":
         check_recording()  # takes as long as the event that the first ones got
+
+
+def _ask_to_sign_in(request: HttpRequest) -> HttpResponse:
+    """Return the redirect to the sign-in page; the click on a form that is not saved is announced as lost."""
+    response = redirect_to_login(_wanted(request))
+    is_click = request.method == "POST" and is_navigation(request) and not is_autosave(request)
+    if is_click and save_posted(request) is None:
+        secure = settings.PRODUCTION
+        response.set_cookie(UNSENT_COOKIE, "1", max_age=600, httponly=True, samesite="Lax", secure=secure)
+    return response
 
 
 def _wanted(request: HttpRequest) -> str:

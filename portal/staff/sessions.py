@@ -60,7 +60,11 @@ _SAVE_WAIT = 2
 
 
 class SessionSavingMiddleware(SessionMiddleware):
-    """Django's, but a session that cannot be saved never replaces the answer to what was done."""
+    """Django's, but a session that cannot be saved never replaces the answer to what was done.
+
+    An answer to a page's script never deletes the session cookie: it may arrive after the user has signed in
+    again in another tab, and would end the new session.
+    """
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         """Save the session. A failure is logged, and shown only where the answer depends on the session.
@@ -71,6 +75,9 @@ class SessionSavingMiddleware(SessionMiddleware):
             saving = getattr(request.session, "modified", False)
             with lock_timeout(_SAVE_WAIT) if saving else nullcontext():
                 saved: HttpResponse = super().process_response(request, response)
+            cookie = saved.cookies.get(settings.SESSION_COOKIE_NAME)
+            if cookie is not None and not cookie.value and not is_navigation(request):
+                del saved.cookies[settings.SESSION_COOKIE_NAME]
             return saved
         except Exception as error:
             logger.warning("could not save the session: %s", type(error).__name__)
@@ -106,6 +113,11 @@ def _say_why(response: HttpResponse, why: str) -> HttpResponse:
         secure = settings.PRODUCTION
         response.set_cookie(ENDED_COOKIE, why, max_age=60, httponly=True, samesite="Lax", secure=secure)
     return response
+
+
+def is_navigation(request: HttpRequest) -> bool:
+    """Return whether the browser opens a page with the answer, instead of giving it to a script."""
+    return request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
 
 
 def is_session_over(request: HttpRequest) -> bool:

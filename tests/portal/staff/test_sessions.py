@@ -186,3 +186,37 @@ def test_the_sign_in_page_says_why_a_session_ended_only_to_its_user(ana):
 
 def test_signing_out_has_the_browser_forget_its_pages(ana):
     assert signed_in().post("/accounts/logout/")["Clear-Site-Data"] == '"cache"'
+
+
+@pytest.mark.parametrize("mode", ["cors", "same-origin", "navigate"])
+def test_a_late_answer_to_a_script_does_not_undo_a_sign_in_in_another_tab(ana, mode):
+    """The answer to a request of the dead session arrives when the cookie is that of the new session."""
+    browser, late = signed_in(), Client()
+    late.cookies["portal-session"] = browser.cookies["portal-session"].value
+    moved(browser, seen_at=15 * 60)
+    answer = late.get("/accounts/keep-alive/", headers={"Sec-Fetch-Mode": mode})
+    assert answer.status_code != 200
+    deleted = "portal-session" in answer.cookies and not answer.cookies["portal-session"].value
+    assert deleted == (mode == "navigate")
+
+
+LOST = "your last click was not carried out"
+
+
+def test_a_click_that_was_lost_by_the_end_of_the_session_is_announced_after_the_sign_in(ana):
+    browser = signed_in()
+    browser.cookies.pop("portal-session")
+    answer = browser.post("/accounts/profile/", {"first_name": "Lost"})
+    login = {"login": "ana", "password": PASSPHRASE, "next": PAGE}
+    landed = browser.post(answer["Location"], login)
+    assert landed["Location"] == PAGE
+    assert LOST in browser.get(PAGE).content.decode()
+    assert LOST not in browser.get(PAGE).content.decode()
+
+
+def test_a_page_that_was_only_opened_announces_no_lost_click(ana):
+    browser = Client()
+    answer = browser.get(PAGE)
+    browser.post("/drafts/save/", {}, headers={"Sec-Fetch-Mode": "cors"})
+    browser.post(answer["Location"], {"login": "ana", "password": PASSPHRASE, "next": PAGE})
+    assert LOST not in browser.get(PAGE).content.decode()
