@@ -1,7 +1,6 @@
 """The global search."""
 
 import time
-from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -18,7 +17,6 @@ from portal.directory.list_views import (
     effective_status,
     get_merchant_statuses,
 )
-from portal.directory.models import IndexedEntity
 from portal.directory.services import (
     search_entities,
 )
@@ -57,22 +55,23 @@ class SearchView(PortalView):
         exact = [entry for rows in found.values() for entry in rows if entry.guid == q]
         if len(exact) == 1:
             return redirect(entity_url(exact[0].kind, exact[0].connection, exact[0].guid))
-        groups = [self._get_group(kind, rows, names) for kind, rows in found.items() if rows]
+        groups = []
+        for kind, rows in found.items():
+            places = [(row.connection, row.parent_guid) for row in rows]
+            merchants = get_merchant_statuses(places) if rows and kind in CHILD_KINDS else {}
+            shown = [
+                {
+                    "entry": row,
+                    "status": effective_status(
+                        row.status, merchants.get((row.connection, row.parent_guid), "")
+                    ),
+                    "url": entity_url(kind, row.connection, row.guid),
+                    "connection": names.get(row.connection, row.connection),
+                }
+                for row in rows[: self.limit]
+            ]
+            title, more = ENTITY_KINDS[kind].title, len(rows) > self.limit
+            if rows:
+                groups.append({"kind": kind, "title": title, "rows": shown, "more": more})
         context = {"q": q, "groups": groups, "known": bool(names), "incomplete": incomplete}
         return render(request, "directory/search.html", context)
-
-    def _get_group(self, kind: str, rows: list[IndexedEntity], names: dict[str, str]) -> dict[str, Any]:
-        """Return the results of one kind for the template."""
-        places = [(row.connection, row.parent_guid) for row in rows]
-        merchants = get_merchant_statuses(places) if kind in CHILD_KINDS else {}
-        shown = [
-            {
-                "entry": row,
-                "status": effective_status(row.status, merchants.get((row.connection, row.parent_guid), "")),
-                "url": entity_url(kind, row.connection, row.guid),
-                "connection": names.get(row.connection, row.connection),
-            }
-            for row in rows[: self.limit]
-        ]
-        title = ENTITY_KINDS[kind].title
-        return {"kind": kind, "title": title, "rows": shown, "more": len(rows) > self.limit}

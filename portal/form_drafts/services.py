@@ -416,7 +416,8 @@ def _split(posted: QueryDict, secrets: list[str]) -> tuple[dict[str, list[str]],
     secret: dict[str, list[str]] = {}
     for key in posted:
         texts = posted.getlist(key)
-        if any(owns(name, key) for name in secrets) or _is_secret_text(key, texts):
+        is_secret_text = key in SECRET_TEXTS and any(SECRET_TEXTS.get(key)(text) for text in texts)
+        if is_secret_text or any(owns(name, key) for name in secrets):
             if any(texts):
                 secret[key] = texts
         elif key not in _NOT_KEPT:
@@ -430,10 +431,6 @@ def _typed(posted: QueryDict, secrets: list[str]) -> list[str]:
     named = posted.getlist(TYPED_SECRETS)
     typed = [name for name in secrets if name in named or any(owns(name, key) for key in values)]
     return typed + [key for key in values if key in SECRET_TEXTS and key not in typed]
-
-
-def _is_secret_text(key: str, texts: list[str]) -> bool:
-    return key in SECRET_TEXTS and any(SECRET_TEXTS.get(key)(text) for text in texts)
 
 
 def _opened(row: FormDraft) -> OpenDraft | None:

@@ -35,14 +35,14 @@ def limit_time(limit: timedelta) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGALRM, _raise_overdue)
+
+    def raise_overdue(number: int, frame: FrameType | None) -> NoReturn:
+        raise AttemptOverdue
+
+    before = signal.signal(signal.SIGALRM, raise_overdue)
     signal.setitimer(signal.ITIMER_REAL, limit.total_seconds())
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-
-
-def _raise_overdue(number: int, frame: FrameType | None) -> NoReturn:
-    raise AttemptOverdue

@@ -71,9 +71,21 @@ class Command(BaseCommand):
 
     def _status(self, options: dict[str, Any]) -> None:
         standing = get_key_usage()
-        self._table(standing)
-        self._advice(standing)
-        self._servers()
+        keys = [*standing.keys, *standing.unknown]
+        names = [*keys, *([""] if standing.sealed_with("") else [])]
+        width = max(len(place) for place in standing.counts)
+        wide = [max(len(name), 8) for name in names]
+        heads = [name or "unreadable" for name in names]
+        self.stdout.write(" " * width + _cells(heads, wide))
+        for place, counter in standing.counts.items():
+            self.stdout.write(place.ljust(width) + _cells([str(counter[name]) for name in names], wide))
+        self._advise(standing)
+        lacking = find_holders_lacking_key()
+        able = [holder for holder in get_active_holders() if holder not in lacking]
+        titles = {"Can decrypt values of this server": able, f"Lacks key “{key_ids()[0]}”": lacking}
+        for title, holders in titles.items():
+            if holders:
+                self.stdout.write(f"{title}: {describe_holders(holders)}.")
         if standing.closed:
             raise CommandError(
                 f"{len(standing.closed)} values cannot be decrypted: their key is missing or wrong, or they "
@@ -104,17 +116,7 @@ class Command(BaseCommand):
             self.stdout.write(f"  {done} … {place}")
         self._said = done
 
-    def _table(self, standing: KeyUsage) -> None:
-        keys = [*standing.keys, *standing.unknown]
-        names = [*keys, *([""] if standing.sealed_with("") else [])]
-        width = max(len(place) for place in standing.counts)
-        wide = [max(len(name), 8) for name in names]
-        heads = [name or "unreadable" for name in names]
-        self.stdout.write(" " * width + _cells(heads, wide))
-        for place, counter in standing.counts.items():
-            self.stdout.write(place.ljust(width) + _cells([str(counter[name]) for name in names], wide))
-
-    def _advice(self, standing: KeyUsage) -> None:
+    def _advise(self, standing: KeyUsage) -> None:
         self.stdout.write(f"New values are encrypted with “{standing.keys[0]}”.")
         for place, pk, part, key_id in standing.closed:
             self.stdout.write(f"Cannot be decrypted: {place}, row {pk}, {part} (key “{key_id or '?'}”).")
@@ -129,18 +131,6 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"Key “{key_id}” encrypts no stored values{_removable(key_id, standing.keys[0])}"
             )
-
-    def _servers(self) -> None:
-        lacking = find_holders_lacking_key()
-        for title, holders in (
-            (
-                "Can decrypt values of this server",
-                [one for one in get_active_holders() if one not in lacking],
-            ),
-            (f"Lacks key “{key_ids()[0]}”", lacking),
-        ):
-            if holders:
-                self.stdout.write(f"{title}: {describe_holders(holders)}.")
 
 
 def _removable(key_id: str, first: str) -> str:
