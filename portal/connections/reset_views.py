@@ -178,7 +178,15 @@ class VersionRevokeView(VersionStepView):
     def step(self, credential: Credential, acting: dict[str, Any]) -> HttpResponse:
         """The connection's page."""
         credential_actions.revoke_credential(**acting, credential=credential)
-        messages.success(self.request, _revoked_words(credential))
+        words = f"Version {credential.version} was revoked. Its value was deleted from the portal."
+        active = Credential.objects.filter(
+            connection=credential.connection, state=Credential.State.ACTIVE
+        ).first()
+        if not active or active.api_key_fingerprint != credential.api_key_fingerprint:
+            words += (
+                " Also delete its API key at the gateway (System Setup → API Keys). It still works there."
+            )
+        messages.success(self.request, words)
         return redirect("connections:page", connection=credential.connection.slug)
 
 
@@ -225,16 +233,6 @@ def worked_since_activation(active: Credential) -> bool:
     return bool(
         active.last_success_at and active.activated_at and active.last_success_at >= active.activated_at
     )
-
-
-def _revoked_words(credential: Credential) -> str:
-    words = f"Version {credential.version} was revoked. Its value was deleted from the portal."
-    active = Credential.objects.filter(
-        connection=credential.connection, state=Credential.State.ACTIVE
-    ).first()
-    if active and active.api_key_fingerprint == credential.api_key_fingerprint:
-        return words
-    return f"{words} Also delete its API key at the gateway (System Setup → API Keys). It still works there."
 
 
 def _origin(base_url: str) -> str:

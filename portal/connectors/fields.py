@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 
 from portal.core.field_types import KeyField, refuse_hidden
 from provisioning import contract
+from provisioning.gateway.responses import count_levels
 from provisioning.gateway.secrets import Sealed
 
 TERMINAL_TEXTS = ("terminalId", "stan", "captureRef")
@@ -78,10 +79,20 @@ class JsonObjectField(forms.Field):
             raise ValidationError('Not valid JSON. Use an object such as {"key": "value"}.') from error
         if not isinstance(found, dict):
             raise ValidationError('Use a JSON object such as {"key": "value"}.')
-        if _too_deep(found):
+        if count_levels(found, MAX_LEVELS) > MAX_LEVELS:
             raise ValidationError(f"Use at most {MAX_LEVELS} objects or lists within each other.")
         _check_texts(found)
-        self._check(found)
+        *above, leaf = self.within.split(".")
+        body: Any = {leaf: found}
+        for name in reversed(above):
+            body = {name: body}
+        errors = contract.validator("ConnectorUpdate").iter_errors(body)
+        places = [
+            ".".join(str(part) for part in list(error.absolute_path)[len(above) + 1 :]) for error in errors
+        ]
+        if places:
+            named = ", ".join(f"“{place}”" for place in places if place) or "the object"
+            raise ValidationError(f"The contract does not allow this value: {named}.")
         return found
 
     def prepare_value(self, value: Any) -> Any:
@@ -90,18 +101,6 @@ class JsonObjectField(forms.Field):
             return value
         plain = {key: item for key, item in value.items() if not isinstance(item, Sealed)}
         return json.dumps(plain, indent=2, ensure_ascii=False) if plain else ""
-
-    def _check(self, found: dict[str, Any]) -> None:
-        *above, leaf = self.within.split(".")
-        body: Any = {leaf: found}
-        for name in reversed(above):
-            body = {name: body}
-        depth = len(above) + 1
-        errors = contract.validator("ConnectorUpdate").iter_errors(body)
-        places = [".".join(str(part) for part in list(error.absolute_path)[depth:]) for error in errors]
-        if places:
-            named = ", ".join(f"“{place}”" for place in places if place) or "the object"
-            raise ValidationError(f"The contract does not allow this value: {named}.")
 
 
 class TerminalsWidget(forms.Widget):
@@ -234,14 +233,6 @@ def _with_text(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 def _single_line(value: Any) -> str:
     """What an input of one line makes of a value, without outer blanks."""
     return re.sub(r"[\r\n]", "", "" if value is None else str(value)).strip()
-
-
-def _too_deep(value: Any) -> bool:
-    level = [value]
-    for _ in range(MAX_LEVELS):
-        groups = (node.values() if isinstance(node, dict) else node for node in level)
-        level = [child for group in groups for child in group if isinstance(child, dict | list)]
-    return bool(level)
 
 
 def _finite(number: str) -> float:

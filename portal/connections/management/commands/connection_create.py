@@ -30,32 +30,27 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Raise CommandError for a taken slug or an address that must not get an API key."""
+        name = clean_text(options["name"])
         try:
-            made = _created(options)
+            refuse_hidden(name, joiners=True, where="The name")
+            with transaction.atomic():
+                made = create_connection(
+                    slug=options["slug"],
+                    name=name,
+                    base_url=options["base_url"],
+                    kind=options["kind"],
+                    colour="red" if options["kind"] == Connection.Kind.PRODUCTION else "green",
+                    tenant_guid=options["tenant"],
+                )
+                record_event(
+                    action="connection.created",
+                    origin=get_system_origin("manage.py connection_create"),
+                    connection=made.slug,
+                    object=ObjectRef("connection", made.slug, made.name),
+                    after={"base_url": made.base_url, "kind": made.kind, "tenant_guid": made.tenant_guid},
+                )
         except ValidationError as error:
             raise CommandError("; ".join(error.messages)) from None
         except AuditUnavailable as error:
             raise CommandError(str(error)) from None
         self.stdout.write(f"Added. An admin sets its credential on /connections/{made.slug}/reset/.")
-
-
-@transaction.atomic
-def _created(options: dict[str, Any]) -> Connection:
-    name = clean_text(options["name"])
-    refuse_hidden(name, joiners=True, where="The name")
-    made = create_connection(
-        slug=options["slug"],
-        name=name,
-        base_url=options["base_url"],
-        kind=options["kind"],
-        colour="red" if options["kind"] == Connection.Kind.PRODUCTION else "green",
-        tenant_guid=options["tenant"],
-    )
-    record_event(
-        action="connection.created",
-        origin=get_system_origin("manage.py connection_create"),
-        connection=made.slug,
-        object=ObjectRef("connection", made.slug, made.name),
-        after={"base_url": made.base_url, "kind": made.kind, "tenant_guid": made.tenant_guid},
-    )
-    return made
