@@ -91,9 +91,8 @@ def gateway_unavailable_page(
         "cause": get_read_cause(error),
         "advice": get_read_advice(error),
         "back": back or request.get_full_path(),
-        "not_authorised": isinstance(error, NotAuthorised),
     }
-    answered = error.http_status and not context["not_authorised"]
+    answered = error.http_status and not isinstance(error, NotAuthorised)
     return render(request, "changes/gateway_unavailable.html", context, status=502 if answered else 503)
 
 

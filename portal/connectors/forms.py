@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.core.validators import RegexValidator
 
-from portal.connectors.fields import (
+from portal.connectors.field_types import (
     JsonObjectField,
     SuggestField,
     SuggestInput,

@@ -19,6 +19,7 @@ from portal.directory.models import IndexedEntity, ListSync
 from portal.directory.services import find_entity, get_parents, update_entity
 from provisioning import service
 from provisioning.entities import ENTITY_KINDS
+from provisioning.gateway.error_codes import get_read_advice, get_read_cause
 from provisioning.gateway.errors import EntityNotFound, NotAuthorised, ProvisioningError
 
 
@@ -45,6 +46,16 @@ class EntityReading:
     def refused(self) -> bool:
         """Whether the gateway answered that it does not accept the stored credential."""
         return isinstance(self.error, NotAuthorised)
+
+    @property
+    def cause(self) -> str:
+        """Why the entity could not be read."""
+        return get_read_cause(self.error) if self.error else ""
+
+    @property
+    def advice(self) -> str:
+        """What to do about it."""
+        return get_read_advice(self.error) if self.error else ""
 
     @property
     def gone(self) -> bool:

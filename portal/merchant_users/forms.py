@@ -9,7 +9,7 @@ from django import forms
 from portal.core.field_types import EmailAddressField, KeyField, TextField
 from portal.core.forms import ABSENT, PayloadForm, Section, look_up, place
 from portal.merchant_users import passwords
-from portal.merchant_users.fields import DateTimeField, MerchantsField, PasswordField, PermissionsField
+from portal.merchant_users.field_types import DateTimeField, MerchantsField, PasswordField, PermissionsField
 from portal.merchant_users.permissions import find_unknown_permissions
 from provisioning.entities import parse_datetime
 

@@ -5,7 +5,7 @@ from django.db.models import Q, QuerySet
 
 from portal.directory.models import IndexedEntity
 from portal.directory.services import visible_entities
-from portal.merchant_users.fields import MerchantsField
+from portal.merchant_users.field_types import MerchantsField
 from portal.merchant_users.forms import MerchantUserForm
 from portal.staff.models import User
 from portal.staff.tenant_access import get_tenant_access

@@ -183,8 +183,8 @@ def get_read_advice(error: ProvisioningError) -> str:
 
 
 def get_read_cause(error: ProvisioningError) -> str:
-    """Return why a read failed, without "nothing was sent": that is not true of the change it looks for."""
-    return error.explanation.removesuffix(" Nothing was sent.")
+    """Return why a read failed, without what became of a write: a read is often about another request."""
+    return error.explanation.removesuffix(" Nothing was sent.").removesuffix(" Nothing was changed.")
 
 
 def describe_read_failure(error: ProvisioningError) -> str:

@@ -116,7 +116,8 @@ def test_a_page_that_needs_the_gateway_says_what_to_do_and_keeps_the_session(
     form = browser.get(f"{merchant}edit/")
     assert form.status_code == 503
     text = form.content.decode()
-    assert "The gateway rejects the API key of this connection" in text and "You stay signed in" in text
+    assert "The gateway does not accept the stored API key or password." in text
+    assert "You stay signed in" in text and "Nothing was changed" not in text
     assert text.count("has rejected the portal’s API key") == 1
     assert browser.get("/accounts/profile/").status_code == 200
 

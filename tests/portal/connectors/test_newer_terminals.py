@@ -4,7 +4,7 @@ import pytest
 import requests
 
 from portal.changes.models import Change, State
-from portal.connectors.fields import keep_hidden_values
+from portal.connectors.field_types import keep_hidden_values
 from provisioning.gateway.secrets import MASK
 from tests.factories import connector_made, read, unique
 from tests.html_form import HtmlForm

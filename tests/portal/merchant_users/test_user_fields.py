@@ -5,7 +5,7 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils import timezone
 
-from portal.merchant_users.fields import DateTimeField, MerchantsField
+from portal.merchant_users.field_types import DateTimeField, MerchantsField
 
 
 @pytest.mark.parametrize(
