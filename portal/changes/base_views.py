@@ -41,6 +41,7 @@ from portal.form_drafts.services import (
     find_result,
     open_draft,
     owns,
+    posted_token,
     save_posted,
 )
 from provisioning import contract
@@ -234,9 +235,11 @@ class WriteView(GatewayView):
         for name in ("change", "draft"):
             query.pop(name, None)
         path = f"{self.request.path}?{query.urlencode()}" if query else self.request.path
+        token = posted_token(self.request)
+        nonce = token.nonce if token else ""
         if form is None:
-            return workflow.FormState(path)
-        return workflow.FormState(path, get_form_data(form), get_labels(form))
+            return workflow.FormState(path, nonce=nonce)
+        return workflow.FormState(path, get_form_data(form), get_labels(form), nonce)
 
     def review_url(self, change: Change) -> str:
         """Return the address of a change, filled in with the reason typed at the review that it replaces."""

@@ -70,6 +70,7 @@ class Change(models.Model):
     base = models.JSONField(default=dict)
     typed = models.JSONField(default=dict)
     form_path = models.CharField(max_length=1000, blank=True)
+    form_nonce = models.CharField(max_length=32, blank=True, default="", db_default="")
     dangerous = models.BooleanField(default=False)
 
     actor = models.ForeignKey(
@@ -116,6 +117,7 @@ class Change(models.Model):
             models.Index(fields=["connection", "object_guid", "-created_at"], name="change_entity"),
             models.Index(fields=["actor", "body_digest"], name="change_twin"),
             models.Index(fields=["group_id", "-created_at"], name="change_group"),
+            models.Index(fields=["actor", "form_nonce"], name="change_form"),
         ]
 
     # Set by the request that sends: whether the outcome is recorded and the entity stored in the index.

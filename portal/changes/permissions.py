@@ -79,10 +79,10 @@ def authorise_new_change(*, user: User, change: Change, payload: Mapping[str, An
         raise PermissionDenied(BEYOND)
 
 
-def may_have_sent_form(user_id: Any, path: str, since: datetime) -> bool:
-    """Return whether the user sent a change from the form at `path` after `since`, and it may have effect."""
-    sent = Change.objects.filter(actor_id=user_id, form_path=path, intent_at__gte=since)
-    return sent.exclude(state__in=(State.REFUSED, State.NOT_SENT)).exists()
+def may_have_sent_form(user_id: Any, nonce: str, since: datetime) -> bool:
+    """Return whether the user sent a change from this opened form after `since`, and it may have effect."""
+    sent = Change.objects.filter(actor_id=user_id, form_nonce=nonce, intent_at__gte=since)
+    return bool(nonce) and sent.exclude(state__in=(State.REFUSED, State.NOT_SENT)).exists()
 
 
 def may_open_form(user: Person, match: ResolverMatch, query: QueryDict) -> bool:

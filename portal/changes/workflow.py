@@ -70,12 +70,13 @@ class FormState:
     """The form in which a change was typed, so that its author can go back to it.
 
     `path` is the form's address, `typed` its data without secrets (name → list of strings), `labels` the
-    labels of its fields.
+    labels of its fields, `nonce` different each time a form is opened.
     """
 
     path: str = ""
     typed: Mapping[str, list[str]] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    nonce: str = ""
 
 
 _NO_FORM = FormState()
@@ -105,9 +106,8 @@ def prepare_change(
     For an update, `entity` is the fresh read on which it was decided. For a create, `target` is the parent's
     guid and `object_name` the new entity's name. The same `submission` makes one change: a repetition returns
     it, whatever its state. `replaces` is the change from which the author came back to the form; it is
-    discarded if it is their own, still unsent, and of the same form and entity. `group` is the id of a group
-    of changes. Raises DuplicateChange (not with `allow_duplicate`), PermissionDenied, ConnectionPaused,
-    InvalidState, NotSent, AuditWriteError, KeyError (operation).
+    discarded if it is their own, unsent, and of the same form and entity. Raises DuplicateChange (not with
+    `allow_duplicate`), PermissionDenied, ConnectionPaused, InvalidState, NotSent, AuditWriteError, KeyError.
     """
     described = get_operation(operation)
     person = authorise(user=user, permission=described.permission)
@@ -129,6 +129,7 @@ def prepare_change(
         reason=database_safe(reason).strip()[:2000],
         typed=database_safe(dict(form_state.typed)),
         form_path=form_state.path[:1000],
+        form_nonce=form_state.nonce,
         before=database_safe(before),
         base=take_snapshot(entity) if entity else {},
     )

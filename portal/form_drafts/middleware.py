@@ -1,11 +1,13 @@
 """Keep a form that was refused or failed, and discard the draft of one that was accepted."""
 
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 
-from portal.form_drafts.services import TOKEN, close_draft, is_autosave, save_posted
+from portal.form_drafts.services import TOKEN, close_draft, is_autosave, save_posted, take_over_draft
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -15,6 +17,12 @@ class FormDraftMiddleware:
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
+        """Let the draft name the form that is sent: a server that is killed cannot do it afterwards."""
+        if request.method == "POST" and hasattr(request, "_post") and TOKEN in request.POST:
+            with suppress(DatabaseError):
+                take_over_draft(request)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Return the response, whatever fails here."""

@@ -45,7 +45,7 @@ _NOT_KEPT = {"csrfmiddlewaretoken", "submission", "again", TOKEN, DRAFT, WAIVED,
 _NOT_IN_PATH = {DRAFT, "change"}
 # Each returns whether the page of a form is open to a user; given the user, the page's address and its query.
 PAGE_CHECKS: Registry[Callable[[Any, ResolverMatch, QueryDict], bool]] = Registry("checks of forms' pages")
-# Each returns whether a user's form may have been sent; given the user's id, the form's path and since when.
+# Each returns whether a user's form may have been sent; given the user's id, the form's nonce and since when.
 SENT_CHECKS: Registry[Callable[[Any, str, datetime], bool]] = Registry("checks of sent forms")
 # Field name → whether a text typed into it has to be treated as a secret.
 SECRET_TEXTS: Registry[Callable[[str], bool]] = Registry("fields whose text may be a secret")
@@ -78,7 +78,11 @@ class KeptSecrets:
 
 @dataclass(frozen=True, slots=True)
 class OpenDraft:
-    """A decrypted draft of the current user. `uncertain` if the form may have been sent all the same."""
+    """A decrypted draft of the current user.
+
+    `uncertain` if the form may have been sent all the same, `unsent` if it is known that it was not. Neither
+    is known of what was saved while typing: the browser may have crashed after the form was submitted.
+    """
 
     id: uuid.UUID
     path: str
@@ -87,6 +91,7 @@ class OpenDraft:
     fields: QueryDict = field(repr=False)
     secrets: KeptSecrets
     uncertain: bool = False
+    unsent: bool = False
     form: str = ""
 
     @property
@@ -129,7 +134,8 @@ def save_posted(
 ) -> OpenDraft | None:
     """Keep what was posted and not sent, secrets for some minutes; once per request.
 
-    `data` is what was posted if the view completed it; `uncertain` if it may have been sent. None if the form
+    `data` is what was posted if the view completed it; `uncertain` if it may have been sent, otherwise it is
+    known that it was not. None if the form
     keeps no draft or it cannot be kept: nothing that goes wrong here may replace the answer.
     """
     if not hasattr(request, "_saved_draft"):
@@ -232,6 +238,14 @@ def discard_draft(user_id: Any, draft_id: uuid.UUID) -> str:
         return ""
     row.delete()
     return str(row.path)
+
+
+def take_over_draft(request: HttpRequest) -> None:
+    """Make the draft that a posted form continues its own, unless another tab did so before."""
+    token = posted_token(request)
+    row = _find_own_row(token, request.POST.get(DRAFT, "")) if token else None
+    if token and row and row.form != token.nonce:
+        FormDraft.objects.filter(pk=row.pk, form=row.form).update(form=token.nonce)
 
 
 def close_draft(request: HttpRequest, *, led_to: str = "") -> None:
@@ -366,6 +380,8 @@ def _store(
         names |= set(_typed(posted, token.secrets))
         values = {key: texts for key, texts in kept.values.items() if any(owns(name, key) for name in names)}
         content = {"title": token.title, "fields": plain, "secrets": sorted(names), "uncertain": uncertain}
+        # Known of this form only: it ends when another form takes the draft over.
+        content["unsent"] = token.nonce if with_secrets and not uncertain else None
         row.sealed_fields = encryption.seal(json.dumps(content), context=row.context("sealed_fields"))
         if with_secrets:
             row.secrets_until = now + SECRETS_KEPT_FOR
@@ -447,9 +463,11 @@ def _opened(row: FormDraft) -> OpenDraft | None:
     secrets = KeptSecrets(content["secrets"], values, row.secrets_until if values else None)
     # A server that was killed, or a locked database, could not delete the draft of a form that was sent.
     uncertain = content.get("uncertain", False) or any(
-        was_sent(row.user_id, row.path, row.updated_at) for was_sent in SENT_CHECKS.values()
+        was_sent(row.user_id, row.form, row.updated_at) for was_sent in SENT_CHECKS.values()
     )
-    return OpenDraft(row.pk, row.path, content["title"], row.updated_at, fields, secrets, uncertain, row.form)
+    unsent = not uncertain and content.get("unsent") == row.form
+    title, saved_at = content["title"], row.updated_at
+    return OpenDraft(row.pk, row.path, title, saved_at, fields, secrets, uncertain, unsent, row.form)
 
 
 def _unsealed(row: FormDraft, column: str) -> str:

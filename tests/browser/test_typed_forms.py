@@ -64,7 +64,7 @@ def test_a_form_sent_after_the_session_ended_comes_back_filled_in(tab_of: Callab
     tab.fill(login="agent", password=PASSPHRASE)
     tab.press("Sign in")
     assert tab.path.startswith(FORM) and tab.field("name").input_value() == name
-    assert "Nothing was sent" in tab.text and "Kept until" in tab.text
+    assert "Nothing was changed" in tab.text and "Kept until" in tab.text
     assert PASSWORD not in tab.page.content()
     tab.check()
     tab.press("Create")

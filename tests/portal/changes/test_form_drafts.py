@@ -150,7 +150,7 @@ def test_a_form_posted_after_the_session_ended_is_filled_in_after_sign_in(
     assert landed["Location"] == back
     form = browser.get(back)
     text = form.content.decode()
-    assert 'value="draft-key"' in text and "Nothing was sent" in text and "Kept until" in text
+    assert 'value="draft-key"' in text and "Nothing was changed" in text and "Kept until" in text
     assert not found_in(form.content, {"password": SECRET})
     browser.post(back, typed_into(form, **TYPED | {"adapter": "Simulator", "apiKey": "after-sign-in"}))
     assert Change.objects.get().body["config"]["password"] == "••••••"
@@ -232,7 +232,7 @@ def test_step_up_returns_to_the_confirmation_filled_in(browser, connection, merc
     back = re.search(r'name="next" value="([^"]*)"', confirm)[1]
     landed = browser.post("/accounts/confirm/", {"password": PASSPHRASE, "next": back})
     text = browser.get(landed["Location"]).content.decode()
-    assert "Court order 7" in text and f'value="{merchant.name}"' in text and "Nothing was sent" in text
+    assert "Court order 7" in text and f'value="{merchant.name}"' in text and "Nothing was changed" in text
     assert relay.writes == 0
 
 
@@ -252,7 +252,7 @@ def test_what_a_person_saw_at_the_gateway_survives_the_end_of_the_session(
     address = f"/changes/{change.pk}/?draft={FormDraft.objects.get().pk}"
     shown = browser.get(address)
     text = shown.content.decode()
-    assert "Looked twice, ticket 88" in text and "Nothing was sent" in text
+    assert "Looked twice, ticket 88" in text and "Nothing was changed" in text
     assert re.search(r'value="not_there"[^>]*checked', text)
     browser.post(f"/changes/{change.pk}/close/", typed_into(shown, **seen))
     change.refresh_from_db()
@@ -289,10 +289,11 @@ def test_a_form_whose_answer_failed_is_never_called_unsent(browser, address, rel
     answer = browser.post(address, typed_into(browser.get(address), **typed))
     assert answer.status_code == (500 if sent else 422) and relay.writes == 1
     url = f"{address}?draft={FormDraft.objects.get().pk}"
-    for _ in range(2):
+    for is_saved_while_typing in (False, True):
         page = browser.get(url)
         assert ("This form may have been sent" in page.content.decode()) == sent
-        assert ("Nothing was sent" in page.content.decode()) != sent
+        known = not sent and not is_saved_while_typing
+        assert ("Nothing was changed" in page.content.decode()) == known
         browser.post("/drafts/save/", typed_into(page, **typed))
 
 
@@ -312,16 +313,17 @@ def test_a_form_is_not_called_unsent_after_its_server_was_killed(browser, addres
     page = browser.get(address)
     browser.post("/drafts/save/", typed_into(page, **typed))
     url = f"{address}?draft={FormDraft.objects.get().pk}"
-    assert "Nothing was sent" in browser.get(url).content.decode()
+    words = browser.get(url).content.decode()
+    assert "Your entries from" in words and "Nothing was" not in words
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(execution.service, "perform", perform)
         browser.post(address, typed_into(page, **typed))
     assert relay.writes == 1
     words = browser.get(url).content.decode()
     assert "This form may have been sent" in words
-    assert "Nothing was sent" not in words
+    assert "Nothing was" not in words
     Change.objects.update(state=State.NOT_SENT)
-    assert "Nothing was sent" in browser.get(url).content.decode()
+    assert "may have been sent" not in browser.get(url).content.decode()
 
 
 def test_a_discarded_draft_is_gone(browser, connection, address):

@@ -43,7 +43,7 @@ def test_a_form_is_filled_in_after_the_step_up(browser, address, typed):
     back = re.search(r'name="next" value="([^"]*)"', confirm)[1]
     landed = browser.post("/accounts/confirm/", {"password": PASSPHRASE, "next": back})
     page = browser.get(landed["Location"]).content.decode()
-    assert "Nothing was sent" in page
+    assert "Nothing was changed" in page
     assert all(f'value="{value}"' in page for value in typed.values())
     assert "data-form-errors" not in page
     assert User.objects.count() == 1 and Connection.objects.get().name == "Sandbox"
@@ -86,4 +86,4 @@ def test_findings_and_reasons_are_filled_in_again(browser, person, case, way):
     browser.post(again, {"login": "ada", "password": PASSPHRASE, "next": back})
     page = browser.get(back)
     assert page.status_code == 200 and {name: page.context["form"].data.get(name) for name in typed} == typed
-    assert "Nothing was sent" in page.content.decode() and not page.context["form"].errors
+    assert "Nothing was changed" in page.content.decode() and not page.context["form"].errors
