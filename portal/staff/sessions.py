@@ -62,8 +62,8 @@ _SAVE_WAIT = 2
 class SessionSavingMiddleware(SessionMiddleware):
     """Django's, but a session that cannot be saved never replaces the answer to what was done.
 
-    An answer to a page's script never deletes the session cookie: it may arrive after the user has signed in
-    again in another tab, and would end the new session.
+    An answer to a page's script never deletes or repeats a cookie of the session or of form tokens: it may
+    arrive after the user has signed in again in another tab, and would replace the new cookies with old ones.
     """
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
@@ -75,9 +75,11 @@ class SessionSavingMiddleware(SessionMiddleware):
             saving = getattr(request.session, "modified", False)
             with lock_timeout(_SAVE_WAIT) if saving else nullcontext():
                 saved: HttpResponse = super().process_response(request, response)
-            cookie = saved.cookies.get(settings.SESSION_COOKIE_NAME)
-            if cookie is not None and not cookie.value and not is_navigation(request):
-                del saved.cookies[settings.SESSION_COOKIE_NAME]
+            for name in (settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME):
+                cookie = saved.cookies.get(name)
+                is_old = cookie is not None and cookie.value in ("", request.COOKIES.get(name))
+                if is_old and not is_navigation(request):
+                    del saved.cookies[name]
             return saved
         except Exception as error:
             logger.warning("could not save the session: %s", type(error).__name__)

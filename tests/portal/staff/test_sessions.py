@@ -200,6 +200,17 @@ def test_a_late_answer_to_a_script_does_not_undo_a_sign_in_in_another_tab(ana, m
     assert deleted == (mode == "navigate")
 
 
+def test_a_late_answer_to_a_script_does_not_bring_back_an_old_form_token(ana):
+    """Signing in changes the cookie that the tokens of forms belong to; a later answer has the old one."""
+    browser, late = signed_in(), Client()
+    late.cookies["portal-session"] = browser.cookies["portal-session"].value
+    late.cookies["csrftoken"] = "a" * 32
+    script = {"Sec-Fetch-Mode": "cors"}
+    assert "csrftoken" not in late.get("/accounts/keep-alive/", headers=script).cookies
+    del late.cookies["csrftoken"]
+    assert "csrftoken" in late.get("/accounts/keep-alive/", headers=script).cookies
+
+
 LOST = "your last click was not carried out"
 
 
