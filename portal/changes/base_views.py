@@ -39,6 +39,7 @@ from portal.form_drafts.services import (
     draft_at,
     fill_secrets,
     find_result,
+    list_shown_secrets,
     open_draft,
     owns,
     posted_token,
@@ -168,6 +169,8 @@ class WriteView(GatewayView):
         """The secrets typed before, into the unsent form or the change that this page continues."""
         if self.draft and self.draft.secrets.names:
             return self.draft.secrets
+        if self.draft is None and (names := list_shown_secrets(self.request)):
+            return KeptSecrets(names)
         change = self.get_resumed_change() if hasattr(self, "form_class") else None
         return load_kept_secrets(change, self.form_class()) if change else KeptSecrets()
 

@@ -56,7 +56,7 @@ class FormToken:
     """The content of a form's token: its user, address, title and the names of its secret fields.
 
     `nonce` is different each time a form is shown; a form without one never counts as closed. `continues` is
-    the `form` that the draft filled in had when the form was shown.
+    the `form` that the draft filled in had when the form was shown, `kept` the names of its secrets.
     """
 
     user_id: int
@@ -65,6 +65,7 @@ class FormToken:
     secrets: list[str]
     nonce: str = ""
     continues: str = ""
+    kept: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,8 @@ def issue_token(
 ) -> str:
     """Return the token for the form at `path`, for one user. `draft` is filled in."""
     nonce, continues = get_random_string(NONCE_LENGTH), draft.form if draft else ""
-    content = [user_id, path, title[:200], sorted(secrets), nonce, continues]
+    kept = draft.secrets.names if draft else []
+    content = [user_id, path, title[:200], sorted(secrets), nonce, continues, kept]
     return signing.dumps(content, salt=_SALT)
 
 
@@ -188,8 +190,14 @@ def open_draft(request: HttpRequest) -> OpenDraft | None:
     draft = _opened(row) if row else None
     token = posted_token(request) if request.method == "POST" else None
     if draft and token and draft.form not in (token.nonce, token.continues):
-        return replace(draft, secrets=KeptSecrets(draft.secrets.names))
+        return replace(draft, secrets=KeptSecrets(token.kept))
     return draft
+
+
+def list_shown_secrets(request: HttpRequest) -> list[str]:
+    """Return the secrets of the draft with which the posted form was filled in, even if the draft is gone."""
+    token = posted_token(request) if request.method == "POST" else None
+    return token.kept if token else []
 
 
 def drafts_for(request: HttpRequest) -> list[OpenDraft]:
@@ -371,7 +379,7 @@ def _store(
         # A form that does not continue this draft replaces it: secrets of another form are not its own.
         continues = bool(row.sealed_fields) and posted.get(DRAFT) == str(row.pk)
         before = _opened(row) if continues else None
-        kept = before.secrets if before else KeptSecrets(_list_lost_secrets(token, posted, row))
+        kept = before.secrets if before else KeptSecrets(token.kept)
         uncertain = uncertain or bool(before and before.uncertain)
         # A secret left blank is the one kept from before, unless it was to be left out.
         waived = posted.getlist(WAIVED)
@@ -405,14 +413,6 @@ def _find_own_row(token: FormToken, draft_id: str) -> FormDraft | None:
     if own or not draft_id:
         return own
     return next((row for row in rows.filter(form=token.continues) if str(row.pk) == draft_id), None)
-
-
-def _list_lost_secrets(token: FormToken, posted: QueryDict, row: FormDraft) -> list[str]:
-    """Return the secrets to be typed again because another tab has continued the draft filled in."""
-    rows = FormDraft.objects.filter(user_id=token.user_id, path=token.path).exclude(pk=row.pk)
-    other = next((found for found in rows if str(found.pk) == posted.get(DRAFT)), None)
-    draft = _opened(other) if other else None
-    return draft.secrets.names if draft else []
 
 
 def _record_closed(token: FormToken, led_to: str = "") -> None:

@@ -62,3 +62,24 @@ def test_an_accepted_form_answers_where_it_led(browser, connection, address):
     answer = browser.post("/drafts/save/", typed)
     assert answer.status_code == 409 and answer.json() == {"submitted": led_to}
     assert browser.get(led_to).status_code == 200
+
+
+@pytest.mark.parametrize("end", ["sent", "discarded"])
+@pytest.mark.usefixtures("connection")
+def test_a_secret_that_another_tab_took_away_is_not_left_out_in_silence(browser, address, relay, end):
+    """Both tabs show the draft with “Kept until”; then the draft is gone."""
+    browser.post(address, typed_into(browser.get(address), **TYPED, **{"config.password": SECRET}))
+    draft = FormDraft.objects.get()
+    one, two = (browser.get(f"{address}?draft={draft.pk}") for _ in range(2))
+    again = TYPED | {"adapter": "Simulator"}
+    if end == "sent":
+        browser.post(address, typed_into(one, **again | {"apiKey": "first-of-two"}))
+    else:
+        browser.post(f"/drafts/{draft.pk}/discard/")
+    assert not FormDraft.objects.exists()
+    writes = relay.writes
+    stopped = browser.post(address, typed_into(two, **again | {"apiKey": f"second-{end}"}))
+    assert stopped.status_code == 422 and "Enter it again" in stopped.content.decode()
+    assert relay.writes == writes
+    left_out = again | {"apiKey": f"second-{end}", "leave_secret": "config.password"}
+    assert browser.post(address, typed_into(stopped, **left_out)).status_code == 302
