@@ -194,6 +194,21 @@ def open_draft(request: HttpRequest) -> OpenDraft | None:
     return draft
 
 
+def find_waiting(draft_id: str) -> str:
+    """Return "unsent" for a draft whose form was certainly not sent, "saved" for another, "" for none.
+
+    The user is not known yet.
+    """
+    try:
+        row = FormDraft.objects.filter(pk=uuid.UUID(draft_id)).first()
+    except ValueError:
+        return ""
+    draft = _opened(row) if row else None
+    if draft is None:
+        return ""
+    return "unsent" if draft.unsent else "saved"
+
+
 def list_shown_secrets(request: HttpRequest) -> list[str]:
     """Return the secrets of the draft with which the posted form was filled in, even if the draft is gone."""
     token = posted_token(request) if request.method == "POST" else None

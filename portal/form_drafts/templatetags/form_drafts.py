@@ -4,7 +4,7 @@ from typing import Any
 
 from django import template
 from django.forms import BaseForm
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -14,6 +14,7 @@ from portal.form_drafts.services import (
     DRAFT,
     TOKEN,
     drafts_for,
+    find_waiting,
     form_path,
     issue_token,
     open_draft,
@@ -91,8 +92,9 @@ def draft_notice(context: Any) -> dict[str, Any]:
 
 
 @register.simple_tag(takes_context=True)
-def form_waits(context: Any) -> bool:
-    """Return whether an unsent form waits behind the sign-in or the step-up."""
+def form_waits(context: Any) -> str:
+    """Return what is known of the form behind the sign-in or the step-up: "unsent", "saved" or ""."""
     request: HttpRequest = context["request"]
     wanted = request.POST.get("next") or request.GET.get("next") or ""
-    return f"{DRAFT}=" in wanted.partition("?")[2]
+    named = QueryDict(wanted.partition("?")[2]).get(DRAFT)
+    return find_waiting(named) if named else ""

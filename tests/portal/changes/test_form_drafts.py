@@ -319,6 +319,8 @@ def test_a_form_is_not_called_unsent_after_its_server_was_killed(browser, addres
         patch.setattr(execution.service, "perform", perform)
         browser.post(address, typed_into(page, **typed))
     assert relay.writes == 1
+    sign_in = Client().get(Client().get(url)["Location"]).content.decode()
+    assert "Your input is saved" in sign_in and "Nothing was" not in sign_in
     words = browser.get(url).content.decode()
     assert "This form may have been sent" in words
     assert "Nothing was" not in words
