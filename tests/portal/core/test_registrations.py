@@ -7,11 +7,14 @@ from django.template.loader import get_template
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from portal.core.dashboard import CARDS, DashboardCard
+from portal.core.links import URL_NAMESPACES
 from portal.core.navigation import DETAIL_TABS
 from portal.core.permissions import PERMISSIONS
 from portal.core.view_access import SIGNED_IN
 from portal.directory.detail import EntityDetailView
+from portal.directory.list_views import LIST_COLUMNS
 from portal.tasks.registry import TASK_TYPES, TaskType
+from provisioning.entities import ENTITY_KINDS
 
 
 @pytest.mark.parametrize("card", CARDS.values(), ids=CARDS)
@@ -43,3 +46,12 @@ def test_each_tab_has_a_view_and_each_view_a_tab() -> None:
         assert reverse(tab.url_name, args=["sandbox", "X-1"])
         assert tab.access == views[name].access, name
         assert tab.access in PERMISSIONS
+
+
+@pytest.mark.parametrize("kind", ENTITY_KINDS)
+def test_each_kind_of_entity_has_columns_pages_and_a_permission(kind: str) -> None:
+    assert kind in LIST_COLUMNS
+    assert reverse(f"{URL_NAMESPACES[kind]}:list", args=["sandbox"])
+    assert reverse(f"{URL_NAMESPACES[kind]}:page", args=["sandbox", "X-1"])
+    assert {f"{kind}.overview", f"{kind}.history"} <= set(DETAIL_TABS)
+    assert f"{kind}.view" in PERMISSIONS
