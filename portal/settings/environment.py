@@ -47,7 +47,7 @@ class Environment:
 
     def secret(self, name: str, *, default: str = "", old: str = "") -> str:
         """Return a text, which may also be in the file that `<name>_FILE` names (a mounted secret)."""
-        path = self._read(f"{name}_FILE", "")
+        path = self._read(f"{name}_FILE", f"{old}_FILE" if old else "")
         if not path:
             return self._read(name, old) or default
         if self._read(name, old):

@@ -26,6 +26,7 @@ PORTAL_SETTINGS = (
     "AUDIT_STREAM_SECRET",
 )
 _KIND = re.compile(r"^(?:export[ \t]+)?PORTAL_ENV=[\"']?(\w+)", re.M)
+_KEYS = re.compile(r"^(?:export[ \t]+)?PORTAL_(?:ENCRYPTION|AUDIT)_KEYS=[\"']?([^\"'\n]*)", re.M)
 
 
 def get_configured_settings() -> list[str]:
@@ -37,16 +38,27 @@ def get_configured_settings() -> list[str]:
 def is_production(data_dir: Path) -> bool:
     """Return whether the environment or the settings file configures a portal that is no demo or test.
 
-    A file that names production counts even if the environment says demo. Without PORTAL_ENV, every
-    configured portal is a production portal, and so is one whose named settings file is missing.
+    A file that names production counts even if the environment says demo, and so do keys that are not a
+    demo's. Without PORTAL_ENV, every configured portal is a production portal, and so is one whose named
+    settings file is missing.
     """
     named = os.environ.get("PORTAL_ENV", "")
     file = Path(os.environ.get("PORTAL_ENV_FILE") or data_dir / "portal.env")
     in_file = ""
+    names = ("PORTAL_ENCRYPTION_KEYS", "PORTAL_AUDIT_KEYS")
+    # A demo writes its keys into its settings file, never into files of their own.
+    keys = [os.environ.get(name, "") or os.environ.get(f"{name}_FILE", "") for name in names]
     if file.is_file():
-        found = _KIND.search(file.read_text(errors="replace").lstrip("\ufeff"))
+        text = file.read_text(errors="replace").lstrip("\ufeff")
+        found = _KIND.search(text)
         in_file = found[1] if found else "" if named else "production"
+        keys += _KEYS.findall(text)
     elif not named and os.environ.get("PORTAL_ENV_FILE", os.devnull) not in ("", os.devnull):
+        return True
+    others = [
+        key for text in keys for key in text.split(",") if key.strip() and not key.strip().startswith("demo-")
+    ]
+    if others and named != "test":
         return True
     kinds = {named, in_file} - {""}
     return not kinds <= {"demo", "test"} if kinds else bool(get_configured_settings())

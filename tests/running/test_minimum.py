@@ -117,6 +117,9 @@ CONFIGURATIONS = {
     "file": {"file": "PORTAL_ENV='production'\n"},
     "file without PORTAL_ENV": {"file": "DEBUG=false\n"},
     "file against the environment": {"file": "PORTAL_ENV=production\n", "PORTAL_ENV": "demo"},
+    "keys of production": {"PORTAL_ENV": "demo", "PORTAL_ENCRYPTION_KEYS": f"main:{'A' * 44}"},
+    "keys of production in a file": {"PORTAL_ENV": "demo", "file": f"PORTAL_AUDIT_KEYS=main:{'A' * 44}\n"},
+    "mounted keys": {"PORTAL_ENV": "demo", "PORTAL_AUDIT_KEYS_FILE": "/run/secrets/keys"},
     "missing file": {"PORTAL_ENV_FILE": "/nonexistent/portal.env"},
     **{name: {name: "x" * 60} for name in PORTAL_SETTINGS},
     **{f"{name}_FILE": {f"{name}_FILE": "/run/secrets/value"} for name in ("SECRET_KEY", "REDIS_URL")},
@@ -198,3 +201,15 @@ def test_renamed_and_unknown_settings_are_warned_of(tmp_path) -> None:
     done = manage(production_environment(tmp_path), "check")
     assert "sets ALLOWED_HOST, which no part of the portal reads. Did you mean ALLOWED_HOSTS?" in done.stderr
     assert "WEB_WORKERS" not in done.stderr
+
+
+def test_a_mounted_secret_is_read_under_its_former_name(tmp_path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("s" * 40 + "\n")
+    settings = production_environment(tmp_path, AUDIT_STREAM_SECRET_FILE=str(secret))
+    shown = manage(
+        settings, "shell", "-v0", "-c", "from django.conf import settings as s; print(s.AUDIT_FORWARD_SECRET)"
+    )
+    assert shown.stdout.strip() == "s" * 40
+    warned = manage(settings, "check").stderr
+    assert "AUDIT_STREAM_SECRET_FILE" in warned and "AUDIT_FORWARD_SECRET_FILE" in warned
