@@ -74,7 +74,7 @@ def print_used_once(files: dict[Path, str]) -> None:
                 uses = len(re.findall(rf"(?<!\w){re.escape(node.name)}(?!\w)", text)) - 1
                 once += re.match(r"_[a-z]", node.name) is not None and uses == 1
     print(
-        f"Private functions used in one place only: {once}, {100 * once / everything:.0f} % of all functions."
+        f"Private functions used in one place only: {once}, {100 * once / everything:.1f} % of all functions."
     )
 
 

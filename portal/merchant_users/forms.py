@@ -103,10 +103,6 @@ class MerchantUserForm(PayloadForm):
     def _chosen_type(self) -> str:
         return str(self.initial.get("type") or "web")
 
-    def _require(self, name: str, message: str) -> None:
-        if not self.cleaned_data.get(name) and name not in self.errors:
-            self.add_error(name, message)
-
 
 class MerchantUserCreateForm(MerchantUserForm):
     """POST createMerchantUser. Properties that do not apply to the chosen type are never sent."""
@@ -138,8 +134,9 @@ class MerchantUserCreateForm(MerchantUserForm):
     def clean(self) -> dict[str, Any]:
         """A web user gets a password, or a link to set one."""
         cleaned = super().clean()
-        if self.user_type == "web" and not cleaned.get("sendInitialPassword"):
-            self._require("password", "Enter a password, or have a link emailed.")
+        password_needed = self.user_type == "web" and not cleaned.get("sendInitialPassword")
+        if password_needed and not cleaned.get("password") and "password" not in self.errors:
+            self.add_error("password", "Enter a password, or have a link emailed.")
         return cleaned
 
     def payload(self) -> dict[str, Any]:
