@@ -37,6 +37,7 @@ from portal.audit.recording import AuditUnavailable, ObjectRef, Origin, origin_o
 from portal.audit.search import Selection, get_events, select_events
 from portal.core.datetimes import format_datetime, get_time_zone
 from portal.core.field_types import TextField
+from portal.core.forms import show_refusal
 from portal.core.views import PortalView
 from portal.tasks.models import State, TaskRun
 from portal.tasks.registry import TASK_TYPES, Link, Result, TaskType
@@ -351,7 +352,7 @@ class ExportView(PortalView):
                         separator=separator,
                     )
         except (ExportRefused, TaskNotPossible) as refusal:
-            form.add_error(None, str(refusal))
+            show_refusal(form, refusal)
             return self._page(request, form, wanted, 422)
         if in_background:
             messages.success(request, "The export is running. You can download it here when it is done.")

@@ -20,6 +20,7 @@ from portal.audit.models import SavedFilter
 from portal.audit.recording import ObjectRef, Origin, origin_of, record_event
 from portal.audit.search import select_events
 from portal.core.field_types import TextField
+from portal.core.forms import show_refusal
 from portal.core.tables import Table
 from portal.core.views import PortalView
 
@@ -184,7 +185,7 @@ class SavedFiltersView(PortalView):
         try:
             save_filter(by=request.user, origin=origin_of(request), query=query, **form.cleaned_data)
         except FilterRefused as refusal:
-            form.add_error("name", str(refusal))
+            show_refusal(form, refusal, field="name")
             return self._page(request, form, 422)
         messages.success(request, f"“{form.cleaned_data['name']}” saved.")
         return redirect("audit:filters")

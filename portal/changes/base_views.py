@@ -25,7 +25,7 @@ from portal.changes.models import CORRECTABLE, Change, State
 from portal.changes.permissions import visible_changes
 from portal.changes.records import unseal_payload
 from portal.core.errors import NotFound
-from portal.core.forms import ABSENT, PayloadForm, look_up
+from portal.core.forms import ABSENT, PayloadForm, look_up, show_refusal
 from portal.core.links import entity_url
 from portal.core.view_access import set_refusal
 from portal.core.views import PortalView
@@ -122,7 +122,7 @@ def add_refusal(
         words, field, status = refusal.explanation, "", refusal.status
     else:
         words, field, status = refusal.explanation, refusal.field, 503
-    form.add_error(field if field in form.fields else None, words)
+    show_refusal(form, words, field=field)
     return status
 
 

@@ -34,7 +34,7 @@ from portal.changes.gates import clean_reason, is_production
 from portal.changes.models import Change, State
 from portal.changes.outcomes import settle_stale_changes
 from portal.changes.review import get_label
-from portal.core.forms import PayloadForm
+from portal.core.forms import PayloadForm, show_refusal
 from portal.core.links import entity_url, notice_with_links
 from portal.directory.detail import EntityDetailView
 from portal.directory.models import IndexedEntity
@@ -302,9 +302,7 @@ class EntityEditView(UpdateView):
             guid=entry.guid, parent=entry.parent_guid, values=drop_digests(base)
         )
         form = self.form(seen, data=self.posted_data, initial=self.form_class.initial_from(seen.values))
-        form.add_error(
-            None, f"Nothing was sent: the gateway could not be read. {describe_read_failure(error)}"
-        )
+        show_refusal(form, f"Nothing was sent: the gateway could not be read. {describe_read_failure(error)}")
         return self.form_page(entry, seen, form, status=503, base=self.request.POST["base"])
 
     def show_draft(self, entry: IndexedEntity, entity: Entity, draft: OpenDraft) -> HttpResponse:

@@ -15,6 +15,7 @@ from portal.connections.credential_diagnosis import Diagnosis, get_diagnosis
 from portal.connections.forms import CredentialForm, ShutForm
 from portal.connections.optimistic_lock import ChangedConcurrently, get_connection_digest
 from portal.connections.views import find_version, get_connection_or_404, load_connections
+from portal.core.forms import show_refusal
 from portal.core.views import PortalView
 from provisioning.credentials.credential_lifecycle import InvalidCredentialState, get_expiry
 from provisioning.credentials.models import Connection, Credential
@@ -87,10 +88,10 @@ class CredentialResetPage(ResetView):
             )
             finding = credential_actions.test_credential(**acting, credential=taken)
         except ChangedConcurrently:
-            form.add_error(None, CHANGED)
+            show_refusal(form, CHANGED)
             return self.page(connection, form=form, status=409)
         except (AuditUnavailable, KeyringError) as error:
-            form.add_error(None, f"The active credential was not changed. {error}")
+            show_refusal(form, f"The active credential was not changed. {error}")
             return self.page(connection, form=form, status=503)
         if finding:
             return self.page(connection, finding=finding, status=422)
@@ -212,7 +213,7 @@ class ShutPage(ResetView):
                 reason=form.cleaned_data["reason"],
             )
         except AuditUnavailable as error:
-            form.add_error(None, str(error))
+            show_refusal(form, error)
             return self.form_page(found, form, 503)
         messages.warning(
             request,

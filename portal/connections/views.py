@@ -20,6 +20,7 @@ from portal.core.bidi import isolate
 from portal.core.context_processors import get_connections, is_connection_hidden
 from portal.core.datetimes import format_age
 from portal.core.errors import HiddenNotFound
+from portal.core.forms import show_refusal
 from portal.core.status_badges import get_colour
 from portal.core.tables import Column, Table
 from portal.core.templatetags.portal import badge
@@ -147,7 +148,7 @@ class ConnectionCreatePage(ConnectionFormPage):
         try:
             made = add_connection(user=request.user, origin=origin_of(request), values=form.cleaned_data)
         except AuditUnavailable as error:
-            form.add_error(None, str(error))
+            show_refusal(form, error)
             return self.page(request, form, None, 503)
         messages.success(request, f"{made.name} added. Now enter its credential.")
         return redirect("connections:reset", connection=made.slug)
@@ -183,7 +184,7 @@ class ConnectionEditPage(ConnectionFormPage):
         except ChangedConcurrently:
             return self.page(request, compare_with_stored(form, found), found, 409)
         except AuditUnavailable as error:
-            form.add_error(None, str(error))
+            show_refusal(form, error)
             return self.page(request, form, found, 503)
         if destroyed:
             messages.warning(

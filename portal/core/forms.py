@@ -239,6 +239,11 @@ class PayloadForm(forms.Form):
         return Sealed(value) if self.is_secret(name) else value
 
 
+def show_refusal(form: forms.BaseForm, refusal: Exception | str, *, field: str = "") -> None:
+    """Add the reason why a form was refused: at the field concerned if the form has it, or above the form."""
+    form.add_error(field if field in form.fields else None, str(refusal))
+
+
 def look_up(values: Mapping[str, Any], name: str) -> Any:
     """Return the value at a dotted name, or ABSENT."""
     node: Any = values

@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 
 from portal.audit.recording import origin_of
 from portal.core.context_processors import get_connections
+from portal.core.forms import show_refusal
 from portal.core.views import PortalView
 from portal.directory.services import refresh_list_if_stale, visible_entities
 from portal.form_drafts.forms import drafted
@@ -18,7 +19,7 @@ from portal.staff.identity import get_user
 from portal.staff.models import User
 from portal.staff.services import StaffRefused
 from portal.staff.tenant_access import TenantRef, change_tenant_access
-from portal.staff.user_page import describe_refusal
+from portal.staff.user_page import record_refusal
 
 Offer = dict[str, list[tuple[TenantRef, str]]]
 
@@ -86,7 +87,8 @@ class TenantAccessView(PortalView):
                 messages.success(request, "Tenant access updated.")
                 return redirect("staff:page", pk=person.pk)
         except StaffRefused as refusal:
-            form.add_error(None, describe_refusal(request, refusal))
+            record_refusal(request, refusal)
+            show_refusal(form, refusal)
         return self._page(request, person, form, 422)
 
     def _page(

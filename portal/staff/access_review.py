@@ -27,6 +27,7 @@ from portal.audit.recording import Origin, origin_of, record_event
 from portal.core.bidi import isolate
 from portal.core.dashboard import CARDS, DashboardCard
 from portal.core.datetimes import format_datetime, get_time_zone
+from portal.core.forms import show_refusal
 from portal.core.permissions import PERMISSIONS, describe_permissions, permissions_by_area, within_tenants
 from portal.core.tables import Column, Table, secondary
 from portal.core.views import PortalView
@@ -38,7 +39,7 @@ from portal.staff.models import User
 from portal.staff.roles import get_roles
 from portal.staff.services import StaffRefused, authorise
 from portal.staff.tenant_access import describe_tenant_access
-from portal.staff.user_page import describe_refusal
+from portal.staff.user_page import record_refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,8 @@ class AccessReviewView(PortalView):
                 return redirect("staff:access")
         except StaffRefused as refusal:
             form = ReviewForm({**request.POST.dict(), "seen": compute_access_digest(get_access_rows())})
-            form.add_error(None, describe_refusal(request, refusal))
+            record_refusal(request, refusal)
+            show_refusal(form, refusal)
         return render(request, "staff/access.html", get_matrix(request) | {"form": form}, status=422)
 
 

@@ -18,6 +18,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from portal.audit.history import get_history
 from portal.audit.recording import ObjectRef, Origin, origin_of, record_event
 from portal.audit.saved_filters import withdraw_filters
+from portal.core.forms import show_refusal
 from portal.core.permissions import PERMISSIONS, describe_permission, describe_permissions
 from portal.core.views import PortalView
 from portal.form_drafts.forms import drafted
@@ -26,7 +27,7 @@ from portal.staff.identity import get_user
 from portal.staff.models import User
 from portal.staff.roles import BUILT_IN_ROLES, get_roles
 from portal.staff.services import StaffRefused, ValuesRefused, authorise, lock_staff, require_permissions
-from portal.staff.user_page import describe_refusal
+from portal.staff.user_page import record_refusal
 
 # No comma, because MFA_ROLES is a list of names. Only Western European letters: a Cyrillic A would look like
 # a Latin one.
@@ -179,7 +180,8 @@ class RoleCreateView(PortalView):
                 )
                 return redirect("staff:roles")
         except StaffRefused as refusal:
-            form.add_error(None, describe_refusal(request, refusal))
+            record_refusal(request, refusal)
+            show_refusal(form, refusal)
         return render(request, "staff/role.html", {"form": form}, status=422)
 
 
@@ -203,7 +205,8 @@ class CustomRoleView(PortalView):
                 messages.success(request, f"Permissions of role {role.name} saved.")
                 return redirect("staff:roles")
         except StaffRefused as refusal:
-            form.add_error(None, describe_refusal(request, refusal))
+            record_refusal(request, refusal)
+            show_refusal(form, refusal)
         return render_role_page(request, role, form, status=422)
 
 
@@ -219,7 +222,8 @@ class RoleDeleteView(PortalView):
         try:
             delete_role(by=get_user(request), origin=origin_of(request), role=role)
         except StaffRefused as refusal:
-            messages.error(request, describe_refusal(request, refusal))
+            record_refusal(request, refusal)
+            messages.error(request, str(refusal))
             return render_role_page(request, role, RightsForm(initial=_get_initial(role)), status=409)
         messages.success(request, f"Role {role.name} deleted.")
         return redirect("staff:roles")

@@ -106,15 +106,15 @@ def finish_step(request: HttpRequest, user: User, service: Any, message: str, **
 
 def render_refused(request: HttpRequest, user: User, refusal: StaffRefused) -> HttpResponse:
     """Show the page again with the reason."""
-    messages.error(request, describe_refusal(request, refusal))
+    record_refusal(request, refusal)
+    messages.error(request, str(refusal))
     return render_user_page(request, User.objects.get(pk=user.pk), status=409)
 
 
-def describe_refusal(request: HttpRequest, refusal: StaffRefused) -> str:
-    """Return the reason for the page, and have the middleware record the refusal."""
+def record_refusal(request: HttpRequest, refusal: StaffRefused) -> None:
+    """Have the middleware record the refusal, unless it is only about the values of the form."""
     if not isinstance(refusal, ValuesRefused):
         set_refusal(request, f"got the answer: {refusal}")
-    return str(refusal)
 
 
 class UserView(PortalView):

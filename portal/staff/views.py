@@ -10,6 +10,7 @@ from django.utils.html import format_html
 
 from portal.audit.recording import origin_of
 from portal.core.bidi import isolate
+from portal.core.forms import show_refusal
 from portal.core.permissions import describe_permissions
 from portal.core.tables import Column, Table, TimeColumn, secondary
 from portal.core.view_access import SIGNED_IN
@@ -22,7 +23,7 @@ from portal.staff.models import User
 from portal.staff.password_links import deliver_link
 from portal.staff.roles import get_roles
 from portal.staff.services import StaffRefused, create_user
-from portal.staff.user_page import describe_refusal, render_status
+from portal.staff.user_page import record_refusal, render_status
 
 COLUMNS = (
     Column(
@@ -71,7 +72,8 @@ class UserCreateView(PortalView):
             user = create_user(by=get_user(request), origin=origin_of(request), **form.cleaned_data)
             return deliver_link(request, user, by_mail=form.by_mail)
         except StaffRefused as refusal:
-            form.add_error(None, describe_refusal(request, refusal))
+            record_refusal(request, refusal)
+            show_refusal(form, refusal)
             return self._form(request, form, 422)
 
     def _form(self, request: HttpRequest, form: UserForm, status: int = 200) -> HttpResponse:

@@ -29,6 +29,7 @@ from portal.audit.verification.jobs import (
     start_verification,
 )
 from portal.audit.verification.report import find_broken_event
+from portal.core.forms import show_refusal
 from portal.core.views import PortalView
 from portal.tasks.models import State
 from portal.tasks.presentation import build_rows
@@ -71,7 +72,7 @@ class VerifyView(PortalView):
                 extent = parse_extent(first, last, get_user_zone(request.user))
             start_verification(extent=extent, owner=owner_of(request), origin=origin_of(request))
         except NoSuchRows as problem:
-            form.add_error("first", str(problem))
+            show_refusal(form, problem, field="first")
             return self._page(request, form, 422)
         except TaskNotPossible as refusal:
             messages.error(request, str(refusal))
