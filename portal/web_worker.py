@@ -114,7 +114,8 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]
         request = self.waiting[conn] = Waiting(conn)
         conn.sock.setblocking(False)
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._read, request))
-        if conn.parser and (ahead := conn.parser.unreader.take_buffered()):
+        ahead = conn.parser.unreader.take_buffered() if conn.parser else b""
+        if ahead:
             self._receive(request, ahead)
         else:
             self._read(request, None)

@@ -137,7 +137,8 @@ def update_entity(*, entry: IndexedEntity, entity: Entity) -> IndexedEntity:
     draft = draft_row(entity, parent=entry.parent_guid, tenant=entry.tenant_guid)
     if draft is None or draft.digest == entry.digest:
         return entry
-    return store_entity(connection=entry.connection, entity=entity, tenant_guid=entry.tenant_guid) or entry
+    stored = store_entity(connection=entry.connection, entity=entity, tenant_guid=entry.tenant_guid)
+    return stored or entry
 
 
 def get_parents(entry: IndexedEntity) -> list[IndexedEntity]:

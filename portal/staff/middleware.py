@@ -17,7 +17,7 @@ from portal.core.errors import unrecordable
 from portal.core.logs import mask_keys
 from portal.core.permissions import PERMISSIONS, describe_permission, needs_step_up
 from portal.core.view_access import PUBLIC, SIGNED_IN, asks_step_up, get_access, get_refusal, set_refusal
-from portal.form_drafts.services import is_autosave, save_posted
+from portal.form_drafts.services import OpenDraft, is_autosave, save_posted
 from portal.staff.mfa import is_mfa_missing
 from portal.staff.roles import get_roles_with
 from portal.staff.sessions import is_navigation, is_step_up_fresh
@@ -77,7 +77,7 @@ class AccessMiddleware:
             return deny_access(request, needed)
         asked = needs_step_up(str(needed)) or asks_step_up(view, request, kwargs)
         is_stale = asked and not is_step_up_fresh(request)
-        return redirect_to_login(_wanted(request), reverse("account_reauthenticate")) if is_stale else None
+        return _ask_to_step_up(request) if is_stale else None
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Set the refusal of a service, which portal.core.errors shows as 403 or 404.
@@ -123,22 +123,28 @@ def record_denial(request: HttpRequest, code: str, why: str) -> None:
 
 def _ask_to_sign_in(request: HttpRequest) -> HttpResponse:
     """Return the redirect to the sign-in page; the click on a form that is not saved is announced as lost."""
-    response = redirect_to_login(_wanted(request))
+    draft = save_posted(request)
+    response = redirect_to_login(_get_return_page(request, draft))
     is_click = request.method == "POST" and is_navigation(request) and not is_autosave(request)
-    if is_click and save_posted(request) is None:
+    if is_click and draft is None:
         secure = settings.PRODUCTION
         response.set_cookie(UNSENT_COOKIE, "1", max_age=600, httponly=True, samesite="Lax", secure=secure)
     return response
 
 
-def _wanted(request: HttpRequest) -> str:
+def _ask_to_step_up(request: HttpRequest) -> HttpResponse:
+    """Return the redirect to the page that asks for the password again; a form that was sent is saved."""
+    draft = save_posted(request)
+    return redirect_to_login(_get_return_page(request, draft), reverse("account_reauthenticate"))
+
+
+def _get_return_page(request: HttpRequest, draft: OpenDraft | None) -> str:
     """Return the page to come back to: the form that was sent, filled in if it keeps drafts.
 
     A form is not sent again after signing in.
     """
     if request.method in ("GET", "HEAD"):
         return request.get_full_path()
-    draft = save_posted(request) if request.method == "POST" else None
     if draft is not None:
         return draft.url
     origin, _, path = request.META.get("HTTP_REFERER", "").partition(request.get_host())
