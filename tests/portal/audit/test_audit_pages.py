@@ -159,7 +159,7 @@ def test_an_event_links_to_everything_it_names(client_of, manager, admin) -> Non
     text = client_of(manager).get(f"/audit/{event.sequence}/").content.decode()
     for link in (
         f"/staff/{admin.pk}/",
-        f"/audit/?user={admin.pk}",
+        f"/audit/?person={admin.pk}",
         "/audit/?address=192.0.2.7",
         "/sandbox/merchants/g-1/",
         "/sandbox/tenants/t-1/",

@@ -83,7 +83,7 @@ def test_many_names_that_match_are_all_found_and_exported(big_shops, browser, qu
         ("action=eaten.", "“eaten.” is not a known event"),
         ("look=away", "“away” is not a known highlight"),
         ("field=colour", "No change of a field “colour” has been recorded"),
-        ("user=ada", "“ada” is not an account number"),
+        ("person=ada", "“ada” is not an account number"),
         ("words=x", "Enter at least one word with two or more letters instead of “x”"),
     ],
 )
@@ -109,7 +109,7 @@ def test_invalid_filters_are_explained_and_neither_listed_nor_exported(
     [
         "role=Support+agent", "role=Manager", "role=Gone", "connection=away", "kind=routing",
         "outcome=refused", "outcome=cancelled", "outcome=odd", "action=second_factor.", "look=hours",
-        "field=name", "user=8", "words=no+x+yes",
+        "field=name", "person=8", "words=no+x+yes",
     ],
 )  # fmt: skip
 def test_what_could_be_or_once_was_is_understood(query):
@@ -248,7 +248,7 @@ def test_a_link_to_what_a_person_did_names_the_account(browser):
 @pytest.mark.sqlite  # which takes the index for a single row, too
 def test_what_an_account_did_is_one_walk_along_its_index():
     record()
-    (line,) = select_events(parse_filters(QueryDict("user=7"), UTC))._lines(Rows())
+    (line,) = select_events(parse_filters(QueryDict("person=7"), UTC))._lines(Rows())
     assert "audit_by_account" in line.order_by("-sequence").explain()
 
 
