@@ -69,12 +69,12 @@ class Day:
 
 @dataclass(frozen=True)
 class Section:
-    """What one look finds in a day: how many in words ("1,000+"), the newest, and the explorer's filter.
+    """What one rule finds in a day: how many in words ("1,000+"), the newest, and the explorer's filter.
 
     `left_off`: looking took too long, so there may be more than these.
     """
 
-    look: ReviewRule
+    rule: ReviewRule
     count: str
     events: list[Event]
     query: dict[str, str]
@@ -106,13 +106,13 @@ def list_days(*, until: date, count: int) -> list[Day]:
 def get_sections(day: Day) -> list[Section]:
     """Return the findings of every review rule for a day, in the order of the registry."""
     sections = []
-    for look in REVIEW_RULES.values():
-        query = {"look": look.name, "from": format_bound(day.since), "to": format_bound(day.until)}
+    for rule in REVIEW_RULES.values():
+        query = {"look": rule.name, "from": format_bound(day.since), "to": format_bound(day.until)}
         selection = select_events(EventFilter(query, day.since, day.until))
         numbers = selection.numbers(SHOWN)
         events = list(Event.objects.filter(sequence__in=numbers.found))
         count = describe_count(selection, at_least=len(events))
-        sections.append(Section(look, count, events, query, left_off=numbers.reached is not None))
+        sections.append(Section(rule, count, events, query, left_off=numbers.reached is not None))
     return sections
 
 
@@ -210,11 +210,11 @@ class ReviewDayView(PortalView):
                 (
                     section,
                     urlencode(section.query),
-                    build_event_table(request, section.events, label=section.look.title),
+                    build_event_table(request, section.events, label=section.rule.title),
                 )
                 for section in sections
             ],
-            "calm": [section.look for section in found if section not in sections],
+            "rules_without_findings": [section.rule for section in found if section not in sections],
             "before": before if before >= (get_first_day() or wanted) else None,
             "after": wanted + timedelta(days=1) if day.over else None,
         }

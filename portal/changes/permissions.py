@@ -20,7 +20,7 @@ from portal.core.errors import HiddenNotFound
 from portal.core.permissions import describe_permission
 from portal.directory.services import find_visible_guids, refresh_list
 from portal.staff.models import User
-from portal.staff.tenant_access import BEYOND, get_tenant_access
+from portal.staff.tenant_access import OUTSIDE_TENANT_ACCESS, get_tenant_access
 
 Person = User | AnonymousUser
 _REMOVED_SETTINGS = "removeSettings"
@@ -56,7 +56,7 @@ def authorise_change(*, user: Person, change: Change) -> User:
     """Return the user, fresh from the database. Raises PermissionDenied if they may not make this change."""
     person = authorise(user=user, permission=change.spec.permission)
     if not visible_changes(person).filter(pk=change.pk).exists():
-        raise PermissionDenied(BEYOND)
+        raise PermissionDenied(OUTSIDE_TENANT_ACCESS)
     return person
 
 
@@ -76,7 +76,7 @@ def authorise_new_change(*, user: User, change: Change, payload: Mapping[str, An
         refresh_list(connection=change.connection, kind="connector", parent=change.parent_guid)
         visible = find_visible_guids(user=user, connection=change.connection, guids=wanted)
     if wanted - visible:
-        raise PermissionDenied(BEYOND)
+        raise PermissionDenied(OUTSIDE_TENANT_ACCESS)
 
 
 def may_have_sent_form(user_id: Any, nonce: str, since: datetime) -> bool:

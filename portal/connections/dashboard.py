@@ -14,7 +14,7 @@ from provisioning.credentials.models import Credential
 
 def connection_health(request: HttpRequest) -> Mapping[str, Any]:
     """Return `rows`: connection, its active credential (or None), whether it is rejected, `away_since`."""
-    stored = _stored().filter(state=Credential.State.ACTIVE)
+    stored = _select_credentials().filter(state=Credential.State.ACTIVE)
     active = {credential.connection_id: credential for credential in stored}
     lists = ListSync.objects.values("connection").order_by()
     known_lists = lists.annotate(read=Max("refreshed_at"), failed=Max("failed_at"), since=Min("away_since"))
@@ -40,7 +40,7 @@ def connection_health(request: HttpRequest) -> Mapping[str, Any]:
 def credentials_to_do(request: HttpRequest) -> Mapping[str, Any]:
     """Return the versions that need attention: `suspect`, `due` for replacement, `waiting` for activation."""
     reached = [known.pk for known in get_connections(request)]
-    stored = _stored().filter(connection__in=reached).order_by("connection__name")
+    stored = _select_credentials().filter(connection__in=reached).order_by("connection__name")
     active = list(stored.filter(state=Credential.State.ACTIVE))
     return {
         "suspect": [credential for credential in active if credential.suspect_since],
@@ -49,7 +49,7 @@ def credentials_to_do(request: HttpRequest) -> Mapping[str, Any]:
     }
 
 
-def _stored() -> QuerySet[Credential]:
+def _select_credentials() -> QuerySet[Credential]:
     return Credential.objects.select_related("connection").defer("sealed_api_key", "sealed_password")
 
 

@@ -112,8 +112,8 @@ class ConnectionPage(PortalView):
         return render(request, "connections/page.html", context, status=status)
 
     def outline(self, request: HttpRequest, subject: Connection) -> HttpResponse:
-        """Name, kind and standing: the rest tells of tenants and people beyond the person's reach."""
-        context = {"subject": subject, "standing": get_connection_status(subject)}
+        """Name, kind and status: the rest tells of tenants and people beyond the person's reach."""
+        context = {"subject": subject, "connection_status": get_connection_status(subject)}
         return render(request, "connections/outline.html", context)
 
 
@@ -162,7 +162,9 @@ class ConnectionEditPage(ConnectionFormPage):
     def get(self, request: HttpRequest, connection: str) -> HttpResponse:
         """The form with what is stored."""
         found = get_connection_or_404(request, connection)
-        form = drafted(request, lambda data: ConnectionForm(data, instance=found, fixed=_fixed(request)))
+        form = drafted(
+            request, lambda data: ConnectionForm(data, instance=found, fixed=_is_address_fixed(request))
+        )
         return self.page(request, form, found)
 
     def post(self, request: HttpRequest, connection: str) -> HttpResponse:
@@ -170,7 +172,7 @@ class ConnectionEditPage(ConnectionFormPage):
         found = get_connection_or_404(request, connection)
         # Checking a model form writes onto its instance: what is stored is shown beside it.
         stored = Connection.objects.get(pk=found.pk)
-        form = ConnectionForm(request.POST, instance=stored, fixed=_fixed(request))
+        form = ConnectionForm(request.POST, instance=stored, fixed=_is_address_fixed(request))
         if not form.is_valid():
             return self.page(request, form, found, 422)
         try:
@@ -220,7 +222,7 @@ class ConnectionPauseView(ConnectionPage):
         return redirect("connections:page", connection=found.slug)
 
 
-def _fixed(request: HttpRequest) -> bool:
+def _is_address_fixed(request: HttpRequest) -> bool:
     """Whether the base URL stays: who sets one decides where credentials go."""
     return not request.user.has_perm(RIGHT)
 
@@ -239,7 +241,7 @@ def compare_with_stored(form: ConnectionForm, stored: Connection) -> ConnectionF
 
 
 def get_connection_or_404(request: HttpRequest, slug: str) -> Connection:
-    """The connection of the address. Raises Unseen (404) if there is none, for this person."""
+    """Return the connection of the address. Raises HiddenNotFound if there is none for this user."""
     found = next((known for known in get_connections(request) if known.slug == slug), None)
     if found is None:
         raise HiddenNotFound(beyond=is_connection_hidden(request, slug))

@@ -48,7 +48,7 @@ def _flag(label: str, help_text: str = "", **options: Any) -> forms.BooleanField
     return forms.BooleanField(label=label, help_text=help_text, required=False, **options)
 
 
-def _suggested(label: str, help_text: str, *seen: str) -> SuggestField:
+def _make_suggest_field(label: str, help_text: str, *seen: str) -> SuggestField:
     field = SuggestField(label=label, help_text=help_text, widget=SuggestInput)
     field.widget.suggestions = seen
     return field
@@ -131,8 +131,8 @@ class ConnectorForm(PayloadForm):
         min_length=3,
         help_text="At least 3 characters, such as merchant, country, method, provider: “ACME AR CC Xyz”.",
     )
-    adapter = _suggested("Adapter", "The provider integration.", "Simulator", "SimulatorPci")
-    method = _suggested("Method", "The payment method.", "Creditcard", "DirectDebit", "Paypal")
+    adapter = _make_suggest_field("Adapter", "The provider integration.", "Simulator", "SimulatorPci")
+    method = _make_suggest_field("Method", "The payment method.", "Creditcard", "DirectDebit", "Paypal")
     apiKey = KeyField(  # noqa: N815
         label="API key",
         max_length=50,

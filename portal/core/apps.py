@@ -5,7 +5,7 @@ from django.apps import AppConfig
 from portal.core.navigation import NAVIGATION, NavItem, Section
 
 
-class ConsoleConfig(AppConfig):
+class CoreConfig(AppConfig):
     """portal.core"""
 
     name = "portal.core"

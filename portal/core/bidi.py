@@ -58,18 +58,18 @@ class Loader(cached.Loader):
         """Return the template; each file is looked through once."""
         template = super().get_template(template_name, skip)
         if not getattr(template, "isolates", False) and str(template_name).endswith(".html"):
-            _Walk().through(template.nodelist)
+            _VariableMarker().mark(template.nodelist)
         template.isolates = True  # type: ignore[attr-defined]
         return template
 
 
-class _Walk:
+class _VariableMarker:
     """The position in the markup of a template: in text, in a tag, or in an element without markup."""
 
     def __init__(self) -> None:
         self.in_tag, self.quote, self.plain = False, "", ""
 
-    def through(self, nodes: NodeList | Iterable[Node]) -> None:
+    def mark(self, nodes: NodeList | Iterable[Node]) -> None:
         """Mark the variables in text of these nodes, in the order in which they stand."""
         for node in nodes:
             if isinstance(node, TextNode):
@@ -79,11 +79,11 @@ class _Walk:
                     node.__class__ = IsolatedVariable
             elif isinstance(node, BlockNode) and node.name in _PLAIN_BLOCKS:
                 before, self.plain = self.plain, "title"
-                self.through(node.nodelist)
+                self.mark(node.nodelist)
                 self.plain = before
             else:
                 for name in node.child_nodelists:
-                    self.through(getattr(node, name, None) or ())
+                    self.mark(getattr(node, name, None) or ())
 
     def _read(self, text: str) -> None:
         """Follow the markup in a piece of text to the position at its end."""

@@ -97,19 +97,19 @@ def country_choices() -> Choices:
     """Return ISO 3166-1 alpha-2 codes with their names, sorted by name, after an empty choice."""
     names = _names("territories")
     codes = [code for code in names if len(code) == 2 and code.isalpha() and code not in _NO_COUNTRIES]
-    return _named({code: names[code] for code in codes})
+    return _make_choices({code: names[code] for code in codes})
 
 
 @lru_cache(maxsize=1)
 def currency_choices() -> Choices:
     """Return ISO 4217 codes that are legal tender somewhere, with their names, after an empty choice."""
-    return _named({code: NAMES.currencies.get(code, code) for code in _CURRENCY_CODES.split()})
+    return _make_choices({code: NAMES.currencies.get(code, code) for code in _CURRENCY_CODES.split()})
 
 
 @lru_cache(maxsize=1)
 def language_choices() -> Choices:
     """ISO 639-1 codes with their names, sorted by name, after an empty choice."""
-    return _named({code: name for code, name in NAMES.languages.items() if len(code) == 2})
+    return _make_choices({code: name for code, name in NAMES.languages.items() if len(code) == 2})
 
 
 def timezone_choices() -> GroupedChoices:
@@ -131,7 +131,7 @@ def _timezones(day: date) -> GroupedChoices:
     return (NOTHING, ("UTC", "UTC (UTC+00:00)"), *groups)
 
 
-def _named(names: dict[str, str]) -> Choices:
+def _make_choices(names: dict[str, str]) -> Choices:
     """Sorted by name, each with its code: "Austria (AT)"."""
     ordered = sorted(names.items(), key=lambda pair: fold(pair[1]))
     return (NOTHING, *((code, f"{name} ({code})") for code, name in ordered))
@@ -149,7 +149,7 @@ def country_synonyms() -> dict[str, str]:
         if " & " in name or "St. " in name:
             spelt = name.replace(" & ", " and ").replace("St. ", "Saint ")
             found.setdefault(code, []).append(spelt)
-    return _joined(found)
+    return _join_names(found)
 
 
 @lru_cache(maxsize=1)
@@ -161,7 +161,7 @@ def currency_synonyms() -> dict[str, str]:
             for currency in get_territory_currencies(code, tender=True):
                 further = _COUNTRIES.get(code, "").split(SEPARATOR)
                 found.setdefault(currency, []).extend([name, *further])
-    return _joined(found)
+    return _join_names(found)
 
 
 @lru_cache(maxsize=1)
@@ -176,7 +176,7 @@ def language_synonyms() -> dict[str, str]:
         except (UnknownLocaleError, ValueError):
             continue
         found.setdefault(code, []).append(own or "")
-    return _joined(found)
+    return _join_names(found)
 
 
 @lru_cache(maxsize=1)
@@ -187,12 +187,12 @@ def timezone_synonyms() -> dict[str, str]:
     for zone, country in get_global("zone_territories").items():
         city = zone.rpartition("/")[2].replace("_", " ")
         found.setdefault(zone, []).extend([city, countries.get(country, "")])
-    return _joined(found)
+    return _join_names(found)
 
 
 def _names(kind: str) -> dict[str, str]:
     return {str(code): name for code, name in getattr(NAMES, kind).items()}
 
 
-def _joined(found: dict[str, list[str]]) -> dict[str, str]:
+def _join_names(found: dict[str, list[str]]) -> dict[str, str]:
     return {code: SEPARATOR.join(dict.fromkeys(filter(None, names))) for code, names in found.items()}

@@ -25,7 +25,7 @@ def layout_context(request: HttpRequest) -> dict[str, Any]:
         "connections": lambda: get_connections(request),
         "connection": lambda: get_connection(request),
         "environment": lambda: get_environment(request),
-        "standing": lambda: get_page_status(request),
+        "connection_status": lambda: get_page_status(request),
         "navigation": lambda: get_page_navigation(request),
         "version": VERSION,
         "idle_seconds": settings.SESSION_IDLE_SECONDS,

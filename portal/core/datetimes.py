@@ -47,7 +47,7 @@ def format_datetime(value: object, zone: tzinfo) -> SafeString | str:
     when = parse_instant(value)
     if when is None:
         return str(value) if value else NOTHING
-    return _dated(when, zone)
+    return _format_moment(when, zone)
 
 
 def format_exact(value: object) -> str:
@@ -68,7 +68,7 @@ def format_age(value: object) -> SafeString | str:
 
 
 @lru_cache(maxsize=2048)  # lists show the same fifty times again and again
-def _dated(when: datetime, zone: tzinfo) -> SafeString:
+def _format_moment(when: datetime, zone: tzinfo) -> SafeString:
     try:
         local, suffix = when.astimezone(zone), ""
         # Where the clocks go back an hour comes twice, so the offset says which one it is.

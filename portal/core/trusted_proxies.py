@@ -32,7 +32,7 @@ class ProxyMiddleware:
         found = [name for name in request.META if _FORWARDED.fullmatch(name)]
         request.passed_on = bool(found) or _VIA in request.META  # type: ignore[attr-defined]
         peer = request.META.get("REMOTE_ADDR", "")
-        address = _parsed(peer)
+        address = _parse(peer)
         # A peer without an address came through a socket of this machine.
         is_trusted = not peer if address is None else any(address in one for one in settings.TRUSTED_PROXIES)
         believed = BELIEVED if is_trusted else ()
@@ -62,7 +62,7 @@ def is_near(request: HttpRequest) -> bool:
     passed_on = getattr(request, "passed_on", True)
     if passed_on and not _forwarded_for(request):
         return False
-    address = _parsed(get_address(request))
+    address = _parse(get_address(request))
     if address is None:
         return False
     here = address.is_loopback and not passed_on
@@ -76,7 +76,7 @@ def _forwarded_for(request: HttpRequest) -> str:
     return str(hops[-proxies]) if proxies and len(hops) >= proxies else ""
 
 
-def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+def _parse(text: str) -> IPv4Address | IPv6Address | None:
     try:
         address = ip_address(text)
     except ValueError:

@@ -45,7 +45,7 @@ class Draft:
 def get_index_fields(entity: Entity) -> dict[str, Any]:
     """Return the properties that may be stored: declared by the contract and not secret."""
     values = entity.values
-    kept = {key: values[key] for key in _declared(entity.kind) if key in values}
+    kept = {key: values[key] for key in _get_declared_names(entity.kind) if key in values}
     config = kept.pop("config", None)
     if isinstance(config, dict):
         facts = {key: config[key] for key in _CONFIG_KEPT if key in config}
@@ -91,7 +91,7 @@ def build_row(draft: Draft, *, connection: str, seen_at: datetime) -> IndexedEnt
 
 
 @cache
-def _declared(kind: str) -> frozenset[str]:
+def _get_declared_names(kind: str) -> frozenset[str]:
     name = ENTITY_KINDS[kind].schema
     secret = {path[0] for path in contract.secret_paths(name) if len(path) == 1}
     extra = {"own"} if kind == "tenant" else set()

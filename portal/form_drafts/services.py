@@ -145,7 +145,7 @@ def save_posted(
         token = posted_token(request)
         if token is not None:
             posted = request.POST if data is None else data
-            request._saved_draft = _saved(  # type: ignore[attr-defined]
+            request._saved_draft = _try_to_store(  # type: ignore[attr-defined]
                 request, token, posted, with_secrets=not is_autosave(request), uncertain=uncertain
             )
     saved: OpenDraft | None = request._saved_draft  # type: ignore[attr-defined]
@@ -159,7 +159,7 @@ def autosave(request: HttpRequest) -> OpenDraft | None:
     the form's page is no longer open to the user.
     """
     token = posted_token(request)
-    return _saved(request, token, request.POST, with_secrets=False) if token else None
+    return _try_to_store(request, token, request.POST, with_secrets=False) if token else None
 
 
 def is_autosave(request: HttpRequest) -> bool:
@@ -187,7 +187,7 @@ def open_draft(request: HttpRequest) -> OpenDraft | None:
     except ValueError:
         return None
     row = drafts_of(request.user.pk).filter(pk=wanted).first()
-    draft = _opened(row) if row else None
+    draft = _decrypt(row) if row else None
     token = posted_token(request) if request.method == "POST" else None
     if draft and token and draft.form not in (token.nonce, token.continues):
         return replace(draft, secrets=KeptSecrets(token.kept))
@@ -203,7 +203,7 @@ def find_waiting(draft_id: str) -> str:
         row = FormDraft.objects.filter(pk=uuid.UUID(draft_id)).first()
     except ValueError:
         return ""
-    draft = _opened(row) if row else None
+    draft = _decrypt(row) if row else None
     if draft is None:
         return ""
     return "unsent" if draft.unsent else "saved"
@@ -218,13 +218,13 @@ def list_shown_secrets(request: HttpRequest) -> list[str]:
 def drafts_for(request: HttpRequest) -> list[OpenDraft]:
     """Return the drafts to offer on the form's page, newest first."""
     rows = drafts_of(request.user.pk).filter(path=form_path(request))[:MAX_DRAFTS]
-    return [draft for draft in map(_opened, rows) if draft]
+    return [draft for draft in map(_decrypt, rows) if draft]
 
 
 def draft_at(user_id: Any, path: str) -> OpenDraft | None:
     """Return the user's newest draft of the form at an address."""
     row = drafts_of(user_id).filter(path=path).first()
-    return _opened(row) if row else None
+    return _decrypt(row) if row else None
 
 
 def drafts_of(user_id: Any) -> Any:
@@ -237,7 +237,7 @@ def list_drafts(user: Any) -> list[OpenDraft]:
 
     The title of a draft may name an entity, which the user may have lost access to.
     """
-    found = [_opened(row) for row in drafts_of(user.pk)[:MAX_DRAFTS] if _may_open(user, row.path)]
+    found = [_decrypt(row) for row in drafts_of(user.pk)[:MAX_DRAFTS] if _may_open(user, row.path)]
     return [draft for draft in found if draft]
 
 
@@ -310,7 +310,7 @@ def close_drafts(path: str) -> None:
 def move_draft(user_id: Any, path: str, to: str, *, title: str, names: Iterable[str]) -> None:
     """Offer what a user typed into the fields `names` of one form in another form, which has no draft yet."""
     row = drafts_of(user_id).filter(path=path).first()
-    draft = _opened(row) if row else None
+    draft = _decrypt(row) if row else None
     if row is None or draft is None:
         return
     fields = {name: draft.fields.getlist(name) for name in names if draft.fields.get(name)}
@@ -350,7 +350,7 @@ def fill_secrets(posted: QueryDict, kept: KeptSecrets) -> tuple[QueryDict, list[
     return data, missing
 
 
-def _saved(
+def _try_to_store(
     request: HttpRequest,
     token: FormToken,
     posted: QueryDict,
@@ -388,19 +388,19 @@ def _store(
         if row is None:
             row = FormDraft(user_id=token.user_id, path=token.path)
         if not signed_in and row.signed_out_saves >= MAX_SIGNED_OUT_SAVES:
-            return _opened(row)
+            return _decrypt(row)
         row.signed_out_saves = 0 if signed_in else row.signed_out_saves + 1
         row.form = token.nonce
         # A form that does not continue this draft replaces it: secrets of another form are not its own.
         continues = bool(row.sealed_fields) and posted.get(DRAFT) == str(row.pk)
-        before = _opened(row) if continues else None
+        before = _decrypt(row) if continues else None
         kept = before.secrets if before else KeptSecrets(token.kept)
         uncertain = uncertain or bool(before and before.uncertain)
         # A secret left blank is the one kept from before, unless it was to be left out.
         waived = posted.getlist(WAIVED)
         replaced = [key for key, texts in plain.items() if any(texts)]
         names = {name for name in kept.names if name not in [*waived, *replaced]}
-        names |= set(_typed(posted, token.secrets))
+        names |= set(_find_typed(posted, token.secrets))
         values = {key: texts for key, texts in kept.values.items() if any(owns(name, key) for name in names)}
         content = {"title": token.title, "fields": plain, "secrets": sorted(names), "uncertain": uncertain}
         # Known of this form only: it ends when another form takes the draft over.
@@ -418,7 +418,7 @@ def _store(
         row.save()
         old = FormDraft.objects.filter(user_id=token.user_id).order_by("-updated_at")[MAX_DRAFTS:]
         FormDraft.objects.filter(pk__in=list(old.values_list("pk", flat=True))).delete()
-    return _opened(row)
+    return _decrypt(row)
 
 
 def _find_own_row(token: FormToken, draft_id: str) -> FormDraft | None:
@@ -456,7 +456,7 @@ def _split(posted: QueryDict, secrets: list[str]) -> tuple[dict[str, list[str]],
     return plain, secret
 
 
-def _typed(posted: QueryDict, secrets: list[str]) -> list[str]:
+def _find_typed(posted: QueryDict, secrets: list[str]) -> list[str]:
     """Return the secret fields that were typed: their values are posted, or an autosave names them."""
     _, values = _split(posted, secrets)
     named = posted.getlist(TYPED_SECRETS)
@@ -464,12 +464,12 @@ def _typed(posted: QueryDict, secrets: list[str]) -> list[str]:
     return typed + [key for key in values if key in SECRET_TEXTS and key not in typed]
 
 
-def _opened(row: FormDraft) -> OpenDraft | None:
+def _decrypt(row: FormDraft) -> OpenDraft | None:
     """Return the draft of a row; None if no configured key decrypts it."""
     try:
-        content = json.loads(_unsealed(row, "sealed_fields"))
+        content = json.loads(_unseal(row, "sealed_fields"))
         in_time = row.secrets_until is not None and row.secrets_until > timezone.now()
-        values = json.loads(_unsealed(row, "sealed_secrets")) if in_time and row.sealed_secrets else {}
+        values = json.loads(_unseal(row, "sealed_secrets")) if in_time and row.sealed_secrets else {}
     except encryption.KeyringError:
         return None
     fields = QueryDict(mutable=True)
@@ -485,6 +485,6 @@ def _opened(row: FormDraft) -> OpenDraft | None:
     return OpenDraft(row.pk, row.path, title, saved_at, fields, secrets, uncertain, unsent, row.form)
 
 
-def _unsealed(row: FormDraft, column: str) -> str:
+def _unseal(row: FormDraft, column: str) -> str:
     text: str = encryption.unseal(getattr(row, column), context=row.context(column)).reveal()
     return text

@@ -17,25 +17,25 @@ from provisioning.encryption import KeyringError
 def find_key_problems() -> list[str]:
     """Return the problems with the keys; [] for none or if the tables do not exist yet."""
     try:
-        standing = get_key_usage()
+        usage = get_key_usage()
     except KeyringError as error:
         return [str(error)]
     except DatabaseError:
         return []  # /healthz/ready reports it
     missing = [
-        f"Key “{key_id}” is missing: {standing.sealed_with(key_id)} stored values are encrypted with it "
-        f"({_where(standing, key_id)}). Add it to PORTAL_ENCRYPTION_KEYS again, after the first key. "
+        f"Key “{key_id}” is missing: {usage.sealed_with(key_id)} stored values are encrypted with it "
+        f"({_where(usage, key_id)}). Add it to PORTAL_ENCRYPTION_KEYS again, after the first key. "
         "If it is lost, see docs/keys.md."
-        for key_id in standing.unknown
+        for key_id in usage.unknown
     ]
     # A key that opens none of its values is wrong; a single unreadable value is damaged instead.
-    closed = [key_id for *_, key_id in standing.closed]
+    closed = [key_id for *_, key_id in usage.closed]
     wrong = [
         f"Key “{key_id}” in PORTAL_ENCRYPTION_KEYS has changed: it decrypts none of the "
-        f"{standing.sealed_with(key_id)} values encrypted under this name ({_where(standing, key_id)}). "
+        f"{usage.sealed_with(key_id)} values encrypted under this name ({_where(usage, key_id)}). "
         "Enter the original key. If it is lost, see docs/keys.md."
-        for key_id in standing.keys
-        if 0 < standing.sealed_with(key_id) == closed.count(key_id)
+        for key_id in usage.keys
+        if 0 < usage.sealed_with(key_id) == closed.count(key_id)
     ]
     return missing + wrong
 
@@ -67,7 +67,7 @@ def ensure_keys() -> None:
         raise ImproperlyConfigured(" ".join(found))
 
 
-def _where(standing: KeyUsage, key_id: str) -> str:
+def _where(usage: KeyUsage, key_id: str) -> str:
     return ", ".join(
-        f"{place}: {counter[key_id]}" for place, counter in standing.counts.items() if counter[key_id]
+        f"{place}: {counter[key_id]}" for place, counter in usage.counts.items() if counter[key_id]
     )

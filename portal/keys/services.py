@@ -65,12 +65,12 @@ class NumberDiffers(ValueError):  # noqa: N818 - reads as what happened
 
 def get_key_usage() -> KeyUsage:
     """Count every encrypted value and try to decrypt it. Raises KeyringError for unusable keys."""
-    standing = KeyUsage(encryption.key_ids(), {name: Counter() for name in ENCRYPTED_FIELDS})
+    usage = KeyUsage(encryption.key_ids(), {name: Counter() for name in ENCRYPTED_FIELDS})
     for name, row, value in iterate_encrypted_values():
-        standing.counts[name][value.key_id] += 1
+        usage.counts[name][value.key_id] += 1
         if not value.opens():
-            standing.closed.append((name, str(row.pk), value.part, value.key_id))
-    return standing
+            usage.closed.append((name, str(row.pk), value.part, value.key_id))
+    return usage
 
 
 def rotate_keyring(

@@ -24,10 +24,10 @@ def starting_points(request: HttpRequest) -> Mapping[str, Any]:
     usable = set(active.values_list("connection", flat=True))
     places = []
     for connection in get_connections(request):
-        hindrance = "is paused" if connection.is_paused else ""
+        obstacle = "is paused" if connection.is_paused else ""
         if connection.pk not in usable:
-            hindrance = "has no credential"
-        places.append({"connection": connection, "hindrance": hindrance})
+            obstacle = "has no credential"
+        places.append({"connection": connection, "obstacle": obstacle})
     return {"places": places}
 
 

@@ -42,7 +42,7 @@ class Steps:
         counts = (
             (self.connectors_disabled, "connector"), (self.users_disabled, "user"),
         )  # fmt: skip
-        return " and ".join(_counted(number, what) for number, what in counts if number)
+        return " and ".join(_format_count(number, what) for number, what in counts if number)
 
     @property
     def disabled_verb(self) -> str:
@@ -59,7 +59,7 @@ def merchant_facts(values: Mapping[str, Any]) -> Facts:
     """Return section title → (label, value to show) for all properties, codes with their names."""
     labels = {name: str(field.label or name) for name, field in MerchantEditForm.base_fields.items()}
     facts = [
-        (section.title, [(labels[name], _shown(name, values.get(name))) for name in section.fields])
+        (section.title, [(labels[name], _format_value(name, values.get(name))) for name in section.fields])
         for section in MerchantEditForm.sections
     ]
     # Network tokens are read only here: enrolment is another operation.
@@ -111,16 +111,16 @@ def describe_children(steps: Steps) -> str:
     """Return words such as "2 connectors and 1 user"; what was not read is called unknown."""
     parts = ((steps.connectors, "connector"), (steps.users, "user"))
     return " and ".join(
-        f"an unknown number of {what}s (not read yet)" if number is None else _counted(number, what)
+        f"an unknown number of {what}s (not read yet)" if number is None else _format_count(number, what)
         for number, what in parts
     )
 
 
-def _counted(number: int, what: str) -> str:
+def _format_count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def _shown(name: str, value: Any) -> Any:
+def _format_value(name: str, value: Any) -> Any:
     if name == "country":
         return dict(country_choices()).get(str(value), value)
     if name == "defaultCurrency":

@@ -235,7 +235,7 @@ def get_matrix(request: HttpRequest) -> dict[str, Any]:
         "rows": rows,
         "table": Table(request, columns, rows, label="Users and their permissions", css="card-table"),
         "digest": compute_access_digest(rows),
-        "standing": get_review_status(),
+        "review_status": get_review_status(),
         "disabled": User.objects.filter(is_active=False).order_by("username"),
         "now": timezone.now(),
         "past_the_portal": describe_disagreements(),
@@ -243,8 +243,8 @@ def get_matrix(request: HttpRequest) -> dict[str, Any]:
 
 
 def review_due(request: HttpRequest) -> Mapping[str, Any]:
-    """Return `standing`, the state of the reviews, for the dashboard card."""
-    return {"standing": get_review_status()}
+    """Return `review_status`, the state of the reviews, for the dashboard card."""
+    return {"review_status": get_review_status()}
 
 
 def register_card() -> None:

@@ -111,7 +111,7 @@ def approve_mfa_reset(*, by: User, origin: Origin, user: User) -> None:
     with transaction.atomic():
         lock_staff()
         user = authorise_change(by, user)
-        asked = _asked(user)
+        asked = _get_open_reset(user)
         _check_recorded_request(asked)
         require_independence(User.objects.get(pk=by.pk), asked)
         remove_second_factors(origin=origin, user=user, reason=asked.reason, asked_by=asked.asked_by.called)
@@ -121,7 +121,7 @@ def withdraw_mfa_reset(*, by: User, origin: Origin, user: User) -> None:
     """Withdraw or decline the request. Raises StaffRefused, AuditUnavailable."""
     with transaction.atomic():
         lock_staff()
-        _asked(authorise_change(by, user)).delete()
+        _get_open_reset(authorise_change(by, user)).delete()
         record_event(action="staff.second_factor_reset_declined", origin=origin, object=get_user_ref(user))
 
 
@@ -148,7 +148,7 @@ def remove_second_factors(*, origin: Origin, user: User, reason: str, asked_by: 
     return removed
 
 
-def _asked(user: User) -> SecondFactorReset:
+def _get_open_reset(user: User) -> SecondFactorReset:
     asked = get_open_resets().filter(person=user).first()
     if asked is None:
         raise StaffRefused("There is no open request. It was approved, withdrawn or declined, or it expired.")

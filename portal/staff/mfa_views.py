@@ -152,7 +152,7 @@ class SecondFactorConfirmPage(FormView):  # type: ignore[type-arg]
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add `next` and `passkey_url`, "" for users without a passkey."""
-        wanted, url = self._wanted(), ""
+        wanted, url = self._get_next_page(), ""
         if is_mfa_enabled(get_user(self.request), [Authenticator.Type.WEBAUTHN]):
             url = f"{reverse('mfa_reauthenticate_webauthn')}?{urlencode({'next': wanted})}"
         return super().get_context_data(**kwargs) | {"next": wanted, "passkey_url": url}
@@ -161,9 +161,9 @@ class SecondFactorConfirmPage(FormView):  # type: ignore[type-arg]
         """Record the proof and go on to the change."""
         record_event(action="session.stepped_up", origin=origin_of(self.request), message="second factor")
         record_proof(self.request, FACTOR_AGAIN)
-        return redirect(self._wanted())
+        return redirect(self._get_next_page())
 
-    def _wanted(self) -> str:
+    def _get_next_page(self) -> str:
         wanted = (self.request.POST or self.request.GET).get("next", "")
         return wanted if get_adapter().is_safe_url(wanted) else reverse("mfa_index")
 

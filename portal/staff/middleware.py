@@ -21,7 +21,7 @@ from portal.form_drafts.services import OpenDraft, is_autosave, save_posted
 from portal.staff.mfa import is_mfa_missing
 from portal.staff.roles import get_roles_with
 from portal.staff.sessions import is_navigation, is_step_up_fresh
-from portal.staff.tenant_access import BEYOND
+from portal.staff.tenant_access import OUTSIDE_TENANT_ACCESS
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 # Set when a form was posted without a session and not saved: the first page after the sign-in says so.
@@ -87,7 +87,7 @@ class AccessMiddleware:
         if isinstance(exception, PermissionDenied):
             set_refusal(request, str(exception) or "was not allowed")
         elif getattr(exception, "beyond", None) is not None and request.user.is_authenticated:
-            set_refusal(request, BEYOND if exception.beyond else "", code="beyond_reach")  # type: ignore[attr-defined]
+            set_refusal(request, OUTSIDE_TENANT_ACCESS if exception.beyond else "", code="beyond_reach")  # type: ignore[attr-defined]
         return unrecordable(request) if isinstance(exception, AuditUnavailable) else None
 
 

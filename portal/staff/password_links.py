@@ -226,12 +226,12 @@ class PasswordSetView(PortalView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show the form, or why the link does not work."""
-        link = _opened(request)
+        link = _get_opened_link(request)
         return self._page(request, link, PasswordSetForm(user=link.person) if link else None)
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Set the password and redirect to the sign-in page."""
-        link = _opened(request)
+        link = _get_opened_link(request)
         if link is None:
             return self._page(request, None, None)
         form = PasswordSetForm(request.POST, user=link.person)
@@ -278,5 +278,5 @@ def _is_nowhere(request: HttpRequest, user: User) -> bool:
     return limited and get_user(request).has_perm("staff.update")
 
 
-def _opened(request: HttpRequest) -> PasswordLink | None:
+def _get_opened_link(request: HttpRequest) -> PasswordLink | None:
     return find_link(request.session.get(_OPENED, ""))

@@ -15,7 +15,7 @@ from portal.staff.roles import ADMIN
 from portal.staff.services import ValuesRefused, authorise_change, lock_staff, require_another_admin
 
 # The reason in the audit trail when a user asks for something outside of their tenants.
-BEYOND = "tried to open something outside the account’s tenants"
+OUTSIDE_TENANT_ACCESS = "tried to open something outside the account’s tenants"
 EVERYWHERE_WORDS = "everywhere"
 
 

@@ -40,7 +40,7 @@ class Tombstone:
             "last_hash": self.last_hash, "kept": list(self.kept), "marks": list(self.marks),
         }  # fmt: skip
 
-    def mark_of(self, sequence: int) -> str | None:
+    def get_mark(self, sequence: int) -> str | None:
         """Return the beginning of the hash of a kept row; None for a deleted row."""
         index = bisect_left(self.kept, sequence)
         there = index < len(self.kept) and self.kept[index] == sequence
@@ -66,7 +66,7 @@ class Tombstones:
         self._stones = sorted(stones, key=lambda stone: stone.first)
         self._firsts = [stone.first for stone in self._stones]
 
-    def stone_of(self, sequence: int) -> Tombstone | None:
+    def find_tombstone(self, sequence: int) -> Tombstone | None:
         """Return the tombstone of the range that includes the row."""
         index = bisect_right(self._firsts, sequence) - 1
         stone = self._stones[index] if index >= 0 else None
@@ -75,7 +75,7 @@ class Tombstones:
     def next_row(self, after: int) -> int:
         """Return the number of the row that must come next."""
         expected = after + 1
-        while self._firsts and (stone := self.stone_of(expected)):
+        while self._firsts and (stone := self.find_tombstone(expected)):
             index = bisect_left(stone.kept, expected)
             if index < len(stone.kept):
                 return stone.kept[index]
@@ -85,15 +85,15 @@ class Tombstones:
     def follows(self, last: int, last_hash: str | None, row: tuple[int, str, str]) -> bool:
         """Return whether (sequence, previous hash, hash) may follow row `last`, whose hash may be unknown."""
         sequence, previous_hash, row_hash = row
-        here, begun = self.stone_of(sequence), self.stone_of(last + 1)
-        if here and not row_hash.startswith(here.mark_of(sequence) or " "):
+        here, begun = self.find_tombstone(sequence), self.find_tombstone(last + 1)
+        if here and not row_hash.startswith(here.get_mark(sequence) or " "):
             return False
         if last_hash is not None:
             if begun and begun.first == last + 1 and begun.previous_hash != last_hash:
                 return False
             if sequence == last + 1:
                 return previous_hash == last_hash
-        before = self.stone_of(sequence - 1)
+        before = self.find_tombstone(sequence - 1)
         return before is None or before.last != sequence - 1 or before.last_hash == previous_hash
 
 

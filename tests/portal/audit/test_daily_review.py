@@ -52,7 +52,7 @@ def found(day=None):
     """Look → rows it finds in that day, by default yesterday."""
     sections = get_sections(get_day(day or YESTERDAY))
     return {
-        section.look.name: [event.pk for event in section.events] for section in sections if section.events
+        section.rule.name: [event.pk for event in section.events] for section in sections if section.events
     }
 
 
@@ -233,7 +233,7 @@ def test_a_look_that_took_too_long_is_not_called_calm(manager, client_of, monkey
     denied = at(12, "access.denied", outcome="denied")
     for _ in range(3):
         at(12, "session.signed_in")
-    sections = {section.look.name: section for section in get_sections(get_day(YESTERDAY))}
+    sections = {section.rule.name: section for section in get_sections(get_day(YESTERDAY))}
     assert sections["hours"].left_off and sections["hours"].count == "0+"
     text = client_of(manager).get(f"/audit/review/{YESTERDAY}/").content.decode()
     head, _, calm = text.partition("othing else: no")

@@ -23,7 +23,7 @@ FORMS = (
 )
 
 
-class Notebook:
+class RequestLog:
     """Sends what a person would and keeps every answer and log line."""
 
     def __init__(self, browser):

@@ -25,7 +25,7 @@ from tests.conftest import PASSPHRASE
 from tests.portal.changes.conftest import hidden
 from tests.portal.hostile.inputs import address
 from tests.portal.hostile.leaks import found_in
-from tests.portal.hostile.request_log import Notebook
+from tests.portal.hostile.request_log import RequestLog
 from tests.portal.staff.test_mfa import code_of, wrong_code_of
 
 
@@ -39,7 +39,7 @@ def notebook(*, committed_db, house, admin, person, settings):
     admin.set_password(PASSPHRASE)
     admin.save()
     house[1]["staff"] = person("bob", "Support agent").pk
-    made = Notebook(house[0])
+    made = RequestLog(house[0])
     made.browser.force_login(admin)
     written, sent = logging.StreamHandler(made.log), AdminEmailHandler(include_html=True)
     written.setFormatter(JsonFormatter())

@@ -70,25 +70,25 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
 
     def _status(self, options: dict[str, Any]) -> None:
-        standing = get_key_usage()
-        keys = [*standing.keys, *standing.unknown]
-        names = [*keys, *([""] if standing.sealed_with("") else [])]
-        width = max(len(place) for place in standing.counts)
+        usage = get_key_usage()
+        keys = [*usage.keys, *usage.unknown]
+        names = [*keys, *([""] if usage.sealed_with("") else [])]
+        width = max(len(place) for place in usage.counts)
         wide = [max(len(name), 8) for name in names]
         heads = [name or "unreadable" for name in names]
         self.stdout.write(" " * width + _cells(heads, wide))
-        for place, counter in standing.counts.items():
+        for place, counter in usage.counts.items():
             self.stdout.write(place.ljust(width) + _cells([str(counter[name]) for name in names], wide))
-        self._advise(standing)
+        self._advise(usage)
         lacking = find_holders_lacking_key()
         able = [holder for holder in get_active_holders() if holder not in lacking]
         titles = {"Can decrypt values of this server": able, f"Lacks key “{key_ids()[0]}”": lacking}
         for title, holders in titles.items():
             if holders:
                 self.stdout.write(f"{title}: {describe_holders(holders)}.")
-        if standing.closed:
+        if usage.closed:
             raise CommandError(
-                f"{len(standing.closed)} values cannot be decrypted: their key is missing or wrong, or they "
+                f"{len(usage.closed)} values cannot be decrypted: their key is missing or wrong, or they "
                 "were altered. See docs/keys.md."
             )
 
@@ -116,21 +116,18 @@ class Command(BaseCommand):
             self.stdout.write(f"  {done} … {place}")
         self._said = done
 
-    def _advise(self, standing: KeyUsage) -> None:
-        self.stdout.write(f"New values are encrypted with “{standing.keys[0]}”.")
-        for place, pk, part, key_id in standing.closed:
+    def _advise(self, usage: KeyUsage) -> None:
+        self.stdout.write(f"New values are encrypted with “{usage.keys[0]}”.")
+        for place, pk, part, key_id in usage.closed:
             self.stdout.write(f"Cannot be decrypted: {place}, row {pk}, {part} (key “{key_id or '?'}”).")
-        for key_id in standing.unknown:
+        for key_id in usage.unknown:
             self.stdout.write(f"Key “{key_id}” is not configured. Add it again, after the first key.")
-        if standing.waiting:
+        if usage.waiting:
             self.stdout.write(
-                f"{standing.waiting} values are still encrypted with older keys. Run manage.py keyring "
-                "rotate."
+                f"{usage.waiting} values are still encrypted with older keys. Run manage.py keyring rotate."
             )
-        for key_id in standing.unused:
-            self.stdout.write(
-                f"Key “{key_id}” encrypts no stored values{_removable(key_id, standing.keys[0])}"
-            )
+        for key_id in usage.unused:
+            self.stdout.write(f"Key “{key_id}” encrypts no stored values{_removable(key_id, usage.keys[0])}")
 
 
 def _removable(key_id: str, first: str) -> str:
