@@ -28,7 +28,7 @@ def test_the_portals_migrations_match_its_models(tmp_path) -> None:
 
 def test_the_gateways_migrations_match_its_models(tmp_path) -> None:
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "provisioning.sandbox.settings"}
-    environment |= {"PORTAL_DATA_DIR": str(tmp_path), "PORTAL_ENV": "demo"}
+    environment |= {"PORTAL_DATA_DIR": str(tmp_path), "PORTAL_ENV": "test"}
     done = manage("makemigrations", "--check", "--dry-run", environment=environment)
     assert done.returncode == 0, done.stdout + done.stderr
 
