@@ -3,6 +3,11 @@
 A lease is two columns of a row: the holder and the time until which it holds. It is claimed in one
 conditional UPDATE, so that only one of several processes gets it, on SQLite and on PostgreSQL. A process that
 dies loses the lease when that time is over.
+
+Two claims are not leases; each is one column, the time of the claim, without a holder. A change is claimed
+by its state (portal.changes.execution): after some time it is settled as interrupted, and no other process
+claims it to go on sending. A list (portal.directory.list_sync) is claimed only if it was not read since the
+process looked, and the time is renewed as the rows are stored.
 """
 
 import logging
