@@ -10,7 +10,7 @@ from tests.browser.tab import Tab
 pytestmark = pytest.mark.browser
 
 
-def test_verification_and_export_are_done_while_the_manager_looks_on(tab_of: Callable[..., Tab]) -> None:
+def test_verification_and_export_finish_on_the_open_page(tab_of: Callable[..., Tab]) -> None:
     tab = tab_of("manager")
     tab.open("/audit/verify/")
     tab.press("Verify the whole chain")

@@ -78,7 +78,7 @@ def test_the_sign_in_page_keeps_them_too(tab_of: Callable[..., Tab], scheme: str
     assert tab.field("login").input_value() == "agent"
 
 
-def test_an_agent_is_told_what_is_missing(tab_of: Callable[..., Tab]) -> None:
+def test_an_agent_sees_which_permission_is_missing(tab_of: Callable[..., Tab]) -> None:
     """A page for others answers 403, in words."""
     tab = tab_of("agent")
     assert tab.open("/staff/") == 403

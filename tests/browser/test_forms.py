@@ -94,7 +94,7 @@ def test_people_find_countries_and_currencies_by_what_they_call_them(merchant_fo
     assert wrong(list(zones.values()), chosen(page, "timezone", list(zones), "Enter")) == []
 
 
-def test_half_a_name_is_no_choice_and_nothing_clears(merchant_form: Tab) -> None:
+def test_half_a_name_does_not_choose_an_entry(merchant_form: Tab) -> None:
     page = merchant_form.page
     assert chosen(page, "country", ["Austr", "xyz", ""], "") == ["", "", ""]
     page.fill("#id_country", "Austria")

@@ -173,7 +173,7 @@ def test_two_tabs_end_together_and_continue_one_by_one(tab_of: Callable[..., Tab
 
 
 @pytest.mark.parametrize("signed_out", ["redirect", "forbidden"])
-def test_a_refused_autosave_is_no_sign_of_life(tab_of: Callable[..., Tab], signed_out: str) -> None:
+def test_a_refused_autosave_does_not_extend_the_session(tab_of: Callable[..., Tab], signed_out: str) -> None:
     """Without a session the portal answers with 403, and with a valid form token with the sign-in page."""
     tab = form_tab(tab_of, "typed.too.late")
     csrf = [cookie for cookie in tab.context.cookies() if "csrf" in cookie["name"]]

@@ -35,7 +35,7 @@ def test_the_browsers_time_zone_is_offered_once(tab_of: Callable[..., Tab]) -> N
         )
 
 
-def test_somebody_in_utc_is_asked_nothing(tab_of: Callable[..., Tab]) -> None:
+def test_a_user_in_utc_is_not_asked_for_a_time_zone(tab_of: Callable[..., Tab]) -> None:
     tab = tab_of("manager", timezone_id="UTC")
     tab.open("/")
     assert "Your browser uses" not in tab.text

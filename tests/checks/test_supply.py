@@ -99,7 +99,7 @@ def dockerfile() -> list[list[str]]:
     return [shlex.split(line, comments=True) for line in joined.splitlines() if line and line[0] != "#"]
 
 
-def test_the_container_copies_what_exists_and_runs_as_nobody_special() -> None:
+def test_the_container_copies_existing_files_and_runs_unprivileged() -> None:
     instructions = dockerfile()
     copies = [words[1:] for words in instructions if words[0] == "COPY" and not words[1].startswith("--from")]
     sources = [source for words in copies for source in words[:-1] if not source.startswith("--")]

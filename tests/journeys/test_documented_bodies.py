@@ -175,7 +175,7 @@ def test_tenant_update_typical(script: Script, direct: Direct) -> None:
     assert {name: stored[name] for name in body} == body
 
 
-def test_a_script_that_posts_a_name_the_form_does_not_know_is_told_so(script: Script, direct: Direct) -> None:
+def test_a_script_that_posts_an_unknown_field_gets_an_error(script: Script, direct: Direct) -> None:
     merchant = direct.merchant()
     path = f"/sandbox/merchants/{merchant}/connectors/new/"
     body = {"name": "Card", "adapter": "Simulator", "method": "Creditcard", "apiKey": f"key-{unique()}"}

@@ -37,7 +37,7 @@ def test_documented_settings_need_no_note():
         ("kount:init-scripts-automatically", "on"),
     ],
 )  # fmt: skip
-def test_values_out_of_bounds_are_told(key, value):
+def test_values_out_of_bounds_are_reported(key, value):
     assert key in find_setting_problem(key, value)
 
 

@@ -49,7 +49,7 @@ def test_every_single_flipped_bit_is_refused(keys):
 @pytest.mark.parametrize(
     "token", ["", "secret", "v1.first.a.b", "v2.first.AAAA.AAAA", "v1.first", "v1...", "a.b.c.é"]
 )
-def test_what_is_no_token_is_refused(keys, token):
+def test_an_invalid_token_is_refused(keys, token):
     with pytest.raises(KeyringError, match="not in the form"):
         encryption.unseal(token, context="c")
 

@@ -7,7 +7,7 @@ from provisioning.entities import ENTITY_KINDS
 from provisioning.operations import OPERATIONS, get_operation
 
 
-def test_every_operation_of_the_contract_stands_in_the_table_once():
+def test_every_operation_of_the_contract_is_in_the_table_once():
     assert sorted(operation.operation_id for operation in OPERATIONS.values()) == sorted(
         contract.contract_operations()
     )

@@ -54,7 +54,7 @@ def test_the_gateways_refusal_comes_back_with_code_and_explanation(connection):
     assert refused.code == 1007 and refused.http_status == 422 and str(refused)
 
 
-def test_a_wrong_credential_is_not_authorised_and_noted(connection):
+def test_a_wrong_credential_is_refused_and_recorded(connection):
     replace_credential(connection=connection, api_key="somebody", password="something", by="tests")
     with pytest.raises(service.NotAuthorised):
         service.list_entities(connection="sandbox", kind="tenant")
@@ -63,7 +63,7 @@ def test_a_wrong_credential_is_not_authorised_and_noted(connection):
     assert active.suspect_since and active.suspect_words == "Unauthorized"
 
 
-def test_the_use_of_a_credential_is_noted_once_a_minute(connection, django_assert_num_queries):
+def test_the_use_of_a_credential_is_recorded_once_a_minute(connection, django_assert_num_queries):
     service.read_document("routing.constraints", connection="sandbox")
     assert Credential.objects.get(state="active").last_success_at
     with django_assert_num_queries(1):
@@ -182,7 +182,7 @@ def test_reads_and_writes_are_not_mistaken_for_each_other(connection):
         service.perform("merchant.destroy", connection="sandbox", target="TE-1", payload={})
 
 
-def test_what_stands_in_the_way_before_sending_is_not_sent(connection, settings):
+def test_a_failure_before_sending_is_reported_as_not_sent(connection, settings):
     def outcome(slug="sandbox", target="ME-1"):
         return service.perform("merchant.update", connection=slug, target=target, payload={"name": "Rosa"})
 

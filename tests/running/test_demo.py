@@ -86,7 +86,7 @@ def test_each_person_signs_in_with_the_passphrase(demo, name) -> None:
     assert not home.url.endswith("/accounts/login/?next=/")
 
 
-def test_the_key_works_and_its_password_is_nowhere_in_clear(demo) -> None:
+def test_the_key_works_and_no_password_is_stored_in_plain_text(demo) -> None:
     page = demo.signed_in("admin", PASSPHRASE).get(f"{demo.url}/connections/sandbox/", timeout=30)
     assert f"http://127.0.0.1:{demo.sandbox_port}/api/provisioning" in page.text
     ((sealed, tenant),) = rows(
@@ -125,7 +125,7 @@ def test_a_second_run_keeps_the_data_and_follows_a_changed_port(left) -> None:
     assert again.all_gone()
 
 
-def test_a_lost_gateway_database_is_made_anew_with_a_new_key(left) -> None:
+def test_a_lost_gateway_database_is_created_again_with_a_new_key(left) -> None:
     before = rows(left, "SELECT max(version) FROM connections_credential")
     for path in left.glob("sandbox.sqlite3*"):
         path.unlink()

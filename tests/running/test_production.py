@@ -100,7 +100,7 @@ def test_production_refuses_to_start_without_secrets_or_with_a_demos(tmp_path, c
     assert message in done.stderr
 
 
-def test_a_portal_that_nobody_configured_is_a_production_portal(tmp_path) -> None:
+def test_an_unconfigured_portal_runs_in_production_mode(tmp_path) -> None:
     done = manage({"PATH": os.environ["PATH"], "PORTAL_DATA_DIR": str(tmp_path)}, "check")
     assert "SECRET_KEY is not set" in done.stderr
 

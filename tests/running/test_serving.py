@@ -147,7 +147,7 @@ def test_a_client_that_sends_a_body_too_long_reads_why_it_is_refused(address: st
         b"X\r\n\r\n",
     ],
 )
-def test_clients_that_do_not_close_an_ended_connection_hold_up_nobody(address: str, ended: bytes) -> None:
+def test_clients_that_keep_an_ended_connection_open_do_not_block_others(address: str, ended: bytes) -> None:
     with ExitStack() as opened:
         for _ in range(20):
             opened.enter_context(socket.create_connection(_place(address), timeout=30)).sendall(ended)
@@ -170,7 +170,7 @@ def test_requests_on_one_connection_are_answered_in_order(address: str) -> None:
         assert [session.get(address + "/healthz/live", timeout=9).status_code for _ in range(3)] == [200] * 3
 
 
-def test_a_large_form_comes_whole_whether_or_not_it_waits_to_be_told_to_go_on(address: str) -> None:
+def test_a_large_form_arrives_complete_with_or_without_expect_continue(address: str) -> None:
     for headers in ({}, {"Expect": "100-continue"}):
         answer = requests.post(
             address + "/accounts/login/",

@@ -90,7 +90,7 @@ def test_an_edited_anchor_is_found(db, anchor_file):
     assert "line 1 of the anchor file was edited" in str(report.problems[0])
 
 
-def test_an_unreadable_anchor_file_is_no_proof(db, anchor_file):
+def test_an_unreadable_anchor_file_does_not_count_as_proof(db, anchor_file):
     events(1)
     anchor_file.mkdir()
     assert "cannot be read" in str(verify_trail().problems[0])

@@ -174,7 +174,7 @@ def test_a_failed_record_fails_the_readiness_check_at_once(db, client):
     assert status == 503 and "cannot be written" in verdict
 
 
-def test_where_nobody_writes_health_is_red_within_seconds_and_green_at_once(db, client, clock):
+def test_health_turns_red_within_seconds_when_writing_fails_and_recovers(db, client, clock):
     assert ready(client)[:2] == (200, "ok")
     disk_full()
     clock(health.KEPT_SECONDS)

@@ -92,7 +92,7 @@ def test_asking_finishing_and_downloading_are_recorded(rows, browser):
     )
 
 
-def test_the_file_is_the_owners_alone(rows, browser, admin, client_of, data):
+def test_only_the_owner_can_read_the_file(rows, browser, admin, client_of, data):
     run = asked(browser)
     worked_off()
     (file,) = files(data)

@@ -56,7 +56,7 @@ def test_who_asks_for_the_traceback_of_a_wrong_setting_gets_it(tmp_path):
     assert "Traceback" in done.stderr and "AUDIT_RETENTION_MONTHS must be at least 12." in done.stderr
 
 
-def test_roles_where_the_owner_cannot_be_reached_are_said_in_words():
+def test_roles_explain_when_the_owner_cannot_connect():
     done = ran(
         "postgres://x@127.0.0.1:1/x", "database_roles", DATABASE_OWNER_URL="postgres://o@127.0.0.1:1/x"
     )

@@ -70,7 +70,7 @@ def production(office):
     ).slug
 
 
-def test_each_look_finds_its_events_and_no_others(office):
+def test_each_review_rule_finds_its_events_and_no_others(office):
     at(12, "change.accepted", after={"name": "x"})
     rows = {
         "denials": [at(12, "access.denied", outcome="denied")],
@@ -107,7 +107,7 @@ def test_what_was_production_once_still_counts(production):
     assert found()["production"] == [row]
 
 
-def test_every_action_is_in_a_look_or_named_as_routine():
+def test_every_action_is_in_a_review_rule_or_named_as_routine():
     looked_at = frozenset().union(*(look.actions for look in REVIEW_RULES.values()))
     assert looked_at | ROUTINE == set(EVENT_TYPES) and not looked_at & ROUTINE
 
@@ -220,14 +220,14 @@ def test_older_days_are_a_page_away(manager, client_of):
         assert browser.get(f"/audit/review/?until={nonsense}").status_code == 200
 
 
-def test_every_look_says_what_it_is_for():
+def test_every_review_rule_explains_its_purpose():
     for name, look in REVIEW_RULES.items():
         assert look.name == name and look.title and look.why.endswith(".")
     record_event(action="session.signed_in", origin=get_system_origin("tests"))
     assert not found(timezone.now().astimezone(UTC).date())
 
 
-def test_a_look_that_took_too_long_is_not_called_calm(manager, client_of, monkeypatch):
+def test_a_review_rule_that_timed_out_is_not_reported_as_calm(manager, client_of, monkeypatch):
     for name, value in {"RARE": 0, "WINDOW": 1, "QUICK": 0, "SEARCH_SECONDS": 0, "COUNT_SECONDS": 0}.items():
         monkeypatch.setattr(search, name, value)
     denied = at(12, "access.denied", outcome="denied")

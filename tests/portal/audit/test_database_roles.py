@@ -116,7 +116,7 @@ def test_health_is_red_where_the_role_may_not_add(as_portal, role, client, table
 
 
 @pytest.mark.postgresql
-def test_repeating_it_changes_nothing_and_keeps_no_password_in_clear(as_portal, role):
+def test_repeating_it_changes_nothing_and_stores_no_plain_password(as_portal, role):
     rights = "SELECT table_name, privilege_type FROM information_schema.role_table_grants WHERE grantee = %s"
     before = sorted(run(rights, role))
     call_command("database_roles", verbosity=0)
@@ -142,6 +142,6 @@ def test_a_role_that_could_become_the_owner_is_refused(role):
         call_command("database_roles")
 
 
-def test_one_role_alone_is_refused(settings):
+def test_a_single_role_is_refused(settings):
     with pytest.raises(CommandError, match=r"DATABASE_OWNER_URL|Only PostgreSQL"):
         call_command("database_roles")

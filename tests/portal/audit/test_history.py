@@ -45,7 +45,7 @@ def test_a_history_is_of_one_object_in_one_connection():
     assert history().first.message == "old" and not history(kind="connector").events
 
 
-def test_what_bears_a_mere_number_leads_to_itself_alone(admin, agent, client_of):
+def test_an_object_known_by_number_links_only_to_itself(admin, agent, client_of):
     """Person 7 and role 7 have nothing to do with each other."""
     record(object=ObjectRef("person", str(agent.pk), "Ana"), connection="", message="hers")
     record(object=ObjectRef("role", str(agent.pk), "Reader"), connection="", message="its")
@@ -91,7 +91,7 @@ def test_a_field_tells_every_value_it_ever_had():
     assert history("field=unheard").values == []
 
 
-def test_nested_fields_and_lists_are_told_and_secrets_only_as_changed(agent):
+def test_nested_fields_and_lists_are_shown_and_secrets_only_as_changed(agent):
     record(
         before={"config": {"token": Sealed("a"), "l": ["x", "y"]}}, after={"config": {"token": Sealed("b")}}
     )
@@ -142,7 +142,7 @@ def test_more_values_than_are_read_at_once_are_all_there_on_pages_that_follow(ad
     assert "Based on 11 changes, rows 1 to 11" in older and "?field=gone" in older
 
 
-def test_a_name_longer_than_its_index_is_still_told():
+def test_a_name_longer_than_its_index_is_still_shown():
     name = "x" * 200
     record(before={name: "a"}, after={name: "b"})
     assert [value.change.new for value in history(f"field={name}").values] == ["b"]
@@ -184,7 +184,7 @@ def test_a_change_is_one_row_with_its_fields_reason_and_outcome(admin):
     assert f"{last.time:%A}, {last.time.day} {last.time:%B %Y}" in page and page.count("day-heading") == 1
 
 
-def test_a_change_that_goes_on_beyond_a_page_is_a_row_of_the_newer_page_alone():
+def test_a_change_across_two_pages_is_a_row_of_the_newer_page_only():
     for number in range(PER_PAGE):
         change(number)
     rows, query, pages = [], "", 0

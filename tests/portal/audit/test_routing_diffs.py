@@ -62,7 +62,7 @@ def test_equal_documents_differ_in_nothing():
     assert changes(STORED, without_ids) == []
 
 
-def test_a_rule_that_leads_elsewhere_is_changed_and_settings_are_told():
+def test_a_rule_with_a_new_target_is_changed_and_its_settings_are_shown():
     new = changed(STORED, rerouteRecurring=True, default=None)
     new["tree"]["then"] = {"id": "MPR-2", "route": {"connector": "CO-1"}}
     assert changes(STORED, new) == [

@@ -84,7 +84,7 @@ def test_a_shared_one_is_everybodys_of_that_role_and_on_record(manager, admin, p
     assert Event.objects.get(action="filter.renamed").before_data == {"name": "Refused"}
 
 
-def test_a_personal_one_is_its_owners_alone(manager, admin, client_of):
+def test_only_its_owner_sees_a_personal_filter(manager, admin, client_of):
     mine = save(manager)
     for attempt in (
         lambda: rename_filter(by=admin, origin=ORIGIN, saved=mine, name="x"),
@@ -165,7 +165,7 @@ def test_a_shared_filter_finds_the_same_for_everybody_wherever_they_are(
     assert again.status_code == 302 and SavedFilter.objects.get(name="Mine").query.endswith("Auckland")
 
 
-def test_a_zone_that_there_is_not_is_said_and_one_without_times_is_no_filter(manager, client_of):
+def test_an_unknown_zone_is_reported_and_a_zone_without_times_is_ignored(manager, client_of):
     browser = client_of(manager)
     for zone in ("Europe/Nowhere", "../../etc/passwd", "Europe"):
         page = browser.get(f"/audit/?when=7&zone={zone}").content.decode()
@@ -191,7 +191,7 @@ def test_those_saved_before_get_the_zone_of_their_owner(manager, admin):
     ]
 
 
-def test_the_filters_of_a_role_that_is_deleted_stay_with_their_owners_alone(admin, manager, client_of):
+def test_filters_shared_with_a_deleted_role_stay_with_their_owners_only(admin, manager, client_of):
     role = create_role(by=admin, origin=ORIGIN, name="Auditor", rights=["audit.view"])
     mine, kept = save(manager, role="Auditor"), save(admin, role="Manager")
     delete_role(by=admin, origin=ORIGIN, role=role)

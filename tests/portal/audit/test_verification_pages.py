@@ -96,7 +96,7 @@ def test_a_row_that_cannot_be_read_is_named_and_those_before_it_are_read(nine_ro
     assert (report.rows, report.problems[0].sequence) == (5, 6)
 
 
-def test_a_database_that_does_not_answer_is_no_broken_row(nine_rows):
+def test_an_unavailable_database_is_not_reported_as_a_broken_row(nine_rows):
     def away(execute, sql, params, many, context):
         if "audit_event" in sql:
             raise OperationalError("the server closed the connection")

@@ -59,7 +59,7 @@ def verified_by_timer(*asked):
         call_command("verify_audit", *asked)
 
 
-def test_what_a_timer_found_stands_on_every_page_until_all_is_whole(chain, manager, client_of):
+def test_a_scheduled_finding_is_on_every_page_until_the_trail_is_intact(chain, manager, client_of):
     browser, genuine = client_of(manager), Event.objects.get(pk=5).message
     assert not shown_red(browser)
     edited(5)

@@ -91,7 +91,7 @@ def test_secrets_of_a_refused_create_are_kept_for_the_retry(browser, connection,
     assert not FormDraft.objects.exists()
 
 
-def test_a_secret_that_is_no_longer_kept_has_to_be_typed_or_left_out(browser, connection, address, relay):
+def test_an_expired_secret_must_be_typed_again_or_left_out(browser, connection, address, relay):
     refused = browser.post(address, typed_into(browser.get(address), **TYPED, **{"config.password": SECRET}))
     later(minutes=11)
     writes = relay.writes
@@ -401,7 +401,7 @@ def test_a_refused_change_keeps_its_secrets_for_the_correction(browser, connecti
     assert blocked.status_code == 422 and "Enter it again" in blocked.content.decode()
 
 
-def test_secrets_of_drafts_are_nowhere_in_clear(committed_db, browser, connection, address, caplog):
+def test_no_secret_of_a_draft_is_stored_in_plain_text(committed_db, browser, connection, address, caplog):
     canaries = {"password": SECRET, "shared": "canary-shared/secret+1"}
     typed = TYPED | {"config.password": SECRET, "sharedSecret": canaries["shared"]}
     page = browser.get(address)

@@ -113,7 +113,7 @@ class MovingGate:
 
 
 @pytest.mark.usefixtures("transactional_db")
-def test_an_update_is_not_sent_to_an_address_that_is_new_after_the_last_look(
+def test_an_update_is_not_sent_to_an_address_changed_after_the_final_read(
     browser, connection, merchant, relay, monkeypatch
 ):
     change = prepared(browser, merchant, city="Linz")

@@ -93,7 +93,7 @@ def test_a_partly_applied_update_is_shown_as_partly_applied(updated, applied):
     assert "took effect" not in page
 
 
-def test_an_address_alone_is_found(updated):
+def test_an_entry_is_found_by_its_address_only(updated):
     change, _page = updated(keep=("address",), address="Hauptplatz 1")
     assert change.state == State.ACCEPTED
 

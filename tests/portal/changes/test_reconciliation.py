@@ -107,7 +107,7 @@ def test_one_of_the_same_name_that_differs_is_not_adopted_by_itself(browser, unk
     assert change.state == State.NOT_FOUND
 
 
-def test_a_namesake_from_before_the_send_is_no_match(browser, unknown, tenant, relay):
+def test_an_older_entry_of_the_same_name_does_not_match(browser, unknown, tenant, relay):
     name = f"{uuid.uuid4().hex[:8]} Nordlicht"
     merchant_made(tenant, name=name, homepage="https://n.example")
     change = unknown("500", name=name)
@@ -116,7 +116,7 @@ def test_a_namesake_from_before_the_send_is_no_match(browser, unknown, tenant, r
     assert change.inquiry["result"] == "not_yet"
 
 
-def test_what_another_change_made_is_no_match(browser, unknown, tenant, relay):
+def test_an_entry_made_by_another_change_does_not_match(browser, unknown, tenant, relay):
     first = unknown("commit-then-drop", name="Twin")
     browser.post(f"/changes/{first.pk}/check/")
     second = unknown("500", name="Twin", again="1")

@@ -175,7 +175,7 @@ def test_given_secrets_are_not_offered(create, relay):
 
 
 @pytest.mark.parametrize("state", ["accepted", "refused", "unknown", "prepared"])
-def test_a_secret_is_nowhere_in_the_database_in_clear(*, create, browser, merchant, relay, fault, state):
+def test_no_secret_is_stored_in_plain_text(*, create, browser, merchant, relay, fault, state):
     if state == "refused":
         fault("422", "createConnector")
     if state == "unknown":

@@ -166,7 +166,7 @@ def test_production_asks_for_the_name_before_a_dangerous_change(browser, merchan
     assert relay.writes == 1
 
 
-def test_when_the_last_look_fails_the_change_waits_again(browser, merchant, relay, fault):
+def test_a_change_waits_again_when_the_final_read_fails(browser, merchant, relay, fault):
     change = prepared(browser, merchant, city="Linz")
     fault("500", "listMerchants")
     response = browser.post(f"/changes/{change.pk}/send/", follow=True)
@@ -176,7 +176,7 @@ def test_when_the_last_look_fails_the_change_waits_again(browser, merchant, rela
     assert relay.writes == 0
 
 
-def test_a_merchant_that_is_gone_at_the_last_look_is_a_conflict(browser, merchant, relay):
+def test_a_merchant_missing_at_the_final_read_is_a_conflict(browser, merchant, relay):
     change = prepared(browser, merchant, city="Linz")
     Change.objects.update(object_guid="ME-gone")
     browser.post(f"/changes/{change.pk}/send/")

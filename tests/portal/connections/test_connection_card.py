@@ -39,9 +39,7 @@ def test_a_refused_credential_offers_the_reset_to_those_who_may(agent, admin, cl
     assert "/connections/sandbox/reset/" in told
 
 
-def test_a_credential_that_has_grown_old_is_told_to_those_who_replace_it(
-    agent, admin, client_of, stored
-) -> None:
+def test_an_old_credential_is_shown_to_those_who_can_replace_it(agent, admin, client_of, stored) -> None:
     assert "should be replaced every" not in home(admin, client_of)
     Credential.objects.update(activated_at=timezone.now() - timedelta(days=91))
     assert "should be replaced every" in home(admin, client_of)
@@ -56,7 +54,7 @@ def test_a_reset_that_was_begun_is_remembered(agent, admin, client_of, stored) -
     assert "Bea" not in home(agent, client_of)
 
 
-def test_a_missing_credential_and_a_pause_are_told(agent, client_of, stored) -> None:
+def test_a_missing_credential_and_a_pause_are_shown(agent, client_of, stored) -> None:
     Credential.objects.update(state="revoked")
     assert "No credential" in home(agent, client_of)
     Connection.objects.update(is_paused=True)

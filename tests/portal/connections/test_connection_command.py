@@ -37,7 +37,7 @@ def test_what_the_portal_cannot_use_is_refused_in_words(db, changed, message) ->
     assert not Connection.objects.exists()
 
 
-def test_without_a_record_there_is_no_connection(db) -> None:
+def test_no_connection_is_created_without_an_audit_event(db) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER TABLE {Event._meta.db_table} RENAME TO away")
     with pytest.raises(CommandError, match="audit trail cannot be written"):

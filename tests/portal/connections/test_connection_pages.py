@@ -48,9 +48,7 @@ def test_everybody_with_a_role_sees_the_connections_but_no_value(staging, agent,
         assert f"{PAGE}{step}/" not in page.content.decode()
 
 
-def test_who_is_limited_to_a_tenant_sees_name_kind_and_standing_alone(
-    staging, admin, person, client_of
-) -> None:
+def test_users_limited_to_a_tenant_see_only_name_kind_and_status(staging, admin, person, client_of) -> None:
     Connection.objects.update(egress_addresses="203.0.113.7/32")
     client_of(admin).post(f"{PAGE}pause/", {"reason": "audit"})
     lia = person("lia", "Support agent", is_limited=True)

@@ -57,7 +57,7 @@ def test_a_tested_version_over_its_time_is_not_put_to_use(staging, gateway, brow
     assert "credential.activated" not in dict(actions())
 
 
-def test_a_worker_destroys_outdated_versions_that_nobody_looks_at(
+def test_a_worker_destroys_expired_credential_versions(
     staging, gateway, browser, settings, monkeypatch
 ) -> None:
     entered(browser, gateway)

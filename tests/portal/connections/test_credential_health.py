@@ -32,7 +32,7 @@ def worked() -> None:
     assert run.state == State.DONE
 
 
-def test_a_401_in_daily_work_is_told_once_to_everybody_who_has_to_know(
+def test_a_401_in_daily_work_notifies_each_responsible_user_once(
     staging, gateway, request, mailed, django_capture_on_commit_callbacks
 ) -> None:
     client_of, admin = request.getfixturevalue("client_of"), request.getfixturevalue("admin")
@@ -59,7 +59,7 @@ def test_a_401_in_daily_work_is_told_once_to_everybody_who_has_to_know(
     assert len(mail.outbox) == 1
 
 
-def test_nobody_is_mailed_about_what_is_over_by_then(connection, mailed) -> None:
+def test_a_resolved_problem_sends_no_mail(connection, mailed) -> None:
     credential = Credential.objects.select_related("connection").get(state="active")
     assert mark_suspect(credential, "no")
     service.list_entities(connection="sandbox", kind="tenant")
@@ -75,9 +75,7 @@ def test_a_success_clears_the_suspicion(connection, agent, client_of) -> None:
 
 
 @pytest.mark.parametrize("body", ["", "<html>no</html>", '{"message":"Unauthorized"}'])
-def test_a_401_that_is_not_of_the_usual_form_makes_suspect_too_and_is_told_as_such(
-    staging, browser, gateway, body
-) -> None:
+def test_a_401_of_an_unusual_form_raises_suspicion_and_says_so(staging, browser, gateway, body) -> None:
     with wire(says(body, status="401 Unauthorized")) as server:
         Connection.objects.update(base_url=server.url)
         browser.post("/staging/tenants/", follow=True)
@@ -95,7 +93,7 @@ def test_a_401_that_is_not_of_the_usual_form_makes_suspect_too_and_is_told_as_su
     assert noted(2) == (False, True)
 
 
-def test_what_cannot_be_recorded_is_told_with_the_next_refusal(staging, agent, client_of) -> None:
+def test_an_unrecorded_refusal_is_reported_with_the_next_one(staging, agent, client_of) -> None:
     with trail_broken(), pytest.raises(service.NotAuthorised):
         service.list_entities(connection="staging", kind="tenant")
     assert Credential.objects.get().suspect_since is None

@@ -80,16 +80,14 @@ def test_a_wrong_password_is_named_and_not_echoed_and_changes_nothing(staging, g
         (("--tenant", "TE-9000-0000-0000-0000-0000-0009"), "has no access to this connection’s tenant"),
     ],
 )
-def test_a_key_that_cannot_do_the_work_is_told_apart(staging, gateway, browser, options, said) -> None:
+def test_a_key_without_access_has_its_own_message(staging, gateway, browser, options, said) -> None:
     key = gateway.key_created(*options)
     answer = entered(browser, gateway, api_key=key["apiKey"], password=key["password"])
     assert answer.status_code == 422
     assert said.replace("’", "&#x27;") in answer.content.decode()
 
 
-def test_an_unreachable_gateway_is_told_apart_and_the_pair_kept_for_another_test(
-    staging, gateway, browser
-) -> None:
+def test_an_unreachable_gateway_has_its_own_message_and_keeps_the_pair(staging, gateway, browser) -> None:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))  # bound and not listening: every connection is refused
         Connection.objects.update(base_url=f"http://127.0.0.1:{held.getsockname()[1]}/api")
@@ -99,7 +97,7 @@ def test_an_unreachable_gateway_is_told_apart_and_the_pair_kept_for_another_test
     assert "Activate version 2" in browser.post(f"{PAGE}2/test/", follow=True).content.decode()
 
 
-def test_what_is_no_provisioning_api_is_told_apart(staging, gateway, browser) -> None:
+def test_an_address_without_a_provisioning_api_has_its_own_message(staging, gateway, browser) -> None:
     Connection.objects.update(base_url=gateway.root_url)
     assert "not an IXOPAY Provisioning API" in entered(browser, gateway).content.decode()
     Connection.objects.update(base_url=gateway.base_url.replace("http://", "https://"))

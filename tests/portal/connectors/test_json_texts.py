@@ -63,7 +63,7 @@ def test_an_object_of_some_depth_is_taken():
         ("[1]", "JSON object"),
     ],
 )
-def test_json_that_cannot_be_sent_as_it_looks_is_refused_with_the_reason(name, text, words):
+def test_json_that_would_change_when_sent_is_refused_with_the_reason(name, text, words):
     form = typed(**{name: text})
     assert words in str(form.errors[name]), form.errors
 

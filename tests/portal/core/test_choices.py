@@ -46,7 +46,7 @@ def test_time_zones_are_grouped_with_todays_offset() -> None:
     assert re.fullmatch(r"Europe/Vienna \(UTC\+0[12]:00\)", europe["Europe/Vienna"])
 
 
-def test_names_are_sorted_as_people_look_for_them() -> None:
+def test_names_sort_as_people_expect() -> None:
     names = [name for _code, name in country_choices()[1:]]
     assert names.index("Åland Islands (AX)") < names.index("Albania (AL)")
 
@@ -65,7 +65,7 @@ def test_the_embedded_gateway_takes_exactly_the_countries_and_currencies_on_offe
     assert not {"ANG", "BGN", "HRK"} & set(codes.CURRENCIES)
 
 
-def test_names_with_accents_stand_beside_those_without() -> None:
+def test_names_with_accents_sort_beside_those_without() -> None:
     names = [name for _code, name in country_choices()[1:]]
     order = ["Côte d’Ivoire (CI)", "Croatia (HR)", "Türkiye (TR)", "Turkmenistan (TM)", "Tuvalu (TV)"]
     assert sorted(order, key=names.index) == order

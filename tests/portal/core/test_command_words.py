@@ -7,7 +7,7 @@ from provisioning.credentials.models import Connection
 
 
 @pytest.mark.django_db
-def test_a_connection_without_a_credential_is_no_failure_of_the_refresh(capsys) -> None:
+def test_a_connection_without_a_credential_does_not_fail_the_refresh(capsys) -> None:
     Connection.objects.create(slug="live", name="Live", base_url="https://gateway.example.com/api")
     call_command("directory_refresh")
     assert "live  left out: no credential has been set yet" in capsys.readouterr().out

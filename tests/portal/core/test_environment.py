@@ -72,7 +72,7 @@ def test_the_sidebar_leads_into_the_connection_visited_last(client_of, agent, ad
     assert 'href="/live/tenants/"' in page and environment(page) == ("grey", "All environments")
 
 
-def test_a_connection_out_of_reach_is_not_remembered(client_of, agent):
+def test_an_unreachable_connection_is_not_remembered(client_of, agent):
     browser, change = client_of(agent), change_in("live", agent)
     browser.get(f"/changes/{change.pk}/")
     Connection.objects.filter(slug="live").delete()

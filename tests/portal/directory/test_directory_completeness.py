@@ -105,7 +105,7 @@ def test_the_worker_reads_everything_before_anybody_asks(browser, connection, wo
     assert not TaskRun.objects.filter(state="waiting").exists()
 
 
-def test_the_worker_reads_again_what_is_wrong_and_leaves_a_broken_gateway_alone(connection, worker):
+def test_the_worker_reads_wrong_lists_again_and_skips_a_broken_gateway(connection, worker):
     background.enqueue_missing_lists()
     work()
     ListSync.objects.filter(kind="merchant").update(outdated=True)

@@ -136,7 +136,7 @@ def test_a_connection_whose_gateway_never_answered_says_so(browser):
     assert "Nothing has been read from it yet" in text
 
 
-def test_an_unknown_connection_is_not_found_and_asks_nobody(browser):
+def test_an_unknown_connection_is_not_found_and_no_gateway_is_called(browser):
     assert browser.get("/nowhere/merchants/").status_code == 404
     assert browser.get("/nowhere/tenants/TE-1/").status_code == 404
     assert "There is no connection “nowhere”." in browser.get("/nowhere/").content.decode()
@@ -172,7 +172,7 @@ def test_an_empty_search_explains_itself(browser, query, words):
     assert words in browser.get(f"/search/{query}").content.decode()
 
 
-def test_search_shows_nobody_what_they_may_not_see(outsider, client_of, shops, connection):
+def test_search_hides_entries_outside_the_users_access(outsider, client_of, shops, connection):
     refresh_list(connection="sandbox", kind="merchant", parent=connection.tenant_guid)
     response = client_of(outsider).get(f"/search/?q={shops[0].guid}")
     assert response.context["groups"] == []

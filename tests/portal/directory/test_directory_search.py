@@ -37,7 +37,7 @@ def test_an_unlisted_user_is_looked_for_too(connection):
 
 
 @pytest.mark.parametrize("kind", ["tenant", "merchant", "connector"])
-def test_what_nobody_lists_is_missing(connection, kind):
+def test_an_unlisted_entry_is_missing(connection, kind):
     with pytest.raises(UnknownEntity) as raised:
         find_entity(user=User(), connection="sandbox", kind=kind, guid="XX-NOBODY")
     assert not raised.value.gateway_away

@@ -131,7 +131,7 @@ def test_an_unforeseen_error_lets_go_of_the_claim(connection, merchants, monkeyp
     assert ListSync.objects.get(kind="merchant").claimed_at is None
 
 
-def test_whoever_finds_the_list_claimed_serves_the_old_rows(connection, merchants, calls):
+def test_a_claimed_list_is_served_with_its_old_rows(connection, merchants, calls):
     aged(refreshed_at=600, claimed_at=1)
     state = refresh_list_if_stale(**merchants)
     assert state.loading
@@ -142,7 +142,7 @@ def test_whoever_finds_the_list_claimed_serves_the_old_rows(connection, merchant
     assert calls == ["merchant"]
 
 
-def test_a_first_load_by_somebody_else_is_waited_for_within_limits(connection, monkeypatch):
+def test_a_first_load_by_another_request_is_awaited_within_limits(connection, monkeypatch):
     monkeypatch.setattr(list_sync, "FIRST_LOAD_WAIT", 0.1)
     ListSync.objects.create(connection="sandbox", kind="tenant", claimed_at=timezone.now())
     state = refresh_list_if_stale(connection="sandbox", kind="tenant")

@@ -86,7 +86,7 @@ def made(kind, connection):
 
 
 @pytest.mark.parametrize("kind", ["merchant", "merchant_user", "connector"])
-def test_odd_stored_values_stay_when_nobody_edits_them(kind, browser, connection, shown):
+def test_odd_stored_values_stay_unless_edited(kind, browser, connection, shown):
     _, address, field, odd = made(kind, connection)
     shown.update(odd)
     data = HtmlForm(browser.get(address).content.decode(), "base").data
@@ -102,7 +102,7 @@ def test_odd_stored_values_stay_when_nobody_edits_them(kind, browser, connection
     assert changed == [field] and change.body[field] == "Something else"
 
 
-def test_an_address_of_two_lines_made_by_the_api_is_left_alone(browser, connection):
+def test_an_address_of_two_lines_made_by_the_api_is_kept(browser, connection):
     merchant = merchant_made(connection, address="Line 1\nLine 2", city=" Wien ", name=f"Shop {unique()} ")
     address = reverse("merchants:edit", args=["sandbox", merchant.guid])
     data = HtmlForm(browser.get(address).content.decode(), "base").data
@@ -114,7 +114,7 @@ def test_an_address_of_two_lines_made_by_the_api_is_left_alone(browser, connecti
 @pytest.mark.parametrize(
     "stored", ["2027-10-31T00:30:00+00:00", "2027-10-31T01:30:00+00:00", "2027-10-31 01:30:00"]
 )
-def test_a_time_in_the_hour_that_comes_twice_is_left_alone(stored, browser, connection, shown):
+def test_a_time_in_the_repeated_hour_is_kept(stored, browser, connection, shown):
     _, address, _, _ = made("merchant_user", connection)
     shown["validUntil"] = stored
     data = HtmlForm(browser.get(address).content.decode(), "base").data

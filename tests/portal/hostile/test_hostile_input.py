@@ -92,7 +92,7 @@ def test_no_cookie_breaks_a_page(house, settings, cookie):
 
 
 @pytest.mark.parametrize("length", ["a", "-1", "1.5", "9" * 5000, "\u0661", "1 ", " "])
-def test_a_length_that_is_no_number_is_a_bad_request(db, length):
+def test_an_invalid_content_length_is_a_bad_request(db, length):
     browser = Client(raise_request_exception=False)
     answer = browser.post("/accounts/login/", {"login": "x"}, CONTENT_LENGTH=length)
     assert answer.status_code == 400

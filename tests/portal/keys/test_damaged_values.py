@@ -106,7 +106,7 @@ def app_wrong_key(bob, keys):
 
 
 @pytest.mark.parametrize("harm", [app_flip, app_swap, app_wrong_key])
-def test_a_harmed_app_opens_nothing_and_the_person_is_told(sealed, bob, keys, harm):
+def test_a_damaged_authenticator_is_refused_with_a_message(sealed, bob, keys, harm):
     harm(bob, keys)
     for name in ("ana", "bob") if harm is not app_flip else ("ana",):
         browser = Client()

@@ -53,7 +53,7 @@ def alpha(keys, db):
     return seen
 
 
-def test_a_running_server_without_the_key_is_named_and_nothing_is_sealed_anew(committed_db, sealed, settings):
+def test_a_running_server_without_the_key_stops_re_encryption(committed_db, sealed, settings):
     old = settings.PORTAL_ENCRYPTION_KEYS
     both = f"b:{key()},{old}"
     with listening() as listener:
@@ -165,7 +165,7 @@ def many(sealed):
     return VALUES + 60
 
 
-def test_a_worker_seals_everything_anew_and_the_task_says_so(
+def test_a_worker_re_encrypts_everything_and_the_task_says_so(
     *, capsys, many, keys, admin, manager, client_of
 ):
     keys("b", "a")

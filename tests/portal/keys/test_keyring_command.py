@@ -157,7 +157,7 @@ def test_a_rotation_keeps_what_else_is_known_of_a_factor(sealed, keys):
     assert use_code(sealed.ana, sealed.code) is None
 
 
-def test_what_does_not_open_is_named_left_alone_and_fails_the_command(capsys, sealed, keys):
+def test_an_undecryptable_value_is_named_kept_and_fails_the_command(capsys, sealed, keys):
     altered = Credential.objects.get().sealed_password[:-4] + "AAAA"
     Credential.objects.update(sealed_password=altered)
     keys("b", "a")

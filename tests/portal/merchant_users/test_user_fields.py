@@ -30,7 +30,7 @@ def test_a_moment_is_sent_in_utc_as_published(typed, sent):
 
 
 @pytest.mark.parametrize("typed", ["tomorrow", "2025-02-30 00:00:00", "0001-01-01T00:00:00+14:00"])
-def test_what_is_no_moment_is_refused(typed):
+def test_an_invalid_date_is_refused(typed):
     with pytest.raises(ValidationError):
         DateTimeField().clean(typed)
 

@@ -201,7 +201,7 @@ def test_a_password_is_set_or_mailed_but_not_both():
     assert set(MerchantUserEditForm(posted(data)).errors) == {"password"}
 
 
-def test_a_new_password_alone_is_an_update_with_the_type():
+def test_a_change_of_only_the_password_also_sends_the_type():
     form = PasswordForm(posted({"password": "Example-Passw0rd!"}))
     assert form.is_valid()
     assert reveal_all(form.changes_from({"type": "api"})) == {"password": "Example-Passw0rd!", "type": "api"}

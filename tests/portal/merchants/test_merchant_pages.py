@@ -92,7 +92,7 @@ def test_without_a_tenant_one_is_asked_for_first(browser, connection):
     assert browser.get("/sandbox/merchants/new/?tenant=TE-NOBODY").status_code == 404
 
 
-def test_where_there_is_one_tenant_nobody_is_asked(browser, connection):
+def test_a_single_tenant_is_chosen_without_asking(browser, connection):
     browser.get("/sandbox/tenants/")
     IndexedEntity.objects.filter(kind="tenant").exclude(guid=connection.tenant_guid).delete()
     response = browser.get("/sandbox/merchants/new/")
@@ -199,7 +199,7 @@ def test_an_edit_without_difference_sends_nothing(browser, shop):
     assert "nothing to send" in response.content.decode()
 
 
-def test_an_edit_stops_when_somebody_was_faster(browser, shop):
+def test_an_edit_stops_when_another_edit_came_first(browser, shop):
     address = f"/sandbox/merchants/{shop.guid}/edit/"
     base = hidden(browser.get(address), "base")
     service.perform("merchant.update", connection="sandbox", target=shop.guid, payload={"city": "Linz"})
@@ -236,7 +236,7 @@ def test_a_disabled_merchant_can_be_enabled(browser, shop):
     assert now(shop)["disabled"] is False
 
 
-def test_who_may_only_look_sees_no_buttons(manager, client_of, connection, shop):
+def test_read_only_users_see_no_buttons(manager, client_of, connection, shop):
     browser = client_of(manager)
     for page in ("", "users/", "connectors/"):
         text = browser.get(f"/sandbox/merchants/{shop.guid}/{page}").content.decode()
@@ -253,7 +253,7 @@ def test_an_outsider_sees_nothing(outsider, client_of, connection, shop):
         assert browser.get(f"/sandbox/{page}").status_code == 403
 
 
-def test_the_history_settles_a_send_that_nobody_finished(browser, agent, shop):
+def test_the_history_settles_an_unfinished_send(browser, agent, shop):
     long_ago = timezone.now() - timedelta(hours=1)
     about = {"operation": "merchant.update", "connection": "sandbox", "object_guid": shop.guid}
     interrupted = Change.objects.create(

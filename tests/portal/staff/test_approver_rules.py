@@ -115,7 +115,7 @@ def test_neither_can_the_creature_of_a_creature(ask, admin, client_of):
     assert refused(client_of(second).post(ask()), "Ada Admin")
 
 
-def test_a_role_or_a_reach_that_was_widened_is_a_promotion_too(ask, admin, person, client_of):
+def test_a_wider_role_or_tenant_access_is_a_promotion_too(ask, admin, person, client_of):
     every = sorted(PERMISSIONS)
     role = create_role(**by(admin), name="Lead", rights=[name for name in every if name != "staff.update"])
     lead = person("lea", "Lead")

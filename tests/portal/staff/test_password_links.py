@@ -249,9 +249,7 @@ def test_who_is_handed_a_link_hears_of_it_by_mail_without_the_link(ana, admin, c
 
 
 @pytest.mark.parametrize("by_mail", [{}, {"mail": "1"}])
-def test_who_is_invited_with_a_limit_reaches_nothing_and_the_next_step_says_where(
-    admin, client_of, mailing, by_mail
-):
+def test_a_limited_invited_user_has_no_access_until_the_next_step(admin, client_of, mailing, by_mail):
     browser = client_of(admin)
     answer = browser.post("/staff/new/", INVITED | {"is_limited": "on"} | by_mail)
     nia = User.objects.get(username="nia")

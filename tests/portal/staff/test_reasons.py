@@ -22,7 +22,7 @@ def browser(admin, client_of):
 
 
 @pytest.mark.parametrize("why", [WHY, ""])
-def test_a_new_role_or_reach_may_say_why(agent, connection, browser, why):
+def test_a_new_role_or_tenant_access_accepts_a_reason(agent, connection, browser, why):
     assert browser.post(f"/staff/{agent.pk}/role/", {"role": MANAGER, "reason": why}).status_code == 302
     places = {"where": "limited", "places": "sandbox/", "reason": why}
     assert browser.post(f"/staff/{agent.pk}/tenants/", places).status_code == 302
@@ -55,7 +55,7 @@ def test_no_connection_is_paused_without_a_reason_and_resuming_may_have_one(conn
     ]
 
 
-def test_the_forms_that_ask_why_stand_on_one_page_with_ids_of_their_own(agent, browser):
+def test_forms_that_ask_for_a_reason_have_unique_ids_on_one_page(agent, browser):
     page = browser.get(f"/staff/{agent.pk}/").content.decode()
     assert page.count('name="reason"') == 2
     assert all(page.count(f'id="{name}_reason"') == 1 for name in ("role", "disable"))

@@ -49,9 +49,7 @@ def lia(person, shops):
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_reaching_for_another_tenants_merchant_is_recorded_once_and_missed_as_before(
-    lia, shops, client_of, way, method
-):
+def test_opening_another_tenants_merchant_is_recorded_once_and_not_found(lia, shops, client_of, way, method):
     path = reverse(way, args=["sandbox", shops[1].guid])
     answer = client_of(lia).generic(method, path)
     assert answer.status_code in (404, 405)
@@ -69,7 +67,7 @@ def test_what_does_not_exist_is_not_recorded(lia, shops, agent, client_of):
     assert not Event.objects.exists()
 
 
-def test_reaching_for_another_tenants_change_or_connection_is_recorded(lia, shops, agent, client_of):
+def test_opening_another_tenants_change_or_connection_is_recorded(lia, shops, agent, client_of):
     client_of(agent).post(reverse("merchants:disable", args=["sandbox", shops[1].guid]), {"reason": "risk"})
     page = reverse("changes:page", args=[Change.objects.get().pk])
     assert client_of(lia).get(page).status_code == 404
@@ -132,7 +130,7 @@ def test_what_the_rules_about_people_refuse_is_recorded(admin, agent, client_of)
     assert {code for _who, _where, code, _told in rows} == {"refused"}
 
 
-def test_a_refusal_that_cannot_be_recorded_is_told_so(admin, client_of):
+def test_a_refusal_that_cannot_be_recorded_says_so(admin, client_of):
     with trail_broken():
         answer = client_of(admin).post(f"/staff/{admin.pk}/tenants/", {"where": "everywhere"})
     assert answer.status_code == 503 and not denials()

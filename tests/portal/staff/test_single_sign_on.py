@@ -81,7 +81,7 @@ def test_users_without_a_group_are_refused(provider, journey):
     assert not is_in(browser) and not User.objects.exists() and failures() == ["no_group"]
 
 
-def test_whoever_is_taken_out_of_the_groups_loses_access_and_open_sessions(provider, journey):
+def test_users_removed_from_the_groups_lose_access_and_open_sessions(provider, journey):
     provider.person("nora", "support", **NORA)
     inside, _, _ = journey("nora")
     provider.person("nora", **NORA)
@@ -107,14 +107,14 @@ def test_neither_name_nor_address_takes_over_an_account_that_is_here(provider, j
     assert SocialAccount.objects.get().user.username == "ada.2"
 
 
-def test_somebody_called_like_a_person_here_is_told_apart_by_the_user_name(provider, journey, person):
+def test_a_user_with_an_existing_name_is_shown_with_the_user_name(provider, journey, person):
     person("nowak", "Admin", first_name="Nora", last_name="Nowak")
     provider.person("nora", "support", **NORA)
     journey("nora")
     assert User.objects.get(username="nora").called == "Nora Nowak (nora)"
 
 
-def test_a_signed_in_person_cannot_be_joined_with_somebody_at_the_provider(provider, client_of, person):
+def test_a_signed_in_user_cannot_be_linked_to_a_provider_account(provider, client_of, person):
     ben = person("ben", "Support agent")
     browser = client_of(ben)
     for query in ("", "?process=connect"):
@@ -208,7 +208,7 @@ def test_groups_may_be_nested_or_a_single_word(provider, journey, settings, clai
     assert is_in(journey("nora")[0])
 
 
-def test_an_admin_makes_no_link_for_somebody_who_needs_no_password(provider, journey, admin, client_of):
+def test_an_admin_cannot_make_a_password_link_for_a_provider_user(provider, journey, admin, client_of):
     provider.person("nora", "support", **NORA)
     browser, _, _ = journey("nora")
     nora = User.objects.get(username="nora")
@@ -220,14 +220,14 @@ def test_an_admin_makes_no_link_for_somebody_who_needs_no_password(provider, jou
     assert b"you sign in through Example ID" in told
 
 
-def test_a_group_for_a_role_that_does_not_exist_lets_nobody_in(provider, journey, settings):
+def test_a_group_for_an_unknown_role_grants_no_access(provider, journey, settings):
     settings.OIDC_ROLE_GROUPS = {"support": "Suport agent"}
     provider.person("nora", "support", **NORA)
     browser, answer, _ = journey("nora")
     assert answer.status_code == 403 and failures() == ["role"] and not is_in(browser)
 
 
-def test_whoever_is_taken_out_of_the_groups_cannot_finish_a_sign_in_that_waits_for_a_code(provider, journey):
+def test_users_removed_from_the_groups_cannot_finish_a_pending_sign_in(provider, journey):
     provider.person("nora", "support", **NORA)
     journey("nora")
     nora, secret = User.objects.get(), generate_totp_secret()

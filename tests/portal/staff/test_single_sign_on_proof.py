@@ -114,6 +114,6 @@ def test_unless_the_provider_is_trusted_to_ask_itself(provider, nora, journey, s
     assert journey("nora", visitor=visitor)[0].get("/").status_code == 200
 
 
-def test_that_trust_does_not_reach_people_with_a_password(provider, person, settings, client_of):
+def test_that_trust_does_not_cover_users_with_a_password(provider, person, settings, client_of):
     settings.MFA_ROLES, settings.OIDC_TRUST_SECOND_FACTOR = ["*"], True
     assert client_of(person("ana", "Support agent")).get("/")["Location"] == INDEX

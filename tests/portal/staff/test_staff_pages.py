@@ -39,7 +39,7 @@ urlpatterns = [
 
 
 @pytest.mark.urls(__name__)
-def test_an_undeclared_view_opens_to_nobody(admin, client_of):
+def test_an_undeclared_view_is_closed_to_all(admin, client_of):
     for address in ("/zz/undeclared/", "/zz/misspelt/"):
         response = client_of(admin).get(address)
         assert response.status_code == 403 and b"secret" not in response.content
@@ -48,7 +48,7 @@ def test_an_undeclared_view_opens_to_nobody(admin, client_of):
 
 
 @pytest.mark.urls(__name__)
-def test_a_method_nobody_declared_is_not_allowed(admin, client_of):
+def test_an_undeclared_method_is_not_allowed(admin, client_of):
     assert client_of(admin).get("/zz/methods/").status_code == 200
     response = client_of(admin).post("/zz/methods/")
     assert response.status_code == 405 and response["Allow"] == "GET"
@@ -188,7 +188,7 @@ def test_people_set_their_own_time_zone_and_nothing_else(agent, client_of):
     assert browser.post("/accounts/profile/", {"timezone": "Mars/Base"}).status_code == 422
 
 
-def test_somebody_without_a_role_is_told_so(outsider, client_of):
+def test_a_user_without_a_role_sees_an_explanation(outsider, client_of):
     assert b"Ask an admin for a role" in client_of(outsider).get("/accounts/profile/").content
 
 

@@ -66,7 +66,7 @@ def test_the_service_authorises_again(agent, manager, outsider):
                 service(by=by, origin=ORIGIN, user=agent)
 
 
-def test_nobody_changes_their_own_rights(admin, second_admin):
+def test_users_cannot_change_their_own_rights(admin, second_admin):
     for service in (services.disable_user, services.enable_user, password_links.make_password_link):
         with pytest.raises(StaffRefused, match="your own permissions"):
             service(by=admin, origin=ORIGIN, user=admin)

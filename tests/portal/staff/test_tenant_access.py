@@ -113,7 +113,7 @@ def test_an_unknown_id_and_a_foreign_one_are_missed_in_the_same_words(browser, h
     assert _words(foreign, houses[1].merchant.guid) == _words(unknown, "ME-NOBODY")
 
 
-def test_an_unreadable_gateway_is_told_in_the_same_words_for_a_foreign_id(browser, houses, connection):
+def test_an_unreadable_gateway_has_the_same_message_for_a_foreign_id(browser, houses, connection):
     connection.base_url = "http://127.0.0.1:9/api/provisioning"
     connection.save()
     foreign = browser.get(address("merchants:page", houses[1]))
@@ -139,7 +139,7 @@ def test_a_hidden_connection_or_change_is_not_said_to_be_missing(browser, houses
     assert outside not in client_of(agent).get(path).content.decode()
 
 
-def test_empty_pages_say_that_they_cover_only_the_tenants_within_reach(browser, lia, houses):
+def test_empty_pages_say_that_they_cover_only_accessible_tenants(browser, lia, houses):
     words = "the tenants that you have access to"
     assert words in browser.get("/search/", {"q": houses[1].merchant.guid}).content.decode()
     TenantScope.objects.update(tenant_guid="TE-GONE")
@@ -307,7 +307,7 @@ def test_limited_users_do_not_see_rows_without_a_known_tenant(browser, houses, l
     assert houses[0].guids["connectors"] not in browser.get("/sandbox/connectors/").content.decode()
 
 
-def test_other_connections_do_not_exist_and_nothing_is_reached_without_a_place(browser, lia, houses):
+def test_other_connections_are_hidden_and_no_access_means_no_entries(browser, lia, houses):
     create_connection(slug="live", name="Live gateway", base_url="https://live.example", tenant_guid="TE-1")
     for path in ("/live/", "/live/merchants/", "/connections/live/"):
         assert browser.get(path).status_code == 404
@@ -317,7 +317,7 @@ def test_other_connections_do_not_exist_and_nothing_is_reached_without_a_place(b
     assert browser.get("/connections/").status_code == browser.get("/").status_code == 200
 
 
-def test_a_whole_connection_can_be_reached(person, houses, client_of):
+def test_access_can_cover_a_whole_connection(person, houses, client_of):
     browser = client_of(limited(person("leo", AGENT), "sandbox", ""))
     assert all(browser.get(address("merchants:page", house)).status_code == 200 for house in houses)
     assert browser.get("/live/merchants/").status_code == 404

@@ -40,7 +40,7 @@ def test_an_invalid_address_is_refused(ana, admin, client_of):
     assert not Event.objects.exists()
 
 
-def test_nobody_changes_their_own(admin, client_of):
+def test_users_cannot_change_their_own_details(admin, client_of):
     assert client_of(admin).post(f"/staff/{admin.pk}/details/", WANTED).status_code == 409
     assert User.objects.get(pk=admin.pk).email == ""
 

@@ -93,7 +93,7 @@ def test_what_is_not_sent_leaves_its_line_too(connection, caplog):
 
 @pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Service Unavailable"])
 @pytest.mark.parametrize("first", [read, write])
-def test_nobody_calls_a_gateway_that_asked_to_wait(answers, first, status):
+def test_a_gateway_that_asked_to_wait_is_not_called(answers, first, status):
     requests = answers("<h1>later</h1>", status, "Retry-After: 86400\r\n")
     assert isinstance(first(), OutcomeUnknown)
     for _ in range(5):

@@ -188,7 +188,7 @@ def test_a_bad_paste_is_refused_in_words_and_nothing_is_stripped(office, api_key
     assert not Credential.objects.exists()
 
 
-def test_the_use_is_noted_at_most_once_a_minute(office, django_assert_num_queries):
+def test_the_use_is_recorded_at_most_once_a_minute(office, django_assert_num_queries):
     stored = _reset(office)
     record_credential_use(credential=stored, accepted=True)
     stored.refresh_from_db()
@@ -214,7 +214,7 @@ def test_a_refused_credential_is_suspect_once_and_until_it_works_again(office, d
     assert Credential.objects.get().suspect_since is None
 
 
-def test_a_late_refusal_of_a_replaced_credential_suspects_nobody(office):
+def test_a_late_refusal_of_a_replaced_credential_raises_no_suspicion(office):
     first = _reset(office, 1)
     _reset(office, 2)
     record_credential_use(credential=first, accepted=False)

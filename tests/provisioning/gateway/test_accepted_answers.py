@@ -91,7 +91,7 @@ def test_a_secret_that_the_gateway_generated_is_not_quoted_elsewhere_in_its_answ
     assert answer.body["connector"]["sharedSecret"].reveal() == "made-by-the-gateway"
 
 
-def test_what_was_sent_in_clear_and_short_secrets_leave_the_answer_as_it_is():
+def test_plain_values_and_short_secrets_leave_the_answer_unchanged():
     call = Call(
         "POST", "/createConnector/{merchantGuid}", target="ME-1", result="connector",
         schema="ConnectorResponse", payload={

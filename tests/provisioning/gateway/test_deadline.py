@@ -70,7 +70,7 @@ def test_a_handshake_that_hangs_is_not_sent():
     assert type(error) is NotSent and "handshake" in str(error)
 
 
-def test_a_name_look_up_that_hangs_is_not_sent(monkeypatch):
+def test_a_hanging_name_lookup_is_reported_as_not_sent(monkeypatch):
     released = threading.Event()
 
     def hangs(*_, **__):
@@ -83,7 +83,7 @@ def test_a_name_look_up_that_hangs_is_not_sent(monkeypatch):
     assert type(error) is NotSent and "name" in str(error)
 
 
-def test_a_connection_nobody_accepts_ends_at_the_deadline():
+def test_an_unaccepted_connection_ends_at_the_deadline():
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen(0)
@@ -99,7 +99,7 @@ def test_a_connection_nobody_accepts_ends_at_the_deadline():
     assert DEADLINE * 1000 <= error.duration_ms < (DEADLINE + GRACE) * 1000
 
 
-def test_a_request_nobody_reads_ends_at_the_deadline():
+def test_an_unread_request_ends_at_the_deadline():
     """The kernel's buffers take some megabytes; the rest waits for a reader that never comes."""
     from provisioning.gateway.requests import Call
 

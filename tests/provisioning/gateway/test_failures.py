@@ -67,13 +67,13 @@ def test_a_gateway_without_a_route_is_not_sent(monkeypatch, call, number):
 
 
 @BOTH
-def test_a_name_nobody_knows_is_not_sent(call):
+def test_an_unresolvable_host_name_is_reported_as_not_sent(call):
     error = failure("https://gateway.invalid/api", call)
     assert type(error) is NotSent and "name was not found" in str(error)
 
 
 @BOTH
-def test_a_certificate_nobody_vouches_for_is_not_sent(call, tmp_path):
+def test_an_untrusted_certificate_is_reported_as_not_sent(call, tmp_path):
     tls, _ = certificate(tmp_path)
     with wire(says(ACCEPTING), tls=tls) as server:
         error = failure(f"https://127.0.0.1:{server.port}", call)
@@ -146,7 +146,7 @@ def test_a_reset_leaves_the_outcome_unknown_and_only_a_read_tries_again(call):
     assert len(server.requests) == (1 if call is WRITE else 2)
 
 
-def test_an_answer_too_deep_to_record_is_no_verdict_for_a_write():
+def test_an_answer_too_deep_to_record_leaves_a_write_undecided():
     deep = '{"success": true, "merchant": ' + "[" * 150 + "]" * 150 + "}"
     with wire(says(deep)) as server:
         assert "nested too deeply" in unknown(server.url).detail
@@ -246,7 +246,7 @@ TURNED_DOWN = [
 
 @BOTH
 @pytest.mark.parametrize("answer", TURNED_DOWN)
-def test_a_401_is_a_refusal_of_the_credential_whatever_stands_in_it(call, answer):
+def test_a_401_refuses_the_credential_whatever_its_body(call, answer):
     with wire(raw(answer)) as server:
         error = failure(server.url, call)
     assert type(error) is NotAuthorised and error.http_status == 401 and error.detail == UNUSUAL

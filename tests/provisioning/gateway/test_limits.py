@@ -33,7 +33,7 @@ def test_a_list_beyond_a_bound_is_refused_with_the_bound(body, bound):
     assert time.monotonic() - began < 10
 
 
-def test_an_answer_that_is_no_list_may_hold_less():
+def test_an_answer_that_is_not_a_list_has_a_lower_limit():
     with wire(says('{"success": true, "merchant": [' + ",".join(["1"] * 100_001) + "]}")) as server:
         error = failure(server.url, WRITE)
     assert isinstance(error, OutcomeUnknown) and "more than 100,000 values" in str(error)
@@ -87,7 +87,7 @@ JSON_NO = '{"success": false, "errorMessage": "slow down"}'
     ],
 )
 @pytest.mark.parametrize("call", [READ, WRITE], ids=["read", "write"])
-def test_a_status_is_told_in_the_right_words(call, status, body, kind, words):
+def test_each_status_has_the_right_message(call, status, body, kind, words):
     with wire(says(body, status=status)) as server:
         error = failure(server.url, call)
     assert type(error) is kind and words in str(error) and f"HTTP {status[:3]}" in str(error)
@@ -117,7 +117,7 @@ def _date(seconds):
         ("Fri, 99 Foo 2026", None, False),
     ],
 )
-def test_a_wish_to_wait_is_read_bounded_and_told(status, header, seconds, longer):
+def test_retry_after_is_read_bounded_and_shown(status, header, seconds, longer):
     value = header() if callable(header) else header
     with wire(
         says(JSON_NO, status=status, headers=f"Retry-After: {value}\r\n".encode().decode("latin-1"))

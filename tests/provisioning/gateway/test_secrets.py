@@ -36,11 +36,11 @@ def _shown(body):
         "canary",
     ],
 )
-def test_no_shape_of_the_answer_leaves_a_secret_in_clear(connectors):
+def test_no_shape_of_the_answer_leaves_a_secret_readable(connectors):
     assert "canary" not in _shown({"success": True, "connectors": connectors})
 
 
-def test_what_is_no_secret_stays_readable():
+def test_values_that_are_not_secret_stay_readable():
     config = {"username": "u", "language": "de", "testMode": True, "password": "", "extraData": []}
     body = seal_body({"connectors": [{"name": "C", "config": config, "Adapter": "Simulator"}]}, SECRETS)
     assert body["connectors"] == [

@@ -53,7 +53,7 @@ def test_a_password_with_colons_and_umlauts_is_compared_as_a_whole(gateway) -> N
         assert _asked(gateway, f"Basic {_encoded(f'{gateway.api_key}:{wrong}')}").status_code == 401
 
 
-def test_a_key_of_another_service_is_refused_and_told_so(gateway) -> None:
+def test_a_key_of_another_service_is_refused_with_the_reason(gateway) -> None:
     key = gateway.key_created("--service", "BI Data Source")
     response = Caller(gateway, (key["apiKey"], key["password"]))("listTenants")
     assert (response.status_code, response.json()["errorCode"]) == (401, 1000)

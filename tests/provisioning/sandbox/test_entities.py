@@ -14,7 +14,7 @@ def _listed(call, operation: str, key: str, parent: str, guid: str) -> dict:
     return next(entity for entity in found if entity["guid"] == guid)
 
 
-def test_the_own_tenant_is_not_listed_but_its_merchants_are_reachable(call, gateway) -> None:
+def test_the_own_tenant_is_not_listed_but_its_merchants_are_available(call, gateway) -> None:
     assert gateway.own_tenant not in [tenant["guid"] for tenant in call("listTenants").json()["tenants"]]
     created = call("createMerchant", gateway.own_tenant, body=_MERCHANT).json()["merchant"]
     listed = call("listMerchants", gateway.own_tenant).json()["merchants"]
@@ -168,7 +168,7 @@ def test_an_empty_secret_on_update_makes_a_new_one(call, connector) -> None:
     assert replaced["sharedSecret"] not in ("", "mine")
 
 
-def test_lists_carry_the_secrets_of_connectors_in_clear(call, merchant, connector) -> None:
+def test_lists_return_connector_secrets_in_plain_text(call, merchant, connector) -> None:
     made = connector(config={"password": "pw", "apiSecret": "sikret"}, sharedSecret="shared")
     found = _listed(call, "listConnectors", "connectors", merchant, made["guid"])
     secrets = found["sharedSecret"], found["config"]["password"], found["config"]["apiSecret"]

@@ -184,7 +184,7 @@ def test_contradictory_refusals_carry_nothing_out(call, fault, status, success) 
     assert _merchants(call, name) == 0
 
 
-def test_a_newer_gateway_shows_values_nobody_knows_and_takes_them_back(call) -> None:
+def test_a_newer_gateway_shows_unknown_values_and_accepts_them_back(call) -> None:
     newer = {"X-Sandbox-Fault": "future"}
     body = _MERCHANT | {"name": "Future Shop", "disabledTransactionTypes": ["payout"]}
     made = call("createMerchant", TENANT_A, body=body, headers=newer).json()["merchant"]

@@ -167,7 +167,7 @@ def test_the_message_about_characters_reads_as_published(call) -> None:
         (b'{"name": "Corner Shop"}', "text/plain"),
     ],
 )
-def test_a_body_that_is_no_json_object_is_refused(call, data, kind) -> None:
+def test_a_body_that_is_not_a_json_object_is_refused(call, data, kind) -> None:
     headers = {"Content-Type": kind}
     assert call.refused("updateMerchant", MERCHANT_A, data=data, headers=headers)[0] == 1001
     assert call.refused("setConnectorRouting", ROUTING_CONNECTOR, data=data, headers=headers)[0] == 1010
