@@ -62,7 +62,7 @@ class Browser:
         return answer
 
     def post(self, path: str, fields: dict[str, str]) -> Answer:
-        """Post a form."""
+        """Submit a form and return the answer."""
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Referer": self.base + path}
         return self._exchange("POST", path, urlencode(fields), headers)
 

@@ -69,21 +69,21 @@ class Entity:
 
 
 class Tenant(Entity):
-    """Schema Tenant (list-tenants)."""
+    """A tenant, as schema Tenant of list-tenants describes it."""
 
     __slots__ = ()
     kind = "tenant"
 
 
 class Merchant(Entity):
-    """Schema Merchant (list-merchants)."""
+    """A merchant, as schema Merchant of list-merchants describes it."""
 
     __slots__ = ()
     kind = "merchant"
 
 
 class MerchantUser(Entity):
-    """Schema MerchantUser (list-merchant-users)."""
+    """A user, as schema MerchantUser of list-merchant-users describes it."""
 
     __slots__ = ()
     kind = "merchant_user"
@@ -98,7 +98,7 @@ class MerchantUser(Entity):
 
 
 class Connector(Entity):
-    """Schema Connector (list-connectors)."""
+    """A connector, as schema Connector of list-connectors describes it."""
 
     __slots__ = ()
     kind = "connector"

@@ -153,5 +153,5 @@ OPERATIONS: dict[str, Operation] = {operation.name: operation for operation in _
 
 
 def get_operation(name: str) -> Operation:
-    """The operation called `name`. Raises KeyError: an unknown operation is an error, never a pass."""
+    """Return the operation called `name`. Raises KeyError if it is unknown."""
     return OPERATIONS[name]

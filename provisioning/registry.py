@@ -35,7 +35,7 @@ class Registry(Generic[T]):
         return self._items.items()
 
     def values(self) -> ValuesView[T]:
-        """Return the items."""
+        """Return the registered items in their order."""
         return self._items.values()
 
     def __iter__(self) -> Iterator[str]:

@@ -10,7 +10,7 @@ from portal.tasks.periodic import HOUSEKEEPING, PERIODIC_TASKS, Housekeeping, Pe
 
 
 class AuditConfig(AppConfig):
-    """portal.audit"""
+    """Configure the audit trail."""
 
     name = "portal.audit"
 

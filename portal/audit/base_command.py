@@ -1,4 +1,4 @@
-"""What the audit trail's commands share: where something is in the way they say so in words."""
+"""Provide the base class of the audit commands, which report problems in plain words."""
 
 from typing import Any, ClassVar
 

@@ -50,7 +50,7 @@ class Bar:
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """The number of events in this bar."""
         return sum(self.counts.values())
 
 
@@ -66,7 +66,7 @@ class Timeline:
 
     @property
     def total(self) -> int:
-        """All events drawn."""
+        """The number of events in all bars."""
         return sum(bar.total for bar in self.bars)
 
 

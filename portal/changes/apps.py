@@ -13,7 +13,7 @@ from provisioning.encrypted_fields import ENCRYPTED_FIELDS, EncryptedField
 
 
 class ChangesConfig(AppConfig):
-    """portal.changes"""
+    """Configure changes to gateway data."""
 
     name = "portal.changes"
 

@@ -62,7 +62,7 @@ class Attempt:
 
 
 class Gate(Protocol):
-    """One check."""
+    """A check that a change must pass before a stage."""
 
     stage: Stage
 

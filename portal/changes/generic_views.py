@@ -454,7 +454,7 @@ class EntityHistoryView(EntityDetailView):
     tab = "history"
 
     def get_tab_context(self) -> dict[str, Any]:
-        """Read the events."""
+        """Load the events of the entity for the tab."""
         history = load_entity_history(
             connection=self.entry.connection,
             guid=self.entry.guid,

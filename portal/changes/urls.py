@@ -1,4 +1,4 @@
-"""Addresses below /changes/."""
+"""Map the addresses below /changes/ to views."""
 
 from django.urls import path
 

@@ -168,7 +168,7 @@ class ChangeView(GatewayView):
 
 
 class ChangePage(ChangeView):
-    """/changes/<id>/."""
+    """Show one change at /changes/<id>/."""
 
     def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """Show the review while the change is unsent, its outcome afterwards."""
@@ -283,7 +283,7 @@ class ChangeDismiss(ChangeView):
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        """Dismiss it and go to the home page."""
+        """Dismiss the change and go to the home page."""
         workflow.dismiss_change(user=request.user, change=self.change())
         return redirect("/")
 

@@ -371,7 +371,7 @@ def _get_form_key(change: Change) -> tuple[Any, ...]:
 
 
 def _reject_other_form(first: Change, attempt: Attempt) -> None:
-    """Raise unless the submission that `first` has already is repeated by its author with the same body.
+    """Raise unless the author of `first` repeats its submission with the same body.
 
     The same submission with another body is neither a repetition nor a new request: dropping it silently
     would lose what the person typed. Raises InvalidState, DuplicateChange.

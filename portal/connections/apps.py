@@ -9,13 +9,16 @@ from portal.core.permissions import AREAS, PERMISSIONS, Permission, PermissionAr
 
 
 class ConnectionsConfig(AppConfig):
-    """portal.connections; its label sets it apart from provisioning.credentials, where the rows live."""
+    """Configure the pages of connections.
+
+    The label differs from that of provisioning.credentials, which owns the tables.
+    """
 
     name = "portal.connections"
     label = "portal_connections"
 
     def ready(self) -> None:
-        """Cards for the home page, ears for credentials turned down, and an end for outdated ones."""
+        """Register home page cards, notices about rejected credentials and the deletion of expired ones."""
         from portal.connections.credential_actions import destroy_expired_credentials
         from portal.connections.dashboard import register_dashboard_cards
         from portal.connections.notifications import register_notifications

@@ -54,7 +54,7 @@ def _select_credentials() -> QuerySet[Credential]:
 
 
 def register_dashboard_cards() -> None:
-    """Register both cards."""
+    """Register the cards of connections for the home page."""
     CARDS.register(
         "credentials",
         DashboardCard(

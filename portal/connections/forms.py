@@ -31,13 +31,13 @@ class CredentialForm(forms.Form):
     )
 
     def clean_api_key(self) -> str:
-        """As typed, if it can have been copied correctly."""
+        """Return the key as typed, unless it was copied incompletely."""
         value = str(self.cleaned_data["api_key"])
         _check(api_key=value, password=value)
         return value
 
     def clean_password(self) -> str:
-        """As typed, if it can have been copied correctly."""
+        """Return the password as typed, unless it was copied incompletely."""
         value = str(self.cleaned_data["password"])
         _check(api_key="-", password=value)
         return value
@@ -78,7 +78,7 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
         widgets = {"egress_addresses": forms.Textarea(attrs={"rows": 3, "spellcheck": "false"})}
 
     def __init__(self, *args: Any, fixed: bool = False, **kwargs: Any) -> None:
-        """`fixed`: the base URL cannot be changed."""
+        """Build the form; `fixed` means that the base URL cannot be changed."""
         super().__init__(*args, **kwargs)
         self.editing = self.instance.pk is not None
         if self.editing:
@@ -95,27 +95,27 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
             self.initial["egress_addresses"] = self.instance.egress_addresses.replace(",", "\n")
 
     def clean_colour(self) -> str:
-        """Production's is red whatever was chosen; what the model refuses is a red sandbox."""
+        """Return red for a production connection and the chosen colour for others."""
         if self.cleaned_data.get("kind") == Connection.Kind.PRODUCTION:
             return str(Connection.Colour.RED)
         return str(self.cleaned_data["colour"])
 
 
 class PauseForm(forms.Form):
-    """Why a connection is paused; of one that is resumed it may be said."""
+    """Ask why a connection is paused; the reason is optional when it is resumed."""
 
     use_required_attribute = False
 
     reason = TextField(max_length=500, label="Reason", help_text="Recorded in the audit trail.")
 
     def __init__(self, *args: Any, paused: bool, **kwargs: Any) -> None:
-        """`paused`: what it is to be."""
+        """Require a reason if the connection is to be paused (`paused`)."""
         super().__init__(*args, **kwargs)
         self.fields["reason"].required = paused
 
 
 class ShutForm(forms.Form):
-    """The emergency: the connection's name as confirmation words, and why."""
+    """Ask for the connection's name as confirmation, and for a reason."""
 
     use_required_attribute = False
 
@@ -132,7 +132,7 @@ class ShutForm(forms.Form):
         self.fields["confirmation"].label = f"Type “{words}” to confirm"
 
     def clean_confirmation(self) -> str:
-        """The words themselves."""
+        """Check that the confirmation words were typed and return them."""
         typed = str(self.cleaned_data["confirmation"])
         if typed.strip() != self.words.strip():
             raise forms.ValidationError(f"Type “{self.words}”, the connection's name.")

@@ -33,7 +33,7 @@ class ResetView(PortalView):
     access = "credential.reset"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Run the step."""
+        """Run the step and show why the credential cannot be used."""
         try:
             return super().dispatch(request, *args, **kwargs)
         except InvalidCredentialState as stop:
@@ -114,14 +114,14 @@ class VersionStepView(ResetView, ABC):
 
     @abstractmethod
     def step(self, credential: Credential, acting: dict[str, Any]) -> HttpResponse:
-        """What the button does."""
+        """Carry out the step and return the next page."""
 
 
 class VersionTestView(VersionStepView):
     """Tests a version that is on its way once more."""
 
     def step(self, credential: Credential, acting: dict[str, Any]) -> HttpResponse:
-        """The reset's page, with what the gateway said."""
+        """Test the credential and show the gateway's answer on the reset page."""
         finding = credential_actions.test_credential(**acting, credential=credential)
         if finding:
             return self.page(credential.connection.slug, finding=finding, status=422)
@@ -132,7 +132,7 @@ class VersionActivateView(VersionStepView):
     """Puts a tested version to use."""
 
     def step(self, credential: Credential, acting: dict[str, Any]) -> HttpResponse:
-        """The connection's page."""
+        """Activate the version and go to the connection's page."""
         active = credential_actions.activate_credential(**acting, credential=credential)
         messages.success(self.request, f"Version {active.version} is now active.")
         return redirect("connections:page", connection=active.connection.slug)
@@ -142,7 +142,7 @@ class VersionRollbackView(VersionStepView):
     """Puts the previous version to use again, if the gateway still takes it."""
 
     def step(self, credential: Credential, acting: dict[str, Any]) -> HttpResponse:
-        """The connection's page, with what the gateway said if it does not."""
+        """Roll back and show the connection's page, with the gateway's answer if that failed."""
         finding = credential_actions.roll_back_credential(**acting, credential=credential)
         number = credential.version
         if finding:
@@ -159,7 +159,7 @@ class VersionRevokeView(VersionStepView):
     """Destroys the value of a version that is not in use, after a page that says what that means."""
 
     def get(self, request: HttpRequest, connection: str, version: int) -> HttpResponse:
-        """What will be lost, and whether the active version has worked."""
+        """Show what will be lost and whether the active version has worked."""
         subject = get_object_or_404(load_connections(request), slug=connection)
         credential = get_object_or_404(subject.credentials, version=version)
         if credential.state in (Credential.State.ACTIVE, Credential.State.REVOKED):
@@ -177,7 +177,7 @@ class VersionRevokeView(VersionStepView):
         return render(request, "connections/revoke_version.html", context)
 
     def step(self, credential: Credential, acting: dict[str, Any]) -> HttpResponse:
-        """The connection's page."""
+        """Revoke the version and go to the connection's page."""
         credential_actions.revoke_credential(**acting, credential=credential)
         words = f"Version {credential.version} was revoked. Its value was deleted from the portal."
         active = Credential.objects.filter(
@@ -195,12 +195,12 @@ class ShutPage(ResetView):
     """/connections/<slug>/revoke-now/ — the emergency, after confirmation words."""
 
     def get(self, request: HttpRequest, connection: str) -> HttpResponse:
-        """What it does, and the words to type."""
+        """Show what revoking does and which words to type."""
         found = get_connection_or_404(request, connection)
         return self.form_page(found, ShutForm(words=found.name))
 
     def post(self, request: HttpRequest, connection: str) -> HttpResponse:
-        """The connection's page, paused and without any stored value."""
+        """Pause the connection, delete its stored values and go to its page."""
         found = get_connection_or_404(request, connection)
         form = ShutForm(request.POST, words=found.name)
         if not form.is_valid():
@@ -223,14 +223,14 @@ class ShutPage(ResetView):
         return redirect("connections:page", connection=found.slug)
 
     def form_page(self, subject: Connection, form: ShutForm, status: int = 200) -> HttpResponse:
-        """The question."""
+        """Render the page that asks for confirmation."""
         return render(
             self.request, "connections/revoke_now.html", {"subject": subject, "form": form}, status=status
         )
 
 
 def worked_since_activation(active: Credential) -> bool:
-    """Whether a call with the active version is known to have succeeded after it was activated."""
+    """Return whether a call with the active version is known to have succeeded after it was activated."""
     return bool(
         active.last_success_at and active.activated_at and active.last_success_at >= active.activated_at
     )

@@ -74,7 +74,7 @@ class ConnectionListPage(PortalView):
     access = "connection.view"
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """All of them: there are a handful."""
+        """Show all connections on one page."""
         rows = [(row, find_version(row, Credential.State.ACTIVE)) for row in load_connections(request)]
         limited = not get_tenant_access(request.user).everywhere
         columns = [column for column in COLUMNS if column.label != "Address" or not limited]
@@ -88,13 +88,13 @@ class ConnectionPage(PortalView):
     access = "connection.view"
 
     def get(self, request: HttpRequest, connection: str) -> HttpResponse:
-        """The connection, the versions of its credential and its history; an outline to the limited."""
+        """Show the connection, its credential versions and its history; less to users with limited access."""
         return self.page(request, connection)
 
     def page(
         self, request: HttpRequest, connection: str, *, form: PauseForm | None = None, status: int = 200
     ) -> HttpResponse:
-        """The same with what is wrong with pausing it."""
+        """Show the same page with the errors of the pause form."""
         if not get_tenant_access(request.user).everywhere:
             return self.outline(request, get_connection_or_404(request, connection))
         destroy_expired_credentials()
@@ -123,7 +123,7 @@ class ConnectionFormPage(PortalView):
     def page(
         self, request: HttpRequest, form: ConnectionForm, subject: Connection | None, status: int = 200
     ) -> HttpResponse:
-        """The form."""
+        """Render the form of a connection."""
         draft = open_draft(request) if request.method == "GET" else None
         # A draft is about what was stored when its form was opened.
         seen = draft.fields.get("seen", "") if draft else get_connection_digest(subject) if subject else ""
@@ -137,7 +137,7 @@ class ConnectionCreatePage(ConnectionFormPage):
     access = "connection.create"
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """The empty form."""
+        """Show the empty form or the unsent one."""
         return self.page(request, drafted(request, ConnectionForm), None)
 
     def post(self, request: HttpRequest) -> HttpResponse:
@@ -155,12 +155,12 @@ class ConnectionCreatePage(ConnectionFormPage):
 
 
 class ConnectionEditPage(ConnectionFormPage):
-    """/connections/<slug>/edit/."""
+    """Edit a connection at /connections/<slug>/edit/."""
 
     access = "connection.update"
 
     def get(self, request: HttpRequest, connection: str) -> HttpResponse:
-        """The form with what is stored."""
+        """Show the form with the stored values."""
         found = get_connection_or_404(request, connection)
         form = drafted(
             request, lambda data: ConnectionForm(data, instance=found, fixed=_is_address_fixed(request))
@@ -223,12 +223,12 @@ class ConnectionPauseView(ConnectionPage):
 
 
 def _is_address_fixed(request: HttpRequest) -> bool:
-    """Whether the base URL stays: who sets one decides where credentials go."""
+    """Return whether this user must not change the base URL, which decides where credentials are sent."""
     return not request.user.has_perm(RIGHT)
 
 
 def compare_with_stored(form: ConnectionForm, stored: Connection) -> ConnectionForm:
-    """The form as typed, with what is stored now beside each field that differs."""
+    """Return the form as typed, with the stored value beside each field that differs."""
     form.add_error(
         None,
         "Someone changed this connection after you opened the form, so your changes were not saved. "
@@ -249,12 +249,12 @@ def get_connection_or_404(request: HttpRequest, slug: str) -> Connection:
 
 
 def load_connections(request: HttpRequest) -> QuerySet[Connection]:
-    """The person's connections with all versions, newest first; the sealed columns stay in the database."""
+    """Return the user's connections with all versions, newest first, without the encrypted columns."""
     versions = Credential.objects.defer("sealed_api_key", "sealed_password").order_by("-version")
     rows = Connection.objects.filter(pk__in=[known.pk for known in get_connections(request)]).order_by("name")
     return rows.prefetch_related(Prefetch("credentials", queryset=versions))
 
 
 def find_version(connection: Connection, *states: Any) -> Credential | None:
-    """The version in one of these states, of a connection that came with its versions."""
+    """Return the version in one of these states; the connection must have its versions loaded."""
     return next((known for known in connection.credentials.all() if known.state in states), None)

@@ -1,1 +1,1 @@
-"""Pages of connectors."""
+"""Show and change connectors of merchants."""

@@ -7,7 +7,7 @@ from portal.core.permissions import AREAS, PERMISSIONS, Permission, PermissionAr
 
 
 class ConnectorsConfig(AppConfig):
-    """portal.connectors"""
+    """Configure the pages of connectors."""
 
     name = "portal.connectors"
 

@@ -67,7 +67,7 @@ class JsonObjectField(forms.Field):
         self.within = within
 
     def to_python(self, value: Any) -> dict[str, Any]:
-        """The object. Errors name places, never values: some are secrets."""
+        """Return the parsed object. Errors name places, never values: some are secrets."""
         text = str(value or "").strip()
         if not text:
             return {}
@@ -109,7 +109,7 @@ class TerminalsWidget(forms.Widget):
     template_name = "connectors/widgets/terminals.html"
 
     def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> list[dict[str, Any]]:
-        """The rows as typed, in the order of their numbers; empty ones dropped."""
+        """Return the non-empty rows as typed, in the order of their numbers."""
         pattern = self._pattern(name)
         rows: dict[int, dict[str, Any]] = {}
         for key in data:
@@ -132,7 +132,7 @@ class TerminalsWidget(forms.Widget):
         )
 
     def claims(self, name: str, posted: str) -> bool:
-        """Whether a posted name is one of the rows' inputs."""
+        """Return whether a posted name is one of the rows' inputs."""
         return bool(self._pattern(name).match(posted))
 
     def _pattern(self, name: str) -> re.Pattern[str]:
@@ -140,11 +140,11 @@ class TerminalsWidget(forms.Widget):
         return re.compile(rf"^{re.escape(name)}\.(\d{{1,6}})\.({inputs})$")
 
     def value_omitted_from_data(self, data: Mapping[str, Any], files: Any, name: str) -> bool:
-        """Nothing is "not sent" here: no row means no terminal."""
+        """Return False: a form without rows means no terminals."""
         return False
 
     def id_for_label(self, id_: str) -> str:
-        """The label belongs to the table's group, which is not a control itself."""
+        """Return no control: the label belongs to the table's group."""
         return ""
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
@@ -225,13 +225,13 @@ def _get_hidden_values(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_text(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows in which something is typed, without the inputs left blank."""
+    """Return the rows with values, without their blank inputs."""
     filled = ({key: value for key, value in row.items() if value or key == "disabled"} for row in rows)
     return [row for row in filled if any(row.get(name) for name in TERMINAL_TEXTS)]
 
 
 def _single_line(value: Any) -> str:
-    """What an input of one line makes of a value, without outer blanks."""
+    """Return a value as a single-line input shows it, without outer blanks."""
     return re.sub(r"[\r\n]", "", "" if value is None else str(value)).strip()
 
 

@@ -90,7 +90,7 @@ class ConnectorPage(ConnectorDetail, EntityOverview):
 
 
 class ConnectorHistory(ConnectorDetail, EntityHistoryView):
-    """`…/connectors/<guid>/history/`."""
+    """Show the history of a connector."""
 
     template_name = "connectors/history.html"
 
@@ -142,7 +142,7 @@ class ConnectorEdit(ConnectionMixin, EntityEditView):
 
 
 class ConnectorDisable(ConnectionMixin, EntityActionView):
-    """Stop a connector."""
+    """Disable a connector after confirmation."""
 
     operation = "connector.update"
     changes = {"disabled": True}

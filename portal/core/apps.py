@@ -6,7 +6,7 @@ from portal.core.navigation import NAVIGATION, NavItem, Section
 
 
 class CoreConfig(AppConfig):
-    """portal.core"""
+    """Configure the shared parts of the portal."""
 
     name = "portal.core"
     label = "console"  # as stored data calls it

@@ -16,15 +16,15 @@ class SilentFilter(SafeExceptionReporterFilter):
     """Hide settings, POST data, variables and headers."""
 
     def get_safe_settings(self) -> dict[str, Any]:
-        """Nothing."""
+        """Return no settings, because they contain secrets."""
         return {}
 
     def get_safe_request_meta(self, request: HttpRequest | None) -> dict[str, Any]:
-        """Nothing."""
+        """Return no request headers, because they contain cookies."""
         return {}
 
     def get_safe_cookies(self, request: HttpRequest | None) -> dict[str, Any]:
-        """Nothing."""
+        """Return no cookies, because they open sessions."""
         return {}
 
     def is_active(self, request: HttpRequest | None) -> bool:
@@ -32,13 +32,13 @@ class SilentFilter(SafeExceptionReporterFilter):
         return True
 
     def get_post_parameters(self, request: HttpRequest | None) -> dict[str, Any]:
-        """Nothing."""
+        """Return no form values, because they can be secret."""
         return {}
 
     def get_traceback_frame_variables(
         self, request: HttpRequest | None, tb_frame: Any
     ) -> ItemsView[str, Any]:
-        """Nothing."""
+        """Return no local variables, because they can be secret."""
         return dict[str, Any]().items()
 
 
@@ -62,7 +62,7 @@ class RedactingReporter(ExceptionReporter):
         return mark_safe("\n".join(self._lines()))  # noqa: S308 - plain text
 
     def get_traceback_html(self) -> SafeString:
-        """The same as a page, for DEBUG."""
+        """Return the report as a page, for DEBUG."""
         return format_html("<!DOCTYPE html><title>Error</title><pre>{}</pre>", "\n".join(self._lines()))
 
     def _lines(self) -> list[str]:

@@ -85,7 +85,7 @@ class HealthMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Pass on other requests, and a probe by a user who may be signed in while the database responds."""
+        """Answer probes. Pass on other requests, and signed-in probes while the database responds."""
         probed = request.path_info
         if probed in _PROBES and request.method not in ("GET", "HEAD"):
             return HttpResponseNotAllowed(["GET", "HEAD"])

@@ -170,8 +170,8 @@ class RefuseFiles(FileUploadHandler):
         raise MultiPartParserError("a file, which no form of the portal takes")
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
-        """Keep nothing."""
+        """Drop the chunk of an uploaded file."""
         return None
 
     def file_complete(self, file_size: int) -> None:
-        """Return no file."""
+        """Return None, so that the request has no file."""

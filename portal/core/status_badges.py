@@ -83,6 +83,6 @@ def get_state(name: str, colour: str = "") -> State:
 
 
 def get_colour(name: str) -> str:
-    """One of COLOURS: a colour nobody styled becomes grey instead of an unreadable badge."""
+    """Return one of COLOURS, grey for a colour without a style."""
     colour = _ALIASES.get(name, name)
     return colour if colour in COLOURS else "grey"

@@ -163,7 +163,7 @@ class Table:
         return [self._head(column) for column in self.columns]
 
     def body(self) -> SafeString:
-        """Return the rows."""
+        """Return the rows as HTML."""
         cells = [(column, *self._get_tags(column, number)) for number, column in enumerate(self.columns)]
         lines = []
         for row in self.rows:

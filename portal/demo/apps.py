@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class DemoConfig(AppConfig):
-    """portal.demo"""
+    """Configure the local demo."""
 
     name = "portal.demo"
 

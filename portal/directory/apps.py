@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class DirectoryConfig(AppConfig):
-    """portal.directory"""
+    """Configure the local index of entities."""
 
     name = "portal.directory"
 

@@ -107,7 +107,7 @@ class EntityDetailView(ConnectionMixin, PortalView):
         )
 
     def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        """Show the tab."""
+        """Show the tab below the heading of the entity."""
         tab_context = self.get_tab_context()
         return render(request, self.template_name, self.get_base_context() | tab_context)
 

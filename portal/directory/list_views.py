@@ -156,7 +156,7 @@ class EntityListView(ConnectionMixin, PortalView):
     }
 
     def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        """Show the list."""
+        """Show the list, read from the gateway if needed."""
         state = self.ensure()
         if state.large:
             enqueue_large_lists(connection=self.connection)

@@ -1,4 +1,4 @@
-"""The global search."""
+"""Search entities of all connections by name or GUID."""
 
 import time
 

@@ -9,7 +9,7 @@ from provisioning.encrypted_fields import ENCRYPTED_FIELDS, EncryptedField
 
 
 class FormDraftsConfig(AppConfig):
-    """portal.form_drafts"""
+    """Configure the storage of unsent forms."""
 
     name = "portal.form_drafts"
 

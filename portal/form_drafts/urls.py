@@ -1,4 +1,4 @@
-"""Addresses below /drafts/."""
+"""Map the addresses below /drafts/ to views."""
 
 from django.urls import path
 

@@ -30,7 +30,7 @@ class SaveDraft(PortalView):
 
 
 class DiscardDraft(PortalView):
-    """POST /drafts/<id>/discard/."""
+    """Discard an unsent form."""
 
     access = SIGNED_IN
     http_method_names = ["post"]

@@ -7,7 +7,7 @@ from portal.tasks.periodic import HOUSEKEEPING, Housekeeping
 
 
 class KeysConfig(AppConfig):
-    """portal.keys"""
+    """Configure the handling of encryption keys."""
 
     name = "portal.keys"
 

@@ -26,9 +26,9 @@ Progress = Callable[[str, int], None]
 
 @dataclass
 class KeyUsage:
-    """What rests sealed. `counts` is place → key id → values; key id "" stands for what is no sealed value.
+    """Count the encrypted values. `counts` is place → key ID → number; "" means not encrypted.
 
-    `closed` names the values that no configured key opens: (place, primary key, part, key id).
+    `closed` lists the values that no configured key can decrypt: (place, primary key, part, key id).
     """
 
     keys: list[str]

@@ -7,7 +7,7 @@ from portal.core.permissions import AREAS, PERMISSIONS, Permission, PermissionAr
 
 
 class MerchantUsersConfig(AppConfig):
-    """portal.merchant_users"""
+    """Configure the pages of merchant users."""
 
     name = "portal.merchant_users"
 

@@ -88,11 +88,11 @@ class DateTimeField(forms.CharField):
             raise ValidationError("This date is too far away.") from error
 
     def bound_data(self, data: Any, initial: Any) -> Any:
-        """What was typed, marked as such."""
+        """Return the typed value, marked as typed."""
         return _Typed(data) if isinstance(data, str) else data
 
     def prepare_value(self, value: Any) -> Any:
-        """A stored time in the person's time zone, as the date control reads it; a typed one as typed."""
+        """Return a stored time in the user's time zone for the date control, a typed one as typed."""
         if isinstance(value, _Typed):
             return value.replace(" ", "T") if _LOCAL.fullmatch(value) else str(value)
         moment = parse_datetime(value)
@@ -105,7 +105,7 @@ class DateTimeField(forms.CharField):
 
 
 class MerchantsWidget(forms.SelectMultiple):
-    """A searchable list of known merchants and, under the same name, lines for further ones."""
+    """A searchable list of known merchants and, under the same name, lines for more merchants."""
 
     template_name = "merchant_users/widgets/merchants.html"
 
@@ -144,7 +144,7 @@ class MerchantsField(forms.Field):
         self.widget.choices = list(choices)
 
     def clean(self, value: Any) -> list[str]:
-        """The guids, once each. Raises ValidationError for a name that is unknown or ambiguous."""
+        """Return the GUIDs without duplicates. Raises ValidationError for an unknown or ambiguous name."""
         guids = {}
         for text in value or []:
             spelt_like_one = re.fullmatch(r"ME(-[0-9A-Za-z]{1,8}){3,8}", text) and not self.known_alone

@@ -132,7 +132,7 @@ class MerchantUserCreateForm(MerchantUserForm):
         return (bound for bound in super().bound_sections() if bound.fields and bound.section.title != "Type")
 
     def clean(self) -> dict[str, Any]:
-        """A web user gets a password, or a link to set one."""
+        """Require a password, or a link to set one, for a web user."""
         cleaned = super().clean()
         password_needed = self.user_type == "web" and not cleaned.get("sendInitialPassword")
         if password_needed and not cleaned.get("password") and "password" not in self.errors:
@@ -140,7 +140,7 @@ class MerchantUserCreateForm(MerchantUserForm):
         return cleaned
 
     def payload(self) -> dict[str, Any]:
-        """The body; API flags only where they are switched on, and no empty object for none."""
+        """Return the body; API flags only where they are switched on, and no empty object for none."""
         body = super().payload()
         on = {flag: True for flag, value in body.pop("apiUserSettings", {}).items() if value}
         return {**body, "apiUserSettings": on} if on else body
@@ -206,7 +206,7 @@ class MerchantUserEditForm(MerchantUserForm):
         self.initial = {**self.initial, "multiMerchantAccess": [other for other in access if other != guid]}
 
     def clean(self) -> dict[str, Any]:
-        """A new password and a link to set one exclude each other."""
+        """Refuse a new password together with a link to set one."""
         cleaned = super().clean()
         if cleaned.get("password") and (cleaned.get("resetPassword") or cleaned.get("sendInitialPassword")):
             self.add_error("password", "Either set a password here or have a link emailed, not both.")

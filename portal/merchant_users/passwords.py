@@ -31,7 +31,7 @@ def validate_password(value: str) -> None:
 
 
 def generate_password(*, length: int = 20) -> str:
-    """A random password that satisfies every rule of the manual, the digit included."""
+    """Return a random password that satisfies every rule of the manual, the digit included."""
     kinds = (string.ascii_lowercase, string.ascii_uppercase, string.digits, SPECIAL)
     characters = [secrets.choice(kind) for kind in kinds]
     characters += [secrets.choice("".join(kinds)) for _ in range(length - len(kinds))]

@@ -102,7 +102,7 @@ PRESETS: tuple[Preset, ...] = (
 
 
 def get_preset(key: str) -> Preset | None:
-    """The preset with this key, or None."""
+    """Return the preset with this key, or None."""
     return next((preset for preset in PRESETS if preset.key == key), None)
 
 
@@ -124,7 +124,7 @@ def describe_permission(permission: str) -> str:
 def group_permissions(
     permissions: Iterable[str] = tuple(DESCRIPTIONS),
 ) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Permissions by area as Django's grouped choices: [(area, [(name, description), …]), …]."""
+    """Return permissions by area as Django's grouped choices: [(area, [(name, description), …]), …]."""
     found: dict[str, list[tuple[str, str]]] = {area: [] for area in (*AREAS, OTHER)}
     for name in permissions:
         found[get_area(name)].append((name, describe_permission(name)))

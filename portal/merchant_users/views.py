@@ -70,7 +70,7 @@ class MerchantUserPage(MerchantUserDetail, EntityOverview):
 
 
 class MerchantUserHistory(MerchantUserDetail, EntityHistoryView):
-    """`…/users/<guid>/history/`."""
+    """Show the history of a merchant user."""
 
     template_name = "merchant_users/history.html"
 

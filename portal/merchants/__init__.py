@@ -1,1 +1,1 @@
-"""Pages of merchants."""
+"""Show and change merchants of tenants."""

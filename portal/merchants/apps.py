@@ -7,7 +7,7 @@ from portal.core.permissions import AREAS, PERMISSIONS, Permission, PermissionAr
 
 
 class MerchantsConfig(AppConfig):
-    """portal.merchants"""
+    """Configure the pages of merchants."""
 
     name = "portal.merchants"
 

@@ -55,7 +55,7 @@ def unfinished_merchants(request: HttpRequest) -> Mapping[str, Any]:
 
 
 def register_dashboard_cards() -> None:
-    """Add both cards."""
+    """Register the cards of merchants for the home page."""
     CARDS.register(
         "merchants-start",
         DashboardCard(

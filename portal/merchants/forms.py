@@ -122,7 +122,7 @@ class _MerchantForm(PayloadForm):
 
 
 class MerchantCreateForm(_MerchantForm):
-    """POST createMerchant."""
+    """Create a merchant with the body of createMerchant."""
 
     schema = "MerchantCreate"
 

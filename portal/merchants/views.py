@@ -73,7 +73,7 @@ class MerchantListView(EntityListView):
 
     @property
     def parent(self) -> str:
-        """The chosen tenant."""
+        """The GUID of the chosen tenant."""
         return self.tenant
 
     def ensure(self) -> ListState:
@@ -134,7 +134,7 @@ class MerchantDetail(EntityDetailView):
 
 
 class MerchantPage(MerchantDetail, EntityOverview):
-    """`…/merchants/<guid>/`."""
+    """Show the overview of a merchant."""
 
     template_name = "merchants/page.html"
 
@@ -176,7 +176,7 @@ class MerchantChildren(EntityListView, MerchantDetail):
 
 
 class MerchantUsers(MerchantChildren):
-    """`…/merchants/<guid>/users/`."""
+    """List the users of a merchant."""
 
     access = "merchant_user.view"
     kind = "merchant_user"
@@ -187,7 +187,7 @@ class MerchantUsers(MerchantChildren):
 
 
 class MerchantConnectors(MerchantChildren):
-    """`…/merchants/<guid>/connectors/`."""
+    """List the connectors of a merchant."""
 
     access = "connector.view"
     kind = "connector"
@@ -241,7 +241,7 @@ class MerchantCreate(ConnectionMixin, EntityCreateView):
 
 
 class MerchantEdit(ConnectionMixin, EntityEditView):
-    """`…/merchants/<guid>/edit/`."""
+    """Edit the base data of a merchant."""
 
     operation = "merchant.update"
     form_class = MerchantEditForm
@@ -261,7 +261,7 @@ class MerchantAction(ConnectionMixin, EntityActionView):
 
 
 class MerchantDisable(MerchantAction):
-    """`…/merchants/<guid>/disable/`."""
+    """Disable a merchant after confirmation."""
 
     changes = {"disabled": True}
     title = "Disable this merchant"
@@ -275,7 +275,7 @@ class MerchantDisable(MerchantAction):
 
 
 class MerchantEnable(MerchantAction):
-    """`…/merchants/<guid>/enable/`."""
+    """Enable a merchant after confirmation."""
 
     changes = {"disabled": False}
     title = "Enable this merchant"
@@ -288,7 +288,7 @@ class MerchantEnable(MerchantAction):
 
 
 class MerchantArchive(MerchantAction):
-    """`…/merchants/<guid>/archive/`."""
+    """Archive a merchant after confirmation."""
 
     changes = {"archived": True}
     title = "Archive this merchant"
@@ -302,7 +302,7 @@ class MerchantArchive(MerchantAction):
 
 
 class MerchantUnarchive(MerchantAction):
-    """`…/merchants/<guid>/unarchive/`."""
+    """Un-archive a merchant after confirmation."""
 
     changes = {"archived": False}
     title = "Un-archive this merchant"

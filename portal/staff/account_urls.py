@@ -88,7 +88,7 @@ class ConfirmPage(views.ReauthenticateView):  # type: ignore[misc]
     """The page of allauth that asks for the password again."""
 
     def form_valid(self, form: Any) -> HttpResponseBase:
-        """Record the step-up."""
+        """Record that the user confirmed the password again."""
         response: HttpResponseBase = super().form_valid(form)
         record_step_up(self.request)
         record_proof(self.request, PASSWORD_AGAIN)

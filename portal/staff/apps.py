@@ -14,7 +14,7 @@ from provisioning.encrypted_fields import ENCRYPTED_FIELDS
 
 
 class StaffConfig(AppConfig):
-    """portal.staff"""
+    """Configure users, roles and sign-in."""
 
     name = "portal.staff"
 

@@ -145,7 +145,7 @@ class RoleListView(PortalView):
     access = "staff.view"
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """Show the list."""
+        """Show all roles with their number of users."""
         groups = {group.name: group for group in Group.objects.annotate(users=Count("user"))}
         roles = [
             {
@@ -161,7 +161,7 @@ class RoleListView(PortalView):
 
 
 class RoleCreateView(PortalView):
-    """/staff/roles/new/."""
+    """Create a role at /staff/roles/new/."""
 
     access = "role.update"
 
@@ -211,7 +211,7 @@ class CustomRoleView(PortalView):
 
 
 class RoleDeleteView(PortalView):
-    """/staff/roles/<id>/delete/."""
+    """Delete a role at /staff/roles/<id>/delete/."""
 
     access = "role.update"
     http_method_names = ["post"]

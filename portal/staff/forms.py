@@ -154,7 +154,7 @@ class RightsForm(forms.Form):
 
 
 class NewRoleForm(RightsForm):
-    """A new role."""
+    """Name a new role and choose its permissions."""
 
     name = TextField(
         max_length=60,
@@ -205,7 +205,7 @@ class PlainForm(forms.Form):
 
 
 class SignInForm(PlainForm, LoginForm):  # type: ignore[misc]
-    """Username and password."""
+    """Ask for username and password at sign-in."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

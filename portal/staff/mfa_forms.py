@@ -149,7 +149,7 @@ class PasskeyAgainForm(_KeyAnswer, ReauthenticateWebAuthnForm):  # type: ignore[
 
 
 class PasskeyAddForm(AddWebAuthnForm):  # type: ignore[misc]
-    """A new passkey."""
+    """Register a new passkey for the user."""
 
     credential = _answer_field()
 

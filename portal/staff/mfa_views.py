@@ -133,7 +133,7 @@ class PasskeyConfirmPage(ReauthenticateWebAuthnView):  # type: ignore[misc]
         return self.render_to_response(self.get_context_data(form=form))  # type: ignore[no-any-return]
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Record the step-up."""
+        """Record that the user confirmed the second factor again."""
         response: HttpResponse = super().form_valid(form)
         record_step_up(self.request)
         record_proof(self.request, FACTOR_AGAIN)

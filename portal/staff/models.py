@@ -30,7 +30,7 @@ class User(AbstractUser):
     is_limited = models.BooleanField(default=False)
 
     class Meta(AbstractUser.Meta):
-        """Sorted by username."""
+        """Sort users by username by default."""
 
         ordering = ["username"]
 
@@ -116,7 +116,7 @@ class SecondFactorReset(models.Model):
     expires_at = models.DateTimeField()
 
     class Meta:
-        """The oldest first."""
+        """Sort by the time of the request, oldest first."""
 
         db_table = "staff_second_factor_reset"
         ordering = ["asked_at"]
@@ -134,7 +134,7 @@ class TenantScope(models.Model):
     tenant_name = models.CharField(max_length=255, blank=True, default="")
 
     class Meta:
-        """Each place once."""
+        """Allow each connection and tenant once per user."""
 
         ordering = ["connection", "tenant_name", "tenant_guid"]
         constraints = [

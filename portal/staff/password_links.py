@@ -197,7 +197,7 @@ class LinkWithdrawView(PortalView):
     access = "staff.update"
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Withdraw the link."""
+        """Withdraw the open password link of the user."""
         user = get_object_or_404(User, pk=pk)
         return finish_step(
             request, user, withdraw_password_link, "The link was withdrawn. It no longer works."

@@ -263,7 +263,7 @@ class SessionsView(PortalView):
     unenrolled = True
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """Show the list."""
+        """Show the table of open sessions."""
         context = {
             "table": Table(
                 request,

@@ -123,7 +123,7 @@ class UserView(PortalView):
     access = "staff.view"
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Show the page."""
+        """Show the page of one user."""
         return render_user_page(request, get_object_or_404(User, pk=pk))
 
 
@@ -133,7 +133,7 @@ class DetailsView(PortalView):
     access = "staff.update"
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Show the form."""
+        """Show the form with the user's details."""
         user = get_object_or_404(User, pk=pk)
         return self._page(request, user, drafted(request, partial(DetailsForm, instance=user)))
 
@@ -182,7 +182,7 @@ class EnableView(PortalView):
     access = "staff.update"
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Enable the user."""
+        """Enable the user, who can then sign in again."""
         user = get_object_or_404(User, pk=pk)
         return finish_step(request, user, enable_user, f"{user.called} can sign in again.")
 
@@ -193,7 +193,7 @@ class UnlockView(PortalView):
     access = "staff.update"
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Unlock sign-in."""
+        """Unlock sign-in after too many failed attempts."""
         user = get_object_or_404(User, pk=pk)
         return finish_step(
             request, user, unlock_user, f"{user.called} is unlocked and can try to sign in again."

@@ -89,7 +89,7 @@ class ProfileView(PortalView):
     access = SIGNED_IN
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """Show the page."""
+        """Show the profile of the signed-in user."""
         return self._page(request, ProfileForm(instance=get_user(request)))
 
     def post(self, request: HttpRequest) -> HttpResponse:

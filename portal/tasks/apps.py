@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class TasksConfig(AppConfig):
-    """portal.tasks"""
+    """Configure background work and its workers."""
 
     name = "portal.tasks"
 

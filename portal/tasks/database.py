@@ -50,7 +50,7 @@ class DatabaseWorker(Worker):
         return None
 
     def shutdown(self, signum: int, frame: FrameType | None) -> None:
-        """The first signal stops the work at its next report, a second one at once."""
+        """Stop the work at its next report, or at once at the second signal."""
         if not self.running:
             super().shutdown(signum, frame)
         stop_worker()

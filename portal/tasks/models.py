@@ -61,7 +61,7 @@ class TaskRun(models.Model):
     lease_until = models.DateTimeField(null=True)
 
     class Meta:
-        """Newest first."""
+        """Name the table and sort the newest runs first."""
 
         db_table = "tasks_run"
         ordering = ["-created_at"]

@@ -1,1 +1,1 @@
-"""Pages of tenants."""
+"""Show and change tenants of connections."""

@@ -7,7 +7,7 @@ from portal.core.permissions import AREAS, PERMISSIONS, Permission, PermissionAr
 
 
 class TenantsConfig(AppConfig):
-    """portal.tenants"""
+    """Configure the pages of tenants."""
 
     name = "portal.tenants"
 

@@ -24,7 +24,7 @@ OWN_WORDS = (
 
 
 class TenantListView(EntityListView):
-    """`/<connection>/tenants/`."""
+    """List the tenants of a connection."""
 
     access = "tenant.view"
     kind = "tenant"
@@ -61,7 +61,7 @@ class TenantDetail(EntityDetailView):
 
 
 class TenantPage(TenantDetail, EntityOverview):
-    """`…/tenants/<guid>/`."""
+    """Show the overview of a tenant."""
 
     template_name = "tenants/page.html"
 
@@ -77,13 +77,13 @@ class TenantPage(TenantDetail, EntityOverview):
 
 
 class TenantHistory(TenantDetail, EntityHistoryView):
-    """`…/tenants/<guid>/history/`."""
+    """Show the history of a tenant."""
 
     template_name = "tenants/history.html"
 
 
 class TenantEdit(ConnectionMixin, EntityEditView):
-    """`…/tenants/<guid>/edit/`."""
+    """Edit the base data of a tenant."""
 
     operation = "tenant.update"
     form_class = TenantEditForm

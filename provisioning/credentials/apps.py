@@ -6,7 +6,7 @@ from provisioning.encrypted_fields import ENCRYPTED_FIELDS, EncryptedField
 
 
 class ConnectionsConfig(AppConfig):
-    """provisioning.credentials"""
+    """Configure the storage of connections and their credentials."""
 
     name = "provisioning.credentials"
     label = "connections"  # as stored data calls it

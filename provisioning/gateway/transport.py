@@ -79,12 +79,12 @@ class DeadlineSocket(socket.socket):
     """A TCP socket whose every operation may last as long as the deadline leaves, and no longer."""
 
     def recv_into(self, *args: Any) -> int:
-        """As socket.recv_into; http.client reads through it alone."""
+        """Read like socket.recv_into, the only method through which http.client reads."""
         self.settimeout(seconds_left())
         return super().recv_into(*args)
 
     def sendall(self, *args: Any) -> None:
-        """As socket.sendall, whose timeout already covers the whole of it."""
+        """Send like socket.sendall, whose timeout already covers all data."""
         self.settimeout(seconds_left())
         super().sendall(*args)
 
@@ -93,12 +93,12 @@ class DeadlineTLSSocket(ssl.SSLSocket):
     """The same over TLS."""
 
     def recv_into(self, *args: Any) -> int:
-        """As SSLSocket.recv_into."""
+        """Read like SSLSocket.recv_into, within the deadline."""
         self.settimeout(seconds_left())
         return super().recv_into(*args)
 
     def send(self, *args: Any) -> int:
-        """As SSLSocket.send; its sendall calls this repeatedly."""
+        """Send like SSLSocket.send, which sendall calls repeatedly."""
         self.settimeout(seconds_left())
         return super().send(*args)
 

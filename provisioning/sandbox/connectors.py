@@ -188,7 +188,7 @@ def _check_rules(document: JsonObject, body: JsonObject) -> None:
 
 
 def find_connector_problem(guid: str, merchant: str, usable_only: bool = True) -> str:
-    """Why rules of the merchant may not refer to a connector; empty when they may.
+    """Return why rules of the merchant may not refer to a connector; empty when they may.
 
     Conditions may name disabled connectors (`usable_only=False`): they look back at past transactions.
     """

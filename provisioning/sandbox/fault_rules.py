@@ -92,5 +92,5 @@ def take_fault(operation: str) -> Fault | None:
 
 
 def disarm_faults() -> None:
-    """Disarm everything."""
+    """Delete all armed faults."""
     ArmedFault.objects.all().delete()

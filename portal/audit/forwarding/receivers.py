@@ -141,7 +141,7 @@ class StandardOutput:
     name: str = "stdout"
 
     def deliver(self, lines: Sequence[Line]) -> None:
-        """Write the lines."""
+        """Write the lines to standard output."""
         sys.stdout.write("".join(f"{line.text}\n" for line in lines))
         sys.stdout.flush()
 

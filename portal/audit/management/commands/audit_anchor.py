@@ -13,7 +13,7 @@ from portal.audit.verification.views import record_anchor
 
 
 class Command(AuditCommand):
-    """Writes an anchor."""
+    """Write an anchor of the audit chain."""
 
     help = "Writes the head of the audit chain to AUDIT_ANCHOR_FILE and sends it to AUDIT_ANCHOR_FORWARD_TO."
 

@@ -26,7 +26,7 @@ class Command(AuditCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add the options."""
+        """Add the options to archive or to verify a file."""
         parser.add_argument("--until", metavar="YYYY-MM-DD", help="archive events before that day, UTC")
         parser.add_argument("--check", metavar="FILE", type=Path, help="verify this file; needs no database")
 

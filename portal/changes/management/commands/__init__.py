@@ -1,1 +1,1 @@
-"""Commands of portal.changes."""
+"""Hold the management commands of portal.changes."""

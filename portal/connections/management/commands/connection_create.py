@@ -21,7 +21,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The slug becomes the first segment of the connection's pages and cannot be changed."""
+        """Add the options. The slug becomes the first segment of addresses and cannot be changed."""
         parser.add_argument("slug")
         parser.add_argument("--name", required=True, help="the name shown to people")
         parser.add_argument("--base-url", required=True, help="https://…/api/provisioning")

@@ -13,5 +13,5 @@ class Command(BaseCommand):
     help = "Deletes the values of replaced credentials older than CREDENTIAL_ROLLBACK_HOURS. Repeatable."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print how many."""
+        """Delete expired credentials and print their number."""
         self.stdout.write(f"Deleted: {destroy_expired_credentials()}.")

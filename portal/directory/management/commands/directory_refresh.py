@@ -20,7 +20,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """`--connection sandbox` limits it to one connection."""
+        """Add the options. `--connection sandbox` limits it to one connection."""
         parser.add_argument("--connection", default="", help="slug of one connection; all of them without it")
 
     def handle(self, *args: object, connection: str = "", **options: object) -> None:

@@ -131,7 +131,7 @@ class Command(BaseCommand):
 
 
 def _removable(key_id: str, first: str) -> str:
-    """What a running server stores next opens with the key it seals with alone."""
+    """Describe whether a key can be removed: running servers may still encrypt with it."""
     if sealing := find_holders_sealing(key_id):
         return (
             f", but new values are still encrypted with it on {describe_holders(sealing)}. "

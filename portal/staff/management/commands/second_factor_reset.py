@@ -17,7 +17,7 @@ class Command(BaseCommand):
     help = "Removes every second factor of a user and ends their sessions."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """A reason is not optional: it is all that the audit trail can say about who asked."""
+        """Add the options. The reason is required: only it tells the audit trail who asked."""
         parser.add_argument("--username", required=True)
         parser.add_argument("--reason", required=True)
 

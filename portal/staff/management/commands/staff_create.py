@@ -19,7 +19,7 @@ class Command(BaseCommand):
     help = "Adds a user. Without --passphrase-stdin prints the path of a one-time link to set a password."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The passphrase is never an argument: arguments are seen by everybody on the machine."""
+        """Add the options. The passphrase is not among them: all users of the machine see arguments."""
         parser.add_argument("--username", required=True)
         parser.add_argument("--role", required=True, help="For example Admin.")
         for name in ("first-name", "last-name", "email"):

@@ -13,16 +13,16 @@ logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
-    """One worker."""
+    """Run one worker for background tasks."""
 
     help = "Carries out background work (exports, verifications) until SIGTERM. Several may run at once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """When to end."""
+        """Add the option to end when no task waits."""
         parser.add_argument("--batch", action="store_true", help="end as soon as nothing waits")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Returns after a batch, or ends with exit code 0 at SIGTERM."""
+        """Work until SIGTERM (exit code 0), or until the batch is done."""
         logging.captureWarnings(True)
         logger.info("worker starts", extra={"version": VERSION})
         run_worker(batch=options["batch"])
