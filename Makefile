@@ -17,7 +17,7 @@ run: $(VENV)/run.stamp ## the portal with an embedded gateway, at http://127.0.0
 test: $(VENV)/test.stamp ## every check and test, on SQLite and PostgreSQL, with coverage
 	@$(PY) -m tests.suite
 
-lint: $(VENV)/test.stamp ## linters, types, import rules and house rules alone
+lint: $(VENV)/test.stamp ## linters, types, import rules and project rules only
 	@$(PY) -m pytest -q -p no:cacheprovider tests/checks
 
 bench: $(VENV)/test.stamp ## the figures of the portal, with their method

@@ -88,7 +88,7 @@ DANGERS = (
     ),
     Danger(
         "password",
-        "locks out whoever uses the old password",
+        "locks out anyone who uses the old password",
         frozenset({"merchant_user.update"}),
         frozenset({"password"}),
     ),

@@ -67,7 +67,7 @@ def validate_guid(guid: Any) -> str:
     if len(guid) > MAX_GUID:
         raise UnfitError(f"its GUID is longer than {MAX_GUID} characters")
     if not guid.isprintable() or _NO_SEGMENT.search(guid):
-        raise UnfitError("its GUID cannot stand in an address")
+        raise UnfitError("its GUID cannot be part of an address")
     return guid
 
 

@@ -89,8 +89,8 @@ def _out_of_hours() -> Q:
     day, hour = ExtractIsoWeekDay("time", tzinfo=zone), ExtractHour("time", tzinfo=zone)
     first, last = settings.AUDIT_BUSINESS_DAYS
     days: Any = In(day, list(range(first, last + 1)))
-    office = Q(days) & Q(GreaterThanOrEqual(hour, begin)) & Q(LessThan(hour, end))
-    return ~office
+    in_business_hours = Q(days) & Q(GreaterThanOrEqual(hour, begin)) & Q(LessThan(hour, end))
+    return ~in_business_hours
 
 
 REVIEW_RULES: Registry[ReviewRule] = Registry("review rules")
@@ -147,8 +147,8 @@ for _rule in (
     ),
     ReviewRule(
         "hours",
-        "Changes outside office hours",
-        "Changes to gateway data, users, roles, connections or keys outside office hours.",
+        "Changes outside business hours",
+        "Changes to gateway data, users, roles, connections or keys outside business hours.",
         _actions(*_WRITTEN, *_OWN_CHANGES) - _BY_ITSELF,
         _out_of_hours,
     ),

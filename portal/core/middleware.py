@@ -135,7 +135,7 @@ class SoundRequestMiddleware:
             raise BadRequest("a NUL in the path")
         length = request.META.get("CONTENT_LENGTH") or ""
         if not _LENGTH.fullmatch(length):
-            raise BadRequest("a length that is no number")  # Django would read it as one
+            raise BadRequest("the length is not a number")  # Django would read it as one
         if "HTTP_TRANSFER_ENCODING" in request.META:
             return body_refused(request, 411)
         if int(length or 0) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:

@@ -81,7 +81,7 @@ class Profile:
 
     @property
     def places_hidden(self) -> int:
-        """How many further merchants there are that the reader may not know of."""
+        """The number of merchants that the reader must not see."""
         return len({*self._links, self.home} - {""}) - len(self.places)
 
     @cached_property

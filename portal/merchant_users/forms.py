@@ -36,7 +36,7 @@ _PERSON = Section("User", ("username", "email", "firstName", "lastName"))
 _ACCESS = Section(
     "Access",
     ("multiMerchantAccess", "validUntil", "disabled"),
-    help="The user’s own merchant is always accessible. Add further merchants here.",
+    help="The user’s own merchant is always accessible. Add more merchants here.",
 )
 _PERMISSIONS = Section(
     "Permissions", ("permissions",), help="What a web user may see and do on the platform."
@@ -44,7 +44,7 @@ _PERMISSIONS = Section(
 _API = Section(
     "API access",
     tuple(_FLAGS),
-    help="Which further interfaces the user may call with these credentials.",
+    help="Other interfaces that the user may call with these credentials.",
     advanced=True,
 )
 
@@ -200,7 +200,7 @@ class MerchantUserEditForm(MerchantUserForm):
         return kept
 
     def keep_home(self, guid: str) -> None:
-        """Take the home merchant out of the list of further ones: its access is not for editing."""
+        """Remove the home merchant from the list of merchants: its access cannot be edited."""
         self.home = guid
         access = self.initial.get("multiMerchantAccess") or []
         self.initial = {**self.initial, "multiMerchantAccess": [other for other in access if other != guid]}

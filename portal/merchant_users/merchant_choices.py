@@ -10,7 +10,7 @@ from portal.merchant_users.forms import MerchantUserForm
 from portal.staff.models import User
 from portal.staff.tenant_access import get_tenant_access
 
-# A longer list of choices does not help, so further merchants are entered by name or GUID.
+# A longer list of choices does not help, so more merchants are entered by name or GUID.
 OFFERED = 200
 
 

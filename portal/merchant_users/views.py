@@ -144,7 +144,7 @@ class MerchantUserEdit(ConnectionMixin, EntityEditView):
     step_up: ClassVar[bool | Callable[..., bool]] = staticmethod(_sets_password)
 
     def form(self, entity: Entity, **kwargs: Any) -> PayloadForm:
-        """Return the form, without the user's own merchant among the further merchants."""
+        """Return the form, without the user's own merchant among the other merchants."""
         form = self.form_class(**kwargs)
         if isinstance(form, MerchantUserEditForm):
             form.in_zone(get_time_zone(getattr(self.request.user, "timezone", "")))

@@ -6,16 +6,16 @@ from django.core.exceptions import ImproperlyConfigured
 
 from portal.settings.environment import DATA_DIR, env
 
-# Where the head of the audit chain is noted outside the database, and how often of itself (0: never).
+# The file outside the database to which the head of the audit chain is written, and how often (0: never).
 AUDIT_ANCHOR_FILE = env("AUDIT_ANCHOR_FILE", default=str(DATA_DIR / "audit-anchors.jsonl"))
 AUDIT_ANCHOR_EVENTS = env.int("AUDIT_ANCHOR_EVENTS", default=1000)
 AUDIT_ANCHOR_MINUTES = env.int("AUDIT_ANCHOR_MINUTES", default=15)
 # The largest export that is streamed at once, for a few seconds; larger ones are written in the background.
 AUDIT_EXPORT_INLINE_ROWS = env.int("AUDIT_EXPORT_INLINE_ROWS", old="AUDIT_EXPORT_STREAMED", default=100_000)
-# To whom anchors are sent as well: mailto:, syslog+udp:, syslog+tcp:, syslog+tls:, https:
+# Where anchors are also sent: mailto:, syslog+udp:, syslog+tcp:, syslog+tls:, https:
 AUDIT_ANCHOR_FORWARD_TO = env.list("AUDIT_ANCHOR_FORWARD_TO", old="AUDIT_ANCHOR_SEND", default=[])
 
-# Where each event is told: stdout, file:, syslog+udp:, syslog+tcp:, syslog+tls:, https: (docs/audit.md).
+# Where each event is forwarded: stdout, file:, syslog+udp:, syslog+tcp:, syslog+tls:, https: (docs/audit.md).
 AUDIT_FORWARD_TO = env.list("AUDIT_FORWARD_TO", old="AUDIT_STREAM", default=[])
 AUDIT_FORWARD_SECRET = env.secret("AUDIT_FORWARD_SECRET", old="AUDIT_STREAM_SECRET")
 AUDIT_FORWARD_CA_FILE = env.file("AUDIT_FORWARD_CA_FILE", old="AUDIT_STREAM_CA_FILE")

@@ -20,5 +20,5 @@ if not 0 < GATEWAY_TIMEOUT <= 15 or not GATEWAY_TIMEOUT < CHANGE_INTERRUPTED_AFT
 # Gateways are on the public internet, or in these networks; the demo's runs on this machine.
 _LOOPBACK = [] if PRODUCTION else [ip_network("127.0.0.0/8"), ip_network("::1/128")]
 GATEWAY_PRIVATE_NETWORKS = env.networks("GATEWAY_PRIVATE_NETWORKS", default=[]) + _LOOPBACK
-# How long a replaced credential can be gone back to before its value is destroyed, in hours.
+# Hours during which a replaced credential can be restored before it is deleted.
 CREDENTIAL_ROLLBACK_HOURS = env.int("CREDENTIAL_ROLLBACK_HOURS", old="CREDENTIAL_KEPT_HOURS", default=72)

@@ -96,7 +96,7 @@ def deny_access(request: HttpRequest, needed: str | None) -> HttpResponse:
 
     `needed` is a permission; None for a page that declares nothing. 503 if the refusal cannot be recorded.
     """
-    words = describe_permission(needed) if needed else "use a page that does not say who may use it"
+    words = describe_permission(needed) if needed else "use a page that declares no permission"
     try:
         record_denial(request, needed or "undeclared", f"needs the permission to {words}")
     except AuditUnavailable:

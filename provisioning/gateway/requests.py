@@ -48,7 +48,7 @@ class Call:
                 break
             bad = not value or len(value) > 200 or any(mark in value for mark in "/\\?#% ")
             if bad or value.strip(".") == "" or not value.isprintable():
-                raise NotSent("The identifier cannot stand in an address.")
+                raise NotSent("The identifier cannot be part of an address.")
             path = head + quote(value, safe="") + rest.partition("}")[2]
         return base_url + path
 

@@ -35,7 +35,7 @@ def test_a_closed_tab_is_continued_without_its_secrets_ever_being_sent(tab_of: C
     tab.page = tab.context.new_page()
     crashed.close()
     tab.open("/")
-    assert "Unsaved drafts" in tab.text
+    assert "Unsent forms" in tab.text
     tab.check()
     tab.open(FORM)
     assert "You have an unsaved draft from" in tab.text

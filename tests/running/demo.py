@@ -135,7 +135,7 @@ def demo_started(data: Path, **settings: str) -> Demo:
             start_new_session=True,
         )
     demo = Demo(process, int(settings["PORT"]), int(settings["SANDBOX_PORT"]), data, log)
-    while "Ctrl-C ends all of it" not in log.read_text():
+    while "Press Ctrl-C to stop" not in log.read_text():
         late = time.monotonic() - begun > SECONDS_TO_START
         if late or process.poll() is not None:
             process.kill()

@@ -40,7 +40,7 @@ def test_a_late_autosave_does_not_bring_back_a_form_that_was_submitted(
     assert browser.post(target, posted).status_code == 302
     assert browser.post("/drafts/save/", posted).status_code == 409
     assert Client().post("/drafts/save/", posted)["Location"].startswith("/accounts/login/")
-    assert not FormDraft.objects.exists() and "Unsaved drafts" not in browser.get("/").content.decode()
+    assert not FormDraft.objects.exists() and "Unsent forms" not in browser.get("/").content.decode()
     if kind != "review":
         assert browser.post("/drafts/save/", typed_into(browser.get(address), **typed)).status_code == 200
 
@@ -124,6 +124,6 @@ def test_a_change_that_ends_elsewhere_closes_the_drafts_of_its_review(browser, m
     typed = typed_into(browser.get(review), reason="Ticket 88")
     browser.post("/drafts/save/", typed)
     browser.post(f"{review}{end}/", {"reason": "From another tab"})
-    assert "Unsaved drafts" not in browser.get("/").content.decode()
+    assert "Unsent forms" not in browser.get("/").content.decode()
     assert not FormDraft.objects.exists()
     assert browser.post("/drafts/save/", typed).status_code == 409

@@ -165,11 +165,11 @@ def test_another_user_who_signs_in_sees_no_draft(browser, person, connection, ad
     ben = signed_in("ben", browser)
     location = answer["Location"].partition("next=")[2].replace("%3F", "?").replace("%3D", "=")
     assert "draft-key" not in ben.get(location).content.decode()
-    assert "Unsaved drafts" not in ben.get("/").content.decode()
+    assert "Unsent forms" not in ben.get("/").content.decode()
     ben.post(f"/drafts/{FormDraft.objects.get().pk}/discard/")
     assert FormDraft.objects.count() == 1
     assert ben.post("/drafts/save/", typed_into(page, name="x")).status_code == 409
-    assert "Unsaved drafts" in signed_in("ana").get("/").content.decode()
+    assert "Unsent forms" in signed_in("ana").get("/").content.decode()
 
 
 def test_without_a_valid_token_nothing_is_written_for_anybody(browser, ana, connection, address):
@@ -266,7 +266,7 @@ def test_what_is_saved_while_typing_is_offered_on_the_page_and_at_home(browser, 
     offer = browser.get(address).content.decode()
     assert "You have an unsaved draft from" in offer and "Half a connector" not in offer
     home = browser.get("/").content.decode()
-    assert "Unsaved drafts" in home and "New connector of" in home
+    assert "Unsent forms" in home and "New connector of" in home
     url = re.search(r'href="([^"]*draft=[^"]*)"', offer)[1]
     form = browser.get(url)
     text = form.content.decode()

@@ -206,7 +206,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_shown(odd_gateway, browser
     shown = pages["list"].content.decode()
     assert "unreadable: createdAt: not a date, or out of range; city: not a text" in shown
     assert "unreadable: row 3: it has no GUID" in shown
-    assert "unreadable: row 4 (GUID “ME/../evil?”): its GUID cannot stand in an address" in shown
+    assert "unreadable: row 4 (GUID “ME/../evil?”): its GUID cannot be part of an address" in shown
     assert "row 5" in shown and "row 6 (GUID “ME-2222-2222”): its GUID is listed twice" in shown
     assert "row 7: it is not an object" in shown and "row 8" in shown
     assert "Well" in shown and "unreadable: disabled: neither yes nor no" in shown

@@ -107,7 +107,7 @@ def test_faults_are_armed_and_disarmed_on_their_page(gateway, browser) -> None:
     assert "createNtEnrollment" in page
     assert "next 3" in page
     assert _posted(browser, url, url, disarm="1").status_code == 302
-    assert "Nothing is armed" in browser.get(url).text
+    assert "No faults are armed" in browser.get(url).text
 
 
 @pytest.mark.parametrize(

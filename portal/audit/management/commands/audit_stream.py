@@ -23,13 +23,15 @@ PAUSE, PAUSE_WITHOUT_DATABASE = 1.0, 10.0
 class Command(AuditCommand):
     """The forwarding worker. Several may run; each batch of a receiver is sent by only one of them."""
 
-    help = "Tells receivers outside (SIEM, syslog, webhook, file) each event. Runs until it is ended."
+    help = "Forwards each event to receivers (SIEM, syslog, webhook, file) until it is stopped."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the option to stop when everything was sent."""
         parser.add_argument("--wait", action="store_true", help="keep running if no receiver is configured")
         parser.add_argument(
-            "--once", action="store_true", help="deliver what is due, then exit; 1 if some is left"
+            "--once",
+            action="store_true",
+            help="deliver the events that are due, then exit; exit 1 if some are left",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

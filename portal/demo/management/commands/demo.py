@@ -17,7 +17,7 @@ WELCOME = """
   Embedded gateway      {gateway}   (its own System Setup page)
   Kept in               {data}
 
-  Ctrl-C ends all of it.
+  Press Ctrl-C to stop.
 """
 
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         """Run until Ctrl-C or SIGTERM. Raises CommandError if anything ends or fails before."""
         if settings.PORTAL_ENV != "demo":
             raise CommandError(
-                f"This portal is configured for {settings.PORTAL_ENV}; a demo keeps away from it."
+                f"This portal is configured for {settings.PORTAL_ENV}; the demo does not run there."
             )
         ports = _port("PORT", 8000), _port("SANDBOX_PORT", 8001)
         try:

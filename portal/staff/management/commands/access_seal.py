@@ -18,8 +18,8 @@ class Command(AuditCommand):
     """Says whose stored rights or sign-in data the portal did not write."""
 
     help = (
-        "Lists users and roles whose rights or sign-in data were changed in the database, past the portal. "
-        "Exit 1 if there are any. --accept seals those of one user as they are; that is on record."
+        "Lists users and roles whose rights or sign-in data were changed directly in the database. "
+        "Exit 1 if there are any. --accept confirms the stored values of one user and records that."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
