@@ -104,7 +104,7 @@ def join_page_address(prefix: str, guid: str) -> str:
 def prepare_row(row: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     """Return a row with what its columns show: the address of its page, its status and the badge."""
     status = effective_status(get_status(row), row.get("parent_status", ""))
-    unreadable, shown = row["fields"].get("unreadable"), _BADGES[status]
+    unreadable, shown = row["fields"].get("unreadable"), _BADGES.get(status) or badge(status)
     if unreadable:
         markup = '{}<div class="text-secondary">unreadable: {}</div>'
         shown = format_html(markup, shown, "; ".join(unreadable[:3]))

@@ -224,7 +224,7 @@ def test_the_gateway_away_is_a_page_and_an_unknown_entity_a_404(browser, merchan
     assert away.content.decode().count("It only reads them") == 1
     assert "Do not send it again" not in away.content.decode()
     fault("401", "listMerchants")
-    assert "rejects the API key" in browser.get(edit(merchant)).content.decode()
+    assert "does not accept the stored API key" in browser.get(edit(merchant)).content.decode()
     fault("500", "listMerchants")
     kept = browser.post(edit(merchant), form_of(page, city="Linz"))
     assert kept.status_code == 503
