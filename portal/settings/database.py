@@ -21,15 +21,17 @@ POSTGRESQL_TIMEOUTS = {
     "keepalives_interval": 5,
     "keepalives_count": 3,
 }
-# Of pages only: migrations, exports and verifications may take longer. In milliseconds.
-WEB_LIMITS = "-c statement_timeout=30000 -c idle_in_transaction_session_timeout=60000"
+# A page waits this many seconds for a locked row or database, so that it answers within 20 seconds.
+# Migrations, exports and verifications may take longer.
+PAGE_WAIT, OTHER_WAIT = 15, 30
+WEB_LIMITS = f"-c statement_timeout={PAGE_WAIT * 1000} -c idle_in_transaction_session_timeout=60000"
 
 if _database["ENGINE"].endswith("sqlite3"):
     # IMMEDIATE: deferred transactions lose concurrent writes to "database is locked". FULL: an intent is
     # durable before the first byte is sent. The lock is unfair, so waiting takes time.
     _database["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
-        "timeout": 30,
+        "timeout": PAGE_WAIT if process.role == "web" else OTHER_WAIT,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
     # A database of an earlier version may still be readable by others: it holds session keys.

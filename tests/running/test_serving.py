@@ -4,14 +4,18 @@ import http.client
 import json
 import signal
 import socket
+import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
 import pytest
 import requests
 
+from tests.checks.tree import CHECKOUT
 from tests.running.demo import free_port
 from tests.running.production import production_environment
 from tests.running.test_production import manage, ready, served
@@ -211,6 +215,29 @@ def test_a_second_signal_ends_the_draining(environment: dict[str, str]) -> None:
         time.sleep(1.5)
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) == 0
+
+
+WRITE = """
+import time
+import portal.wsgi
+from django.db import OperationalError
+from portal.staff.models import User
+began = time.monotonic()
+try:
+    User.objects.filter(pk=0).update(first_name="")
+except OperationalError:
+    print(time.monotonic() - began)
+"""
+
+
+def test_a_page_gives_up_on_a_locked_database_within_20_seconds(environment: dict[str, str]) -> None:
+    with closing(sqlite3.connect(f"{environment['PORTAL_DATA_DIR']}/portal.sqlite3")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        command = [sys.executable, "-c", WRITE]
+        done = subprocess.run(
+            command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=True, timeout=60
+        )
+    assert 5 < float(done.stdout) < 20
 
 
 def _place(address: str) -> tuple[str, int]:

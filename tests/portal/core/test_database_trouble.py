@@ -167,7 +167,7 @@ def test_pages_have_limits_that_long_work_has_not(committed_db, tmp_path) -> Non
         )
         return made.stdout.split("\n")[:3]
 
-    assert shown("-c", "import portal.wsgi\n" + SHOW) == ["30s", "1min", "portal web"]
+    assert shown("-c", "import portal.wsgi\n" + SHOW) == ["15s", "1min", "portal web"]
     assert shown("manage.py", "shell", "--verbosity", "0", "-c", SHOW) == ["0", "0", "portal shell"]
 
 
