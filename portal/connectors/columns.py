@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from portal.core.tables import Column, KeyColumn, NameColumn, TextColumn
+from portal.core.tables import Column, KeyColumn, TextColumn
 from portal.core.templatetags.portal import badge
+from portal.directory.columns import MERCHANT, STATUS, build_name_column
 
 
 def get_mode(row: Mapping[str, Any]) -> str:
@@ -16,20 +17,9 @@ def get_mode(row: Mapping[str, Any]) -> str:
 
 
 COLUMNS = (
-    NameColumn(
-        label="Connector",
-        value=lambda row: row["name"],
-        link=lambda row: row["url"],
-        sort="name",
-        is_default=True,
-    ),
-    TextColumn(
-        label="Merchant",
-        value=lambda row: row["merchant_name"],
-        link=lambda row: row["merchant_url"],
-        sort="merchant",
-    ),
-    Column(label="Status", value=lambda row: row["badge"], sort="status"),
+    build_name_column("Connector"),
+    MERCHANT,
+    STATUS,
     Column(label="Mode", value=get_mode),
     TextColumn(
         label="Adapter · method",

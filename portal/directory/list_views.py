@@ -55,7 +55,9 @@ _STATUS_ROWS: dict[str, dict[str, bool]] = {
 
 
 _OFF = {"disabled": "off_disabled", "archived": "off_archived"}
-_BADGES = {status: badge(status) for status in ("active", "disabled", "archived", *_OFF.values())}
+_BADGES = {
+    status: badge(status) for status in ("active", "disabled", "archived", "unreadable", *_OFF.values())
+}
 # Merchants hang under their tenant, and that is what the index is built for.
 _COLUMN_OF = {"tenant": "parent_guid"}
 
@@ -104,7 +106,7 @@ def join_page_address(prefix: str, guid: str) -> str:
 def prepare_row(row: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     """Return a row with what its columns show: the address of its page, its status and the badge."""
     status = effective_status(get_status(row), row.get("parent_status", ""))
-    unreadable, shown = row["fields"].get("unreadable"), _BADGES.get(status) or badge(status)
+    unreadable, shown = row["fields"].get("unreadable"), _BADGES[status]
     if unreadable:
         markup = '{}<div class="text-secondary">unreadable: {}</div>'
         shown = format_html(markup, shown, "; ".join(unreadable[:3]))

@@ -1,22 +1,12 @@
 """The columns of lists of merchant users."""
 
-from portal.core.tables import Column, NameColumn, TextColumn
+from portal.core.tables import Column, TextColumn
+from portal.directory.columns import MERCHANT, STATUS, build_name_column
 
 COLUMNS = (
-    NameColumn(
-        label="Username",
-        value=lambda row: row["name"],
-        link=lambda row: row["url"],
-        sort="name",
-        is_default=True,
-    ),
-    TextColumn(
-        label="Merchant",
-        value=lambda row: row["merchant_name"],
-        link=lambda row: row["merchant_url"],
-        sort="merchant",
-    ),
-    Column(label="Status", value=lambda row: row["badge"], sort="status"),
+    build_name_column("Username"),
+    MERCHANT,
+    STATUS,
     Column(
         label="Type",
         value=lambda row: "API (machine)" if row["fields"].get("type") == "api" else "Web (person)",

@@ -1,16 +1,11 @@
 """The columns of the list of merchants."""
 
-from portal.core.tables import Column, NameColumn, TextColumn, TimeColumn
+from portal.core.tables import Column, TextColumn, TimeColumn
+from portal.directory.columns import STATUS, build_name_column
 
 COLUMNS = (
-    NameColumn(
-        label="Merchant",
-        value=lambda row: row["name"],
-        link=lambda row: row["url"],
-        sort="name",
-        is_default=True,
-    ),
-    Column(label="Status", value=lambda row: row["badge"], sort="status"),
+    build_name_column("Merchant"),
+    STATUS,
     TextColumn(label="Tenant", value=lambda row: row["tenant"]),
     Column(label="Country", value=lambda row: row["fields"].get("country") or "", sort="country"),
     Column(label="Currency", value=lambda row: row["fields"].get("defaultCurrency") or "", sort="currency"),

@@ -3,17 +3,14 @@
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from portal.core.tables import Column, NameColumn
+from portal.core.tables import Column
 from portal.core.templatetags.portal import badge
+from portal.directory.columns import build_name_column
 
 COLUMNS = (
-    NameColumn(
-        label="Tenant",
-        value=lambda row: row["name"],
-        link=lambda row: row["url"],
+    build_name_column(
+        "Tenant",
         suffix=lambda row: badge("own") if row["fields"].get("own") else SafeString(),
-        sort="name",
-        is_default=True,
     ),
     Column(label="Currency", value=lambda row: row["fields"].get("defaultCurrency") or "–", sort="currency"),
     Column(label="Domain", value=lambda row: row["fields"].get("domain") or "–"),
