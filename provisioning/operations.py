@@ -16,7 +16,8 @@ class Operation:
     `name` is the portal's name for it, and for a write also the permission it requires. `kind` is the kind of
     entity it concerns. `result` is the key of the answer that holds the entity, list or document. `reader` is
     the operation that shows afterwards what a write did: the list of the parent, or the routing document.
-    It is empty for reads and where nothing shows it. The contract (x-secret) says which values are secret.
+    It is empty for reads and where nothing shows it. `generates` are the secrets that the gateway makes if
+    they are not sent (create-connector). The contract (x-secret) says which values are secret.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Operation:
     reader: str = ""
     writes: bool = False
     dangerous: bool = False
+    generates: tuple[str, ...] = ()
 
     @property
     def creates(self) -> bool:
@@ -72,6 +74,15 @@ class Operation:
         return {} if name is None else contract.schema(name)["properties"]
 
     @property
+    def time_properties(self) -> frozenset[str]:
+        """Top-level properties of the request body that are times in UTC."""
+        return frozenset(
+            name
+            for name, described in self.request_properties.items()
+            if described.get("$ref", "").endswith("/IxoDateTime")
+        )
+
+    @property
     def partial_updates(self) -> dict[str, tuple[str, str]]:
         """Property of the request → what it does ("add", "remove") to which property of the entity."""
         found = {}
@@ -108,7 +119,15 @@ def _read(name: str, operation_id: str, result: str) -> Operation:
     return Operation(name, operation_id, kind, result, permission=f"{kind}.view")
 
 
-def _write(name: str, operation_id: str, result: str, *, reader: str, dangerous: bool = False) -> Operation:
+def _write(
+    name: str,
+    operation_id: str,
+    result: str,
+    *,
+    reader: str,
+    dangerous: bool = False,
+    generates: tuple[str, ...] = (),
+) -> Operation:
     return Operation(
         name,
         operation_id,
@@ -118,6 +137,7 @@ def _write(name: str, operation_id: str, result: str, *, reader: str, dangerous:
         reader=reader,
         writes=True,
         dangerous=dangerous,
+        generates=generates,
     )
 
 
@@ -131,7 +151,13 @@ _TABLE = (
     _write("merchant_user.create", "createMerchantUser", "merchantUser", reader="merchant_user.list"),
     _write("merchant_user.update", "updateMerchantUser", "merchantUser", reader="merchant_user.list"),
     _read("connector.list", "listConnectors", "connectors"),
-    _write("connector.create", "createConnector", "connector", reader="connector.list"),
+    _write(
+        "connector.create",
+        "createConnector",
+        "connector",
+        reader="connector.list",
+        generates=("sharedSecret", "publicIntegrationKey"),
+    ),
     _write("connector.update", "updateConnector", "connector", reader="connector.list"),
     _read("connector.settings", "getConnectorSettings", "baseConfig"),
     _read("connector.vault_settings", "getConnectorSettingsVault", "vaultConfig"),

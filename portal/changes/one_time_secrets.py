@@ -18,8 +18,6 @@ from provisioning.gateway.secrets import Sealed
 from provisioning.gateway.timing import time_limit
 
 REVEAL_WITHIN = timedelta(minutes=15)
-# create-connector: "generated when empty".
-GENERATED = {"connector.create": ("sharedSecret", "publicIntegrationKey")}
 _GONE = (
     "They are shown once, to the person who created the connector, within 15 minutes. "
     "If nobody saved them, set new ones on the connector’s edit page."
@@ -37,7 +35,7 @@ _UNREADABLE = (
 def seal_generated_secrets(change: Change, entity: Entity | None) -> dict[str, Any]:
     """Return the column values that store generated secrets: those in the answer that were not sent."""
     found: dict[str, str] = {}
-    for name in GENERATED.get(change.operation, ()) if entity else ():
+    for name in change.spec.generates if entity else ():
         value = entity.values.get(name) if entity else None
         if value and name not in change.body:
             found[name] = str(value.reveal() if isinstance(value, Sealed) else value)

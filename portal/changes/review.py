@@ -12,7 +12,7 @@ from portal.changes.comparison import PARTNERS, is_same, iterate_leaves
 from portal.changes.models import Change
 from provisioning.contract.connector_settings import get_setting_note
 from provisioning.gateway.secrets import MASK
-from provisioning.operations import get_operation
+from provisioning.operations import Operation, get_operation
 from provisioning.registry import Registry
 
 _ACRONYMS = {"api": "API", "url": "URL", "guid": "GUID", "pci": "PCI", "id": "id", "vt": "VT", "ui": "UI"}
@@ -56,7 +56,7 @@ _ROW_TABLE = ReviewRenderer("changes/partials/rows.html", get_row_context)
 
 
 def build_rows(
-    before: Mapping[str, Any], body: Mapping[str, Any], labels: Mapping[str, str], *, create: bool = False
+    operation: Operation, before: Mapping[str, Any], body: Mapping[str, Any], labels: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """Return rows for pages and JSON columns, from the masked old values and the masked request body.
 
@@ -79,8 +79,10 @@ def build_rows(
             else:
                 row = _row(field, label, new, None)
         else:
-            old = None if create else old_values.get(field)
+            old = None if operation.creates else old_values.get(field)
             row = _row(field, labels.get(field) or get_label(field), old, new)
+            if field in operation.time_properties:
+                row["note"] = "Sent in UTC."  # forms take the user's time zone
         rows.append(row)
     return rows
 
@@ -108,6 +110,4 @@ def _row(field: str, label: str, old: Any, new: Any) -> dict[str, Any]:
     holder, _, key = field.partition(".")
     if key and holder in ("settings", "addSettings"):
         row["note"] = get_setting_note(key)
-    elif field == "validUntil":
-        row["note"] = "Sent in UTC."  # the form takes the user's time zone
     return row

@@ -136,7 +136,7 @@ def prepare_change(
     attempt = Attempt(change, person, payload, allow_duplicate=allow_duplicate)
     run_gates(Stage.START, attempt)
     _set_payload(change, payload)
-    change.rows = database_safe(build_rows(before, change.body, form_state.labels, create=described.creates))
+    change.rows = database_safe(build_rows(described, before, change.body, form_state.labels))
     change.dangerous = bool(change.dangers)
     if described.creates:
         change.body_digest = get_body_digests(change, payload)[0]
