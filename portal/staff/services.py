@@ -6,9 +6,8 @@ from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import transaction
 
 from portal.audit.recording import Origin, record_event
-from portal.core.field_types import refuse_hidden
+from portal.core.field_types import TextField
 from portal.core.permissions import describe_permission, within_tenants
-from portal.core.text import clean_text
 from portal.staff.identity import find_namesake, find_user, get_user_ref, signs_in_elsewhere
 from portal.staff.login_throttle import forget_failures
 from portal.staff.models import PasswordLink, User
@@ -46,10 +45,10 @@ def create_user(
         lock_staff()
         authorise(by, "staff.create")
         kept = {"username": username, "email": email, "is_demo": is_demo, "is_limited": is_limited}
-        user = User(first_name=clean_text(first_name), last_name=clean_text(last_name), **kept)
-        user.set_unusable_password()
+        name = TextField(required=False)
         try:
-            refuse_hidden(user.get_full_name(), joiners=True, where="The name")
+            user = User(first_name=name.clean(first_name), last_name=name.clean(last_name), **kept)
+            user.set_unusable_password()
             user.clean_fields(exclude=["password"])
         except ValidationError as error:
             raise ValuesRefused(" ".join(error.messages)) from error

@@ -7,8 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from portal.audit.recording import AuditUnavailable, ObjectRef, get_system_origin, record_event
-from portal.core.field_types import refuse_hidden
-from portal.core.text import clean_text
+from portal.core.field_types import TextField
 from provisioning.credentials.models import Connection
 from provisioning.credentials.services import create_connection
 
@@ -30,9 +29,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Raise CommandError for a taken slug or an address that must not get an API key."""
-        name = clean_text(options["name"])
         try:
-            refuse_hidden(name, joiners=True, where="The name")
+            name = TextField().clean(options["name"])
             with transaction.atomic():
                 made = create_connection(
                     slug=options["slug"],

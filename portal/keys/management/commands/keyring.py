@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from portal.audit.recording import AuditUnavailable, get_system_origin
-from portal.core.text import clean_reason
+from portal.core.command_input import read_reason
 from portal.keys.background import start_rotation
 from portal.keys.key_presence import (
     describe_holders,
@@ -93,10 +93,7 @@ class Command(BaseCommand):
             )
 
     def _rotate(self, options: dict[str, Any]) -> None:
-        try:
-            despite = clean_reason(options["force"])
-        except ValueError as error:
-            raise CommandError(str(error)) from None
+        despite = read_reason(options["force"])
         if options["background"]:
             if not despite:
                 ensure_key_everywhere()

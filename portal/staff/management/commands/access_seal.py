@@ -8,7 +8,7 @@ from django.db import transaction
 
 from portal.audit.base_command import AuditCommand
 from portal.audit.recording import get_system_origin, record_event
-from portal.core.text import clean_reason
+from portal.core.command_input import read_reason
 from portal.staff.access_seals import accept_deletion, accept_rows, find_disagreements
 from portal.staff.identity import get_user_ref
 from portal.staff.models import User
@@ -39,10 +39,7 @@ class Command(AuditCommand):
                 raise CommandError("\n".join(["Changed directly in the database:", *found]))
             self.stdout.write("All permissions and sign-in data match what the portal stored.")
             return
-        try:
-            reason = clean_reason(options["reason"])
-        except ValueError as error:
-            raise CommandError(str(error)) from None
+        reason = read_reason(options["reason"])
         if not reason:
             raise CommandError("Give a reason with --reason. It is recorded.")
         with transaction.atomic():

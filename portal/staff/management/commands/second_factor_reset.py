@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from portal.audit.recording import get_system_origin
-from portal.core.text import clean_reason
+from portal.core.command_input import read_reason
 from portal.staff.identity import find_user
 from portal.staff.mfa import get_second_factors
 from portal.staff.mfa_resets import remove_second_factors
@@ -23,15 +23,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Remove them. Raises CommandError if there are none."""
+        reason = read_reason(options["reason"])
         user = find_user(options["username"])
         if user is None:
             raise CommandError("There is no user with this username.")
         if not get_second_factors(user):
             raise CommandError("This user has no second factor.")
-        try:
-            reason = clean_reason(options["reason"])
-        except ValueError as error:
-            raise CommandError(str(error)) from None
         if not reason:
             raise CommandError("Give a reason. It is recorded in the audit trail.")
         removed = remove_second_factors(
