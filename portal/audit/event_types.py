@@ -32,186 +32,128 @@ class EventType:
 
 # Stored codes stay as they are.
 EVENT_TYPES: Registry[EventType] = Registry("event types")
-EVENT_TYPES.register(
-    "change.prepared", EventType("{actor} drafted: {verb} {object}", outcome="", title="Change drafted")
-)
-EVENT_TYPES.register(
-    "change.cancelled", EventType("{actor} decided not to {verb} {object}", outcome="cancelled")
-)
-EVENT_TYPES.register(
-    "change.intent", EventType("{actor} sent: {verb} {object}", outcome="", title="Change sent")
-)
-EVENT_TYPES.register("change.accepted", EventType("{actor} {verbed} {object}{message}", outcome="accepted"))
-EVENT_TYPES.register(
-    "change.refused",
-    EventType("{actor} tried to {verb} {object}, and the gateway refused{code}", outcome="refused"),
-)
-EVENT_TYPES.register(
-    "change.not_sent",
-    EventType("{actor} tried to {verb} {object}, and nothing reached the gateway", outcome="not_sent"),
-)
-EVENT_TYPES.register(
-    "change.unknown",
-    EventType("{actor} tried to {verb} {object}, and the outcome is unknown", outcome="unknown"),
-)
-EVENT_TYPES.register(
-    "change.conflict",
-    EventType("{actor} could not {verb} {object} because it had changed", outcome="conflict"),
-)
-EVENT_TYPES.register(
-    "change.reconciled",
-    EventType(
+for _action, _type in {
+    "change.prepared": EventType("{actor} drafted: {verb} {object}", outcome="", title="Change drafted"),
+    "change.cancelled": EventType("{actor} decided not to {verb} {object}", outcome="cancelled"),
+    "change.intent": EventType("{actor} sent: {verb} {object}", outcome="", title="Change sent"),
+    "change.accepted": EventType("{actor} {verbed} {object}{message}", outcome="accepted"),
+    "change.refused": EventType(
+        "{actor} tried to {verb} {object}, and the gateway refused{code}", outcome="refused"
+    ),
+    "change.not_sent": EventType(
+        "{actor} tried to {verb} {object}, and nothing reached the gateway", outcome="not_sent"
+    ),
+    "change.unknown": EventType(
+        "{actor} tried to {verb} {object}, and the outcome is unknown", outcome="unknown"
+    ),
+    "change.conflict": EventType(
+        "{actor} could not {verb} {object} because it had changed", outcome="conflict"
+    ),
+    "change.reconciled": EventType(
         "{actor} resolved the unknown outcome of the attempt to {verb} {object}{message}",
         title="Change outcome settled",
     ),
-)
-EVENT_TYPES.register("secret.revealed", EventType("{actor} viewed the secrets of {object}"))
-EVENT_TYPES.register("access.denied", EventType("{actor} was denied access{message}", outcome="denied"))
-EVENT_TYPES.register("session.signed_in", EventType("{actor} signed in{message}"))
-EVENT_TYPES.register(
-    "session.sign_in_failed", EventType("Someone failed to sign in as {object}", outcome="failed")
-)
-EVENT_TYPES.register(
-    "session.sign_in_locked",
-    EventType("Someone failed to sign in as {object} too often; sign-in was locked", outcome="failed"),
-)
-EVENT_TYPES.register("session.signed_out", EventType("{actor} signed out"))
-EVENT_TYPES.register("second_factor.added", EventType("{actor} added a second factor{message}"))
-EVENT_TYPES.register("second_factor.removed", EventType("{actor} removed a second factor{message}"))
-EVENT_TYPES.register(
-    "second_factor.codes_made",
-    EventType("{actor} created new recovery codes", title="Recovery codes created"),
-)
-EVENT_TYPES.register(
-    "second_factor.failed",
-    EventType("Someone failed to confirm the second factor of {object}", outcome="failed"),
-)
-EVENT_TYPES.register("session.expired", EventType("The session of {actor} expired"))
-EVENT_TYPES.register("session.ended", EventType("{actor} ended a session of {object}"))
-EVENT_TYPES.register(
-    "session.step_up_failed",
-    EventType(
+    "secret.revealed": EventType("{actor} viewed the secrets of {object}"),
+    "access.denied": EventType("{actor} was denied access{message}", outcome="denied"),
+    "session.signed_in": EventType("{actor} signed in{message}"),
+    "session.sign_in_failed": EventType("Someone failed to sign in as {object}", outcome="failed"),
+    "session.sign_in_locked": EventType(
+        "Someone failed to sign in as {object} too often; sign-in was locked", outcome="failed"
+    ),
+    "session.signed_out": EventType("{actor} signed out"),
+    "second_factor.added": EventType("{actor} added a second factor{message}"),
+    "second_factor.removed": EventType("{actor} removed a second factor{message}"),
+    "second_factor.codes_made": EventType(
+        "{actor} created new recovery codes", title="Recovery codes created"
+    ),
+    "second_factor.failed": EventType(
+        "Someone failed to confirm the second factor of {object}", outcome="failed"
+    ),
+    "session.expired": EventType("The session of {actor} expired"),
+    "session.ended": EventType("{actor} ended a session of {object}"),
+    "session.step_up_failed": EventType(
         "{actor} entered a wrong password when asked to confirm their identity",
         outcome="failed",
         title="Re-authentication failed",
     ),
-)
-EVENT_TYPES.register(
-    "session.step_up_locked",
-    EventType(
+    "session.step_up_locked": EventType(
         "{actor} entered a wrong password too often when asked to confirm their identity",
         outcome="failed",
         title="Re-authentication locked",
     ),
-)
-EVENT_TYPES.register(
-    "session.stepped_up", EventType("{actor} confirmed their identity{message}", title="Re-authenticated")
-)
-EVENT_TYPES.register("staff.created", EventType("{actor} added {object}{message}"))
-EVENT_TYPES.register("staff.role_changed", EventType("{actor} changed the role of {object}{message}"))
-EVENT_TYPES.register("staff.details_changed", EventType("{actor} changed the name or email of {object}"))
-EVENT_TYPES.register(
-    "staff.reach_changed",
-    EventType("{actor} changed the tenant access of {object}{message}", title="Tenant access changed"),
-)
-EVENT_TYPES.register(
-    "staff.rights_accepted",
-    EventType(
+    "session.stepped_up": EventType("{actor} confirmed their identity{message}", title="Re-authenticated"),
+    "staff.created": EventType("{actor} added {object}{message}"),
+    "staff.role_changed": EventType("{actor} changed the role of {object}{message}"),
+    "staff.details_changed": EventType("{actor} changed the name or email of {object}"),
+    "staff.reach_changed": EventType(
+        "{actor} changed the tenant access of {object}{message}", title="Tenant access changed"
+    ),
+    "staff.rights_accepted": EventType(
         "{actor} accepted the stored permissions and sign-in data of {object}{message}",
         title="Stored rights accepted",
     ),
-)
-EVENT_TYPES.register("staff.access_reviewed", EventType("{actor} signed off an access review{message}"))
-EVENT_TYPES.register("role.created", EventType("{actor} created {object}"))
-EVENT_TYPES.register("role.changed", EventType("{actor} changed the permissions of {object}"))
-EVENT_TYPES.register("role.deleted", EventType("{actor} deleted {object}"))
-EVENT_TYPES.register("staff.disabled", EventType("{actor} disabled {object}"))
-EVENT_TYPES.register("staff.enabled", EventType("{actor} enabled {object}"))
-EVENT_TYPES.register(
-    "staff.second_factor_reset_asked",
-    EventType("{actor} asked to remove every second factor of {object}", outcome=""),
-)
-EVENT_TYPES.register(
-    "staff.second_factor_reset_declined",
-    EventType("{actor} withdrew or declined the removal of the second factor of {object}"),
-)
-EVENT_TYPES.register(
-    "staff.second_factor_reset", EventType("{actor} removed every second factor of {object}{message}")
-)
-EVENT_TYPES.register("staff.unlocked", EventType("{actor} unlocked sign-in for {object}"))
-EVENT_TYPES.register(
-    "staff.password_link_made", EventType("{actor} created a one-time link for {object} to set a password")
-)
-EVENT_TYPES.register("staff.password_link_mailed", EventType("{actor} emailed a one-time link to {object}"))
-EVENT_TYPES.register(
-    "staff.password_link_withdrawn", EventType("{actor} withdrew the one-time link of {object}")
-)
-EVENT_TYPES.register("staff.password_changed", EventType("{actor} set a new password for {object}"))
-EVENT_TYPES.register("credential.reset", EventType("{actor} reset the stored credential of {object}"))
-EVENT_TYPES.register(
-    "credential.tested", EventType("{actor} tested the stored credential of {object}{message}")
-)
-EVENT_TYPES.register(
-    "keyring.rotation_began",
-    EventType("{actor} started to re-encrypt all stored secrets{message}", outcome=""),
-)
-EVENT_TYPES.register("keyring.rotation_stopped", EventType("{actor} stopped background work{message}"))
-EVENT_TYPES.register("keyring.rotation_restarted", EventType("{actor} restarted background work{message}"))
-EVENT_TYPES.register("keyring.rotated", EventType("{actor} re-encrypted all stored secrets{message}"))
-EVENT_TYPES.register(
-    "keyring.discarded", EventType("{actor} removed stored secrets that no key can decrypt{message}")
-)
-EVENT_TYPES.register(
-    "credential.entered", EventType("{actor} entered a new credential for {object}{message}")
-)
-EVENT_TYPES.register(
-    "credential.activated", EventType("{actor} activated a new credential for {object}{message}")
-)
-EVENT_TYPES.register(
-    "credential.rolled_back", EventType("{actor} rolled back to the previous credential of {object}{message}")
-)
-EVENT_TYPES.register(
-    "credential.revoked", EventType("{actor} revoked a stored credential of {object}{message}")
-)
-EVENT_TYPES.register(
-    "credential.suspected",
-    EventType(
+    "staff.access_reviewed": EventType("{actor} signed off an access review{message}"),
+    "role.created": EventType("{actor} created {object}"),
+    "role.changed": EventType("{actor} changed the permissions of {object}"),
+    "role.deleted": EventType("{actor} deleted {object}"),
+    "staff.disabled": EventType("{actor} disabled {object}"),
+    "staff.enabled": EventType("{actor} enabled {object}"),
+    "staff.second_factor_reset_asked": EventType(
+        "{actor} asked to remove every second factor of {object}", outcome=""
+    ),
+    "staff.second_factor_reset_declined": EventType(
+        "{actor} withdrew or declined the removal of the second factor of {object}"
+    ),
+    "staff.second_factor_reset": EventType("{actor} removed every second factor of {object}{message}"),
+    "staff.unlocked": EventType("{actor} unlocked sign-in for {object}"),
+    "staff.password_link_made": EventType("{actor} created a one-time link for {object} to set a password"),
+    "staff.password_link_mailed": EventType("{actor} emailed a one-time link to {object}"),
+    "staff.password_link_withdrawn": EventType("{actor} withdrew the one-time link of {object}"),
+    "staff.password_changed": EventType("{actor} set a new password for {object}"),
+    "credential.reset": EventType("{actor} reset the stored credential of {object}"),
+    "credential.tested": EventType("{actor} tested the stored credential of {object}{message}"),
+    "keyring.rotation_began": EventType(
+        "{actor} started to re-encrypt all stored secrets{message}", outcome=""
+    ),
+    "keyring.rotation_stopped": EventType("{actor} stopped background work{message}"),
+    "keyring.rotation_restarted": EventType("{actor} restarted background work{message}"),
+    "keyring.rotated": EventType("{actor} re-encrypted all stored secrets{message}"),
+    "keyring.discarded": EventType("{actor} removed stored secrets that no key can decrypt{message}"),
+    "credential.entered": EventType("{actor} entered a new credential for {object}{message}"),
+    "credential.activated": EventType("{actor} activated a new credential for {object}{message}"),
+    "credential.rolled_back": EventType(
+        "{actor} rolled back to the previous credential of {object}{message}"
+    ),
+    "credential.revoked": EventType("{actor} revoked a stored credential of {object}{message}"),
+    "credential.suspected": EventType(
         "{actor} found that the gateway rejects the stored credential of {object}{message}", outcome="refused"
     ),
-)
-EVENT_TYPES.register(
-    "credential.recovered",
-    EventType("{actor} found that the gateway accepts the stored credential of {object} again"),
-)
-EVENT_TYPES.register("connection.created", EventType("{actor} added {object}"))
-EVENT_TYPES.register("connection.updated", EventType("{actor} changed {object}"))
-EVENT_TYPES.register("connection.paused", EventType("{actor} paused {object}"))
-EVENT_TYPES.register("connection.resumed", EventType("{actor} resumed {object}"))
-EVENT_TYPES.register("audit.verified", EventType("{actor} verified the audit trail{message}"))
-EVENT_TYPES.register(
-    "audit.found_broken",
-    EventType("{actor} verified the audit trail and found problems{message}", outcome="failed"),
-)
-EVENT_TYPES.register("audit.exported", EventType("{actor} exported the audit trail{message}"))
-EVENT_TYPES.register(
-    "audit.export_finished", EventType("The export requested by {actor} was created{message}")
-)
-EVENT_TYPES.register("audit.export_downloaded", EventType("{actor} downloaded {object}{message}"))
-EVENT_TYPES.register("audit.anchored", EventType("{actor} recorded an anchor of the audit trail{message}"))
-EVENT_TYPES.register(
-    "audit.index_mended",
-    EventType("{actor} repaired the search index of the audit trail{message}", title="Search index repaired"),
-)
-EVENT_TYPES.register("audit.archived", EventType("{actor} archived part of the audit trail{message}"))
-EVENT_TYPES.register(
-    "audit.purged", EventType("{actor} removed archived events from the audit trail{message}")
-)
-EVENT_TYPES.register(
-    "audit.reviewed", EventType("{actor} signed off {object}{message}", title="Day signed off")
-)
-EVENT_TYPES.register("filter.shared", EventType("{actor} shared {object}{message}"))
-EVENT_TYPES.register("filter.renamed", EventType("{actor} renamed {object}{message}"))
-EVENT_TYPES.register("filter.withdrawn", EventType("{actor} withdrew {object}{message}"))
+    "credential.recovered": EventType(
+        "{actor} found that the gateway accepts the stored credential of {object} again"
+    ),
+    "connection.created": EventType("{actor} added {object}"),
+    "connection.updated": EventType("{actor} changed {object}"),
+    "connection.paused": EventType("{actor} paused {object}"),
+    "connection.resumed": EventType("{actor} resumed {object}"),
+    "audit.verified": EventType("{actor} verified the audit trail{message}"),
+    "audit.found_broken": EventType(
+        "{actor} verified the audit trail and found problems{message}", outcome="failed"
+    ),
+    "audit.exported": EventType("{actor} exported the audit trail{message}"),
+    "audit.export_finished": EventType("The export requested by {actor} was created{message}"),
+    "audit.export_downloaded": EventType("{actor} downloaded {object}{message}"),
+    "audit.anchored": EventType("{actor} recorded an anchor of the audit trail{message}"),
+    "audit.index_mended": EventType(
+        "{actor} repaired the search index of the audit trail{message}", title="Search index repaired"
+    ),
+    "audit.archived": EventType("{actor} archived part of the audit trail{message}"),
+    "audit.purged": EventType("{actor} removed archived events from the audit trail{message}"),
+    "audit.reviewed": EventType("{actor} signed off {object}{message}", title="Day signed off"),
+    "filter.shared": EventType("{actor} shared {object}{message}"),
+    "filter.renamed": EventType("{actor} renamed {object}{message}"),
+    "filter.withdrawn": EventType("{actor} withdrew {object}{message}"),
+}.items():
+    EVENT_TYPES.register(_action, _type)
 
 
 # Actions after which the change is not known to have taken effect.
