@@ -100,15 +100,20 @@ def kept_form(browser, page, **typed):
     return f"{draft.path}{'&' if '?' in draft.path else '?'}draft={draft.pk}"
 
 
-@pytest.mark.parametrize("kind", ["create", "edit", "action"])
-def test_a_draft_remembers_the_change_that_it_came_from(browser, production, merchant, settings, kind):
-    settings.ROOT_URLCONF = "portal.urls"
+def form_of(kind, merchant):
+    """Return the address of a form, what is typed into it, and what is typed differently the next time."""
     form = {name: merchant.values[name] for name in SHOP}
-    address, typed, more = {
+    return {
         "create": (f"/sandbox/merchants/new/?tenant={merchant.parent}", SHOP, {"name": "Café Maier"}),
         "edit": (edit_page(merchant), form | {"city": "Linz"}, {"city": "Wels"}),
         "action": (f"/sandbox/merchants/{merchant.guid}/disable/", {"reason": "Fraud"}, {"reason": "Risk"}),
     }[kind]
+
+
+@pytest.mark.parametrize("kind", ["create", "edit", "action"])
+def test_a_draft_remembers_the_change_that_it_came_from(browser, production, merchant, settings, kind):
+    settings.ROOT_URLCONF = "portal.urls"
+    address, typed, more = form_of(kind, merchant)
     page = browser.get(address)
     base = {"base": hidden(page, "base")} if kind == "edit" else {}
     first = change_at(browser.post(address, typed | base))
@@ -172,12 +177,7 @@ def test_the_browsers_back_leaves_one_to_send_and_carries_the_reason(
 ):
     """Back shows the form as it was left, with the token and the submission that were posted already."""
     settings.ROOT_URLCONF = "portal.urls"
-    form = {name: merchant.values[name] for name in SHOP}
-    address, typed, more = {
-        "create": (f"/sandbox/merchants/new/?tenant={merchant.parent}", SHOP, {"name": "Café Maier"}),
-        "edit": (edit_page(merchant), form | {"city": "Linz"}, {"city": "Wels"}),
-        "action": (f"/sandbox/merchants/{merchant.guid}/disable/", {"reason": "Fraud"}, {"reason": "Risk"}),
-    }[kind]
+    address, typed, more = form_of(kind, merchant)
     page = browser.get(address)
     changes = [posted(browser, address, page, **typed)]
     review = browser.get(f"/changes/{changes[0].pk}/")
