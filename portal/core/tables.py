@@ -10,16 +10,17 @@ from typing import Any, ClassVar
 from django.http import HttpRequest
 from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
-from django.utils.html import conditional_escape, format_html
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from portal.core.bidi import isolate
 from portal.core.datetimes import format_datetime, get_time_zone
 from portal.core.templatetags.portal import copyable
 
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One column. `value` returns a row's cell: text, or markup that is marked as safe.
+    """One column. `value` returns a row's cell: text, or safe markup that isolates its own names.
 
     `sort` is the name of the column's order in `?sort=`; "-" before it reverses the order. The list begins in
     the order of the column that `is_default` (without `?sort=`). A column with `descending_first` is sorted
@@ -172,7 +173,7 @@ class Table:
             for column, opening, closing in cells:
                 title = column.get_title(row)
                 lines.append(format_html('{} title="{}">', opening, title) if title else f"{opening}>")
-                lines.append(conditional_escape(column.render_content(row, self)))
+                lines.append(isolate(column.render_content(row, self)))
                 lines.append(closing)
             lines.append("</tr>\n")
         return SafeString("".join(lines))  # every part is escaped above

@@ -53,6 +53,14 @@ def test_values_are_escaped_in_the_cell_and_in_its_title() -> None:
     )
 
 
+def test_text_that_turns_the_direction_is_isolated_in_every_column() -> None:
+    turned = "A\u202edelbasid"
+    table = Table(
+        make_request(), (Column(label="By", value=lambda row: row),), [turned, "Ada"], label="People"
+    )
+    assert table.body() == f"<tr><td><bdi>{turned}</bdi></td></tr>\n<tr><td>Ada</td></tr>\n"
+
+
 def test_markup_that_a_column_marks_as_safe_stays() -> None:
     assert "<td><button>Stop</button></td>" in shown([ROW])
 
