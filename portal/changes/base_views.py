@@ -7,7 +7,6 @@ and merged with the changes of others.
 import json
 import uuid
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -22,6 +21,7 @@ from portal.changes import workflow
 from portal.changes.comparison import DIGEST, iterate_leaves
 from portal.changes.errors import ChangeStopped, ConnectionPaused
 from portal.changes.models import CORRECTABLE, Change, State
+from portal.changes.outcomes import KEPT_FOR
 from portal.changes.permissions import visible_changes
 from portal.changes.records import unseal_payload
 from portal.core.errors import NotFound
@@ -388,7 +388,7 @@ def load_kept_secrets(change: Change, form: PayloadForm) -> KeptSecrets:
         for name in secret_names(form)
         if any(value == MASK and (key == name or key.startswith(f"{name}.")) for key, value in sent.items())
     ]
-    until = change.created_at + timedelta(hours=24)
+    until = change.created_at + KEPT_FOR
     if change.state in CORRECTABLE:
         until = (change.finished_at or change.created_at) + SECRETS_KEPT_FOR
     if not names or not change.sealed_payload or until <= timezone.now():

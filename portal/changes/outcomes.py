@@ -47,6 +47,14 @@ _SUFFIX, _RESERVED = ".sealed", ".reserved"
 # Bytes reserved before a request is sent, so that a disk that fills up in between still takes its outcome.
 _RESERVED_SIZE = 128 * 1024
 _ABANDONED_AFTER = 3600
+# Unsent bodies may hold secrets, so they are deleted after this time.
+KEPT_FOR = timedelta(hours=24)
+_UNKNOWN = (
+    "The portal was interrupted while it sent this change. It may or may not have reached the gateway. "
+    "It is not sent again until the outcome is known."
+)
+_UNSENT = "The portal was interrupted before it sent this change. Nothing reached the gateway."
+_EXPIRED = "Nobody confirmed this change within 24 hours. Nothing was sent."
 
 
 def record_outcome(
@@ -267,16 +275,6 @@ def _path(change_id: uuid.UUID, suffix: str) -> Path:
 
 def _context(change_id: uuid.UUID) -> str:
     return f"change:{change_id}:outcome"
-
-
-# Unsent bodies may hold secrets, so they are deleted after this time.
-KEPT_FOR = timedelta(hours=24)
-_UNKNOWN = (
-    "The portal was interrupted while it sent this change. It may or may not have reached the gateway. "
-    "It is not sent again until the outcome is known."
-)
-_UNSENT = "The portal was interrupted before it sent this change. Nothing reached the gateway."
-_EXPIRED = "Nobody confirmed this change within 24 hours. Nothing was sent."
 
 
 def settle_stale_changes() -> int:

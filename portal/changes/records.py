@@ -15,6 +15,10 @@ from provisioning import encryption
 from provisioning.encryption import KeyringError
 from provisioning.gateway.secrets import Sealed, reveal_all
 
+_SEALED = "$sealed"
+# Marks an object of the body that has the form of one of these marks.
+_LITERAL = "$literal"
+
 
 def record_change_event(action: str, change: Change, origin: Origin, **details: Any) -> None:
     """Append one event about a change. Raises AuditUnavailable."""
@@ -63,11 +67,6 @@ def durable_record(consequence: str = "nothing was sent") -> Iterator[None]:
             f"The portal could not record this change, so {consequence}. Try again. "
             "If it happens again, tell an admin."
         ) from error
-
-
-_SEALED = "$sealed"
-# Marks an object of the body that has the form of one of these marks.
-_LITERAL = "$literal"
 
 
 def seal_payload(change: Model, payload: Mapping[str, Any]) -> str:
