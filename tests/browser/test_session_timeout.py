@@ -85,8 +85,12 @@ def test_the_warning_itself_does_not_keep_the_session_alive(tab_of: Callable[...
     with tab.page.expect_response(SAVE):
         tab.field("username").press_sequentially(".again")
         tab.page.clock.run_for(3_000)
-    while not tab.page.evaluate("Date.now() - localStorage.getItem('portal-seen') < 3000"):
-        tab.page.wait_for_timeout(50)  # the answer is noted a moment after it arrives
+    for _ in range(600):  # the answer is noted a moment after it arrives
+        if tab.page.evaluate("Date.now() - localStorage.getItem('portal-seen') < 3000"):
+            break
+        tab.page.wait_for_timeout(50)
+    else:
+        pytest.fail("the saved draft did not count as a sign of life")
     before = seen_at(tab.page)
     tab.page.clock.run_for(12 * MINUTE)
     with tab.page.expect_response(SAVE) as answer:
