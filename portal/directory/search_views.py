@@ -57,8 +57,10 @@ class SearchView(PortalView):
             return redirect(entity_url(exact[0].kind, exact[0].connection, exact[0].guid))
         groups = []
         for kind, rows in found.items():
+            if not rows:
+                continue
             places = [(row.connection, row.parent_guid) for row in rows]
-            merchants = get_merchant_statuses(places) if rows and kind in CHILD_KINDS else {}
+            merchants = get_merchant_statuses(places) if kind in CHILD_KINDS else {}
             shown = [
                 {
                     "entry": row,
@@ -71,7 +73,6 @@ class SearchView(PortalView):
                 for row in rows[: self.limit]
             ]
             title, more = ENTITY_KINDS[kind].title, len(rows) > self.limit
-            if rows:
-                groups.append({"kind": kind, "title": title, "rows": shown, "more": more})
+            groups.append({"kind": kind, "title": title, "rows": shown, "more": more})
         context = {"q": q, "groups": groups, "known": bool(names), "incomplete": incomplete}
         return render(request, "directory/search.html", context)
