@@ -40,7 +40,7 @@
       clearTimeout(timer);
       var link = document.createElement("a");
       link.href = address;
-      link.textContent = "See what it led to";
+      link.textContent = "See the result";
       status.replaceChildren("This form was already submitted. What you type here now is not saved as a draft. ", link);
     }
     function save(last) {
@@ -71,7 +71,7 @@
           if (!unattended) document.dispatchEvent(new CustomEvent("portal:seen"));
         })
         .catch(function (error) {
-          if (error.name !== "AbortError") status.textContent = "The draft could not be saved. It is tried again when you continue typing or come back to this page.";
+          if (error.name !== "AbortError") status.textContent = "The draft could not be saved. The portal tries again when you continue typing or return to this page.";
         });
     }
     function later() {

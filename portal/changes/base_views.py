@@ -74,7 +74,7 @@ class GatewayView(PortalView):
             return self.show_stop(stop)
 
     def show_stop(self, stop: ChangeStopped) -> HttpResponse:
-        """Return the page for a step that was stopped; nothing was sent."""
+        """Return the page that says why this step was stopped."""
         record_paused_attempt(self.request, stop)
         context = {"stop": stop, "back": self.back_url()}
         return render(self.request, "changes/action_blocked.html", context, status=stop.status)

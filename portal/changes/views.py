@@ -109,7 +109,7 @@ class ChangeView(GatewayView):
         return reverse("changes:page", args=[self.kwargs["pk"]])
 
     def show_stop(self, stop: ChangeStopped) -> HttpResponse:
-        """Show the change's page if it asks for something, otherwise that nothing was sent."""
+        """Return the change's page if the step asks for something, otherwise the page that says why."""
         if not isinstance(stop, ReasonRequired | DuplicateChange):
             return super().show_stop(stop)
         problem: dict[str, Any] = {self.problem_name: stop.explanation}

@@ -70,7 +70,7 @@ class _VariableMarker:
         self.in_tag, self.quote, self.plain = False, "", ""
 
     def mark(self, nodes: NodeList | Iterable[Node]) -> None:
-        """Mark the variables in text of these nodes, in the order in which they stand."""
+        """Mark the variables in text of these nodes, in their order."""
         for node in nodes:
             if isinstance(node, TextNode):
                 self._read(node.s)

@@ -132,5 +132,5 @@ def test_a_form_that_was_accepted_says_so_when_it_is_shown_again(tab_of: Callabl
     tab.fill(name="Typed later")
     tab.page.get_by_text("This form was already submitted").wait_for()
     tab.check()
-    tab.follow("See what it led to")
+    tab.follow("See the result")
     assert tab.path == led_to
