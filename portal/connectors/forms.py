@@ -170,7 +170,7 @@ class ConnectorForm(PayloadForm):
         label="Postback format",
         required=False,
         choices=POSTBACK_FORMATS,
-        help_text="Format of the notifications to the shop. “Inherit” follows the request.",
+        help_text="Format of the notifications to the shop. The first choice follows each request.",
     )
     provider = _key("Provider", "GUID of the provider, such as PR-1234-….", max_length=40)
     scheduleApiAvailable = _flag("Scheduler", "Recurring schedules may be created.")  # noqa: N815

@@ -38,7 +38,7 @@ def test_a_closed_tab_is_continued_without_its_secrets_ever_being_sent(tab_of: C
     assert "Unsent forms" in tab.text
     tab.check()
     tab.open(FORM)
-    assert "You have an unsaved draft from" in tab.text
+    assert "You have an unsent form from" in tab.text
     tab.check()
     with tab.page.expect_navigation():
         tab.page.get_by_role("link", name="Continue", exact=True).click()
@@ -47,7 +47,7 @@ def test_a_closed_tab_is_continued_without_its_secrets_ever_being_sent(tab_of: C
     tab.check()
     tab.open(FORM)
     tab.press("Discard")
-    assert tab.path == FORM and "unsaved draft" not in tab.text
+    assert tab.path == FORM and "You have an unsent form" not in tab.text
 
 
 def test_a_form_sent_after_the_session_ended_comes_back_filled_in(tab_of: Callable[..., Tab]) -> None:

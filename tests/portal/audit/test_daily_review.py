@@ -256,5 +256,5 @@ def test_the_findings_are_filled_in_again_after_a_step_up(manager, client_of):
     session["proved_at"] = int(timezone.now().timestamp())
     session.save()
     browser.post(address, {"note": "Two refusals, both explained", "draft_token": token})
-    assert "unsaved draft" not in browser.get(address).content.decode()
+    assert "You have an unsent form" not in browser.get(address).content.decode()
     assert get_day(YESTERDAY).signed is not None

@@ -264,7 +264,7 @@ def test_what_is_saved_while_typing_is_offered_on_the_page_and_at_home(browser, 
     typed = typed_into(page, name="Half a connector", draft_secrets="config.password")
     assert browser.post("/drafts/save/", typed).json()["saved"]
     offer = browser.get(address).content.decode()
-    assert "You have an unsaved draft from" in offer and "Half a connector" not in offer
+    assert "You have an unsent form from" in offer and "Half a connector" not in offer
     home = browser.get("/").content.decode()
     assert "Unsent forms" in home and "New connector of" in home
     url = re.search(r'href="([^"]*draft=[^"]*)"', offer)[1]
@@ -333,7 +333,7 @@ def test_a_discarded_draft_is_gone(browser, connection, address):
     draft = FormDraft.objects.get()
     answer = browser.post(f"/drafts/{draft.pk}/discard/", {"stay": "1"})
     assert answer["Location"] == address and not FormDraft.objects.exists()
-    assert "unsaved draft" not in browser.get(address).content.decode()
+    assert "You have an unsent form" not in browser.get(address).content.decode()
     assert browser.post(f"/drafts/{draft.pk}/discard/")["Location"] == "/"
     assert browser.get(f"{address}?draft={draft.pk}").status_code == 200
 
@@ -347,7 +347,7 @@ def test_drafts_end_after_a_day_and_their_secrets_after_ten_minutes(browser, con
     remove_expired()
     assert FormDraft.objects.get().sealed_secrets == ""
     later(hours=25)
-    assert "unsaved draft" not in browser.get(address).content.decode()
+    assert "You have an unsent form" not in browser.get(address).content.decode()
     remove_expired()
     assert not FormDraft.objects.exists()
 
@@ -430,7 +430,7 @@ def test_a_draft_opens_for_its_own_row_and_person_only(browser, person, connecti
     ben = signed_in("ben")
     FormDraft.objects.create(user_id=ben.session["_auth_user_id"], path=address, updated_at=timezone.now(),
                              sealed_fields=row.sealed_fields)  # fmt: skip
-    assert "unsaved draft" not in ben.get(address).content.decode()
+    assert "You have an unsent form" not in ben.get(address).content.decode()
 
 
 def test_settings_that_may_hold_secrets_are_not_taken_away_by_a_correction(browser, connection, merchant):

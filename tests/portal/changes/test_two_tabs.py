@@ -24,7 +24,7 @@ def test_two_tabs_with_the_same_form_have_two_drafts(browser, connection, addres
             browser.post("/drafts/save/", typed_into(tab, name=name))
     browser.post("/drafts/save/", typed_into(tabs[0], name="Of the first tab, later"))
     page, home = browser.get(address).content.decode(), browser.get("/").content.decode()
-    assert page.count("You have an unsaved draft from") == home.count(">Continue<") == 2
+    assert page.count("You have an unsent form from") == home.count(">Continue<") == 2
     links = re.findall(r'href="([^"]*draft=[^"]*)"', page)
     texts = [browser.get(link).content.decode() for link in links]
     assert 'value="Of the first tab, later"' in texts[0] and 'value="Of the second tab"' in texts[1]
