@@ -1,12 +1,10 @@
 """How the pages show a run: state, colour, progress, link and buttons."""
 
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 
 from portal.tasks.models import State, TaskRun
 from portal.tasks.registry import TASK_TYPES, Link
-from provisioning.registry import UnknownNameError
 
 _COLOURS = {
     State.WAITING: "blue",
@@ -38,9 +36,8 @@ def build_rows(runs: Iterable[TaskRun]) -> list[Row]:
 def build_row(run: TaskRun) -> Row:
     """Return the row of a run."""
     state, link = State(run.state), None
-    if state == State.DONE:
-        with suppress(UnknownNameError):
-            link = TASK_TYPES.get(run.kind).link(run)
+    if state == State.DONE and run.kind in TASK_TYPES:
+        link = TASK_TYPES.get(run.kind).link(run)
     share = None
     if state == State.RUNNING and run.total:
         share = min(100, 100 * run.done // run.total)

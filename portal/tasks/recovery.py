@@ -11,7 +11,6 @@ from portal.tasks.dispatch import dispatch_run
 from portal.tasks.models import LEASE, OPEN, State, TaskRun, Worker
 from portal.tasks.registry import TASK_TYPES
 from portal.tasks.runner import discard_result
-from provisioning.registry import UnknownNameError
 
 # A waiting run is handed over again after this time, because the backend may have lost it.
 HANDED_AGAIN_AFTER = timedelta(minutes=1)
@@ -31,10 +30,7 @@ def recover_runs() -> None:
     for run in TaskRun.objects.filter(LEASE.free(now), state=State.RUNNING)[:_AT_ONCE]:
         row = TaskRun.objects.filter(LEASE.free(now), pk=run.pk, state=State.RUNNING)
         lost = LEASE.held_by(row, run.claim)
-        try:
-            max_attempts = TASK_TYPES.get(run.kind).max_attempts
-        except UnknownNameError:
-            max_attempts = 0
+        max_attempts = TASK_TYPES.get(run.kind).max_attempts if run.kind in TASK_TYPES else 0
         if run.attempts < max_attempts:
             lost.update(state=State.WAITING, dispatched_at=None, waiting_since=now, **LEASE.released)
             continue

@@ -20,7 +20,6 @@ from portal.tasks.dispatch import dispatch_run
 from portal.tasks.models import LEASE, State, TaskRun
 from portal.tasks.registry import TASK_TYPES
 from portal.tasks.services import TaskFailed
-from provisioning.registry import UnknownNameError
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +48,7 @@ def attempt(run_id: str) -> None:
         logger.info("background work ended", extra={**about, "state": state, "milliseconds": milliseconds})
     finally:
         try:
-            LEASE.release(_claimed_run(run), run.claim)
+            LEASE.release(TaskRun.objects.filter(pk=run.pk), run.claim)
         finally:
             current_request_id.reset(mark)
 
@@ -64,8 +63,10 @@ def _do_work(run: TaskRun) -> dict[str, Any] | None:
 
     A database failure ends the attempt, not the run: the work done so far may be repeated.
     """
+    if run.kind not in TASK_TYPES:
+        return {"state": State.FAILED, "message": "This kind of background work no longer exists."}
+    kind = TASK_TYPES.get(run.kind)
     try:
-        kind = TASK_TYPES.get(run.kind)
         with limit_time(kind.deadline):
             result = kind.work(run, **run.arguments)
         until = timezone.now() + result.keep if result.keep else None
@@ -80,8 +81,6 @@ def _do_work(run: TaskRun) -> dict[str, Any] | None:
         message = f"It took longer than {minutes} minutes and was stopped."
     except TaskFailed as failure:
         message = str(failure)
-    except UnknownNameError:
-        message = "This kind of background work no longer exists."
     except (OperationalError, InterfaceError) as error:
         connections.close_all()
         logger.warning("the database failed during background work: %s", type(error).__name__)
@@ -125,10 +124,10 @@ def _record_ending(run: TaskRun, ending: dict[str, Any] | None) -> None:
 
 def discard_result(run: TaskRun) -> bool:
     """Discard what a run made and return whether it is gone. An unknown kind leaves nothing to discard."""
+    if run.kind not in TASK_TYPES:
+        return True
     try:
         TASK_TYPES.get(run.kind).discard(run)
-    except UnknownNameError:
-        return True
     except Exception:
         logger.exception("the result of background work could not be discarded: %s", run.kind)
         return False

@@ -1,6 +1,5 @@
 """The pages of background work. Users see their own runs and, with permission, those of the portal."""
 
-from contextlib import suppress
 from uuid import UUID
 
 from django.contrib import messages
@@ -20,7 +19,6 @@ from portal.tasks.presentation import build_rows
 from portal.tasks.recovery import is_worker_running
 from portal.tasks.registry import TASK_TYPES, Decision
 from portal.tasks.services import TaskNotPossible, cancel_task, get_visible_runs, retry_task
-from provisioning.registry import UnknownNameError
 
 MAX_SHOWN = 50
 COLUMNS = (
@@ -60,9 +58,7 @@ class ListView(PortalView):
 def _needs_step_up(request: HttpRequest, pk: UUID) -> bool:
     """Return whether stopping or restarting this run requires a recent confirmation of identity."""
     run = get_visible_runs(request.user).filter(pk=pk).first()
-    with suppress(UnknownNameError):
-        return run is not None and TASK_TYPES.get(run.kind).step_up
-    return False
+    return run is not None and run.kind in TASK_TYPES and TASK_TYPES.get(run.kind).step_up
 
 
 class CancelView(PortalView):
@@ -94,16 +90,17 @@ class RetryView(PortalView):
     def post(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Enqueue the run again and return to the list. Raises PermissionDenied."""
         run = _get_run(request, pk)
+        if run.kind not in TASK_TYPES:
+            messages.error(request, "This kind of background work no longer exists.")
+            return redirect("tasks:list")
+        needed = TASK_TYPES.get(run.kind).permission
+        if needed and not request.user.has_perm(needed):
+            raise PermissionDenied(f"needs {needed} to start this work again")
         try:
-            needed = TASK_TYPES.get(run.kind).permission
-            if needed and not request.user.has_perm(needed):
-                raise PermissionDenied(f"needs {needed} to start this work again")
             with transaction.atomic():
                 retry_task(run=run)
                 _record_decision(request, run, Decision.RESTARTED)
             messages.success(request, f"“{run.title}” is waiting to start again.")
-        except UnknownNameError:
-            messages.error(request, "This kind of background work no longer exists.")
         except TaskNotPossible as refusal:
             messages.error(request, str(refusal))
         return redirect("tasks:list")
@@ -115,5 +112,5 @@ def _get_run(request: HttpRequest, pk: UUID) -> TaskRun:
 
 def _record_decision(request: HttpRequest, run: TaskRun, decision: Decision) -> None:
     """Record the decision. Runs of a kind that no longer exists can be stopped, but not recorded."""
-    with suppress(UnknownNameError):
+    if run.kind in TASK_TYPES:
         TASK_TYPES.get(run.kind).decided(run, decision, request)

@@ -5,12 +5,14 @@ import os
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import NoReturn
 
 from django.db import OperationalError
 
 from portal.tasks.models import TaskRun
 from portal.tasks.registry import TASK_TYPES, Link, Result, TaskType
 from portal.tasks.services import TaskFailed, report_progress
+from provisioning.registry import UnknownNameError
 
 
 def counted(run: TaskRun, file: str, steps: int, pause: float) -> Result:
@@ -38,6 +40,11 @@ def met(run: TaskRun, file: str) -> Result:
 def broken(run: TaskRun) -> Result:
     """A mistake in the program, with something in its text that is nobody's business."""
     raise ValueError("canary-secret")
+
+
+def mistaken(*_: object) -> NoReturn:
+    """A mistake in the program: nothing is registered under this name."""
+    raise UnknownNameError("canary-secret")
 
 
 def lost(run: TaskRun) -> Result:
@@ -74,6 +81,9 @@ def kinds_register() -> None:
     TASK_TYPES.register("test.count", TaskType(counted, link=_counted_link, discard=file_removed))
     TASK_TYPES.register("test.met", TaskType(met))
     TASK_TYPES.register("test.broken", TaskType(broken, permission="audit.export"))
+    TASK_TYPES.register(
+        "test.mistaken", TaskType(mistaken, discard=mistaken, decided=mistaken, link=mistaken)
+    )
     TASK_TYPES.register("test.refused", TaskType(refused))
     TASK_TYPES.register("test.lost", TaskType(lost))
     TASK_TYPES.register("test.full", TaskType(full))

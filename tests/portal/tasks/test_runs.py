@@ -13,7 +13,7 @@ from portal.tasks import cancellation, recovery, services
 from portal.tasks.models import State, TaskRun, Worker
 from portal.tasks.recovery import recover_runs
 from portal.tasks.registry import TASK_TYPES, TaskType
-from portal.tasks.runner import attempt
+from portal.tasks.runner import attempt, discard_result
 from portal.tasks.services import (
     AttemptStopped,
     Owner,
@@ -120,6 +120,15 @@ def test_a_kind_of_yesterday_fails_in_words(db):
     attempt(str(run.pk))
     run.refresh_from_db()
     assert run.state == State.FAILED and "no longer exists" in run.message
+
+
+def test_an_unknown_name_inside_of_the_work_is_an_internal_error(db, caplog):
+    run = enqueued("test.mistaken")
+    attempt(str(run.pk))
+    run.refresh_from_db()
+    assert run.state == State.FAILED and "internal error (UnknownNameError)" in run.message
+    assert not discard_result(run), "nobody knows whether the result is gone"
+    assert "could not be discarded: test.mistaken" in caplog.text
 
 
 def test_work_that_takes_too_long_is_stopped_in_the_middle_of_a_wait(committed_db):

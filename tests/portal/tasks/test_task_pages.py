@@ -8,6 +8,7 @@ from portal.tasks.models import State, TaskRun
 from portal.tasks.recovery import record_worker
 from portal.tasks.runner import attempt
 from portal.tasks.services import Owner, enqueue_task
+from provisioning.registry import UnknownNameError
 from tests.background.kinds import kinds_register
 
 kinds_register()
@@ -89,6 +90,16 @@ def test_work_of_a_kind_that_is_gone_is_still_shown(agent, client_of, kind):
     assert "Count the rows" in shown(browser)
     TaskRun.objects.update(state=State.FAILED)
     assert "no longer exists" in browser.post(f"/tasks/{run.pk}/retry/", follow=True).content.decode()
+
+
+@pytest.mark.parametrize("step, state", [("cancel", State.WAITING), ("retry", State.FAILED)])
+def test_a_decision_that_cannot_be_recorded_is_not_carried_out(agent, client_of, step, state):
+    run, browser = work_of(agent, "test.mistaken"), client_of(agent)
+    TaskRun.objects.update(state=state)
+    with pytest.raises(UnknownNameError):
+        browser.post(f"/tasks/{run.pk}/{step}/")
+    run.refresh_from_db()
+    assert run.state == state
 
 
 def test_looking_on_by_itself_does_not_keep_a_session_alive(agent, client_of):
