@@ -141,7 +141,7 @@ def _send(call: Call, credential: Credential) -> Answer:
     if connection.retry_at and connection.retry_at > timezone.now():
         words = retry_after.words(connection.retry_at, longer=False)
         raise NotSent(
-            f"The gateway asked to wait before the next request. Nothing was sent. {words}",
+            f"The gateway asked to wait before the next request. {words} Nothing was sent.",
             ASKED_TO_WAIT,
             retry_at=connection.retry_at,
         )

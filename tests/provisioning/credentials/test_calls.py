@@ -11,6 +11,7 @@ from portal.core.logs import JsonFormatter
 from provisioning import service
 from provisioning.credentials.models import Connection
 from provisioning.credentials.services import get_active_credential
+from provisioning.gateway.error_codes import get_read_cause
 from provisioning.gateway.errors import NotSent, OutcomeUnknown, ProvisioningError, Refused
 from tests.provisioning.gateway.wire import response, wire
 
@@ -100,7 +101,8 @@ def test_a_gateway_that_asked_to_wait_is_not_called(answers, first, status):
         for error in (read(), write()):
             assert isinstance(error, NotSent) and error.detail == "limited" and error.retry_at
             assert "asked to wait" in str(error) and "rate limit" not in str(error)
-            assert "Try again after" in str(error)
+            assert "Try again after" in str(error) and "Nothing was sent." in str(error)
+            assert "Nothing was sent" not in get_read_cause(error), "a read is often about a sent change"
         with pytest.raises(NotSent):
             service.probe_credential(credential=get_active_credential(slug="sandbox"))
     assert len(requests) == 1
