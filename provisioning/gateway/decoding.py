@@ -30,10 +30,12 @@ def decode_body(raw: Raw, *, coding: str, cap: int) -> bytes:
                 part = decoder.decompress(part, cap + 1)
             except zlib.error:
                 raise UnreadableError("the answer's gzip coding is broken") from None
+            if decoder.unused_data:
+                raise UnreadableError("the answer's gzip coding ends before the answer does")
         size += len(part)
         if size > cap or (decoder and decoder.unconsumed_tail):
             raise TooLargeError(f"more than {cap // _MIB} MiB")
         parts.append(part)
-    if decoder and (not decoder.eof or decoder.unused_data):
+    if decoder and not decoder.eof:
         raise UnreadableError("the answer's gzip coding is cut off")
     return b"".join(parts)

@@ -1,5 +1,6 @@
 """Bounds on what an answer may hold and on how long a page waits, each failure with its true reason."""
 
+import gzip
 import json
 import socket
 import time
@@ -9,7 +10,9 @@ from email.utils import format_datetime
 import pytest
 
 from provisioning.gateway import responses, retry_after, transport
+from provisioning.gateway.decoding import decode_body
 from provisioning.gateway.errors import TOO_LARGE, NotSent, OutcomeUnknown, Refused
+from provisioning.gateway.responses import UnreadableError
 from provisioning.gateway.timing import time_limit
 from tests.provisioning.gateway.callers import READ, WRITE, accepted, failure
 from tests.provisioning.gateway.wire import says, wire
@@ -156,3 +159,15 @@ def test_a_write_that_has_too_little_time_left_is_not_begun():
         assert not server.requests
         with time_limit(6.0):
             accepted(server.url, WRITE)
+
+
+def test_bytes_after_the_end_of_a_compressed_answer_are_not_collected():
+    chunks = iter([gzip.compress(b"{}"), *[b"x" * 65536] * 10])
+
+    class Endless:
+        def read(self, amt, decode_content):
+            return next(chunks)
+
+    with pytest.raises(UnreadableError, match="gzip"):
+        decode_body(Endless(), coding="gzip", cap=1024)
+    assert len(list(chunks)) == 9, "one chunk is enough to know"
