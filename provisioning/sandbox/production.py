@@ -26,7 +26,7 @@ PORTAL_SETTINGS = (
     "AUDIT_STREAM_SECRET",
 )
 _KIND = re.compile(r"^(?:export[ \t]+)?PORTAL_ENV=[\"']?(\w+)", re.M)
-_KEYS = re.compile(r"^(?:export[ \t]+)?PORTAL_(?:ENCRYPTION|AUDIT)_KEYS=[\"']?([^\"'\n]*)", re.M)
+_KEYS = re.compile(r"^(?:export[ \t]+)?PORTAL_(?:ENCRYPTION|AUDIT)_KEYS(?:_FILE)?=[\"']?([^\"'\n]*)", re.M)
 
 
 def get_configured_settings() -> list[str]:

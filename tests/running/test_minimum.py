@@ -120,6 +120,7 @@ CONFIGURATIONS = {
     "keys of production": {"PORTAL_ENV": "demo", "PORTAL_ENCRYPTION_KEYS": f"main:{'A' * 44}"},
     "keys of production in a file": {"PORTAL_ENV": "demo", "file": f"PORTAL_AUDIT_KEYS=main:{'A' * 44}\n"},
     "mounted keys": {"PORTAL_ENV": "demo", "PORTAL_AUDIT_KEYS_FILE": "/run/secrets/keys"},
+    "mounted keys in a file": {"PORTAL_ENV": "demo", "file": "PORTAL_AUDIT_KEYS_FILE=/run/secrets/keys\n"},
     "missing file": {"PORTAL_ENV_FILE": "/nonexistent/portal.env"},
     **{name: {name: "x" * 60} for name in PORTAL_SETTINGS},
     **{f"{name}_FILE": {f"{name}_FILE": "/run/secrets/value"} for name in ("SECRET_KEY", "REDIS_URL")},
