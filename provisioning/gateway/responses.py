@@ -14,7 +14,7 @@ from provisioning import contract
 from provisioning.contract.key_aliases import apply_aliases
 from provisioning.gateway.error_codes import ERROR_CODES, STATUS_CAUSES, get_refusal_cause
 from provisioning.gateway.errors import UNUSUAL, EntityNotFound, NotAuthorised, OutcomeUnknown, Refused
-from provisioning.gateway.secrets import Path, Sealed, seal_paths, seal_unknown
+from provisioning.gateway.secrets import Path, seal_paths, seal_unknown, seal_value
 
 # What PostgreSQL and UTF-8 refuse: NUL and lone surrogates, as JSON escapes. Pairs match as well and survive.
 _UNSTORABLE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
@@ -140,7 +140,10 @@ def seal_undeclared(value: Any, schema: contract.Schema) -> Any:
         if not declared and any(_allows_type(each, "object") for each in alternatives):
             return value  # a free map, such as the parameters of a routing condition
         for key, child in value.items():
-            value[key] = seal_undeclared(child, declared[key]) if key in declared else _seal_value(child)
+            if key in declared:
+                value[key] = seal_undeclared(child, declared[key])
+            elif not isinstance(child, bool):
+                value[key] = seal_value(child)
         return value
     if isinstance(value, list):
         # One object instead of a list, and a list instead of one object, are published slips.
@@ -148,7 +151,7 @@ def seal_undeclared(value: Any, schema: contract.Schema) -> Any:
         value[:] = [seal_undeclared(child, items) for child in value]
         return value
     if isinstance(value, str) and not any(_allows_type(each, "string") for each in alternatives):
-        return _seal_value(value)
+        return seal_value(value)
     return value
 
 
@@ -171,10 +174,6 @@ def _allows_type(schema: contract.Schema, kind: str) -> bool:
         return kind == "object"
     # Without a type anything is allowed, unless the alternatives say more: they are looked at as well.
     return kinds == kind if kinds else not {"anyOf", "oneOf", "allOf"} & schema.keys()
-
-
-def _seal_value(value: Any) -> Any:
-    return value if value in (None, "", [], {}) or isinstance(value, bool | Sealed) else Sealed(value)
 
 
 def credential_rejected() -> NotAuthorised:

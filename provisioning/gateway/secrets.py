@@ -62,7 +62,7 @@ def seal_paths(body: Any, paths: Iterable[Path]) -> Any:
     for *above, key in paths:
         for holder in _find_holders(body, above):
             if key in holder:
-                holder[key] = _seal_value(holder[key])
+                holder[key] = seal_value(holder[key])
     return body
 
 
@@ -70,7 +70,7 @@ def seal_unknown(body: Any, path: Path, known: Collection[str]) -> Any:
     """Seal, in place, every value of the objects at `path` whose key is not `known`; returns `body`."""
     for holder in _find_holders(body, path):
         for key in holder.keys() - known:
-            holder[key] = _seal_value(holder[key])
+            holder[key] = seal_value(holder[key])
     return body
 
 
@@ -138,7 +138,8 @@ def reveal_all(value: Any) -> Any:
     return value
 
 
-def _seal_value(value: Any) -> Any:
+def seal_value(value: Any) -> Any:
+    """Return `value` sealed, unless it is sealed already or empty."""
     return value if value in (None, "", [], {}) or isinstance(value, Sealed) else Sealed(value)
 
 
@@ -160,7 +161,7 @@ def _find_holders(node: Any, path: Sequence[str]) -> Iterator[dict[str, Any]]:
 def _seal_texts(node: Any, keys: Iterable[Any]) -> None:
     for key in keys:
         if isinstance(node[key], str):
-            node[key] = _seal_value(node[key])
+            node[key] = seal_value(node[key])
 
 
 def sealed_texts(value: Any) -> Iterator[str]:
