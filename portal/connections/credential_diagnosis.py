@@ -28,7 +28,7 @@ class Diagnosis:
 
     @property
     def accepted(self) -> bool | None:
-        """Whether the gateway took the credential nevertheless; None where it said nothing about that."""
+        """Whether the gateway accepted the credential nevertheless; None if its answer does not show that."""
         return _TAKEN.get(self.name)
 
 

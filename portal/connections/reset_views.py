@@ -28,7 +28,7 @@ CHANGED = (
 
 
 class ResetView(PortalView):
-    """A step of the reset. Someone else being faster leads back to the reset's page, which says so."""
+    """Take one step of the reset. If another user was faster, the reset page says so."""
 
     access = "credential.reset"
 
@@ -99,7 +99,7 @@ class CredentialResetPage(ResetView):
 
 
 class VersionStepView(ResetView, ABC):
-    """A button on one version of the credential. A subclass does it in `step`."""
+    """Handle a button of one credential version. A subclass carries it out in `step`."""
 
     def post(self, request: HttpRequest, connection: str, version: int) -> HttpResponse:
         """Do it, and goes where its result is shown."""
@@ -118,7 +118,7 @@ class VersionStepView(ResetView, ABC):
 
 
 class VersionTestView(VersionStepView):
-    """Tests a version that is on its way once more."""
+    """Test a version again that is not active yet."""
 
     def step(self, credential: Credential, acting: dict[str, Any]) -> HttpResponse:
         """Test the credential and show the gateway's answer on the reset page."""
@@ -129,7 +129,7 @@ class VersionTestView(VersionStepView):
 
 
 class VersionActivateView(VersionStepView):
-    """Puts a tested version to use."""
+    """Activate a tested version."""
 
     def step(self, credential: Credential, acting: dict[str, Any]) -> HttpResponse:
         """Activate the version and go to the connection's page."""
@@ -139,7 +139,7 @@ class VersionActivateView(VersionStepView):
 
 
 class VersionRollbackView(VersionStepView):
-    """Puts the previous version to use again, if the gateway still takes it."""
+    """Activate the previous version again, if the gateway still accepts it."""
 
     def step(self, credential: Credential, acting: dict[str, Any]) -> HttpResponse:
         """Roll back and show the connection's page, with the gateway's answer if that failed."""
@@ -156,7 +156,7 @@ class VersionRollbackView(VersionStepView):
 
 
 class VersionRevokeView(VersionStepView):
-    """Destroys the value of a version that is not in use, after a page that says what that means."""
+    """Delete the value of an inactive version, after a page that explains the consequences."""
 
     def get(self, request: HttpRequest, connection: str, version: int) -> HttpResponse:
         """Show what will be lost and whether the active version has worked."""
@@ -192,7 +192,7 @@ class VersionRevokeView(VersionStepView):
 
 
 class ShutPage(ResetView):
-    """/connections/<slug>/revoke-now/ — the emergency, after confirmation words."""
+    """Revoke a credential in an emergency at /connections/<slug>/revoke-now/, after a confirmation."""
 
     def get(self, request: HttpRequest, connection: str) -> HttpResponse:
         """Show what revoking does and which words to type."""

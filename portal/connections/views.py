@@ -69,7 +69,7 @@ COLUMNS = (
 
 
 class ConnectionListPage(PortalView):
-    """Which gateways there are and how their credentials fare."""
+    """List the connections and the state of their credentials."""
 
     access = "connection.view"
 
@@ -83,7 +83,7 @@ class ConnectionListPage(PortalView):
 
 
 class ConnectionPage(PortalView):
-    """One gateway: address, own tenant, the credential's fingerprint, age and fate. Never its values."""
+    """Show one connection: its address, tenant and the history of its credential, never its values."""
 
     access = "connection.view"
 
@@ -112,13 +112,13 @@ class ConnectionPage(PortalView):
         return render(request, "connections/page.html", context, status=status)
 
     def outline(self, request: HttpRequest, subject: Connection) -> HttpResponse:
-        """Name, kind and status: the rest tells of tenants and people beyond the person's reach."""
+        """Show only name, kind and status: the rest names tenants and users that this user must not see."""
         context = {"subject": subject, "connection_status": get_connection_status(subject)}
         return render(request, "connections/outline.html", context)
 
 
 class ConnectionFormPage(PortalView):
-    """What adding and changing share: the form, and saying what is wrong with it."""
+    """Show the form for adding or changing a connection, with its errors."""
 
     def page(
         self, request: HttpRequest, form: ConnectionForm, subject: Connection | None, status: int = 200
@@ -132,7 +132,7 @@ class ConnectionFormPage(PortalView):
 
 
 class ConnectionCreatePage(ConnectionFormPage):
-    """/connections/new/ — another gateway. It gets its credential afterwards."""
+    """Add a connection at /connections/new/. Its credential is entered afterwards."""
 
     access = "connection.create"
 
@@ -197,7 +197,7 @@ class ConnectionEditPage(ConnectionFormPage):
 
 
 class ConnectionPauseView(ConnectionPage):
-    """/connections/<slug>/pause/ and …/resume/ — read-only, or no longer."""
+    """Make a connection read-only, or end that, at /connections/<slug>/pause/ and …/resume/."""
 
     access = "connection.update"
     http_method_names = ["post"]

@@ -40,7 +40,7 @@ class Call:
         return self.method != "GET"
 
     def address(self, base_url: str) -> str:
-        """Return the full URL. Raises NotSent if a path parameter cannot stand in a path."""
+        """Return the full URL. Raises NotSent if a path parameter cannot be part of a path."""
         path = self.path
         for value in (self.target, self.second):
             head, brace, rest = path.partition("{")
