@@ -15,6 +15,7 @@ from portal.audit.filters import EventFilter
 from portal.audit.models import Event
 from portal.audit.pagination import get_action_groups, get_known_choices
 from portal.audit.review_rules import REVIEW_RULES
+from portal.core.bidi import isolate
 from portal.core.context_processors import get_connections
 from portal.core.datetimes import format_age, format_datetime
 from portal.core.tables import Column, Filter, FilterBar, Table, TemplateColumn, TimeColumn, secondary
@@ -59,8 +60,8 @@ FILTER_COLUMNS = (
             '<a href="{}?{}">{}</a><div class="text-secondary">{}</div>',
             reverse("audit:list"),
             row["saved"].query,
-            row["saved"].name,
-            row["words"],
+            isolate(row["saved"].name),
+            isolate(row["words"]),
         ),
     ),
     Column(label="Shared with", value=render_sharing),
@@ -116,7 +117,7 @@ def build_day_table(request: HttpRequest, days: Iterable[Any]) -> Table:
             reverse("audit:page", args=[day.signed.sequence]),
             format_datetime(day.signed.time, table.zone),
         )
-        return format_html('<a href="{}">{}</a>, {}', url, day.signed.actor_name, when)
+        return format_html('<a href="{}">{}</a>, {}', url, isolate(day.signed.actor_name), when)
 
     columns = (
         Column(

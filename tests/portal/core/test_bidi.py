@@ -1,13 +1,16 @@
 """Names with a direction override reorder nothing but themselves, on whatever page they stand."""
 
 import re
+from datetime import date
 from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
 from django.template import engines
 from django.urls import reverse
+from django.utils import timezone
 
+from portal.audit.list_tables import FILTER_COLUMNS, build_day_table
 from portal.audit.models import Event
 from portal.audit.recording import ObjectRef, Origin, record_event
 from portal.changes.views import COLUMNS as CHANGES
@@ -97,9 +100,19 @@ def test_cells_of_lists_isolate_names():
     change = SimpleNamespace(pk=uuid4(), title=TURNED, reason=TURNED)
     connection = SimpleNamespace(colour="blue", slug="production", name=TURNED)
     task = SimpleNamespace(run=SimpleNamespace(title=TURNED, owner_name=TURNED, owner_id=None))
+    saved = {"saved": SimpleNamespace(query="", name=TURNED), "words": TURNED}
     for column, row, count in (
         (CHANGES[0], change, 2),
+        (FILTER_COLUMNS[0], saved, 2),
         (CONNECTIONS[0], (connection, None), 1),
         (TASKS[0], task, 2),
     ):
         assert str(column.value(row)).count(f"<bdi>{TURNED}</bdi>") == count, column.label
+
+
+def test_the_table_of_reviewed_days_isolates_names(rf):
+    signed = SimpleNamespace(sequence=7, time=timezone.now(), actor_name=TURNED, reason=TURNED)
+    day = SimpleNamespace(signed=signed, date=date(2026, 11, 24), events=3, over=True, due=False)
+    request = rf.get("/")
+    request.user = SimpleNamespace(timezone="UTC")
+    assert build_day_table(request, [day]).body().count(f"<bdi>{TURNED}</bdi>") == 2
