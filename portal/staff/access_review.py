@@ -203,7 +203,7 @@ def get_matrix(request: HttpRequest) -> dict[str, Any]:
                 '<a href="{}">{}</a><div class="text-secondary fw-normal">{}<br>Last sign-in: {}</div>',
                 reverse("staff:page", args=[row.user.pk]),
                 isolate(row.user.called),
-                row.user.username,
+                isolate(row.user.username),
                 format_datetime(row.user.last_login, zone) if row.user.last_login else "never",
             ),
             is_heading=True,

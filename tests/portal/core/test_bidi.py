@@ -66,7 +66,7 @@ def test_the_portal_renders_with_this_loader():
 
 def test_sentences_and_pages_isolate_names(client_of, admin, agent):
     """Every page of the trail and of people, with a person and an object that are called so."""
-    agent.first_name, agent.last_name = "Zoe\u202e", "Quark"
+    agent.username, agent.first_name, agent.last_name = TURNED, "Zoe\u202e", "Quark"
     agent.save()
     origin = Origin(agent.pk, agent.called, "Support agent", "", "192.0.2.1", "r")
     for action in ("change.intent", "change.accepted"):
