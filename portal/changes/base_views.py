@@ -251,7 +251,7 @@ class WriteView(GatewayView):
         return draft.url if draft else url
 
     def get_resumed_change(self) -> Change | None:
-        """Return the author's own change of this form, named in `?change=` or in the (unsent) form.
+        """Return the author's own change of this form, named in `?change=` or in the posted or unsent form.
 
         A change typed into another form would bring its values, secrets included, to the wrong entity.
         """
